@@ -1,0 +1,51 @@
+# Two images: `api`, nginx and the program (port 8080 answers HTTP), and `db`, Postgres with the schema.
+#
+#   docker build --target api -t flow-manager-api .
+#   docker build --target db -t flow-manager-db .
+#
+# Debian's stable release is the pin of its packages:
+# hadolint global ignore=DL3008
+
+FROM swift:6.3-bookworm AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+        libfcgi-dev libpq-dev libsimdjson-dev libsodium-dev libssl-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /source
+COPY Package.swift ./
+COPY Sources Sources
+# Not built here, but the manifest names them.
+COPY Tests Tests
+RUN swift build -c release --static-swift-stdlib --product flow-manager \
+    && install -m 0755 .build/release/flow-manager /usr/local/bin/
+
+
+FROM debian:bookworm-slim AS api
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+        ca-certificates curl libfcgi0ldbl libpq5 libsimdjson14 libsodium23 libssl3 nginx-light \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin flow-manager \
+    && install -d -m 0700 -o flow-manager -g flow-manager /var/lib/flow-manager
+COPY nginx /opt/flow-manager/nginx
+COPY scripts/container-api scripts/render-nginx /opt/flow-manager/scripts/
+COPY --from=build /usr/local/bin/flow-manager /usr/local/bin/
+USER 10001
+WORKDIR /var/lib/flow-manager
+ENV LISTEN=0.0.0.0 PORT=8080
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
+    CMD ["sh", "-c", "curl -sf -o /dev/null http://127.0.0.1:$PORT/health"]
+ENTRYPOINT ["/opt/flow-manager/scripts/container-api"]
+
+
+FROM postgres:15-bookworm AS db
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libfcgi0ldbl libsimdjson14 libsodium23 \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=build /usr/local/bin/flow-manager /usr/local/bin/
+COPY scripts/container-db /docker-entrypoint-initdb.d/flow-manager.sh
+# The user `postgres` of the base image.
+USER 999
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s \
+    CMD ["pg_isready", "-q", "-h", "127.0.0.1", "-d", "flow_manager"]

@@ -1,0 +1,42 @@
+# One word for each chore. The work is in scripts/, which can be run by hand as well.
+
+.DEFAULT_GOAL := help
+.PHONY: help run stop test check bench drill format lint schema image clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+run: ## build and serve on 127.0.0.1:8080 (HTTP) and 8443 (HTTPS) until Ctrl-C, demo data included
+	@scripts/run
+
+stop: ## stop what `make run` started
+	@scripts/stop
+
+test: ## all tests, beside a throw-away Postgres
+	@scripts/install
+	@FSYNC=off scripts/with-postgres swift test
+
+check: ## everything that must hold before a change goes in; one line of verdict each
+	@scripts/check
+
+bench: ## load against the running parts, and what they cost
+	@bench/run
+
+drill: ## faults on purpose: killed processes, lost answers, a database that goes away
+	@scripts/drill
+
+format: ## format the Swift sources in place
+	@swift format -i -r Sources Tests Package.swift
+
+lint: ## Swift format and the house's rules, shell scripts, Dockerfile, nginx
+	@scripts/check format rules shell docker nginx
+
+schema: ## write the snapshot of the database's schema anew from the migrations
+	@WRITE_SCHEMA=1 FSYNC=off scripts/with-postgres swift test --filter MigrationsTests.SnapshotTests
+
+image: ## container images flow-manager-api and flow-manager-db
+	docker build --target api -t flow-manager-api .
+	docker build --target db -t flow-manager-db .
+
+clean: ## remove what was built; the data of `make run` stays
+	rm -rf .build

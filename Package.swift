@@ -1,0 +1,82 @@
+// swift-tools-version: 6.2
+// The map of the project: targets in the order of their arrows. A room may import only what stands above it
+// and is named in its dependencies; `make check` builds with the import check that holds this.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+func room(
+    _ name: String, _ dependencies: Target.Dependency..., exclude: [String] = [], resources: [Resource] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: settings)
+}
+
+func systemLibrary(_ name: String, _ pkgConfig: String, _ debianPackage: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([debianPackage])])
+}
+
+func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "flow-manager",
+    targets: [
+        // libfcgi ships no .pc file for Debian's soname; its module map links it by name.
+        .systemLibrary(name: "CFastCGI", providers: [.apt(["libfcgi-dev"])]),
+        systemLibrary("CPostgres", "libpq", "libpq-dev"),
+        systemLibrary("CCrypto", "libcrypto", "libssl-dev"),
+        systemLibrary("CSodium", "libsodium", "libsodium-dev"),
+        .systemLibrary(name: "CProcess"),
+        .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
+
+        room("JSON", "CSimdjson"),
+        room("HTTP", "JSON"),
+        room("FastCGI", "HTTP", "CFastCGI"),
+        room("Postgres", "JSON", "CPostgres"),
+        room("Crypto", "JSON", "CCrypto", "CSodium"),
+        room("Process", "CProcess"),
+        room("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
+        room("Flows", "Postgres", "JSON"),
+        room("App", "HTTP", "JSON", "Flows", "Postgres", "Crypto"),
+        .target(
+            name: "Supervision", dependencies: ["Process"], path: "Sources/Server/Supervisor", swiftSettings: settings),
+        .executableTarget(
+            name: "flow-manager",
+            dependencies: [
+                "Supervision", "App", "Migrations", "FastCGI", "HTTP", "JSON", "Postgres", "Crypto", "Process",
+            ],
+            path: "Sources/Server",
+            exclude: ["Supervisor"],
+            swiftSettings: settings),
+
+        .target(
+            name: "TestSupport", dependencies: ["HTTP", "JSON", "Postgres", "Migrations", "Process", "Flows"],
+            path: "Tests/TestSupport", swiftSettings: settings),
+        tests("JSONTests", "JSON"),
+        tests("HTTPTests", "HTTP", "JSON"),
+        tests("FastCGITests", "FastCGI", "HTTP", "TestSupport"),
+        tests("PostgresTests", "Postgres", "JSON", "TestSupport"),
+        tests("CryptoTests", "Crypto", "JSON"),
+        tests("ProcessTests", "Process", "supervised"),
+        tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
+        tests("FlowsTests", "Flows", "JSON", "Postgres", "TestSupport"),
+        tests("AppTests", "App", "Flows", "HTTP", "JSON", "Postgres", "Crypto", "TestSupport"),
+        .executableTarget(
+            name: "supervised", dependencies: ["Supervision", "Process"], path: "Tests/Fixtures/supervised",
+            swiftSettings: settings),
+        tests(
+            "ServerTests", "flow-manager", "supervised", "Supervision", "App", "FastCGI", "Postgres", "Process",
+            "TestSupport"),
+        tests("EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Crypto"),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,112 @@
+package import HTTP
+import Crypto
+import JSON
+package import Postgres
+
+/// The product: requests go in, answers come out. Stateless; one value serves all threads.
+package struct Application: Sendable {
+    private let router: Router<Context>
+    private let services: Services
+    private let clock: @Sendable () -> Int64
+
+    /// `clock` gives seconds since 1970.
+    package init(services: Services, clock: @escaping @Sendable () -> Int64) {
+        router = Router(Routes.all)
+        self.services = services
+        self.clock = clock
+    }
+
+    /// Answers one request over this thread's connection; never throws, never runs longer than its statements may.
+    package func respond(to request: Request, over connection: Connection) -> Response {
+        var request = request
+        request.id = RequestID.of(request)
+        var response: Response
+        do {
+            response = try answer(request, connection)
+        } catch {
+            response = problem(for: error, in: request).response(requestID: request.id)
+        }
+        connection.rollback()
+        return complete(response, to: request)
+    }
+
+    /// The answer to a request that the edge could not take in whole.
+    package func refuse(_ request: Request, _ problem: Problem) -> Response {
+        var request = request
+        request.id = RequestID.of(request)
+        return complete(problem.response(requestID: request.id), to: request)
+    }
+
+    /// One request, straight down.
+    private func answer(_ request: Request, _ connection: Connection) throws -> Response {
+        guard let path = Path(parsing: request.path) else { throw Problem.badRequest("The path is not valid") }
+        switch router.match(method: request.method, path: path) {
+        case .none: throw Problem.notFound
+        case .otherMethods(let allow):
+            guard request.method == Method.options.rawValue else { throw Problem.methodNotAllowed(allow: allow) }
+            return Response(status: .noContent, headers: ["Allow": allow])
+        case .endpoint(let endpoint, let parameters):
+            let now = clock()
+            let caller = try Authentication.principal(
+                of: request, for: endpoint.access, tokens: services.tokens, now: now, connection)
+            let context = Context(
+                request: request, parameters: parameters, query: try request.fields(declaredBy: endpoint),
+                input: try request.input(endpoint.body), caller: caller,
+                idempotencyKey: try IdempotencyKey(of: request, for: endpoint, caller: caller), connection: connection,
+                services: services, now: now)
+            guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
+                return try endpoint.handle(context)
+            }
+            return try key.answeringOnce(over: connection) { try endpoint.handle(context) }
+        }
+    }
+
+    /// The headers that every answer has.
+    private func complete(_ response: Response, to request: Request) -> Response {
+        var response = response
+        response.headers["X-Request-Id"] = request.id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if response.headers["Cache-Control"] == nil { response.headers["Cache-Control"] = "no-store" }
+        return response
+    }
+
+    /// The one place where errors become answers.
+    private func problem(for error: any Error, in request: Request) -> Problem {
+        switch error {
+        case let problem as Problem where problem.status != .internalError && problem.status != .unavailable:
+            return problem
+        case let problem as Problem: return report(problem, problem.code, request)
+        case let error as PostgresError: return report(Problem(error), error.debugDescription, request)
+        case PasswordError.busy: return report(.unavailable(retryAfter: 2), "password hashing is at its limit", request)
+        default: return report(.internalError, String(describing: type(of: error)), request)
+        }
+    }
+
+    private func report(_ problem: Problem, _ detail: String, _ request: Request) -> Problem {
+        if problem.status == .internalError || problem.status == .unavailable {
+            services.observe(
+                .requestFailed(
+                    requestID: request.id, method: request.method, status: problem.status.rawValue, detail: detail))
+        }
+        return problem
+    }
+}
+
+/// The id that correlates an answer with the logs: the web server's or the client's if sane, else a new one.
+enum RequestID {
+    static func of(_ request: Request) -> String {
+        [request.id, request.headers["x-request-id"] ?? ""].first(where: isSane) ?? UUIDv7.make()
+    }
+
+    private static func isSane(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                    UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+}

@@ -1,0 +1,64 @@
+package import Crypto
+package import Flows
+package import HTTP
+package import JSON
+package import Postgres
+
+/// What the program has one of, shared by all threads.
+package struct Services: Sendable {
+    package let tokens: TokenIssuer
+    package let passwords: PasswordHasher
+    package let tasks: TaskCatalog
+    /// Why the database is not the one this program needs; nil when it is. Asks over the given connection.
+    package let obstacle: @Sendable (Connection) throws -> String?
+    package let observe: @Sendable (ApplicationEvent) -> Void
+
+    package init(
+        tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog,
+        obstacle: @escaping @Sendable (Connection) throws -> String?,
+        observe: @escaping @Sendable (ApplicationEvent) -> Void
+    ) {
+        self.tokens = tokens
+        self.passwords = passwords
+        self.tasks = tasks
+        self.obstacle = obstacle
+        self.observe = observe
+    }
+}
+
+/// What the application tells whoever keeps the log. Nothing in it comes from a request's body or headers.
+package enum ApplicationEvent: Sendable {
+    /// A request was answered 500 or 503; the detail is for the log only.
+    case requestFailed(requestID: String, method: String, status: Int, detail: String)
+}
+
+/// What a handler is given: one request, checked, and this thread's connection.
+package struct Context {
+    package let request: Request
+    /// The values of the path's parameters, in order.
+    package let parameters: [String]
+    /// The query's fields; every name is one that the endpoint declares.
+    package let query: FormFields
+    /// The body, valid by the endpoint's schema; null where it takes none.
+    package let input: JSON
+    /// Who calls; nil only at an endpoint for everyone.
+    let caller: Principal?
+    package let idempotencyKey: IdempotencyKey?
+    package let connection: Connection
+    package let services: Services
+    /// Seconds since 1970, when the request was taken up.
+    package let now: Int64
+
+    var user: Principal {
+        get throws {
+            guard let caller else { throw Problem.tokenMissing }
+            return caller
+        }
+    }
+
+    /// A path parameter that must be an id; anything else names nothing.
+    func id(at position: Int = 0) throws -> String {
+        guard UUIDv7.isValid(parameters[position]) else { throw Problem.notFound }
+        return parameters[position]
+    }
+}

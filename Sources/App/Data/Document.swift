@@ -1,0 +1,36 @@
+import JSON
+import Postgres
+
+/// A JSON document that a user keeps under a name: what `data.fetch` reads and `data.store` writes.
+enum Document {
+    static let name = JSONSchema.string(minLength: 1, maxLength: 200)
+
+    static let schema = JSONSchema.object(required: [
+        "name": name, "value": .any, "updated_at": .string(format: .dateTime),
+    ])
+    .named("Document")
+
+    static func find(_ name: String, of userID: String, on connection: Connection) throws -> (
+        value: JSON, updatedAt: String
+    )? {
+        try connection.query(
+            "SELECT value, rfc3339(updated_at) FROM documents WHERE user_id = \(userID) AND name = \(name)"
+        ).first.map { row in
+            let (value, updatedAt) = try row.decode(JSON.self, String.self)
+            return (value, updatedAt)
+        }
+    }
+
+    /// Keeps the value under the name, in place of an earlier one.
+    static func store(_ value: JSON, as name: String, of userID: String, on connection: Connection) throws {
+        _ = try connection.execute(
+            """
+            INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value))
+            ON CONFLICT (user_id, name) DO UPDATE SET value = excluded.value, updated_at = now()
+            """)
+    }
+
+    static func json(_ name: String, _ value: JSON, _ updatedAt: String) -> JSON {
+        ["name": .string(name), "value": value, "updated_at": .string(updatedAt)]
+    }
+}

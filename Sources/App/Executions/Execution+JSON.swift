@@ -1,0 +1,87 @@
+import Flows
+import JSON
+
+extension Execution {
+    /// The answer of `POST /flow-manager`.
+    var flowAnswer: JSON {
+        [
+            "message": .string(message), "execution_id": .string(id), "flow_id": flow["id"] ?? .null,
+            "flow_name": flow["name"] ?? .null, "status": .string(status.rawValue), "stopped_at": JSON(stoppedAt),
+            "result": result, "duration_ms": .number(duration.milliseconds),
+            "executed_tasks": .array(steps.map(\.taskAnswer)),
+        ]
+    }
+
+    private var message: String {
+        switch status {
+        case .completed: "Task completed successfully!"
+        case .failed: "Flow failed at \(stoppedAt ?? "")"
+        case .endedEarly: "Flow ended early at \(stoppedAt ?? "")"
+        case .running: "Flow is running"
+        }
+    }
+
+    static let flowAnswer = JSONSchema.object(required: [
+        "message": .string, "execution_id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
+        "status": .string(enum: ["completed", "ended_early", "failed"]), "stopped_at": JSONSchema.string.nullable,
+        "result": .any, "duration_ms": .number, "executed_tasks": .array(of: Step.taskAnswer),
+    ]).named("FlowAnswer")
+}
+
+extension Step {
+    fileprivate var taskAnswer: JSON {
+        [
+            "task_name": .string(task), "type": .string(type), "status": .string(status.rawValue),
+            "attempt": JSON(attempt), "data": output, "error": failure?.json ?? .null, "condition": JSON(condition),
+            "next": JSON(next), "duration_ms": .number(duration.milliseconds),
+        ]
+    }
+
+    fileprivate static let taskAnswer = JSONSchema.object(required: [
+        "task_name": .string, "type": .string, "status": .string(enum: ["success", "failure"]), "attempt": .integer,
+        "data": .any, "error": TaskFailure.schema.nullable, "condition": JSONSchema.string.nullable,
+        "next": JSONSchema.string.nullable, "duration_ms": .number,
+    ]).named("ExecutedTask")
+
+    /// The step as part of an execution.
+    func json(input: JSON) -> JSON {
+        [
+            "number": JSON(number), "task": .string(task), "type": .string(type), "status": .string(status.rawValue),
+            "attempts": JSON(attempt), "input": input, "output": output, "error": failure?.json ?? .null,
+            "condition": JSON(condition), "next": JSON(next), "started_ms": .number(started.milliseconds),
+            "duration_ms": .number(duration.milliseconds),
+        ]
+    }
+
+    static let schema = JSONSchema.object(required: [
+        "number": .integer, "task": .string, "type": .string, "status": .string(enum: ["success", "failure"]),
+        "attempts": .integer, "input": .any, "output": .any, "error": TaskFailure.schema.nullable,
+        "condition": JSONSchema.string.nullable, "next": JSONSchema.string.nullable, "started_ms": .number,
+        "duration_ms": .number,
+    ]).named("Step")
+}
+
+extension TaskFailure {
+    fileprivate static let schema = JSONSchema.object(required: ["code": .string, "message": .string])
+}
+
+extension RecordedExecution {
+    /// The answer of `GET /api/executions/{id}`.
+    var json: JSON {
+        [
+            "id": .string(execution.id), "flow_id": execution.flow["id"] ?? .null,
+            "flow_name": execution.flow["name"] ?? .null, "status": .string(execution.status.rawValue),
+            "stopped_at": JSON(execution.stoppedAt), "input": execution.input, "result": execution.result,
+            "error": execution.steps.last?.failure?.json ?? .null,
+            "steps": .array(execution.steps.map { $0.json(input: execution.input(of: $0)) }),
+            "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
+        ]
+    }
+
+    static let schema = JSONSchema.object(required: [
+        "id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
+        "status": .string(enum: ExecutionStatus.allCases.map(\.rawValue)), "stopped_at": JSONSchema.string.nullable,
+        "input": .any, "result": .any, "error": TaskFailure.schema.nullable, "steps": .array(of: Step.schema),
+        "created_at": .string(format: .dateTime), "finished_at": JSONSchema.string(format: .dateTime).nullable,
+    ]).named("Execution")
+}

@@ -1,0 +1,154 @@
+import Crypto
+import Flows
+import HTTP
+import JSON
+import Postgres
+
+/// The `Idempotency-Key` of a call, and what it makes sure of: one effect, and the same answer again for a day.
+///
+/// The key's row is claimed in the transaction of the effect. A second call with the key waits on that row until
+/// the first has committed (then it gets the first one's answer) or rolled back (then it goes ahead itself).
+package struct IdempotencyKey: Sendable {
+    let key: String
+    let userID: String
+    let method: String
+    let path: String
+    let bodyDigest: [UInt8]
+    let requestID: String
+
+    /// Nil when the call has none or the endpoint takes none. Throws 400 for a key that is not 1 to 255 visible
+    /// ASCII characters, that comes twice, or that would keep an answer which holds a secret.
+    init?(of request: Request, for endpoint: Endpoint<Context>, caller: Principal?) throws {
+        guard endpoint.idempotency != .none, let key = request.headers["idempotency-key"] else { return nil }
+        guard endpoint.idempotency != .refused, let caller else {
+            throw Problem.badRequest("This call takes no Idempotency-Key", code: "idempotency_refused")
+        }
+        guard request.headers.count(of: "idempotency-key") == 1, (1...255).contains(key.utf8.count),
+            key.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
+        else { throw Problem.badRequest("The Idempotency-Key is not valid", code: "idempotency_key_invalid") }
+        self.key = key
+        userID = caller.id
+        method = request.method
+        path = String(request.path)
+        bodyDigest = Digest.sha256(request.body)
+        requestID = request.id
+    }
+
+    /// Runs `body` in one transaction with the key; its answer is kept if it is one to keep.
+    func answeringOnce(over connection: Connection, _ body: () throws -> Response) throws -> Response {
+        do {
+            try connection.begin()
+            guard try claim(on: connection) else {
+                connection.rollback()
+                return try replay(on: connection)
+            }
+            let response = try body()
+            try connection.commit(after: [keep(response)])
+            return response
+        } catch let problem as Problem where IdempotencyKey.keeps(problem.status) {
+            connection.rollback()
+            try keepRefusal(problem, on: connection)
+            throw problem
+        } catch let error as PostgresError where error.kind == .commitUnknown {
+            return try replay(on: connection)
+        }
+    }
+
+    /// The answer of the first call with this key, or nil when there was none.
+    func earlierAnswer(on connection: Connection) throws -> Response? {
+        guard
+            let row = try connection.query(
+                """
+                SELECT body_digest, status, headers, body, execution_id FROM idempotency_keys
+                WHERE \(isThisKey) AND created_at > now() - interval '24 hours'
+                """
+            ).first
+        else { return nil }
+        let (digest, status, headers, body, execution) = try row.decode(
+            [UInt8].self, Int?.self, JSON?.self, String?.self, String?.self)
+        guard digest == bodyDigest else {
+            throw Problem(
+                .unprocessable, "idempotency_key_reused", "This Idempotency-Key belongs to a call with another body")
+        }
+        if let status, let body {
+            var response = Response(status: Status(rawValue: status), body: Array(body.utf8))
+            for field in headers?.objectValue?.members ?? [] {
+                response.headers.append(name: field.name, value: field.value.stringValue ?? "")
+            }
+            response.headers["Idempotency-Replayed"] = "true"
+            return response
+        }
+        guard let execution else { throw IdempotencyKey.inProgress }
+        return .json(
+            ["id": .string(execution), "status": .string(ExecutionStatus.running.rawValue)], status: .accepted,
+            headers: ["Location": "/api/executions/\(execution)"])
+    }
+
+    /// Joins the key to a run of a flow: claimed in its first commit, answered in its last.
+    func companion(executionID: String, answer: @escaping (Execution) -> Response) -> Runner.Companion {
+        Runner.Companion(
+            open: { connection in
+                if try !claim(on: connection, executionID: executionID) { throw Claimed() }
+            },
+            close: { execution in [keep(answer(execution))] })
+    }
+
+    /// Another call has the key.
+    struct Claimed: Error {}
+
+    /// Keeps a 422 or 402, which had no effect of its own.
+    func keepRefusal(_ problem: Problem, on connection: Connection) throws {
+        try connection.begin()
+        if try claim(on: connection) {
+            try connection.commit(after: [keep(problem.response(requestID: requestID))])
+        } else {
+            connection.rollback()
+        }
+    }
+
+    func replay(on connection: Connection) throws -> Response {
+        guard let response = try earlierAnswer(on: connection) else { throw Problem.unavailable() }
+        return response
+    }
+
+    static func keeps(_ status: Status) -> Bool {
+        status.isSuccess || status == .paymentRequired || status == .unprocessable
+    }
+
+    private static let inProgress = Problem(
+        .conflict, "idempotency_in_progress", "The first call with this Idempotency-Key is still under way",
+        headers: ["Retry-After": "1"])
+
+    /// Whether the key is ours now. Waits for another call that holds it, at most as long as a statement may wait
+    /// for a lock; then 409.
+    private func claim(on connection: Connection, executionID: String? = nil) throws -> Bool {
+        let claim: SQL = """
+            INSERT INTO idempotency_keys AS k (user_id, method, path, key, body_digest, execution_id)
+            VALUES (\(userID), \(method), \(path), \(key), \(bodyDigest), \(optional: executionID))
+            ON CONFLICT (user_id, method, path, key) DO UPDATE
+            SET body_digest = excluded.body_digest, execution_id = excluded.execution_id, status = NULL,
+                headers = NULL, body = NULL, created_at = now()
+            WHERE k.created_at <= now() - interval '24 hours'
+            """
+        do {
+            return try connection.execute(claim) == 1
+        } catch {
+            throw error.sqlState == .lockNotAvailable ? IdempotencyKey.inProgress : error as any Error
+        }
+    }
+
+    private func keep(_ response: Response) -> SQL {
+        let headers = JSON.object(
+            JSONObject(response.headers.fields.map { .init(name: $0.name, value: .string($0.value)) }))
+        return """
+            UPDATE idempotency_keys
+            SET status = \(response.status.rawValue), headers = \(headers),
+                body = \(String(decoding: response.body, as: UTF8.self))
+            WHERE \(isThisKey)
+            """
+    }
+
+    private var isThisKey: SQL {
+        "user_id = \(userID) AND method = \(method) AND path = \(path) AND key = \(key)"
+    }
+}

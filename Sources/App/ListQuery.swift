@@ -1,0 +1,127 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+/// The paging, filtering and selecting of a list, the same for every list: newest or oldest first by
+/// `(created_at, id)`, a page at a time.
+struct ListQuery {
+    /// One column that may be filtered by equality.
+    struct Filter {
+        let name: String
+        let column: SQL
+        let schema: JSONSchema
+        /// What a value of the query must be to compare with the column.
+        let parse: @Sendable (String) -> SQL?
+
+        static func text(_ name: String, _ column: SQL, among choices: [String]) -> Filter {
+            Filter(name: name, column: column, schema: .string(enum: choices)) { choices.contains($0) ? "\($0)" : nil }
+        }
+
+        static func id(_ name: String, _ column: SQL) -> Filter {
+            Filter(name: name, column: column, schema: .string(format: .uuid)) { UUIDv7.isValid($0) ? "\($0)" : nil }
+        }
+
+        static func boolean(_ name: String, _ column: SQL) -> Filter {
+            Filter(name: name, column: column, schema: .boolean) { ["true": true, "false": false][$0].map { "\($0)" } }
+        }
+    }
+
+    /// What a page's query needs from the row of each item besides the item itself.
+    struct Position {
+        let createdAtMicroseconds: Int64
+        let id: String
+    }
+
+    private let scope: String
+    private let limit: Int
+    private let isDescending: Bool
+    private let after: Position?
+    private let conditions: [SQL]
+    private let fields: [String]?
+
+    /// The query parameters that a list declares.
+    static func parameters(_ filters: [Filter], schema: JSONSchema) -> [QueryParameter] {
+        [
+            QueryParameter("limit", .integer(1...100), "Items a page; 20 unless told"),
+            QueryParameter("cursor", .string, "Where the page before ended: its next_cursor"),
+            QueryParameter("sort", .string(enum: ["created_at", "-created_at"]), "Oldest or newest first (-)"),
+            QueryParameter("fields", .string, "Names of fields to answer, by comma"),
+        ] + filters.map { QueryParameter($0.name, $0.schema, "Only items with this \($0.name)") }
+    }
+
+    /// Throws 400 for a value that the list does not know. `list` names the list, so that no cursor of another list
+    /// or user passes.
+    init(_ context: Context, list: String, filters: [Filter], fields known: [String]) throws {
+        let query = context.query
+        scope = "\(list) \(try context.user.id)"
+        guard let limit = Int(query["limit"] ?? "20"), (1...100).contains(limit) else {
+            throw Problem.badRequest("'limit' must be 1 to 100")
+        }
+        self.limit = limit
+        switch query["sort"] ?? "-created_at" {
+        case "created_at": isDescending = false
+        case "-created_at": isDescending = true
+        default: throw Problem.badRequest("'sort' must be created_at or -created_at")
+        }
+        conditions = try filters.compactMap { filter in
+            guard let text = query[filter.name] else { return nil }
+            guard let value = filter.parse(text) else { throw Problem.badRequest("'\(filter.name)' is not valid") }
+            return "\(filter.column) = \(value)"
+        }
+        fields = query["fields"]?.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        for field in fields ?? [] where !known.contains(field) {
+            throw Problem.badRequest("Unknown field '\(field)'")
+        }
+        after = try query["cursor"].map { [scope] in try ListQuery.position(from: $0, in: scope) }
+    }
+
+    /// What follows `WHERE …` in the list's statement: filters, place, order and limit. `created` and `id` name the
+    /// ordering columns.
+    func clauses(created: SQL, id: SQL) -> SQL {
+        var clauses: SQL = ""
+        for condition in conditions { clauses = "\(clauses) AND \(condition)" }
+        if let after {
+            let comparison: SQL = isDescending ? "<" : ">"
+            clauses = """
+                \(clauses) AND (\(created), \(id)) \(comparison)
+                    (to_timestamp(0) + \(after.createdAtMicroseconds) * interval '1 microsecond', \(after.id)::uuid)
+                """
+        }
+        let order: SQL = isDescending ? "DESC" : "ASC"
+        return "\(clauses) ORDER BY \(created) \(order), \(id) \(order) LIMIT \(limit + 1)"
+    }
+
+    /// The column that `Position` reads beside the id.
+    static func position(created: SQL) -> SQL { "(extract(epoch FROM \(created)) * 1000000)::bigint" }
+
+    /// The answer, from one item more than the page holds.
+    func page(_ items: [(position: Position, json: JSON)]) -> Response {
+        let shown = items.prefix(limit)
+        let next = items.count > limit ? shown.last.map { cursor(at: $0.position) } : nil
+        return .json(["items": .array(shown.map { select($0.json) }), "next_cursor": JSON(next)])
+    }
+
+    private func select(_ item: JSON) -> JSON {
+        guard let fields, let object = item.objectValue else { return item }
+        return .object(JSONObject(object.members.filter { fields.contains($0.name) }))
+    }
+
+    private func cursor(at position: Position) -> String {
+        let parts: JSON = [.string(scope), .integer(position.createdAtMicroseconds), .string(position.id)]
+        return Base64URL.encode(parts.serialized())
+    }
+
+    private static func position(from cursor: String, in scope: String) throws -> Position {
+        guard let bytes = Base64URL.decode(cursor.utf8), let parts = try? JSON(parsing: bytes).arrayValue,
+            parts.count == 3, parts[0] == .string(scope), let created = parts[1].integerValue,
+            (0...4_102_444_800_000_000).contains(created), let id = parts[2].stringValue, UUIDv7.isValid(id)
+        else { throw Problem.badRequest("The cursor is not one of this list", code: "invalid_cursor") }
+        return Position(createdAtMicroseconds: created, id: id)
+    }
+
+    /// The schema of a page of such items.
+    static func schema(of item: JSONSchema) -> JSONSchema {
+        .object(required: ["items": .array(of: item), "next_cursor": JSONSchema.string.nullable])
+    }
+}

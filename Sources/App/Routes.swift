@@ -1,0 +1,14 @@
+package import HTTP
+package import JSON
+
+/// The one list of endpoints.
+package enum Routes {
+    package static let all: [Endpoint<Context>] =
+        Endpoint.health + Endpoint.accounts + Endpoint.runs + Endpoint.executions + Endpoint.data + Endpoint.posts
+        + Endpoint.arrays
+
+    /// The interface as an OpenAPI document, derived from the list.
+    package static let document: JSON = OpenAPI.document(
+        title: "Flow Manager", version: "0.1.0",
+        summary: "Log in, post a chain of tasks, get the answer; every run is on the record.", endpoints: all)
+}

@@ -1,0 +1,99 @@
+import Flows
+import JSON
+
+/// Arithmetic on the numbers in `arguments`: exact on integers as long as the result is one that JSON values hold,
+/// whatever comes before it; otherwise in doubles.
+struct Calculation: FlowTask {
+    let type: String
+    let summary: String
+    let effect = Effect.pure
+    let input: JSONSchema
+    let output = JSONSchema.object(required: ["result": .number])
+    private let compute: @Sendable ([JSON]) throws -> JSON
+
+    private init(
+        _ name: String, _ summary: String, arguments: ClosedRange<Int>,
+        compute: @escaping @Sendable ([JSON]) throws -> JSON
+    ) {
+        type = "calc.\(name)"
+        self.summary = summary
+        input = .object(required: ["arguments": .array(of: .number, count: arguments)])
+        self.compute = compute
+    }
+
+    func run(_ input: JSON, in context: TaskContext) throws -> JSON {
+        ["result": try compute(input["arguments"]?.arrayValue ?? [])]
+    }
+
+    static let addition = Calculation("addition", "Adds numbers", arguments: 1...1_000, compute: sum)
+
+    static let subtraction = Calculation(
+        "subtraction", "Subtracts the later numbers from the first", arguments: 2...1_000
+    ) {
+        try fold($0, { $0.subtractingReportingOverflow($1) }, -)
+    }
+
+    static let multiplication = Calculation("multiplication", "Multiplies numbers", arguments: 1...1_000) {
+        try fold($0, { $0.multipliedReportingOverflow(by: $1) }, *)
+    }
+
+    static let division = Calculation("division", "Divides the first number by the second", arguments: 2...2) {
+        numbers in
+        guard numbers[1].doubleValue != 0 else {
+            throw TaskFailure(code: "division_by_zero", message: "Division by zero")
+        }
+        if let dividend = integer(numbers[0]), let divisor = integer(numbers[1]), dividend % divisor == 0 {
+            return json(dividend / divisor)
+        }
+        return try finite(double(numbers[0]) / double(numbers[1]))
+    }
+
+    static let squareRoot = Calculation("square_root", "The square root of a number", arguments: 1...1) { numbers in
+        let number = double(numbers[0])
+        guard number >= 0 else {
+            throw TaskFailure(code: "negative_number", message: "The square root of a negative number")
+        }
+        let root = number.squareRoot()
+        if let exact = Int128(exactly: root), integer(numbers[0]) == exact * exact { return json(exact) }
+        return .number(root)
+    }
+
+    /// The sum of at least one number.
+    @Sendable static func sum(_ numbers: [JSON]) throws -> JSON {
+        try fold(numbers, { $0.addingReportingOverflow($1) }, +)
+    }
+
+    private static func fold(
+        _ numbers: [JSON], _ exact: (Int128, Int128) -> (partialValue: Int128, overflow: Bool),
+        _ approximate: (Double, Double) -> Double
+    ) throws -> JSON {
+        let integers = numbers.compactMap(integer)
+        if integers.count == numbers.count {
+            var (result, overflow) = (integers[0], false)
+            for number in integers.dropFirst() where !overflow { (result, overflow) = exact(result, number) }
+            if !overflow { return json(result) }
+        }
+        return try finite(numbers.dropFirst().reduce(double(numbers[0])) { approximate($0, double($1)) })
+    }
+
+    /// The number, if it was written as an integer; wide enough for what lies between two of them.
+    static func integer(_ number: JSON) -> Int128? {
+        switch number {
+        case .integer(let value): Int128(value)
+        case .unsigned(let value): Int128(value)
+        default: nil
+        }
+    }
+
+    private static func json(_ result: Int128) -> JSON {
+        Int64(exactly: result).map(JSON.integer) ?? UInt64(exactly: result).map(JSON.unsigned)
+            ?? .number(Double(result))
+    }
+
+    private static func double(_ number: JSON) -> Double { number.doubleValue ?? .nan }
+
+    private static func finite(_ result: Double) throws -> JSON {
+        guard result.isFinite else { throw TaskFailure(code: "out_of_range", message: "The result is out of range") }
+        return .number(result)
+    }
+}

@@ -1,0 +1,22 @@
+import Crypto
+import Flows
+import JSON
+
+/// Random numbers in [0, 1).
+struct RandomArray: FlowTask {
+    let type = "random.array"
+    let summary = "Random numbers in [0, 1), 500 unless told"
+    let effect = Effect.pure
+    let input = JSONSchema.any.described("n: how many numbers, 1 to 10000")
+    let output = JSONSchema.array(of: .number(0...1))
+
+    private static let count = JSONSchema.integer(1...10_000)
+
+    func run(_ input: JSON, in context: TaskContext) throws -> JSON {
+        let count = input["n"] ?? 500
+        guard RandomArray.count.violations(in: count).isEmpty, let number = count.integerValue else {
+            throw TaskFailure(code: "invalid_input", message: "n must be 1 to 10000")
+        }
+        return .array(SecureRandom.doubles(count: Int(number)).map(JSON.number))
+    }
+}

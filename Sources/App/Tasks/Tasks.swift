@@ -1,0 +1,26 @@
+package import Flows
+
+/// The one list of task types.
+package enum Tasks {
+    package static let catalog = TaskCatalog(
+        [
+            Pass(),
+            Fail(),
+            Calculation.addition,
+            Calculation.subtraction,
+            Calculation.multiplication,
+            Calculation.division,
+            Calculation.squareRoot,
+            RandomArray(),
+            RandomString(),
+            DataFetch(),
+            DataProcess(),
+            DataStore(),
+        ],
+        // Short names of the demo chain.
+        aliases: [
+            "task1": "data.fetch", "fetch_data": "data.fetch",
+            "task2": "data.process", "process_data": "data.process",
+            "task3": "data.store", "store_data": "data.store",
+        ])
+}

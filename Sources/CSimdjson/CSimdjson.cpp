@@ -1,0 +1,89 @@
+#include "CSimdjson.h"
+
+#include <algorithm>
+#include <cstring>
+#include <simdjson.h>
+
+namespace {
+
+/// One a thread, so that no lock is needed; its destructor frees the memory when the thread ends.
+thread_local simdjson::dom::parser parser;
+
+/// Room for the bodies of nearly every request: about 1.2 MiB of address space, of which only what is used is resident.
+constexpr size_t kept_capacity = 64 * 1024;
+
+/// The first room, so that threads which see only small documents stay small.
+constexpr size_t first_capacity = 4 * 1024;
+
+/// Grows by doubling: simdjson alone would allocate anew for every document a little longer than the last.
+simdjson::error_code make_room(size_t length, size_t depth) noexcept {
+    if (parser.capacity() >= length && parser.max_depth() == depth) {
+        return simdjson::SUCCESS;
+    }
+    size_t capacity = std::max(parser.capacity(), first_capacity);
+    while (capacity < length) {
+        capacity *= 2;
+    }
+    capacity = std::min(capacity, size_t(simdjson::SIMDJSON_MAXSIZE_BYTES));
+    auto error = parser.allocate(capacity, depth);
+    if (!error) {
+        error = parser.doc.allocate(capacity);
+    }
+    if (error) {
+        // Half of the room is worse than none.
+        parser = simdjson::dom::parser();
+    }
+    return error;
+}
+
+csimdjson_outcome outcome(simdjson::error_code error) noexcept {
+    switch (error) {
+    case simdjson::SUCCESS:
+        return CSIMDJSON_PARSED;
+    case simdjson::EMPTY:
+        return CSIMDJSON_EMPTY;
+    case simdjson::UTF8_ERROR:
+        return CSIMDJSON_ENCODING;
+    case simdjson::DEPTH_ERROR:
+        return CSIMDJSON_TOO_DEEP;
+    case simdjson::NUMBER_ERROR:
+    case simdjson::NUMBER_OUT_OF_RANGE:
+        return CSIMDJSON_NUMBER;
+    case simdjson::CAPACITY:
+    case simdjson::MEMALLOC:
+        return CSIMDJSON_TOO_LARGE;
+    default:
+        return CSIMDJSON_SYNTAX;
+    }
+}
+
+}  // namespace
+
+csimdjson_outcome csimdjson_parse(const uint8_t *bytes, size_t length, size_t depth, csimdjson_document *document) {
+    if (length == 0) {
+        return CSIMDJSON_EMPTY;
+    }
+    if (length > simdjson::SIMDJSON_MAXSIZE_BYTES) {
+        return CSIMDJSON_TOO_LARGE;
+    }
+    // RFC 8259, section 8.1: it must not be added, and a reader may refuse it.
+    if (length >= 3 && std::memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
+        return CSIMDJSON_ENCODING;
+    }
+    // simdjson counts the document itself as one level.
+    if (auto error = make_room(length, depth + 1)) {
+        return outcome(error);
+    }
+    // simdjson copies the bytes into a buffer of its own with the padding that it reads beyond the end.
+    if (auto error = parser.parse(bytes, length).error()) {
+        return outcome(error);
+    }
+    *document = {parser.doc.tape.get(), parser.doc.string_buf.get()};
+    return CSIMDJSON_PARSED;
+}
+
+void csimdjson_release(void) {
+    if (parser.capacity() > kept_capacity) {
+        parser = simdjson::dom::parser();
+    }
+}

@@ -1,0 +1,50 @@
+/// A C face on libsimdjson: checks a JSON document and hands out simdjson's own result, the tape.
+///
+/// The tape is documented at https://github.com/simdjson/simdjson/blob/v3.0.1/doc/tape.md: 64-bit words, the top byte
+/// of each is a type and the rest a payload. It is the same in all versions up to the one in Debian and after.
+#ifndef CSIMDJSON_H
+#define CSIMDJSON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum csimdjson_outcome {
+    CSIMDJSON_PARSED,
+    /// No byte but white space.
+    CSIMDJSON_EMPTY,
+    /// Outside the grammar of RFC 8259, a lone surrogate escape among that.
+    CSIMDJSON_SYNTAX,
+    /// Not UTF-8, or it begins with a byte order mark.
+    CSIMDJSON_ENCODING,
+    CSIMDJSON_TOO_DEEP,
+    /// A number that is malformed or out of range: simdjson does not tell which.
+    CSIMDJSON_NUMBER,
+    /// More than 4 GiB, or more than there is memory for.
+    CSIMDJSON_TOO_LARGE,
+};
+
+struct csimdjson_document {
+    /// The first word is the root, whose payload is the number of words.
+    const uint64_t *tape;
+    /// Where strings lie, at the offset in the payload of their word: 32 bits of length in host order, then UTF-8.
+    const uint8_t *strings;
+};
+
+/// Parses with this thread's parser. On success the document is valid until this thread calls `csimdjson_release`,
+/// or parses again. Non-empty containers nested more than `depth` deep are refused.
+enum csimdjson_outcome csimdjson_parse(
+    const uint8_t *bytes, size_t length, size_t depth, struct csimdjson_document *document);
+
+/// Ends the use of the last document. The parser keeps its memory for the next one, unless the document was so large
+/// that keeping it would make every thread of a pool heavy.
+void csimdjson_release(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,45 @@
+import CCrypto
+
+/// A key for HMAC with SHA-256 (RFC 2104), made ready once and used by any thread.
+///
+/// The key bytes live in libcrypto alone, which wipes them when this object goes.
+@safe package final class HMACSHA256: Sendable {
+    /// Holds the state after the key; never updated, only duplicated, which is a read: hence safe to share.
+    private nonisolated(unsafe) let prepared: OpaquePointer
+
+    /// - Parameter key: not empty; its caller still owns, and should drop, the bytes passed in.
+    package init(key: [UInt8]) {
+        precondition(!key.isEmpty, "an HMAC key is not empty")
+        let algorithm = unsafe EVP_MAC_fetch(nil, OSSL_MAC_NAME_HMAC, nil)
+        defer { unsafe EVP_MAC_free(algorithm) }
+        guard let context = unsafe EVP_MAC_CTX_new(algorithm) else { preconditionFailure("libcrypto has no HMAC") }
+        unsafe prepared = context
+        var digest = Array("SHA256".utf8CString)
+        unsafe digest.withUnsafeMutableBufferPointer { digest in
+            let parameters = unsafe [
+                OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.baseAddress, 0),
+                OSSL_PARAM_construct_end(),
+            ]
+            requireSuccess(unsafe EVP_MAC_init(context, key, key.count, parameters))
+        }
+    }
+
+    deinit { unsafe EVP_MAC_CTX_free(prepared) }
+
+    /// The authentication code of the message: 32 bytes.
+    package func code(for message: some Collection<UInt8>) -> [UInt8] {
+        guard let context = unsafe EVP_MAC_CTX_dup(prepared) else { preconditionFailure("libcrypto failed") }
+        defer { unsafe EVP_MAC_CTX_free(context) }
+        return unsafe [UInt8](unsafeUninitializedCapacity: 32) { code, written in
+            unsafe message.withContiguousBytes { message in
+                requireSuccess(unsafe EVP_MAC_update(context, message.baseAddress, message.count))
+            }
+            requireSuccess(unsafe EVP_MAC_final(context, code.baseAddress, &written, code.count))
+        }
+    }
+
+    /// Whether `code` is the message's code; compared in constant time.
+    package func isValid(_ code: [UInt8], for message: some Collection<UInt8>) -> Bool {
+        constantTimeEquals(code, self.code(for: message))
+    }
+}

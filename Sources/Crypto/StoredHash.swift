@@ -1,0 +1,59 @@
+import CSodium
+
+/// An argon2id hash as read from its PHC string, `$argon2id$v=19$m=19456,t=2,p=1$salt$digest`.
+///
+/// libsodium could check a password against the string itself, but it calls a lack of memory a wrong password.
+struct StoredHash {
+    let cost: PasswordHasher.Cost
+    private let salt: [UInt8]
+    private let digest: [UInt8]
+
+    /// Nil for anything that libsodium does not write: it uses one lane, 16 bytes of salt, 32 of digest.
+    init?(_ text: String) {
+        let fields = text.split(separator: "$", omittingEmptySubsequences: false)
+        guard fields.count == 6, fields[0].isEmpty, fields[1] == "argon2id", fields[2] == "v=19" else { return nil }
+        let parameters = fields[3].split(separator: ",")
+        guard parameters.count == 3, parameters[2] == "p=1",
+            parameters[0].hasPrefix("m="), let kibibytes = UInt32(parameters[0].dropFirst(2)), kibibytes >= 8,
+            parameters[1].hasPrefix("t="), let passes = UInt32(parameters[1].dropFirst(2)), passes >= 1,
+            let salt = Self.bytes(fields[4]), salt.count == crypto_pwhash_SALTBYTES,
+            let digest = Self.bytes(fields[5]), digest.count == 32
+        else { return nil }
+        cost = PasswordHasher.Cost(passes: Int(passes), kibibytes: Int(kibibytes))
+        self.salt = salt
+        self.digest = digest
+    }
+
+    private init(cost: PasswordHasher.Cost, salt: [UInt8], digest: [UInt8]) {
+        self.cost = cost
+        self.salt = salt
+        self.digest = digest
+    }
+
+    /// A hash that checking costs as much as any other of that cost, and that no password is known to have.
+    static func ofNoPassword(at cost: PasswordHasher.Cost) -> StoredHash {
+        StoredHash(
+            cost: cost, salt: SecureRandom.bytes(Int(crypto_pwhash_SALTBYTES)), digest: SecureRandom.bytes(32))
+    }
+
+    /// Whether the password has this hash; nil when there is no memory to tell.
+    func matches(_ password: [UInt8]) -> Bool? {
+        var computed = [UInt8](repeating: 0, count: digest.count)
+        let status = unsafe crypto_pwhash(
+            &computed, UInt64(computed.count), password, UInt64(password.count), salt, cost.passes, cost.bytes,
+            crypto_pwhash_ALG_ARGON2ID13)
+        return status == 0 ? constantTimeEquals(computed, digest) : nil
+    }
+
+    /// PHC strings use the older of base64's two alphabets.
+    private static func bytes(_ text: Substring) -> [UInt8]? {
+        Base64URL.decode(
+            text.utf8.map { byte in
+                switch byte {
+                case UInt8(ascii: "+"): UInt8(ascii: "-")
+                case UInt8(ascii: "/"): UInt8(ascii: "_")
+                default: byte
+                }
+            })
+    }
+}

@@ -1,0 +1,56 @@
+import JSON
+
+package enum TokenError: Error, Equatable {
+    /// Not a token of ours, or not one for us, or not valid yet.
+    case invalid
+    /// Genuine in every respect, but its time is over.
+    case expired
+}
+
+/// Signs our access tokens and verifies them: JWTs (RFC 7519) with HMAC-SHA-256 under the rules of RFC 8725.
+package struct TokenIssuer: Sendable {
+    /// By how many seconds the clocks of two machines may differ.
+    package static let leeway: Int64 = 30
+    /// Longer tokens, in bytes, are not looked at.
+    package static let maximumLength = 8192
+
+    private let keys: TokenKeys
+    private let issuer: String
+    private let audience: String
+
+    package init(keys: TokenKeys, issuer: String, audience: String) {
+        self.keys = keys
+        self.issuer = issuer
+        self.audience = audience
+    }
+
+    package func sign(_ claims: Claims) -> String {
+        let payload: JSON = [
+            "iss": .string(issuer), "aud": .string(audience), "sub": .string(claims.subject),
+            "sid": .string(claims.session), "iat": .integer(claims.issuedAt), "nbf": .integer(claims.notBefore),
+            "exp": .integer(claims.expires),
+        ]
+        let key = keys.signing
+        let message = String(decoding: key.header, as: UTF8.self) + "." + Base64URL.encode(payload.serialized())
+        return message + "." + Base64URL.encode(key.mac.code(for: message.utf8))
+    }
+
+    /// The claims of a token that we signed and that holds at `now`, in seconds since 1970.
+    ///
+    /// Nothing in the token but the name of its key is read before the signature has been checked.
+    package func verify(_ token: String, now: Int64) throws(TokenError) -> Claims {
+        guard token.utf8.count <= Self.maximumLength else { throw .invalid }
+        let bytes = Array(token.utf8)
+        let segments = bytes.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
+        guard segments.count == 3, let key = keys.key(named: segments[0]),
+            let signature = Base64URL.decode(segments[2]),
+            key.mac.isValid(signature, for: bytes[..<segments[1].endIndex]),
+            let text = Base64URL.decode(segments[1]), let payload = try? JSON(parsing: text),
+            payload["iss"]?.stringValue == issuer, payload["aud"]?.stringValue == audience,
+            let claims = Claims(payload),
+            claims.issuedAt <= now + Self.leeway, claims.notBefore <= now + Self.leeway
+        else { throw .invalid }
+        guard claims.expires > now - Self.leeway else { throw .expired }
+        return claims
+    }
+}

@@ -1,0 +1,94 @@
+import CFastCGI
+import Glibc
+import Synchronization
+
+/// Lets connections in from the listening socket: those of peers who may connect, with their time-outs set.
+final class Acceptor: Sendable {
+    let listener: Listener
+    private let events: EventSet
+    private let settings: FastCGISettings
+    private let observe: @Sendable (FastCGIEvent) -> Void
+    private let state = Mutex(State.ended)
+
+    private enum State { case open, paused, ended }
+
+    init(
+        listener: Listener, events: EventSet, settings: FastCGISettings,
+        observe: @escaping @Sendable (FastCGIEvent) -> Void
+    ) {
+        self.listener = listener
+        self.events = events
+        self.settings = settings
+        self.observe = observe
+    }
+
+    func begin() {
+        open(after: .ended)
+    }
+
+    /// Tries again after a pause; of no effect otherwise.
+    func resume() {
+        open(after: .paused)
+    }
+
+    func end() {
+        state.withLock {
+            events.remove(listener.descriptor)
+            $0 = .ended
+        }
+    }
+
+    /// A new connection; nil when another thread was faster or the peer was turned away.
+    func accept() -> Int32? {
+        let descriptor = accept4(listener.descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+        guard descriptor >= 0 else {
+            let code = errno
+            if ![EAGAIN, EINTR, ECONNABORTED, EPROTO].contains(code) { pause(code) }
+            return nil
+        }
+        if let allowed = settings.allowedPeers {
+            let user = peerUser(descriptor)
+            guard allowed.contains(user) else {
+                observe(.peerRefused(user: user))
+                close(descriptor)
+                return nil
+            }
+        }
+        limitSilence(descriptor)
+        return descriptor
+    }
+
+    private func open(after expected: State) {
+        state.withLock {
+            if $0 == expected, events.addListener(listener.descriptor) { $0 = .open }
+        }
+    }
+
+    /// Without descriptors the listening socket would stay ready and spin all threads; the pool's timer resumes.
+    private func pause(_ code: Int32) {
+        let isNew = state.withLock { state in
+            guard state == .open else { return false }
+            events.remove(listener.descriptor)
+            state = .paused
+            return true
+        }
+        if isNew { observe(.acceptPaused(code: code)) }
+    }
+
+    /// The user id of the process at the other end of a unix socket; nobody's where there is none to be told.
+    private func peerUser(_ descriptor: Int32) -> UInt32 {
+        var credentials = peer_credentials(pid: 0, uid: .max, gid: .max)
+        var size = socklen_t(MemoryLayout<peer_credentials>.size)
+        unsafe getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size)
+        return credentials.uid
+    }
+
+    /// These are not inherited from a listening unix socket.
+    private func limitSilence(_ descriptor: Int32) {
+        let (seconds, attoseconds) = settings.silenceLimit.components
+        var limit = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+    }
+}

@@ -1,0 +1,27 @@
+import CFastCGI
+import Glibc
+
+/// libfcgi's process-wide state, set up once.
+enum Library {
+    /// 0, or the error of `FCGX_Init`.
+    static let status: Int32 = {
+        // Milliseconds that the library waits for a silent peer, before a request and while it closes a connection.
+        unsafe setenv("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", "200", 1)
+        unsafe setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "200", 1)
+
+        // It installs handlers of its own; what the process decided about these signals must stay.
+        let taken = [SIGTERM, SIGUSR1]
+        let before = taken.map { signal in
+            var action = sigaction()
+            unsafe sigaction(signal, nil, &action)
+            return action
+        }
+        let status = FCGX_Init()
+        for index in taken.indices {
+            unsafe withUnsafePointer(to: before[index]) { _ = unsafe sigaction(taken[index], $0, nil) }
+        }
+        // A peer that left is learnt from the failed write.
+        signal(SIGPIPE, SIG_IGN)
+        return status
+    }()
+}

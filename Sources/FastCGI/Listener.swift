@@ -1,0 +1,114 @@
+import CFastCGI
+import Glibc
+
+/// A listening socket, inherited or bound here; its owner removes the file of one bound here with `removeFile()`.
+package struct Listener: Sendable {
+    package let descriptor: Int32
+    private let file: File?
+
+    /// The socket file as it was made, to tell it from one that somebody else put there later.
+    private struct File {
+        let path: String
+        let device: dev_t
+        let inode: ino_t
+    }
+
+    /// Takes over an inherited descriptor, by FastCGI's convention 0; nil when it is no listening socket (plain CGI).
+    package init?(adopting descriptor: Int32) {
+        var accepts: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) == 0, accepts != 0
+        else { return nil }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        self.descriptor = descriptor
+        self.file = nil
+    }
+
+    private init(descriptor: Int32, file: File) {
+        self.descriptor = descriptor
+        self.file = file
+    }
+
+    /// Binds a unix socket so that it appears at its path only when it is ready, with its final mode.
+    ///
+    /// A socket that somebody still answers on is left alone (`.inUse`), a stale one is replaced. A lock on the
+    /// directory keeps two processes starting at once from taking each other for stale.
+    package static func bind(
+        path: String, mode: UInt32 = 0o660, backlog: Int32 = 4_096
+    ) throws(FastCGIError) -> Listener {
+        let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
+        let temporary = "\(directory).\(getpid())"
+        let target = try UnixAddress(path)
+        let staging = try UnixAddress(temporary, insteadOf: path)
+
+        let lock = try lockDirectory(directory)
+        defer { close(lock) }
+        try checkFree(target)
+
+        unsafe unlink(temporary)
+        let descriptor = try makeSocket()
+        var isBound = false
+        defer { if !isBound { close(descriptor) } }
+        guard unsafe staging.withPointer({ unsafe Glibc.bind(descriptor, $0, $1) }) == 0 else { throw failure("bind") }
+        defer { if !isBound { unsafe unlink(temporary) } }
+        guard unsafe chmod(temporary, mode) == 0 else { throw failure("chmod") }
+        guard listen(descriptor, backlog) == 0 else { throw failure("listen") }
+        guard let file = file(temporary, named: path) else { throw failure("lstat") }
+        guard unsafe rename(temporary, path) == 0 else { throw failure("rename") }
+        isBound = true
+        return Listener(descriptor: descriptor, file: file)
+    }
+
+    /// Removes the socket file unless another one has taken its place.
+    package func removeFile() {
+        guard let file, let present = Listener.file(file.path, named: file.path),
+            present.inode == file.inode, present.device == file.device
+        else { return }
+        unsafe unlink(file.path)
+    }
+
+    /// Released by closing what it returns.
+    private static func lockDirectory(_ path: String) throws(FastCGIError) -> Int32 {
+        let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("open") }
+        guard flock(descriptor, LOCK_EX) == 0 else {
+            let error = failure("flock")
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    /// Throws unless nothing or a stale socket is there.
+    private static func checkFree(_ address: UnixAddress) throws(FastCGIError) {
+        var status = stat()
+        guard unsafe lstat(address.path, &status) == 0 else {
+            if errno == ENOENT { return }
+            throw failure("lstat")
+        }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw .notASocket(path: address.path) }
+        let probe = try makeSocket()
+        defer { close(probe) }
+        // A full backlog answers EAGAIN; only nobody at all answers ECONNREFUSED.
+        let isStale = unsafe address.withPointer { unsafe connect(probe, $0, $1) } != 0 && errno == ECONNREFUSED
+        if !isStale { throw .inUse(path: address.path) }
+    }
+
+    private static func makeSocket() throws(FastCGIError) -> Int32 {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(AF_UNIX, type, 0)
+        guard descriptor >= 0 else { throw failure("socket") }
+        return descriptor
+    }
+
+    private static func file(_ location: String, named path: String) -> File? {
+        var status = stat()
+        guard unsafe lstat(location, &status) == 0 else { return nil }
+        return File(path: path, device: status.st_dev, inode: status.st_ino)
+    }
+
+    private static func failure(_ call: String) -> FastCGIError {
+        .system(call: call, code: errno)
+    }
+}

@@ -1,0 +1,160 @@
+import CFastCGI
+import Glibc
+import HTTP
+
+/// The CGI variables of one request (RFC 3875, section 4.1), copied once and read once.
+///
+/// Single-valued variables that occur twice count as last given, the way a web server's configuration overrides them.
+/// Headers that occur twice stay two fields: which one counts is not decided here.
+struct Params {
+    private(set) var request = Request(method: "", target: "")
+    /// `CONTENT_LENGTH`, where the web server knows it.
+    private(set) var contentLength: Int?
+    /// A value was no UTF-8 or held control characters and was left out.
+    private(set) var isMalformed = false
+    /// Whether `FLOW_GATE` held the secret.
+    private(set) var hasPassedGate = false
+
+    private let gate: [UInt8]?
+    private var redirectedAuthorization: String?
+
+    /// Headers of an ordinary request, so that their array is allocated once.
+    private static let usualHeaderCount = 16
+
+    init(gate: [UInt8]? = nil) {
+        self.gate = gate
+    }
+
+    /// Reads an array of "NAME=value" strings that ends with a null pointer.
+    init(_ entries: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, gate: [UInt8]?) {
+        self.gate = gate
+        var fields: [(name: String, value: String)] = []
+        fields.reserveCapacity(Self.usualHeaderCount)
+        request.headers = Headers(fields)
+        guard var next = unsafe entries else { return }
+        while let entry = unsafe next.pointee {
+            let bytes = unsafe UnsafeBufferPointer(
+                start: UnsafeRawPointer(entry).assumingMemoryBound(to: UInt8.self), count: strlen(entry))
+            unsafe add(bytes.span)
+            unsafe next += 1
+        }
+        finish()
+    }
+
+    /// Takes one "NAME=value".
+    mutating func add(_ entry: Span<UInt8>) {
+        var separator = 0
+        while separator < entry.count, entry[separator] != UInt8(ascii: "=") { separator += 1 }
+        guard separator < entry.count else { return }
+        let name = entry.extracting(..<separator)
+        let value = entry.extracting((separator + 1)...)
+
+        if name.starts(with: "HTTP_") {
+            addHeader(name.extracting(5...), value)
+        } else if name.equals("REQUEST_METHOD") {
+            request.method = text(value)
+        } else if name.equals("REQUEST_URI") {
+            request.target = text(value)
+        } else if name.equals("REMOTE_ADDR") {
+            request.remoteAddress = text(value)
+        } else if name.equals("REQUEST_ID") {
+            request.id = text(value)
+        } else if name.equals("HTTPS") {
+            request.isSecure = value.equals("on")
+        } else if name.equals("CONTENT_TYPE") {
+            if !value.isEmpty { request.headers.append(name: "content-type", value: text(value)) }
+        } else if name.equals("CONTENT_LENGTH") {
+            if !value.isEmpty { contentLength = length(value) }
+        } else if name.equals("FLOW_GATE") {
+            hasPassedGate = gate.map { equalsInConstantTime(value, $0.span) } ?? false
+        } else if name.equals("REDIRECT_HTTP_AUTHORIZATION") {
+            redirectedAuthorization = value.isEmpty ? nil : text(value)
+        }
+    }
+
+    /// To be called when all are in.
+    mutating func finish() {
+        // Apache hands the header over under this name when a rewrite rule had to rescue it.
+        if let value = redirectedAuthorization, request.headers.count(of: "authorization") == 0 {
+            request.headers.append(name: "authorization", value: value)
+        }
+    }
+
+    private mutating func addHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {
+        // CONTENT_TYPE and CONTENT_LENGTH say these; "Proxy" must never look like the variable HTTP_PROXY of libraries.
+        if name.equals("CONTENT_TYPE") || name.equals("CONTENT_LENGTH") || name.equals("PROXY") { return }
+        // A rewrite rule of Apache's makes an empty one of a missing one.
+        if value.isEmpty, name.equals("AUTHORIZATION") { return }
+        guard let name = headerName(name) else {
+            isMalformed = true
+            return
+        }
+        request.headers.append(name: name, value: text(value))
+    }
+
+    /// "X_REQUEST_ID" as "x-request-id"; nil for bytes that no header name holds.
+    private func headerName(_ name: Span<UInt8>) -> String? {
+        var isValid = !name.isEmpty
+        let text = unsafe String(unsafeUninitializedCapacity: name.count) { buffer in
+            for index in name.indices {
+                switch name[index] {
+                case UInt8(ascii: "A")...UInt8(ascii: "Z"): unsafe buffer[index] = name[index] | 0x20
+                case UInt8(ascii: "_"): unsafe buffer[index] = UInt8(ascii: "-")
+                case let byte where byte > 0x20 && byte < 0x7F: unsafe buffer[index] = byte
+                default:
+                    isValid = false
+                    unsafe buffer[index] = UInt8(ascii: "?")
+                }
+            }
+            return name.count
+        }
+        return isValid ? text : nil
+    }
+
+    private mutating func text(_ value: Span<UInt8>) -> String {
+        for index in value.indices where value[index] < 0x20 && value[index] != 0x09 || value[index] == 0x7F {
+            isMalformed = true
+            return ""
+        }
+        guard let text = try? UTF8Span(validating: value) else {
+            isMalformed = true
+            return ""
+        }
+        return String(copying: text)
+    }
+
+    private mutating func length(_ value: Span<UInt8>) -> Int? {
+        var length = 0
+        for index in value.indices {
+            let digit = value[index] &- UInt8(ascii: "0")
+            guard digit < 10, index < 18 else {
+                isMalformed = true
+                return nil
+            }
+            length = length * 10 + Int(digit)
+        }
+        return length
+    }
+}
+
+/// Takes the same time wherever the two differ; only the length shows.
+private func equalsInConstantTime(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
+    guard a.count == b.count else { return false }
+    var difference: UInt8 = 0
+    for index in a.indices { difference |= a[index] ^ b[index] }
+    return difference == 0
+}
+
+extension Span<UInt8> {
+    fileprivate func equals(_ text: StaticString) -> Bool {
+        count == text.utf8CodeUnitCount && starts(with: text)
+    }
+
+    fileprivate func starts(with text: StaticString) -> Bool {
+        guard count >= text.utf8CodeUnitCount else { return false }
+        return unsafe withUnsafeBytes {
+            unsafe memcmp($0.baseAddress ?? UnsafeRawPointer(text.utf8Start), text.utf8Start, text.utf8CodeUnitCount)
+                == 0
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Glibc
+package import HTTP
+import Synchronization
+
+/// The threads of one process that answer FastCGI requests, each connection in turn being served by whichever is free.
+///
+/// An idle kept connection costs a descriptor and no thread. It is in `idle` exactly while it is armed in the epoll
+/// set, and belongs to whoever takes it out of there.
+package final class ResponderPool: Sendable {
+    /// Answers one request, or a rejected one in the shape of the application's errors. Runs on one thread only.
+    package typealias Handler = (Result<Request, Rejection>) -> Response
+
+    let settings: FastCGISettings
+    let observe: @Sendable (FastCGIEvent) -> Void
+    let events: EventSet
+    let acceptor: Acceptor
+
+    private let makeHandler: @Sendable () -> Handler
+    private let deadlines: [ReadDeadline]
+    private let timer: Timer
+    private let threads = Mutex<[NativeThread]>([])
+    private let connections = Mutex(Connections())
+
+    private struct Connections {
+        var idle: Set<Int32> = []
+        /// Set by `drain`: from then on nothing becomes idle here any more.
+        var handOver: (@Sendable (Int32) -> Bool)?
+    }
+
+    /// `makeHandler` is called once on each of the threads; what it returns stays there.
+    package init(
+        listener: Listener, threads: Int, settings: FastCGISettings,
+        observe: @escaping @Sendable (FastCGIEvent) -> Void, makeHandler: @escaping @Sendable () -> Handler
+    ) throws(FastCGIError) {
+        guard Library.status == 0 else { throw .library(code: Library.status) }
+        self.settings = settings
+        self.observe = observe
+        self.makeHandler = makeHandler
+        self.events = try EventSet()
+        self.acceptor = Acceptor(listener: listener, events: events, settings: settings, observe: observe)
+        self.deadlines = (0..<threads).map { _ in ReadDeadline() }
+        self.timer = try Timer(deadline: settings.readDeadline)
+    }
+
+    /// Begins to accept and to answer. After an error the process had better end: some threads may run.
+    package func start() throws(FastCGIError) {
+        for deadline in deadlines {
+            let thread = try NativeThread { [self] in
+                Responder(pool: self, deadline: deadline, handler: makeHandler()).run()
+            }
+            threads.withLock { $0.append(thread) }
+        }
+        try timer.start { [self] limit in
+            for deadline in deadlines { deadline.tick(limit: limit) }
+            acceptor.resume()
+        }
+        acceptor.begin()
+    }
+
+    /// Takes over an idle kept connection of a leaving responder, with whatever request has already arrived on it.
+    package func adopt(_ descriptor: Int32) {
+        keep(descriptor)
+    }
+
+    /// Stops accepting, lets exchanges that have begun finish, and returns when all threads have ended.
+    ///
+    /// Each connection that is idle or becomes it is offered to `handOver`, called on any thread: true when a successor
+    /// holds a duplicate of the descriptor by now. Ours is closed in either case.
+    package func drain(handOver: @escaping @Sendable (Int32) -> Bool) {
+        connections.withLock { $0.handOver = handOver }
+        acceptor.end()
+        events.ring()
+        // A connection with a request on it is left to a thread: all look for such before they leave.
+        for descriptor in connections.withLock({ $0.idle }) where Arrival(peekingAt: descriptor) == .nothing {
+            if take(descriptor) { release(descriptor, to: handOver) }
+        }
+        let running = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
+        }
+        for thread in running { thread.join() }
+        for descriptor in connections.withLock({ $0.idle }) where take(descriptor) {
+            release(descriptor, to: handOver)
+        }
+        timer.stop()
+    }
+
+    /// Whether the connection was idle and now is the caller's.
+    func take(_ descriptor: Int32) -> Bool {
+        connections.withLock { $0.idle.remove(descriptor) != nil }
+    }
+
+    /// Makes the connection wait for its next request, here or, while draining, at the successor.
+    func keep(_ descriptor: Int32) {
+        let handOver = connections.withLock { connections in
+            if connections.handOver == nil {
+                connections.idle.insert(descriptor)
+                events.arm(descriptor)
+            }
+            return connections.handOver
+        }
+        if let handOver { release(descriptor, to: handOver) }
+    }
+
+    private func release(_ descriptor: Int32, to handOver: (Int32) -> Bool) {
+        // The successor's duplicate would keep it in our set.
+        events.remove(descriptor)
+        _ = handOver(descriptor)
+        close(descriptor)
+    }
+}

@@ -1,0 +1,28 @@
+import Glibc
+
+/// The address of a unix socket in the file system.
+struct UnixAddress {
+    let path: String
+    private var address = sockaddr_un()
+
+    /// Fails with the path that the user gave when the name does not fit.
+    init(_ path: String, insteadOf given: String? = nil) throws(FastCGIError) {
+        self.path = path
+        address.sun_family = sa_family_t(AF_UNIX)
+        let fits = unsafe withUnsafeMutableBytes(of: &address.sun_path) { room in
+            guard path.utf8.count < room.count else { return false }
+            unsafe room.copyBytes(from: path.utf8)
+            return true
+        }
+        let limit = MemoryLayout.size(ofValue: address.sun_path) - 1
+        guard fits else { throw .pathTooLong(path: given ?? path, limit: limit) }
+    }
+
+    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        unsafe withUnsafePointer(to: address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+package import JSON
+
+/// The written form of a flow: its schema, and nothing about meaning, which `FlowReader` checks.
+package enum FlowFormat {
+    private static let name = JSONSchema.string(minLength: 1, maxLength: 200)
+    private static let description = JSONSchema.string(maxLength: 10_000)
+
+    package static let task = JSONSchema.object(
+        required: ["name": name],
+        optional: ["description": description, "type": name, "input": .any]
+    ).named("FlowTask")
+
+    package static let condition = JSONSchema.object(
+        required: ["name": name, "source_task": name, "target_task_success": name, "target_task_failure": name],
+        optional: ["description": description, "outcome": .string(enum: ["success", "failure"])]
+    ).named("FlowCondition")
+
+    package static let flow = JSONSchema.object(
+        required: [
+            "id": name, "name": name, "start_task": name, "tasks": .array(of: task, count: 1...Flow.taskLimit),
+        ],
+        optional: [
+            "description": description, "conditions": .array(of: condition, count: 0...(4 * Flow.taskLimit)),
+        ]
+    ).named("Flow")
+
+    /// The body of a call that runs or checks a flow.
+    package static let call = JSONSchema.object(required: ["flow": flow], optional: ["input": .any]).named("FlowCall")
+}

@@ -1,0 +1,39 @@
+/// Header fields in the order given; names compare without regard to case (RFC 9110, section 5.1).
+///
+/// A handful of fields, so look-up walks them.
+package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
+    package private(set) var fields: [(name: String, value: String)]
+
+    package init(_ fields: [(name: String, value: String)] = []) { self.fields = fields }
+
+    package init(dictionaryLiteral elements: (String, String)...) {
+        fields = elements.map { (name: $0, value: $1) }
+    }
+
+    /// The first value of that name; setting replaces every field of the name.
+    package subscript(name: String) -> String? {
+        get { fields.first { Headers.isSame($0.name, name) }?.value }
+        set {
+            fields.removeAll { Headers.isSame($0.name, name) }
+            if let newValue { fields.append((name: name, value: newValue)) }
+        }
+    }
+
+    /// How often the name occurs; a header that decides something must occur at most once.
+    package func count(of name: String) -> Int {
+        fields.count { Headers.isSame($0.name, name) }
+    }
+
+    package mutating func append(name: String, value: String) {
+        fields.append((name: name, value: value))
+    }
+
+    private static func isSame(_ a: String, _ b: String) -> Bool {
+        let (a, b) = (a.utf8, b.utf8)
+        return a.count == b.count && zip(a, b).allSatisfy { lowercase($0) == lowercase($1) }
+    }
+
+    private static func lowercase(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    }
+}

@@ -1,0 +1,30 @@
+package import JSON
+
+/// One HTTP answer.
+package struct Response: Sendable {
+    package var status: Status
+    package var headers: Headers
+    package var body: [UInt8]
+
+    package init(status: Status, headers: Headers = [:], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// A JSON body with its content type.
+    package static func json(_ value: JSON, status: Status = .ok, headers: Headers = [:]) -> Response {
+        var response = Response(status: status, headers: headers, body: value.serialized())
+        response.headers["Content-Type"] = "application/json; charset=utf-8"
+        return response
+    }
+
+    /// 201 with the address of what was made (RFC 9110, section 15.3.2).
+    package static func created(_ value: JSON, at location: String, headers: Headers = [:]) -> Response {
+        var response = Response.json(value, status: .created, headers: headers)
+        response.headers["Location"] = location
+        return response
+    }
+
+    package static let noContent = Response(status: .noContent)
+}

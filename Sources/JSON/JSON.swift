@@ -1,0 +1,77 @@
+/// One JSON value (RFC 8259), as this program reads, computes and writes it.
+///
+/// Integers are exact in `Int64` and, above that, `UInt64`; every other number is the nearest finite `Double`.
+/// Members of objects keep the order in which they were written.
+package enum JSON: Sendable, Hashable {
+    case null
+    case bool(Bool)
+    case integer(Int64)
+    /// Only for values above `Int64.max`; anything smaller is `.integer`.
+    case unsigned(UInt64)
+    /// Always finite.
+    case number(Double)
+    case string(String)
+    case array([JSON])
+    case object(JSONObject)
+}
+
+extension JSON {
+    /// The member of that name, or nil when there is none or this is no object.
+    package subscript(name: String) -> JSON? {
+        if case .object(let object) = self { object[name] } else { nil }
+    }
+
+    package var boolValue: Bool? {
+        if case .bool(let value) = self { value } else { nil }
+    }
+
+    package var stringValue: String? {
+        if case .string(let value) = self { value } else { nil }
+    }
+
+    /// The value as an integer, when it is one that fits.
+    package var integerValue: Int64? {
+        if case .integer(let value) = self { value } else { nil }
+    }
+
+    /// Any number as the nearest double.
+    package var doubleValue: Double? {
+        switch self {
+        case .integer(let value): Double(value)
+        case .unsigned(let value): Double(value)
+        case .number(let value): value
+        default: nil
+        }
+    }
+
+    package var arrayValue: [JSON]? {
+        if case .array(let value) = self { value } else { nil }
+    }
+
+    package var objectValue: JSONObject? {
+        if case .object(let value) = self { value } else { nil }
+    }
+
+    package var isNull: Bool { self == .null }
+}
+
+extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+    ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
+{
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int64) { self = .integer(value) }
+    package init(floatLiteral value: Double) { self = .number(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(nilLiteral: ()) { self = .null }
+    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (String, JSON)...) {
+        self = .object(JSONObject(elements.map { JSONObject.Member(name: $0, value: $1) }))
+    }
+}
+
+extension JSON {
+    /// The string, or JSON null for nil: what optional columns and fields become.
+    package init(_ value: String?) { self = value.map(JSON.string) ?? .null }
+    package init(_ value: Int64?) { self = value.map(JSON.integer) ?? .null }
+    package init(_ value: Int) { self = .integer(Int64(value)) }
+}

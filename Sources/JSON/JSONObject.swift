@@ -1,0 +1,40 @@
+/// The members of a JSON object, in the order in which they were written.
+///
+/// Look-up is a walk over the members: objects of this program's formats have few, and the walk needs no hashing
+/// and no second copy of the names.
+package struct JSONObject: Sendable, Hashable {
+    package struct Member: Sendable, Hashable {
+        package let name: String
+        package var value: JSON
+
+        package init(name: String, value: JSON) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    package private(set) var members: [Member]
+
+    /// The names must be distinct; the parser and dictionary literals in code see to that.
+    package init(_ members: [Member] = []) { self.members = members }
+
+    package var count: Int { members.count }
+
+    /// The value of that name; setting nil removes the member, setting a new name appends it.
+    package subscript(name: String) -> JSON? {
+        get { index(of: name).map { members[$0].value } }
+        set {
+            let index = index(of: name)
+            switch (index, newValue) {
+            case (let index?, let value?): members[index].value = value
+            case (let index?, nil): members.remove(at: index)
+            case (nil, let value?): members.append(Member(name: name, value: value))
+            case (nil, nil): break
+            }
+        }
+    }
+
+    private func index(of name: String) -> Int? {
+        members.indices.first { members[$0].name == name }
+    }
+}

@@ -1,0 +1,36 @@
+/// A place in a JSON value (RFC 6901), built from the root downwards: `["flow", "tasks", .index(0)]`.
+package struct JSONPointer: Sendable, Equatable, ExpressibleByArrayLiteral, CustomStringConvertible {
+    package enum Token: Sendable, Equatable, ExpressibleByStringLiteral {
+        case name(String)
+        case index(Int)
+
+        package init(stringLiteral value: String) { self = .name(value) }
+    }
+
+    private var tokens: [Token]
+
+    package init(arrayLiteral tokens: Token...) { self.tokens = tokens }
+
+    package mutating func append(_ token: Token) { tokens.append(token) }
+    package mutating func removeLast() { tokens.removeLast() }
+
+    /// The text: each token after a `/`, with `~` as `~0` and `/` as `~1`; the whole value is the empty string.
+    package var description: String {
+        var text = ""
+        for token in tokens {
+            text += "/"
+            switch token {
+            case .index(let index): text += String(index)
+            case .name(let name):
+                for scalar in name.unicodeScalars {
+                    switch scalar {
+                    case "~": text += "~0"
+                    case "/": text += "~1"
+                    default: text.unicodeScalars.append(scalar)
+                    }
+                }
+            }
+        }
+        return text
+    }
+}

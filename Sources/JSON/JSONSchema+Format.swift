@@ -1,0 +1,35 @@
+extension JSONSchema.Format {
+    /// What such a string is called in messages.
+    var noun: String {
+        switch self {
+        case .email: "an e-mail address"
+        case .uuid: "a UUID"
+        case .dateTime: "a date and time"
+        }
+    }
+
+    func fits(_ string: String) -> Bool {
+        switch self {
+        case .email: isEmail(string)
+        case .uuid: isUUID(string)
+        case .dateTime: true
+        }
+    }
+}
+
+/// One `@` between two parts, without white space and control characters, within the 254 bytes that mail can carry
+/// (RFC 5321, section 4.5.3.1.3). Whether the address exists only a letter to it can tell.
+private func isEmail(_ string: String) -> Bool {
+    guard string.utf8.count <= 254 else { return false }
+    let parts = string.split(separator: "@", omittingEmptySubsequences: false)
+    return parts.count == 2 && parts.allSatisfy { !$0.isEmpty }
+        && !string.unicodeScalars.contains { $0.properties.isWhitespace || $0.value < 0x20 || $0.value == 0x7F }
+}
+
+/// The form of RFC 9562, section 4, in lower or upper case.
+private func isUUID(_ string: String) -> Bool {
+    guard string.utf8.count == 36 else { return false }
+    let groups = string.split(separator: "-", omittingEmptySubsequences: false)
+    return groups.map(\.utf8.count) == [8, 4, 4, 4, 12]
+        && groups.allSatisfy { $0.allSatisfy { $0.isASCII && $0.isHexDigit } }
+}

@@ -1,0 +1,202 @@
+extension JSONSchema {
+    /// As many violations are reported; a body with more was not written for this schema.
+    fileprivate static let mostViolations = 100
+
+    /// As many bytes of pointers are reported, so that a long name above many mistakes is not repeated for each.
+    fileprivate static let mostPointerBytes = 64 * 1024
+
+    /// All that is wrong in the value, in its order, up to 100 violations; the time is linear in its size.
+    package func violations(in value: JSON) -> [Violation] {
+        var inspection = Inspection()
+        inspection.inspect(value, self)
+        return inspection.violations
+    }
+}
+
+/// One walk over a value and its schema.
+private struct Inspection {
+    private(set) var violations: [Violation] = []
+    private var place: JSONPointer = []
+    private var pointerBytes = 0
+
+    private var isFull: Bool {
+        violations.count >= JSONSchema.mostViolations || pointerBytes >= JSONSchema.mostPointerBytes
+    }
+
+    private mutating func report(_ message: String, hint: String? = nil) {
+        report(Violation(at: place, message, hint: hint))
+    }
+
+    private mutating func report(_ violation: Violation) {
+        guard !isFull else { return }
+        violations.append(violation)
+        pointerBytes += violation.pointer.utf8.count
+    }
+
+    private mutating func at(_ token: JSONPointer.Token, _ body: (inout Inspection) -> Void) {
+        guard !isFull else { return }
+        place.append(token)
+        body(&self)
+        place.removeLast()
+    }
+
+    mutating func inspect(_ value: JSON, _ schema: JSONSchema) {
+        switch (schema.form, value) {
+        case (.any, _): inspectAny(value)
+        case (.null, .null), (.boolean, .bool): break
+        case (.integer(let range), .integer(let number)): inspect(number, range)
+        case (.integer(let range), .unsigned): report("must be at most \(range.upperBound)")
+        case (.number(let range), .integer), (.number(let range), .unsigned), (.number(let range), .number):
+            inspect(value.doubleValue ?? 0, range)
+        case (.string(let least, let most, let format), .string(let string)):
+            inspect(string, least, most, format)
+        case (.choice(let choices), .string(let string)): inspect(string, choices)
+        case (.constant(let constant), _):
+            if value != constant { report("must be \(constant.text)") }
+        case (.array(let element, let count), .array(let elements)): inspect(elements, element, count)
+        case (.object(let properties, let additional), .object(let object)):
+            inspect(object, properties, additional)
+        case (.anyOf(let schemas), _): inspect(value, anyOf: schemas)
+        default: report("must be \(schema.nouns.joined(separator: " or "))")
+        }
+    }
+
+    private mutating func inspect(_ number: Int64, _ range: ClosedRange<Int64>) {
+        if number < range.lowerBound { report("must be at least \(range.lowerBound)") }
+        if number > range.upperBound { report("must be at most \(range.upperBound)") }
+    }
+
+    private mutating func inspect(_ number: Double, _ range: ClosedRange<Double>?) {
+        guard let range else { return }
+        if number < range.lowerBound { report("must be at least \(JSON.number(range.lowerBound).text)") }
+        if number > range.upperBound { report("must be at most \(JSON.number(range.upperBound).text)") }
+    }
+}
+
+extension Inspection {
+    /// A value of no particular form: only U+0000 is looked for.
+    private mutating func inspectAny(_ value: JSON) {
+        switch value {
+        case .string(let string): inspectText(string)
+        case .array(let elements):
+            for (index, element) in elements.enumerated() {
+                at(.index(index)) { $0.inspectAny(element) }
+            }
+        case .object(let object):
+            for member in object.members {
+                at(.name(member.name)) {
+                    $0.inspectName(member.name)
+                    $0.inspectAny(member.value)
+                }
+            }
+        default: break
+        }
+    }
+
+    private mutating func inspectText(_ string: String) {
+        if string.utf8.contains(0) { report("must not contain U+0000") }
+    }
+
+    private mutating func inspectName(_ name: String) {
+        if name.utf8.contains(0) { report("must not have U+0000 in its name") }
+    }
+
+    private mutating func inspect(_ string: String, _ least: Int, _ most: Int?, _ format: JSONSchema.Format?) {
+        inspectText(string)
+        // No scalar has more bytes than four: most strings need not be counted.
+        if string.utf8.count < least * 4, string.unicodeScalars.count < least {
+            report(least == 1 ? "must not be empty" : "must have at least \(least) characters")
+        }
+        if let most, string.utf8.count > most, string.unicodeScalars.count > most {
+            report("must have at most \(most) character\(most == 1 ? "" : "s")")
+        }
+        if let format, !format.fits(string) { report("must be \(format.noun)") }
+    }
+
+    private mutating func inspect(_ string: String, _ choices: [String]) {
+        guard !choices.contains(string) else { return }
+        let list = choices.map { "'\($0)'" }.joined(separator: ", ")
+        report("must be one of \(list)", hint: Violation.didYouMean(string, among: choices))
+    }
+
+    private mutating func inspect(_ elements: [JSON], _ schema: JSONSchema, _ count: ClosedRange<Int>) {
+        let (least, most) = (count.lowerBound, count.upperBound)
+        if elements.count < least {
+            report(least == 1 ? "must not be empty" : "must have at least \(least) elements")
+        }
+        guard elements.count <= most else {
+            return report("must have at most \(most) element\(most == 1 ? "" : "s")")
+        }
+        for (index, element) in elements.enumerated() {
+            at(.index(index)) { $0.inspect(element, schema) }
+        }
+    }
+
+    private mutating func inspect(
+        _ object: JSONObject, _ properties: [JSONSchema.Property], _ additional: JSONSchema?
+    ) {
+        // Names that stand in the object already are not what another was meant for.
+        lazy var absent = properties.map(\.name).filter { object[$0] == nil }
+        for member in object.members {
+            let index = properties.indices.first { properties[$0].name == member.name }
+            at(.name(member.name)) {
+                $0.inspectName(member.name)
+                if let schema = index.map({ properties[$0].schema }) ?? additional {
+                    $0.inspect(member.value, schema)
+                } else {
+                    $0.report("is not a known field", hint: Violation.didYouMean(member.name, among: absent))
+                }
+            }
+        }
+        for property in properties where property.isRequired && object[property.name] == nil {
+            at(.name(property.name)) { $0.report("is required") }
+        }
+    }
+
+    /// A value which fits none is held against the schema that it comes nearest to: of those for its type, the one
+    /// with the fewest violations.
+    private mutating func inspect(_ value: JSON, anyOf schemas: [JSONSchema]) {
+        var nearest: [Violation]?
+        for schema in schemas where schema.takesType(of: value) {
+            var inspection = Inspection()
+            inspection.place = place
+            inspection.inspect(value, schema)
+            guard !inspection.violations.isEmpty else { return }
+            if inspection.violations.count < nearest?.count ?? .max { nearest = inspection.violations }
+        }
+        if let nearest {
+            nearest.forEach { report($0) }
+        } else {
+            report("must be \(schemas.flatMap(\.nouns).joined(separator: " or "))")
+        }
+    }
+}
+
+extension JSONSchema {
+    /// What values of this schema are called in messages.
+    fileprivate var nouns: [String] {
+        switch form {
+        case .any: ["any value"]
+        case .null: ["null"]
+        case .boolean: ["true or false"]
+        case .integer: ["an integer"]
+        case .number: ["a number"]
+        case .string, .choice: ["a string"]
+        case .constant(let value): [value.text]
+        case .array: ["an array"]
+        case .object: ["an object"]
+        case .anyOf(let schemas): schemas.flatMap(\.nouns)
+        }
+    }
+
+    fileprivate func takesType(of value: JSON) -> Bool {
+        switch (form, value) {
+        case (.any, _), (.constant, _), (.null, .null), (.boolean, .bool), (.string, .string), (.choice, .string),
+            (.integer, .integer), (.integer, .unsigned), (.number, .integer), (.number, .unsigned), (.number, .number),
+            (.array, .array), (.object, .object):
+            true
+        case (.anyOf(let schemas), _): schemas.contains { $0.takesType(of: value) }
+        default: false
+        }
+    }
+}

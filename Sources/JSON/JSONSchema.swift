@@ -1,0 +1,107 @@
+/// What a JSON value must look like: one value that both checks (`violations(in:)`) and documents itself as JSON Schema
+/// 2020-12 (`json`, `render(into:)`), so that the two cannot differ.
+///
+/// Beyond what the rendering says, no string and no name may hold U+0000, because stored text cannot.
+package struct JSONSchema: Sendable {
+    /// The meaning of a string. An e-mail address and a UUID are checked for their form; a date is left to its reader.
+    package enum Format: String, Sendable {
+        case email
+        case uuid
+        case dateTime = "date-time"
+    }
+
+    struct Property: Sendable {
+        let name: String
+        let schema: JSONSchema
+        let isRequired: Bool
+    }
+
+    indirect enum Form: Sendable {
+        case any
+        case null
+        case boolean
+        case integer(ClosedRange<Int64>)
+        case number(ClosedRange<Double>?)
+        case string(minLength: Int, maxLength: Int?, format: Format?)
+        case choice([String])
+        case constant(JSON)
+        case array(of: JSONSchema, count: ClosedRange<Int>)
+        /// `additional` nil: members that are no property are refused.
+        case object([Property], additional: JSONSchema?)
+        case anyOf([JSONSchema])
+    }
+
+    let form: Form
+    private(set) var name: String?
+    private(set) var description: String?
+    private(set) var example: JSON?
+
+    private init(_ form: Form) { self.form = form }
+}
+
+extension JSONSchema {
+    package static let any = JSONSchema(.any)
+    package static let null = JSONSchema(.null)
+    package static let boolean = JSONSchema(.boolean)
+    package static let integer = integer(.min ... .max)
+    package static let number = JSONSchema(.number(nil))
+    package static let string = string()
+
+    /// Only numbers written without fraction and exponent, so that none was rounded.
+    package static func integer(_ range: ClosedRange<Int64>) -> JSONSchema { JSONSchema(.integer(range)) }
+
+    package static func number(_ range: ClosedRange<Double>) -> JSONSchema { JSONSchema(.number(range)) }
+
+    /// The lengths count Unicode scalars.
+    package static func string(minLength: Int = 0, maxLength: Int? = nil, format: Format? = nil) -> JSONSchema {
+        JSONSchema(.string(minLength: minLength, maxLength: maxLength, format: format))
+    }
+
+    package static func string(enum choices: [String]) -> JSONSchema { JSONSchema(.choice(choices)) }
+
+    package static func constant(_ value: JSON) -> JSONSchema { JSONSchema(.constant(value)) }
+
+    package static func array(
+        of element: JSONSchema, count: ClosedRange<Int> = 0...JSONLimits.standard.elements
+    ) -> JSONSchema {
+        JSONSchema(.array(of: element, count: count))
+    }
+
+    /// Members that are neither required nor optional must fit `additional`; without one they are refused.
+    package static func object(
+        required: KeyValuePairs<String, JSONSchema> = [:],
+        optional: KeyValuePairs<String, JSONSchema> = [:],
+        additional: JSONSchema? = nil
+    ) -> JSONSchema {
+        let properties =
+            required.map { Property(name: $0.key, schema: $0.value, isRequired: true) }
+            + optional.map { Property(name: $0.key, schema: $0.value, isRequired: false) }
+        return JSONSchema(.object(properties, additional: additional))
+    }
+
+    package static func anyOf(_ schemas: [JSONSchema]) -> JSONSchema { JSONSchema(.anyOf(schemas)) }
+}
+
+extension JSONSchema {
+    /// This, or JSON null.
+    package var nullable: JSONSchema { .anyOf([self, .null]) }
+
+    package func described(_ description: String) -> JSONSchema {
+        var schema = self
+        schema.description = description
+        return schema
+    }
+
+    package func example(_ example: JSON) -> JSONSchema {
+        var schema = self
+        schema.example = example
+        return schema
+    }
+
+    /// The name of the component under which an OpenAPI document holds this schema; one name, one schema.
+    package func named(_ name: String) -> JSONSchema {
+        var schema = self
+        schema.name = name
+        return schema
+    }
+}

@@ -1,0 +1,28 @@
+/// One step of the schema: a file of `SQL/`, embedded in the program. Once applied anywhere it never changes again.
+package struct Migration: Sendable {
+    package let version: Int
+    package let name: String
+    /// Statements for one transaction. They begin and end none themselves.
+    package let sql: String
+
+    package init(version: Int, name: String, sql: String) {
+        self.version = version
+        self.name = name
+        self.sql = sql
+    }
+}
+
+/// Every migration, in order. A new one is a file `SQL/NNNN_words.sql` and a line here.
+package enum Migrations {
+    package static let all = [
+        migration(1, "accounts", PackageResources._001_accounts_sql),
+        migration(2, "documents_and_posts", PackageResources._002_documents_and_posts_sql),
+        migration(3, "executions", PackageResources._003_executions_sql),
+        migration(4, "idempotency_and_limits", PackageResources._004_idempotency_and_limits_sql),
+    ]
+
+    /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a name cannot begin with a digit, so that is replaced.
+    private static func migration(_ version: Int, _ name: String, _ file: [UInt8]) -> Migration {
+        Migration(version: version, name: name, sql: String(decoding: file, as: UTF8.self))
+    }
+}

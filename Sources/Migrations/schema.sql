@@ -1,0 +1,204 @@
+CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text);
+
+CREATE TABLE public.documents (
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    value json NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.executions (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    flow json NOT NULL,
+    input json NOT NULL,
+    status text NOT NULL,
+    stopped_at text,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT executions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'ended_early'::text, 'failed'::text])))
+)
+PARTITION BY RANGE (id);
+
+CREATE TABLE public.executions_default (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    flow json NOT NULL,
+    input json NOT NULL,
+    status text NOT NULL,
+    stopped_at text,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT executions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'ended_early'::text, 'failed'::text])))
+);
+
+CREATE TABLE public.idempotency_keys (
+    user_id uuid NOT NULL,
+    method text NOT NULL,
+    path text NOT NULL,
+    key text NOT NULL,
+    body_digest bytea NOT NULL,
+    execution_id uuid,
+    status integer,
+    headers json,
+    body text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.posts (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    title text NOT NULL,
+    content text NOT NULL,
+    published boolean NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.rate_limits (
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    calls integer NOT NULL
+);
+
+CREATE TABLE public.schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone
+);
+
+CREATE TABLE public.steps (
+    execution_id uuid NOT NULL,
+    seq integer NOT NULL,
+    task text NOT NULL,
+    type text NOT NULL,
+    status text NOT NULL,
+    attempt integer NOT NULL,
+    output json,
+    error json,
+    condition text,
+    next text,
+    started_us bigint NOT NULL,
+    duration_us bigint NOT NULL,
+    CONSTRAINT steps_status_check CHECK ((status = ANY (ARRAY['success'::text, 'failure'::text])))
+)
+PARTITION BY RANGE (execution_id);
+
+CREATE TABLE public.steps_default (
+    execution_id uuid NOT NULL,
+    seq integer NOT NULL,
+    task text NOT NULL,
+    type text NOT NULL,
+    status text NOT NULL,
+    attempt integer NOT NULL,
+    output json,
+    error json,
+    condition text,
+    next text,
+    started_us bigint NOT NULL,
+    duration_us bigint NOT NULL,
+    CONSTRAINT steps_status_check CHECK ((status = ANY (ARRAY['success'::text, 'failure'::text])))
+);
+
+CREATE TABLE public.users (
+    id uuid NOT NULL,
+    email text,
+    username text,
+    name text,
+    age integer,
+    role text DEFAULT 'client'::text NOT NULL,
+    password_hash text NOT NULL,
+    disabled_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT users_age_check CHECK (((age >= 0) AND (age <= 150))),
+    CONSTRAINT users_have_a_login CHECK ((num_nonnulls(email, username) > 0)),
+    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['client'::text, 'admin'::text])))
+);
+
+ALTER TABLE ONLY public.executions ATTACH PARTITION public.executions_default DEFAULT;
+
+ALTER TABLE ONLY public.steps ATTACH PARTITION public.steps_default DEFAULT;
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_pkey PRIMARY KEY (user_id, name);
+
+ALTER TABLE ONLY public.executions
+    ADD CONSTRAINT executions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.executions_default
+    ADD CONSTRAINT executions_default_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, method, path, key);
+
+ALTER TABLE ONLY public.posts
+    ADD CONSTRAINT posts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.rate_limits
+    ADD CONSTRAINT rate_limits_pkey PRIMARY KEY (user_id, name);
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.steps
+    ADD CONSTRAINT steps_pkey PRIMARY KEY (execution_id, seq);
+
+ALTER TABLE ONLY public.steps_default
+    ADD CONSTRAINT steps_default_pkey PRIMARY KEY (execution_id, seq);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+CREATE INDEX executions_user ON ONLY public.executions USING btree (user_id, created_at, id);
+
+CREATE INDEX executions_default_user_id_created_at_id_idx ON public.executions_default USING btree (user_id, created_at, id);
+
+CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
+
+CREATE INDEX posts_newest ON public.posts USING btree (created_at, id);
+
+CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
+
+CREATE INDEX sessions_user ON public.sessions USING btree (user_id);
+
+CREATE UNIQUE INDEX users_email ON public.users USING btree (lower(email));
+
+CREATE UNIQUE INDEX users_username ON public.users USING btree (lower(username));
+
+ALTER INDEX public.executions_pkey ATTACH PARTITION public.executions_default_pkey;
+
+ALTER INDEX public.executions_user ATTACH PARTITION public.executions_default_user_id_created_at_id_idx;
+
+ALTER INDEX public.steps_pkey ATTACH PARTITION public.steps_default_pkey;
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.posts
+    ADD CONSTRAINT posts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.rate_limits
+    ADD CONSTRAINT rate_limits_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+

@@ -1,0 +1,93 @@
+extension Connection {
+    /// Runs the body in a transaction: commits at its end, rolls back when it throws.
+    ///
+    /// BEGIN goes with the first statement, so a transaction costs one round trip more than its statements; none, if
+    /// nothing was sent.
+    @discardableResult
+    package func transaction<T>(_ body: (Connection) throws -> T) throws -> T {
+        try begin()
+        let value: T
+        do {
+            value = try body(self)
+        } catch {
+            rollback()
+            throw error
+        }
+        try commit()
+        return value
+    }
+
+    /// Opens a transaction that its owner ends with `commit` or `rollback`. Nothing is sent before its first statement.
+    ///
+    /// - Throws: `SQLState.activeTransaction` when one is open.
+    package func begin() throws(PostgresError) {
+        guard transaction == .none else { throw PostgresError(.server(.activeTransaction)) }
+        transaction = .pending
+        deferred = ["BEGIN"]
+    }
+
+    /// Commits, together with last statements that go in the same round trip; returns the rows of each.
+    ///
+    /// Whether it returns or throws, the transaction is over. If a statement fails, none of it takes place and the
+    /// error is that statement's.
+    /// - Throws: `commitUnknown` when the connection ends before COMMIT is answered;
+    ///   `SQLState.failedTransaction` when an earlier failure had made the server roll back.
+    @discardableResult
+    package func commit(after statements: [SQL] = []) throws(PostgresError) -> [Rows] {
+        guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
+        defer { rollback() }
+        if transaction == .pending && statements.isEmpty { return [] }
+        let results = try roundTrip(statements, commits: true)
+        // COMMIT in a failed transaction is no error to the server: it answers ROLLBACK.
+        guard results.last?.commandTag == "COMMIT" else { throw PostgresError(.server(.failedTransaction)) }
+        return results.dropLast().map(Rows.init)
+    }
+
+    /// Rolls back what is open; without a transaction it does nothing. It cannot fail: at worst it ends the session.
+    package func rollback() {
+        deferred = []
+        savepointDepth = 0
+        if transaction == .begun {
+            do { _ = try roundTrip(["ROLLBACK"]) } catch { close() }
+        }
+        transaction = .none
+    }
+
+    /// Runs the body so that, when it throws, the transaction goes on without what the body did.
+    @discardableResult
+    package func savepoint<T>(_ body: (Connection) throws -> T) throws -> T {
+        guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
+        savepointDepth += 1
+        defer { savepointDepth -= 1 }
+        let name = "savepoint_\(savepointDepth)"
+        deferred.append("SAVEPOINT \(unsafeRaw: name)")
+        do {
+            let value = try body(self)
+            if !withdraw(name) { deferred.append("RELEASE SAVEPOINT \(unsafeRaw: name)") }
+            return value
+        } catch {
+            if !withdraw(name) { rollBack(to: name) }
+            throw error
+        }
+    }
+
+    /// Takes back a savepoint that was not sent yet, with all that followed it.
+    private func withdraw(_ name: String) -> Bool {
+        let savepoint = "SAVEPOINT \(name)"
+        guard let index = deferred.firstIndex(where: { $0.text == savepoint }) else { return false }
+        deferred.removeSubrange(index...)
+        return true
+    }
+
+    private func rollBack(to name: String) {
+        guard transaction == .begun else { return }
+        deferred = []
+        do {
+            _ = try roundTrip([
+                "ROLLBACK TO SAVEPOINT \(unsafeRaw: name)", "RELEASE SAVEPOINT \(unsafeRaw: name)",
+            ])
+        } catch {
+            close()
+        }
+    }
+}

@@ -1,0 +1,125 @@
+/// One session with Postgres. Opened on first use and again after a loss; it belongs to the thread that made it.
+///
+/// Statements are prepared on their first use, in the same round trip. A statement outside of a transaction commits by
+/// itself. While the server cannot be reached, calls fail at once between one attempt and the next.
+package final class Connection {
+    package let configuration: PostgresConfiguration
+    private var link: Link?
+    private var reconnection = Reconnection()
+    var transaction = Transaction.none
+    /// Sent ahead of the next statement, in its round trip: BEGIN, SAVEPOINT and RELEASE wait here.
+    var deferred: [SQL] = []
+    var savepointDepth = 0
+
+    /// Where the session's transaction stands, as far as this side knows.
+    enum Transaction {
+        case none
+        /// BEGIN is deferred: the server has seen nothing of it.
+        case pending
+        case begun
+        /// It ended with its connection; its owner has not taken note yet.
+        case lost
+    }
+
+    /// Does not connect yet.
+    package init(_ configuration: PostgresConfiguration) { self.configuration = configuration }
+
+    /// Carries out a statement and returns its rows.
+    package func query(_ sql: SQL) throws(PostgresError) -> Rows {
+        let results = try roundTrip([sql])
+        return Rows(results[results.endIndex - 1])
+    }
+
+    /// Carries out a statement and returns how many rows it wrote.
+    @discardableResult
+    package func execute(_ sql: SQL) throws(PostgresError) -> Int { try query(sql).affectedCount }
+
+    /// Carries out statements in one round trip, all or none of them, and returns the rows of each.
+    @discardableResult
+    package func pipeline(_ statements: [SQL]) throws(PostgresError) -> [Rows] {
+        try roundTrip(statements).map(Rows.init)
+    }
+
+    /// Carries out a text of several statements as it stands. Whoever calls this vouches for it.
+    package func execute(unsafeScript text: String) throws(PostgresError) {
+        guard !text.utf8.contains(0) else { throw PostgresError(.invalidText) }
+        if !deferred.isEmpty { _ = try roundTrip([]) }
+        let link = try openLink()
+        defer { settle(link) }
+        try link.runScript(text)
+    }
+
+    /// Ends the session, and with it a transaction that is open. The next use opens a new one.
+    package func close() {
+        link = nil
+        if transaction == .begun { transaction = .lost }
+    }
+
+    /// Sends what was deferred, the statements and, if asked, COMMIT; returns the results of the latter two.
+    func roundTrip(
+        _ statements: [SQL], commits: Bool = false, isRepeated: Bool = false
+    ) throws(PostgresError) -> ArraySlice<QueryResult> {
+        let batch = deferred + statements + (commits ? ["COMMIT"] : [])
+        guard batch.allSatisfy(\.binds.areSendable) else { throw PostgresError(.invalidText) }
+        let link = try openLink()
+        let (priorTransaction, priorDeferred) = (transaction, deferred)
+        deferred = []
+        do {
+            defer { settle(link) }
+            return try link.run(batch, commits: commits).dropFirst(priorDeferred.count)
+        } catch {
+            // Nothing but this batch was lost with its connection, so it can be repeated on another one.
+            guard error.isStaleStatement && priorTransaction != .begun && !isRepeated else { throw error }
+            (transaction, deferred) = (priorTransaction, priorDeferred)
+        }
+        return try roundTrip(statements, commits: commits, isRepeated: true)
+    }
+
+    private func openLink() throws(PostgresError) -> Link {
+        guard transaction != .lost else {
+            throw PostgresError(.connectionLost, "the transaction ended with its connection")
+        }
+        if let link, transaction == .begun || !link.hasEndedWhileIdle() { return link }
+        link = nil
+        guard reconnection.isDue(at: .now) else {
+            throw PostgresError(.connectionUnavailable, "waiting before the next attempt")
+        }
+        do {
+            let opened = try Link(configuration)
+            link = opened
+            return opened
+        } catch {
+            reconnection.failed(at: .now)
+            throw error
+        }
+    }
+
+    /// Takes over the state in which a round trip left the link.
+    private func settle(_ link: Link) {
+        if link.isUsable {
+            transaction = link.isInTransaction ? .begun : .none
+        } else {
+            self.link = nil
+            if transaction != .none { transaction = .lost }
+        }
+        if link.hasAnswered { reconnection.succeeded() } else if !link.isUsable { reconnection.failed(at: .now) }
+    }
+
+    /// Whether statements can go on in the present transaction.
+    package var transactionStatus: TransactionStatus {
+        switch transaction {
+        case .none: .idle
+        case .pending: .open
+        case .begun: link?.hasFailedTransaction == false ? .open : .failed
+        case .lost: .failed
+        }
+    }
+}
+
+/// Whether a transaction is open, and whether it can still be committed.
+package enum TransactionStatus: Sendable {
+    case idle
+    case open
+    /// A statement failed in it or its connection was lost: all that is left is to roll back.
+    case failed
+}

@@ -1,0 +1,113 @@
+import CPostgres
+
+extension Link {
+    /// What the server answers in turn, apart from the closing synchronisation.
+    private enum Answer {
+        case preparation(of: String)
+        case statement
+    }
+
+    /// Sends the statements in one round trip and returns one result for each.
+    ///
+    /// A statement that fails keeps the later ones from being carried out. Outside of a transaction block the batch
+    /// is a transaction of its own. The binds must be sendable.
+    ///
+    /// - Parameter commits: the last statement is COMMIT, so that a loss may leave its outcome unknown.
+    /// - Throws: the error of the statement that failed. Whether the link is still of use says `isUsable`.
+    func run(_ batch: [SQL], commits: Bool = false) throws(PostgresError) -> [QueryResult] {
+        let deadline = answerTimeout.map { ContinuousClock.now + $0 }
+        return try collect(send(batch), commits: commits, before: deadline)
+    }
+
+    /// Queues the batch. Where this fails, the synchronisation that makes the server commit has not been queued.
+    private func send(_ batch: [SQL]) throws(PostgresError) -> [Answer] {
+        var answers: [Answer] = []
+        answers.reserveCapacity(2 * batch.count)
+        for sql in batch {
+            let isSent: Bool
+            if let name = statements.name(for: sql.text) {
+                isSent = sendPrepared(name, sql.binds)
+            } else if let name = statements.makeName(for: sql.text) {
+                answers.append(.preparation(of: sql.text))
+                isSent = unsafe PQsendPrepare(handle, name, sql.text, 0, nil) == 1 && sendPrepared(name, sql.binds)
+            } else {
+                isSent = sendUnprepared(sql)
+            }
+            guard isSent else { throw spent(PostgresError(.connectionLost, message)) }
+            answers.append(.statement)
+        }
+        guard unsafe PQpipelineSync(handle) == 1 else { throw spent(PostgresError(.connectionLost, message)) }
+        return answers
+    }
+
+    private func sendPrepared(_ name: String, _ binds: Binds) -> Bool {
+        unsafe binds.withPointers { count, values, lengths, formats in
+            unsafe PQsendQueryPrepared(handle, name, count, values, lengths, formats, 0) == 1
+        }
+    }
+
+    private func sendUnprepared(_ sql: SQL) -> Bool {
+        unsafe sql.binds.withPointers { count, values, lengths, formats in
+            unsafe PQsendQueryParams(handle, sql.text, count, nil, values, lengths, formats, 0) == 1
+        }
+    }
+
+    /// Reads every answer, also those after a failure, so that the link is ready for the next batch.
+    private func collect(
+        _ answers: [Answer], commits: Bool, before deadline: ContinuousClock.Instant?
+    ) throws(PostgresError) -> [QueryResult] {
+        var results: [QueryResult] = []
+        var failure: PostgresError?
+        for (index, answer) in answers.enumerated() {
+            do {
+                let result = try soleResult(before: deadline)
+                if let refusal = try refusal(in: result) {
+                    if case .preparation(let text) = answer { statements.forget(text) }
+                    failure = failure ?? refusal
+                } else if case .statement = answer {
+                    results.append(result)
+                }
+            } catch {
+                // Where the server itself says why it leaves before it has come to COMMIT, nothing was committed.
+                let isKnown = !commits || error.sqlState != nil && index < answers.count - 1
+                throw failure ?? (isKnown ? error : error.leavingCommitUnknown)
+            }
+        }
+        do {
+            let refusal = try synchronise(before: deadline)
+            failure = failure ?? refusal
+        } catch {
+            // A COMMIT that was confirmed is one, whatever became of the connection afterwards.
+            guard commits && failure == nil else { throw failure ?? error }
+        }
+        hasAnswered = true
+        if let failure { throw failure }
+        return results
+    }
+
+    /// The result of one statement or preparation.
+    private func soleResult(before deadline: ContinuousClock.Instant?) throws(PostgresError) -> QueryResult {
+        guard let result = try nextResult(before: deadline) else {
+            throw spent(PostgresError(.connectionLost, message))
+        }
+        while !result.endsBatch, try nextResult(before: deadline) != nil {}
+        return result
+    }
+
+    /// Reads up to the end of the batch.
+    ///
+    /// - Returns: the error with which the server refused to commit a batch that was its own transaction.
+    private func synchronise(before deadline: ContinuousClock.Instant?) throws(PostgresError) -> PostgresError? {
+        var failure: PostgresError?
+        while true {
+            let result = try nextResult(before: deadline)
+            if let result, result.status == PGRES_PIPELINE_SYNC { return failure }
+            guard let result else {
+                if isBroken { throw spent(PostgresError(.connectionLost, message)) }
+                continue
+            }
+            let refusal = try refusal(in: result)
+            failure = failure ?? refusal
+        }
+    }
+}

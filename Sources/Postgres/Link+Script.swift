@@ -1,0 +1,21 @@
+import CPostgres
+
+extension Link {
+    /// Carries out a text of several statements by the simple protocol, which the pipeline does not know.
+    ///
+    /// Outside of a transaction block the text is a transaction of its own.
+    func runScript(_ text: String) throws(PostgresError) {
+        let deadline = answerTimeout.map { ContinuousClock.now + $0 }
+        guard unsafe PQexitPipelineMode(handle) == 1, unsafe PQsendQuery(handle, text) == 1 else {
+            throw spent(PostgresError(.connectionLost, message))
+        }
+        var failure: PostgresError?
+        while let result = try nextResult(before: deadline) {
+            let refusal = try refusal(in: result)
+            failure = failure ?? refusal
+        }
+        guard unsafe PQenterPipelineMode(handle) == 1 else { throw spent(PostgresError(.connectionLost, message)) }
+        hasAnswered = true
+        if let failure { throw failure }
+    }
+}

@@ -1,0 +1,126 @@
+import CPostgres
+import Glibc
+
+/// One open `PGconn`, from its start to its end: it never reconnects, and once it is broken it stays so.
+///
+/// It is in libpq's pipeline mode all its life, so that a batch of statements, and the preparation of those that are
+/// new, travel in one round trip. It is also in non-blocking mode, so that nothing but `nextResult` waits, and no
+/// longer than the deadline: a network that swallows everything cannot hold a thread.
+@safe final class Link {
+    let handle: OpaquePointer
+    let answerTimeout: Duration?
+    var statements: PreparedStatements
+    /// True once a batch was answered; a server that accepts connections and then fails does not count as up.
+    var hasAnswered = false
+    private var isSpent = false
+
+    /// Connects, which takes no longer than `connect_timeout` for each host named.
+    init(_ configuration: PostgresConfiguration) throws(PostgresError) {
+        guard let handle = unsafe Self.connect(configuration) else {
+            throw PostgresError(.connectionUnavailable, "out of memory")
+        }
+        unsafe self.handle = handle
+        answerTimeout = configuration.answerTimeout
+        statements = PreparedStatements(capacity: configuration.preparesStatements ? 256 : 0)
+        guard unsafe PQstatus(handle) == CONNECTION_OK else {
+            throw PostgresError(.connectionUnavailable, message)
+        }
+        unsafe flow_ignore_notices(handle)
+        guard unsafe PQsetnonblocking(handle, 1) == 0, unsafe PQenterPipelineMode(handle) == 1 else {
+            throw PostgresError(.connectionUnavailable, message)
+        }
+    }
+
+    deinit { unsafe PQfinish(handle) }
+
+    private static func connect(_ configuration: PostgresConfiguration) -> OpaquePointer? {
+        let parameters = configuration.connectionParameters
+        let keywords = unsafe parameters.map { unsafe strdup($0.keyword) } + [nil]
+        let values = unsafe parameters.map { unsafe strdup($0.value) } + [nil]
+        defer { unsafe (keywords + values).forEach { unsafe free($0) } }
+        return unsafe PQconnectdbParams(
+            keywords.map { unsafe UnsafePointer($0) }, values.map { unsafe UnsafePointer($0) }, 0)
+    }
+
+    /// libpq's account of the last failure.
+    var message: String {
+        let text = unsafe String(cString: PQerrorMessage(handle))
+        return String(text.drop(while: \.isWhitespace).prefix { !$0.isNewline })
+    }
+
+    var isBroken: Bool { unsafe PQstatus(handle) != CONNECTION_OK }
+
+    /// False once the link must not be used again, be it broken, or out of step with the server, or with a server
+    /// that has become a standby.
+    var isUsable: Bool { !isSpent && !isBroken }
+
+    /// Puts the link out of use, for the reason given.
+    func spent(_ error: PostgresError) -> PostgresError {
+        isSpent = true
+        return error
+    }
+
+    /// Whether the server has a transaction open.
+    var isInTransaction: Bool { unsafe PQtransactionStatus(handle) != PQTRANS_IDLE }
+
+    /// Whether a statement has failed in the open transaction.
+    var hasFailedTransaction: Bool { unsafe PQtransactionStatus(handle) == PQTRANS_INERROR }
+
+    /// Reads what came while nothing was asked; true when it says that the server is gone.
+    ///
+    /// A server that restarts leaves its news in the socket. Looking there before each use costs a microsecond and
+    /// saves the first request after a restart from failing.
+    func hasEndedWhileIdle() -> Bool {
+        var descriptor = unsafe pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+        while unsafe poll(&descriptor, 1, 0) > 0 {
+            guard unsafe PQconsumeInput(handle) == 1 else { return true }
+            // Lets libpq take note of the message, be it a notice or a farewell.
+            _ = unsafe PQisBusy(handle)
+            if isBroken { return true }
+        }
+        return false
+    }
+
+    /// The next result of what was sent, nil between the results of one statement and those of the next.
+    ///
+    /// A broken connection yields a result that says so.
+    /// - Throws: `timedOut` when the deadline passes first. The link is then of no further use.
+    func nextResult(before deadline: ContinuousClock.Instant?) throws(PostgresError) -> QueryResult? {
+        while unsafe PQisBusy(handle) == 1 {
+            guard try waitForServer(until: deadline) else { break }
+        }
+        return unsafe PQgetResult(handle).map { unsafe QueryResult($0) }
+    }
+
+    /// Sends what is still to be sent and reads what has come; false when the connection broke.
+    private func waitForServer(until deadline: ContinuousClock.Instant?) throws(PostgresError) -> Bool {
+        let isSending = unsafe PQflush(handle) == 1
+        var descriptor = unsafe pollfd(
+            fd: PQsocket(handle), events: Int16(isSending ? POLLIN | POLLOUT : POLLIN), revents: 0)
+        var milliseconds: Int32 = -1
+        if let deadline {
+            let left = deadline - .now
+            guard left > .zero else { throw spent(PostgresError(.timedOut)) }
+            milliseconds = Int32(clamping: left.milliseconds)
+        }
+        let ready = unsafe poll(&descriptor, 1, milliseconds)
+        if ready > 0 { return unsafe PQconsumeInput(handle) == 1 }
+        return ready == 0 || errno == EINTR
+    }
+
+    /// Why the server did not do what was asked, or nil when it did.
+    ///
+    /// - Throws: `connectionLost` when the result says that the session is over.
+    func refusal(in result: QueryResult) throws(PostgresError) -> PostgresError? {
+        switch result.status {
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return nil
+        case PGRES_PIPELINE_ABORTED: return PostgresError(.server(.failedTransaction))
+        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+            throw spent(PostgresError(.server(.featureNotSupported), "COPY is not supported"))
+        default:
+            let error = result.error(sessionEnded: isBroken)
+            if error.kind == .connectionLost { throw spent(error) }
+            return error.sqlState?.endsSession == true || error.isStaleStatement ? spent(error) : error
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package import JSON
+
+/// A type whose values, and nil for NULL, can be bound: `\(value)` in a `SQL`. The server infers the type of each bind
+/// from its place.
+package protocol PostgresEncodable: Sendable {
+    func encode(to binds: inout Binds)
+}
+
+extension String: PostgresEncodable {
+    package func encode(to binds: inout Binds) { binds.append(text: utf8) }
+}
+
+extension Int: PostgresEncodable {
+    package func encode(to binds: inout Binds) { binds.append(text: String(self).utf8) }
+}
+
+extension Int64: PostgresEncodable {
+    package func encode(to binds: inout Binds) { binds.append(text: String(self).utf8) }
+}
+
+extension Int32: PostgresEncodable {
+    package func encode(to binds: inout Binds) { binds.append(text: String(self).utf8) }
+}
+
+extension Bool: PostgresEncodable {
+    package func encode(to binds: inout Binds) { binds.append(text: (self ? "t" : "f").utf8) }
+}
+
+extension Double: PostgresEncodable {
+    /// The shortest text that reads back as the same double; also `inf`, `-inf` and `nan`, which Postgres knows.
+    package func encode(to binds: inout Binds) { binds.append(text: description.utf8) }
+}
+
+/// Its text, for columns of type `json` (and `jsonb`, which keeps neither order nor spelling).
+extension JSON: PostgresEncodable {
+    package func encode(to binds: inout Binds) { binds.append(text: serialized()) }
+}
+
+/// `[UInt8]` is a `bytea`; arrays of the other element types are Postgres arrays.
+extension Array: PostgresEncodable where Element: PostgresArrayElement {
+    package func encode(to binds: inout Binds) { Element.encode(self, to: &binds) }
+}
+
+/// What an array that is bound may hold.
+package protocol PostgresArrayElement: Sendable {
+    static func encode(_ array: [Self], to binds: inout Binds)
+}
+
+extension UInt8: PostgresArrayElement {
+    package static func encode(_ array: [UInt8], to binds: inout Binds) { binds.append(binary: array) }
+}
+
+extension Int64: PostgresArrayElement {
+    package static func encode(_ array: [Int64], to binds: inout Binds) {
+        binds.append(text: ("{" + array.map(String.init).joined(separator: ",") + "}").utf8)
+    }
+}
+
+extension String: PostgresArrayElement {
+    /// Every element is quoted, so that `NULL`, spaces, braces and the empty string stay texts.
+    package static func encode(_ array: [String], to binds: inout Binds) {
+        var text: [UInt8] = [UInt8(ascii: "{")]
+        for element in array {
+            if text.count > 1 { text.append(UInt8(ascii: ",")) }
+            text.append(UInt8(ascii: "\""))
+            for byte in element.utf8 {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { text.append(UInt8(ascii: "\\")) }
+                text.append(byte)
+            }
+            text.append(UInt8(ascii: "\""))
+        }
+        text.append(UInt8(ascii: "}"))
+        binds.append(text: text)
+    }
+}

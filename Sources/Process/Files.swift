@@ -1,0 +1,48 @@
+import Glibc
+
+/// Small files and streams, read and written whole.
+package enum Files {
+    /// The file's bytes, at most `limit`. Throws when it cannot be read; `requiringPrivacy` also when users other
+    /// than its owner may read it.
+    package static func read(
+        _ path: String, limit: Int = 1 << 20, requiringPrivacy: Bool = false
+    ) throws(ProcessError) -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw ProcessError("open") }
+        defer { close(descriptor) }
+        if requiringPrivacy {
+            var status = stat()
+            guard unsafe fstat(descriptor, &status) == 0 else { throw ProcessError("fstat") }
+            guard status.st_mode & (S_IRGRP | S_IROTH) == 0 else { throw ProcessError("fstat", code: EACCES) }
+        }
+        var bytes: [UInt8] = []
+        while bytes.count <= limit {
+            let chunk = unsafe [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, count in
+                count = unsafe max(0, Glibc.read(descriptor, buffer.baseAddress, buffer.count))
+            }
+            if chunk.isEmpty { return bytes }
+            bytes += chunk
+        }
+        throw ProcessError("read", code: EFBIG)
+    }
+
+    /// A descriptor that appends to the file, which is made for its owner alone if it is not there.
+    package static func openToAppend(_ path: String) throws(ProcessError) -> Int32 {
+        let descriptor = unsafe open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw ProcessError("open") }
+        return descriptor
+    }
+
+    /// Writes all bytes; false when the descriptor takes no more.
+    @discardableResult
+    package static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+}

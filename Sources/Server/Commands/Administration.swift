@@ -1,0 +1,59 @@
+import App
+import Crypto
+import JSON
+import Migrations
+import Postgres
+import Process
+
+/// `migrate`: brings the schema up to date and gives the running role its rights.
+enum Migrate {
+    static func run(_ invocation: Invocation) throws {
+        let configuration = invocation.configuration
+        let owner = try configuration.migrationDatabase
+        let connection = Connection(owner.forMigrations)
+        let migrator = Migrator()
+        try migrator.migrate(connection) { event in
+            switch event {
+            case .waiting: print("waiting for another migrator")
+            case .applying: break
+            case .gaveWay(let migration, let attempt): print("\(migration.label) gave way, attempt \(attempt)")
+            case .applied(let migration): print("applied \(migration.label)")
+            }
+        }
+        if let role = try configuration.database["user"], role != owner["user"] {
+            try migrator.grant(to: role, connection)
+        }
+        print("the schema is up to date")
+    }
+}
+
+/// `seed-demo`: the accounts that the documentation names. Refused outside the demo profile.
+enum SeedDemo {
+    static func run(_ invocation: Invocation) throws {
+        let configuration = invocation.configuration
+        guard try configuration.isDemo else {
+            throw ConfigurationError(setting: "CONFIG_TYPE", reason: "is not demo; no demo accounts are made")
+        }
+        try DemoProfile.seed(
+            clientPassword: configuration.clientPassword, adminPassword: configuration.adminPassword,
+            passwords: PasswordHasher(slots: HashingSlots(running: 1, waiting: 0)),
+            on: Connection(try configuration.database))
+        print("the demo accounts are there")
+    }
+}
+
+/// `config`: the settings in force. Of a secret only whether it is set.
+enum PrintConfiguration {
+    static func run(_ invocation: Invocation) throws {
+        for setting in Setting.all {
+            let value = invocation.configuration.value(setting.name)
+            let shown = setting.isSecret ? (value == nil ? "(not set)" : "(set)") : value ?? "(not set)"
+            print(setting.name.padded(to: 25) + shown)
+        }
+    }
+}
+
+/// `openapi`: the document that `/openapi.json` answers.
+enum PrintOpenAPI {
+    static func run(_ invocation: Invocation) throws { print(Routes.document.text) }
+}

@@ -1,0 +1,84 @@
+import App
+import Crypto
+import FastCGI
+import Glibc
+import HTTP
+import Migrations
+import Postgres
+import Process
+import Supervision
+import Synchronization
+
+/// `respond`: the responder. FastCGI on descriptor 0 with a thread pool, or one plain CGI request.
+enum Respond {
+    static func run(_ invocation: Invocation) throws {
+        // First of all: it blocks the signals that every later thread is to inherit blocked.
+        let control = Mutex(try ResponderControl(environment: invocation.environment))
+        let configuration = invocation.configuration
+        let log = try Log(file: configuration.logFile)
+        let database = try configuration.database
+        let application = Application(services: try services(configuration, log), clock: { WallClock.seconds })
+        let makeHandler: @Sendable () -> ResponderPool.Handler = {
+            let connection = Connection(database)
+            return { application.answer($0, over: connection) }
+        }
+        guard let listener = Listener(adopting: 0) else {
+            CGI.serve(environment: invocation.environment, handler: makeHandler())
+            return
+        }
+        let pool = try ResponderPool(
+            listener: listener, threads: try configuration.threads,
+            settings: FastCGISettings(gate: try configuration.gate), observe: { log.write($0) },
+            makeHandler: makeHandler)
+        try pool.start()
+        control.withLock {
+            $0.reportReady()
+            _ = $0.run { pool.adopt($0) }
+        }
+        pool.drain { connection in control.withLock { $0.handOver(connection) } }
+    }
+
+    private static func services(_ configuration: Configuration, _ log: Log) throws -> Services {
+        Services(
+            tokens: try configuration.tokens, passwords: try passwords(configuration), tasks: Tasks.catalog,
+            obstacle: { connection in try Migrator().state(connection).obstacle },
+            observe: { log.write($0) })
+    }
+
+    /// The machine's cores are shared by the responders; fewer than half of the threads may wait for one.
+    private static func passwords(_ configuration: Configuration) throws -> PasswordHasher {
+        let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        let slots = HashingSlots(
+            running: max(1, cores / (try configuration.responders)),
+            waiting: max(1, (try configuration.threads - 1) / 2))
+        return PasswordHasher(slots: slots)
+    }
+}
+
+extension Application {
+    /// A request as the edge hands it over, whole or refused.
+    fileprivate func answer(_ received: Result<Request, Rejection>, over connection: Connection) -> Response {
+        switch received {
+        case .success(let request): respond(to: request, over: connection)
+        case .failure(let rejection): refuse(rejection.request, Problem(rejection))
+        }
+    }
+}
+
+extension Problem {
+    fileprivate init(_ rejection: Rejection) {
+        self =
+            switch rejection.reason {
+            case .malformed: .badRequest("The request is not valid")
+            case .bodyTooLarge: Problem(.contentTooLarge, "content_too_large", "The body is larger than 1 MiB")
+            case .bodyIncomplete: .badRequest("The body is not complete", code: "body_incomplete")
+            }
+    }
+}
+
+extension MigrationState {
+    /// Why `/ready` says no, as its code. A newer database serves this program too.
+    fileprivate var obstacle: String? {
+        if case .behind = self { "migrations_pending" } else { nil }
+    }
+}

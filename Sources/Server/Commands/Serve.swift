@@ -1,0 +1,30 @@
+import FastCGI
+import Process
+import Supervision
+
+/// `serve`: the supervisor. It opens the socket and starts responders; it has no database connection.
+enum Serve {
+    static func run(_ invocation: Invocation) throws {
+        let configuration = invocation.configuration
+        try checkSecrets(configuration)
+        let log = try Log(file: configuration.logFile)
+        let listener = try Listener.bind(path: try configuration.socket)
+        defer { listener.removeFile() }
+        let supervisor = Supervisor(
+            listening: listener.descriptor, executable: invocation.executable,
+            arguments: ["respond"] + invocation.arguments, environment: invocation.environment,
+            policy: SupervisorPolicy(responders: try configuration.responders)
+        ) { log.write($0) }
+        try supervisor.run()
+    }
+
+    /// What would keep every responder from starting is told once, here, before anything listens.
+    private static func checkSecrets(_ configuration: Configuration) throws {
+        _ = try configuration.database
+        _ = try configuration.tokens
+        _ = try configuration.threads
+        guard try configuration.gate != nil else {
+            throw ConfigurationError(setting: "FLOW_GATE", reason: "is not set")
+        }
+    }
+}

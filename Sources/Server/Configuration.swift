@@ -1,0 +1,168 @@
+import Crypto
+import Postgres
+import Process
+
+/// One thing that can be set, by the environment or a file of `NAME=value` lines.
+struct Setting: Sendable {
+    let name: String
+    /// Empty: not set unless told.
+    let standard: String
+    /// Never printed.
+    let isSecret: Bool
+    let summary: String
+
+    private init(_ name: String, _ standard: String, isSecret: Bool = false, _ summary: String) {
+        self.name = name
+        self.standard = standard
+        self.isSecret = isSecret
+        self.summary = summary
+    }
+
+    /// The one table of settings; `flow-manager config` and the README print it.
+    static let all: [Setting] = [
+        Setting("CONFIG_TYPE", "production", "`production`, or `demo`: accounts that everybody knows may be made"),
+        Setting("DATABASE_URL", "", isSecret: true, "Postgres for running, as `postgresql://…`; also `AWS_PGSQL_PATH`"),
+        Setting(
+            "MIGRATION_DATABASE_URL", "", isSecret: true, "Postgres as the owner of the tables; else `DATABASE_URL`"),
+        Setting("DB_HOST", "", "In place of `DATABASE_URL`: the database's parts, each libpq's own unless told"),
+        Setting("DB_PORT", "", "Port of `DB_HOST`"),
+        Setting("DB_NAME", "", "Name of the database"),
+        Setting("DB_USER", "", "Role that runs the program"),
+        Setting("DB_PASSWORD", "", isSecret: true, "Its password"),
+        Setting("DB_SSL_MODE", "", "libpq's `sslmode`; `verify-full` for a remote host"),
+        Setting("DB_PREPARE", "on", "`off`: no prepared statements, for pgbouncer before 1.21 in transaction mode"),
+        Setting("JWT_SECRET_KEY", "", isSecret: true, "Key of the access tokens, 32 bytes or more"),
+        Setting("JWT_PREVIOUS_SECRET_KEY", "", isSecret: true, "The key before it, still good for reading tokens"),
+        Setting("JWT_ISSUER", "flow-manager", "`iss` of the access tokens"),
+        Setting("JWT_AUDIENCE", "flow-manager", "`aud` of the access tokens"),
+        Setting(
+            "FLOW_GATE", "", isSecret: true, "Secret that the web server sends with each request, 32 bytes or more"),
+        Setting("SOCKET", "/run/flow-manager/flow-manager.sock", "Where the responders listen; at most 107 bytes"),
+        Setting("RESPONDERS", "2", "Responder processes"),
+        Setting("THREADS", "4", "Threads a responder, each with a database connection of its own"),
+        Setting("LOG_FILE", "", "File that the log is appended to; standard error unless told"),
+        Setting("CLIENT_PASSWORD", "Test1234!", isSecret: true, "Password of the demo profile's client"),
+        Setting("ADMIN_PASSWORD", "adminpass", isSecret: true, "Password of the demo profile's admin"),
+    ]
+}
+
+/// A setting that cannot be used; names it and never shows its value.
+struct ConfigurationError: Error, CustomStringConvertible {
+    let setting: String
+    let reason: String
+
+    var description: String { "\(setting): \(reason)" }
+}
+
+/// The settings in force.
+struct Configuration: Sendable {
+    private let values: [String: String]
+
+    /// Values of the environment go before those of the file.
+    init(environment: [String: String], file: [String: String] = [:]) {
+        values = file.merging(environment) { $1 }
+    }
+
+    /// What is set, or the standard value; nil for a setting without either.
+    func value(_ name: String) -> String? {
+        if let value = values[name], !value.isEmpty { return value }
+        guard let setting = Setting.all.first(where: { $0.name == name }) else { return nil }
+        return setting.standard.isEmpty ? nil : setting.standard
+    }
+
+    private func required(_ name: String) throws -> String {
+        guard let value = value(name) else { throw ConfigurationError(setting: name, reason: "is not set") }
+        return value
+    }
+
+    private func number(_ name: String, in range: ClosedRange<Int>) throws -> Int {
+        guard let number = Int(try required(name)), range.contains(number) else {
+            throw ConfigurationError(setting: name, reason: "must be \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// A secret of at least 32 bytes that is no pattern; the demo profile only asks for the length.
+    private func secret(_ name: String) throws -> [UInt8]? {
+        guard let text = value(name) else { return nil }
+        let bytes = Array(text.utf8)
+        guard bytes.count >= 32 else { throw ConfigurationError(setting: name, reason: "must have 32 bytes or more") }
+        guard try isDemo || Set(bytes).count >= 10 else {
+            throw ConfigurationError(setting: name, reason: "is too easy to guess")
+        }
+        return bytes
+    }
+}
+
+extension Configuration {
+    var isDemo: Bool {
+        get throws {
+            switch value("CONFIG_TYPE") {
+            case "demo": true
+            case "production": false
+            default: throw ConfigurationError(setting: "CONFIG_TYPE", reason: "must be demo or production")
+            }
+        }
+    }
+
+    var database: PostgresConfiguration {
+        get throws {
+            let url = value("DATABASE_URL") ?? value("AWS_PGSQL_PATH") ?? databaseParts
+            return try postgres(url, "DATABASE_URL")
+        }
+    }
+
+    /// The `DB_…` settings as a connection string, if there is a host among them.
+    private var databaseParts: String? {
+        guard value("DB_HOST") != nil else { return nil }
+        let keywords: KeyValuePairs = [
+            "DB_HOST": "host", "DB_PORT": "port", "DB_NAME": "dbname", "DB_USER": "user", "DB_PASSWORD": "password",
+            "DB_SSL_MODE": "sslmode",
+        ]
+        return keywords.compactMap { setting, keyword in
+            value(setting).map { value in
+                let escaped = value.map { $0 == "'" || $0 == "\\" ? "\\\($0)" : String($0) }.joined()
+                return "\(keyword)='\(escaped)'"
+            }
+        }.joined(separator: " ")
+    }
+
+    /// Statements of a migration may take as long as they need.
+    var migrationDatabase: PostgresConfiguration {
+        get throws {
+            guard let url = value("MIGRATION_DATABASE_URL") else { return try database }
+            return try postgres(url, "MIGRATION_DATABASE_URL")
+        }
+    }
+
+    private func postgres(_ url: String?, _ setting: String) throws -> PostgresConfiguration {
+        guard let url else { throw ConfigurationError(setting: setting, reason: "is not set") }
+        do {
+            var configuration = try PostgresConfiguration(url)
+            configuration.preparesStatements = value("DB_PREPARE") != "off"
+            // As long as a call waits for another one with its Idempotency-Key.
+            configuration.lockTimeout = .seconds(2)
+            return configuration
+        } catch {
+            throw ConfigurationError(setting: setting, reason: "is no address of a Postgres database")
+        }
+    }
+
+    var tokens: TokenIssuer {
+        get throws {
+            guard let current = try secret("JWT_SECRET_KEY") else {
+                throw ConfigurationError(setting: "JWT_SECRET_KEY", reason: "is not set")
+            }
+            let keys = try TokenKeys(secret: current, previous: try secret("JWT_PREVIOUS_SECRET_KEY"))
+            return TokenIssuer(keys: keys, issuer: try required("JWT_ISSUER"), audience: try required("JWT_AUDIENCE"))
+        }
+    }
+
+    var gate: [UInt8]? { get throws { try secret("FLOW_GATE") } }
+    var socket: String { get throws { try required("SOCKET") } }
+    var responders: Int { get throws { try number("RESPONDERS", in: 1...64) } }
+    var threads: Int { get throws { try number("THREADS", in: 1...64) } }
+    var logFile: String? { value("LOG_FILE") }
+    var clientPassword: String { get throws { try required("CLIENT_PASSWORD") } }
+    var adminPassword: String { get throws { try required("ADMIN_PASSWORD") } }
+}

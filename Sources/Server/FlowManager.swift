@@ -1,0 +1,70 @@
+import Glibc
+import Process
+
+/// The executable: one word says what this process is.
+@main
+struct FlowManager {
+    /// One thing that the executable can be told to do.
+    struct Command: Sendable {
+        let name: String
+        let summary: String
+        let run: @Sendable (Invocation) throws -> Void
+    }
+
+    static let commands: [Command] = [
+        Command(name: "serve", summary: "Supervise responders on one socket", run: Serve.run),
+        Command(
+            name: "respond", summary: "Answer FastCGI requests on descriptor 0, or one CGI request", run: Respond.run),
+        Command(name: "migrate", summary: "Bring the database's schema up to date", run: Migrate.run),
+        Command(name: "seed-demo", summary: "Make the demo profile's accounts", run: SeedDemo.run),
+        Command(name: "config", summary: "Print the settings in force, without secrets", run: PrintConfiguration.run),
+        Command(name: "openapi", summary: "Print the interface as an OpenAPI document", run: PrintOpenAPI.run),
+    ]
+
+    static func main() {
+        // Before anything opens a file: what a daemon starter left closed must not become a socket.
+        fillStandardDescriptors()
+        let arguments = CommandLine.arguments.dropFirst()
+        guard let command = commands.first(where: { $0.name == arguments.first }) else {
+            printUsage()
+            exit(arguments.isEmpty || arguments.first == "help" ? 0 : 2)
+        }
+        do {
+            try command.run(try Invocation(arguments: Array(arguments.dropFirst())))
+        } catch {
+            Files.write(Array("flow-manager \(command.name): \(error)\n".utf8), to: 2)
+            exit(1)
+        }
+    }
+
+    private static func printUsage() {
+        print("usage: flow-manager COMMAND [--env-file PATH]\n")
+        for command in commands {
+            print("  " + command.name.padded(to: 12) + command.summary)
+        }
+    }
+}
+
+/// What a command was started with.
+struct Invocation {
+    let arguments: [String]
+    let environment: [String: String]
+    let configuration: Configuration
+    /// The path of this executable.
+    let executable: String
+
+    init(arguments: [String]) throws {
+        self.arguments = arguments
+        environment = Environment.current
+        executable = executablePath(argument0: CommandLine.arguments.first ?? "") ?? "flow-manager"
+        let option = arguments.firstIndex(of: "--env-file")
+        let path = option.map { $0 + 1 }.flatMap { $0 < arguments.count ? arguments[$0] : nil }
+        let file = try SettingsFile.load(named: path, environment: environment, executable: executable)
+        configuration = Configuration(environment: environment, file: file)
+    }
+}
+
+extension String {
+    /// The text with spaces after it up to that width.
+    func padded(to width: Int) -> String { self + String(repeating: " ", count: max(1, width - count)) }
+}

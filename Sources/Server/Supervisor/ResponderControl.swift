@@ -1,0 +1,83 @@
+import Glibc
+package import Process
+
+/// A responder's side of its supervision: the signals that tell it to leave and, under a supervisor, the channel.
+///
+/// It lives on the main thread. Making it blocks the signals it reads, so it comes before any other thread. Where
+/// there is no supervisor (spawn-fcgi, mod_fcgid, lighttpd) only the signals are left, and idle kept connections have
+/// nobody to go to.
+package final class ResponderControl {
+    /// The environment variable that names the channel's descriptor.
+    package static let variable = "FLOW_MANAGER_CONTROL"
+    static let descriptor: Int32 = 3
+
+    /// Why a responder is to drain and leave.
+    package enum Departure: Hashable, Sendable {
+        case signal(Signal)
+        case supervisorGone
+    }
+
+    private let signals: SignalDescriptor
+    /// Nil where there is no supervisor, and once it does not answer.
+    private var channel: ControlChannel?
+
+    package init(environment: [String: String]) throws(ProcessError) {
+        // The ones that are read and dropped: a reload is the supervisor's affair, and libfcgi would take SIGUSR1 for
+        // an order to leave.
+        signals = try SignalDescriptor([.terminate, .interrupt, .hangUp, .user1, .brokenPipe])
+        channel = environment[Self.variable].flatMap { Int32($0) }.flatMap { ControlChannel(adopting: $0) }
+    }
+
+    /// Tells the supervisor that this responder serves, so that the one it replaces may leave.
+    package func reportReady() {
+        _ = channel?.send(.ready)
+    }
+
+    /// Waits until this responder is to leave; meanwhile gives connections that others left behind to `adopt`, which
+    /// owns them then.
+    package func run(adopt: (Int32) -> Void) -> Departure {
+        while true {
+            let sources = [signals.descriptor] + (channel.map { [$0.descriptor] } ?? [])
+            _ = readable(among: sources, until: nil)
+            // Before the channel: so all that the supervisor sent ahead of its signal is received.
+            let order = nextOrder()
+            guard receive(adopt) else { return .supervisorGone }
+            if let order { return .signal(order) }
+        }
+    }
+
+    /// Gives a duplicate of an idle kept connection to the supervisor, for another responder; the caller closes its own.
+    ///
+    /// False when there is nobody to take it. A supervisor that has not read for a second is not asked again.
+    package func handOver(_ connection: Int32) -> Bool {
+        guard let channel else { return false }
+        guard channel.send(.handOver(connection), until: .now + .seconds(1)) else {
+            self.channel = nil
+            return false
+        }
+        return true
+    }
+
+    private func nextOrder() -> Signal? {
+        while let signal = signals.next() {
+            if signal == .terminate || signal == .interrupt { return signal }
+        }
+        return nil
+    }
+
+    /// False when the supervisor has gone.
+    private func receive(_ adopt: (Int32) -> Void) -> Bool {
+        while let channel {
+            switch channel.receive() {
+            case .message(.adopt(let connection)): adopt(connection)
+            case .message(.handOver(let stray)): close(stray)
+            case .message(.ready), .unknown: break
+            case .nothing: return true
+            case .closed:
+                self.channel = nil
+                return false
+            }
+        }
+        return true
+    }
+}

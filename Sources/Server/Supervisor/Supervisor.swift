@@ -1,0 +1,167 @@
+import Glibc
+package import Process
+
+/// Owns the listening socket and the responders that serve it; the doing to `SupervisorState`'s deciding.
+///
+/// One thread, one poll loop over signals, the responders' control channels and the next deadline. It holds no
+/// database connection and does no work of its own, so nothing but a kill ends it while its responders live; they
+/// see its end as the end of their control channels.
+///
+/// SIGTERM and SIGINT end it after its responders, the second time at once; SIGHUP replaces them one by one.
+package final class Supervisor {
+    private struct Responder {
+        let process: ChildProcess
+        let slot: Int
+        /// Nil once it has reached its end.
+        var channel: ControlChannel?
+    }
+
+    /// A connection between the responder that gave it away and the one that is to have it.
+    private struct Held {
+        let descriptor: Int32
+        let sender: pid_t
+        let slot: Int
+        let until: Monotonic
+    }
+
+    private let listening: Int32
+    private let executable: String
+    private let arguments: [String]
+    private let environment: [String: String]
+    private let observe: (SupervisorEvent) -> Void
+    private var state: SupervisorState
+    private var responders: [pid_t: Responder] = [:]
+    private var held: [Held] = []
+    private var hasEnded = false
+
+    /// - Parameters:
+    ///   - listening: a listening socket, from now on the supervisor's to close; responders get it as descriptor 0.
+    ///   - executable: resolved anew at each start, so that a reload runs what a deploy has put there.
+    ///   - environment: all that responders get, beside the name of their control channel.
+    ///   - observe: called on the supervisor's thread, and must not block it.
+    package init(
+        listening: Int32, executable: String, arguments: [String], environment: [String: String],
+        policy: SupervisorPolicy, observe: @escaping (SupervisorEvent) -> Void
+    ) {
+        self.listening = listening
+        self.executable = executable
+        self.arguments = arguments
+        self.environment = environment.merging([ResponderControl.variable: "\(ResponderControl.descriptor)"]) { $1 }
+        self.observe = observe
+        state = SupervisorState(policy: policy, at: .now)
+    }
+
+    /// Supervises until told to terminate and the last responder has gone. To be called once, before the process has
+    /// any other thread, since it blocks signals.
+    package func run() throws(ProcessError) {
+        // The two that do nothing would end the process otherwise: a log's reader may go away, and SIGUSR1 is free.
+        let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp, .child, .user1, .brokenPipe])
+        handle(.timePassed)
+        while !hasEnded {
+            let channels = responders.values.compactMap(\.channel?.descriptor)
+            let ready = Set(readable(among: [signals.descriptor] + channels, until: deadline))
+            for (pid, responder) in responders {
+                if let channel = responder.channel, ready.contains(channel.descriptor) { listen(to: pid) }
+            }
+            while let signal = signals.next() { take(signal) }
+            handle(.timePassed)
+            forward()
+        }
+    }
+
+    /// Connections in transit are tried again shortly: a full channel gives no sign when it is worth it.
+    private var deadline: Monotonic? {
+        let retry = held.isEmpty ? nil : Monotonic.now + .milliseconds(50)
+        return [state.deadline, retry].compactMap(\.self).min()
+    }
+
+    private func take(_ signal: Signal) {
+        switch signal {
+        case .terminate, .interrupt: handle(.terminate)
+        case .hangUp: handle(.reload)
+        case .child: reap()
+        default: break
+        }
+    }
+
+    /// One SIGCHLD may stand for several deaths.
+    private func reap() {
+        for (pid, responder) in responders {
+            guard let cause = responder.process.reap() else { continue }
+            listen(to: pid)
+            responders[pid] = nil
+            handle(.exited(pid, cause))
+        }
+    }
+
+    /// Receives all that the responder has said.
+    private func listen(to pid: pid_t) {
+        guard let slot = responders[pid]?.slot, let channel = responders[pid]?.channel else { return }
+        while true {
+            switch channel.receive() {
+            case .message(.ready): handle(.ready(pid))
+            case .message(.handOver(let connection)):
+                handle(.handedOver(pid))
+                held.append(Held(descriptor: connection, sender: pid, slot: slot, until: .now + .seconds(5)))
+                forward()
+            case .message(.adopt(let stray)): close(stray)
+            case .unknown: break
+            case .nothing: return
+            case .closed:
+                responders[pid]?.channel = nil
+                return
+            }
+        }
+    }
+
+    /// Gives held connections to responders that serve; those that nobody takes wait a while for one that does.
+    private func forward() {
+        held.removeAll { connection in
+            if let recipient = state.recipient(ofConnectionFrom: connection.sender, slot: connection.slot),
+                let channel = responders[recipient]?.channel, channel.send(.adopt(connection.descriptor))
+            {
+                close(connection.descriptor)
+                return true
+            }
+            guard state.isTerminating || connection.until <= .now else { return false }
+            observe(.connectionDropped)
+            close(connection.descriptor)
+            return true
+        }
+    }
+
+    private func handle(_ event: SupervisorState.Event) {
+        var events = [event]
+        while !events.isEmpty {
+            for action in state.handle(events.removeFirst(), at: .now) {
+                if let answer = perform(action) { events.append(answer) }
+            }
+        }
+    }
+
+    private func perform(_ action: SupervisorState.Action) -> SupervisorState.Event? {
+        switch action {
+        case .spawn(let slot): return spawn(in: slot)
+        case .send(let signal, let pid): responders[pid]?.process.send(signal)
+        case .stopListening: close(listening)
+        case .report(let event): observe(event)
+        case .end: hasEnded = true
+        }
+        return nil
+    }
+
+    private func spawn(in slot: Int) -> SupervisorState.Event {
+        do throws(ProcessError) {
+            let (ours, theirs) = try ControlChannel.pair()
+            let process = try withExtendedLifetime(theirs) { () throws(ProcessError) in
+                try ChildProcess.spawn(
+                    executable, arguments: arguments, environment: environment,
+                    descriptors: [0: listening, 1: 1, 2: 2, ResponderControl.descriptor: theirs.descriptor])
+            }
+            responders[process.id] = Responder(process: process, slot: slot, channel: ours)
+            return .started(slot: slot, pid: process.id)
+        } catch {
+            return .startFailed(slot: slot, error)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import Flows
+import JSON
+import TestSupport
+import Testing
+
+@testable import App
+
+@Suite struct CalculationTests {
+    /// A result as its text, so that 2 and 2.0 and -0.0 differ; a failure as its code.
+    private func result(_ task: Calculation, _ arguments: [JSON]) throws -> String {
+        do {
+            let output = try run(task, on: ["arguments": .array(arguments)])
+            #expect(task.output.violations(in: output) == [])
+            return output["result"]?.text ?? ""
+        } catch let failure as TaskFailure {
+            return failure.code
+        }
+    }
+
+    @Test(
+        arguments: [
+            ([1, 2], "3"), ([5], "5"), ([1, -1], "0"), ([0.1, 0.2], "0.30000000000000004"), ([1, 0.5], "1.5"),
+            ([1, 1.0], "2.0"),
+            ([9_007_199_254_740_993, 1], "9007199254740994"), ([.integer(.max), 0], "9223372036854775807"),
+            ([.integer(.max), 1], "9223372036854775808"), ([.integer(.max), 1, -1], "9223372036854775807"),
+            ([.integer(.min), -1], "-9.223372036854776e+18"), ([.integer(.min), -1, 1], "-9223372036854775808"),
+            ([.unsigned(.max)], "18446744073709551615"), ([.unsigned(.max), 1], "1.8446744073709552e+19"),
+            ([.unsigned(.max), .integer(.min)], "9223372036854775807"), ([1e308, 1e308], "out_of_range"),
+            ([1e16, 1, -1e16], "0.0"), ([-0.0], "-0.0"), ([-0.0, 0], "0.0"),
+            (Array(repeating: .integer(.max), count: 1_000), "9.223372036854776e+21"),
+        ] as [([JSON], String)])
+    func adds(arguments: [JSON], expected: String) throws {
+        #expect(try result(.addition, arguments) == expected)
+    }
+
+    @Test(
+        arguments: [
+            ([5, 2], "3"), ([5, 2, 4], "-1"), ([1.5, 1], "0.5"), ([.integer(.min), 1], "-9.223372036854776e+18"),
+            ([0, .integer(.min)], "9223372036854775808"), ([.unsigned(.max), .unsigned(.max)], "0"),
+            ([-2, .integer(.max), -5], "-9223372036854775804"), ([-1e308, 1e308], "out_of_range"),
+        ] as [([JSON], String)])
+    func subtracts(arguments: [JSON], expected: String) throws {
+        #expect(try result(.subtraction, arguments) == expected)
+    }
+
+    @Test(
+        arguments: [
+            ([3, 4], "12"), ([7], "7"), ([-3, 0.5], "-1.5"), ([3_037_000_499, 3_037_000_499], "9223372030926249001"),
+            ([4_294_967_296, 4_294_967_295], "18446744069414584320"),
+            ([4_294_967_296, 4_294_967_296], "1.8446744073709552e+19"),
+            ([.integer(.min), -1], "9223372036854775808"), ([.integer(.min), -1, -1], "-9223372036854775808"),
+            ([.integer(.max), .integer(.max), 0], "0"), ([1e200, 1e200], "out_of_range"), ([0, -1], "0"),
+            ([0.0, -1], "-0.0"),
+            (Array(repeating: 2, count: 63), "9223372036854775808"),
+            (Array(repeating: 2, count: 200), "1.6069380442589903e+60"),
+        ] as [([JSON], String)])
+    func multiplies(arguments: [JSON], expected: String) throws {
+        #expect(try result(.multiplication, arguments) == expected)
+    }
+
+    @Test(
+        arguments: [
+            ([6, 3], "2"), ([7, 2], "3.5"), ([1, 3], "0.3333333333333333"), ([-7, 7], "-1"), ([0, 5], "0"),
+            ([6.0, 3], "2.0"),
+            ([.integer(.min), -1], "9223372036854775808"), ([.integer(.min), 1], "-9223372036854775808"),
+            ([.integer(.max), -1], "-9223372036854775807"), ([.unsigned(.max), 5], "3689348814741910323"),
+            ([9_007_199_254_740_993, 1], "9007199254740993"), ([1, 0], "division_by_zero"),
+            ([0, 0], "division_by_zero"),
+            ([1, 0.0], "division_by_zero"), ([1, -0.0], "division_by_zero"), ([0, -5], "0"),
+            ([1e308, 1e-10], "out_of_range"),
+        ] as [([JSON], String)])
+    func divides(arguments: [JSON], expected: String) throws {
+        #expect(try result(.division, arguments) == expected)
+    }
+
+    @Test(
+        arguments: [
+            ([4], "2"), ([0], "0"), ([2], "1.4142135623730951"), ([4.0], "2.0"), ([2.25], "1.5"), ([-0.0], "-0.0"),
+            ([9_223_372_030_926_249_001], "3037000499"), ([9_223_372_030_926_249_000], "3037000499.0"),
+            ([.unsigned(18_446_744_065_119_617_025)], "4294967295"), ([.unsigned(.max)], "4294967296.0"),
+            ([-1], "negative_number"), ([-0.5], "negative_number"),
+        ] as [([JSON], String)])
+    func takesSquareRoots(arguments: [JSON], expected: String) throws {
+        #expect(try result(.squareRoot, arguments) == expected)
+    }
+
+    @Test(
+        arguments: [
+            (.addition, []), (.subtraction, [1]), (.multiplication, []), (.division, [1]), (.division, [1, 2, 3]),
+            (.squareRoot, []), (.squareRoot, [1, 2]), (.addition, ["1"]), (.addition, [nil]), (.addition, [true]),
+            (.addition, [[1]]), (.addition, Array(repeating: 1, count: 1_001)),
+        ] as [(Calculation, [JSON])])
+    func refusesOtherArguments(task: Calculation, arguments: [JSON]) throws {
+        #expect(try result(task, arguments) == "invalid_input")
+    }
+
+    @Test(arguments: [[], [1, 2], ["argument": [1]], ["arguments": 1], nil, "1"] as [JSON])
+    func refusesOtherInputs(input: JSON) {
+        let failure = #expect(throws: TaskFailure.self) { try run(Calculation.addition, on: input) }
+        #expect(failure?.code == "invalid_input")
+    }
+}

@@ -1,0 +1,82 @@
+import HTTP
+import JSON
+import Testing
+
+@testable import App
+
+@Suite struct RegistrationTests {
+    /// The pointers of what is wrong.
+    private func problems(_ input: JSON) -> [String] {
+        let problem = #expect(throws: Problem.self) { _ = try Registration(input) }
+        #expect(problem?.status == .unprocessable)
+        return problem?.violations.map(\.pointer) ?? []
+    }
+
+    @Test func takesAnEmail() throws {
+        let registration = try Registration([
+            "email": "ann@b.example", "password": "long enough", "name": "Ann", "age": 5,
+        ])
+        #expect(registration.email == "ann@b.example")
+        #expect(registration.username == nil)
+        #expect(registration.password == "long enough")
+        #expect(registration.name == "Ann")
+        #expect(registration.age == 5)
+    }
+
+    @Test func takesAUsername() throws {
+        let registration = try Registration(["username": "ann", "password": "long enough"])
+        #expect(registration.email == nil)
+        #expect(registration.username == "ann")
+        #expect(registration.name == nil)
+        #expect(registration.age == nil)
+    }
+
+    @Test func takesBoth() throws {
+        let registration = try Registration(["username": "ann", "email": "ann@b.example", "password": "long enough"])
+        #expect(registration.email == "ann@b.example")
+        #expect(registration.username == "ann")
+    }
+
+    @Test func aUsernameThatLooksLikeAnEmailIsOne() throws {
+        let registration = try Registration(["username": "ann@b.example", "password": "long enough"])
+        #expect(registration.email == "ann@b.example")
+        #expect(registration.username == nil)
+    }
+
+    @Test(
+        arguments: [
+            (["password": "long enough"], ["/email"]), (["password": "short"], ["/email", "/password"]),
+            (["username": "@", "password": "long enough"], ["/username"]),
+            (["username": "ann@", "password": "x"], ["/username", "/password"]),
+            (["username": "ann@b.example", "email": "ann@c.example", "password": "long enough"], ["/username"]),
+            (["username": "ann smith", "password": "long enough"], ["/username"]),
+            (["username": "ann\n", "password": "long enough"], ["/username"]),
+            (["username": "ann\u{A0}", "password": "long enough"], ["/username"]),
+            (["email": "ann@b.example", "password": "ANN@b.example"], ["/password"]),
+            (["username": "long enough-name", "password": "Long Enough-Name"], ["/username", "/password"]),
+        ] as [(JSON, [String])])
+    func reportsEveryRuleThatIsBroken(input: JSON, pointers: [String]) {
+        #expect(problems(input) == pointers)
+    }
+
+    @Test(arguments: [
+        ("1234567", false), ("12345678", true), (String(repeating: "x", count: 1_024), true),
+        (String(repeating: "x", count: 1_025), false), ("", false), ("😀😀", true), ("ééé", false), ("ééé€", true),
+        (String(repeating: "x", count: 64), true), (" 　      ", true),
+    ])
+    func aPasswordHas8To1024Bytes(password: String, isTaken: Bool) {
+        #expect(PasswordPolicy.violations(of: password, at: "/p", names: []).isEmpty == isTaken)
+    }
+
+    @Test func aPasswordIsNoNameInAnyCase() {
+        #expect(PasswordPolicy.violations(of: "ANNSMITH", at: "/p", names: [nil, "annSmith"]).map(\.pointer) == ["/p"])
+        #expect(PasswordPolicy.violations(of: "annsmith1", at: "/p", names: [nil, "annsmith"]).isEmpty)
+    }
+
+    @Test func anAccountFitsItsSchema() {
+        let account = Account(
+            id: "00000000-0000-7000-8000-000000000001", email: nil, username: "ann", name: nil, age: nil, role: .client,
+            createdAt: "2026-01-01T00:00:00.000Z")
+        #expect(Account.schema.violations(in: account.json) == [])
+    }
+}

@@ -1,0 +1,131 @@
+import HTTP
+import JSON
+import Testing
+
+@testable import App
+
+@Suite struct RequestInputTests {
+    private static let schema = JSONSchema.object(required: ["a": .string], optional: ["b": .any])
+
+    private func request(_ body: [UInt8], _ headers: Headers = ["content-type": "application/json"]) -> Request {
+        Request(method: "POST", target: "/x", headers: headers, body: body)
+    }
+
+    /// The code of the refusal, or the value that was read.
+    private func read(_ request: Request, _ format: BodyFormat = .json(schema)) throws -> String {
+        do {
+            return try request.input(format).text
+        } catch let problem as Problem {
+            return "\(problem.status.rawValue) \(problem.code)"
+        }
+    }
+
+    @Test(arguments: [
+        #"{"a":"x"}"#, #" { "a" : "x" } "#, #"{"a":"é😀","b":[18446744073709551615,9007199254740993,0.1]}"#,
+    ])
+    func readsJSON(body: String) throws {
+        #expect(try read(request(Array(body.utf8))) == JSON(parsing: Array(body.utf8)).text)
+    }
+
+    @Test(arguments: [
+        ("", "400 invalid_json"), ("{", "400 invalid_json"), (#"{"a":"x"}{"#, "400 invalid_json"),
+        ("NaN", "400 invalid_json"),
+        (#"{"a":"\ud800"}"#, "400 invalid_json"), ("\u{FEFF}{}", "400 invalid_json"),
+        (#"{"a":"x","a":"y"}"#, "400 duplicate_name"), (#"{"a":"x","b":1e400}"#, "400 number_out_of_range"),
+        (#"{"a":"x\u0000"}"#, "422 validation_failed"), (#"{"a":"x","b":["\u0000"]}"#, "422 validation_failed"),
+        (#"{"a":1}"#, "422 validation_failed"), ("{}", "422 validation_failed"), ("[]", "422 validation_failed"),
+        (#"{"a":"x","is_admin":true}"#, "422 validation_failed"),
+    ])
+    func refusesABody(body: String, expected: String) throws {
+        #expect(try read(request(Array(body.utf8))) == expected)
+    }
+
+    @Test func refusesBytesThatAreNoText() throws {
+        #expect(try read(request([0x7B, 0x22, 0xFF, 0x22, 0x7D])) == "400 invalid_json")
+        #expect(try read(request([0xFF, 0xFE, 0x7B, 0x00, 0x7D, 0x00])) == "400 invalid_json")
+    }
+
+    @Test func refusesDepthAndSize() throws {
+        let nested = { (depth: Int) in
+            #"{"a":"x","b":"# + String(repeating: "[", count: depth) + String(repeating: "]", count: depth) + "}"
+        }
+        #expect(try read(request(Array(nested(63).utf8))) == nested(63))
+        #expect(try read(request(Array(nested(64).utf8))) == "400 invalid_json")
+        #expect(try read(request(Array(nested(100_000).utf8))) == "400 invalid_json")
+        let members = (0...10_000).map { #""m\#($0)":0"# }.joined(separator: ",")
+        #expect(try read(request(Array("{\(members)}".utf8))) == "422 too_many_members")
+        let elements = Array(repeating: "0", count: 100_001).joined(separator: ",")
+        #expect(try read(request(Array(#"{"a":"x","b":[\#(elements)]}"#.utf8))) == "422 too_many_elements")
+    }
+
+    @Test(arguments: [
+        "application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\"",
+        " application/json ;x=y",
+    ])
+    func takesTheContentType(type: String) throws {
+        #expect(try read(request(Array(#"{"a":"x"}"#.utf8), ["Content-Type": type])) == #"{"a":"x"}"#)
+    }
+
+    @Test(arguments: [
+        "", "text/plain", "multipart/form-data; boundary=x", "application/jsonp", "application/json; charset=latin1",
+        "application/json; charset=utf-16", "application/x-www-form-urlencoded", "text/plain, application/json",
+    ])
+    func refusesTheContentType(type: String) throws {
+        #expect(try read(request(Array(#"{"a":"x"}"#.utf8), ["content-type": type])) == "415 unsupported_media_type")
+    }
+
+    @Test func refusesWithoutAContentType() throws {
+        #expect(try read(request(Array(#"{"a":"x"}"#.utf8), [:])) == "415 unsupported_media_type")
+    }
+
+    @Test(arguments: [("gzip", false), ("identity", true), ("identity, gzip", false)])
+    func takesNoCompression(encoding: String, isTaken: Bool) throws {
+        let request = request(
+            Array(#"{"a":"x"}"#.utf8), ["content-type": "application/json", "content-encoding": encoding])
+        #expect(try read(request) == (isTaken ? #"{"a":"x"}"# : "415 unsupported_media_type"))
+    }
+
+    @Test(arguments: [
+        ("a=x", #"{"a":"x"}"#), ("a=x+y%26&b=1", #"{"a":"x y&","b":"1"}"#), ("b=1", "422 validation_failed"),
+        ("", "422 validation_failed"),
+        ("a=1&a=2", "400 bad_request"), ("a=%ff", "400 bad_request"), ("a=%00", "400 bad_request"),
+        ("a=x&c=1", "422 validation_failed"),
+    ])
+    func readsForms(body: String, expected: String) throws {
+        let request = request(Array(body.utf8), ["content-type": "application/x-www-form-urlencoded"])
+        #expect(try read(request, .jsonOrForm(Self.schema)) == expected)
+    }
+
+    @Test func whatIsOptionalMayBeMissing() throws {
+        let schema = JSONSchema.object(optional: ["all": .boolean])
+        #expect(try read(request([], [:]), .optionalJSON(schema)) == "{}")
+        #expect(try read(request(Array(#"{"all":true}"#.utf8)), .optionalJSON(schema)) == #"{"all":true}"#)
+        #expect(try read(request(Array("x".utf8), [:]), .optionalJSON(schema)) == "415 unsupported_media_type")
+    }
+
+    @Test func whereNoBodyIsTakenNoneIsRead() throws {
+        #expect(try read(request([0xFF]), .none) == "null")
+    }
+
+    @Test(
+        arguments: [
+            ("/x", []), ("/x?limit=5&sort=a", ["limit=5", "sort=a"]), ("/x?limit=", ["limit="]),
+        ] as [(String, [String])])
+    func readsDeclaredQueryFields(target: String, expected: [String]) throws {
+        let fields = try Request(method: "GET", target: target).fields(declaredBy: Self.endpoint)
+        #expect(fields.fields.map { "\($0.name)=\($0.value)" } == expected)
+    }
+
+    @Test(arguments: ["/x?limt=5", "/x?limit=5&limit=5", "/x?limit=%ff", "/x?limit=5&Sort=a", "/x?=", "/x?token=abc"])
+    func refusesOtherQueryFields(target: String) {
+        let problem = #expect(throws: Problem.self) {
+            try Request(method: "GET", target: target).fields(declaredBy: Self.endpoint)
+        }
+        #expect(problem?.status == .badRequest)
+    }
+
+    private static let endpoint = Endpoint<Context>(
+        .get, "/x", access: .everyone, summary: "",
+        query: [QueryParameter("limit", .integer, ""), QueryParameter("sort", .string, "")], answers: []
+    ) { _ in .noContent }
+}

@@ -1,0 +1,104 @@
+import Crypto
+import Dispatch
+import Foundation
+import Synchronization
+import Testing
+
+@Suite struct HashingSlotsTests {
+    @Test func runsSoManyAtOnceAndRefusesTheNext() throws {
+        let slots = HashingSlots(running: 2, waiting: 0)
+        let holders = Holders(2, of: slots)
+        #expect(throws: PasswordError.busy) { try slots.withSlot {} }
+        holders.leave()
+        try slots.withSlot {}
+    }
+
+    @Test func aWaitingCallerGetsTheSlotAndTheNextIsRefused() throws {
+        let slots = HashingSlots(running: 1, waiting: 1, patience: .seconds(60))
+        let holders = Holders(1, of: slots)
+        let waiter = Holders(0, of: slots)
+        waiter.add()
+        while slots.waiting == 0 { sched_yield() }
+        #expect(throws: PasswordError.busy) { try slots.withSlot {} }
+        holders.leave()
+        // Already the waiter's, awake or not: nobody can overtake it.
+        #expect(slots.waiting == 0)
+        waiter.awaitEntry()
+        waiter.leave()
+        try slots.withSlot {}
+    }
+
+    @Test func patienceEnds() throws {
+        let slots = HashingSlots(running: 1, waiting: 1, patience: .milliseconds(1))
+        let holders = Holders(1, of: slots)
+        #expect(throws: PasswordError.busy) { try slots.withSlot {} }
+        #expect(slots.waiting == 0)
+        holders.leave()
+        try slots.withSlot {}
+    }
+
+    @Test func aCrowdNeverExceedsTheBoundAndAllGetTheirTurn() {
+        let slots = HashingSlots(running: 3, waiting: 16, patience: .seconds(60))
+        let inside = Atomic(0)
+        let highest = Atomic(0)
+        let turns = Atomic(0)
+        onThreads(16) {
+            for _ in 0..<200 {
+                try? slots.withSlot {
+                    highest.max(inside.add(1, ordering: .relaxed).newValue, ordering: .relaxed)
+                    sched_yield()
+                    inside.subtract(1, ordering: .relaxed)
+                    turns.add(1, ordering: .relaxed)
+                }
+            }
+        }
+        #expect(turns.load(ordering: .relaxed) == 16 * 200)
+        #expect(highest.load(ordering: .relaxed) <= 3)
+    }
+
+    private func onThreads(_ count: Int, _ body: @escaping @Sendable () -> Void) {
+        let group = DispatchGroup()
+        for _ in 0..<count {
+            group.enter()
+            Thread.detachNewThread {
+                body()
+                group.leave()
+            }
+        }
+        group.wait()
+    }
+}
+
+/// Threads that stay in their slots until they are told to leave.
+private struct Holders {
+    private let slots: HashingSlots
+    private let entered = DispatchSemaphore(value: 0)
+    private let mayLeave = DispatchSemaphore(value: 0)
+    private let left = DispatchGroup()
+
+    init(_ count: Int, of slots: HashingSlots) {
+        self.slots = slots
+        for _ in 0..<count { add() }
+        for _ in 0..<count { awaitEntry() }
+    }
+
+    func add() {
+        left.enter()
+        Thread.detachNewThread { [self] in
+            try? slots.withSlot {
+                entered.signal()
+                mayLeave.wait()
+            }
+            mayLeave.signal()
+            left.leave()
+        }
+    }
+
+    func awaitEntry() { entered.wait() }
+
+    /// All leave: the first on this signal, each next one on its predecessor's.
+    func leave() {
+        mayLeave.signal()
+        left.wait()
+    }
+}

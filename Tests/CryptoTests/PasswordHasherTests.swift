@@ -1,0 +1,94 @@
+import Crypto
+import Testing
+
+@Suite struct PasswordHasherTests {
+    static let cheap = PasswordHasher.Cost(passes: 1, kibibytes: 8)
+    let slots = HashingSlots(running: 2, waiting: 100)
+    let hasher: PasswordHasher
+
+    init() throws { hasher = PasswordHasher(slots: slots, cost: Self.cheap) }
+
+    @Test func storesTheStandardCostAsPHCString() throws {
+        let hasher = PasswordHasher(slots: slots)
+        let stored = try hasher.hash(Array("correct horse".utf8))
+        #expect(stored.hasPrefix("$argon2id$v=19$m=19456,t=2,p=1$"))
+        #expect(try hasher.verify(Array("correct horse".utf8), against: stored))
+        #expect(!hasher.needsRehash(stored))
+    }
+
+    @Test func tellsTheRightPasswordFromWrongOnes() throws {
+        let stored = try hasher.hash(Array("Test1234!".utf8))
+        #expect(try hasher.verify(Array("Test1234!".utf8), against: stored))
+        #expect(try !hasher.verify(Array("Test1234?".utf8), against: stored))
+        #expect(try !hasher.verify(Array("test1234!".utf8), against: stored))
+        #expect(try !hasher.verify(Array("Test1234! ".utf8), against: stored))
+    }
+
+    /// A string of the reference implementation's, with `/` and the byte 0xff in its salt.
+    @Test func verifiesHashesOfOtherPrograms() throws {
+        let stored = "$argon2id$v=19$m=256,t=2,p=1$c2FsdHNhbHRzYWx0c2Fs/w$jH/pT6ByzxylcShD8/0Ane8eLxrwUOZhOQrr0aFeqv8"
+        #expect(try hasher.verify(Array("password".utf8), against: stored))
+        #expect(try !hasher.verify(Array("passwore".utf8), against: stored))
+    }
+
+    @Test func saltsEveryHash() throws {
+        let password = Array("Test1234!".utf8)
+        #expect(try hasher.hash(password) != hasher.hash(password))
+    }
+
+    /// Nothing is cut off: neither at 72 bytes nor at a NUL.
+    @Test(arguments: [
+        [UInt8](repeating: 0x61, count: 8), [UInt8](repeating: 0x61, count: 1024), Array("🐎🐎".utf8),
+        Array("before\0after".utf8), [UInt8](repeating: 0xff, count: 73),
+    ])
+    func everyByteCounts(password: [UInt8]) throws {
+        let stored = try hasher.hash(password)
+        #expect(try hasher.verify(password, against: stored))
+        var other = password
+        other[other.count - 1] ^= 1
+        #expect(try !hasher.verify(other, against: stored))
+    }
+
+    @Test(arguments: [0, 7, 1025])
+    func refusesOtherLengths(count: Int) throws {
+        let password = [UInt8](repeating: 0x61, count: count)
+        #expect(throws: PasswordError.length) { try hasher.hash(password) }
+        #expect(try !hasher.verify(password, against: nil))
+    }
+
+    @Test(arguments: [
+        "", "\0", "*", "password", "$2b$10$abcdefghijklmnopqrstuv", "$argon2id$v=19$m=8,t=1,p=1$", "$$$$$",
+        "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$", "$argon2id$v=19$m=8,t=1,p=1$$AAAA",
+        "$argon2id$v=19$m=0,t=0,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "$argon2id$v=19$m=-8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=8,t=1,p=2$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2i$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    ])
+    func nothingMatchesWhatIsNoHash(stored: String) throws {
+        #expect(try !hasher.verify(Array("password".utf8), against: stored))
+        #expect(hasher.needsRehash(stored))
+    }
+
+    @Test func nobodyLogsInAsAnUnknownUser() throws {
+        #expect(try !hasher.verify(Array("password".utf8), against: nil))
+    }
+
+    @Test func asksForARehashWhenTheCostHasChanged() throws {
+        let stored = try hasher.hash(Array("Test1234!".utf8))
+        let dearer = PasswordHasher(slots: slots, cost: PasswordHasher.Cost(passes: 2, kibibytes: 16))
+        #expect(!hasher.needsRehash(stored))
+        #expect(dearer.needsRehash(stored))
+        #expect(try dearer.verify(Array("Test1234!".utf8), against: stored))
+    }
+
+    @Test func isBusyWhenNoSlotIsLeft() throws {
+        let slots = HashingSlots(running: 1, waiting: 0)
+        let hasher = PasswordHasher(slots: slots, cost: Self.cheap)
+        try slots.withSlot {
+            #expect(throws: PasswordError.busy) { try hasher.hash(Array("Test1234!".utf8)) }
+            #expect(throws: PasswordError.busy) { try hasher.verify(Array("Test1234!".utf8), against: nil) }
+        }
+        _ = try hasher.hash(Array("Test1234!".utf8))
+    }
+}

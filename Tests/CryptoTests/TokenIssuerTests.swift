@@ -1,0 +1,120 @@
+import Crypto
+import JSON
+import Testing
+
+/// What every token test starts from: an issuer, a claim set that it signs, and a forger who knows the key.
+struct Forge {
+    static let now: Int64 = 1_700_000_000
+    static let secret = [UInt8](repeating: 0x5a, count: 32)
+    static let claims = Claims(
+        subject: "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", session: "017f22e2-79b0-7cc3-98c4-dc0c0c073990",
+        issuedAt: now, notBefore: now, expires: now + 1800)
+
+    let issuer: TokenIssuer
+    let genuine: String
+    /// The id of the signing key, as a genuine token shows it.
+    let keyID: String
+
+    init() throws {
+        issuer = TokenIssuer(keys: try TokenKeys(secret: Self.secret), issuer: "flow-manager", audience: "api")
+        genuine = issuer.sign(Self.claims)
+        let header = try #require(Base64URL.decode(genuine.utf8.prefix { $0 != UInt8(ascii: ".") }))
+        keyID = try #require(try JSON(parsing: header)["kid"]?.stringValue)
+    }
+
+    /// A token of any header and payload with a genuine signature; `KEY` in the header becomes the key's id.
+    func token(header: String? = nil, payload: String? = nil, secret: [UInt8] = secret) -> String {
+        var (header, payload) = (header, payload)
+        if header == nil { header = #"{"alg":"HS256","typ":"at+jwt","kid":"KEY"}"# }
+        if payload == nil { payload = Self.payload() }
+        let named = (header ?? "").split(separator: "KEY", omittingEmptySubsequences: false).joined(separator: keyID)
+        let message = Base64URL.encode(named.utf8) + "." + Base64URL.encode((payload ?? "").utf8)
+        return message + "." + Base64URL.encode(HMACSHA256(key: secret).code(for: message.utf8))
+    }
+
+    /// The text of a good payload with one member replaced by another text, or left out when that is nil.
+    static func payload(_ changed: String = "", _ text: String? = nil) -> String {
+        let members = [
+            ("iss", #""flow-manager""#), ("aud", #""api""#), ("sub", "\"\(claims.subject)\""),
+            ("sid", "\"\(claims.session)\""), ("iat", "\(now)"), ("nbf", "\(now)"), ("exp", "\(now + 1800)"),
+        ]
+        let written = members.compactMap { name, value -> String? in
+            name == changed ? text.map { "\"\(name)\":\($0)" } : "\"\(name)\":\(value)"
+        }
+        return "{" + written.joined(separator: ",") + "}"
+    }
+
+    func expectRefused(
+        _ token: String, _ error: TokenError = .invalid, at now: Int64 = now,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(throws: error, sourceLocation: sourceLocation) { try issuer.verify(token, now: now) }
+    }
+}
+
+@Suite struct TokenIssuerTests {
+    let forge: Forge
+
+    init() throws { forge = try Forge() }
+
+    @Test func verifiesWhatItSigned() throws {
+        #expect(try forge.issuer.verify(forge.genuine, now: Forge.now) == Forge.claims)
+        let header = try #require(Base64URL.decode(forge.genuine.utf8.prefix { $0 != UInt8(ascii: ".") }))
+        #expect(
+            String(decoding: header, as: UTF8.self)
+                == #"{"alg":"HS256","typ":"at+jwt","kid":"\#(forge.keyID)"}"#)
+    }
+
+    /// Guards the forger of these tests: what is refused below is refused for its one flaw.
+    @Test func acceptsTheSameContentInOtherWords() throws {
+        let headers = [
+            #"{"kid":"KEY","typ":"at+jwt","alg":"HS256"}"#, #" { "alg":"HS256","typ":"at+jwt","kid":"KEY","x":1}"#,
+        ]
+        for header in headers {
+            #expect(try forge.issuer.verify(forge.token(header: header), now: Forge.now) == Forge.claims)
+        }
+        let fraction = forge.token(payload: Forge.payload("exp", "\(Forge.now + 1800).0"))
+        #expect(try forge.issuer.verify(fraction, now: Forge.now) == Forge.claims)
+    }
+
+    /// RFC 7515, appendix A.1: its key, its signing input, its signature.
+    @Test func signaturesAreThoseOfTheSpecification() throws {
+        let key = try #require(
+            Base64URL.decode(
+                "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow".utf8))
+        let message = """
+            eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9\
+            .eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ
+            """
+        let code = HMACSHA256(key: key).code(for: message.utf8)
+        #expect(Base64URL.encode(code) == "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+    }
+
+    @Test func holdsWithinItsTimesAndTheLeeway() throws {
+        let (start, end) = (Forge.now, Forge.now + 1800)
+        for now in [start - 30, start, end - 1, end, end + 29] {
+            #expect(try forge.issuer.verify(forge.genuine, now: now) == Forge.claims)
+        }
+        forge.expectRefused(forge.genuine, at: start - 31)
+        forge.expectRefused(forge.genuine, .expired, at: end + 30)
+        forge.expectRefused(forge.genuine, .expired, at: end + 1_000_000)
+    }
+
+    @Test func aPreviousKeyVerifiesUntilItIsDropped() throws {
+        let next = [UInt8](repeating: 0xa5, count: 32)
+        let rotated = TokenIssuer(
+            keys: try TokenKeys(secret: next, previous: Forge.secret), issuer: "flow-manager", audience: "api")
+        #expect(try rotated.verify(forge.genuine, now: Forge.now) == Forge.claims)
+        #expect(try rotated.verify(rotated.sign(Forge.claims), now: Forge.now) == Forge.claims)
+        forge.expectRefused(rotated.sign(Forge.claims))
+
+        let dropped = TokenIssuer(keys: try TokenKeys(secret: next), issuer: "flow-manager", audience: "api")
+        #expect(throws: TokenError.invalid) { try dropped.verify(forge.genuine, now: Forge.now) }
+    }
+
+    @Test func refusesWeakKeys() {
+        let weak = [UInt8](repeating: 1, count: 31)
+        #expect(throws: TokenKeyError.weakKey) { try TokenKeys(secret: weak) }
+        #expect(throws: TokenKeyError.weakKey) { try TokenKeys(secret: Forge.secret, previous: weak) }
+    }
+}

@@ -1,0 +1,87 @@
+import Crypto
+import HTTP
+import JSON
+import TestSupport
+import Testing
+
+/// What a list's query may say, and whose cursors it takes.
+@Suite struct BadInputListTests {
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack.shared.get()
+        user = try stack.makeUser()
+    }
+
+    @Test(arguments: ["/posts", "/api/executions"])
+    func refusesWhatAListDoesNotKnow(list: String) throws {
+        let queries = [
+            "limit=-1", "limit=0", "limit=101", "limit=1000000000", "limit=1e9", "limit=99999999999999999999",
+            "limit=abc",
+            "limit=", "limit=1;2", "limit=1&limit=2", "sort=id", "sort=created_at%20DESC", "sort=",
+            "fields=password_hash",
+            "fields=id,,title", "fields=", "cursor=", "cursor=abc", "cursor=AAAA", "cursor=%00", "unknown=1", "=1",
+            "%ff=1",
+            "a%0ab=1", "id=1", "offset=5",
+        ]
+        for query in queries { expectProblem(try stack.get("\(list)?\(query)", token: user.token), 400, nil, query) }
+    }
+
+    @Test func refusesValuesThatNoFilterHas() throws {
+        for query in ["published=yes", "published=1", "user_id=1", "user_id='%20OR%201=1", "user_id=*"] {
+            expectProblem(try stack.get("/posts?\(query)", token: user.token), 400, nil, query)
+        }
+        for query in ["status=done", "status=COMPLETED", "status=completed'"] {
+            expectProblem(try stack.get("/api/executions?\(query)", token: user.token), 400, nil, query)
+        }
+    }
+
+    @Test func refusesTheCursorsOfOtherListsAndUsers() throws {
+        for _ in 0..<2 {
+            #expect(try stack.post("/posts", ["title": "a", "content": "b"], token: user.token).status == 201)
+            #expect(try stack.post("/flow-manager", .demoFlow, token: user.token).status == 200)
+        }
+        let query = "limit=1&user_id=\(user.id)"
+        let cursor = try #require(try stack.get("/posts?\(query)", token: user.token)["next_cursor"].stringValue)
+        let second = try stack.get("/posts?\(query)&cursor=\(cursor)", token: user.token)
+        #expect(second["items"].arrayValue?.count == 1)
+        #expect(second["next_cursor"] == .null)
+
+        expectProblem(try stack.get("/api/executions?cursor=\(cursor)", token: user.token), 400, "invalid_cursor")
+        let other = try stack.makeUser()
+        expectProblem(try stack.get("/posts?cursor=\(cursor)", token: other.token), 400, "invalid_cursor")
+
+        // A cursor is not signed: what one may put into it must be harmless.
+        let bytes = try #require(Base64URL.decode(cursor.utf8))
+        let parts = try #require(try JSON(parsing: bytes).arrayValue)
+        let forgeries: [[JSON]] = [
+            [parts[0], parts[1], "' OR 1=1"], [parts[0], -1, parts[2]], [parts[0], .integer(.max), parts[2]],
+            [parts[0], "0", parts[2]], [parts[0], 0.5, parts[2]], [parts[0]], [],
+        ]
+        for forgery in forgeries {
+            let cursor = Base64URL.encode(JSON.array(forgery).serialized())
+            expectProblem(try stack.get("/posts?cursor=\(cursor)", token: user.token), 400, "invalid_cursor")
+        }
+    }
+
+    @Test func hidesWhatIsNotTheCallersToSee() throws {
+        let owner = try stack.makeUser()
+        let draft: JSON = ["title": "a", "content": "b", "published": false]
+        let post = try #require(try stack.post("/posts", draft, token: owner.token).headers["location"])
+        let public_ = try #require(
+            try stack.post("/posts", ["title": "a", "content": "b"], token: owner.token).headers["location"])
+        let run = try #require(
+            try stack.post("/flow-manager", .demoFlow, token: owner.token)["execution_id"].stringValue)
+
+        expectProblem(try stack.get(post, token: user.token), 404)
+        expectProblem(try stack.get("/api/executions/\(run)", token: user.token), 404)
+        expectProblem(try stack.get("/api/data/result", token: user.token), 404)
+        for (method, body) in [("PUT", draft), ("PATCH", ["title": "c"]), ("DELETE", nil)] as [(String, JSON?)] {
+            expectProblem(try stack.send(method, post, body, token: user.token), 404, nil, method)
+            expectProblem(try stack.send(method, public_, body, token: user.token), 403, nil, method)
+        }
+        #expect(try stack.get(post, token: owner.token)["title"] == "a")
+        #expect(try stack.get(public_, token: owner.token)["title"] == "a")
+    }
+}

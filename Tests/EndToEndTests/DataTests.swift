@@ -1,0 +1,107 @@
+import JSON
+import TestSupport
+import Testing
+
+/// Documents: kept per user under any name, and given back as they were.
+@Suite struct DataTests {
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack.shared.get()
+        user = try stack.makeUser()
+    }
+
+    private func put(_ name: String, _ value: JSON) throws -> HTTPAnswer {
+        try stack.send("PUT", "/api/data/\(name)", ["value": value], token: user.token)
+    }
+
+    private func put(name: String = "n", bytes: String) throws -> HTTPAnswer {
+        let headers = [stack.bearer(user.token), ("Content-Type", "application/json")]
+        return try stack.client.send("PUT", "/api/data/\(name)", headers: headers, body: Array(bytes.utf8))
+    }
+
+    @Test func keepsAndReplacesADocument() throws {
+        expectProblem(try stack.get("/api/data/table", token: user.token), 404, "not_found")
+        for value: JSON in [["b": 1, "a": [true, .null, "x"]], .null, [], 7] {
+            let kept = try put("table", value)
+            #expect(kept.status == 200)
+            #expect(kept.json.names == ["name", "value", "updated_at"])
+            #expect(kept["value"] == value)
+            #expect(try stack.get("/api/data/table", token: user.token).json == kept.json)
+        }
+        #expect(try stack.get("/api/data", token: user.token)["items"].each("name") == ["table"])
+        expectProblem(try stack.send("PUT", "/api/data/table", [:], token: user.token), 422, "validation_failed")
+        let more = try stack.send("PUT", "/api/data/table", ["value": 1, "user_id": "x"], token: user.token)
+        expectProblem(more, 422, "validation_failed")
+        #expect(pointers(more) == ["/user_id"])
+    }
+
+    @Test func isEachUsersOwn() throws {
+        let other = try stack.makeUser()
+        #expect(try put("secret", "mine").status == 200)
+        expectProblem(try stack.get("/api/data/secret", token: other.token), 404, "not_found")
+        #expect(try stack.get("/api/data", token: other.token)["items"] == [])
+        #expect(try stack.send("PUT", "/api/data/secret", ["value": "theirs"], token: other.token).status == 200)
+        #expect(try stack.get("/api/data/secret", token: user.token)["value"] == "mine")
+        expectChallenge(try stack.get("/api/data/secret"), "token_missing")
+    }
+
+    @Test func takesAnyNameThatAPathCanHold() throws {
+        let names: [(path: String, name: String)] = [
+            ("caf%C3%A9", "café"), ("%F0%9F%98%80", "😀"), ("a%20b", "a b"), ("a+b", "a+b"), ("a%2Bb", "a+b"),
+            ("a%25b", "a%b"),
+            ("a:b@c,d;e=f&g", "a:b@c,d;e=f&g"), ("...", "..."), ("'%20OR%201=1%20--", "' OR 1=1 --"),
+            ("%3Cscript%3E", "<script>"),
+            (String(repeating: "n", count: 200), String(repeating: "n", count: 200)),
+            (String(repeating: "%C3%A9", count: 200), String(repeating: "é", count: 200)), ("%22%7B%7D", "\"{}"),
+        ]
+        for (path, name) in names {
+            let kept = try put(path, .string(name))
+            #expect(kept.status == 200, "\(path): \(kept.text)")
+            #expect(kept["name"] == .string(name))
+            #expect(try stack.get("/api/data/\(path)", token: user.token)["value"] == .string(name), "\(path)")
+        }
+        #expect(
+            try stack.get("/api/data", token: user.token)["items"].arrayValue?.count == Set(names.map(\.name)).count)
+        let refused = [
+            String(repeating: "n", count: 201), "%00", "a%00b", "a%2Fb", "a%5Cb", "%FF", "%E9", "%", "a%0Ab", "",
+        ]
+        for path in refused {
+            let answer = try put(path, 1)
+            #expect([400, 404].contains(answer.status), "\(path): \(answer.status)")
+        }
+    }
+
+    @Test func keepsNumbersExactly() throws {
+        let numbers = [
+            "9007199254740993", "-9007199254740993", "9223372036854775807", "-9223372036854775808",
+            "18446744073709551615", "0.1",
+            "1e308", "5e-324", "1.7976931348623157e308",
+        ]
+        for number in numbers {
+            let kept = try put(bytes: "{\"value\":[\(number)]}")
+            #expect(kept.status == 200)
+            #expect(kept["value"] == (try JSON(parsing: Array("[\(number)]".utf8))), "\(number)")
+        }
+        #expect(try put(bytes: "{\"value\":9007199254740993}").text.contains("9007199254740993"))
+        for number in [
+            "1e400", "-1e400", "18446744073709551616", "NaN", "Infinity", "-Infinity", "01", "1.", "0x10", "1e131071",
+        ] {
+            let answer = try put(bytes: "{\"value\":\(number)}")
+            #expect([400, 422].contains(answer.status), "\(number): \(answer.status)")
+        }
+        #expect(try put(bytes: "{\"value\":1e400}").status == 400)
+    }
+
+    @Test func refusesTextThatCannotBeKept() throws {
+        #expect(try put("kept", 1).status == 200)
+        for value in [#""a\u0000b""#, #"{"a\u0000":1}"#, #"[["\u0000"]]"#] {
+            #expect(try put(name: "kept", bytes: "{\"value\":\(value)}").status == 422, "\(value)")
+        }
+        for value in [#""\ud800""#, #""\udc00\ud800""#, #"{"a":1,"a":2}"#] {
+            expectProblem(try put(name: "kept", bytes: "{\"value\":\(value)}"), 400, nil, value)
+        }
+        #expect(try stack.get("/api/data/kept", token: user.token)["value"] == 1)
+    }
+}

@@ -1,0 +1,91 @@
+import JSON
+import TestSupport
+import Testing
+
+/// The record of a run: every step with what went in and came out, for nobody but its user.
+@Suite struct ExecutionTests {
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack.shared.get()
+        user = try stack.makeUser()
+    }
+
+    @Test func recordsEachStepWithItsInputAndOutput() throws {
+        let flow = JSON.flow(
+            [
+                .task("sum", "calc.addition"), .task("odd", "calc.division", ["arguments": [1, 0]]),
+                .task("keep", "data.store", ["name": "kept", "value": 7]),
+            ], [.condition("sum", "odd", "end"), .condition("odd", "end", "keep")], input: ["arguments": [1, 2]])
+        let answer = try stack.post("/flow-manager", flow, token: user.token)
+        let id = try #require(answer["execution_id"].stringValue)
+        let execution = try stack.get("/api/executions/\(id)", token: user.token)
+        #expect(execution.status == 200)
+        #expect(
+            execution.json.names == [
+                "id", "flow_id", "flow_name", "status", "stopped_at", "input", "result", "error", "steps", "created_at",
+                "finished_at",
+            ])
+        #expect(execution["id"] == .string(id))
+        #expect(execution["flow_name"] == "A flow")
+        #expect(execution["status"] == "completed")
+        #expect(execution["input"] == ["arguments": [1, 2]])
+        #expect(execution["result"] == ["name": "kept", "value": 7])
+        #expect(execution["error"] == .null)
+
+        let steps = execution["steps"]
+        #expect(steps.each("number") == [1, 2, 3])
+        #expect(steps.each("task") == ["sum", "odd", "keep"])
+        #expect(steps.each("type") == ["calc.addition", "calc.division", "data.store"])
+        #expect(steps.each("status") == ["success", "failure", "success"])
+        #expect(steps.each("attempts") == [1, 1, 1])
+        #expect(steps.each("input") == [["arguments": [1, 2]], ["arguments": [1, 0]], ["name": "kept", "value": 7]])
+        #expect(steps.each("output") == [["result": 3], .null, ["name": "kept", "value": 7]])
+        #expect(steps.each("error") == [.null, ["code": "division_by_zero", "message": "Division by zero"], .null])
+        #expect(steps.each("condition") == ["after sum", "after odd", .null])
+        #expect(steps.each("next") == ["odd", "keep", .null])
+        let started = steps.each("started_ms").compactMap(\.doubleValue)
+        #expect(started == started.sorted())
+    }
+
+    /// OWASP API1:2023: what is another user's does not exist, whoever asks.
+    @Test func isNobodyElses() throws {
+        let answer = try stack.post("/flow-manager", .demoFlow, token: user.token)
+        let path = "/api/executions/\(try #require(answer["execution_id"].stringValue))"
+        #expect(try stack.get(path, token: user.token).status == 200)
+        expectProblem(try stack.get(path, token: try stack.makeUser().token), 404, "not_found")
+        expectChallenge(try stack.get(path), "token_missing")
+        for id in ["1", "00000000-0000-7000-8000-000000000000", "..%2f..", "%27"] {
+            let missing = try stack.get("/api/executions/\(id)", token: user.token)
+            #expect(missing.status == 404 || missing.status == 400, "\(id)")
+        }
+    }
+
+    @Test func keepsWhatARunReadAndWroteToItsUser() throws {
+        let other = try stack.makeUser()
+        let store = JSON.flow([.task("a", "data.store", ["name": "input", "value": [1, 2, 3]])])
+        #expect(try stack.post("/flow-manager", store, token: other.token).status == 200)
+        let mine = try stack.post("/flow-manager", .demoFlow, token: user.token)
+        #expect(mine["result"]["value"]?["sum"] == 29)
+        let theirs = try stack.post("/flow-manager", .demoFlow, token: other.token)
+        #expect(theirs["result"]["value"]?["sum"] == 6)
+        #expect(try stack.get("/api/data", token: user.token)["items"].each("name") == ["result"])
+    }
+
+    /// Two effects are two commits, and both are done when the answer comes.
+    @Test func commitsEveryEffectOfALongRun() throws {
+        let tasks = (0..<300).map { number in
+            number % 100 == 0
+                ? JSON.task("t\(number)", "data.store", ["name": .string("d\(number)"), "value": JSON(number)])
+                : JSON.task("t\(number)", "pass")
+        }
+        let answer = try stack.post("/flow-manager", .chain(tasks), token: user.token)
+        #expect(answer.status == 200)
+        let id = try #require(answer["execution_id"].stringValue)
+        let execution = try stack.get("/api/executions/\(id)", token: user.token)
+        #expect(execution["steps"].each("number") == (1...300).map { JSON($0) })
+        #expect(execution["status"] == "completed")
+        #expect(try stack.get("/api/data", token: user.token)["items"].each("name") == ["d0", "d100", "d200"])
+    }
+}

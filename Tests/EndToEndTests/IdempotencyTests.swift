@@ -1,0 +1,144 @@
+import HTTP
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+/// `Idempotency-Key`: one effect, and the same answer again for a day.
+@Suite struct IdempotencyTests {
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack.shared.get()
+        user = try stack.makeUser()
+    }
+
+    private func post(_ path: String, _ body: JSON, key: String) throws -> HTTPAnswer {
+        try stack.post(path, body, token: user.token, headers: [("Idempotency-Key", key)])
+    }
+
+    private func count(_ table: SQL) throws -> Int {
+        try stack.database.connect().query("SELECT count(*) FROM \(table) WHERE user_id = \(user.id)").only.decode(
+            Int.self)
+    }
+
+    private static let calls: [(path: String, body: JSON, table: SQL)] = [
+        ("/flow-manager", .demoFlow, "executions"), ("/posts", ["title": "a", "content": "b"], "posts"),
+        ("/upload", ["title": "a", "content": "b"], "posts"),
+    ]
+
+    @Test func answersARepeatedCallAsTheFirst() throws {
+        for (path, body, table) in IdempotencyTests.calls {
+            let (key, before) = (unique("key"), try count(table))
+            let first = try post(path, body, key: key)
+            #expect(first.status < 300)
+            #expect(first.headers["idempotency-replayed"] == nil)
+            for _ in 0..<3 {
+                let again = try post(path, body, key: key)
+                #expect(again.headers["idempotency-replayed"] == "true")
+                #expect(again.status == first.status)
+                #expect(again.body == first.body)
+                for name in ["content-type", "location", "etag"] { #expect(again.headers[name] == first.headers[name]) }
+                #expect(again.headers["x-request-id"] != first.headers["x-request-id"])
+            }
+            #expect(try count(table) == before + 1, "\(path)")
+        }
+        let first = try post("/generate_array", ["sentence": "a"], key: "k")
+        #expect(first.json.arrayValue?.count == 500)
+        for _ in 0..<12 { #expect(try post("/generate_array", ["sentence": "a"], key: "k").body == first.body) }
+    }
+
+    /// A key is one user's, for one path.
+    @Test func keepsTheAnswersOfOthersApart() throws {
+        let other = try stack.makeUser()
+        let mine = try post("/posts", ["title": "a", "content": "b"], key: "same")
+        let upload = try post("/upload", ["title": "a", "content": "b"], key: "same")
+        let theirs = try stack.post(
+            "/posts", ["title": "other", "content": "b"], token: other.token, headers: [("Idempotency-Key", "same")])
+        #expect([mine.status, upload.status, theirs.status] == [201, 201, 201])
+        #expect(Set([mine["id"], upload["id"], theirs["id"]]).count == 3)
+        #expect(theirs["title"] == "other")
+    }
+
+    @Test func refusesTheKeyOfAnotherBody() throws {
+        for (path, body, table) in IdempotencyTests.calls {
+            let (key, before) = (unique("key"), try count(table))
+            #expect(try post(path, body, key: key).status < 300)
+            var other = try #require(body.objectValue)
+            other[path == "/flow-manager" ? "input" : "content"] = "another"
+            expectProblem(try post(path, .object(other), key: key), 422, "idempotency_key_reused", path)
+            #expect(try count(table) == before + 1)
+        }
+    }
+
+    @Test func refusesKeysThatAreNone() throws {
+        let body: JSON = ["title": "a", "content": "b"]
+        for key in [String(repeating: "k", count: 256), "two words", "a\u{7f}", "é", "a\tb"] {
+            expectProblem(try post("/posts", body, key: key), 400, nil, key)
+        }
+        let twice = try stack.post(
+            "/posts", body, token: user.token, headers: [("Idempotency-Key", "a"), ("Idempotency-Key", "b")])
+        #expect(twice.status == 400)
+        #expect(try post("/posts", body, key: String(repeating: "k", count: 255)).status == 201)
+        #expect(try count("posts") == 1)
+    }
+
+    @Test func takesNoKeyWhereAnAnswerHoldsASecret() throws {
+        let account: JSON = ["email": .string(unique("kept") + "@example.org"), "password": "long enough"]
+        for path in ["/login", "/register", "/create_user", "/logout"] {
+            let body = path == "/logout" ? [:] : account
+            expectProblem(try post(path, body, key: "k"), 400, "idempotency_refused", path)
+        }
+        #expect(try stack.get("/me", token: user.token).status == 200, "the session goes on")
+    }
+
+    /// A refusal by what the flow says is an answer like another; one that leaves no answer is not kept.
+    @Test func keepsRefusalsAndFailures() throws {
+        let refused = try post("/flow-manager", .flow([.task("a", "no.such.type")]), key: "refused")
+        let failed = try post("/flow-manager", .flow([.task("a", "fail")]), key: "failed")
+        for (flow, first, key) in [
+            (JSON.flow([.task("a", "no.such.type")]), refused, "refused"),
+            (.flow([.task("a", "fail")]), failed, "failed"),
+        ] {
+            #expect(first.status == 422)
+            let again = try post("/flow-manager", flow, key: key)
+            #expect(again.headers["idempotency-replayed"] == "true")
+            #expect(again.status == 422)
+            #expect(again.body == first.body)
+        }
+        #expect(try count("executions") == 1)
+
+        for _ in 0..<10 {
+            #expect(try stack.post("/generate_array", ["sentence": "a"], token: user.token).status == 200)
+        }
+        expectProblem(try post("/generate_array", ["sentence": "a"], key: "late"), 429, "rate_limited")
+        try stack.database.connect().execute("DELETE FROM rate_limits WHERE user_id = \(user.id)")
+        #expect(try post("/generate_array", ["sentence": "a"], key: "late").status == 200)
+    }
+
+    @Test func forgetsAfterADay() throws {
+        for (path, body, table) in IdempotencyTests.calls {
+            let (key, before) = (unique("key"), try count(table))
+            let first = try post(path, body, key: key)
+            try age(key, by: "23 hours 59 minutes")
+            #expect(try post(path, body, key: key).body == first.body)
+            try age(key, by: "2 minutes")
+            let second = try post(path, body, key: key)
+            #expect(second.status < 300)
+            #expect(second.headers["idempotency-replayed"] == nil)
+            #expect(second.body != first.body)
+            #expect(try post(path, body, key: key).body == second.body)
+            #expect(try count(table) == before + 2, "\(path)")
+        }
+    }
+
+    private func age(_ key: String, by interval: String) throws {
+        try stack.database.connect().execute(
+            """
+            UPDATE idempotency_keys SET created_at = created_at - \(interval)::interval
+            WHERE user_id = \(user.id) AND key = \(key)
+            """
+        )
+    }
+}

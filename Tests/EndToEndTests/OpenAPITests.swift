@@ -1,0 +1,97 @@
+import App
+import HTTP
+import JSON
+import TestSupport
+import Testing
+
+/// The document says what the interface does, and the interface does what the document says.
+@Suite struct OpenAPITests {
+    let stack: Stack
+
+    init() throws { stack = try Stack.shared.get() }
+
+    @Test func servesTheDocumentOfItsRoutes() throws {
+        let answer = try stack.get("/openapi.json")
+        #expect(answer.status == 200)
+        #expect(answer.body == Routes.document.serialized())
+    }
+
+    @Test func servesEveryOperationOfTheDocument() throws {
+        let paths = try #require(Routes.document["paths"]?.objectValue).members
+        #expect(paths.reduce(0) { $0 + ($1.value.objectValue?.count ?? 0) } == Routes.all.count)
+        for path in paths {
+            for operation in path.value.objectValue?.members ?? [] {
+                let answer = try stack.client.send(operation.name.uppercased(), path.name.replacing("{id}", with: "x"))
+                #expect(![404, 405].contains(answer.status), "\(operation.name) \(path.name)")
+                #expect(answer.status < 500)
+                #expect(operation.value["responses"]?[String(answer.status)] != nil, "\(operation.name) \(path.name)")
+            }
+        }
+    }
+
+    @Test func everyCallAnswersByItsSchema() throws {
+        let user = try stack.makeUser()
+        let (token, password) = (user.token, JSON.string(user.password))
+        let post: JSON = ["title": "a", "content": "b"]
+        let made = try stack.post("/posts", post, token: token)
+        let run = try stack.post("/flow-manager", .demoFlow, token: token)
+        let (id, execution) = (try #require(made["id"].stringValue), try #require(run["execution_id"].stringValue))
+        let fail: JSON = [
+            "flow": [
+                "id": "f", "name": "f", "start_task": "a", "tasks": [["name": "a", "type": "fail"]], "conditions": [],
+            ]
+        ]
+        let calls: [(method: String, path: String, target: String, body: JSON?, status: Int)] = [
+            ("GET", "/", "/", nil, 200), ("GET", "/health", "/health", nil, 200), ("GET", "/ready", "/ready", nil, 200),
+            ("GET", "/openapi.json", "/openapi.json", nil, 200),
+            ("POST", "/register", "/register", ["username": .string(unique("name")), "password": password], 200),
+            (
+                "POST", "/create_user", "/create_user",
+                ["email": .string(unique("new") + "@example.org"), "password": password], 201
+            ),
+            ("POST", "/create_user", "/create_user", ["email": .string(user.email), "password": password], 409),
+            ("POST", "/login", "/login", ["email": .string(user.email), "password": password], 200),
+            ("POST", "/login", "/login", ["email": .string(user.email), "password": "wrong one"], 401),
+            ("GET", "/me", "/me", nil, 200), ("GET", "/api/task-types", "/api/task-types", nil, 200),
+            ("POST", "/flow-manager", "/flow-manager", .demoFlow, 200),
+            ("POST", "/flow-manager", "/flow-manager", fail, 422), ("POST", "/flow-manager", "/flow-manager", [:], 422),
+            ("POST", "/api/flows/validate", "/api/flows/validate", .demoFlow, 200),
+            ("POST", "/api/flows/validate", "/api/flows/validate", ["flow": 1], 422),
+            ("GET", "/api/executions", "/api/executions", nil, 200),
+            ("GET", "/api/executions", "/api/executions?limit=1&status=failed&sort=created_at", nil, 200),
+            ("GET", "/api/executions/{id}", "/api/executions/\(execution)", nil, 200),
+            ("GET", "/api/executions/{id}", "/api/executions/\(id)", nil, 404),
+            ("PUT", "/api/data/{name}", "/api/data/a", ["value": [1, nil, "x"]], 200),
+            ("GET", "/api/data", "/api/data", nil, 200),
+            ("GET", "/api/data/{name}", "/api/data/a", nil, 200), ("GET", "/api/data/{name}", "/api/data/b", nil, 404),
+            ("POST", "/posts", "/posts", post, 201), ("POST", "/upload", "/upload", post, 201),
+            ("GET", "/posts", "/posts", nil, 200),
+            ("GET", "/posts/{id}", "/posts/\(id)", nil, 200), ("PUT", "/posts/{id}", "/posts/\(id)", post, 200),
+            ("PATCH", "/posts/{id}", "/posts/\(id)", ["title": "c"], 200),
+            ("DELETE", "/posts/{id}", "/posts/\(id)", nil, 204),
+            ("DELETE", "/posts/{id}", "/posts/\(id)", nil, 404),
+            ("POST", "/generate_array", "/generate_array", ["sentence": "a"], 200),
+            ("POST", "/logout", "/logout", ["all": true], 204), ("GET", "/me", "/me", nil, 401),
+        ]
+        for call in calls {
+            let answer = try stack.patiently { try stack.send(call.method, call.target, call.body, token: token) }
+            #expect(answer.status == call.status, "\(call.method) \(call.target) \(answer.text.prefix(300))")
+            try expectDeclared(answer, call.method, call.path)
+        }
+        let called = Set(calls.filter { $0.status < 300 }.map { "\($0.method) \($0.path)" })
+        #expect(called == Set(Routes.all.map { "\($0.method.rawValue) \($0.path)" }), "every endpoint succeeds once")
+    }
+
+    /// The status is one that the document names, and the body fits what it says of that status.
+    private func expectDeclared(_ answer: HTTPAnswer, _ method: String, _ path: String) throws {
+        let endpoint = try #require(Routes.all.first { $0.method.rawValue == method && $0.path == path })
+        let operation = Routes.document["paths"]?[path]?[method.lowercased()]
+        let response = operation?["responses"]?[String(answer.status)]
+        #expect(response != nil, "\(method) \(path) does not declare \(answer.status)")
+        let declared = endpoint.answers.first { $0.status.rawValue == answer.status }
+        let schema = declared.map(\.schema) ?? Problem.schema
+        let violations = schema?.violations(in: answer.json) ?? []
+        #expect(violations.isEmpty, "\(method) \(path) \(answer.status): \(answer.text.prefix(500))")
+        #expect((schema == nil) == (answer.headers["content-type"]?.hasPrefix("application/json") != true))
+    }
+}

@@ -1,0 +1,140 @@
+import HTTP
+import JSON
+import TestSupport
+import Testing
+
+/// Posts: writing, reading, changing, versions.
+@Suite struct PostTests {
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack.shared.get()
+        user = try stack.makeUser()
+    }
+
+    private func make(_ draft: JSON, at path: String = "/posts") throws -> HTTPAnswer {
+        let answer = try stack.post(path, draft, token: user.token)
+        try #require(answer.status == 201, "\(answer.text)")
+        return answer
+    }
+
+    @Test(arguments: ["/posts", "/upload"])
+    func writesAPostAndSaysWhereItIs(path: String) throws {
+        let made = try make(["title": "Title", "content": "Content"], at: path)
+        let location = try #require(made.headers["location"])
+        #expect(location == "/posts/\(try #require(made["id"].stringValue))")
+        #expect(made.json.names == ["id", "user_id", "title", "content", "published", "created_at", "updated_at"])
+        #expect(made["user_id"] == .string(user.id))
+        #expect(made["published"] == true)
+        let read = try stack.get(location, token: user.token)
+        #expect(read.status == 200)
+        #expect(read.json == made.json)
+        #expect(read.headers["etag"] == made.headers["etag"])
+    }
+
+    @Test func replacesAndChanges() throws {
+        let made = try make(["title": "a", "content": "b", "published": false])
+        let path = "/posts/\(made["id"].stringValue ?? "")"
+        let changed = try stack.send("PATCH", path, ["title": "c"], token: user.token)
+        #expect(changed.status == 200)
+        #expect([changed["title"], changed["content"], changed["published"]] == ["c", "b", false])
+        // What a replacement does not say is as it is in a new post.
+        let replaced = try stack.send("PUT", path, ["title": "d", "content": ""], token: user.token)
+        #expect(replaced.status == 200)
+        #expect([replaced["title"], replaced["content"], replaced["published"]] == ["d", "", true])
+        #expect(replaced["created_at"] == made["created_at"])
+        #expect(try stack.get(path, token: user.token).json == replaced.json)
+        expectProblem(try stack.send("PUT", path, ["title": "only"], token: user.token), 422, "validation_failed")
+
+        let deleted = try stack.send("DELETE", path, token: user.token)
+        #expect(deleted.status == 204)
+        #expect(deleted.body.isEmpty)
+        for method in ["GET", "DELETE"] {
+            expectProblem(try stack.send(method, path, token: user.token), 404, "not_found")
+        }
+        expectProblem(try stack.send("PATCH", path, ["title": "x"], token: user.token), 404, "not_found")
+    }
+
+    @Test func tellsVersionsApart() throws {
+        let made = try make(["title": "a", "content": "b"])
+        let path = "/posts/\(made["id"].stringValue ?? "")"
+        let first = try #require(made.headers["etag"])
+        for known in [first, "*", "\"other\", \(first)"] {
+            let same = try stack.get(path, token: user.token, headers: [("If-None-Match", known)])
+            #expect(same.status == 304, "\(known)")
+            #expect(same.body.isEmpty)
+            #expect(same.headers["etag"] == first)
+        }
+        let changed = try stack.send("PATCH", path, ["title": "c"], token: user.token, headers: [("If-Match", first)])
+        #expect(changed.status == 200)
+        let second = try #require(changed.headers["etag"])
+        #expect(second != first)
+        #expect(try stack.get(path, token: user.token, headers: [("If-None-Match", first)]).status == 200)
+        let calls: [(String, JSON?)] = [
+            ("PATCH", ["title": "x"]), ("PUT", ["title": "x", "content": "x"]), ("DELETE", nil),
+        ]
+        for (method, body) in calls {
+            let late = try stack.send(method, path, body, token: user.token, headers: [("If-Match", first)])
+            expectProblem(late, 412, "version_mismatch", method)
+        }
+        #expect(try stack.get(path, token: user.token).json == changed.json)
+        #expect(try stack.send("DELETE", path, token: user.token, headers: [("If-Match", "*")]).status == 204)
+    }
+
+    /// Of writers that all know the same version one gets through; the others are told.
+    @Test func letsOneOfManyWritersThrough() throws {
+        let made = try make(["title": "a", "content": "b"])
+        let headers = [
+            ("If-Match", made.headers["etag"] ?? ""), ("Content-Type", "application/json"), stack.bearer(user.token),
+        ]
+        let answers = try (0..<12).map { number in
+            try stack.client.begin(
+                stack.client.message(
+                    "PATCH", "/posts/\(made["id"].stringValue ?? "")", headers: headers,
+                    body: JSON(dictionaryLiteral: ("title", .string("\(number)"))).serialized()))
+        }.map { try stack.client.finish($0) }
+        #expect(answers.map(\.status).sorted() == [200] + Array(repeating: 412, count: 11))
+    }
+
+    @Test func refusesFieldsThatAreNotTheWriters() throws {
+        let path = "/posts/\(try make(["title": "a", "content": "b"])["id"].stringValue ?? "")"
+        for field in ["user_id", "role", "id", "created_at", "version"] {
+            let value = JSON.string(user.id)
+            let calls: [(String, String, JSON)] = [
+                ("POST", "/posts", ["title": "a", "content": "b", field: value]), ("PATCH", path, [field: value]),
+                ("PUT", path, ["title": "a", "content": "b", field: value]),
+            ]
+            for (method, target, body) in calls {
+                let answer = try stack.send(method, target, body, token: user.token)
+                expectProblem(answer, 422, "validation_failed", "\(method) \(field)")
+                #expect(pointers(answer) == ["/\(field)"])
+            }
+        }
+        let wrong: [JSON] = [
+            ["content": "b"], ["title": "", "content": "b"], ["title": "a", "content": .null],
+            ["title": 1, "content": "b"],
+            ["title": .string(String(repeating: "t", count: 301)), "content": "b"],
+            ["title": "a", "content": "b", "published": "yes"],
+        ]
+        for draft in wrong {
+            expectProblem(try stack.post("/posts", draft, token: user.token), 422, "validation_failed", draft.text)
+        }
+    }
+
+    /// Text is text: neither SQL, nor a header line, nor markup.
+    @Test func keepsAnyTextAsItIs() throws {
+        let texts = [
+            "' OR 1=1 --", "a\r\nSet-Cookie: x=y", "<script>", "%s \\ \" \u{1}", "e\u{301} 👩‍👩‍👧 \u{202E}", "$1 {{x}}",
+        ]
+        for text in texts {
+            let made = try make(["title": .string(text), "content": .string(text)])
+            #expect(made["title"] == .string(text))
+            #expect(made.headers["set-cookie"] == nil)
+            let path = try #require(made.headers["location"])
+            #expect(try stack.get(path, token: user.token)["content"] == .string(text))
+        }
+        let answer = try stack.post("/posts", ["title": "a\u{0}b", "content": "c"], token: user.token)
+        expectProblem(answer, 422)
+    }
+}

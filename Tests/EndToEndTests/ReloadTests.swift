@@ -1,0 +1,105 @@
+import Glibc
+import JSON
+import Postgres
+import Process
+import TestSupport
+import Testing
+
+/// What clients see of responders that are replaced, killed and told to leave: nothing, or as little as can be.
+@Suite(.serialized) struct ReloadTests {
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack()
+        user = try stack.makeUser()
+    }
+
+    /// Sixteen calls at a time, half of them runs; the statuses of all answers, 0 where there was none.
+    private func callAll() throws -> [Int] {
+        let headers = [stack.bearer(user.token), ("Content-Type", "application/json")]
+        let calls = try (0..<16).map { number in
+            let post = stack.client.message("POST", "/flow-manager", headers: headers, body: JSON.demoFlow.serialized())
+            let get = stack.client.message("GET", "/me", headers: headers)
+            return try stack.client.begin(number.isMultiple(of: 2) ? post : get)
+        }
+        return calls.map { (try? stack.client.finish($0).status) ?? 0 }
+    }
+
+    private func events(_ name: String) -> [String] {
+        stack.log.split(separator: "\n").filter { $0.contains(" \(name)") }.map(String.init)
+    }
+
+    /// The numbers of the responders that serve.
+    private func responders() -> [pid_t] {
+        func numbers(_ event: String) -> [pid_t] {
+            events(event).compactMap { line in line.split(separator: "pid=").last?.prefix { $0.isNumber } }.compactMap {
+                pid_t($0)
+            }
+        }
+        let gone = numbers("responder-exited")
+        return numbers("responder-ready").filter { !gone.contains($0) }
+    }
+
+    /// The fourth field of proc(5)'s stat: who started the responders.
+    private func supervisor() throws -> pid_t {
+        let responder = try #require(responders().first)
+        let fields = String(decoding: try Files.read("/proc/\(responder)/stat"), as: UTF8.self).split(separator: " ")
+        return try #require(pid_t(fields[3]))
+    }
+
+    private func wait(_ what: String, until isSo: () throws -> Bool) throws {
+        for _ in 0..<2_000 {
+            if try isSo() { return }
+            poll(nil, 0, 5)
+        }
+        throw TestFailure("\(what):\n\(stack.log)")
+    }
+
+    @Test func losesNoRequestInFiveReloads() throws {
+        let supervisor = try supervisor()
+        let before = Set(responders())
+        var statuses: [Int] = []
+        for number in 1...5 {
+            kill(supervisor, SIGHUP)
+            repeat { statuses += try callAll() } while events("reloaded").count < number
+        }
+        #expect(Set(statuses) == [200], "\(statuses.count) answers")
+        #expect(before.isDisjoint(with: responders()))
+        #expect(responders().count == 2)
+        #expect(events("responder-exited").count == 10)
+        #expect(![" warning ", " error "].contains { stack.log.contains($0) }, "\(stack.log)")
+    }
+
+    @Test func replacesAKilledResponder() throws {
+        let victim = try #require(responders().first)
+        var failures = 0
+        kill(victim, SIGKILL)
+        // What it had in hand is lost, and nothing else.
+        for _ in 0..<10 { failures += try callAll().count { $0 != 200 } }
+        try wait("no successor") { responders().count == 2 && !responders().contains(victim) }
+        #expect(failures <= 16)
+        for _ in 0..<10 { #expect(Set(try callAll()) == [200]) }
+    }
+
+    @Test func finishesTheRequestUnderWayBeforeItLeaves() throws {
+        let supervisor = try supervisor()
+        #expect(try stack.send("PUT", "/api/data/result", ["value": 0], token: user.token).status == 200)
+        let held = try HeldRows("UPDATE documents SET value = '1' WHERE user_id = \(user.id)", in: stack.database)
+        let headers = [stack.bearer(user.token), ("Content-Type", "application/json")]
+        let call = try stack.client.begin(
+            stack.client.message("POST", "/flow-manager", headers: headers, body: JSON.demoFlow.serialized()))
+        try held.waitUntilWanted()
+        kill(supervisor, SIGTERM)
+        try wait("nobody leaves") { responders().count == 1 }
+        held.release()
+        let answer = try stack.client.finish(call)
+        #expect(answer.status == 200, "\(answer.text)")
+        #expect(answer["result"]["value"]?["sum"] == 29)
+        try wait("somebody stays") { responders().isEmpty }
+        #expect(
+            events("responder-exited").allSatisfy { $0.contains("exited(0)") || $0.contains("cause=0") }, "\(stack.log)"
+        )
+        expectProblem(try stack.get("/health"), 502, "bad_gateway")
+    }
+}

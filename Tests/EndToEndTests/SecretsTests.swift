@@ -1,0 +1,113 @@
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+/// What is secret is in no log, in no answer it does not belong to, and in no list of processes.
+@Suite struct SecretsTests {
+    /// One of its own, since it is made to fail.
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack()
+        user = try stack.makeUser()
+    }
+
+    @Test func neitherLogsNorErrorsTellASecret() throws {
+        let canary = "canary-of-a-password-\(UInt64.random(in: 0...UInt64.max))"
+        let signature = try #require(user.token.split(separator: ".").last.map(String.init))
+        var answers = try failures(canary)
+        try stack.database.connect().execute("ALTER TABLE users RENAME TO users_away")
+        let broken = try failures(canary)
+        #expect(broken.contains { $0.status == 500 })
+        for answer in broken where answer.status == 500 {
+            expectProblem(answer, 500, "internal_error")
+            #expect(answer["message"] == "Internal error")
+        }
+        try stack.database.connect().execute("ALTER TABLE users_away RENAME TO users")
+        answers += broken
+
+        let logs = try stack.completeLogs()
+        #expect(logs.contains("request-failed"), "the reason of the 500s is in the log")
+        let secrets = [
+            canary, user.password, user.email, user.token, signature, stack.gate, Stack.tokenSecret,
+            stack.database.application["password"] ?? "", "argon2",
+        ]
+        for secret in secrets {
+            #expect(!secret.isEmpty && !logs.contains(secret), "in the logs: \(secret)")
+            for answer in answers { #expect(!answer.text.contains(secret), "\(secret) in \(answer.text)") }
+        }
+        for internals in ["users_away", "SELECT", "SQLSTATE", "relation", ".swift", "/tmp/", "libpq"] {
+            for answer in answers { #expect(!answer.text.contains(internals), "\(answer.text)") }
+        }
+    }
+
+    @Test func aRequestIsOneLineOfTheLog() throws {
+        for path in ["/a%0aX:y", "/a%0d%0a{\"status\":200}", "/%00", "/%ff\u{1b}[2J", "/a\"b\\", "/a\u{7f}"] {
+            for method in ["GET", "FOO_BAR", "TRACE"] {
+                let headers = [
+                    ("X-Request-Id", "a\tb\"c"), ("User-Agent", "\u{1b}[2J"), ("Authorization", "Bearer \u{1}"),
+                ]
+                #expect(try stack.client.send(method, path, headers: headers).status >= 400)
+            }
+        }
+        let lines = try stack.completeLogs().split(separator: "\n")
+        #expect(lines.count > 18)
+        for line in lines {
+            let isFromNginx = (try? JSON(parsing: Array(line.utf8)))?["request_id"] != nil
+            let isOurs =
+                line.prefix(2) == "20"
+                && ["info", "warning", "error"].contains(line.split(separator: " ").dropFirst().first)
+            #expect(isFromNginx || isOurs, "\(line)")
+            #expect(line.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, "\(line)")
+        }
+    }
+
+    /// The environment is there for the same user only; a command line for everybody.
+    @Test func noCommandLineHoldsASecret() throws {
+        let processes = stack.processes
+        #expect(processes.count { $0.arguments.dropFirst().first == "respond" } == 2)
+        let secrets = try [
+            stack.gate, Stack.tokenSecret, #require(stack.database.application["password"]),
+        ]
+        for process in processes {
+            for secret in secrets { #expect(!process.arguments.joined(separator: " ").contains(secret)) }
+        }
+    }
+
+    /// Calls that fail at every stage there is, each with the canary somewhere in it.
+    private func failures(_ canary: String) throws -> [HTTPAnswer] {
+        let password = JSON.string(canary)
+        let json = [("Content-Type", "application/json")]
+        func raw(_ path: String, _ body: String, _ headers: [(String, String)]) throws -> HTTPAnswer {
+            try stack.client.send("POST", path, headers: headers, body: Array(body.utf8))
+        }
+        return try [
+            stack.post("/login", ["email": .string(user.email), "password": password]),
+            stack.post("/login", ["email": password, "password": password, "client_secret": password]),
+            stack.post("/login?password=\(canary)", ["email": "a", "password": password]),
+            stack.post("/login", ["email": "a", "passwort": password]),
+            stack.post("/login", ["password": [password]]),
+            raw("/login", "{\"email\":\"a\",\"password\":\"\(canary)", json),
+            raw("/login", "email=a&password=\(canary)%zz", [("Content-Type", "application/x-www-form-urlencoded")]),
+            raw("/login", canary, [("Content-Type", "text/plain")]),
+            raw("/login", canary + String(repeating: " ", count: 1 << 20), json),
+            stack.post("/register", ["email": "nobody", "password": password]),
+            stack.post("/register", ["username": password, "password": password]),
+            stack.post("/create_user", ["email": .string(user.email), "password": password]),
+            stack.get("/me?token=\(user.token)"), stack.get("/me?access_token=\(canary)", token: canary),
+            stack.get("/me", token: user.token + canary),
+            stack.get("/me", headers: [("Authorization", "Basic \(canary)")]),
+            stack.get("/me", headers: [("Authorization", "Bearer \(canary)\u{1}")]),
+            stack.get("/posts?limit=\(canary)", token: user.token),
+            stack.get("/posts?cursor=\(canary)", token: user.token),
+            stack.post(
+                "/posts", ["title": [password]], token: user.token, headers: [("Idempotency-Key", "\(canary) x")]),
+            stack.post("/posts", ["title": "a"], token: user.token, headers: [("X-Request-Id", canary + "/")]),
+            stack.client.exchange(Array("GET /me?token=\(canary) HTTP/1.1\r\nHost: x\r\nHost: \(canary)\r\n\r\n".utf8)),
+            stack.client.exchange(Array("GET /?\(String(repeating: canary, count: 300)) HTTP/1.1\r\n\r\n".utf8)),
+            stack.client.exchange(Array("\(canary) /me HTTP/1.1\r\nHost: x\r\n\r\n".utf8)),
+        ].filter { $0.status >= 400 }
+    }
+}

@@ -1,0 +1,93 @@
+import FastCGI
+import Glibc
+import HTTP
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct BodyTests {
+    /// Records that, read as such, are a whole request for /forged with everything a real one has.
+    private static let forgery = FastCGIClient.request(RunningPool.params("DELETE", "/forged"))
+
+    /// A refused request whose body libfcgi has only partly read when the answer is made: what is left must not be
+    /// taken for a request. Its first read fetches up to 8,192 bytes.
+    @Test(arguments: [7_700, 7_900, 8_000, 8_100, 8_191, 16_000, 40_000], [401, 413])
+    func unreadBodyForgesNothing(padding: Int, status: Int) throws {
+        let targets = Mutex<[String]>([])
+        let limit = status == 413 ? 1_000 : 100_000
+        let running = try RunningPool(threads: 1, settings: .gated.with { $0.bodyLimit = limit }) { received in
+            switch received {
+            case .success(let request):
+                targets.withLock { $0.append(request.target) }
+                return Response(status: request.method == "POST" ? .unauthorized : .ok)
+            case .failure(let rejection):
+                return Response(status: rejection.status)
+            }
+        }
+        let body = [UInt8](repeating: 0x20, count: padding) + Self.forgery
+        let client = try running.client()
+        let params = RunningPool.params("POST", "/refused", length: body.count)
+        #expect(try client.exchange(params, body: body).status == status)
+        #expect(try client.exchange(RunningPool.params("GET", "/next")).status == 200)
+        #expect(targets.withLock { $0 } == (status == 413 ? ["/next"] : ["/refused", "/next"]))
+    }
+
+    /// What is too much to be drained costs the connection instead.
+    @Test func excessiveBodyEndsTheConnection() throws {
+        let running = try RunningPool(settings: .gated.with { $0.bodyLimit = 1_000 })
+        let client = try running.client()
+        let body = [UInt8](repeating: 0x20, count: 100_000) + Self.forgery
+        // The peer may be gone before all is sent.
+        try? client.send(
+            FastCGIClient.request(RunningPool.params("POST", "/", length: body.count), body: body))
+        #expect(try client.answer().status == 413)
+        #expect(client.isClosed())
+        #expect(running.events.all == [.rejected(reason: .bodyTooLarge, id: "r1")])
+    }
+
+    @Test func unannouncedBodyIsReadWhole() throws {
+        let running = try RunningPool(settings: .gated.with { $0.bodyLimit = 1_000 })
+        let client = try running.client()
+        let body = [UInt8](repeating: 0x61, count: 1_000)
+        #expect(try client.exchange(RunningPool.params("PUT", "/"), body: body).body.suffix(1_000) == body[...])
+        #expect(try client.exchange(RunningPool.params("PUT", "/"), body: []).text == "PUT / ")
+        #expect(try client.exchange(RunningPool.params("PUT", "/"), body: body + [0x61]).status == 413)
+        #expect(try client.exchange(RunningPool.params("PUT", "/"), body: []).text == "PUT / ")
+    }
+
+    @Test(arguments: [(1_000, 400), (400, 1_000), (0, 1)])
+    func bodyOfAnotherLengthIsRejected(announced: Int, sent: Int) throws {
+        let running = try RunningPool()
+        let client = try running.client()
+        let params = RunningPool.params("POST", "/", length: announced)
+        let answer = try client.exchange(params, body: [UInt8](repeating: 0x61, count: sent))
+        #expect(answer.status == 400)
+        #expect(answer.text == "bodyIncomplete")
+        #expect(try client.exchange(RunningPool.params()).status == 200)
+    }
+
+    /// libfcgi reports a peer that stops half-way, or aborts, as the end of the body.
+    @Test(arguments: [nil, 2 as UInt8])
+    func bodyCutOffIsRejected(record: UInt8?) throws {
+        let running = try RunningPool()
+        let client = try running.client()
+        // Without a length to compare, only the library's error tells.
+        try client.send(
+            FastCGIClient.begin() + FastCGIClient.params(RunningPool.params("POST"))
+                + FastCGIClient.record(type: 5, [UInt8](repeating: 0x61, count: 400)))
+        if let record { try client.send(FastCGIClient.record(type: record)) } else { client.finishSending() }
+        let answer = try client.answer()
+        #expect(answer.status == 400)
+        #expect(answer.text == "bodyIncomplete")
+        #expect(client.isClosed())
+    }
+
+    @Test func halfClosedClientGetsItsAnswer() throws {
+        let running = try RunningPool()
+        let client = try running.client()
+        try client.send(FastCGIClient.request(RunningPool.params()))
+        client.finishSending()
+        #expect(try client.answer().status == 200)
+        #expect(client.isClosed())
+    }
+}

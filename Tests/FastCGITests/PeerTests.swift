@@ -1,0 +1,169 @@
+import Dispatch
+import FastCGI
+import Glibc
+import HTTP
+import TestSupport
+import Testing
+
+@Suite struct PeerTests {
+    @Test(arguments: [
+        Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8),
+        [1, 1, 0],
+        FastCGIClient.record(type: 9, id: 0, [UInt8](repeating: 0, count: 16)),
+        FastCGIClient.record(type: 9, id: 1, [UInt8](repeating: 0, count: 16)),
+        FastCGIClient.begin(id: 0),
+        FastCGIClient.begin(version: 2),
+        FastCGIClient.begin(role: 2),
+        FastCGIClient.begin(role: 3),
+        FastCGIClient.record(type: 1, [0, 1, 1, 0, 0, 0, 0, 0, 0, 0]),
+        FastCGIClient.record(type: 5, Array("body without a beginning".utf8)),
+    ])
+    func strayPeersAreTurnedAway(bytes: [UInt8]) throws {
+        let running = try RunningPool(threads: 1)
+        let other = try running.client()
+        #expect(try other.exchange(RunningPool.params()).status == 200)
+        let stray = try running.client()
+        try stray.send(bytes)
+        #expect(stray.isClosed())
+        #expect(running.events.saw(.strayPeer))
+        #expect(try other.exchange(RunningPool.params()).status == 200)
+    }
+
+    @Test(arguments: [
+        FastCGIClient.record(type: 1, [0, 1, 1, 0, 0, 0, 0, 0]),
+        FastCGIClient.begin() + FastCGIClient.record(type: 5, [1]),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, version: 2, [1]),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, [200]) + FastCGIClient.record(type: 4),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, [9, 9]) + FastCGIClient.record(type: 4),
+    ])
+    func unreadableRequestsAreClosed(bytes: [UInt8]) throws {
+        let running = try RunningPool(threads: 1)
+        let stray = try running.client()
+        try stray.send(bytes)
+        stray.finishSending()
+        #expect(stray.isClosed())
+        #expect(running.events.saw(.requestUnreadable))
+        #expect(try running.client().exchange(RunningPool.params()).status == 200)
+    }
+
+    @Test(arguments: ["", "wrong", "only the web server knowS", "only the web server knows "])
+    func wrongGateIsClosedSilently(gate: String) throws {
+        let running = try RunningPool { _ in
+            Issue.record("a handler ran")
+            return .noContent
+        }
+        let client = try running.client()
+        try client.send(FastCGIClient.request(RunningPool.params("GET", "/", [("FLOW_GATE", gate)])))
+        #expect(throws: FastCGIClient.Failure.closed) { try client.answer() }
+        #expect(running.events.saw(.gateRefused))
+    }
+
+    @Test func missingGateIsClosedSilently() throws {
+        let running = try RunningPool()
+        let client = try running.client()
+        try client.send(FastCGIClient.request([("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/")]))
+        #expect(throws: FastCGIClient.Failure.closed) { try client.answer() }
+        #expect(running.events.saw(.gateRefused))
+    }
+
+    @Test func nothingIsKeptWithoutAGate() throws {
+        let running = try RunningPool(settings: FastCGISettings())
+        let client = try running.client()
+        #expect(try client.exchange(RunningPool.params()).status == 200)
+        #expect(client.isClosed())
+    }
+
+    @Test func peerWhoDoesNotWantItKeptIsClosed() throws {
+        let running = try RunningPool()
+        let client = try running.client()
+        try client.send(FastCGIClient.request(RunningPool.params(), keep: false))
+        #expect(try client.answer().status == 200)
+        #expect(client.isClosed())
+    }
+
+    @Test func onlyAllowedUsersMayConnect() throws {
+        let refusing = try RunningPool(settings: .gated.with { $0.allowedPeers = [getuid() + 1] })
+        #expect(try refusing.client().isClosed())
+        #expect(refusing.events.saw(.peerRefused(user: getuid())))
+        let allowing = try RunningPool(settings: .gated.with { $0.allowedPeers = [getuid()] })
+        #expect(try allowing.client().exchange(RunningPool.params()).status == 200)
+    }
+
+    /// Bytes keep coming, so no time-out of the socket ends it.
+    @Test(arguments: [
+        FastCGIClient.begin() + [1, 4, 0, 1, 0xFF, 0xFF, 0, 0, 0xFF, 0, 0],
+        FastCGIClient.begin() + FastCGIClient.params(RunningPool.params("POST")) + [1, 5, 0, 1, 0xFF, 0xFF, 0, 0],
+    ])
+    func tricklingPeerIsCutAtTheDeadline(beginning: [UInt8]) throws {
+        let running = try RunningPool(threads: 1, settings: .gated.with { $0.readDeadline = .milliseconds(200) })
+        let client = try running.client()
+        try client.send(beginning)
+        var trickled = 0
+        while !client.isClosed(within: 20), trickled < 250 {
+            try? client.send([UInt8(ascii: "a")])
+            trickled += 1
+        }
+        #expect(trickled < 250)
+        #expect(running.events.saw(.deadlinePassed))
+        #expect(try running.client().exchange(RunningPool.params()).status == 200)
+    }
+
+    @Test func silentPeerIsGivenUp() throws {
+        let running = try RunningPool(threads: 1, settings: .gated.with { $0.silenceLimit = .milliseconds(50) })
+        let client = try running.client()
+        try client.send(FastCGIClient.begin())
+        #expect(client.isClosed())
+        #expect(running.events.saw(.requestUnreadable))
+    }
+
+    /// The deadline bounds the reading of a request, not the work on it.
+    @Test func slowHandlerIsNotCut() throws {
+        let release = DispatchSemaphore(value: 0)
+        let settings = FastCGISettings.gated.with { $0.readDeadline = .milliseconds(20) }
+        let running = try RunningPool(threads: 2, settings: settings) { received in
+            if (try? received.get())?.target == "/slow" { release.wait() }
+            return RunningPool.echo(received)
+        }
+        let slow = try running.client()
+        try slow.send(FastCGIClient.request(RunningPool.params("GET", "/slow")))
+        // The other thread's deadline, begun later, passes meanwhile.
+        let trickling = try running.client()
+        try trickling.send(FastCGIClient.begin())
+        #expect(trickling.isClosed())
+        release.signal()
+        #expect(try slow.answer().status == 200)
+    }
+
+    @Test func lostClientIsNoticed() throws {
+        let begun = DispatchSemaphore(value: 0)
+        let release = DispatchSemaphore(value: 0)
+        let running = try RunningPool(threads: 1) { received in
+            if (try? received.get())?.target == "/slow" {
+                begun.signal()
+                release.wait()
+            }
+            return RunningPool.echo(received)
+        }
+        var client: FastCGIClient? = try running.client()
+        try client?.send(FastCGIClient.request(RunningPool.params("GET", "/slow")))
+        begun.wait()
+        client = nil
+        release.signal()
+        #expect(running.events.saw(.answerLost(id: "r1")))
+        #expect(try running.client().exchange(RunningPool.params()).status == 200)
+    }
+
+    /// A peer that reads nothing frees the thread after the limit of silence.
+    @Test func slowReaderIsGivenUp() throws {
+        let settings = FastCGISettings.gated.with { $0.silenceLimit = .milliseconds(50) }
+        let running = try RunningPool(threads: 1, settings: settings) { received in
+            var response = RunningPool.echo(received)
+            if (try? received.get())?.target == "/big" { response.body = [UInt8](repeating: 0, count: 4 << 20) }
+            return response
+        }
+        let client = try running.client()
+        try client.send(FastCGIClient.request(RunningPool.params("GET", "/big")))
+        #expect(running.events.saw(.answerLost(id: "r1")))
+        #expect(try running.client().exchange(RunningPool.params()).status == 200)
+    }
+}

@@ -1,0 +1,115 @@
+import FastCGI
+import HTTP
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct RequestTests {
+    /// The request that a handler got for these params.
+    private func received(_ params: [(String, String)], body: [UInt8] = []) throws -> Request? {
+        let seen = Mutex<Request?>(nil)
+        let running = try RunningPool { received in
+            seen.withLock { $0 = try? received.get() }
+            return RunningPool.echo(received)
+        }
+        _ = try running.client().exchange(params, body: body)
+        return seen.withLock { $0 }
+    }
+
+    @Test func paramsBecomeARequest() throws {
+        let body = Array("{}".utf8)
+        let request = try #require(
+            try received(
+                RunningPool.params(
+                    "POST", "/flows?x=%20", length: 2,
+                    [("HTTPS", "on"), ("CONTENT_TYPE", "application/json"), ("HTTP_X_FORWARDED_FOR", "a\tb, ü")]),
+                body: body))
+        #expect(request.method == "POST")
+        #expect(request.target == "/flows?x=%20")
+        #expect(request.remoteAddress == "192.0.2.7")
+        #expect(request.id == "r1")
+        #expect(request.isSecure)
+        #expect(request.body == body)
+        #expect(request.headers.fields.map(\.name) == ["content-type", "x-forwarded-for"])
+        #expect(request.headers["x-forwarded-for"] == "a\tb, ü")
+    }
+
+    @Test func twoHeadersOfOneNameStayTwo() throws {
+        let request = try #require(
+            try received(
+                RunningPool.params("GET", "/", [("HTTP_IDEMPOTENCY_KEY", "1"), ("HTTP_IDEMPOTENCY_KEY", "2")])))
+        #expect(request.headers.fields.map(\.value) == ["1", "2"])
+        #expect(request.headers.count(of: "idempotency-key") == 2)
+    }
+
+    @Test(arguments: [
+        ([("HTTP_PROXY", "http://evil")], []),
+        ([("HTTP_CONTENT_LENGTH", "9"), ("HTTP_CONTENT_TYPE", "a/b"), ("CONTENT_TYPE", "")], []),
+        ([("REDIRECT_HTTP_AUTHORIZATION", "Bearer a")], ["authorization: Bearer a"]),
+        ([("HTTP_AUTHORIZATION", ""), ("REDIRECT_HTTP_AUTHORIZATION", "Bearer a")], ["authorization: Bearer a"]),
+        (
+            [("REDIRECT_HTTP_AUTHORIZATION", "Bearer a"), ("HTTP_AUTHORIZATION", "Bearer b")],
+            ["authorization: Bearer b"]
+        ),
+        ([("HTTP_COOKIE", "a=b=c; d=")], ["cookie: a=b=c; d="]),
+    ])
+    func headerRules(params: [(String, String)], fields: [String]) throws {
+        let request = try #require(try received(RunningPool.params("GET", "/", params)))
+        #expect(request.headers.fields.map { "\($0.name): \($0.value)" } == fields)
+        #expect(!request.isSecure)
+    }
+
+    @Test(arguments: [
+        [("HTTP_X_A", "a\u{1}b")], [("HTTP_X_A", "a\nb")], [("HTTP_X A", "a")], [("REQUEST_URI", "/\u{7F}")],
+        [("CONTENT_LENGTH", "-1")], [("CONTENT_LENGTH", "1e3")], [("CONTENT_LENGTH", "99999999999999999999")],
+    ])
+    func malformedParamsAreRejected(params: [(String, String)]) throws {
+        let running = try RunningPool()
+        let client = try running.client()
+        let answer = try client.exchange(RunningPool.params("GET", "/", params))
+        #expect(answer.status == 400)
+        #expect(answer.text == "malformed")
+        #expect(running.events.saw(.rejected(reason: .malformed, id: "r1")))
+        #expect(try client.exchange(RunningPool.params()).status == 200)
+    }
+
+    @Test func invalidUTF8IsRejected() throws {
+        let running = try RunningPool()
+        let client = try running.client()
+        // HTTP_A with the value 0xFF.
+        let parameter = FastCGIClient.record(type: 4, [6, 1] + Array("HTTP_A".utf8) + [0xFF])
+        try client.send(
+            FastCGIClient.begin() + parameter + FastCGIClient.params(RunningPool.params()) + FastCGIClient.body([]))
+        #expect(try client.answer().status == 400)
+    }
+
+    /// A client's header can neither close the connection's kept state nor be lost in the answer's head.
+    @Test func answersAreWhole() throws {
+        let big = [UInt8](repeating: 0x61, count: 300_000)
+        let running = try RunningPool { received in
+            switch (try? received.get())?.target {
+            case "/big": Response(status: .created, headers: ["Location": "/x", "X-A": "1"], body: big)
+            case "/empty": .noContent
+            default: Response(status: .ok, headers: ["Location": "/x\r\nX-Evil: 1"], body: big)
+            }
+        }
+        let client = try running.client()
+        let whole = try client.exchange(RunningPool.params("GET", "/big"))
+        #expect(whole.status == 201)
+        #expect(whole.body == big)
+        #expect(whole.headers.map(\.name) == ["status", "location", "x-a", "content-length"])
+
+        let head = try client.exchange(RunningPool.params("HEAD", "/big"))
+        #expect(head.body.isEmpty)
+        #expect(head["content-length"] == "300000")
+
+        let empty = try client.exchange(RunningPool.params("DELETE", "/empty"))
+        #expect(empty.status == 204)
+        #expect(empty["content-length"] == nil)
+
+        let refused = try client.exchange(RunningPool.params("GET", "/evil"))
+        #expect(refused.status == 500)
+        #expect(refused.headers.map(\.name) == ["status", "content-length"])
+        #expect(running.events.saw(.answerRefused(id: "r1")))
+    }
+}

@@ -1,0 +1,111 @@
+import Dispatch
+import FastCGI
+import Glibc
+import HTTP
+import Synchronization
+import TestSupport
+
+/// A pool on a socket of its own, and what it reported.
+final class RunningPool {
+    static let gate = "only the web server knows"
+
+    let directory: TemporaryDirectory
+    let path: String
+    let listener: Listener
+    let pool: ResponderPool
+    let events = EventRecorder()
+
+    /// `handler` may run on any of the pool's threads.
+    init(
+        threads: Int = 2, settings: FastCGISettings = .gated,
+        handler: @escaping @Sendable (Result<Request, Rejection>) -> Response = RunningPool.echo
+    ) throws {
+        directory = try TemporaryDirectory()
+        path = directory.path + "/responder.sock"
+        listener = try Listener.bind(path: path)
+        pool = try ResponderPool(
+            listener: listener, threads: threads, settings: settings, observe: events.record, makeHandler: { handler })
+        try pool.start()
+    }
+
+    deinit {
+        pool.drain { _ in false }
+        close(listener.descriptor)
+    }
+
+    func client() throws -> FastCGIClient {
+        try FastCGIClient(path: path)
+    }
+
+    /// Params of an ordinary request that carries the gate.
+    static func params(
+        _ method: String = "GET", _ target: String = "/", length: Int? = nil, _ more: [(String, String)] = []
+    ) -> [(String, String)] {
+        [
+            ("REQUEST_METHOD", method), ("REQUEST_URI", target), ("REMOTE_ADDR", "192.0.2.7"), ("REQUEST_ID", "r1"),
+            ("CONTENT_LENGTH", length.map(String.init) ?? ""), ("FLOW_GATE", gate),
+        ] + more
+    }
+
+    /// Says what it was asked.
+    static let echo: @Sendable (Result<Request, Rejection>) -> Response = { received in
+        switch received {
+        case .success(let request):
+            Response(status: .ok, body: Array("\(request.method) \(request.target) ".utf8) + request.body)
+        case .failure(let rejection):
+            Response(status: rejection.status, body: Array("\(rejection.reason)".utf8))
+        }
+    }
+}
+
+extension FastCGISettings {
+    /// The settings of a web server that keeps connections.
+    static var gated: FastCGISettings { FastCGISettings(gate: Array(RunningPool.gate.utf8)) }
+
+    func with(_ change: (inout FastCGISettings) -> Void) -> FastCGISettings {
+        var settings = self
+        change(&settings)
+        return settings
+    }
+}
+
+/// Collects what a pool reports and lets a test wait for it.
+final class EventRecorder: Sendable {
+    private let events = Mutex<[FastCGIEvent]>([])
+    private let arrival = DispatchSemaphore(value: 0)
+
+    var all: [FastCGIEvent] { events.withLock { $0 } }
+
+    @Sendable func record(_ event: FastCGIEvent) {
+        events.withLock { $0.append(event) }
+        arrival.signal()
+    }
+
+    /// Whether the event was or is reported in time.
+    func saw(_ event: FastCGIEvent) -> Bool {
+        let deadline = DispatchTime.now() + .seconds(5)
+        while !all.contains(event) {
+            if arrival.wait(timeout: deadline) == .timedOut { return all.contains(event) }
+        }
+        return true
+    }
+}
+
+/// Removed with everything in it that tests put there.
+final class TemporaryDirectory {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/fastcgi-XXXXXX".utf8CString)
+        guard
+            unsafe template.withUnsafeMutableBufferPointer({ unsafe $0.baseAddress.flatMap { unsafe mkdtemp($0) } })
+                != nil
+        else { throw FastCGIError.system(call: "mkdtemp", code: errno) }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        for name in ["responder.sock"] { unsafe unlink("\(path)/\(name)") }
+        unsafe rmdir(path)
+    }
+}

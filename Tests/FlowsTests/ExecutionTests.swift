@@ -1,0 +1,103 @@
+import Flows
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+@Suite struct ExecutionTests {
+    private let place: RunnerPlace
+
+    init() throws { place = try RunnerPlace() }
+
+    private func find(_ id: String = RunnerPlace.executionID, of userID: String = RunnerPlace.userID) throws
+        -> RecordedExecution?
+    {
+        try Execution.find(id, of: userID, on: place.connection)
+    }
+
+    /// A value in which everything that storage might change is there.
+    private static let input: JSON = [
+        "z": 1,
+        "a": [
+            .integer(.min), .unsigned(.max), 9_007_199_254_740_993, 0.1, -0.0, 1e300, .number(.leastNonzeroMagnitude),
+        ], "null": nil,
+        "text": "\u{1}\"\\/é😀\u{2028}", "": [:], "empty": [], "e\u{301}": true,
+    ]
+
+    @Test func readsBackWhatRan() throws {
+        let flow = FlowText.chain(["pass", "keep", "pass", "sum", "fail"])
+            .replacing(["description"], with: "What it does")
+            .replacing(["tasks", "2", "input"], with: ["numbers": [1, 2]])
+            .replacing(["conditions", "3", "target_task_failure"], with: "t5")
+        let ran = try place.run(flow, input: Self.input)
+        let recorded = try #require(try find())
+        let read = recorded.execution
+        #expect(read.id == ran.id)
+        #expect(read.userID == ran.userID)
+        #expect(read.flow.serialized() == flow.serialized())
+        #expect(read.input.serialized() == Self.input.serialized())
+        #expect(read.status == .failed)
+        #expect(read.status == ran.status)
+        #expect(read.stoppedAt == "t5")
+        #expect(read.steps.map(Self.fields) == ran.steps.map(Self.fields))
+        #expect(read.result == ran.result)
+        for (readStep, ranStep) in zip(read.steps, ran.steps) {
+            #expect(read.input(of: readStep) == ran.input(of: ranStep))
+        }
+        // The end is timed once by the run and once by the database.
+        #expect(abs(read.duration.milliseconds - ran.duration.milliseconds) < 1_000)
+        let finishedAt = try #require(recorded.finishedAt)
+        #expect(recorded.createdAt <= finishedAt)
+        #expect(recorded.createdAt.wholeMatch(of: #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/#) != nil)
+    }
+
+    /// All of a step, its times in the microseconds that are stored.
+    private static func fields(_ step: Step) -> [String] {
+        [
+            "\(step.number)", step.task, step.type, step.status.rawValue, "\(step.attempt)", step.output.text,
+            step.failure?.json.text ?? "-", step.condition ?? "-", step.next ?? "-", "\(step.started.microseconds)",
+            "\(step.duration.microseconds)",
+        ]
+    }
+
+    @Test func stepsSayWhyTheNextOneCame() throws {
+        let ran = try place.run(FlowText.chain(["pass", "fail", "pass"]))
+        #expect(ran.steps.map(\.condition) == ["after_t1", "after_t2"])
+        #expect(ran.steps.map(\.next) == ["t2", "end"])
+        let last = try place.run(FlowText.chain(["pass"]), id: "00000000-0000-7000-8000-0000000000ef")
+        #expect(last.steps.map(\.condition) == [nil])
+        #expect(last.steps.map(\.next) == [nil])
+    }
+
+    @Test func stepsFollowOneAnotherInTime() throws {
+        let ran = try place.run(FlowText.chain(Array(repeating: "pass", count: 20)))
+        for (step, next) in zip(ran.steps, ran.steps.dropFirst()) {
+            #expect(step.started + step.duration <= next.started)
+        }
+        #expect(try #require(ran.steps.last).started <= ran.duration)
+    }
+
+    @Test func inputOfAStepIsItsOwnOrTheOutputBefore() throws {
+        let flow = FlowText.chain(["pass", "fail", "pass", "sum"])
+            .replacing(["conditions", "1", "target_task_failure"], with: "t3")
+            .replacing(["tasks", "3", "input"], with: ["numbers": []])
+        let ran = try place.run(flow, input: ["x": 1])
+        #expect(ran.steps.map { ran.input(of: $0) } == [["x": 1], ["x": 1], nil, ["numbers": []]])
+    }
+
+    @Test func isFoundByItsUserOnly() throws {
+        try place.run(FlowText.chain(["pass"]))
+        #expect(try find() != nil)
+        #expect(try find(of: "00000000-0000-7000-8000-000000000002") == nil)
+        #expect(try find("00000000-0000-7000-8000-0000000000ef") == nil)
+    }
+
+    @Test func isFoundWhileItRuns() throws {
+        #expect(throws: PostgresError.self) { try place.run(FlowText.chain(["keep", "keep", "cut"])) }
+        let recorded = try #require(try find())
+        #expect(recorded.execution.status == .running)
+        #expect(recorded.execution.steps.map(\.task) == ["t1"])
+        #expect(recorded.finishedAt == nil)
+        #expect(recorded.execution.duration == .zero)
+    }
+}

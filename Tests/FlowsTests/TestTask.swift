@@ -1,0 +1,105 @@
+import Flows
+import JSON
+
+/// A task that does what its test says.
+struct TestTask: FlowTask {
+    let type: String
+    let summary = "For tests"
+    let effect: Effect
+    let input: JSONSchema
+    let output = JSONSchema.any
+    private let body: @Sendable (JSON, TaskContext) throws -> JSON
+
+    init(
+        _ type: String, effect: Effect = .pure, input: JSONSchema = .any,
+        body: @escaping @Sendable (JSON, TaskContext) throws -> JSON = { input, _ in input }
+    ) {
+        self.type = type
+        self.effect = effect
+        self.input = input
+        self.body = body
+    }
+
+    func run(_ input: JSON, in context: TaskContext) throws -> JSON { try body(input, context) }
+}
+
+extension TaskCatalog {
+    /// One task of each kind.
+    static let plain = TaskCatalog(
+        [
+            TestTask("pass"), TestTask("sum", input: .object(required: ["numbers": .array(of: .number)])),
+            TestTask("keep", effect: .transactional),
+            TestTask("fail") { _, _ in throw TaskFailure(code: "failed", message: "on purpose") },
+            TestTask("data.fetch"), TestTask("data.process"), TestTask("data.store", effect: .transactional),
+        ],
+        aliases: ["task1": "data.fetch", "task2": "data.process", "task3": "data.store"])
+}
+
+/// Flows as a caller writes them.
+enum FlowText {
+    /// A flow with that start, tasks as `name: type` and conditions.
+    static func flow(start: String, _ tasks: KeyValuePairs<String, String>, _ conditions: [JSON] = []) -> JSON {
+        [
+            "id": "f1", "name": "Test", "start_task": .string(start),
+            "tasks": .array(tasks.map { ["name": .string($0.key), "type": .string($0.value)] }),
+            "conditions": .array(conditions),
+        ]
+    }
+
+    static func condition(
+        _ name: String, after source: String, success: String, failure: String = "end", outcome: String? = nil
+    ) -> JSON {
+        var condition = JSONObject([
+            .init(name: "name", value: .string(name)), .init(name: "source_task", value: .string(source)),
+            .init(name: "target_task_success", value: .string(success)),
+            .init(name: "target_task_failure", value: .string(failure)),
+        ])
+        if let outcome { condition["outcome"] = .string(outcome) }
+        return .object(condition)
+    }
+
+    /// Tasks `t1`, `t2`, … of these types, each leading to the next when it succeeds, to `end` when it fails.
+    static func chain(_ types: [String]) -> JSON {
+        let names = types.indices.map { "t\($0 + 1)" }
+        return [
+            "id": "f1", "name": "Test", "start_task": "t1",
+            "tasks": .array(zip(names, types).map { ["name": .string($0), "type": .string($1)] }),
+            "conditions": .array(
+                zip(names, names.dropFirst()).map { condition("after_\($0)", after: $0, success: $1) }),
+        ]
+    }
+}
+
+extension JSON {
+    /// This value with another one at that place; nil removes a member. A place that does not exist is appended.
+    func replacing(_ path: [String], with value: JSON?) -> JSON {
+        guard let step = path.first else { return value ?? .null }
+        let rest = Array(path.dropFirst())
+        switch self {
+        case .object(var object):
+            object[step] = rest.isEmpty ? value : (object[step] ?? .null).replacing(rest, with: value)
+            return .object(object)
+        case .array(var elements):
+            if let index = Int(step), elements.indices.contains(index) {
+                elements[index] = elements[index].replacing(rest, with: value)
+            } else {
+                elements.append(value ?? .null)
+            }
+            return .array(elements)
+        default: return self
+        }
+    }
+
+    /// The places of all values in this one, its own first.
+    var places: [[String]] {
+        let inner: [[String]] =
+            switch self {
+            case .object(let object):
+                object.members.flatMap { member in member.value.places.map { [member.name] + $0 } }
+            case .array(let elements):
+                elements.enumerated().flatMap { index, value in value.places.map { ["\(index)"] + $0 } }
+            default: []
+            }
+        return [[]] + inner
+    }
+}

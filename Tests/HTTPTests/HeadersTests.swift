@@ -1,0 +1,33 @@
+import HTTP
+import Testing
+
+@Suite struct HeadersTests {
+    @Test(arguments: ["content-type", "Content-Type", "CONTENT-TYPE"])
+    func namesCompareWithoutCase(name: String) {
+        let headers: Headers = ["Content-Type": "text/plain"]
+        #expect(headers[name] == "text/plain")
+        #expect(headers.count(of: name) == 1)
+    }
+
+    @Test func onlyLettersHaveCase() {
+        let headers: Headers = ["X-A": "1", "X@": "2"]
+        #expect(headers["X\rA"] == nil)
+        #expect(headers["X`"] == nil)
+        #expect(headers["X-"] == nil)
+    }
+
+    @Test func firstValueIsRead() {
+        var headers: Headers = ["A": "1"]
+        headers.append(name: "a", value: "2")
+        #expect(headers["a"] == "1")
+        #expect(headers.count(of: "A") == 2)
+    }
+
+    @Test func settingReplacesEveryFieldOfTheName() {
+        var headers: Headers = ["A": "1", "B": "2", "a": "3"]
+        headers["a"] = "4"
+        #expect(headers.fields.map { "\($0.name)=\($0.value)" } == ["B=2", "a=4"])
+        headers["A"] = nil
+        #expect(headers.count(of: "a") == 0)
+    }
+}

@@ -1,0 +1,47 @@
+import JSON
+import Testing
+
+@Suite struct SchemaRenderingTests {
+    @Test(
+        arguments: [
+            (.any, "{}"), (.null, #"{"type":"null"}"#), (.boolean, #"{"type":"boolean"}"#),
+            (.integer(1...9), #"{"type":"integer","minimum":1,"maximum":9}"#),
+            (.integer, #"{"type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807}"#),
+            (.number, #"{"type":"number"}"#), (.number(0...0.5), #"{"type":"number","minimum":0.0,"maximum":0.5}"#),
+            (.string, #"{"type":"string"}"#),
+            (
+                .string(minLength: 1, maxLength: 9, format: .dateTime),
+                #"{"type":"string","minLength":1,"maxLength":9,"format":"date-time"}"#
+            ),
+            (.string(enum: ["a", "b"]), #"{"type":"string","enum":["a","b"]}"#), (.constant([1]), #"{"const":[1]}"#),
+            (.array(of: .any, count: 1...2), #"{"type":"array","items":{},"minItems":1,"maxItems":2}"#),
+            (
+                .object(required: ["a": .null], optional: ["b": .any]),
+                #"{"type":"object","properties":{"a":{"type":"null"},"b":{}},"required":["a"],"additionalProperties":false}"#
+            ),
+            (.object(additional: .string), #"{"type":"object","additionalProperties":{"type":"string"}}"#),
+            (.string.nullable, #"{"anyOf":[{"type":"string"},{"type":"null"}]}"#),
+            (
+                .boolean.described("Whether").example(true).named("Flag"),
+                #"{"type":"boolean","description":"Whether","examples":[true]}"#
+            ),
+        ] as [(JSONSchema, String)])
+    func renders(schema: JSONSchema, text: String) {
+        #expect(schema.json.text == text)
+    }
+
+    @Test func namedSchemasBecomeComponents() {
+        let task = JSONSchema.object(required: ["name": .string]).named("Task")
+        let flow = JSONSchema.object(required: ["tasks": .array(of: task), "first": task.nullable]).named("Flow")
+        var components: [String: JSON] = [:]
+        #expect(flow.render(into: &components) == ["$ref": "#/components/schemas/Flow"])
+        #expect(components["Task"] == task.json)
+        #expect(components["Flow"]?["properties"]?["tasks"]?["items"] == ["$ref": "#/components/schemas/Task"])
+        #expect(
+            components["Flow"]?["properties"]?["first"]?["anyOf"] == [
+                ["$ref": "#/components/schemas/Task"], ["type": "null"],
+            ])
+        #expect(components.count == 2)
+        #expect(flow.json["properties"]?["tasks"]?["items"] == task.json)
+    }
+}

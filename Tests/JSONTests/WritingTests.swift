@@ -1,0 +1,67 @@
+import JSON
+import Testing
+
+@Suite struct WritingTests {
+    @Test(
+        arguments: [
+            (nil, "null"), (true, "true"), (false, "false"), ([], "[]"), ([:], "{}"), ("", "\"\""),
+            (0, "0"), (-1, "-1"), (.integer(.max), "9223372036854775807"), (.integer(.min), "-9223372036854775808"),
+            (.unsigned(.max), "18446744073709551615"), (9_007_199_254_740_993, "9007199254740993"),
+            (.number(1), "1.0"), (0.1, "0.1"), (.number(-0.0), "-0.0"), (.number(100), "100.0"),
+            (.number(1e20), "1e+20"),
+            (.number(.leastNonzeroMagnitude), "5e-324"), (.number(.greatestFiniteMagnitude), "1.7976931348623157e+308"),
+            ("a\"b\\c/d", #""a\"b\\c/d""#), ("\n\r\t", #""\n\r\t""#),
+            ("\u{0}\u{1}\u{8}\u{C}\u{1F}\u{7F}", "\"\\u0000\\u0001\\u0008\\u000c\\u001f\u{7F}\""),
+            ("é€😀\u{2028}", "\"é€😀\u{2028}\""),
+            (["b": 1, "a": [nil, ["\"": 2.5]]], #"{"b":1,"a":[null,{"\"":2.5}]}"#),
+        ] as [(JSON, String)])
+    func writes(value: JSON, text: String) throws {
+        #expect(value.text == text)
+        #expect(value.serialized() == Array(text.utf8))
+        #expect(try JSON(parsing: Array(text.utf8)) == value)
+    }
+
+    @Test func appends() {
+        var bytes = Array("data: ".utf8)
+        JSON.array([1, "x"]).write(into: &bytes)
+        #expect(bytes == Array("data: [1,\"x\"]".utf8))
+    }
+
+    @Test func everyScalarComesBack() throws {
+        for start in stride(from: UInt32(0), to: 0x11_0000, by: 0x40) {
+            var string = "x"
+            string.unicodeScalars.append(contentsOf: (start..<start + 0x40).compactMap(Unicode.Scalar.init))
+            #expect(try JSON(parsing: JSON.string(string).serialized()) == .string(string))
+        }
+    }
+
+    @Test func escapesAtEveryPlace() throws {
+        for length in 0..<40 {
+            for place in 0...length {
+                let string = String(repeating: "a", count: place) + "\"" + String(repeating: "b", count: length - place)
+                #expect(try JSON(parsing: JSON.string(string).serialized()) == .string(string))
+            }
+        }
+    }
+
+    @Test func doublesComeBackExactly() throws {
+        var random = SystemRandomNumberGenerator()
+        var doubles: [Double] = [
+            .pi, 1 / 3, 0.1 + 0.2, 123456789.125, 1e15, 1e16, 1e17, 1e21, 1e22, 1e23, 4.35, 2.2250738585072014e-308,
+        ]
+        while doubles.count < 20_000 {
+            let double = Double(bitPattern: random.next())
+            if double.isFinite { doubles.append(double) }
+        }
+        let array = JSON.array(doubles.map(JSON.number))
+        let back = try JSON(parsing: array.serialized()).arrayValue ?? []
+        #expect(back.map { $0.doubleValue?.bitPattern } == doubles.map(\.bitPattern))
+    }
+
+    @Test func integersComeBackExactly() throws {
+        var random = SystemRandomNumberGenerator()
+        let array = JSON.array(
+            (0..<20_000).map { _ in .integer(Int64(bitPattern: random.next()) >> (random.next() % 64)) })
+        #expect(try JSON(parsing: array.serialized()) == array)
+    }
+}

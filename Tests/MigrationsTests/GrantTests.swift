@@ -1,0 +1,53 @@
+import Migrations
+import Postgres
+import TestSupport
+import Testing
+
+@Suite struct GrantTests {
+    let database: TestDatabase
+    let owner: Connection
+    let application: Connection
+
+    /// The template of the test databases has been granted already; repeating it is part of the test.
+    init() throws {
+        database = try TestDatabase.make()
+        owner = database.connect()
+        application = database.connectAsApplication()
+        let role = try #require(database.application["user"])
+        try owner.execute("GRANT TRUNCATE ON users TO \(unsafeRaw: role)")
+        for _ in 1...2 { try Migrator().grant(to: role, owner) }
+        try owner.execute(unsafeScript: "CREATE TABLE later (id serial PRIMARY KEY, name text)")
+    }
+
+    @Test(
+        arguments: [
+            "SELECT count(*) FROM users", "DELETE FROM users", "SELECT version FROM schema_migrations",
+            "INSERT INTO later (name) VALUES ('x') RETURNING id", "UPDATE later SET name = 'y'",
+        ] as [SQL])
+    func applicationMay(statement: SQL) throws {
+        try application.execute(statement)
+    }
+
+    @Test(
+        arguments: [
+            "TRUNCATE users", "DROP TABLE users", "ALTER TABLE users ADD x int", "CREATE TABLE mine (id int)",
+            "INSERT INTO schema_migrations VALUES (99, 'x', 'x')", "DELETE FROM schema_migrations",
+            "UPDATE schema_migrations SET checksum = ''", "SELECT setval('later_id_seq', 1)",
+        ] as [SQL])
+    func applicationMayNot(statement: SQL) throws {
+        let error = #expect(throws: PostgresError.self) { try application.execute(statement) }
+        #expect(error?.kind == .server(.insufficientPrivilege))
+    }
+
+    @Test func applicationCanAskForTheState() throws {
+        #expect(try Migrator().state(application) == .current)
+    }
+
+    @Test func oddRoleNamesAreQuoted() throws {
+        let error = #expect(throws: PostgresError.self) {
+            try Migrator().grant(to: "x; DROP TABLE users; --", owner)
+        }
+        #expect(error?.sqlState?.rawValue == "42704")
+        #expect(try owner.query("SELECT 1 FROM users").isEmpty)
+    }
+}

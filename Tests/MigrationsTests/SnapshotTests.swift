@@ -1,0 +1,58 @@
+import Foundation
+import Migrations
+import Postgres
+import TestSupport
+import Testing
+
+/// What the files in the source tree say agrees with what the program holds and does.
+@Suite struct SnapshotTests {
+    static let room = URL(filePath: #filePath).deletingLastPathComponent()
+        .appending(path: "../../Sources/Migrations").standardized
+
+    @Test func listHoldsEveryFileInOrder() throws {
+        let folder = Self.room.appending(path: "SQL")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false)).sorted()
+        #expect(Migrations.all.map { $0.label + ".sql" } == files)
+        #expect(Migrations.all.map(\.version) == Array(1...files.count))
+        for (migration, file) in zip(Migrations.all, files) {
+            #expect(try migration.sql == String(contentsOf: folder.appending(path: file), encoding: .utf8))
+        }
+    }
+
+    /// `schema.sql` shows in one file what all migrations together make. `make schema` writes it anew.
+    @Test func schemaIsThatOfTheSnapshot() throws {
+        let snapshot = Self.room.appending(path: "schema.sql")
+        let schema = try dump(try TestDatabase.make())
+        if ProcessInfo.processInfo.environment["WRITE_SCHEMA"] != nil {
+            try schema.write(to: snapshot, atomically: true, encoding: .utf8)
+        }
+        #expect(try schema == String(contentsOf: snapshot, encoding: .utf8), "run `make schema`")
+    }
+
+    /// The schema without what differs from one dump or one patch release to the next.
+    private func dump(_ database: TestDatabase) throws -> String {
+        let process = Foundation.Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        let keywords = ["host", "port", "user", "dbname"].compactMap { key in database.owner[key].map { "\(key)=\($0)" }
+        }
+        process.arguments = [
+            "pg_dump", "--schema-only", "--no-owner", "--no-privileges", "--dbname", keywords.joined(separator: " "),
+        ]
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            ["PGPASSWORD": database.owner["password"] ?? ""]) { $1 }
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0)
+
+        let noise = ["--", "SET ", "SELECT pg_catalog.set_config", "\\restrict", "\\unrestrict"]
+        var lines: [Substring] = []
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            if noise.contains(where: line.hasPrefix) || line.isEmpty && lines.last?.isEmpty != false { continue }
+            lines.append(line)
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,175 @@
+import Postgres
+import TestSupport
+import Testing
+
+/// What happens when the server ends the session, is slow, or cannot be reached.
+@Suite struct LossTests {
+    let database: TestDatabase
+    let connection: Connection
+
+    init() throws {
+        database = try TestDatabase.make(isMigrated: false)
+        connection = database.connect()
+        try connection.execute("CREATE TABLE things (id int PRIMARY KEY)")
+    }
+
+    private static let suicide: SQL = "SELECT pg_terminate_backend(pg_backend_pid())"
+
+    private func terminate(_ connection: Connection) throws {
+        let process = try #require(try connection.query("SELECT pg_backend_pid()").first?.decode(Int.self))
+        let other = database.connect()
+        try other.execute("SELECT pg_terminate_backend(\(process), 10000)")
+    }
+
+    @Test func lossDuringAStatementIsReportedAndRepaired() throws {
+        let error = #expect(throws: PostgresError.self) { try connection.query(Self.suicide) }
+        #expect(error?.kind == .connectionLost)
+        #expect(error?.sqlState == .adminShutdown)
+        #expect(error?.isUnavailability == true)
+        #expect(try connection.query("SELECT 1").count == 1)
+    }
+
+    @Test func lossWhileIdleGoesUnnoticed() throws {
+        try terminate(connection)
+        #expect(try connection.query("SELECT 1").count == 1)
+        try terminate(connection)
+        try connection.transaction { _ = try $0.execute("INSERT INTO things VALUES (1)") }
+        #expect(try connection.query("SELECT 1").count == 1)
+    }
+
+    @Test func transactionDoesNotGoOnAfterItsConnection() throws {
+        var next: PostgresError?
+        let error = #expect(throws: PostgresError.self) {
+            try connection.transaction { connection in
+                try connection.execute("INSERT INTO things VALUES (1)")
+                _ = try? connection.execute(Self.suicide)
+                #expect(connection.transactionStatus == .failed)
+                do { try connection.execute("INSERT INTO things VALUES (2)") } catch { next = error as? PostgresError }
+            }
+        }
+        #expect(next?.kind == .connectionLost)
+        #expect(error?.kind == .connectionLost)
+        #expect(connection.transactionStatus == .idle)
+        #expect(try connection.query("SELECT id FROM things").isEmpty)
+    }
+
+    @Test func idleTransactionIsEndedByTheServer() throws {
+        var configuration = database.owner
+        configuration.idleInTransactionTimeout = .milliseconds(1)
+        let connection = Connection(configuration)
+        let other = database.connect()
+        try connection.begin()
+        let process = try #require(try connection.query("SELECT pg_backend_pid()").first?.decode(Int.self))
+        while try !other.query("SELECT 1 FROM pg_stat_activity WHERE pid = \(process)").isEmpty {}
+        let error = #expect(throws: PostgresError.self) { try connection.query("SELECT 1") }
+        #expect(error?.kind == .connectionLost)
+        connection.rollback()
+        #expect(try connection.query("SELECT 1").count == 1)
+    }
+
+    // MARK: COMMIT
+
+    /// Makes the server end the session while it works on COMMIT.
+    private func loseConnectionAtCommit() throws {
+        try connection.execute(
+            unsafeScript: """
+                CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS
+                    $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+                CREATE CONSTRAINT TRIGGER leave AFTER INSERT ON things DEFERRABLE INITIALLY DEFERRED
+                    FOR EACH ROW EXECUTE FUNCTION leave();
+                """)
+    }
+
+    @Test(arguments: [true, false]) func lossDuringCommitLeavesItUnknown(pipelined: Bool) throws {
+        try loseConnectionAtCommit()
+        let insert: SQL = "INSERT INTO things VALUES (1)"
+        try connection.begin()
+        if !pipelined { try connection.execute(insert) }
+        let error = #expect(throws: PostgresError.self) { try connection.commit(after: pipelined ? [insert] : []) }
+        #expect(error?.kind == .commitUnknown)
+        #expect(connection.transactionStatus == .idle)
+        #expect(try connection.query("SELECT id FROM things").isEmpty)
+    }
+
+    @Test func lossThatIsExplainedBeforeCommitIsNoDoubt() throws {
+        try connection.begin()
+        try connection.execute("INSERT INTO things VALUES (1)")
+        let error = #expect(throws: PostgresError.self) { try connection.commit(after: [Self.suicide]) }
+        #expect(error?.kind == .connectionLost)
+        #expect(connection.transactionStatus == .idle)
+        #expect(try connection.query("SELECT id FROM things").isEmpty)
+    }
+
+    // MARK: Limits
+
+    @Test func serverGivesUpOnASlowStatement() throws {
+        var configuration = database.owner
+        configuration.statementTimeout = .milliseconds(20)
+        let connection = Connection(configuration)
+        let error = #expect(throws: PostgresError.self) { try connection.query("SELECT pg_sleep(60)") }
+        #expect(error?.kind == .server(.queryCanceled))
+        #expect(try connection.query("SELECT 1").count == 1)
+    }
+
+    @Test func clientGivesUpOnASilentServer() throws {
+        var configuration = database.owner
+        configuration.statementTimeout = nil
+        configuration.answerTimeout = .milliseconds(500)
+        let connection = Connection(configuration)
+        try connection.execute("SELECT 1")
+        let clock = ContinuousClock()
+        let took = clock.measure {
+            let error = #expect(throws: PostgresError.self) { try connection.query("SELECT pg_sleep(60)") }
+            #expect(error?.kind == .timedOut)
+            #expect(error?.isUnavailability == true)
+        }
+        #expect(took >= .milliseconds(500) && took < .seconds(30))
+        #expect(try connection.query("SELECT 1").count == 1)
+    }
+
+    @Test func lockIsNotAwaitedForever() throws {
+        var configuration = database.owner
+        configuration.lockTimeout = .milliseconds(20)
+        let waiting = Connection(configuration)
+        try connection.transaction { connection in
+            try connection.execute("LOCK TABLE things")
+            let error = #expect(throws: PostgresError.self) { try waiting.execute("INSERT INTO things VALUES (1)") }
+            #expect(error?.kind == .server(.lockNotAvailable))
+        }
+        #expect(try waiting.execute("INSERT INTO things VALUES (1)") == 1)
+    }
+
+    @Test func standbyIsLeft() throws {
+        var configuration = database.owner
+        configuration["options"] = "-c default_transaction_read_only=on"
+        let connection = Connection(configuration)
+        let select: SQL = "SELECT pg_backend_pid()"
+        let first = try connection.query(select).first?.decode(Int.self)
+        let error = #expect(throws: PostgresError.self) { try connection.execute("INSERT INTO things VALUES (1)") }
+        #expect(error?.kind == .server(.readOnlyTransaction))
+        #expect(error?.isUnavailability == true)
+        #expect(try connection.query(select).first?.decode(Int.self) != first)
+    }
+
+    @Test func unreachableServerIsNotAskedEachTime() throws {
+        var configuration = database.owner
+        configuration["host"] = "/nonexistent"
+        let connection = Connection(configuration)
+        var attempts = 0
+        for _ in 1...10_000 {
+            let error = #expect(throws: PostgresError.self) { try connection.query("SELECT 1") }
+            #expect(error?.kind == .connectionUnavailable)
+            if error?.debugDescription.contains("waiting") == false { attempts += 1 }
+        }
+        #expect(attempts >= 1 && attempts < 200)
+    }
+
+    @Test func closeEndsTheSession() throws {
+        try connection.begin()
+        try connection.execute("INSERT INTO things VALUES (1)")
+        connection.close()
+        #expect(connection.transactionStatus == .failed)
+        connection.rollback()
+        #expect(try connection.query("SELECT id FROM things").isEmpty)
+    }
+}

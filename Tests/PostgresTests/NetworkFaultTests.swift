@@ -1,0 +1,63 @@
+import Postgres
+import TestSupport
+import Testing
+
+/// Faults between this side and the server, injected by a proxy.
+@Suite struct NetworkFaultTests {
+    let database: TestDatabase
+
+    init() throws {
+        database = try TestDatabase.make(isMigrated: false)
+        try database.connect().execute("CREATE TABLE things (id int PRIMARY KEY)")
+    }
+
+    private func proxy(_ fault: Proxy.Fault? = nil, answerTimeout: Duration = .seconds(90)) throws -> Proxy {
+        var configuration = database.owner
+        configuration.answerTimeout = answerTimeout
+        configuration["connect_timeout"] = "2"
+        return try Proxy(to: configuration, fault: fault)
+    }
+
+    @Test(arguments: [Proxy.Fault.cutAfterCommit, .silentAfterCommit])
+    func lostAnswerToCommitIsUnknown(fault: Proxy.Fault) throws {
+        let proxy = try proxy(fault, answerTimeout: .seconds(1))
+        defer { proxy.stop() }
+        let connection = Connection(proxy.configuration)
+        try connection.execute("SELECT 1")
+        try connection.begin()
+        let error = #expect(throws: PostgresError.self) {
+            try connection.commit(after: ["INSERT INTO things VALUES (1)"])
+        }
+        #expect(error?.kind == .commitUnknown)
+        proxy.set(nil)
+        // The way out: look for what the transaction wrote. Here it did take place.
+        while try connection.query("SELECT id FROM things").isEmpty {}
+    }
+
+    @Test func blackHoleEndsWithTheDeadline() throws {
+        let proxy = try proxy(answerTimeout: .milliseconds(500))
+        defer { proxy.stop() }
+        let connection = Connection(proxy.configuration)
+        try connection.execute("SELECT 1")
+        proxy.set(.blackHole)
+        let large = String(repeating: "x", count: 20_000_000)
+        for statement in ["SELECT 2", "SELECT length(\(large))"] as [SQL] {
+            let error = #expect(throws: PostgresError.self) { try connection.execute(statement) }
+            #expect(error?.kind == .timedOut)
+            proxy.set(nil)
+            #expect(try connection.execute("SELECT 1") == 1)
+            proxy.set(.blackHole)
+        }
+    }
+
+    @Test(arguments: [Proxy.Fault.blackHole, .deaf]) func silenceWhileConnectingIsBounded(fault: Proxy.Fault) throws {
+        let proxy = try proxy(fault)
+        defer { proxy.stop() }
+        let connection = Connection(proxy.configuration)
+        let took = ContinuousClock().measure {
+            let error = #expect(throws: PostgresError.self) { try connection.execute("SELECT 1") }
+            #expect(error?.kind == .connectionUnavailable)
+        }
+        #expect(took < .seconds(30))
+    }
+}

@@ -1,0 +1,135 @@
+import Postgres
+import Testing
+
+@testable import flow_manager
+
+@Suite struct ConfigurationTests {
+    private static let secret = "0123456789abcdef0123456789abcdef"
+
+    /// What the error names and says; nil when there is none.
+    private func refusal<T>(_ environment: [String: String], _ read: (Configuration) throws -> T) -> String? {
+        do {
+            _ = try read(Configuration(environment: environment))
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test func environmentGoesBeforeFileAndStandard() {
+        let configuration = Configuration(
+            environment: ["THREADS": "3", "SOCKET": ""], file: ["THREADS": "5", "RESPONDERS": "7", "LOG_FILE": ""])
+        #expect(configuration.value("THREADS") == "3")
+        #expect(configuration.value("RESPONDERS") == "7")
+        #expect(configuration.value("SOCKET") == "/run/flow-manager/flow-manager.sock")
+        #expect(configuration.value("LOG_FILE") == nil)
+        #expect(configuration.value("NO_SUCH_SETTING") == nil)
+    }
+
+    @Test func standardValuesAreUsable() throws {
+        let configuration = Configuration(environment: [:])
+        #expect(try !configuration.isDemo)
+        #expect(try configuration.responders == 2)
+        #expect(try configuration.threads == 4)
+        #expect(try configuration.gate == nil)
+        #expect(configuration.logFile == nil)
+    }
+
+    @Test func everySettingIsListedOnceAndDescribed() {
+        #expect(Set(Setting.all.map(\.name)).count == Setting.all.count)
+        #expect(Setting.all.allSatisfy { !$0.summary.isEmpty })
+        let secrets = Setting.all.filter { setting in
+            ["SECRET", "PASSWORD", "URL", "GATE"].contains { setting.name.contains($0) }
+        }
+        #expect(secrets.allSatisfy { $0.isSecret })
+    }
+
+    @Test(arguments: [("demo", true), ("production", false), ("", false)]) func typeIsDemoOrProduction(
+        type: String, isDemo: Bool
+    ) throws {
+        #expect(try Configuration(environment: ["CONFIG_TYPE": type]).isDemo == isDemo)
+    }
+
+    @Test(arguments: ["Demo", "test", " demo"]) func otherTypesAreRefused(type: String) {
+        #expect(refusal(["CONFIG_TYPE": type]) { try $0.isDemo } == "CONFIG_TYPE: must be demo or production")
+    }
+
+    @Test(arguments: ["0", "65", "-1", "four", "4 ", "4.0", "99999999999999999999"]) func numbersHaveARange(
+        text: String
+    ) {
+        #expect(refusal(["THREADS": text]) { try $0.threads } == "THREADS: must be 1 to 64")
+        #expect(refusal(["RESPONDERS": text]) { try $0.responders } == "RESPONDERS: must be 1 to 64")
+    }
+
+    @Test(
+        arguments: [
+            ([:], "JWT_SECRET_KEY: is not set"), (["JWT_SECRET_KEY": ""], "JWT_SECRET_KEY: is not set"),
+            (["JWT_SECRET_KEY": "0123456789abcdef0123456789abcde"], "JWT_SECRET_KEY: must have 32 bytes or more"),
+            (["JWT_SECRET_KEY": "abcabcabcabcabcabcabcabcabcabcabcabc"], "JWT_SECRET_KEY: is too easy to guess"),
+            (
+                ["JWT_SECRET_KEY": "0123456789abcdef0123456789abcdef", "JWT_PREVIOUS_SECRET_KEY": "short"],
+                "JWT_PREVIOUS_SECRET_KEY: must have 32 bytes or more"
+            ),
+        ] as [([String: String], String)])
+    func weakKeysAreRefused(environment: [String: String], expected: String) {
+        #expect(refusal(environment) { try $0.tokens } == expected)
+    }
+
+    @Test func goodKeysAreTaken() {
+        #expect(refusal(["JWT_SECRET_KEY": Self.secret]) { try $0.tokens } == nil)
+        #expect(
+            refusal(["JWT_SECRET_KEY": Self.secret, "JWT_PREVIOUS_SECRET_KEY": "abcdefghijklmnopqrstuvwxyz012345"]) {
+                try $0.tokens
+            } == nil)
+        #expect(refusal(["FLOW_GATE": Self.secret]) { try $0.gate } == nil)
+    }
+
+    @Test func theDemoProfileAsksForLengthOnly() throws {
+        let pattern = String(repeating: "ab", count: 16)
+        #expect(refusal(["CONFIG_TYPE": "demo", "FLOW_GATE": pattern]) { try $0.gate } == nil)
+        #expect(
+            refusal(["CONFIG_TYPE": "production", "FLOW_GATE": pattern]) { try $0.gate }
+                == "FLOW_GATE: is too easy to guess")
+        #expect(
+            refusal(["CONFIG_TYPE": "demo", "FLOW_GATE": "ab"]) { try $0.gate }
+                == "FLOW_GATE: must have 32 bytes or more")
+    }
+
+    @Test func databasesAreFoundByEitherName() throws {
+        let url = "postgresql://app@db.example/flows"
+        #expect(try Configuration(environment: ["DATABASE_URL": url]).database["dbname"] == "flows")
+        #expect(try Configuration(environment: ["AWS_PGSQL_PATH": url]).database["host"] == "db.example")
+        #expect(try Configuration(environment: ["DATABASE_URL": url]).migrationDatabase["user"] == "app")
+        let owner = ["DATABASE_URL": url, "MIGRATION_DATABASE_URL": "postgresql://owner@db.example/flows"]
+        #expect(try Configuration(environment: owner).migrationDatabase["user"] == "owner")
+        #expect(try Configuration(environment: owner).database["user"] == "app")
+    }
+
+    @Test(arguments: [("on", true), ("off", false), ("", true)]) func preparingCanBeSwitchedOff(
+        text: String, isOn: Bool
+    ) throws {
+        let configuration = Configuration(environment: ["DATABASE_URL": "postgresql:///flows", "DB_PREPARE": text])
+        #expect(try configuration.database.preparesStatements == isOn)
+    }
+
+    /// Whatever is wrong with a secret, its value stays where it is.
+    @Test(arguments: ["DATABASE_URL", "MIGRATION_DATABASE_URL", "JWT_SECRET_KEY", "FLOW_GATE"])
+    func errorsNeverShowAValue(setting: String) throws {
+        let canary = "postgresql://u:canary@[::1/x"
+        let refusal = refusal([setting: canary]) { configuration in
+            switch setting {
+            case "DATABASE_URL": _ = try configuration.database
+            case "MIGRATION_DATABASE_URL": _ = try configuration.migrationDatabase
+            case "FLOW_GATE": _ = try configuration.gate
+            default: _ = try configuration.tokens
+            }
+        }
+        let text = try #require(refusal)
+        #expect(text.hasPrefix("\(setting): "))
+        #expect(!text.contains("canary"))
+    }
+
+    @Test func aDatabaseIsNeeded() {
+        #expect(refusal([:]) { try $0.database } == "DATABASE_URL: is not set")
+    }
+}

@@ -1,0 +1,40 @@
+import Glibc
+import Process
+
+/// A folder of one test's own, removed with the files in it when the last reference to it goes.
+final class TemporaryFolder {
+    let path: String
+    private var files: Set<String> = []
+
+    struct Failure: Error {
+        let code: Int32
+    }
+
+    init() throws {
+        path = "/tmp/flow-manager-test-\(UInt64.random(in: 0...UInt64.max))"
+        guard unsafe mkdir(path, 0o700) == 0 else { throw Failure(code: errno) }
+    }
+
+    deinit {
+        for file in files { _ = unsafe unlink(file) }
+        _ = unsafe rmdir(path)
+    }
+
+    /// The path of a file in here, which goes with the folder.
+    func path(of name: String) -> String {
+        let file = "\(path)/\(name)"
+        files.insert(file)
+        return file
+    }
+
+    /// Makes a file and returns its path.
+    @discardableResult
+    func write(_ name: String, _ text: String, mode: mode_t = 0o600) throws -> String {
+        let file = path(of: name)
+        let descriptor = try Files.openToAppend(file)
+        defer { close(descriptor) }
+        Files.write(Array(text.utf8), to: descriptor)
+        guard unsafe chmod(file, mode) == 0 else { throw Failure(code: errno) }
+        return file
+    }
+}

@@ -1,0 +1,169 @@
+import Glibc
+import HTTP
+import Postgres
+import Process
+
+/// The whole program as it is deployed, on ports and data of its own: nginx, supervisor, responders, Postgres.
+///
+/// It ends with this object or with the test process, whichever goes first: both parts hang on a pipe.
+package final class Stack: Sendable {
+    /// The one that all tests share which need no settings of their own: each makes its own users.
+    package static let shared = Result { try Stack() }
+
+    package let database: TestDatabase
+    package let client: HTTPClient
+    package let httpsPort: UInt16
+    /// The FastCGI socket, to speak to the responders without nginx.
+    package let socket: String
+    package let gate: String
+    package let folder: String
+    private let lifeline: Lifeline
+    private let children: [ChildProcess]
+
+    /// Starts it and returns when it serves.
+    ///
+    /// - Parameter settings: added to those that every stack has.
+    package init(settings: [String: String] = [:]) throws {
+        database = try TestDatabase.make()
+        folder = try Stack.makeFolder()
+        socket = folder + "/fastcgi.sock"
+        gate = "gate-of-the-tests-" + folder.suffix(6) + "-0123456789"
+        let (port, httpsPort) = (try freePort(), try freePort())
+        self.httpsPort = httpsPort
+        client = HTTPClient(port: port)
+        lifeline = try Lifeline()
+        var environment = Environment.current
+        environment.merge([
+            "CONFIG_TYPE": "demo", "DATABASE_URL": database.application.connectionString,
+            "MIGRATION_DATABASE_URL": database.owner.connectionString,
+            "JWT_SECRET_KEY": Stack.tokenSecret, "FLOW_GATE": gate, "SOCKET": socket, "PORT": String(port),
+            "HTTPS_PORT": String(httpsPort), "RATE_LIMIT": "off", "LOG_FILE": folder + "/flow-manager.log",
+        ]) { $1 }
+        environment.merge(settings) { $1 }
+        try run(Stack.root + "/scripts/render-nginx", [folder], environment)
+        try run(Stack.executable, ["seed-demo"], environment)
+        // As root nginx' workers would be another user, whom the socket refuses.
+        let user = getuid() == 0 ? ["-g", "user root;"] : []
+        let supervisor = try Stack.start([Stack.executable, "serve"], environment, lifeline)
+        let nginx = try Stack.start(
+            ["/usr/sbin/nginx", "-e", folder + "/nginx.log", "-c", folder + "/conf/nginx.conf"] + user, environment,
+            lifeline)
+        children = [supervisor, nginx]
+        // First the responders: nginx would log each attempt to reach a socket that is not there.
+        try wait { log.contains("all-ready") }
+        try wait { try client.send("GET", "/ready").status == 200 }
+    }
+
+    deinit {
+        lifeline.cut()
+        for child in children { while child.reap() == nil { poll(nil, 0, 5) } }
+        try? run("/bin/rm", ["-rf", folder], [:])
+    }
+
+    /// What `JWT_SECRET_KEY` is, for tests that forge tokens.
+    package static let tokenSecret = "secret-of-the-tests-0123456789-abcdef"
+
+    /// The log of supervisor and responders up to now.
+    package var log: String {
+        (try? Files.read(folder + "/flow-manager.log", limit: 64 << 20)).map { String(decoding: $0, as: UTF8.self) }
+            ?? ""
+    }
+
+    /// Everything that any part has logged up to now.
+    package var logs: String {
+        ["flow-manager.log", "access.log", "error.log", "nginx.log"].map { name in
+            (try? Files.read("\(folder)/\(name)", limit: 64 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }.joined()
+    }
+
+    /// The processes of the program and of nginx that serve here, with their command lines.
+    package var processes: [(id: Int32, arguments: [String])] {
+        func strings(_ id: pid_t, _ file: String) -> [String] {
+            let bytes = (try? Files.read("/proc/\(id)/\(file)")) ?? []
+            return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        }
+        guard let directory = unsafe opendir("/proc") else { return [] }
+        defer { unsafe closedir(directory) }
+        var processes: [(id: Int32, arguments: [String])] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) {
+                unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard let id = pid_t(name), strings(id, "environ").contains("SOCKET=\(socket)") else { continue }
+            processes.append((id: id, arguments: strings(id, "cmdline")))
+        }
+        return processes
+    }
+
+    private func wait(until isSo: () throws -> Bool) throws {
+        for _ in 0..<1_000 {
+            if (try? isSo()) == true { return }
+            poll(nil, 0, 20)
+        }
+        throw TestFailure("the stack is not ready:\n\(logs)")
+    }
+
+    private static func start(
+        _ command: [String], _ environment: [String: String], _ lifeline: Lifeline
+    ) throws -> ChildProcess {
+        try ChildProcess.spawn(
+            root + "/scripts/with-lifeline", arguments: command, environment: environment,
+            descriptors: [0: lifeline.readEnd, 1: 2, 2: 2])
+    }
+
+    /// A folder with a short name: the address of a socket in it has room for 107 bytes.
+    private static func makeFolder() throws -> String {
+        let parent = Environment.current["TEST_FOLDER"] ?? "/tmp"
+        var template = Array("\(parent)/stack.XXXXXX".utf8CString)
+        guard unsafe mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: \(errno)") }
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The checkout, from the place of this file in it.
+    package static let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
+
+    /// The executable under test, built into the same folder as the tests.
+    package static let executable: String = {
+        let tests = executablePath(argument0: CommandLine.arguments[0]) ?? ""
+        return tests.prefix(through: tests.lastIndex(of: "/") ?? tests.startIndex) + "flow-manager"
+    }()
+}
+
+/// Runs a command to its end.
+package func run(_ executable: String, _ arguments: [String], _ environment: [String: String]) throws {
+    let child = try ChildProcess.spawn(
+        executable, arguments: arguments, environment: environment, descriptors: [0: 0, 1: 2, 2: 2])
+    while true {
+        switch child.reap() {
+        case nil: poll(nil, 0, 2)
+        case .exited(0)?: return
+        case let cause?: throw TestFailure("\(executable) \(arguments): \(cause)")
+        }
+    }
+}
+
+/// A port of this machine that nothing listens on.
+private func freePort() throws -> UInt16 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let status = unsafe withUnsafeMutablePointer(to: &address) {
+        unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            unsafe bind(descriptor, $0, size) | getsockname(descriptor, $0, &size)
+        }
+    }
+    guard status == 0 else { throw TestFailure("no free port: \(errno)") }
+    return UInt16(bigEndian: address.sin_port)
+}
+
+extension PostgresConfiguration {
+    /// The address as the setting `DATABASE_URL` takes it.
+    fileprivate var connectionString: String {
+        ["host", "port", "user", "password", "dbname"].compactMap { keyword in
+            self[keyword].map { "\(keyword)='\($0)'" }
+        }.joined(separator: " ")
+    }
+}

@@ -1,0 +1,103 @@
+"""One round of load by wrk, and what it cost."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import resource
+import subprocess
+import time
+
+import processes
+import routes
+
+WRK_THREADS = 2
+ATTEMPTS = 3
+# The share of the connections that must have been served: by Little's law, requests/s x mean latency are. One that
+# waits for ever shows up nowhere else, and a server that leaves most clients waiting looks faster.
+LEAST_SERVED = 0.85
+
+
+@dataclasses.dataclass
+class Round:
+    rate: float  # requests/s
+    p50: float  # ms
+    p99: float  # ms
+    errors: int
+    own: float  # processor time of the responders, us a request
+    foreign: float  # processor time of what is not the measurement, as a share of the machine
+    memory: float  # MB under load
+    void: str | None  # why the round counts for nothing
+
+
+class Load:
+    def __init__(self, bench, seconds, connections):
+        self.bench, self.seconds, self.connections = bench, seconds, connections
+        self.tokens = bench.folder / "tokens"
+        self.tokens.write_text("".join(f"{token}\n" for token in bench.tokens))
+        self.body = bench.folder / "body.json"
+        self.body.write_text(routes.FLOW_MANAGER.body)
+
+    def measure(self, server, route):
+        """A round, done again while it is void."""
+        for _ in range(ATTEMPTS):
+            if route.is_recorded:
+                # Each round finds the tables as the one before did.
+                self.bench.sql("TRUNCATE executions, steps", "VACUUM documents", "CHECKPOINT")
+            measured = self.fire(server, route)
+            if not measured.void:
+                break
+        return measured
+
+    def fire(self, server, route):
+        responders, everything = self.bench.responders(server), self.bench.everything()
+        clocks, began = time.time() - time.monotonic(), time.monotonic()
+        before = self.spent(responders, everything)
+        figures, memory = self.wrk(server, route)
+        own, accounted, machine = (now - then for now, then in zip(self.spent(responders, everything), before))
+        foreign = max(0.0, machine - accounted) / ((time.monotonic() - began) * os.cpu_count())
+
+        count, seconds = max(figures["requests"], 1), figures["seconds"]
+        # Little's law; of the requests still under way at the end half of the time has been served.
+        served = figures["mean"] * (count + self.connections / 2) / seconds
+        void = None
+        if served < LEAST_SERVED * self.connections:
+            void = f"{self.connections - served:.0f} connections without service"
+        elif abs(time.time() - time.monotonic() - clocks) > 0.02:
+            void = "the clock was set"
+        elif self.bench.responders(server) != responders:
+            void = "a responder ended"
+        elif server != "nginx" and route.is_recorded and not self.is_recorded(count - figures["errors"]):
+            void = "runs that were answered are not on record"
+        return Round(rate=count / seconds, p50=figures["p50"], p99=figures["p99"], errors=figures["errors"],
+                     own=own / count * 1e6, foreign=foreign, memory=memory, void=void)
+
+    @staticmethod
+    def spent(responders, everything):
+        """Processor seconds until now: of the responders, of all that is ours, of the machine."""
+        load = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ours = processes.processor_seconds(everything) + load.ru_utime + load.ru_stime
+        return processes.processor_seconds(responders), ours, processes.machine_seconds()
+
+    def wrk(self, server, route):
+        """wrk's figures, and the memory of the server's processes towards the end."""
+        url = f"http://127.0.0.1:{self.bench.ports[server]}"
+        command = ["wrk", f"-t{WRK_THREADS}", f"-c{self.connections}", f"-d{self.seconds}s", "--timeout", "5s",
+                   "-s", str(pathlib.Path(__file__).with_name("wrk.lua")), url, "--", route.method, route.path,
+                   str(self.tokens) if route.needs_token else "-", str(self.body) if route.body else "-",
+                   str(WRK_THREADS)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as wrk:
+            try:
+                time.sleep(self.seconds * 0.8)
+                memory = processes.megabytes(processes.family(self.bench.processes[server].pid))
+                output, _ = wrk.communicate(timeout=self.seconds + 20)
+            finally:
+                wrk.kill()
+        figures = next((line for line in output.splitlines() if line.startswith("{")), None)
+        return json.loads(figures or processes.fail(f"wrk said:\n{output}")), memory
+
+    def is_recorded(self, answered):
+        time.sleep(0.2)  # what was under way when wrk left
+        runs, steps = routes.recorded(self.bench)
+        return runs >= answered and steps == routes.STEPS * runs
+

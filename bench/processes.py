@@ -1,0 +1,78 @@
+"""What the kernel tells about processes (proc(5)), and starting and ending our own."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+PROC = pathlib.Path("/proc")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def stat(pid):
+    """The fields of a process from its state on, or None when it is gone. The name before them may hold anything."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def children(pid):
+    """The process's children that run, their own children not included."""
+    found = ((int(entry.name), stat(entry.name)) for entry in PROC.iterdir() if entry.name.isdigit())
+    return [child for child, fields in found if fields and int(fields[1]) == pid and fields[0] != "Z"]
+
+
+def family(pid):
+    return [pid, *children(pid)]
+
+
+def processor_seconds(pids):
+    """The processor time of all threads of the processes until now."""
+    return sum(int(fields[11]) + int(fields[12]) for fields in map(stat, pids) if fields) / TICKS_PER_SECOND
+
+
+def machine_seconds():
+    """The processor time that the machine has spent on anything."""
+    user, nice, system, _, _, interrupts, soft, stolen = map(int, (PROC / "stat").read_text().split()[1:9])
+    return (user + nice + system + interrupts + soft + stolen) / TICKS_PER_SECOND
+
+
+def megabytes(pids):
+    """The memory of the processes, what they share with others in proportion (PSS)."""
+    texts = ((PROC / str(pid) / "smaps_rollup").read_text() for pid in pids)
+    kilobytes = (int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("Pss:"))
+    return sum(kilobytes) / 1024
+
+
+def fail(message):
+    sys.exit(f"bench: {message}")
+
+
+def run(command, **options):
+    """Runs a command to its end. Ctrl-C reaches only this program, which then stops things in their order."""
+    command = [str(word) for word in command]
+    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, **options)
+    if done.returncode:
+        fail(f"{command[0]} failed:\n{done.stderr or done.stdout}")
+    return done.stdout.strip()
+
+
+def start(command, log, cleanup, **options):
+    """Starts a service, to be ended by the cleanup."""
+    command = [str(word) for word in command]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **options)
+    cleanup.callback(end, process)
+    return process
+
+
+def end(process):
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

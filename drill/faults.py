@@ -1,0 +1,98 @@
+"""The faults. Each returns what to say of it; what must not happen raises a Violation."""
+
+import os
+import random
+import signal
+import statistics
+import time
+
+from stack import Violation, eventually, lives
+
+# A responder that served for less than this died young; the next one then waits (SupervisorPolicy.youth).
+YOUTH = 2.2
+
+
+def kill_responders(stack, count):
+    """SIGKILL. Most have served a while, so that the supervisor replaces them at once; some are hardly born."""
+    waits = []
+    for number in range(count):
+        victim = newest(stack) if number % 20 == 19 else seasoned(stack)
+        place, began = stack.log.end(), time.monotonic()
+        os.kill(victim, signal.SIGKILL)
+        stack.killed.add(victim)
+        stack.log.wait("responder-exited", place, 5, victim)
+        stack.log.wait("responder-ready", place, 10)
+        waits.append(time.monotonic() - began)
+        time.sleep(random.uniform(0.02, 0.3))
+    if statistics.median(waits) > 1:
+        raise Violation(f"a responder is replaced after {statistics.median(waits):.1f} s")
+    return f"replaced after {1000 * statistics.median(waits):.0f} ms, at most {1000 * max(waits):.0f}"
+
+
+def seasoned(stack):
+    """One of those that have served a while, as soon as there is one."""
+    def choose():
+        limit = time.monotonic() - YOUTH
+        return random.choice([pid for pid, since in stack.responders().items() if since < limit] or [None])
+    return eventually("no responder lives long", choose)
+
+
+def newest(stack):
+    return max(stack.responders().items(), key=lambda item: item[1])[0]
+
+
+def terminate_responders(stack, count):
+    """SIGTERM to one responder after the other: each finishes what it has read, and hands on its connections."""
+    for _ in range(count):
+        victim = seasoned(stack)
+        place = stack.log.end()
+        os.kill(victim, signal.SIGTERM)
+        stack.log.wait("responder-exited", place, 5, victim)
+        stack.log.wait("responder-ready", place, 10)
+        time.sleep(random.uniform(0, 0.2))
+    return ""
+
+
+def reload(stack, count):
+    """A deploy and a storm of SIGHUPs, then quiet: what serves was started after the last of them."""
+    place, before = stack.log.end(), set(stack.responders())
+    for _ in range(count):
+        stack.deploy()
+        os.kill(stack.supervisor, signal.SIGHUP)
+        time.sleep(random.uniform(0, 0.024))
+    stack.log.wait("reloaded", stack.log.end(), 60)
+    if not all(map(stack.runs_deployed, stack.responders())) or before & set(stack.responders()):
+        raise Violation("a responder from before the last deploy serves")
+    exits = [event for event in stack.log.events()[place:] if event.name == "responder-exited"]
+    return f"{len(exits)} replaced"
+
+
+def reload_nginx(stack, count):
+    """Old workers finish what they have, new ones take the port."""
+    for _ in range(count):
+        os.kill(stack.nginx, signal.SIGHUP)
+        time.sleep(random.uniform(0.05, 0.3))
+    return ""
+
+
+def kill_supervisor(stack, count):
+    """Its responders leave by themselves, and a new supervisor gets the socket."""
+    leaving, returning = [], []
+    for _ in range(count):
+        orphans, began = list(stack.responders()), time.monotonic()
+        os.kill(stack.supervisor, signal.SIGKILL)
+        eventually("responders outlive their supervisor", lambda: not any(map(lives, orphans)), 35)
+        leaving.append(time.monotonic() - began)
+        stack.log.forget_serving()
+        stack.start_supervisor()
+        returning.append(time.monotonic() - began)
+        time.sleep(0.5)
+    return f"left within {1000 * max(leaving):.0f} ms, served again within {1000 * max(returning):.0f}"
+
+
+def restart_postgres(stack, count):
+    """`fast`: the sessions end, whatever they are doing."""
+    for _ in range(count):
+        stack.restart_postgres()
+        time.sleep(1.5)
+    return ""

@@ -1,0 +1,190 @@
+"""The program, nginx and Postgres as they are deployed, on ports and data of their own."""
+
+import json
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+
+SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
+RESPONDERS, THREADS = 4, 4
+
+
+class Violation(Exception):
+    """Something that must not happen did."""
+
+
+class Stack:
+    """Serves once it is made; `cleanup` (an ExitStack) ends what was started. Postgres is with-postgres' own."""
+
+    def __init__(self, binary, cluster, cleanup):
+        self.built, self.cluster, self.cleanup = binary, cluster, cleanup
+        self.folder = cluster / "drill"
+        self.folder.mkdir(mode=0o700)
+        self.binary = self.folder / "flow-manager"
+        self.deploy()
+        self.port = free_port()
+        texts = [(cluster / name).read_text() for name in ("urls.env", "superuser.env")]
+        urls = dict(line.split("=", 1) for text in texts for line in text.splitlines())
+        self.superuser = urls["SUPERUSER_DATABASE_URL"].replace("/postgres?", "/flow_manager?")
+        self.environment = os.environ | urls | {
+            "CONFIG_TYPE": "demo", "JWT_SECRET_KEY": secrets.token_hex(32), "FLOW_GATE": secrets.token_hex(32),
+            "SOCKET": str(self.folder / "socket"), "PORT": str(self.port), "RATE_LIMIT": "off",
+            "RESPONDERS": str(RESPONDERS), "THREADS": str(THREADS), "LOG_FILE": str(self.folder / "log")}
+        self.log = Log(self.folder / "log")
+        self.killed = set()
+        run([SCRIPTS / "render-nginx", self.folder], env=self.environment)
+        run([self.binary, "migrate"], env=self.environment)
+        self.start_supervisor()
+        self.nginx = self.start_nginx()
+
+    def deploy(self):
+        """Puts a new file in the executable's place, as a deploy does."""
+        fresh = self.folder / "fresh"
+        shutil.copy(self.built, fresh)
+        fresh.replace(self.binary)
+
+    def runs_deployed(self, pid):
+        """Whether the process was started after the last deploy."""
+        return os.path.samefile(f"/proc/{pid}/exe", self.binary)
+
+    def start_supervisor(self):
+        """Starts the supervisor and waits until all of its responders serve."""
+        place = self.log.end()
+        lifeline = self.start([self.binary, "serve"])
+        self.log.wait("all-ready", place, 30)
+        self.supervisor, = children(lifeline.pid)
+
+    def start_nginx(self):
+        program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin") or "nginx"
+        # As root nginx' workers would be another user, whom the socket refuses.
+        user = ["-g", "user root;"] if os.geteuid() == 0 else []
+        lifeline = self.start([program, "-e", self.folder / "nginx.log", "-c", self.folder / "conf/nginx.conf", *user])
+        eventually("nginx does not listen", lambda: is_listening(self.port))
+        return children(lifeline.pid)[0]
+
+    def start(self, command):
+        """Starts a service on a pipe, with whose writing end, which is ours, it ends."""
+        process = subprocess.Popen(
+            [str(word) for word in [SCRIPTS / "with-lifeline", *command]], stdin=subprocess.PIPE, env=self.environment,
+            start_new_session=True)
+        self.cleanup.callback(process.wait, 40)
+        self.cleanup.callback(process.stdin.close)
+        return process
+
+    def responders(self):
+        """The responders that serve, and since when."""
+        self.log.events()
+        return self.log.serving
+
+    def restart_postgres(self):
+        for command in ("stop", "start"):
+            run([SCRIPTS / "postgres-cluster", command, self.cluster])
+
+    def select(self, expression, source):
+        """The JSON value of each row, as the superuser sees it."""
+        script = f"COPY (SELECT {expression} FROM {source}) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
+        text = run(["psql", "-XAtqv", "ON_ERROR_STOP=1", "-d", self.superuser, "-c", script])
+        return [json.loads(line) for line in text.split("\n") if line]
+
+
+class Event:
+    """A line of the program's log, at the time when it was read."""
+
+    def __init__(self, line):
+        _, self.level, self.name, *fields = line.split(" ", 3)
+        self.line = line
+        pid = re.search(r"\bpid=(\d+)", *fields) if fields else None
+        self.pid = int(pid[1]) if pid else None
+        self.time = time.monotonic()
+
+
+class Log:
+    """The program's log, read as it grows."""
+
+    def __init__(self, path):
+        path.touch(mode=0o600)
+        self.file = path.open()
+        self.known, self.rest = [], ""
+        self.serving = {}
+
+    def events(self):
+        """All until now."""
+        *lines, self.rest = (self.rest + self.file.read()).split("\n")
+        for event in map(Event, lines):
+            self.known.append(event)
+            if event.name == "responder-ready":
+                self.serving[event.pid] = event.time
+            elif event.name == "responder-exited":
+                self.serving.pop(event.pid, None)
+        return self.known
+
+    def forget_serving(self):
+        """After the end of a supervisor that could not log its responders' ends."""
+        self.events()
+        self.serving = {}
+
+    def end(self):
+        """The place behind the last event, to wait from."""
+        return len(self.events())
+
+    def wait(self, name, place, seconds, pid=None):
+        """The first event of that name behind the place, as soon as it is there."""
+        def search():
+            found = (event for event in self.events()[place:] if event.name == name and pid in (None, event.pid))
+            return next(found, None)
+        return eventually(f"no {name} within {seconds} s", search, seconds)
+
+
+def eventually(complaint, condition, seconds=20):
+    """The condition's value as soon as it holds."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise Violation(complaint)
+        time.sleep(0.002)
+    return value
+
+
+def children(pid):
+    """The numbers of the process's children (proc(5))."""
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def lives(pid):
+    """Whether there is such a process that has not ended."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def threads(pid):
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def is_listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def run(command, **options):
+    """Runs a command to its end; returns what it printed."""
+    command = [str(word) for word in command]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    if done.returncode:
+        raise Violation(f"{command[0]} failed:\n{done.stderr or done.stdout}")
+    return done.stdout
