@@ -26,19 +26,28 @@ final class EventSet: Sendable {
         close(epoll)
     }
 
+    struct Event {
+        let descriptor: Int32
+        /// The peer has closed its end, or the connection broke; a last request may be on it all the same.
+        let hasEnded: Bool
+    }
+
     /// Waits for one ready descriptor; nil when none became ready in time (milliseconds, -1 for no limit).
-    func wait(milliseconds: Int32 = -1) -> Int32? {
+    func wait(milliseconds: Int32 = -1) -> Event? {
         var event = unsafe epoll_event()
         while true {
             let count = unsafe epoll_wait(epoll, &event, 1, milliseconds)
-            if count == 1 { return unsafe event.data.fd }
+            if count == 1 {
+                let end = EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
+                return unsafe Event(descriptor: event.data.fd, hasEnded: event.events & end != 0)
+            }
             if count == 0 || errno != EINTR { return nil }
         }
     }
 
     /// Reports the descriptor once, to one thread, when it is readable or closed by its peer.
     func arm(_ descriptor: Int32) {
-        let events = EPOLLIN.rawValue | EPOLLONESHOT.rawValue
+        let events = EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLONESHOT.rawValue
         if !control(EPOLL_CTL_MOD, descriptor, events) { _ = control(EPOLL_CTL_ADD, descriptor, events) }
     }
 

@@ -26,28 +26,29 @@ final class Responder {
 
     /// Serves until the bell rings, then whatever is ready at that moment, then lets the bell ring for the next thread.
     func run() {
-        while let descriptor = pool.events.wait(), descriptor != pool.events.bell {
-            serve(ready: descriptor)
-        }
-        while let descriptor = pool.events.wait(milliseconds: 0) {
-            serve(ready: descriptor)
-        }
+        while let event = pool.events.wait(), event.descriptor != pool.events.bell { serve(event) }
+        while let event = pool.events.wait(milliseconds: 0) { serve(event) }
         pool.events.arm(pool.events.bell)
     }
 
-    private func serve(ready descriptor: Int32) {
-        if descriptor == pool.acceptor.listener.descriptor {
-            if let accepted = pool.acceptor.accept() { serve(accepted) }
-        } else if pool.take(descriptor) {
-            serve(descriptor)
+    private func serve(_ event: EventSet.Event) {
+        guard event.descriptor != pool.acceptor.listener.descriptor else {
+            if let accepted = pool.acceptor.accept() { serveUntried(accepted) }
+            return
+        }
+        switch pool.take(event.descriptor) {
+        case .absent: break
+        // The web server's own connection, and it has not ended: only a request can be on it.
+        case .proven where !event.hasEnded: respond(on: event.descriptor)
+        case .proven, .untried: serveUntried(event.descriptor)
         }
     }
 
     /// Owns the connection from here on: keeps it for a next request or closes it.
-    private func serve(_ descriptor: Int32) {
+    private func serveUntried(_ descriptor: Int32) {
         switch Arrival(peekingAt: descriptor) {
         case .nothing:
-            pool.keep(descriptor)
+            pool.keep(descriptor, .untried)
         case .end:
             close(descriptor)
         case .stray:
@@ -73,7 +74,7 @@ final class Responder {
             return
         }
         let isReusable = exchange.isReusable && pool.settings.gate != nil
-        if answer(received, exchange) && isReusable { pool.keep(descriptor) } else { close(descriptor) }
+        if answer(received, exchange) && isReusable { pool.keep(descriptor, .proven) } else { close(descriptor) }
     }
 
     private func answer(_ received: Result<Request, Rejection>, _ exchange: consuming Exchange) -> Bool {

@@ -4,8 +4,7 @@ import Synchronization
 
 /// The threads of one process that answer FastCGI requests, each connection in turn being served by whichever is free.
 ///
-/// An idle kept connection costs a descriptor and no thread. It is in `idle` exactly while it is armed in the epoll
-/// set, and belongs to whoever takes it out of there.
+/// An idle kept connection costs a descriptor and no thread.
 package final class ResponderPool: Sendable {
     /// Answers one request, or a rejected one in the shape of the application's errors. Runs on one thread only.
     package typealias Handler = (Result<Request, Rejection>) -> Response
@@ -19,13 +18,10 @@ package final class ResponderPool: Sendable {
     private let deadlines: [ReadDeadline]
     private let timer: Timer
     private let threads = Mutex<[NativeThread]>([])
-    private let connections = Mutex(Connections())
-
-    private struct Connections {
-        var idle: Set<Int32> = []
-        /// Set by `drain`: from then on nothing becomes idle here any more.
-        var handOver: (@Sendable (Int32) -> Bool)?
-    }
+    private let idle = IdleConnections()
+    /// From then on nothing stays idle here.
+    private let isDraining = Atomic(false)
+    private let handOver = Mutex<(@Sendable (Int32) -> Bool)?>(nil)
 
     /// `makeHandler` is called once on each of the threads; what it returns stays there.
     package init(
@@ -59,7 +55,7 @@ package final class ResponderPool: Sendable {
 
     /// Takes over an idle kept connection of a leaving responder, with whatever request has already arrived on it.
     package func adopt(_ descriptor: Int32) {
-        keep(descriptor)
+        keep(descriptor, .untried)
     }
 
     /// Stops accepting, lets exchanges that have begun finish, and returns when all threads have ended.
@@ -67,45 +63,42 @@ package final class ResponderPool: Sendable {
     /// Each connection that is idle or becomes it is offered to `handOver`, called on any thread: true when a successor
     /// holds a duplicate of the descriptor by now. Ours is closed in either case.
     package func drain(handOver: @escaping @Sendable (Int32) -> Bool) {
-        connections.withLock { $0.handOver = handOver }
+        self.handOver.withLock { $0 = handOver }
+        isDraining.store(true, ordering: .sequentiallyConsistent)
         acceptor.end()
         events.ring()
         // A connection with a request on it is left to a thread: all look for such before they leave.
-        for descriptor in connections.withLock({ $0.idle }) where Arrival(peekingAt: descriptor) == .nothing {
-            if take(descriptor) { release(descriptor, to: handOver) }
-        }
+        for descriptor in idle.all where Arrival(peekingAt: descriptor) == .nothing { release(descriptor) }
         let running = threads.withLock { threads in
             defer { threads = [] }
             return threads
         }
         for thread in running { thread.join() }
-        for descriptor in connections.withLock({ $0.idle }) where take(descriptor) {
-            release(descriptor, to: handOver)
-        }
+        for descriptor in idle.all { release(descriptor) }
         timer.stop()
     }
 
-    /// Whether the connection was idle and now is the caller's.
-    func take(_ descriptor: Int32) -> Bool {
-        connections.withLock { $0.idle.remove(descriptor) != nil }
-    }
+    /// What is known of the connection if it was idle and now is the caller's.
+    func take(_ descriptor: Int32) -> IdleConnections.Standing { idle.take(descriptor) }
 
     /// Makes the connection wait for its next request, here or, while draining, at the successor.
-    func keep(_ descriptor: Int32) {
-        let handOver = connections.withLock { connections in
-            if connections.handOver == nil {
-                connections.idle.insert(descriptor)
-                events.arm(descriptor)
-            }
-            return connections.handOver
+    func keep(_ descriptor: Int32, _ standing: IdleConnections.Standing) {
+        guard descriptor < IdleConnections.capacity else {
+            close(descriptor)
+            return
         }
-        if let handOver { release(descriptor, to: handOver) }
+        idle.put(descriptor, standing)
+        events.arm(descriptor)
+        // Looked at last: either this or the drain's own walk sees the connection.
+        if isDraining.load(ordering: .sequentiallyConsistent) { release(descriptor) }
     }
 
-    private func release(_ descriptor: Int32, to handOver: (Int32) -> Bool) {
+    /// Gives an idle connection away, if it still is idle.
+    private func release(_ descriptor: Int32) {
+        guard idle.take(descriptor) != .absent else { return }
         // The successor's duplicate would keep it in our set.
         events.remove(descriptor)
-        _ = handOver(descriptor)
+        _ = handOver.withLock(\.self)?(descriptor)
         close(descriptor)
     }
 }
