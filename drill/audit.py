@@ -101,9 +101,9 @@ class Audit:
                 kept = call.flow.documents(len(run.steps or []))
                 expected |= {(call.user.id, name): value for name, value in kept.items()}
         for user, name in self.documents.keys() | expected.keys():
-            is_, should_be = self.documents.get((user, name)), expected.get((user, name))
-            if is_ != should_be:
-                self.wrong.append(f"document {name}: {is_} instead of {should_be}")
+            kept, due = self.documents.get((user, name)), expected.get((user, name))
+            if kept != due:
+                self.wrong.append(f"document {name}: {kept} instead of {due}")
 
     def check_strays(self):
         numbers = {flows.identity(call.number) for call in self.calls}

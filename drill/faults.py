@@ -96,3 +96,10 @@ def restart_postgres(stack, count):
         stack.restart_postgres()
         time.sleep(1.5)
     return ""
+
+
+def crash_postgres(stack, count):
+    for _ in range(count):
+        stack.crash_postgres()
+        time.sleep(1.5)
+    return ""

@@ -6,6 +6,7 @@ import pathlib
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -84,6 +85,13 @@ class Stack:
     def restart_postgres(self):
         for command in ("stop", "start"):
             run([SCRIPTS / "postgres-cluster", command, self.cluster])
+
+    def crash_postgres(self):
+        """Ends it at once, as a crash would (SIGQUIT), and starts it: it recovers from its log."""
+        postmaster = int((self.cluster / "data/postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGQUIT)
+        eventually("Postgres goes on", lambda: not lives(postmaster))
+        run([SCRIPTS / "postgres-cluster", "start", self.cluster])
 
     def select(self, expression, source):
         """The JSON value of each row, as the superuser sees it."""

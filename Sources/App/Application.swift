@@ -64,9 +64,11 @@ package struct Application: Sendable {
     /// The headers that every answer has.
     private func complete(_ response: Response, to request: Request) -> Response {
         var response = response
-        response.headers["X-Request-Id"] = request.id
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        if response.headers["Cache-Control"] == nil { response.headers["Cache-Control"] = "no-store" }
+        response.headers.append(name: "X-Request-Id", value: request.id)
+        response.headers.append(name: "X-Content-Type-Options", value: "nosniff")
+        if response.headers["Cache-Control"] == nil {
+            response.headers.append(name: "Cache-Control", value: "no-store")
+        }
         return response
     }
 
@@ -95,18 +97,22 @@ package struct Application: Sendable {
 /// The id that correlates an answer with the logs: the web server's or the client's if sane, else a new one.
 enum RequestID {
     static func of(_ request: Request) -> String {
-        [request.id, request.headers["x-request-id"] ?? ""].first(where: isSane) ?? UUIDv7.make()
+        if isSane(request.id) { return request.id }
+        if let own = request.headers["x-request-id"], isSane(own) { return own }
+        return UUIDv7.make()
     }
 
     private static func isSane(_ text: String) -> Bool {
-        (1...64).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                    UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
+        let bytes = text.utf8Span.span
+        guard (1...64).contains(bytes.count) else { return false }
+        for index in bytes.indices {
+            switch bytes[index] {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                continue
+            default: return false
             }
+        }
+        return true
     }
 }

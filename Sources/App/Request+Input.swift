@@ -46,7 +46,7 @@ extension Request {
     }
 
     private func parsedForm() throws -> JSON {
-        guard let text = String(validating: body, as: UTF8.self), let form = FormFields(parsing: text) else {
+        guard let text = String(validating: body, as: UTF8.self), let form = FormFields(parsing: text[...]) else {
             throw Problem.badRequest("The form is not valid")
         }
         if let name = form.duplicate { throw Problem.badRequest("The form names '\(name)' twice") }

@@ -8,10 +8,7 @@ enum ResponseHead {
     /// The length is of the body that a GET would get, so it also stands in the answer to HEAD; 204 has none
     /// (RFC 9110, section 8.6).
     static func write(_ response: inout Response, to bytes: inout [UInt8]) -> Bool {
-        let isSafe = response.headers.fields.allSatisfy { name, value in
-            !name.utf8.contains { $0 <= 0x20 || $0 == 0x7F || $0 == UInt8(ascii: ":") }
-                && !value.utf8.contains { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }
-        }
+        let isSafe = response.headers.fields.allSatisfy { isName($0.name) && isValue($0.value) }
         if !isSafe { response = Response(status: .internalError) }
 
         bytes.removeAll(keepingCapacity: true)
@@ -31,6 +28,23 @@ enum ResponseHead {
         }
         bytes.append(contentsOf: "\r\n\r\n".utf8)
         return isSafe
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        let bytes = text.utf8Span.span
+        for index in bytes.indices
+        where bytes[index] <= 0x20 || bytes[index] == 0x7F || bytes[index] == UInt8(ascii: ":") {
+            return false
+        }
+        return true
+    }
+
+    private static func isValue(_ text: String) -> Bool {
+        let bytes = text.utf8Span.span
+        for index in bytes.indices where bytes[index] < 0x20 && bytes[index] != 0x09 || bytes[index] == 0x7F {
+            return false
+        }
+        return true
     }
 
     private static func append(_ number: Int, to bytes: inout [UInt8]) {

@@ -45,29 +45,30 @@ struct Checkpoint {
             VALUES (\(execution.id), \(execution.userID), \(execution.flow), \(execution.input),
                 \(execution.status.rawValue), \(optional: execution.stoppedAt),
                 clock_timestamp() - \(elapsed.microseconds) * interval '1 microsecond', \(finishedAt)))
-        \(newSteps)
+        \(newSteps(of: "\(execution.id)::uuid"))
         """
     }
 
-    /// The steps since the last commit and the new status. Fewer rows than one update mean that the run is no
-    /// longer ours to write.
+    /// The steps since the last commit and the new status. When somebody else has ended the run, there is no row to
+    /// update and no id to take from it: `steps` refuses NULL, and with the statement the whole commit fails.
     private func progress() -> SQL {
         """
         WITH advanced AS (
             UPDATE executions
             SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt), finished_at = \(finishedAt)
-            WHERE id = \(execution.id) AND status = 'running')
-        \(newSteps)
+            WHERE id = \(execution.id) AND status = 'running'
+            RETURNING id)
+        \(newSteps(of: "(SELECT id FROM advanced)"))
         """
     }
 
     private var finishedAt: SQL { execution.status == .running ? "NULL" : "clock_timestamp()" }
 
-    private var newSteps: SQL {
+    private func newSteps(of id: SQL) -> SQL {
         """
         INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
             started_us, duration_us)
-        SELECT \(execution.id)::uuid, s.*
+        SELECT \(id), s.*
         FROM json_to_recordset(\(JSON.array(execution.steps[storedSteps...].map(\.row)))) AS s (
             seq integer, task text, type text, status text, attempt integer, output json, error json, condition text,
             next text, started_us bigint, duration_us bigint)

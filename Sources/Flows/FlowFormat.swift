@@ -5,12 +5,12 @@ package enum FlowFormat {
     private static let name = JSONSchema.string(minLength: 1, maxLength: 200)
     private static let description = JSONSchema.string(maxLength: 10_000)
 
-    package static let task = JSONSchema.object(
+    private static let task = JSONSchema.object(
         required: ["name": name],
         optional: ["description": description, "type": name, "input": .any]
     ).named("FlowTask")
 
-    package static let condition = JSONSchema.object(
+    private static let condition = JSONSchema.object(
         required: ["name": name, "source_task": name, "target_task_success": name, "target_task_failure": name],
         optional: ["description": description, "outcome": .string(enum: ["success", "failure"])]
     ).named("FlowCondition")
@@ -23,7 +23,4 @@ package enum FlowFormat {
             "description": description, "conditions": .array(of: condition, count: 0...(4 * Flow.taskLimit)),
         ]
     ).named("Flow")
-
-    /// The body of a call that runs or checks a flow.
-    package static let call = JSONSchema.object(required: ["flow": flow], optional: ["input": .any]).named("FlowCall")
 }

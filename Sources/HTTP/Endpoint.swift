@@ -2,8 +2,9 @@ package import JSON
 
 /// Everything there is to say about one route: the router dispatches by it, the OpenAPI document is written from it.
 ///
-/// `Context` is what a handler is given; this room does not know it.
-package struct Endpoint<Context>: Sendable {
+/// `Context` is what a handler is given; this room does not know it. A class, because every request passes one on
+/// and none is ever changed.
+package final class Endpoint<Context>: Sendable {
     package let method: Method
     /// `/posts/{id}`: literal segments and parameters in braces, each filling one segment.
     package let path: String

@@ -6,11 +6,18 @@ package struct EntityTag: Sendable, CustomStringConvertible {
 
     package var description: String { "\"\(version)\"" }
 
-    /// Whether a field value of `If-Match` or `If-None-Match` names this version: `*`, or a list of tags.
-    package func matches(_ fieldValue: String) -> Bool {
-        fieldValue == "*"
-            || fieldValue.split(separator: ",").contains { tag in
-                tag.drop { $0 == " " }.prefix { $0 != " " } == description
-            }
+    /// Whether the field names this version: `*`, or a list of tags. The comparison is strong: who is about to change
+    /// the resource must know it byte for byte (RFC 9110, section 13.1.1).
+    package func matches(ifMatch fieldValue: String) -> Bool {
+        fieldValue == "*" || EntityTag.tags(in: fieldValue).contains { $0 == description }
+    }
+
+    /// The same with a weak comparison: what compresses an answer on its way weakens its tag (RFC 9110, section 13.1.2).
+    package func matches(ifNoneMatch fieldValue: String) -> Bool {
+        fieldValue == "*" || EntityTag.tags(in: fieldValue).contains { $0 == description || $0 == "W/\(description)" }
+    }
+
+    private static func tags(in fieldValue: String) -> [Substring] {
+        fieldValue.split(separator: ",").map { tag in tag.drop { $0 == " " }.prefix { $0 != " " } }
     }
 }

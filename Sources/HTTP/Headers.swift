@@ -29,8 +29,10 @@ package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     private static func isSame(_ a: String, _ b: String) -> Bool {
-        let (a, b) = (a.utf8, b.utf8)
-        return a.count == b.count && zip(a, b).allSatisfy { lowercase($0) == lowercase($1) }
+        guard a.utf8.count == b.utf8.count else { return false }
+        let (a, b) = (a.utf8Span.span, b.utf8Span.span)
+        for index in a.indices where lowercase(a[index]) != lowercase(b[index]) { return false }
+        return true
     }
 
     private static func lowercase(_ byte: UInt8) -> UInt8 {

@@ -4,22 +4,27 @@ package struct Path: Sendable {
 
     /// Nil for a path that no route can mean and whose readings differ between servers: not absolute, an empty
     /// segment, `.` or `..`, an encoded slash or backslash, a control character, or text that is not UTF-8.
-    package init?(parsing path: some StringProtocol) {
-        guard path.utf8.first == UInt8(ascii: "/") else { return nil }
+    package init?(parsing path: Substring) {
         // By bytes throughout: a character may begin with a slash and go on with a combining mark.
-        let rest = path.utf8.dropFirst()
-        if rest.isEmpty {
-            segments = []
-            return
-        }
+        let bytes = path.utf8Span.span
+        guard !bytes.isEmpty, bytes[0] == UInt8(ascii: "/") else { return nil }
         var segments: [String] = []
-        for raw in rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            guard let segment = PercentEncoding.decode(raw), !segment.isEmpty, segment != ".", segment != "..",
-                !segment.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") })
-            else { return nil }
+        var start = 1
+        while bytes.count > 1, start <= bytes.count {
+            var end = start
+            while end < bytes.count, bytes[end] != UInt8(ascii: "/") { end += 1 }
+            guard let segment = PercentEncoding.decode(bytes.extracting(start..<end)), Path.isName(segment) else {
+                return nil
+            }
             segments.append(segment)
+            start = end + 1
         }
         self.segments = segments
+    }
+
+    private static func isName(_ segment: String) -> Bool {
+        !segment.isEmpty && segment != "." && segment != ".."
+            && !segment.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
     }
 }
 

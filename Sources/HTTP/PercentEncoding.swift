@@ -4,22 +4,25 @@ import JSON
 package enum PercentEncoding {
     /// The decoded text, or nil for a broken escape, text that is not UTF-8, a control character (a line feed must
     /// never reach a log or a header), or combining marks without end, which take long to compare.
-    package static func decode(_ encoded: some Collection<UInt8>, plusIsSpace: Bool = false) -> String? {
+    package static func decode(_ encoded: Span<UInt8>, plusIsSpace: Bool = false) -> String? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(encoded.count)
-        var rest = encoded.makeIterator()
-        while let byte = rest.next() {
-            switch byte {
-            case UInt8(ascii: "%"):
-                guard let high = rest.next().flatMap(hexDigit), let low = rest.next().flatMap(hexDigit) else {
-                    return nil
-                }
-                bytes.append(high << 4 | low)
-            case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
-            default: bytes.append(byte)
+        var index = 0
+        while index < encoded.count {
+            var byte = encoded[index]
+            if byte == UInt8(ascii: "%") {
+                guard index + 2 < encoded.count, let high = hexDigit(encoded[index + 1]),
+                    let low = hexDigit(encoded[index + 2])
+                else { return nil }
+                byte = high << 4 | low
+                index += 2
+            } else if plusIsSpace, byte == UInt8(ascii: "+") {
+                byte = UInt8(ascii: " ")
             }
+            guard byte >= 0x20, byte != 0x7f else { return nil }
+            bytes.append(byte)
+            index += 1
         }
-        guard !bytes.contains(where: { $0 < 0x20 || $0 == 0x7f }) else { return nil }
         guard let text = String(validating: bytes, as: UTF8.self), !text.hasMarksInARow() else { return nil }
         return text
     }
@@ -42,17 +45,27 @@ package struct FormFields: Sendable {
     private static let limit = 1_000
 
     /// Nil when the text is not form-encoded UTF-8 or holds too many fields.
-    package init?(parsing text: some StringProtocol) {
+    package init?(parsing text: Substring) {
         // By bytes: characters are many bytes wide at the sender's will.
-        let pairs = text.utf8.split(separator: UInt8(ascii: "&"), maxSplits: FormFields.limit)
-        guard pairs.count <= FormFields.limit else { return nil }
+        let bytes = text.utf8Span.span
         var fields: [(name: String, value: String)] = []
-        for pair in pairs {
-            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = PercentEncoding.decode(parts[0], plusIsSpace: true),
-                let value = PercentEncoding.decode(parts.count > 1 ? Array(parts[1]) : [], plusIsSpace: true)
-            else { return nil }
-            fields.append((name: name, value: value))
+        var start = 0
+        while start < bytes.count {
+            var (end, separator) = (start, bytes.count)
+            while end < bytes.count, bytes[end] != UInt8(ascii: "&") {
+                if bytes[end] == UInt8(ascii: "="), separator == bytes.count { separator = end }
+                end += 1
+            }
+            separator = min(separator, end)
+            if end > start {
+                let value = bytes.extracting(min(separator + 1, end)..<end)
+                guard fields.count < FormFields.limit,
+                    let name = PercentEncoding.decode(bytes.extracting(start..<separator), plusIsSpace: true),
+                    let value = PercentEncoding.decode(value, plusIsSpace: true)
+                else { return nil }
+                fields.append((name: name, value: value))
+            }
+            start = end + 1
         }
         self.fields = fields
     }

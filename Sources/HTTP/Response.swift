@@ -15,14 +15,14 @@ package struct Response: Sendable {
     /// A JSON body with its content type.
     package static func json(_ value: JSON, status: Status = .ok, headers: Headers = [:]) -> Response {
         var response = Response(status: status, headers: headers, body: value.serialized())
-        response.headers["Content-Type"] = "application/json; charset=utf-8"
+        response.headers.append(name: "Content-Type", value: "application/json; charset=utf-8")
         return response
     }
 
     /// 201 with the address of what was made (RFC 9110, section 15.3.2).
     package static func created(_ value: JSON, at location: String, headers: Headers = [:]) -> Response {
         var response = Response.json(value, status: .created, headers: headers)
-        response.headers["Location"] = location
+        response.headers.append(name: "Location", value: location)
         return response
     }
 

@@ -1,11 +1,12 @@
 /// Finds the endpoint of a method and path: a tree of path segments, literals before parameters.
 package struct Router<Context>: Sendable {
-    private var root = Node()
+    /// Every position of the tree, by number; the root is the first.
+    private var nodes = [Node()]
 
-    /// One position in the tree; `parameter` is taken when no literal fits.
+    /// One position; `parameter` is taken when no literal fits.
     private struct Node: Sendable {
-        var literals: [String: Node] = [:]
-        var parameter: [Node] = []
+        var literals: [String: Int] = [:]
+        var parameter: Int?
         var endpoints: [Method: Endpoint<Context>] = [:]
     }
 
@@ -20,46 +21,48 @@ package struct Router<Context>: Sendable {
     /// Two endpoints of one method and path are a mistake of the program.
     package init(_ endpoints: [Endpoint<Context>]) {
         for endpoint in endpoints {
-            let segments = endpoint.path.split(separator: "/").map(String.init)
-            Router.insert(endpoint, segments[...], into: &root)
+            var node = 0
+            for segment in endpoint.path.split(separator: "/") {
+                node = child(of: node, for: String(segment))
+            }
+            precondition(
+                nodes[node].endpoints.updateValue(endpoint, forKey: endpoint.method) == nil,
+                "two endpoints for \(endpoint.method) \(endpoint.path)")
         }
     }
 
-    private static func insert(_ endpoint: Endpoint<Context>, _ segments: ArraySlice<String>, into node: inout Node) {
-        guard let first = segments.first else {
-            precondition(
-                node.endpoints[endpoint.method] == nil, "two endpoints for \(endpoint.method) \(endpoint.path)")
-            node.endpoints[endpoint.method] = endpoint
-            return
-        }
-        if first.hasPrefix("{") {
-            if node.parameter.isEmpty { node.parameter.append(Node()) }
-            insert(endpoint, segments.dropFirst(), into: &node.parameter[0])
+    private mutating func child(of node: Int, for segment: String) -> Int {
+        let isParameter = segment.hasPrefix("{")
+        if let existing = isParameter ? nodes[node].parameter : nodes[node].literals[segment] { return existing }
+        nodes.append(Node())
+        if isParameter {
+            nodes[node].parameter = nodes.count - 1
         } else {
-            insert(endpoint, segments.dropFirst(), into: &node.literals[first, default: Node()])
+            nodes[node].literals[segment] = nodes.count - 1
         }
+        return nodes.count - 1
     }
 
     /// `HEAD` is answered wherever `GET` is (RFC 9110, section 9.3.2).
     package func match(method: String, path: Path) -> Match {
-        var node = root
+        var node = 0
         var parameters: [String] = []
         for segment in path.segments {
-            if let literal = node.literals[segment] {
+            if let literal = nodes[node].literals[segment] {
                 node = literal
-            } else if let parameter = node.parameter.first {
+            } else if let parameter = nodes[node].parameter {
                 node = parameter
                 parameters.append(segment)
             } else {
                 return .none
             }
         }
-        guard !node.endpoints.isEmpty else { return .none }
+        guard !nodes[node].endpoints.isEmpty else { return .none }
         let wanted = Method(rawValue: method).map { $0 == .head ? .get : $0 }
-        if let wanted, let endpoint = node.endpoints[wanted] {
+        if let wanted, let endpoint = nodes[node].endpoints[wanted] {
             return .endpoint(endpoint, parameters: parameters)
         }
-        return .otherMethods(allow: Router.allow(Set(node.endpoints.keys)))
+        return .otherMethods(allow: Router.allow(Set(nodes[node].endpoints.keys)))
     }
 
     /// The value of `Allow` (RFC 9110, section 10.2.1).

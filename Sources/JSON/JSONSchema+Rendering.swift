@@ -23,6 +23,7 @@ extension JSONSchema {
         var object = JSONObject()
         switch form {
         case .any: break
+        case .unchecked(let schema): object = nested(schema).objectValue ?? object
         case .null: object["type"] = "null"
         case .boolean: object["type"] = "boolean"
         case .integer(let range):

@@ -42,7 +42,7 @@ private struct Inspection {
 
     mutating func inspect(_ value: JSON, _ schema: JSONSchema) {
         switch (schema.form, value) {
-        case (.any, _): inspectAny(value)
+        case (.any, _), (.unchecked, _): inspectAny(value)
         case (.null, .null), (.boolean, .bool): break
         case (.integer(let range), .integer(let number)): inspect(number, range)
         case (.integer(let range), .unsigned): report("must be at most \(range.upperBound)")
@@ -176,7 +176,7 @@ extension JSONSchema {
     /// What values of this schema are called in messages.
     fileprivate var nouns: [String] {
         switch form {
-        case .any: ["any value"]
+        case .any, .unchecked: ["any value"]
         case .null: ["null"]
         case .boolean: ["true or false"]
         case .integer: ["an integer"]
@@ -191,9 +191,9 @@ extension JSONSchema {
 
     fileprivate func takesType(of value: JSON) -> Bool {
         switch (form, value) {
-        case (.any, _), (.constant, _), (.null, .null), (.boolean, .bool), (.string, .string), (.choice, .string),
-            (.integer, .integer), (.integer, .unsigned), (.number, .integer), (.number, .unsigned), (.number, .number),
-            (.array, .array), (.object, .object):
+        case (.any, _), (.unchecked, _), (.constant, _), (.null, .null), (.boolean, .bool), (.string, .string),
+            (.choice, .string), (.integer, .integer), (.integer, .unsigned), (.number, .integer), (.number, .unsigned),
+            (.number, .number), (.array, .array), (.object, .object):
             true
         case (.anyOf(let schemas), _): schemas.contains { $0.takesType(of: value) }
         default: false

@@ -18,6 +18,7 @@ package struct JSONSchema: Sendable {
 
     indirect enum Form: Sendable {
         case any
+        case unchecked(JSONSchema)
         case null
         case boolean
         case integer(ClosedRange<Int64>)
@@ -41,6 +42,9 @@ package struct JSONSchema: Sendable {
 
 extension JSONSchema {
     package static let any = JSONSchema(.any)
+    /// Says what the value must look like and takes any: for one that its reader checks in whole.
+    package static func unchecked(_ schema: JSONSchema) -> JSONSchema { JSONSchema(.unchecked(schema)) }
+
     package static let null = JSONSchema(.null)
     package static let boolean = JSONSchema(.boolean)
     package static let integer = integer(.min ... .max)

@@ -17,7 +17,12 @@ import CPostgres
     var status: ExecStatusType { unsafe PQresultStatus(handle) }
 
     /// True when no further result belongs to the same statement: libpq must not be asked for one.
-    var endsBatch: Bool { [PGRES_PIPELINE_SYNC, PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH].contains(status) }
+    var endsBatch: Bool {
+        switch status {
+        case PGRES_PIPELINE_SYNC, PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH: true
+        default: false
+        }
+    }
 
     /// What the server says it has done, such as `COMMIT` or `UPDATE 3`.
     var commandTag: String { unsafe String(cString: PQcmdStatus(handle)) }

@@ -2,8 +2,11 @@ import Glibc
 
 /// Small files and streams, read and written whole.
 package enum Files {
-    /// The file's bytes, at most `limit`. Throws when it cannot be read; `requiringPrivacy` also when users other
-    /// than its owner may read it.
+    /// With what a file is refused that must be private and is not.
+    package static let notPrivate = ProcessError("fstat", code: EACCES)
+
+    /// The file's bytes, at most `limit`. Throws when it cannot be read; `requiringPrivacy` also, `notPrivate`, when
+    /// users other than its owner may read it.
     package static func read(
         _ path: String, limit: Int = 1 << 20, requiringPrivacy: Bool = false
     ) throws(ProcessError) -> [UInt8] {
@@ -13,17 +16,29 @@ package enum Files {
         if requiringPrivacy {
             var status = stat()
             guard unsafe fstat(descriptor, &status) == 0 else { throw ProcessError("fstat") }
-            guard status.st_mode & (S_IRGRP | S_IROTH) == 0 else { throw ProcessError("fstat", code: EACCES) }
+            guard status.st_mode & (S_IRGRP | S_IROTH) == 0 else { throw notPrivate }
         }
         var bytes: [UInt8] = []
         while bytes.count <= limit {
-            let chunk = unsafe [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, count in
-                count = unsafe max(0, Glibc.read(descriptor, buffer.baseAddress, buffer.count))
-            }
+            let chunk = try chunk(from: descriptor)
             if chunk.isEmpty { return bytes }
             bytes += chunk
         }
         throw ProcessError("read", code: EFBIG)
+    }
+
+    /// The next bytes; none at the end.
+    private static func chunk(from descriptor: Int32) throws(ProcessError) -> [UInt8] {
+        while true {
+            var code: Int32 = 0
+            let chunk = unsafe [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, count in
+                let result = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                if result < 0 { code = errno }
+                count = max(0, result)
+            }
+            if code == 0 { return chunk }
+            guard code == EINTR else { throw ProcessError("read", code: code) }
+        }
     }
 
     /// A descriptor that appends to the file, which is made for its owner alone if it is not there.

@@ -137,14 +137,22 @@ extension Configuration {
 
     private func postgres(_ url: String?, _ setting: String) throws -> PostgresConfiguration {
         guard let url else { throw ConfigurationError(setting: setting, reason: "is not set") }
-        do {
-            var configuration = try PostgresConfiguration(url)
-            configuration.preparesStatements = value("DB_PREPARE") != "off"
-            // As long as a call waits for another one with its Idempotency-Key.
-            configuration.lockTimeout = .seconds(2)
-            return configuration
-        } catch {
+        guard var configuration = try? PostgresConfiguration(url) else {
             throw ConfigurationError(setting: setting, reason: "is no address of a Postgres database")
+        }
+        configuration.preparesStatements = try preparesStatements
+        // As long as a call waits for another one with its Idempotency-Key.
+        configuration.lockTimeout = .seconds(2)
+        return configuration
+    }
+
+    private var preparesStatements: Bool {
+        get throws {
+            switch value("DB_PREPARE") {
+            case "on": true
+            case "off": false
+            default: throw ConfigurationError(setting: "DB_PREPARE", reason: "must be on or off")
+            }
         }
     }
 

@@ -26,7 +26,7 @@ import Testing
             createdAt: "2026-01-01T00:00:00.000Z")
         return Context(
             request: Request(method: "GET", target: "/things?\(query)"), parameters: [],
-            query: try #require(FormFields(parsing: query)), input: .null,
+            query: try #require(FormFields(parsing: query[...])), input: .null,
             caller: Principal(account: account, sessionID: id), idempotencyKey: nil,
             connection: Connection(try PostgresConfiguration("host=/nonexistent")), services: services, now: 0)
     }

@@ -52,6 +52,9 @@ import Testing
             (["username": "ann smith", "password": "long enough"], ["/username"]),
             (["username": "ann\n", "password": "long enough"], ["/username"]),
             (["username": "ann\u{A0}", "password": "long enough"], ["/username"]),
+            (["username": "ann\u{7}", "password": "long enough"], ["/username"]),
+            (["username": "ann\u{7F}", "password": "long enough"], ["/username"]),
+            (["username": "ann\u{9B}", "password": "long enough"], ["/username"]),
             (["email": "ann@b.example", "password": "ANN@b.example"], ["/password"]),
             (["username": "long enough-name", "password": "Long Enough-Name"], ["/username", "/password"]),
         ] as [(JSON, [String])])

@@ -152,9 +152,11 @@ import Testing
     }
 
     @Test(arguments: ["", 5, nil, [], .string(String(repeating: "n", count: 201))] as [JSON])
-    func refusesToStoreUnder(name: JSON) {
-        let failure = #expect(throws: TaskFailure.self) { try store(["name": name, "value": 1]) }
-        #expect(failure?.code == "invalid_input")
+    func noDocumentHasTheName(name: JSON) {
+        for attempt in [{ try store(["name": name, "value": 1]) }, { try fetch(["name": name]) }] {
+            let failure = #expect(throws: TaskFailure.self) { try attempt() }
+            #expect(failure?.code == "invalid_input")
+        }
     }
 
     @Test func textWithNULIsRefused() {

@@ -136,6 +136,24 @@ import Testing
             try place.committed() == .init(xids: place.committed().xids, documents: ["1"], steps: 1, status: "running"))
     }
 
+    /// Neither with an effect in the same commit nor alone, after a failed effect, nor in the middle of a run.
+    @Test(arguments: [["keep", "end and keep"], ["keep", "end and fail"], ["keep", "end and keep", "keep"]])
+    func aRunThatSomebodyElseHasEndedWritesNoMore(types: [String]) throws {
+        let database = place.database
+        let tasks = ["end and keep", "end and fail"].map { type in
+            TestTask(type, effect: .transactional) { input, context in
+                try database.connect().execute("UPDATE executions SET status = 'failed'")
+                if type == "end and fail" { throw TaskFailure(code: "failed", message: "on purpose") }
+                return try RunnerPlace.keep(input, context)
+            }
+        }
+        let error = #expect(throws: PostgresError.self) { try place.run(FlowText.chain(types), tasks: tasks) }
+        #expect(error?.sqlState == .notNullViolation)
+        #expect(
+            try place.committed() == .init(xids: place.committed().xids, documents: ["1"], steps: 1, status: "failed"))
+        #expect(place.connection.transactionStatus == .idle)
+    }
+
     @Test func aConnectionLostWhileNothingIsHeldHarmsNobody() throws {
         #expect(try place.run(FlowText.chain(["pass", "cut", "pass"])).status == .completed)
         #expect(try place.committed().steps == 3)

@@ -14,7 +14,7 @@ import Testing
 
     /// What was found, as one line.
     private func match(_ method: String, _ path: String) throws -> String {
-        switch router.match(method: method, path: try #require(Path(parsing: path))) {
+        switch router.match(method: method, path: try #require(Path(parsing: path[...]))) {
         case .endpoint(let endpoint, let parameters):
             ([endpoint.method.rawValue, endpoint.path] + parameters).joined(separator: " ")
         case .otherMethods(let allow): "allow \(allow)"
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func emptyRouterFindsNothing() throws {
-        let path = try #require(Path(parsing: "/"))
+        let path = try #require(Path(parsing: "/"[...]))
         guard case .none = Router<Void>([]).match(method: "GET", path: path) else {
             Issue.record("found an endpoint where there is none")
             return

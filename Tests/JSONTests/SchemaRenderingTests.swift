@@ -44,4 +44,16 @@ import Testing
         #expect(components.count == 2)
         #expect(flow.json["properties"]?["tasks"]?["items"] == task.json)
     }
+
+    @Test func anUncheckedSchemaRendersAsTheSchema() {
+        let task = JSONSchema.object(required: ["name": .string]).named("Task")
+        let call = JSONSchema.object(required: ["task": .unchecked(task).described("What to do")])
+        #expect(call.json["properties"]?["task"]?["required"] == ["name"])
+        var components: [String: JSON] = [:]
+        #expect(
+            call.render(into: &components)["properties"]?["task"] == [
+                "$ref": "#/components/schemas/Task", "description": "What to do",
+            ])
+        #expect(components == ["Task": task.json])
+    }
 }

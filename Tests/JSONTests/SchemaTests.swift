@@ -18,6 +18,7 @@ import Testing
             (.constant(1), 1), (.array(of: .integer), [1, 2]), (.array(of: .any, count: 1...1), [[]]),
             (.object(), [:]), (.object(additional: .any), ["x": [1]]), (.object(optional: ["a": .null]), ["a": nil]),
             (.anyOf([.string, .integer]), 4), (.string.nullable, nil), (.anyOf([.constant("a"), .constant("b")]), "b"),
+            (.unchecked(.object(required: ["a": .null])), ["b": 1]), (.unchecked(.string).nullable, 1),
         ] as [(JSONSchema, JSON)])
     func takes(schema: JSONSchema, value: JSON) {
         #expect(schema.violations(in: value) == [])
@@ -115,6 +116,7 @@ import Testing
     func findsNULWhereverItStands(value: JSON, pointer: String, message: String) {
         let expected = [Violation(pointer: pointer, message: message)]
         #expect(JSONSchema.any.violations(in: value) == expected)
+        #expect(JSONSchema.unchecked(.any).violations(in: value) == expected)
         #expect(JSONSchema.object(additional: .any).violations(in: value) == expected)
         #expect(JSONSchema.any.nullable.violations(in: value) == expected)
     }

@@ -112,6 +112,12 @@ import Testing
         #expect(try configuration.database.preparesStatements == isOn)
     }
 
+    @Test(arguments: ["Off", "false", "0", "off "]) func preparingIsOnOrOff(text: String) {
+        let environment = ["DATABASE_URL": "postgresql:///flows", "DB_PREPARE": text]
+        #expect(refusal(environment) { try $0.database } == "DB_PREPARE: must be on or off")
+        #expect(refusal(environment) { try $0.migrationDatabase } == "DB_PREPARE: must be on or off")
+    }
+
     /// Whatever is wrong with a secret, its value stays where it is.
     @Test(arguments: ["DATABASE_URL", "MIGRATION_DATABASE_URL", "JWT_SECRET_KEY", "FLOW_GATE"])
     func errorsNeverShowAValue(setting: String) throws {

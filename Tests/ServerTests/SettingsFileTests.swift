@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import flow_manager
@@ -17,6 +18,8 @@ import Testing
             ("A=\"", ["A": "\""]),
             ("A=\"\"", ["A": ""]), ("A='\"x\"'", ["A": "\"x\""]), ("nothing", [:]), ("A=1\nA=2", ["A": "2"]),
             ("A=$HOME/`x`\\n", ["A": "$HOME/`x`\\n"]), ("A=é😀", ["A": "é😀"]),
+            ("A =1\n\tB\t=2", ["A": "1", "B": "2"]), ("export A=1\n  export  B=export", ["A": "1", "B": "export"]),
+            ("export=1\nexported A=2\nexport A B=3\n=4", ["export": "1"]), ("A= 1", ["A": " 1"]),
         ] as [(String, [String: String])])
     func readsLines(text: String, expected: [String: String]) {
         #expect(SettingsFile.parse(text) == expected)
@@ -39,10 +42,32 @@ import Testing
         #expect(try load(executable: executable) == ["A": "beside"])
     }
 
-    @Test func aNamedFileMustBeThere() throws {
-        let path = "\(folder.path)/missing"
-        #expect(throws: ConfigurationError.self) { try load(named: path) }
-        #expect(throws: ConfigurationError.self) { try load(environment: ["FLOW_MANAGER_ENV": path]) }
+    @Test(arguments: ["missing", "file/missing"]) func aNamedFileMustBeThere(name: String) throws {
+        try folder.write("file", "A=1")
+        let path = "\(folder.path)/\(name)"
+        for attempt in [{ try load(named: path) }, { try load(environment: ["FLOW_MANAGER_ENV": path]) }] {
+            let error = #expect(throws: ConfigurationError.self) { try attempt() }
+            #expect(error.map { "\($0)" } == "\(path): is not there")
+        }
+    }
+
+    /// What is there and cannot be read is not passed over: settings would be missing and nobody told.
+    @Test func aFolderIsNoFile() throws {
+        let error = #expect(throws: ConfigurationError.self) { try load(named: folder.path) }
+        #expect(error?.reason.hasPrefix("cannot be read") == true)
+        let beside = "\(folder.path)/flow-manager.env"
+        #expect(unsafe symlink(beside, folder.path(of: "flow-manager.env")) == 0)
+        let other = #expect(throws: ConfigurationError.self) { try load(executable: "\(folder.path)/flow-manager") }
+        #expect(other?.reason.hasPrefix("cannot be read") == true)
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may open every file"))
+    func aFileThatMayNotBeOpenedCannotBeRead() throws {
+        let path = try folder.write("flow-manager.env", "A=1", mode: 0)
+        for attempt in [{ try load(named: path) }, { try load(executable: "\(folder.path)/flow-manager") }] {
+            let error = #expect(throws: ConfigurationError.self) { try attempt() }
+            #expect(error?.reason.hasPrefix("cannot be read") == true)
+        }
     }
 
     @Test func withoutAFileThereIsNothing() throws {

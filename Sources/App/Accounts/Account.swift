@@ -75,12 +75,16 @@ struct Registration {
         } else if input["email"] != nil, namedEmail != nil {
             violations.append(Violation(pointer: "/username", message: "must not be an e-mail beside 'email'"))
         }
-        if let username, username.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.value < 0x20 }) {
-            violations.append(Violation(pointer: "/username", message: "must not contain spaces"))
+        if let username, username.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.isControl }) {
+            violations.append(Violation(pointer: "/username", message: "must not contain spaces or control characters"))
         }
         violations += PasswordPolicy.violations(of: password, at: "/password", names: [email, username])
         guard violations.isEmpty else { throw Problem.invalid(violations) }
     }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isControl: Bool { properties.generalCategory == .control }
 }
 
 /// What a password must be (OWASP ASVS 5, 6.2): long enough, and not the account's own name.

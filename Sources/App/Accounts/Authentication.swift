@@ -29,11 +29,12 @@ enum Authentication {
     private static func bearerToken(of request: Request) throws -> String {
         guard request.headers.count(of: "authorization") < 2 else { throw Problem.invalidToken }
         guard let field = request.headers["authorization"] else { throw Problem.tokenMissing }
-        let parts = field.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw Problem.tokenMissing }
-        let token = parts[1].drop { $0 == " " }
-        guard !token.isEmpty else { throw Problem.tokenMissing }
-        return String(token)
+        // By bytes, which costs a fraction of what characters do.
+        let parts = field.utf8.split(separator: UInt8(ascii: " "), maxSplits: 1)
+        guard parts.count == 2, let scheme = String(parts[0]), scheme.lowercased() == "bearer",
+            let token = String(parts[1].drop { $0 == UInt8(ascii: " ") }), !token.isEmpty
+        else { throw Problem.tokenMissing }
+        return token
     }
 }
 

@@ -75,7 +75,7 @@ extension Endpoint<Context> {
     /// Only the frame is checked with the body: the flow itself is read by `FlowReader`, which reports what is
     /// wrong with its form and its meaning together.
     private static let callBody = JSONSchema.object(
-        required: ["flow": JSONSchema.any.described("A flow; see the schema Flow")], optional: ["input": .any]
+        required: ["flow": .unchecked(FlowFormat.flow)], optional: ["input": .any]
     ).named("FlowCall")
 
     private static func readFlow(_ context: Context) throws -> (Flow, warnings: [Violation]) {

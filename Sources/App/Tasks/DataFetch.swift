@@ -13,7 +13,7 @@ struct DataFetch: FlowTask {
     private static let demoTable: JSON = ["rows": [["value": 3], ["value": 5], ["value": 8], ["value": 13]]]
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
-        let name = input["name"]?.stringValue ?? "input"
+        let name = try Document.name(in: input) ?? "input"
         if let found = try Document.find(name, of: context.userID, on: context.connection) { return found.value }
         guard name == "input" else {
             throw TaskFailure(code: "not_found", message: "There is no document of this name")

@@ -11,11 +11,19 @@ struct DataStore: FlowTask {
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         let value = input["value"] ?? input
-        let name = input["value"] == nil ? "result" : input["name"] ?? "result"
-        guard let text = name.stringValue, Document.name.violations(in: name).isEmpty else {
+        let name = try input["value"] == nil ? "result" : Document.name(in: input) ?? "result"
+        try Document.store(value, as: name, of: context.userID, on: context.connection)
+        return ["name": .string(name), "value": value]
+    }
+}
+
+extension Document {
+    /// The name that a task's input gives, or nil; throws `TaskFailure` for one that no document can have.
+    static func name(in input: JSON) throws -> String? {
+        guard let value = input["name"] else { return nil }
+        guard let text = value.stringValue, name.violations(in: value).isEmpty else {
             throw TaskFailure(code: "invalid_input", message: "name must be a string of 1 to 200 characters")
         }
-        try Document.store(value, as: text, of: context.userID, on: context.connection)
-        return ["name": name, "value": value]
+        return text
     }
 }

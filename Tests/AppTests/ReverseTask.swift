@@ -1,0 +1,15 @@
+import Flows
+import JSON
+
+/// Turns a text around.
+struct Reverse: FlowTask {
+    let type = "text.reverse"
+    let summary = "Turns a text around"
+    let effect = Effect.pure
+    let input = JSONSchema.object(required: ["text": .string])
+    let output = JSONSchema.object(required: ["text": .string])
+
+    func run(_ input: JSON, in context: TaskContext) throws -> JSON {
+        ["text": .string(String((input["text"]?.stringValue ?? "").reversed()))]
+    }
+}

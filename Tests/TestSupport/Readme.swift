@@ -1,0 +1,18 @@
+import Process
+
+/// The README, whose examples and tables tests hold against the program.
+package enum Readme {
+    package static func text() throws -> String { try sourceText("README.md") }
+
+    /// What stands in its code blocks of that language.
+    package static func codeBlocks(_ language: String) throws -> [String] {
+        try text().split(separator: "```\(language)\n").dropFirst().map { part in
+            String(part.prefix(upTo: part.firstRange(of: "```")?.lowerBound ?? part.endIndex))
+        }
+    }
+}
+
+/// The text of a file of the checkout.
+package func sourceText(_ path: String) throws -> String {
+    String(decoding: try Files.read("\(Stack.root)/\(path)"), as: UTF8.self)
+}
