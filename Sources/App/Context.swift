@@ -4,8 +4,8 @@ package import HTTP
 package import JSON
 package import Postgres
 
-/// What the program has one of, shared by all threads.
-package struct Services: Sendable {
+/// What the program has one of, shared by all threads. A class, because every request passes it on.
+package final class Services: Sendable {
     package let tokens: TokenIssuer
     package let passwords: PasswordHasher
     package let tasks: TaskCatalog

@@ -23,8 +23,9 @@ package enum PercentEncoding {
             bytes.append(byte)
             index += 1
         }
-        guard let text = String(validating: bytes, as: UTF8.self), !text.hasMarksInARow() else { return nil }
-        return text
+        guard let valid = try? UTF8Span(validating: bytes.span) else { return nil }
+        let text = String(copying: valid)
+        return text.hasMarksInARow() ? nil : text
     }
 
     private static func hexDigit(_ byte: UInt8) -> UInt8? {
