@@ -5,6 +5,12 @@ import Glibc
 ///
 /// Each call of `wait` takes one event, so threads share work as it comes and none holds a second connection back.
 final class EventSet: Sendable {
+    struct Event {
+        let descriptor: Int32
+        /// The peer has closed its end, or the connection broke; a last request may be on it all the same.
+        let hasEnded: Bool
+    }
+
     private let epoll: Int32
     /// The eventfd that `wait` returns once `ring` was called.
     let bell: Int32
@@ -24,12 +30,6 @@ final class EventSet: Sendable {
     deinit {
         close(bell)
         close(epoll)
-    }
-
-    struct Event {
-        let descriptor: Int32
-        /// The peer has closed its end, or the connection broke; a last request may be on it all the same.
-        let hasEnded: Bool
     }
 
     /// Waits for one ready descriptor; nil when none became ready in time (milliseconds, -1 for no limit).

@@ -4,7 +4,8 @@ import Synchronization
 /// Which kept connections wait for their next request, by descriptor; taken and given back without a lock, as this
 /// happens with every request.
 ///
-/// A connection is in here exactly while it is armed in the epoll set, and belongs to whoever takes it out.
+/// A connection is put in before it is armed in the epoll set, and belongs to whoever takes it out: an event of one that
+/// is not in here is nobody's, and is passed over.
 @safe
 final class IdleConnections: @unchecked Sendable {
     enum Standing: UInt8 {

@@ -9,8 +9,9 @@ package struct Path: Sendable {
         let bytes = path.utf8Span.span
         guard !bytes.isEmpty, bytes[0] == UInt8(ascii: "/") else { return nil }
         var segments: [String] = []
-        var start = 1
-        while bytes.count > 1, start <= bytes.count {
+        // "/" alone has no segment; any other slash at the end begins an empty one.
+        var start = bytes.count == 1 ? 2 : 1
+        while start <= bytes.count {
             var end = start
             while end < bytes.count, bytes[end] != UInt8(ascii: "/") { end += 1 }
             guard let segment = PercentEncoding.decode(bytes.extracting(start..<end)), Path.isName(segment) else {

@@ -1,3 +1,4 @@
+import Flows
 import JSON
 import Postgres
 
@@ -28,6 +29,15 @@ enum Document {
             INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value))
             ON CONFLICT (user_id, name) DO UPDATE SET value = excluded.value, updated_at = now()
             """)
+    }
+
+    /// The name that a task's input gives, or nil; throws `TaskFailure` for one that no document can have.
+    static func name(in input: JSON) throws -> String? {
+        guard let value = input["name"] else { return nil }
+        guard let text = value.stringValue, name.violations(in: value).isEmpty else {
+            throw TaskFailure(code: "invalid_input", message: "name must be a string of 1 to 200 characters")
+        }
+        return text
     }
 
     static func json(_ name: String, _ value: JSON, _ updatedAt: String) -> JSON {

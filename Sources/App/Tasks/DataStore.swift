@@ -16,14 +16,3 @@ struct DataStore: FlowTask {
         return ["name": .string(name), "value": value]
     }
 }
-
-extension Document {
-    /// The name that a task's input gives, or nil; throws `TaskFailure` for one that no document can have.
-    static func name(in input: JSON) throws -> String? {
-        guard let value = input["name"] else { return nil }
-        guard let text = value.stringValue, name.violations(in: value).isEmpty else {
-            throw TaskFailure(code: "invalid_input", message: "name must be a string of 1 to 200 characters")
-        }
-        return text
-    }
-}
