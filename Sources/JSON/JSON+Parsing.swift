@@ -103,7 +103,8 @@ extension JSON {
     private func string(at word: UInt64) throws(JSONError) -> String {
         let start = unsafe strings + Int(word & 0xFF_FFFF_FFFF_FFFF)
         let length = Int(unsafe UnsafeRawPointer(start).loadUnaligned(as: UInt32.self))
-        let string = unsafe String(decoding: UnsafeBufferPointer(start: start + 4, count: length), as: UTF8.self)
+        let bytes = unsafe UnsafeBufferPointer(start: start + 4, count: length)
+        let string = unsafe String(copying: UTF8Span(unchecked: bytes.span))
         if string.hasMarksInARow(moreThan: limits.marks) { throw .tooManyMarks }
         return string
     }

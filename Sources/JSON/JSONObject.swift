@@ -35,6 +35,6 @@ package struct JSONObject: Sendable, Hashable {
     }
 
     private func index(of name: String) -> Int? {
-        members.indices.first { members[$0].name == name }
+        members.firstIndex { $0.name == name }
     }
 }

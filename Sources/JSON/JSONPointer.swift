@@ -7,12 +7,11 @@ package struct JSONPointer: Sendable, Equatable, ExpressibleByArrayLiteral, Cust
         package init(stringLiteral value: String) { self = .name(value) }
     }
 
-    private var tokens: [Token]
+    private let tokens: [Token]
+
+    package init(_ tokens: [Token]) { self.tokens = tokens }
 
     package init(arrayLiteral tokens: Token...) { self.tokens = tokens }
-
-    package mutating func append(_ token: Token) { tokens.append(token) }
-    package mutating func removeLast() { tokens.removeLast() }
 
     /// The text: each token after a `/`, with `~` as `~0` and `/` as `~1`; the whole value is the empty string.
     package var description: String {

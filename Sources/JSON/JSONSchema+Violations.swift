@@ -15,34 +15,48 @@ extension JSONSchema {
 
 /// One walk over a value and its schema.
 private struct Inspection {
-    private(set) var violations: [Violation] = []
-    private var place: JSONPointer = []
-    private var pointerBytes = 0
+    private struct Finding {
+        /// From the place itself up to the root; it grows while the walk returns, so that a sound value costs none.
+        var place: [JSONPointer.Token] = []
+        let message: String
+        let hint: String?
+    }
 
-    private var isFull: Bool {
-        violations.count >= JSONSchema.mostViolations || pointerBytes >= JSONSchema.mostPointerBytes
+    private var findings: [Finding] = []
+
+    private var isFull: Bool { findings.count >= JSONSchema.mostViolations }
+
+    var violations: [Violation] {
+        var violations: [Violation] = []
+        var pointerBytes = 0
+        for finding in findings where pointerBytes < JSONSchema.mostPointerBytes {
+            let violation = Violation(
+                at: JSONPointer(finding.place.reversed()), finding.message, hint: finding.hint)
+            violations.append(violation)
+            pointerBytes += violation.pointer.utf8.count
+        }
+        return violations
     }
 
     private mutating func report(_ message: String, hint: String? = nil) {
-        report(Violation(at: place, message, hint: hint))
+        report(Finding(message: message, hint: hint))
     }
 
-    private mutating func report(_ violation: Violation) {
-        guard !isFull else { return }
-        violations.append(violation)
-        pointerBytes += violation.pointer.utf8.count
+    private mutating func report(_ finding: Finding) {
+        if !isFull { findings.append(finding) }
     }
 
-    private mutating func at(_ token: JSONPointer.Token, _ body: (inout Inspection) -> Void) {
+    private mutating func at(_ token: @autoclosure () -> JSONPointer.Token, _ body: (inout Inspection) -> Void) {
         guard !isFull else { return }
-        place.append(token)
+        let known = findings.count
         body(&self)
-        place.removeLast()
+        for index in known..<findings.count { findings[index].place.append(token()) }
     }
 
     mutating func inspect(_ value: JSON, _ schema: JSONSchema) {
         switch (schema.form, value) {
-        case (.any, _), (.unchecked, _): inspectAny(value)
+        case (.any, _): inspectAny(value)
+        case (.unchecked, _): break
         case (.null, .null), (.boolean, .bool): break
         case (.integer(let range), .integer(let number)): inspect(number, range)
         case (.integer(let range), .unsigned): report("must be at most \(range.upperBound)")
@@ -94,11 +108,11 @@ extension Inspection {
     }
 
     private mutating func inspectText(_ string: String) {
-        if string.utf8.contains(0) { report("must not contain U+0000") }
+        if string.holdsNull { report("must not contain U+0000") }
     }
 
     private mutating func inspectName(_ name: String) {
-        if name.utf8.contains(0) { report("must not have U+0000 in its name") }
+        if name.holdsNull { report("must not have U+0000 in its name") }
     }
 
     private mutating func inspect(_ string: String, _ least: Int, _ most: Int?, _ format: JSONSchema.Format?) {
@@ -137,17 +151,20 @@ extension Inspection {
     ) {
         // Names that stand in the object already are not what another was meant for.
         lazy var absent = properties.map(\.name).filter { object[$0] == nil }
+        var missing = properties.count(where: \.isRequired)
         for member in object.members {
-            let index = properties.indices.first { properties[$0].name == member.name }
+            let property = properties.first { $0.name == member.name }
+            if property?.isRequired == true { missing -= 1 }
             at(.name(member.name)) {
                 $0.inspectName(member.name)
-                if let schema = index.map({ properties[$0].schema }) ?? additional {
+                if let schema = property?.schema ?? additional {
                     $0.inspect(member.value, schema)
                 } else {
                     $0.report("is not a known field", hint: Violation.didYouMean(member.name, among: absent))
                 }
             }
         }
+        guard missing > 0 else { return }
         for property in properties where property.isRequired && object[property.name] == nil {
             at(.name(property.name)) { $0.report("is required") }
         }
@@ -156,13 +173,12 @@ extension Inspection {
     /// A value which fits none is held against the schema that it comes nearest to: of those for its type, the one
     /// with the fewest violations.
     private mutating func inspect(_ value: JSON, anyOf schemas: [JSONSchema]) {
-        var nearest: [Violation]?
+        var nearest: [Finding]?
         for schema in schemas where schema.takesType(of: value) {
             var inspection = Inspection()
-            inspection.place = place
             inspection.inspect(value, schema)
-            guard !inspection.violations.isEmpty else { return }
-            if inspection.violations.count < nearest?.count ?? .max { nearest = inspection.violations }
+            guard !inspection.findings.isEmpty else { return }
+            if inspection.findings.count < nearest?.count ?? .max { nearest = inspection.findings }
         }
         if let nearest {
             nearest.forEach { report($0) }

@@ -1,8 +1,9 @@
 /// What a JSON value must look like: one value that both checks (`violations(in:)`) and documents itself as JSON Schema
 /// 2020-12 (`json`, `render(into:)`), so that the two cannot differ.
 ///
-/// Beyond what the rendering says, no string and no name may hold U+0000, because stored text cannot.
-package struct JSONSchema: Sendable {
+/// Beyond what the rendering says, no checked string or name may hold U+0000, because stored text cannot. A class, because
+/// each check passes its parts on and none is ever changed.
+package final class JSONSchema: Sendable {
     /// The meaning of a string. An e-mail address and a UUID are checked for their form; a date is left to its reader.
     package enum Format: String, Sendable {
         case email
@@ -16,7 +17,7 @@ package struct JSONSchema: Sendable {
         let isRequired: Bool
     }
 
-    indirect enum Form: Sendable {
+    enum Form: Sendable {
         case any
         case unchecked(JSONSchema)
         case null
@@ -33,16 +34,21 @@ package struct JSONSchema: Sendable {
     }
 
     let form: Form
-    private(set) var name: String?
-    private(set) var description: String?
-    private(set) var example: JSON?
+    let name: String?
+    let description: String?
+    let example: JSON?
 
-    private init(_ form: Form) { self.form = form }
+    private init(_ form: Form, name: String? = nil, description: String? = nil, example: JSON? = nil) {
+        self.form = form
+        self.name = name
+        self.description = description
+        self.example = example
+    }
 }
 
 extension JSONSchema {
     package static let any = JSONSchema(.any)
-    /// Says what the value must look like and takes any: for one that its reader checks in whole.
+    /// Says what the value must look like and takes any, even U+0000: for one that its reader checks in whole.
     package static func unchecked(_ schema: JSONSchema) -> JSONSchema { JSONSchema(.unchecked(schema)) }
 
     package static let null = JSONSchema(.null)
@@ -91,21 +97,15 @@ extension JSONSchema {
     package var nullable: JSONSchema { .anyOf([self, .null]) }
 
     package func described(_ description: String) -> JSONSchema {
-        var schema = self
-        schema.description = description
-        return schema
+        JSONSchema(form, name: name, description: description, example: example)
     }
 
     package func example(_ example: JSON) -> JSONSchema {
-        var schema = self
-        schema.example = example
-        return schema
+        JSONSchema(form, name: name, description: description, example: example)
     }
 
     /// The name of the component under which an OpenAPI document holds this schema; one name, one schema.
     package func named(_ name: String) -> JSONSchema {
-        var schema = self
-        schema.name = name
-        return schema
+        JSONSchema(form, name: name, description: description, example: example)
     }
 }

@@ -116,7 +116,7 @@ import Testing
     func findsNULWhereverItStands(value: JSON, pointer: String, message: String) {
         let expected = [Violation(pointer: pointer, message: message)]
         #expect(JSONSchema.any.violations(in: value) == expected)
-        #expect(JSONSchema.unchecked(.any).violations(in: value) == expected)
+        #expect(JSONSchema.unchecked(.any).violations(in: value).isEmpty)
         #expect(JSONSchema.object(additional: .any).violations(in: value) == expected)
         #expect(JSONSchema.any.nullable.violations(in: value) == expected)
     }

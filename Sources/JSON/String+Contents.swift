@@ -1,4 +1,14 @@
+import Glibc
+
 extension String {
+    /// Whether it holds U+0000, with which C and Postgres end a text.
+    package var holdsNull: Bool {
+        unsafe utf8Span.span.withUnsafeBufferPointer { utf8 in
+            guard let start = utf8.baseAddress else { return false }
+            return unsafe memchr(start, 0, utf8.count) != nil
+        }
+    }
+
     /// Whether so many combining marks follow one another that comparing or hashing the string may take long.
     ///
     /// Swift compares strings by canonical equivalence (UAX #15), and puts each row of marks in order for that in a time
