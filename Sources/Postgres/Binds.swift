@@ -1,3 +1,5 @@
+import JSON
+
 /// The values bound to one statement, ready for libpq: one buffer in which each value ends with a zero byte.
 package struct Binds: Sendable {
     private struct Bind: Sendable {
@@ -24,10 +26,17 @@ package struct Binds: Sendable {
     mutating func appendNull() { items.append(Bind(offset: nil, length: 0, isBinary: false)) }
 
     /// A value in the text format of its type.
-    mutating func append(text: some Collection<UInt8>) {
+    mutating func append(text: String) {
         let offset = bytes.count
-        bytes.append(contentsOf: text)
-        if bytes[offset...].contains(0) { refuse() }
+        if text.holdsNull { refuse() }
+        unsafe text.utf8Span.span.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+        finishValue(from: offset, isBinary: false)
+    }
+
+    /// The text of a JSON value.
+    mutating func append(json: JSON) {
+        let offset = bytes.count
+        json.write(into: &bytes)
         finishValue(from: offset, isBinary: false)
     }
 

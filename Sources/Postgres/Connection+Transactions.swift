@@ -74,7 +74,7 @@ extension Connection {
     /// Takes back a savepoint that was not sent yet, with all that followed it.
     private func withdraw(_ name: String) -> Bool {
         let savepoint = "SAVEPOINT \(name)"
-        guard let index = deferred.firstIndex(where: { $0.text == savepoint }) else { return false }
+        guard let index = deferred.firstIndex(where: { $0.shape.text == savepoint }) else { return false }
         deferred.removeSubrange(index...)
         return true
     }

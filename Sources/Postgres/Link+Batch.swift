@@ -3,7 +3,7 @@ import CPostgres
 extension Link {
     /// What the server answers in turn, apart from the closing synchronisation.
     private enum Answer {
-        case preparation(of: String)
+        case preparation(of: SQL.Shape)
         case statement
     }
 
@@ -25,11 +25,12 @@ extension Link {
         answers.reserveCapacity(2 * batch.count)
         for sql in batch {
             let isSent: Bool
-            if let name = statements.name(for: sql.text) {
+            if let name = statements.name(for: sql.shape) {
                 isSent = sendPrepared(name, sql.binds)
-            } else if let name = statements.makeName(for: sql.text) {
-                answers.append(.preparation(of: sql.text))
-                isSent = unsafe PQsendPrepare(handle, name, sql.text, 0, nil) == 1 && sendPrepared(name, sql.binds)
+            } else if let name = statements.makeName(for: sql.shape) {
+                answers.append(.preparation(of: sql.shape))
+                isSent =
+                    unsafe PQsendPrepare(handle, name, sql.shape.text, 0, nil) == 1 && sendPrepared(name, sql.binds)
             } else {
                 isSent = sendUnprepared(sql)
             }
@@ -48,7 +49,7 @@ extension Link {
 
     private func sendUnprepared(_ sql: SQL) -> Bool {
         unsafe sql.binds.withPointers { count, values, lengths, formats in
-            unsafe PQsendQueryParams(handle, sql.text, count, nil, values, lengths, formats, 0) == 1
+            unsafe PQsendQueryParams(handle, sql.shape.text, count, nil, values, lengths, formats, 0) == 1
         }
     }
 
@@ -62,7 +63,7 @@ extension Link {
             do {
                 let result = try soleResult(before: deadline)
                 if let refusal = try refusal(in: result) {
-                    if case .preparation(let text) = answer { statements.forget(text) }
+                    if case .preparation(let shape) = answer { statements.forget(shape) }
                     failure = failure ?? refusal
                 } else if case .statement = answer {
                     results.append(result)

@@ -71,8 +71,8 @@ import Glibc
     /// A server that restarts leaves its news in the socket. Looking there before each use costs a microsecond and
     /// saves the first request after a restart from failing.
     func hasEndedWhileIdle() -> Bool {
-        var descriptor = unsafe pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
-        while unsafe poll(&descriptor, 1, 0) > 0 {
+        var byte: UInt8 = 0
+        while unsafe recv(PQsocket(handle), &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) >= 0 || errno != EAGAIN {
             guard unsafe PQconsumeInput(handle) == 1 else { return true }
             // Lets libpq take note of the message, be it a notice or a farewell.
             _ = unsafe PQisBusy(handle)

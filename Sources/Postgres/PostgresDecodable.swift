@@ -2,76 +2,89 @@ package import JSON
 
 /// A type that can be read from a column.
 package protocol PostgresDecodable {
-    /// The value of that text, nil being NULL; fails when it is none of this type's.
-    init?(postgresText text: Span<UInt8>?)
+    /// The value of that text, nil being NULL; throws when it is none of this type's.
+    ///
+    /// It throws, because an optional result costs generic code a search for its type with every value.
+    init(postgresText text: Span<UInt8>?) throws(PostgresMismatch)
 }
 
+/// The text is no value of the type asked for.
+package struct PostgresMismatch: Error {}
+
 extension Optional: PostgresDecodable where Wrapped: PostgresDecodable {
-    package init?(postgresText text: Span<UInt8>?) {
-        if text == nil {
-            self = Optional<Wrapped>.none
-        } else if let value = Wrapped(postgresText: text) {
-            self = Optional<Wrapped>.some(value)
-        } else {
-            return nil
-        }
+    package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
+        self = text == nil ? .none : .some(try Wrapped(postgresText: text))
     }
 }
 
 extension String: PostgresDecodable {
     /// The text of a column of any type, as the server writes it.
-    package init?(postgresText text: Span<UInt8>?) {
-        guard let text else { return nil }
+    package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
+        guard let text else { throw PostgresMismatch() }
         self = unsafe text.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 }
 
 extension Int64: PostgresDecodable {
-    package init?(postgresText text: Span<UInt8>?) { self.init(String(postgresText: text) ?? "") }
+    package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
+        guard let value = Self(try String(postgresText: text)) else { throw PostgresMismatch() }
+        self = value
+    }
 }
 
 extension Int: PostgresDecodable {
-    package init?(postgresText text: Span<UInt8>?) { self.init(String(postgresText: text) ?? "") }
+    package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
+        guard let value = Self(try String(postgresText: text)) else { throw PostgresMismatch() }
+        self = value
+    }
 }
 
 extension Int32: PostgresDecodable {
-    package init?(postgresText text: Span<UInt8>?) { self.init(String(postgresText: text) ?? "") }
+    package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
+        guard let value = Self(try String(postgresText: text)) else { throw PostgresMismatch() }
+        self = value
+    }
 }
 
 extension Double: PostgresDecodable {
-    package init?(postgresText text: Span<UInt8>?) { self.init(String(postgresText: text) ?? "") }
+    package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
+        guard let value = Self(try String(postgresText: text)) else { throw PostgresMismatch() }
+        self = value
+    }
 }
 
 extension Bool: PostgresDecodable {
-    package init?(postgresText text: Span<UInt8>?) {
-        guard let text, text.count == 1 else { return nil }
+    package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
+        guard let text, text.count == 1 else { throw PostgresMismatch() }
         switch text[0] {
         case UInt8(ascii: "t"): self = true
         case UInt8(ascii: "f"): self = false
-        default: return nil
+        default: throw PostgresMismatch()
         }
     }
 }
 
 extension JSON: PostgresDecodable {
-    package init?(postgresText text: Span<UInt8>?) {
-        guard let text else { return nil }
+    package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
+        guard let text else { throw PostgresMismatch() }
         let bytes = unsafe text.withUnsafeBufferPointer { unsafe Array($0) }
-        guard let value = try? JSON(parsing: bytes) else { return nil }
+        guard let value = try? JSON(parsing: bytes) else { throw PostgresMismatch() }
         self = value
     }
 }
 
 /// `bytea` in its hex form, `\x` and two digits a byte.
 extension Array: PostgresDecodable where Element == UInt8 {
-    package init?(postgresText text: Span<UInt8>?) {
+    package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
         guard let text, text.count >= 2, text.count.isMultiple(of: 2),
             text[0] == UInt8(ascii: "\\"), text[1] == UInt8(ascii: "x")
-        else { return nil }
+        else { throw PostgresMismatch() }
         self.init()
         reserveCapacity(text.count / 2 - 1)
         for index in stride(from: 2, to: text.count, by: 2) {
-            guard let high = hexValue(text[index]), let low = hexValue(text[index + 1]) else { return nil }
+            guard let high = hexValue(text[index]), let low = hexValue(text[index + 1]) else {
+                throw PostgresMismatch()
+            }
             append(high << 4 | low)
         }
     }

@@ -7,33 +7,33 @@ package protocol PostgresEncodable: Sendable {
 }
 
 extension String: PostgresEncodable {
-    package func encode(to binds: inout Binds) { binds.append(text: utf8) }
+    package func encode(to binds: inout Binds) { binds.append(text: self) }
 }
 
 extension Int: PostgresEncodable {
-    package func encode(to binds: inout Binds) { binds.append(text: String(self).utf8) }
+    package func encode(to binds: inout Binds) { binds.append(text: String(self)) }
 }
 
 extension Int64: PostgresEncodable {
-    package func encode(to binds: inout Binds) { binds.append(text: String(self).utf8) }
+    package func encode(to binds: inout Binds) { binds.append(text: String(self)) }
 }
 
 extension Int32: PostgresEncodable {
-    package func encode(to binds: inout Binds) { binds.append(text: String(self).utf8) }
+    package func encode(to binds: inout Binds) { binds.append(text: String(self)) }
 }
 
 extension Bool: PostgresEncodable {
-    package func encode(to binds: inout Binds) { binds.append(text: (self ? "t" : "f").utf8) }
+    package func encode(to binds: inout Binds) { binds.append(text: self ? "t" : "f") }
 }
 
 extension Double: PostgresEncodable {
     /// The shortest text that reads back as the same double; also `inf`, `-inf` and `nan`, which Postgres knows.
-    package func encode(to binds: inout Binds) { binds.append(text: description.utf8) }
+    package func encode(to binds: inout Binds) { binds.append(text: description) }
 }
 
 /// Its text, for columns of type `json` (and `jsonb`, which keeps neither order nor spelling).
 extension JSON: PostgresEncodable {
-    package func encode(to binds: inout Binds) { binds.append(text: serialized()) }
+    package func encode(to binds: inout Binds) { binds.append(json: self) }
 }
 
 /// `[UInt8]` is a `bytea`; arrays of the other element types are Postgres arrays.
@@ -52,7 +52,7 @@ extension UInt8: PostgresArrayElement {
 
 extension Int64: PostgresArrayElement {
     package static func encode(_ array: [Int64], to binds: inout Binds) {
-        binds.append(text: ("{" + array.map(String.init).joined(separator: ",") + "}").utf8)
+        binds.append(text: "{" + array.map(String.init).joined(separator: ",") + "}")
     }
 }
 
@@ -70,6 +70,6 @@ extension String: PostgresArrayElement {
             text.append(UInt8(ascii: "\""))
         }
         text.append(UInt8(ascii: "}"))
-        binds.append(text: text)
+        binds.append(text: String(decoding: text, as: UTF8.self))
     }
 }

@@ -34,14 +34,18 @@ import CPostgres
         unsafe PQfname(handle, Int32(column)).map { unsafe String(cString: $0) }
     }
 
-    /// Decodes a value in place; nil when it is none of that type's.
-    func value<Value: PostgresDecodable>(_ type: Value.Type, row: Int, column: Int) -> Value? {
+    /// Decodes a value in place.
+    func value<Value: PostgresDecodable>(
+        _ type: Value.Type, row: Int, column: Int
+    ) throws(PostgresMismatch) -> Value {
         let (row, column) = (Int32(row), Int32(column))
         guard unsafe PQgetisnull(handle, row, column) == 0, let start = unsafe PQgetvalue(handle, row, column) else {
-            return Value(postgresText: nil)
+            return try Value(postgresText: nil)
         }
-        let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(PQgetlength(handle, row, column)))
-        return unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe Value(postgresText: $0.span) }
+        let bytes = unsafe UnsafeBufferPointer(
+            start: UnsafeRawPointer(start).assumingMemoryBound(to: UInt8.self),
+            count: Int(PQgetlength(handle, row, column)))
+        return try unsafe Value(postgresText: bytes.span)
     }
 
     /// The server's error, without the parts that may quote values or the statement.

@@ -62,10 +62,11 @@ package struct Row {
         _ type: Value.Type, inNext column: inout Int
     ) throws(PostgresError) -> Value {
         defer { column += 1 }
-        guard let value = result.value(type, row: index, column: column) else {
+        do {
+            return try result.value(type, row: index, column: column)
+        } catch {
             let name = result.columnName(column) ?? ""
             throw PostgresError(.decoding, "column \(column + 1), \(name), is no \(type)")
         }
-        return value
     }
 }

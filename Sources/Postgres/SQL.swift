@@ -5,47 +5,31 @@
 /// An interpolated `SQL` is inserted with its binds renumbered. Text that comes from anywhere but this program's
 /// source reaches a statement only through the interpolation that is named unsafe.
 package struct SQL: Sendable, ExpressibleByStringInterpolation {
-    /// The text with `$1`, `$2`, … where the binds belong. Equal texts share one prepared statement.
-    private(set) var text = ""
+    private(set) var shape = Shape()
     private(set) var binds = Binds()
-    /// Where in the UTF-8 of `text` each placeholder begins, for renumbering.
-    private var placeholders: [Int] = []
+
+    /// The statement without its values. Equal shapes share one prepared statement.
+    struct Shape: Hashable, Sendable {
+        fileprivate var pieces: [Piece] = []
+
+        /// By the first piece and the number of pieces: hardly two statements begin with one literal.
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(pieces.count)
+            hasher.combine(pieces.first)
+        }
+    }
 
     /// Nothing, to append to.
     package init() {}
 
-    package init(stringLiteral value: String) { text = value }
+    package init(stringLiteral value: StaticString) { shape.pieces = [.literal(Literal(value))] }
 
     package init(stringInterpolation: Interpolation) { self = stringInterpolation.sql }
 
     /// Appends another piece with its binds; the caller sees to the space between.
     package mutating func append(_ other: SQL) {
-        if placeholders.isEmpty || other.placeholders.isEmpty {
-            let shift = text.utf8.count
-            text += other.text
-            placeholders += other.placeholders.map { $0 + shift }
-        } else {
-            appendRenumbered(other)
-        }
+        shape.pieces += other.shape.pieces
         binds.append(other.binds)
-    }
-
-    private mutating func appendRenumbered(_ other: SQL) {
-        let source = other.text.utf8
-        var copied = source.startIndex
-        for (index, offset) in other.placeholders.enumerated() {
-            let placeholder = source.index(source.startIndex, offsetBy: offset)
-            text += other.text[copied..<placeholder]
-            appendPlaceholder()
-            copied = source.index(placeholder, offsetBy: 1 + String(index + 1).utf8.count)
-        }
-        text += other.text[copied...]
-    }
-
-    private mutating func appendPlaceholder() {
-        placeholders.append(text.utf8.count)
-        text += "$"
-        text += String(placeholders.count)
     }
 
     /// Collects a string literal; the compiler calls it.
@@ -53,15 +37,16 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         fileprivate var sql = SQL()
 
         package init(literalCapacity: Int, interpolationCount: Int) {
-            sql.text.reserveCapacity(literalCapacity + 2 * interpolationCount)
-            sql.placeholders.reserveCapacity(interpolationCount)
+            sql.shape.pieces.reserveCapacity(2 * interpolationCount + 1)
             sql.binds.reserveCapacity(interpolationCount)
         }
 
-        package mutating func appendLiteral(_ literal: String) { sql.text += literal }
+        package mutating func appendLiteral(_ literal: StaticString) {
+            if literal.utf8CodeUnitCount > 0 { sql.shape.pieces.append(.literal(Literal(literal))) }
+        }
 
         package mutating func appendInterpolation(_ value: some PostgresEncodable) {
-            sql.appendPlaceholder()
+            sql.shape.pieces.append(.bind)
             value.encode(to: &sql.binds)
         }
 
@@ -72,7 +57,7 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
 
         /// nil is NULL.
         package mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
-            sql.appendPlaceholder()
+            sql.shape.pieces.append(.bind)
             if let value { value.encode(to: &sql.binds) } else { sql.binds.appendNull() }
         }
 
@@ -80,9 +65,55 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
 
         /// Text that becomes SQL as it stands. Whoever calls this vouches for it.
         package mutating func appendInterpolation(unsafeRaw text: String) {
-            sql.text += text
+            sql.shape.pieces.append(.raw(text))
             if text.utf8.contains(0) { sql.binds.refuse() }
         }
+    }
+}
+
+extension SQL {
+    fileprivate enum Piece: Hashable, Sendable {
+        case literal(Literal)
+        /// The next of the values.
+        case bind
+        case raw(String)
+    }
+
+    /// A literal of the source, which is told from others by where it stands: its text is neither copied nor read
+    /// before the server is to prepare it.
+    fileprivate struct Literal: Hashable, Sendable {
+        private let address: UInt
+        private let count: Int
+
+        init(_ text: StaticString) {
+            // A literal of one scalar may be kept as that scalar instead of a pointer.
+            precondition(text.hasPointerRepresentation, "SQL of one character")
+            unsafe address = UInt(bitPattern: text.utf8Start)
+            count = text.utf8CodeUnitCount
+        }
+
+        var text: String {
+            let start = unsafe UnsafePointer<UInt8>(bitPattern: address)
+            return unsafe String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+        }
+    }
+}
+
+extension SQL.Shape {
+    /// With `$1`, `$2`, … where the values belong.
+    var text: String {
+        var text = ""
+        var number = 0
+        for piece in pieces {
+            switch piece {
+            case .literal(let literal): text += literal.text
+            case .raw(let raw): text += raw
+            case .bind:
+                number += 1
+                text += "$\(number)"
+            }
+        }
+        return text
     }
 }
 
