@@ -1,4 +1,5 @@
 import CCrypto
+import Synchronization
 
 /// A key for HMAC with SHA-256 (RFC 2104), made ready once and used by any thread.
 ///
@@ -6,6 +7,13 @@ import CCrypto
 @safe package final class HMACSHA256: Sendable {
     /// Holds the state after the key; never updated, only duplicated, which is a read: hence safe to share.
     private nonisolated(unsafe) let prepared: OpaquePointer
+    /// Duplicates that nobody uses at the moment, in the same state: at most one for each thread there is.
+    private let spare = Mutex<[Duplicate]>([])
+
+    /// Its one holder may use it, on whatever thread.
+    @safe private struct Duplicate: @unchecked Sendable {
+        let context: OpaquePointer
+    }
 
     /// - Parameter key: not empty; its caller still owns, and should drop, the bytes passed in.
     package init(key: [UInt8]) {
@@ -24,18 +32,31 @@ import CCrypto
         }
     }
 
-    deinit { unsafe EVP_MAC_CTX_free(prepared) }
+    deinit {
+        for duplicate in spare.withLock(\.self) { unsafe EVP_MAC_CTX_free(duplicate.context) }
+        unsafe EVP_MAC_CTX_free(prepared)
+    }
 
     /// The authentication code of the message: 32 bytes.
     package func code(for message: some Collection<UInt8>) -> [UInt8] {
-        guard let context = unsafe EVP_MAC_CTX_dup(prepared) else { preconditionFailure("libcrypto failed") }
-        defer { unsafe EVP_MAC_CTX_free(context) }
+        let duplicate = spare.withLock { $0.popLast() } ?? self.duplicate()
+        let context = unsafe duplicate.context
+        defer {
+            // Back to the state after the key.
+            requireSuccess(unsafe EVP_MAC_init(context, nil, 0, nil))
+            spare.withLock { $0.append(duplicate) }
+        }
         return unsafe [UInt8](unsafeUninitializedCapacity: 32) { code, written in
             unsafe message.withContiguousBytes { message in
                 requireSuccess(unsafe EVP_MAC_update(context, message.baseAddress, message.count))
             }
             requireSuccess(unsafe EVP_MAC_final(context, code.baseAddress, &written, code.count))
         }
+    }
+
+    private func duplicate() -> Duplicate {
+        guard let context = unsafe EVP_MAC_CTX_dup(prepared) else { preconditionFailure("libcrypto failed") }
+        return unsafe Duplicate(context: context)
     }
 
     /// Whether `code` is the message's code; compared in constant time.

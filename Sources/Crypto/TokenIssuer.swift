@@ -17,6 +17,7 @@ package struct TokenIssuer: Sendable {
     private let keys: TokenKeys
     private let issuer: String
     private let audience: String
+    private let genuine = GenuineTokens()
 
     package init(keys: TokenKeys, issuer: String, audience: String) {
         self.keys = keys
@@ -36,21 +37,32 @@ package struct TokenIssuer: Sendable {
     }
 
     /// The claims of a token that we signed and that holds at `now`, in seconds since 1970.
+    package func verify(_ token: String, now: Int64) throws(TokenError) -> Claims {
+        let claims: Claims
+        if let known = genuine[token] {
+            claims = known
+        } else {
+            claims = try read(token)
+            genuine.remember(token, claims)
+        }
+        guard claims.issuedAt <= now + Self.leeway, claims.notBefore <= now + Self.leeway else { throw .invalid }
+        guard claims.expires > now - Self.leeway else { throw .expired }
+        return claims
+    }
+
+    /// The claims of a token that we signed, at whatever time.
     ///
     /// Nothing in the token but the name of its key is read before the signature has been checked.
-    package func verify(_ token: String, now: Int64) throws(TokenError) -> Claims {
+    private func read(_ token: String) throws(TokenError) -> Claims {
         guard token.utf8.count <= Self.maximumLength else { throw .invalid }
         let bytes = Array(token.utf8)
-        let segments = bytes.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
-        guard segments.count == 3, let key = keys.key(named: segments[0]),
-            let signature = Base64URL.decode(segments[2]),
-            key.mac.isValid(signature, for: bytes[..<segments[1].endIndex]),
-            let text = Base64URL.decode(segments[1]), let payload = try? JSON(parsing: text),
+        guard let first = bytes.firstIndex(of: UInt8(ascii: ".")), let last = bytes.lastIndex(of: UInt8(ascii: ".")),
+            first < last, let key = keys.key(named: bytes[..<first]),
+            let signature = Base64URL.decode(bytes[(last + 1)...]), key.mac.isValid(signature, for: bytes[..<last]),
+            let text = Base64URL.decode(bytes[(first + 1)..<last]), let payload = try? JSON(parsing: text),
             payload["iss"]?.stringValue == issuer, payload["aud"]?.stringValue == audience,
-            let claims = Claims(payload),
-            claims.issuedAt <= now + Self.leeway, claims.notBefore <= now + Self.leeway
+            let claims = Claims(payload)
         else { throw .invalid }
-        guard claims.expires > now - Self.leeway else { throw .expired }
         return claims
     }
 }

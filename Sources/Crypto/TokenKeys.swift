@@ -40,7 +40,7 @@ package struct TokenKeys: Sendable {
     /// 3.1, 3.10 and 3.11).
     func key(named header: ArraySlice<UInt8>) -> Key? {
         // Ours are always the same bytes, which are not worth a parse.
-        if let key = all.first(where: { $0.header[...] == header }) { return key }
+        if let key = all.first(where: { $0.header.elementsEqual(header) }) { return key }
         guard let text = Base64URL.decode(header), let fields = try? JSON(parsing: text),
             fields["alg"] == "HS256", fields["typ"] == "at+jwt",
             Self.refusedFields.allSatisfy({ fields[$0] == nil }),

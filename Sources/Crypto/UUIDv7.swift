@@ -35,12 +35,13 @@ package enum UUIDv7 {
 
     /// Whether the text is a UUID of any version: 36 characters, hexadecimal in either case, hyphens in place.
     package static func isValid(_ text: String) -> Bool {
-        guard text.utf8.count == 36 else { return false }
-        return text.utf8.enumerated().allSatisfy { position, byte in
-            switch position {
-            case 8, 13, 18, 23: byte == UInt8(ascii: "-")
-            default: Hexadecimal.isDigit(byte)
-            }
+        let bytes = text.utf8Span.span
+        guard bytes.count == 36 else { return false }
+        for position in bytes.indices {
+            let isHyphen = position == 8 || position == 13 || position == 18 || position == 23
+            let byte = bytes[position]
+            guard isHyphen ? byte == UInt8(ascii: "-") : Hexadecimal.isDigit(byte) else { return false }
         }
+        return true
     }
 }

@@ -65,6 +65,38 @@ struct Forge {
                 == #"{"alg":"HS256","typ":"at+jwt","kid":"\#(forge.keyID)"}"#)
     }
 
+    /// A token is remembered with its first use, its time is not.
+    @Test func aTokenSeenBeforeHoldsNoLongerThanANewOne() throws {
+        #expect(try forge.issuer.verify(forge.genuine, now: Forge.now) == Forge.claims)
+        forge.expectRefused(forge.genuine, .expired, at: Forge.now + 1830)
+        forge.expectRefused(forge.genuine, .invalid, at: Forge.now - 31)
+        #expect(try forge.issuer.verify(forge.genuine, now: Forge.now) == Forge.claims)
+    }
+
+    /// U+212A is canonically equivalent to the letter K.
+    @Test func aTokenSeenBeforeIsKnownByItsBytes() throws {
+        #expect(try forge.issuer.verify(forge.genuine, now: Forge.now) == Forge.claims)
+        let place = try #require(forge.genuine.firstIndex(of: "K"))
+        var spelt = forge.genuine
+        spelt.replaceSubrange(place...place, with: "\u{212A}")
+        #expect(spelt == forge.genuine)
+        forge.expectRefused(spelt)
+    }
+
+    @Test func moreTokensThanAreRememberedAllHold() throws {
+        let all = (0..<1_500).map { number in
+            var claims = Forge.claims
+            claims.expires += Int64(number)
+            return claims
+        }
+        let tokens = all.map(forge.issuer.sign)
+        for _ in 0..<2 {
+            for (claims, token) in zip(all, tokens) {
+                #expect(try forge.issuer.verify(token, now: Forge.now) == claims)
+            }
+        }
+    }
+
     /// Guards the forger of these tests: what is refused below is refused for its one flaw.
     @Test func acceptsTheSameContentInOtherWords() throws {
         let headers = [

@@ -30,12 +30,16 @@ enum Authentication {
         guard request.headers.count(of: "authorization") < 2 else { throw Problem.invalidToken }
         guard let field = request.headers["authorization"] else { throw Problem.tokenMissing }
         // By bytes, which costs a fraction of what characters do.
-        let parts = field.utf8.split(separator: UInt8(ascii: " "), maxSplits: 1)
-        guard parts.count == 2, let scheme = String(parts[0]), scheme.lowercased() == "bearer",
-            let token = String(parts[1].drop { $0 == UInt8(ascii: " ") }), !token.isEmpty
-        else { throw Problem.tokenMissing }
-        return token
+        let bytes = field.utf8Span.span
+        var start = scheme.count
+        guard bytes.count > start, bytes[start] == UInt8(ascii: " ") else { throw Problem.tokenMissing }
+        for index in scheme.indices where bytes[index] | 0x20 != scheme[index] { throw Problem.tokenMissing }
+        while start < bytes.count, bytes[start] == UInt8(ascii: " ") { start += 1 }
+        guard start < bytes.count else { throw Problem.tokenMissing }
+        return String(field.utf8.dropFirst(start)) ?? ""
     }
+
+    private static let scheme = Array("bearer".utf8)
 }
 
 extension Problem {

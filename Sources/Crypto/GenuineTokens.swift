@@ -1,0 +1,33 @@
+import Synchronization
+
+/// Tokens whose signature has been checked, with what they say: a caller sends the same one with every request.
+///
+/// That a token is genuine holds as long as the keys do, and this lives no longer than they. All that changes with time
+/// (its expiry, its session, its user) is for the caller to ask each time.
+final class GenuineTokens: Sendable {
+    /// As many are known; at the next one all are forgotten. About half a megabyte.
+    private static let capacity = 1_024
+
+    private struct Entry {
+        let token: String
+        let claims: Claims
+    }
+
+    /// By the hash of the token, which is computed before the lock is taken: of two that share one, the later stays.
+    private let entries = Mutex<[Int: Entry]>([:])
+
+    subscript(token: String) -> Claims? {
+        let hash = token.hashValue
+        guard let entry = entries.withLock({ $0[hash] }) else { return nil }
+        // Strings are also equal that spell one text with other scalars; what equals ASCII so is longer.
+        return entry.token.utf8.count == token.utf8.count && entry.token == token ? entry.claims : nil
+    }
+
+    func remember(_ token: String, _ claims: Claims) {
+        let hash = token.hashValue
+        entries.withLock { entries in
+            if entries.count >= Self.capacity { entries.removeAll(keepingCapacity: true) }
+            entries[hash] = Entry(token: token, claims: claims)
+        }
+    }
+}
