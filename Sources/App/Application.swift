@@ -5,54 +5,58 @@ package import Postgres
 
 /// The product: requests go in, answers come out. Stateless; one value serves all threads.
 package struct Application: Sendable {
-    private let router: Router<Context>
+    private let endpoints = Routes.all
+    private let router: Router
     private let services: Services
     private let clock: @Sendable () -> Int64
 
     /// `clock` gives seconds since 1970.
     package init(services: Services, clock: @escaping @Sendable () -> Int64) {
-        router = Router(Routes.all)
+        router = Router(endpoints)
         self.services = services
         self.clock = clock
     }
 
     /// Answers one request over this thread's connection; never throws, never runs longer than its statements may.
     package func respond(to request: Request, over connection: Connection) -> Response {
-        var request = request
-        request.id = RequestID.of(request)
+        let id = RequestID.of(request)
         var response: Response
         do {
-            response = try answer(request, connection)
+            response = try answer(request, id, connection)
         } catch {
-            response = problem(for: error, in: request).response(requestID: request.id)
+            response = problem(for: error, in: request, id).response(requestID: id)
         }
         connection.rollback()
-        return complete(response, to: request)
+        complete(&response, id)
+        return response
     }
 
     /// The answer to a request that the edge could not take in whole.
     package func refuse(_ request: Request, _ problem: Problem) -> Response {
-        var request = request
-        request.id = RequestID.of(request)
-        return complete(problem.response(requestID: request.id), to: request)
+        let id = RequestID.of(request)
+        var response = problem.response(requestID: id)
+        complete(&response, id)
+        return response
     }
 
     /// One request, straight down.
-    private func answer(_ request: Request, _ connection: Connection) throws -> Response {
+    private func answer(_ request: Request, _ id: String, _ connection: Connection) throws -> Response {
         guard let path = Path(parsing: request.path) else { throw Problem.badRequest("The path is not valid") }
         switch router.match(method: request.method, path: path) {
         case .none: throw Problem.notFound
         case .otherMethods(let allow):
             guard request.method == Method.options.rawValue else { throw Problem.methodNotAllowed(allow: allow) }
             return Response(status: .noContent, headers: ["Allow": allow])
-        case .endpoint(let endpoint, let parameters):
+        case .endpoint(let position, let parameters):
+            let endpoint = endpoints[position]
             let now = clock()
             let caller = try Authentication.principal(
                 of: request, for: endpoint.access, tokens: services.tokens, now: now, connection)
             let context = Context(
                 request: request, parameters: parameters, query: try request.fields(declaredBy: endpoint),
                 input: try request.input(endpoint.body), caller: caller,
-                idempotencyKey: try IdempotencyKey(of: request, for: endpoint, caller: caller), connection: connection,
+                idempotencyKey: try IdempotencyKey(of: request, id: id, for: endpoint, caller: caller),
+                connection: connection,
                 services: services, now: now)
             guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
                 return try endpoint.handle(context)
@@ -62,33 +66,33 @@ package struct Application: Sendable {
     }
 
     /// The headers that every answer has.
-    private func complete(_ response: Response, to request: Request) -> Response {
-        var response = response
-        response.headers.append(name: "X-Request-Id", value: request.id)
+    private func complete(_ response: inout Response, _ id: String) {
+        response.headers.reserveCapacity(8)
+        response.headers.append(name: "X-Request-Id", value: id)
         response.headers.append(name: "X-Content-Type-Options", value: "nosniff")
         if response.headers["Cache-Control"] == nil {
             response.headers.append(name: "Cache-Control", value: "no-store")
         }
-        return response
     }
 
     /// The one place where errors become answers.
-    private func problem(for error: any Error, in request: Request) -> Problem {
+    private func problem(for error: any Error, in request: Request, _ id: String) -> Problem {
         switch error {
         case let problem as Problem where problem.status != .internalError && problem.status != .unavailable:
             return problem
-        case let problem as Problem: return report(problem, problem.code, request)
-        case let error as PostgresError: return report(Problem(error), error.debugDescription, request)
-        case PasswordError.busy: return report(.unavailable(retryAfter: 2), "password hashing is at its limit", request)
-        default: return report(.internalError, String(describing: type(of: error)), request)
+        case let problem as Problem: return report(problem, problem.code, request, id)
+        case let error as PostgresError: return report(Problem(error), error.debugDescription, request, id)
+        case PasswordError.busy:
+            return report(.unavailable(retryAfter: 2), "password hashing is at its limit", request, id)
+        default: return report(.internalError, String(describing: type(of: error)), request, id)
         }
     }
 
-    private func report(_ problem: Problem, _ detail: String, _ request: Request) -> Problem {
+    private func report(_ problem: Problem, _ detail: String, _ request: Request, _ id: String) -> Problem {
         if problem.status == .internalError || problem.status == .unavailable {
             services.observe(
                 .requestFailed(
-                    requestID: request.id, method: request.method, status: problem.status.rawValue, detail: detail))
+                    requestID: id, method: request.method, status: problem.status.rawValue, detail: detail))
         }
         return problem
     }

@@ -18,7 +18,7 @@ package struct IdempotencyKey: Sendable {
 
     /// Nil when the call has none or the endpoint takes none. Throws 400 for a key that is not 1 to 255 visible
     /// ASCII characters, that comes twice, or that would keep an answer which holds a secret.
-    init?(of request: Request, for endpoint: Endpoint<Context>, caller: Principal?) throws {
+    init?(of request: Request, id: String, for endpoint: Endpoint<Context>, caller: Principal?) throws {
         guard endpoint.idempotency != .none, let key = request.headers["idempotency-key"] else { return nil }
         guard endpoint.idempotency != .refused, let caller else {
             throw Problem.badRequest("This call takes no Idempotency-Key", code: "idempotency_refused")
@@ -31,7 +31,7 @@ package struct IdempotencyKey: Sendable {
         method = request.method
         path = String(request.path)
         bodyDigest = Digest.sha256(request.body)
-        requestID = request.id
+        requestID = id
     }
 
     /// Runs `body` in one transaction with the key; its answer is kept if it is one to keep.

@@ -16,9 +16,8 @@ package enum CGI {
         for (name, value) in environment { params.add(Array("\(name)=\(value)".utf8).span) }
         params.finish()
 
-        var request = params.request
         let length = params.contentLength ?? 0
-        if length <= bodyLimit { request.body = readBody(length, from: input) }
+        let request = params.request(body: length <= bodyLimit ? readBody(length, from: input) : [])
         let problem: Rejection.Reason? =
             if params.isMalformed {
                 .malformed
@@ -29,11 +28,10 @@ package enum CGI {
             } else {
                 nil
             }
-        let rejection = problem.map { Rejection(reason: $0, request: params.request) }
+        let rejection = problem.map { Rejection(reason: $0, request: params.request(body: [])) }
         var response = handler(rejection.map { .failure($0) } ?? .success(request))
 
-        var bytes: [UInt8] = []
-        _ = ResponseHead.write(&response, to: &bytes)
+        var bytes = ResponseHead.make(for: &response).bytes
         if request.method != "HEAD" { bytes += response.body }
         return write(bytes, to: output)
     }

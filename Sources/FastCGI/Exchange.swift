@@ -39,26 +39,27 @@ struct Exchange: ~Copyable {
     mutating func read(settings: FastCGISettings) -> Result<Request, Rejection>? {
         let params = unsafe Params(wire.pointee.envp, gate: settings.gate)
         guard settings.gate == nil || params.hasPassedGate else { return nil }
-        var request = params.request
         let (body, problem) = readBody(announced: params.contentLength, limit: settings.bodyLimit)
         if let reason = params.isMalformed ? .malformed : problem {
-            return .failure(Rejection(reason: reason, request: request))
+            return .failure(Rejection(reason: reason, request: params.request(body: [])))
         }
-        request.body = body
-        return .success(request)
+        return .success(params.request(body: body))
     }
 
-    /// Writes the answer and ends the exchange; false when the peer did not take it.
-    ///
-    /// `head` is room that is used again from one answer to the next.
-    consuming func answer(head: [UInt8], body: [UInt8]) -> Bool {
+    /// Writes the answer and ends the exchange: whether the peer took it, and whether the head could be written or
+    /// the answer has become a bare 500.
+    consuming func answer(_ response: Response, withBody: Bool) -> (isSent: Bool, isSafe: Bool) {
+        var response = response
+        let (head, isSafe) = ResponseHead.make(for: &response)
+        put(head)
+        if withBody { put(response.body) }
         // Closing the streams writes what they hold together with the end of the request. After an error that would
         // only wait once more for a peer that reads nothing.
         let isSent =
-            unsafe put(head) && put(body)
+            unsafe FCGX_GetError(wire.pointee.out) == 0
             && FCGX_FClose(wire.pointee.err) == 0 && FCGX_FClose(wire.pointee.out) == 0
         abandon()
-        return isSent
+        return (isSent, isSafe)
     }
 
     /// Ends the exchange without a word.
@@ -68,10 +69,11 @@ struct Exchange: ~Copyable {
         unsafe wire.pointee.ipcFd = -1
     }
 
-    private func put(_ bytes: [UInt8]) -> Bool {
+    /// After an error the stream takes no more, and keeps the error.
+    private func put(_ bytes: [UInt8]) {
         unsafe bytes.withUnsafeBytes {
-            guard let start = $0.baseAddress, unsafe !$0.isEmpty else { return true }
-            return unsafe FCGX_PutStr(start.assumingMemoryBound(to: CChar.self), Int32($0.count), wire.pointee.out) >= 0
+            guard let start = $0.baseAddress, unsafe !$0.isEmpty else { return }
+            _ = unsafe FCGX_PutStr(start.assumingMemoryBound(to: CChar.self), Int32($0.count), wire.pointee.out)
         }
     }
 
@@ -81,7 +83,8 @@ struct Exchange: ~Copyable {
     /// The end of STDIN alone proves nothing, as libfcgi reports a peer's loss and an abort in the same way.
     private mutating func readBody(announced: Int?, limit: Int) -> (body: [UInt8], problem: Rejection.Reason?) {
         var body: [UInt8] = []
-        if announced ?? 0 <= limit { body = take(announced ?? (isAtEnd ? 0 : limit)) }
+        if announced == nil, isAtEnd { return ([], isDrained ? nil : .bodyIncomplete) }
+        if announced ?? limit <= limit { body = take(announced ?? limit) }
         let surplus = drain(limit + Self.drainAllowance - body.count)
 
         let isTooLarge = if let announced { announced > limit } else { body.count + surplus > limit }
@@ -91,9 +94,12 @@ struct Exchange: ~Copyable {
     }
 
     private var isAtEnd: Bool {
-        let byte = unsafe FCGX_GetChar(wire.pointee.in)
-        if byte >= 0 { unsafe FCGX_UnGetChar(byte, wire.pointee.in) }
-        return byte < 0
+        mutating get {
+            let byte = unsafe FCGX_GetChar(wire.pointee.in)
+            if byte >= 0 { unsafe FCGX_UnGetChar(byte, wire.pointee.in) }
+            isDrained = unsafe byte < 0 && FCGX_GetError(wire.pointee.in) == 0
+            return byte < 0
+        }
     }
 
     private func take(_ count: Int) -> [UInt8] {

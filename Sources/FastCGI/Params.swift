@@ -7,7 +7,6 @@ import HTTP
 /// Single-valued variables that occur twice count as last given, the way a web server's configuration overrides them.
 /// Headers that occur twice stay two fields: which one counts is not decided here.
 struct Params {
-    private(set) var request = Request(method: "", target: "")
     /// `CONTENT_LENGTH`, where the web server knows it.
     private(set) var contentLength: Int?
     /// A value was no UTF-8 or held control characters and was left out.
@@ -15,6 +14,12 @@ struct Params {
     /// Whether `FLOW_GATE` held the secret.
     private(set) var hasPassedGate = false
 
+    private var method = ""
+    private var target = ""
+    private var headers = Headers()
+    private var remoteAddress = ""
+    private var id = ""
+    private var isSecure = false
     private let gate: [UInt8]?
     private var redirectedAuthorization: String?
 
@@ -28,9 +33,7 @@ struct Params {
     /// Reads an array of "NAME=value" strings that ends with a null pointer.
     init(_ entries: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, gate: [UInt8]?) {
         self.gate = gate
-        var fields: [(name: String, value: String)] = []
-        fields.reserveCapacity(Self.usualHeaderCount)
-        request.headers = Headers(fields)
+        headers.reserveCapacity(Self.usualHeaderCount)
         guard var next = unsafe entries else { return }
         while let entry = unsafe next.pointee {
             let bytes = unsafe UnsafeBufferPointer(
@@ -52,17 +55,17 @@ struct Params {
         if name.starts(with: "HTTP_") {
             addHeader(name.extracting(5...), value)
         } else if name.equals("REQUEST_METHOD") {
-            request.method = text(value)
+            method = text(value)
         } else if name.equals("REQUEST_URI") {
-            request.target = text(value)
+            target = text(value)
         } else if name.equals("REMOTE_ADDR") {
-            request.remoteAddress = text(value)
+            remoteAddress = text(value)
         } else if name.equals("REQUEST_ID") {
-            request.id = text(value)
+            id = text(value)
         } else if name.equals("HTTPS") {
-            request.isSecure = value.equals("on")
+            isSecure = value.equals("on")
         } else if name.equals("CONTENT_TYPE") {
-            if !value.isEmpty { request.headers.append(name: "content-type", value: text(value)) }
+            if !value.isEmpty { headers.append(name: "content-type", value: text(value)) }
         } else if name.equals("CONTENT_LENGTH") {
             if !value.isEmpty { contentLength = length(value) }
         } else if name.equals("FLOW_GATE") {
@@ -75,9 +78,16 @@ struct Params {
     /// To be called when all are in.
     mutating func finish() {
         // Apache hands the header over under this name when a rewrite rule had to rescue it.
-        if let value = redirectedAuthorization, request.headers.count(of: "authorization") == 0 {
-            request.headers.append(name: "authorization", value: value)
+        if let value = redirectedAuthorization, headers.count(of: "authorization") == 0 {
+            headers.append(name: "authorization", value: value)
         }
+    }
+
+    /// What the variables say, with the body that came after them.
+    func request(body: [UInt8]) -> Request {
+        Request(
+            method: method, target: target, headers: headers, body: body, remoteAddress: remoteAddress, id: id,
+            isSecure: isSecure)
     }
 
     private mutating func addHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {
@@ -89,7 +99,7 @@ struct Params {
             isMalformed = true
             return
         }
-        request.headers.append(name: name, value: text(value))
+        headers.append(name: name, value: text(value))
     }
 
     /// "X_REQUEST_ID" as "x-request-id"; nil for bytes that no header name holds.
@@ -112,11 +122,8 @@ struct Params {
     }
 
     private mutating func text(_ value: Span<UInt8>) -> String {
-        for index in value.indices where value[index] < 0x20 && value[index] != 0x09 || value[index] == 0x7F {
-            isMalformed = true
-            return ""
-        }
-        guard let text = try? UTF8Span(validating: value) else {
+        if value.isPrintableASCII { return String(copying: unsafe UTF8Span(unchecked: value, isKnownASCII: true)) }
+        guard !value.holdsControls, let text = try? UTF8Span(validating: value) else {
             isMalformed = true
             return ""
         }

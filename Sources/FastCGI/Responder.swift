@@ -10,7 +10,6 @@ final class Responder {
     private let handler: ResponderPool.Handler
     /// libfcgi keeps this address while a request lasts, so it is on the heap.
     private let wire: UnsafeMutablePointer<FCGX_Request>
-    private var head: [UInt8] = []
 
     init(pool: ResponderPool, deadline: ReadDeadline, handler: @escaping ResponderPool.Handler) {
         self.pool = pool
@@ -85,9 +84,8 @@ final class Responder {
             request = rejection.request
             pool.observe(.rejected(reason: rejection.reason, id: request.id))
         }
-        var response = handler(received)
-        if !ResponseHead.write(&response, to: &head) { pool.observe(.answerRefused(id: request.id)) }
-        let isSent = exchange.answer(head: head, body: request.method == "HEAD" ? [] : response.body)
+        let (isSent, isSafe) = exchange.answer(handler(received), withBody: request.method != "HEAD")
+        if !isSafe { pool.observe(.answerRefused(id: request.id)) }
         if !isSent { pool.observe(.answerLost(id: request.id)) }
         return isSent
     }

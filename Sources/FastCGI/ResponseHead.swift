@@ -2,32 +2,69 @@ import HTTP
 
 /// The CGI form of an answer's head (RFC 3875, section 6.3): "Status", the header fields, an empty line.
 enum ResponseHead {
-    /// Replaces what `bytes` held; false when a field could break out of its line, and then the answer has become a
-    /// bare 500.
+    /// The head; false when a field could break out of its line, and then the answer has become a bare 500.
     ///
     /// The length is of the body that a GET would get, so it also stands in the answer to HEAD; 204 has none
     /// (RFC 9110, section 8.6).
-    static func write(_ response: inout Response, to bytes: inout [UInt8]) -> Bool {
-        let isSafe = response.headers.fields.allSatisfy { isName($0.name) && isValue($0.value) }
-        if !isSafe { response = Response(status: .internalError) }
+    static func make(for response: inout Response) -> (bytes: [UInt8], isSafe: Bool) {
+        if response.headers.fields.allSatisfy({ isName($0.name) && isValue($0.value) }) {
+            return (bytes(of: response), true)
+        }
+        response = Response(status: .internalError)
+        return (bytes(of: response), false)
+    }
 
-        bytes.removeAll(keepingCapacity: true)
-        bytes.append(contentsOf: "Status: ".utf8)
-        append(response.status.rawValue, to: &bytes)
-        bytes.append(UInt8(ascii: " "))
-        bytes.append(contentsOf: response.status.reason.utf8)
-        for (name, value) in response.headers.fields {
-            bytes.append(contentsOf: "\r\n".utf8)
-            bytes.append(contentsOf: name.utf8)
-            bytes.append(contentsOf: ": ".utf8)
-            bytes.append(contentsOf: value.utf8)
+    /// The longest numbers and everything else that is no field.
+    private static let frameLength = 128
+
+    private static func bytes(of response: Response) -> [UInt8] {
+        let length = response.headers.fields.reduce(Self.frameLength) {
+            $0 + $1.name.utf8.count + $1.value.utf8.count + 4
         }
-        if response.status != .noContent {
-            bytes.append(contentsOf: "\r\nContent-Length: ".utf8)
-            append(response.body.count, to: &bytes)
+        return unsafe [UInt8](unsafeUninitializedCapacity: length) { bytes, count in
+            var head = unsafe Pen(bytes)
+            head.put(literal: "Status: ")
+            head.put(String(response.status.rawValue))
+            head.put(literal: " ")
+            head.put(response.status.reason)
+            for field in response.headers.fields {
+                head.put(literal: "\r\n")
+                head.put(field.name)
+                head.put(literal: ": ")
+                head.put(field.value)
+            }
+            if response.status != .noContent {
+                head.put(literal: "\r\nContent-Length: ")
+                head.put(String(response.body.count))
+            }
+            head.put(literal: "\r\n\r\n")
+            count = head.count
         }
-        bytes.append(contentsOf: "\r\n\r\n".utf8)
-        return isSafe
+    }
+
+    /// Writes one text after the other into room that is large enough for all.
+    @safe private struct Pen {
+        private let room: UnsafeMutableBufferPointer<UInt8>
+        private(set) var count = 0
+
+        init(_ room: UnsafeMutableBufferPointer<UInt8>) {
+            unsafe self.room = unsafe room
+        }
+
+        mutating func put(_ text: String) {
+            unsafe text.utf8Span.span.withUnsafeBufferPointer { unsafe put($0) }
+        }
+
+        mutating func put(literal text: StaticString) {
+            unsafe put(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        }
+
+        private mutating func put(_ text: UnsafeBufferPointer<UInt8>) {
+            guard let start = unsafe room.baseAddress, let source = text.baseAddress else { return }
+            unsafe precondition(text.count <= room.count - count)
+            unsafe (start + count).update(from: source, count: text.count)
+            count += text.count
+        }
     }
 
     private static func isName(_ text: String) -> Bool {
@@ -39,15 +76,5 @@ enum ResponseHead {
         return true
     }
 
-    private static func isValue(_ text: String) -> Bool {
-        let bytes = text.utf8Span.span
-        for index in bytes.indices where bytes[index] < 0x20 && bytes[index] != 0x09 || bytes[index] == 0x7F {
-            return false
-        }
-        return true
-    }
-
-    private static func append(_ number: Int, to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: String(number).utf8)
-    }
+    private static func isValue(_ text: String) -> Bool { !text.utf8Span.span.holdsControls }
 }

@@ -5,13 +5,16 @@ package import JSON
 /// Problems have JSON pointers from `prefix` on and, for a misspelt name, the nearest one as a hint. Warnings are
 /// about a flow that runs but holds parts which never will.
 package struct FlowReader {
-    /// As many problems are reported; a flow with more was not written for this program.
+    /// As many faults are reported; a flow with more was not written for this program.
     static let mostProblems = 100
     /// So many of them may get a hint: looking through a thousand names takes milliseconds.
     private static let mostHints = 20
 
-    package private(set) var problems: [Violation] = []
-    package private(set) var warnings: [Violation] = []
+    package var problems: [Violation] { faults.map(inWhole) }
+    package var warnings: [Violation] { doubts.map(inWhole) }
+    /// Those, with pointers into the flow alone.
+    private var faults: [Violation] = []
+    private var doubts: [Violation] = []
     private let catalog: TaskCatalog
     private let prefix: String
     /// Of the tasks, in their order, and where each stands.
@@ -25,40 +28,47 @@ package struct FlowReader {
 
     /// The flow, or nil when `problems` says why not. The value may have any shape.
     package mutating func read(_ json: JSON) -> Flow? {
-        problems = FlowFormat.flow.violations(in: json).map {
-            Violation(pointer: prefix + $0.pointer, message: $0.message, hint: $0.hint)
-        }
+        faults = FlowFormat.flow.violations(in: json)
         let tasks = json["tasks"]?.arrayValue ?? []
         guard tasks.count <= Flow.taskLimit else { return nil }
         readNames(tasks)
-        let conditions = readConditions(json["conditions"]?.arrayValue ?? [])
-        let start = json["start_task"]?.stringValue.flatMap { resolve(task: $0, at: "\(prefix)/start_task") }
-        let definitions = tasks.enumerated().map { index, task in
-            definition(task, at: "\(prefix)/tasks/\(index)", condition: conditions[index])
+        let conditions = readConditions(json["conditions"]?.arrayValue ?? [], for: tasks.count)
+        let start = json["start_task"]?.stringValue.flatMap { resolve(task: $0, at: "/start_task") }
+        var definitions: [TaskDefinition] = []
+        definitions.reserveCapacity(tasks.count)
+        for (index, task) in tasks.enumerated() {
+            if let known = definition(task, at: "/tasks/\(index)", condition: conditions[index]) {
+                definitions.append(known)
+            }
         }
         refuseCycles(conditions)
-        guard problems.isEmpty, let start, let id = json["id"]?.stringValue, let name = json["name"]?.stringValue
+        guard faults.isEmpty, let start, let id = json["id"]?.stringValue, let name = json["name"]?.stringValue
         else { return nil }
-        warnAboutUnreachable(tasks, conditions, from: start)
-        return Flow(id: id, name: name, definition: json, tasks: definitions.compactMap(\.self), start: start)
+        warnAboutUnreachable(conditions, from: start)
+        return Flow(id: id, name: name, definition: json, tasks: definitions, start: start)
+    }
+
+    private func inWhole(_ violation: Violation) -> Violation {
+        Violation(pointer: prefix + violation.pointer, message: violation.message, hint: violation.hint)
     }
 
     private mutating func report(
-        _ pointer: String, _ message: String, misspelt name: String? = nil, among known: [String] = []
+        _ pointer: @autoclosure () -> String, _ message: String, misspelt name: String? = nil,
+        among known: [String] = []
     ) {
-        guard problems.count < FlowReader.mostProblems else { return }
-        let hint = problems.count < FlowReader.mostHints ? name.flatMap { Violation.didYouMean($0, among: known) } : nil
-        problems.append(Violation(pointer: pointer, message: message, hint: hint))
+        guard faults.count < FlowReader.mostProblems else { return }
+        let hint =
+            faults.count < FlowReader.mostHints ? name.flatMap { Violation.didYouMean($0, among: known) } : nil
+        faults.append(Violation(pointer: pointer(), message: message, hint: hint))
     }
 
     private mutating func readNames(_ tasks: [JSON]) {
         for (index, task) in tasks.enumerated() {
             guard let name = task["name"]?.stringValue else { continue }
-            let pointer = "\(prefix)/tasks/\(index)/name"
             if Target.reserved[name] != nil {
-                report(pointer, "'\(name)' is reserved")
+                report("/tasks/\(index)/name", "'\(name)' is reserved")
             } else if positions[name] != nil {
-                report(pointer, "another task has this name")
+                report("/tasks/\(index)/name", "another task has this name")
             } else {
                 positions[name] = index
                 names.append(name)
@@ -66,21 +76,23 @@ package struct FlowReader {
         }
     }
 
-    private mutating func definition(_ task: JSON, at pointer: String, condition: Condition?) -> TaskDefinition? {
-        if let input = task["input"] { refuseTemplates(in: input, at: "\(pointer)/input") }
+    private mutating func definition(
+        _ task: JSON, at pointer: @autoclosure () -> String, condition: Condition?
+    ) -> TaskDefinition? {
+        if let input = task["input"] { refuseTemplates(in: input, at: "\(pointer())/input") }
         guard let name = task["name"]?.stringValue, let type = (task["type"] ?? task["name"])?.stringValue else {
             return nil
         }
         guard let known = catalog[type] else {
             report(
-                pointer + (task["type"] == nil ? "/name" : "/type"), "no task type '\(type)'",
+                pointer() + (task["type"] == nil ? "/name" : "/type"), "no task type '\(type)'",
                 misspelt: type, among: catalog.names)
             return nil
         }
         if let input = task["input"] {
-            let room = FlowReader.mostProblems - problems.count
-            problems += known.input.violations(in: input).prefix(room).map {
-                Violation(pointer: "\(pointer)/input\($0.pointer)", message: $0.message, hint: $0.hint)
+            let room = FlowReader.mostProblems - faults.count
+            faults += known.input.violations(in: input).prefix(room).map {
+                Violation(pointer: "\(pointer())/input\($0.pointer)", message: $0.message, hint: $0.hint)
             }
         }
         return TaskDefinition(name: name, task: known, input: task["input"], condition: condition)
@@ -102,20 +114,21 @@ package struct FlowReader {
         }
     }
 
-    /// The condition that decides after each task: the first one with that source.
-    private mutating func readConditions(_ conditions: [JSON]) -> [Int: Condition] {
-        var deciding: [Int: Condition] = [:]
+    /// The condition that decides after each of so many tasks: the first one with that source.
+    private mutating func readConditions(_ conditions: [JSON], for taskCount: Int) -> [Condition?] {
+        var deciding = [Condition?](repeating: nil, count: taskCount)
         for (index, condition) in conditions.enumerated() {
-            let pointer = "\(prefix)/conditions/\(index)"
             let source = condition["source_task"]?.stringValue.flatMap {
-                resolve(task: $0, at: pointer + "/source_task")
+                resolve(task: $0, at: "/conditions/\(index)/source_task")
             }
-            let onMatch = resolve(targetOf: condition, "target_task_success", at: pointer)
-            let otherwise = resolve(targetOf: condition, "target_task_failure", at: pointer)
+            let onMatch = resolve(targetOf: condition, "target_task_success", at: "/conditions/\(index)")
+            let otherwise = resolve(targetOf: condition, "target_task_failure", at: "/conditions/\(index)")
             guard let source, let onMatch, let otherwise, let name = condition["name"]?.stringValue else { continue }
             guard deciding[source] == nil else {
-                warnings.append(
-                    Violation(pointer: pointer, message: "never decides: an earlier condition of its task does"))
+                doubts.append(
+                    Violation(
+                        pointer: "/conditions/\(index)", message: "never decides: an earlier condition of its task does"
+                    ))
                 continue
             }
             let outcome = condition["outcome"]?.stringValue.flatMap(StepStatus.init) ?? .success
@@ -124,60 +137,76 @@ package struct FlowReader {
         return deciding
     }
 
-    private mutating func resolve(targetOf condition: JSON, _ field: String, at pointer: String) -> Target? {
+    private mutating func resolve(
+        targetOf condition: JSON, _ field: String, at pointer: @autoclosure () -> String
+    ) -> Target? {
         guard let name = condition[field]?.stringValue else { return nil }
-        return Target.reserved[name] ?? resolve(task: name, at: "\(pointer)/\(field)").map(Target.task)
+        return Target.reserved[name] ?? resolve(task: name, at: "\(pointer())/\(field)").map(Target.task)
     }
 
-    private mutating func resolve(task name: String, at pointer: String) -> Int? {
+    private mutating func resolve(task name: String, at pointer: @autoclosure () -> String) -> Int? {
         if let position = positions[name] { return position }
-        report(pointer, "no task '\(name)' in this flow", misspelt: name, among: names)
+        report(pointer(), "no task '\(name)' in this flow", misspelt: name, among: names)
         return nil
     }
 }
 
 extension FlowReader {
+    private enum Visit {
+        case none, open, done
+    }
+
     /// A cycle would run for ever: refused, named by its first task in the order of the flow.
-    private mutating func refuseCycles(_ conditions: [Int: Condition]) {
+    private mutating func refuseCycles(_ conditions: [Condition?]) {
+        var visits = [Visit](repeating: .none, count: conditions.count)
         var firsts: Set<Int> = []
-        var finished: Set<Int> = []
-        for start in conditions.keys.sorted() where !finished.contains(start) {
-            var path: Set<Int> = [start]
-            var stack: [(task: Int, rest: [Int])] = [(start, successors(of: start, conditions))]
-            while let (task, rest) = stack.popLast() {
-                guard let next = rest.first else {
-                    path.remove(task)
-                    finished.insert(task)
+        for start in conditions.indices where conditions[start] != nil && visits[start] == .none {
+            // From `start` to the task at hand: each with the number of its successors that were looked at.
+            var path = [(task: start, seen: 0)]
+            visits[start] = .open
+            while let (task, seen) = path.last {
+                guard let next = successor(seen, of: task, conditions) else {
+                    visits[task] = .done
+                    path.removeLast()
                     continue
                 }
-                stack.append((task, Array(rest.dropFirst())))
-                if path.contains(next) {
-                    let cycle = stack.map(\.task).drop { $0 != next }
+                path[path.count - 1].seen += 1
+                switch visits[next] {
+                case .none:
+                    visits[next] = .open
+                    path.append((next, 0))
+                case .open:
+                    let cycle = path.map(\.task).drop { $0 != next }
                     firsts.insert(cycle.min() ?? next)
-                } else if !finished.contains(next) {
-                    path.insert(next)
-                    stack.append((next, successors(of: next, conditions)))
+                case .done: break
                 }
             }
         }
-        for task in firsts.sorted() { report("\(prefix)/tasks/\(task)", "is on a cycle") }
+        for task in firsts.sorted() { report("/tasks/\(task)", "is on a cycle") }
     }
 
-    private func successors(of task: Int, _ conditions: [Int: Condition]) -> [Int] {
-        guard let condition = conditions[task] else { return [] }
-        return [condition.onMatch, condition.otherwise].compactMap {
-            if case .task(let next) = $0 { next } else { nil }
+    /// Of the tasks to which the condition after `task` leads, the one of that position, if there are so many.
+    private func successor(_ position: Int, of task: Int, _ conditions: [Condition?]) -> Int? {
+        guard let condition = conditions[task] else { return nil }
+        switch (position, condition.onMatch, condition.otherwise) {
+        case (0, .task(let next), _), (0, _, .task(let next)), (1, .task, .task(let next)): return next
+        default: return nil
         }
     }
 
-    private mutating func warnAboutUnreachable(_ tasks: [JSON], _ conditions: [Int: Condition], from start: Int) {
-        var reached: Set<Int> = [start]
+    private mutating func warnAboutUnreachable(_ conditions: [Condition?], from start: Int) {
+        var isReached = [Bool](repeating: false, count: conditions.count)
+        isReached[start] = true
         var open = [start]
         while let task = open.popLast() {
-            open += successors(of: task, conditions).filter { reached.insert($0).inserted }
+            for position in 0...1 {
+                guard let next = successor(position, of: task, conditions), !isReached[next] else { continue }
+                isReached[next] = true
+                open.append(next)
+            }
         }
-        for index in tasks.indices where !reached.contains(index) {
-            warnings.append(Violation(pointer: "\(prefix)/tasks/\(index)", message: "is never reached"))
+        for index in isReached.indices where !isReached[index] {
+            doubts.append(Violation(pointer: "/tasks/\(index)", message: "is never reached"))
         }
     }
 }

@@ -2,12 +2,17 @@
 ///
 /// A handful of fields, so look-up walks them.
 package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
-    package private(set) var fields: [(name: String, value: String)]
+    package struct Field: Sendable {
+        package let name: String
+        package let value: String
+    }
 
-    package init(_ fields: [(name: String, value: String)] = []) { self.fields = fields }
+    package private(set) var fields: [Field] = []
+
+    package init() {}
 
     package init(dictionaryLiteral elements: (String, String)...) {
-        fields = elements.map { (name: $0, value: $1) }
+        fields = elements.map { Field(name: $0, value: $1) }
     }
 
     /// The first value of that name; setting replaces every field of the name.
@@ -15,7 +20,7 @@ package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
         get { fields.first { Headers.isSame($0.name, name) }?.value }
         set {
             fields.removeAll { Headers.isSame($0.name, name) }
-            if let newValue { fields.append((name: name, value: newValue)) }
+            if let newValue { fields.append(Field(name: name, value: newValue)) }
         }
     }
 
@@ -25,8 +30,11 @@ package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     package mutating func append(name: String, value: String) {
-        fields.append((name: name, value: value))
+        fields.append(Field(name: name, value: value))
     }
+
+    /// Makes room for fields to come.
+    package mutating func reserveCapacity(_ count: Int) { fields.reserveCapacity(count) }
 
     private static func isSame(_ a: String, _ b: String) -> Bool {
         guard a.utf8.count == b.utf8.count else { return false }

@@ -36,5 +36,10 @@ extension Request {
     /// The target after the `?`; empty without one.
     package var query: Substring { Substring(target.utf8[queryMark...].dropFirst()) }
 
-    private var queryMark: String.Index { target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex }
+    private var queryMark: String.Index {
+        let bytes = target.utf8Span.span
+        var offset = 0
+        while offset < bytes.count, bytes[offset] != UInt8(ascii: "?") { offset += 1 }
+        return target.utf8.index(target.startIndex, offsetBy: offset)
+    }
 }

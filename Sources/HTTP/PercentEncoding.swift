@@ -5,9 +5,14 @@ package enum PercentEncoding {
     /// The decoded text, or nil for a broken escape, text that is not UTF-8, a control character (a line feed must
     /// never reach a log or a header), or combining marks without end, which take long to compare.
     package static func decode(_ encoded: Span<UInt8>, plusIsSpace: Bool = false) -> String? {
+        var index = 0
+        while index < encoded.count, isPlain(encoded[index]) { index += 1 }
+        // Most texts hold nothing to decode, and nothing that may not be in them.
+        if index == encoded.count, let plain = try? UTF8Span(validating: encoded) { return String(copying: plain) }
+
         var bytes: [UInt8] = []
         bytes.reserveCapacity(encoded.count)
-        var index = 0
+        for position in 0..<index { bytes.append(encoded[position]) }
         while index < encoded.count {
             var byte = encoded[index]
             if byte == UInt8(ascii: "%") {
@@ -26,6 +31,11 @@ package enum PercentEncoding {
         guard let valid = try? UTF8Span(validating: bytes.span) else { return nil }
         let text = String(copying: valid)
         return text.hasMarksInARow() ? nil : text
+    }
+
+    /// Whether the byte is a character by itself which stands for itself.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "%") && byte != UInt8(ascii: "+")
     }
 
     private static func hexDigit(_ byte: UInt8) -> UInt8? {

@@ -1,18 +1,19 @@
-/// One HTTP request, whole, as a value: whoever received it has copied everything out of the wire's buffers.
-package struct Request: Sendable {
+/// One HTTP request, whole: whoever received it has copied everything out of the wire's buffers. A class, because every
+/// stage passes it on and none changes it.
+package final class Request: Sendable {
     /// The method as sent; `Method(rawValue:)` knows the ones that routes use.
-    package var method: String
+    package let method: String
     /// The request target as the client sent it: path and, after `?`, the query; still percent-encoded.
-    package var target: String
+    package let target: String
     /// As sent; for CGI-derived requests the names are the header's with `-`, in lower case.
-    package var headers: Headers
-    package var body: [UInt8]
+    package let headers: Headers
+    package let body: [UInt8]
     /// Address of the client as the web server saw it; never taken from a header.
-    package var remoteAddress: String
+    package let remoteAddress: String
     /// Correlates the answer, the web server's log and ours.
-    package var id: String
+    package let id: String
     /// Whether the client spoke TLS to the web server.
-    package var isSecure: Bool
+    package let isSecure: Bool
 
     package init(
         method: String, target: String, headers: Headers = [:], body: [UInt8] = [], remoteAddress: String = "",

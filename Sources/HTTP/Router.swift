@@ -1,5 +1,7 @@
 /// Finds the endpoint of a method and path: a tree of path segments, literals before parameters.
-package struct Router<Context>: Sendable {
+///
+/// It knows endpoints by their position in the list it was made from, and so nothing of what handlers are given.
+package struct Router: Sendable {
     /// Every position of the tree, by number; the root is the first.
     private var nodes = [Node()]
 
@@ -7,26 +9,26 @@ package struct Router<Context>: Sendable {
     private struct Node: Sendable {
         var literals: [String: Int] = [:]
         var parameter: Int?
-        var endpoints: [Method: Endpoint<Context>] = [:]
+        var endpoints: [Method: Int] = [:]
     }
 
     package enum Match {
-        /// The endpoint, and the values of its path parameters in order.
-        case endpoint(Endpoint<Context>, parameters: [String])
+        /// The position of the endpoint, and the values of its path parameters in order.
+        case endpoint(at: Int, parameters: [String])
         /// The path exists; the value of `Allow` says with which methods.
         case otherMethods(allow: String)
         case none
     }
 
     /// Two endpoints of one method and path are a mistake of the program.
-    package init(_ endpoints: [Endpoint<Context>]) {
-        for endpoint in endpoints {
+    package init<Context>(_ endpoints: [Endpoint<Context>]) {
+        for (position, endpoint) in endpoints.enumerated() {
             var node = 0
             for segment in endpoint.path.split(separator: "/") {
                 node = child(of: node, for: String(segment))
             }
             precondition(
-                nodes[node].endpoints.updateValue(endpoint, forKey: endpoint.method) == nil,
+                nodes[node].endpoints.updateValue(position, forKey: endpoint.method) == nil,
                 "two endpoints for \(endpoint.method) \(endpoint.path)")
         }
     }
@@ -60,7 +62,7 @@ package struct Router<Context>: Sendable {
         guard !nodes[node].endpoints.isEmpty else { return .none }
         let wanted = Method(rawValue: method).map { $0 == .head ? .get : $0 }
         if let wanted, let endpoint = nodes[node].endpoints[wanted] {
-            return .endpoint(endpoint, parameters: parameters)
+            return .endpoint(at: endpoint, parameters: parameters)
         }
         return .otherMethods(allow: Router.allow(Set(nodes[node].endpoints.keys)))
     }

@@ -59,6 +59,21 @@ import Testing
         #expect(!request.isSecure)
     }
 
+    /// Values are looked through eight bytes at a time.
+    @Test(arguments: [("\u{1F}", 400), ("\u{7F}", 400), ("\t", 200), ("é", 200), (" ", 200), ("~", 200)])
+    func oneCharacterAtEveryPlace(character: String, status: Int) throws {
+        let running = try RunningPool()
+        let client = try running.client()
+        defer { withExtendedLifetime(running) {} }
+        for length in 0..<18 {
+            for place in 0...length {
+                let value =
+                    String(repeating: "a", count: place) + character + String(repeating: "b", count: length - place)
+                #expect(try client.exchange(RunningPool.params("GET", "/", [("HTTP_X_A", value)])).status == status)
+            }
+        }
+    }
+
     @Test(arguments: [
         [("HTTP_X_A", "a\u{1}b")], [("HTTP_X_A", "a\nb")], [("HTTP_X A", "a")], [("REQUEST_URI", "/\u{7F}")],
         [("CONTENT_LENGTH", "-1")], [("CONTENT_LENGTH", "1e3")], [("CONTENT_LENGTH", "99999999999999999999")],

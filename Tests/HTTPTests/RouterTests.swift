@@ -2,11 +2,11 @@ import HTTP
 import Testing
 
 @Suite struct RouterTests {
-    private let router = Router([
+    private let endpoints = [
         endpoint(.get, "/"), endpoint(.post, "/login"), endpoint(.get, "/posts"), endpoint(.post, "/posts"),
         endpoint(.get, "/posts/{id}"), endpoint(.delete, "/posts/{id}"), endpoint(.get, "/posts/newest"),
         endpoint(.get, "/posts/{id}/notes/{note}"), endpoint(.post, "/posts/newest/seen"),
-    ])
+    ]
 
     private static func endpoint(_ method: Method, _ path: String) -> Endpoint<Void> {
         Endpoint(method, path, access: .everyone, summary: path, answers: []) { _ in .noContent }
@@ -14,9 +14,9 @@ import Testing
 
     /// What was found, as one line.
     private func match(_ method: String, _ path: String) throws -> String {
-        switch router.match(method: method, path: try #require(Path(parsing: path[...]))) {
-        case .endpoint(let endpoint, let parameters):
-            ([endpoint.method.rawValue, endpoint.path] + parameters).joined(separator: " ")
+        switch Router(endpoints).match(method: method, path: try #require(Path(parsing: path[...]))) {
+        case .endpoint(let position, let parameters):
+            ([endpoints[position].method.rawValue, endpoints[position].path] + parameters).joined(separator: " ")
         case .otherMethods(let allow): "allow \(allow)"
         case .none: "none"
         }
@@ -58,7 +58,7 @@ import Testing
 
     @Test func emptyRouterFindsNothing() throws {
         let path = try #require(Path(parsing: "/"[...]))
-        guard case .none = Router<Void>([]).match(method: "GET", path: path) else {
+        guard case .none = Router([Endpoint<Void>]()).match(method: "GET", path: path) else {
             Issue.record("found an endpoint where there is none")
             return
         }

@@ -1,0 +1,30 @@
+extension Span<UInt8> {
+    /// Whether every byte is a character of ASCII that shows: nothing to look into further.
+    ///
+    /// Eight bytes at once: in each, a carry or the byte itself sets the highest bit where it is none of these.
+    var isPrintableASCII: Bool {
+        let (ones, highest): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        var index = 0
+        return unsafe withUnsafeBytes { bytes in
+            while index + 8 <= bytes.count {
+                let word = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                let deletes = word ^ ones &* 0x7F
+                let found = word | (word &- ones &* 0x20) & ~word | (deletes &- ones) & ~deletes
+                if found & highest != 0 { return false }
+                index += 8
+            }
+            while index < bytes.count {
+                guard unsafe bytes[index] >= 0x20, unsafe bytes[index] < 0x7F else { return false }
+                index += 1
+            }
+            return true
+        }
+    }
+
+    /// Whether a control character other than the tab is in it (RFC 9110, section 5.5).
+    var holdsControls: Bool {
+        if isPrintableASCII { return false }
+        for index in indices where self[index] < 0x20 && self[index] != 0x09 || self[index] == 0x7F { return true }
+        return false
+    }
+}
