@@ -9,18 +9,21 @@ package final class Services: Sendable {
     package let tokens: TokenIssuer
     package let passwords: PasswordHasher
     package let tasks: TaskCatalog
+    /// Whether the first login of an unknown e-mail makes its account.
+    package let loginCreatesAccount: Bool
     /// Why the database is not the one this program needs; nil when it is. Asks over the given connection.
     package let obstacle: @Sendable (Connection) throws -> String?
     package let observe: @Sendable (ApplicationEvent) -> Void
 
     package init(
-        tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog,
+        tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog, loginCreatesAccount: Bool,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         self.tokens = tokens
         self.passwords = passwords
         self.tasks = tasks
+        self.loginCreatesAccount = loginCreatesAccount
         self.obstacle = obstacle
         self.observe = observe
     }

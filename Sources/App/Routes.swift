@@ -4,7 +4,8 @@ package import JSON
 /// The one list of endpoints.
 package enum Routes {
     package static let all: [Endpoint<Context>] =
-        Endpoint.health + Endpoint.accounts + Endpoint.runs + Endpoint.executions + Endpoint.data + Endpoint.posts
+        Endpoint.health + Endpoint.accounts + Endpoint.sessions + Endpoint.users + Endpoint.runs + Endpoint.executions
+        + Endpoint.data + Endpoint.posts
         + Endpoint.arrays
 
     /// The interface as an OpenAPI document, derived from the list.

@@ -14,7 +14,7 @@ package struct TokenIssuer: Sendable {
     /// Longer tokens, in bytes, are not looked at.
     package static let maximumLength = 8192
 
-    private let keys: TokenKeys
+    let keys: TokenKeys
     private let issuer: String
     private let audience: String
     private let genuine = GenuineTokens()

@@ -14,13 +14,15 @@ package struct TokenKeys: Sendable {
         /// The header segment of every token that this key signs: base64url text.
         let header: [UInt8]
         let mac: HMACSHA256
+        /// Of refresh tokens: another key, so that no token can ever be taken for one of the other kind.
+        let refresh: HMACSHA256
     }
 
     /// In bytes: as long as the digest (RFC 7518, section 3.2).
     package static let minimumLength = 32
 
     let signing: Key
-    private let all: [Key]
+    let all: [Key]
 
     /// - Parameters:
     ///   - secret: signs and verifies.
@@ -57,6 +59,7 @@ extension TokenKeys.Key {
     fileprivate init(secret: [UInt8]) throws(TokenKeyError) {
         guard secret.count >= TokenKeys.minimumLength else { throw .weakKey }
         mac = HMACSHA256(key: secret)
+        refresh = HMACSHA256(key: mac.code(for: "refresh token key".utf8))
         id = Hexadecimal.encode(Array(mac.code(for: "access token key id".utf8).prefix(8)))
         let fields: JSON = ["alg": "HS256", "typ": "at+jwt", "kid": .string(id)]
         header = Array(Base64URL.encode(fields.serialized()).utf8)

@@ -19,6 +19,7 @@ package enum Migrations {
         migration(2, "documents_and_posts", PackageResources._002_documents_and_posts_sql),
         migration(3, "executions", PackageResources._003_executions_sql),
         migration(4, "idempotency_and_limits", PackageResources._004_idempotency_and_limits_sql),
+        migration(5, "sessions_and_users", PackageResources._005_sessions_and_users_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a name cannot begin with a digit, so that is replaced.

@@ -77,7 +77,12 @@ CREATE TABLE public.sessions (
     user_id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
-    ended_at timestamp with time zone
+    ended_at timestamp with time zone,
+    seed bytea DEFAULT uuid_send(gen_random_uuid()) NOT NULL,
+    refresh_number integer DEFAULT 0 NOT NULL,
+    refreshed_at timestamp with time zone,
+    address text DEFAULT ''::text NOT NULL,
+    agent text DEFAULT ''::text NOT NULL
 );
 
 CREATE TABLE public.steps (
@@ -123,6 +128,7 @@ CREATE TABLE public.users (
     password_hash text NOT NULL,
     disabled_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
     CONSTRAINT users_age_check CHECK (((age >= 0) AND (age <= 150))),
     CONSTRAINT users_have_a_login CHECK ((num_nonnulls(email, username) > 0)),
     CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['client'::text, 'admin'::text])))
@@ -177,9 +183,11 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id);
 
-CREATE UNIQUE INDEX users_email ON public.users USING btree (lower(email));
+CREATE UNIQUE INDEX users_email ON public.users USING btree (lower(email)) WHERE (deleted_at IS NULL);
 
-CREATE UNIQUE INDEX users_username ON public.users USING btree (lower(username));
+CREATE INDEX users_newest ON public.users USING btree (created_at, id) WHERE (deleted_at IS NULL);
+
+CREATE UNIQUE INDEX users_username ON public.users USING btree (lower(username)) WHERE (deleted_at IS NULL);
 
 ALTER INDEX public.executions_pkey ATTACH PARTITION public.executions_default_pkey;
 

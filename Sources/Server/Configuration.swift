@@ -41,6 +41,9 @@ struct Setting: Sendable {
         Setting("RESPONDERS", "2", "Responder processes"),
         Setting("THREADS", "4", "Threads a responder, each with a database connection of its own"),
         Setting("LOG_FILE", "", "File that the log is appended to; standard error unless told"),
+        Setting(
+            "LOGIN_CREATES_ACCOUNT", "",
+            "`on`: the first login of an unknown e-mail makes its account; in the demo profile `on` unless told"),
         Setting("CLIENT_PASSWORD", "Test1234!", isSecret: true, "Password of the demo profile's client"),
         Setting("ADMIN_PASSWORD", "adminpass", isSecret: true, "Password of the demo profile's admin"),
     ]
@@ -146,13 +149,13 @@ extension Configuration {
         return configuration
     }
 
-    private var preparesStatements: Bool {
-        get throws {
-            switch value("DB_PREPARE") {
-            case "on": true
-            case "off": false
-            default: throw ConfigurationError(setting: "DB_PREPARE", reason: "must be on or off")
-            }
+    private var preparesStatements: Bool { get throws { try isOn("DB_PREPARE") } }
+
+    private func isOn(_ name: String, otherwise standard: String? = nil) throws -> Bool {
+        switch value(name) ?? standard {
+        case "on": true
+        case "off": false
+        default: throw ConfigurationError(setting: name, reason: "must be on or off")
         }
     }
 
@@ -164,6 +167,10 @@ extension Configuration {
             let keys = try TokenKeys(secret: current, previous: try secret("JWT_PREVIOUS_SECRET_KEY"))
             return TokenIssuer(keys: keys, issuer: try required("JWT_ISSUER"), audience: try required("JWT_AUDIENCE"))
         }
+    }
+
+    var loginCreatesAccount: Bool {
+        get throws { try isOn("LOGIN_CREATES_ACCOUNT", otherwise: try isDemo ? "on" : "off") }
     }
 
     var gate: [UInt8]? { get throws { try secret("FLOW_GATE") } }

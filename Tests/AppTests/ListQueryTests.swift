@@ -20,7 +20,7 @@ import Testing
                 keys: try TokenKeys(secret: Array("0123456789abcdef0123456789abcdef".utf8)), issuer: "i",
                 audience: "a"),
             passwords: PasswordHasher(slots: HashingSlots(running: 1, waiting: 1)), tasks: Tasks.catalog,
-            obstacle: { _ in nil }, observe: { _ in })
+            loginCreatesAccount: false, obstacle: { _ in nil }, observe: { _ in })
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,
             createdAt: "2026-01-01T00:00:00.000Z")

@@ -1,6 +1,7 @@
 import App
 import HTTP
 import JSON
+import Postgres
 import TestSupport
 import Testing
 
@@ -32,6 +33,13 @@ import Testing
     @Test func everyCallAnswersByItsSchema() throws {
         let user = try stack.makeUser()
         let (token, password) = (user.token, JSON.string(user.password))
+        try stack.database.connect().execute("UPDATE users SET role = 'admin' WHERE id = \(user.id)")
+        let other = try stack.makeUser().id
+        let login = try stack.patiently {
+            try stack.post("/login", ["email": .string(user.email), "password": password])
+        }
+        let session = try #require(
+            try stack.get("/api/sessions", token: login["token"].stringValue)["items"].arrayValue?.first?["id"])
         let post: JSON = ["title": "a", "content": "b"]
         let made = try stack.post("/posts", post, token: token)
         let run = try stack.post("/flow-manager", .demoFlow, token: token)
@@ -71,6 +79,21 @@ import Testing
             ("DELETE", "/posts/{id}", "/posts/\(id)", nil, 204),
             ("DELETE", "/posts/{id}", "/posts/\(id)", nil, 404),
             ("POST", "/generate_array", "/generate_array", ["sentence": "a"], 200),
+            ("POST", "/refresh", "/refresh", ["refresh_token": login["refresh_token"]], 200),
+            ("POST", "/refresh", "/refresh", ["refresh_token": "x"], 401),
+            ("GET", "/api/sessions", "/api/sessions", nil, 200),
+            ("DELETE", "/api/sessions/{id}", "/api/sessions/\(session.stringValue ?? "")", nil, 204),
+            ("PATCH", "/me", "/me", ["name": "Ann"], 200),
+            ("PATCH", "/me", "/me", ["password": password, "current_password": "wrong one"], 403),
+            ("GET", "/api/users", "/api/users", nil, 200),
+            (
+                "POST", "/api/users", "/api/users", ["username": .string(unique("name")), "password": password], 201
+            ),
+            ("POST", "/api/users", "/api/users", ["email": .string(user.email), "password": password], 409),
+            ("GET", "/api/users/{id}", "/api/users/\(other)", nil, 200),
+            ("PATCH", "/api/users/{id}", "/api/users/\(other)", ["role": "admin"], 200),
+            ("DELETE", "/api/users/{id}", "/api/users/\(other)", nil, 204),
+            ("DELETE", "/api/users/{id}", "/api/users/\(other)", nil, 404),
             ("POST", "/logout", "/logout", ["all": true], 204), ("GET", "/me", "/me", nil, 401),
         ]
         for call in calls {

@@ -34,7 +34,8 @@ package final class Stack: Sendable {
         lifeline = try Lifeline()
         var environment = Environment.current
         environment.merge([
-            "CONFIG_TYPE": "demo", "DATABASE_URL": database.application.connectionString,
+            "CONFIG_TYPE": "demo", "LOGIN_CREATES_ACCOUNT": "off",
+            "DATABASE_URL": database.application.connectionString,
             "MIGRATION_DATABASE_URL": database.owner.connectionString,
             "JWT_SECRET_KEY": Stack.tokenSecret, "FLOW_GATE": gate, "SOCKET": socket, "PORT": String(port),
             "HTTPS_PORT": String(httpsPort), "RATE_LIMIT": "off", "LOG_FILE": folder + "/flow-manager.log",

@@ -29,6 +29,20 @@ extension Account {
         ).first.map(Account.init)
     }
 
+    func passwordHash(on connection: Connection) throws -> String {
+        try connection.query("SELECT password_hash FROM users WHERE id = \(id)").only.decode(String.self)
+    }
+
+    func setPasswordHash(_ hash: String, on connection: Connection) throws {
+        try connection.execute("UPDATE users SET password_hash = \(hash) WHERE id = \(id)")
+    }
+
+    func rename(_ name: String?, on connection: Connection) throws -> Account {
+        let rows = try connection.query(
+            "UPDATE users u SET name = \(optional: name) WHERE id = \(id) RETURNING \(Account.columns)")
+        return try Account(try rows.only)
+    }
+
     /// The account that logs in by that e-mail or username, with its password's hash.
     static func findForLogin(_ login: String, on connection: Connection) throws -> (id: String, passwordHash: String)? {
         let column: SQL = login.contains("@") ? "email" : "username"
@@ -38,43 +52,5 @@ extension Account {
             let (id, passwordHash) = try row.decode(String.self, String.self)
             return (id, passwordHash)
         }
-    }
-}
-
-/// A login and what it is good for.
-enum Session {
-    /// How long a login lasts at most.
-    static let lifetimeDays = 30
-
-    /// Begins a session; returns its id.
-    static func begin(for userID: String, on connection: Connection) throws -> String {
-        let id = UUIDv7.make()
-        _ = try connection.execute(
-            """
-            INSERT INTO sessions (id, user_id, expires_at)
-            VALUES (\(id), \(userID), now() + \(lifetimeDays) * interval '1 day')
-            """)
-        return id
-    }
-
-    /// Who a token's session belongs to, if session and account both still stand.
-    static func principal(session: String, user: String, on connection: Connection) throws -> Principal? {
-        try connection.query(
-            """
-            SELECT \(Account.columns)
-            FROM sessions s JOIN users u ON u.id = s.user_id
-            WHERE s.id = \(session) AND s.user_id = \(user) AND s.ended_at IS NULL AND s.expires_at > now()
-                AND u.disabled_at IS NULL
-            """
-        ).first.map { Principal(account: try Account($0), sessionID: session) }
-    }
-
-    /// Ends this session, or all of its user's.
-    static func end(_ principal: Principal, all: Bool, on connection: Connection) throws {
-        _ = try connection.execute(
-            """
-            UPDATE sessions SET ended_at = now()
-            WHERE user_id = \(principal.id) AND ended_at IS NULL AND (\(all) OR id = \(principal.sessionID))
-            """)
     }
 }

@@ -1,9 +1,10 @@
 import Crypto
 import HTTP
 import JSON
+import Postgres
 
 extension Endpoint<Context> {
-    static let accounts: [Endpoint] = [register, createUser, login, logout, me]
+    static let accounts: [Endpoint] = [register, createUser, login, me, changeMe]
 
     private static let register = Endpoint(
         .post, "/register", access: .everyone, summary: "Make an account with a username or an e-mail",
@@ -20,9 +21,7 @@ extension Endpoint<Context> {
             Answer(.conflict, "The name is taken", Problem.schema),
         ]
     ) { context in
-        guard let account = try makeAccount(context) else {
-            throw Problem(.conflict, "already_registered", "User registered already, Please login")
-        }
+        guard let account = try makeAccount(Registration(context.input), context) else { throw Problem.nameTaken }
         return .json(["message": "User registered successfully", "user": account.json])
     }
 
@@ -38,16 +37,16 @@ extension Endpoint<Context> {
             Answer(.created, "The account", Account.schema), Answer(.conflict, "The e-mail is taken", Problem.schema),
         ]
     ) { context in
-        guard let account = try makeAccount(context) else {
-            throw Problem(.conflict, "already_registered", "User registered already, Please login")
-        }
+        guard let account = try makeAccount(Registration(context.input), context) else { throw Problem.nameTaken }
         return .created(account.json, at: "/me")
     }
 
-    private static func makeAccount(_ context: Context) throws -> Account? {
-        let registration = try Registration(context.input)
+    /// Nil when the name is taken.
+    static func makeAccount(
+        _ registration: Registration, role: Account.Role = .client, _ context: Context
+    ) throws -> Account? {
         let hash = try context.services.passwords.hash(Array(registration.password.utf8))
-        return try Account.insert(registration, passwordHash: hash, on: context.connection)
+        return try Account.insert(registration, passwordHash: hash, role: role, on: context.connection)
     }
 
     private static let login = Endpoint(
@@ -63,42 +62,37 @@ extension Endpoint<Context> {
             ).named("Login")),
         idempotency: .refused,
         answers: [
-            Answer(
-                .ok, "The token",
-                .object(required: [
-                    "token": .string, "access_token": .string, "token_type": .constant("bearer"),
-                    "expires_in": .integer,
-                ]).named("Token")),
+            Answer(.ok, "The tokens", Session.tokens),
             Answer(.unauthorized, "Unknown name or wrong password", Problem.schema),
         ]
     ) { context in
         guard let name = (context.input["email"] ?? context.input["username"])?.stringValue else {
             throw Problem.invalid("/email", "an e-mail or a username is needed")
         }
-        let password = Array((context.input["password"]?.stringValue ?? "").utf8)
-        let found = try Account.findForLogin(name, on: context.connection)
-        // An unknown name costs the same verification, so that time tells nothing about who has an account.
-        guard try context.services.passwords.verify(password, against: found?.passwordHash), let found else {
-            throw Problem.unauthorized("Authentication failed", code: "invalid_credentials")
-        }
-        let session = try Session.begin(for: found.id, on: context.connection)
-        let token = context.services.tokens.sign(
-            Claims(
-                subject: found.id, session: session, issuedAt: context.now, notBefore: context.now,
-                expires: context.now + Account.tokenLifetime))
-        return .json([
-            "token": .string(token), "access_token": .string(token), "token_type": "bearer",
-            "expires_in": .integer(Account.tokenLifetime),
-        ])
+        let password = context.input["password"]?.stringValue ?? ""
+        let (userID, isNew) = try logIn(name, password, context)
+        let session = try Session.begin(for: userID, by: context.request, on: context.connection)
+        var answer = session.tokens(by: context.services.tokens, now: context.now).objectValue ?? JSONObject()
+        answer["created"] = .bool(isNew)
+        return .json(.object(answer))
     }
 
-    private static let logout = Endpoint(
-        .post, "/logout", access: .user, summary: "End this session, or all of them",
-        body: .optionalJSON(.object(required: [:], optional: ["all": .boolean]).named("Logout")),
-        idempotency: .refused, answers: [Answer(.noContent, "Ended")]
-    ) { context in
-        try Session.end(context.user, all: context.input["all"]?.boolValue ?? false, on: context.connection)
-        return .noContent
+    /// The account of that name and password, made now if it is new and the settings say so.
+    private static func logIn(_ name: String, _ password: String, _ context: Context) throws -> (String, isNew: Bool) {
+        let found = try Account.findForLogin(name, on: context.connection)
+        if found == nil, context.services.loginCreatesAccount, name.contains("@"),
+            let registration = try? Registration(["email": .string(name), "password": .string(password)]),
+            Registration.email.violations(in: .string(name)).isEmpty,
+            let account = try makeAccount(registration, context)
+        {
+            return (account.id, isNew: true)
+        }
+        // An unknown name costs the same verification, so that time tells nothing about who has an account.
+        let isRight = try context.services.passwords.verify(Array(password.utf8), against: found?.passwordHash)
+        guard isRight, let found else {
+            throw Problem.unauthorized("Authentication failed", code: "invalid_credentials")
+        }
+        return (found.id, isNew: false)
     }
 
     private static let me = Endpoint(
@@ -107,9 +101,51 @@ extension Endpoint<Context> {
     ) { context in
         .json(try context.user.account.json)
     }
+
+    private static let changeMe = Endpoint(
+        .patch, "/me", access: .user, summary: "Change the caller's own name or password",
+        body: .json(
+            .object(
+                optional: [
+                    "name": Registration.name.nullable, "password": Registration.password,
+                    "current_password": JSONSchema.string.described("The password so far, to change it"),
+                ]
+            ).named("AccountChange")),
+        idempotency: .refused,
+        answers: [
+            Answer(.ok, "The account; after a change of the password all other sessions have ended", Account.schema),
+            Answer(.forbidden, "The current password is another one", Problem.schema),
+        ]
+    ) { context in
+        let user = try context.user
+        let hash = try newPasswordHash(for: user.account, context)
+        return try context.connection.transaction { connection in
+            if let hash {
+                try user.account.setPasswordHash(hash, on: connection)
+                try Session.endAll(of: user.id, except: user.sessionID, on: connection)
+            }
+            guard let name = context.input["name"] else { return .json(user.account.json) }
+            return .json(try user.account.rename(name.stringValue, on: connection).json)
+        }
+    }
+
+    /// The hash of the new password of the call, if there is one and its caller knows the present one.
+    private static func newPasswordHash(for account: Account, _ context: Context) throws -> String? {
+        guard let password = context.input["password"]?.stringValue else { return nil }
+        guard let current = context.input["current_password"]?.stringValue else {
+            throw Problem.invalid("/current_password", "is needed to change the password")
+        }
+        let violations = PasswordPolicy.violations(
+            of: password, at: "/password", names: [account.email, account.username])
+        guard violations.isEmpty else { throw Problem.invalid(violations) }
+        let known = try account.passwordHash(on: context.connection)
+        guard try context.services.passwords.verify(Array(current.utf8), against: known) else {
+            throw Problem(.forbidden, "wrong_password", "The current password is not right")
+        }
+        return try context.services.passwords.hash(Array(password.utf8))
+    }
 }
 
-extension Account {
-    /// Seconds for which an access token is good.
-    static let tokenLifetime: Int64 = 30 * 60
+extension Problem {
+    static let nameTaken = Problem(.conflict, "already_registered", "User registered already, Please login")
 }

@@ -41,6 +41,7 @@ enum Respond {
     private static func services(_ configuration: Configuration, _ log: Log) throws -> Services {
         Services(
             tokens: try configuration.tokens, passwords: try passwords(configuration), tasks: Tasks.catalog,
+            loginCreatesAccount: try configuration.loginCreatesAccount,
             obstacle: { connection in try Migrator().state(connection).obstacle },
             observe: { log.write($0) })
     }

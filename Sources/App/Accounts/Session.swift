@@ -1,0 +1,102 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+/// A login: it begins with a password, is renewed by refresh tokens, and ends by itself, by its user, or by a refresh
+/// token that comes twice.
+struct Session {
+    let id: String
+    let userID: String
+    /// What its refresh tokens are made from.
+    let seed: [UInt8]
+    /// The number of the refresh token that is good at present.
+    let refreshNumber: Int
+
+    /// How long a login lasts at most, however often it is renewed.
+    static let lifetimeDays = 30
+    /// Seconds for which a refresh token that was used gives the same successor again: its answer may have been lost.
+    static let grace = 10
+    /// Scalars of the client's name for itself that are kept.
+    private static let agentLength = 200
+
+    /// Begins a session.
+    static func begin(for userID: String, by request: Request, on connection: Connection) throws -> Session {
+        let id = UUIDv7.make()
+        let agent = String(
+            String.UnicodeScalarView((request.headers["user-agent"] ?? "").unicodeScalars.prefix(agentLength)))
+        let seed = try connection.query(
+            """
+            INSERT INTO sessions (id, user_id, expires_at, address, agent)
+            VALUES (\(id), \(userID), now() + \(lifetimeDays) * interval '1 day', \(request.remoteAddress), \(agent))
+            RETURNING seed
+            """
+        ).only.decode([UInt8].self)
+        return Session(id: id, userID: userID, seed: seed, refreshNumber: 0)
+    }
+
+    /// Who a token's session belongs to, if session and account both still stand.
+    static func principal(session: String, user: String, on connection: Connection) throws -> Principal? {
+        try connection.query(
+            """
+            SELECT \(Account.columns)
+            FROM sessions s JOIN users u ON u.id = s.user_id
+            WHERE s.id = \(session) AND s.user_id = \(user) AND s.ended_at IS NULL AND s.expires_at > now()
+                AND u.disabled_at IS NULL
+            """
+        ).first.map { Principal(account: try Account($0), sessionID: session) }
+    }
+
+    /// The session after one more renewal; nil when the token does not renew it.
+    ///
+    /// A token that was used before ends the session, for either its thief or its owner holds another one. Of callers
+    /// that come with one token at once the first renews the session, and all get the same.
+    static func renew(by token: RefreshToken, _ tokens: TokenIssuer, on connection: Connection) throws -> Session? {
+        let found = try connection.query("SELECT user_id, seed FROM sessions WHERE id = \(token.session)").first
+        // An unknown session costs the same check.
+        let (userID, seed) = try found.map { try $0.decode(String.self, [UInt8].self) } ?? ("", [])
+        guard tokens.isGenuine(token, seed: seed), found != nil else { return nil }
+
+        let renewed = Session(id: token.session, userID: userID, seed: seed, refreshNumber: token.number + 1)
+        let standing: SQL = """
+            s.id = \(token.session) AND s.ended_at IS NULL AND s.expires_at > now()
+                AND EXISTS (SELECT FROM users u WHERE u.id = s.user_id AND u.disabled_at IS NULL)
+            """
+        let isFirst = try connection.execute(
+            """
+            UPDATE sessions s SET refresh_number = s.refresh_number + 1, refreshed_at = now()
+            WHERE \(standing) AND s.refresh_number = \(token.number)
+            """)
+        if isFirst == 1 { return renewed }
+        let isLostAnswer = try connection.query(
+            """
+            SELECT FROM sessions s WHERE \(standing) AND s.refresh_number = \(renewed.refreshNumber)
+                AND s.refreshed_at > now() - \(grace) * interval '1 second'
+            """)
+        if !isLostAnswer.isEmpty { return renewed }
+        try connection.execute(
+            """
+            UPDATE sessions SET ended_at = now()
+            WHERE id = \(token.session) AND ended_at IS NULL AND refresh_number > \(token.number)
+            """)
+        return nil
+    }
+
+    /// Ends one of the user's sessions; false when there is none of that id.
+    static func end(_ id: String, of userID: String, on connection: Connection) throws -> Bool {
+        try connection.execute(
+            """
+            UPDATE sessions SET ended_at = now()
+            WHERE id = \(id) AND user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
+            """) == 1
+    }
+
+    /// Ends all of the user's sessions, except for one if that is named.
+    static func endAll(of userID: String, except kept: String? = nil, on connection: Connection) throws {
+        try connection.execute(
+            """
+            UPDATE sessions SET ended_at = now()
+            WHERE user_id = \(userID) AND ended_at IS NULL AND id IS DISTINCT FROM \(optional: kept)::uuid
+            """)
+    }
+}

@@ -1,0 +1,113 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+extension Endpoint<Context> {
+    static let sessions: [Endpoint] = [refresh, logout, listSessions, endSession]
+
+    private static let refresh = Endpoint(
+        .post, "/refresh", access: .everyone, summary: "Get a new pair of tokens for a refresh token",
+        body: .jsonOrForm(
+            .object(required: ["refresh_token": .string], optional: ["grant_type": .string]).named("Refresh")),
+        idempotency: .refused,
+        answers: [
+            Answer(.ok, "The tokens; the refresh token before is used up", Session.tokens),
+            Answer(.unauthorized, "No refresh token that renews a session", Problem.schema),
+        ]
+    ) { context in
+        guard let token = RefreshToken(context.input["refresh_token"]?.stringValue ?? ""),
+            let session = try Session.renew(by: token, context.services.tokens, on: context.connection)
+        else { throw Problem.invalidToken }
+        return .json(session.tokens(by: context.services.tokens, now: context.now))
+    }
+
+    private static let logout = Endpoint(
+        .post, "/logout", access: .user, summary: "End this session, or all of them",
+        body: .optionalJSON(.object(required: [:], optional: ["all": .boolean]).named("Logout")),
+        idempotency: .refused, answers: [Answer(.noContent, "Ended")]
+    ) { context in
+        let user = try context.user
+        if context.input["all"]?.boolValue ?? false {
+            try Session.endAll(of: user.id, on: context.connection)
+        } else {
+            _ = try Session.end(user.sessionID, of: user.id, on: context.connection)
+        }
+        return .noContent
+    }
+
+    private static let listSessions = Endpoint(
+        .get, "/api/sessions", access: .user, summary: "Where the caller is logged in",
+        query: ListQuery.parameters([], schema: Session.schema),
+        answers: [Answer(.ok, "A page of sessions", ListQuery.schema(of: Session.schema))]
+    ) { context in
+        let list = try ListQuery(context, list: "sessions", filters: [], fields: Session.fields)
+        return list.page(try Session.list(list, for: context.user, on: context.connection))
+    }
+
+    private static let endSession = Endpoint(
+        .delete, "/api/sessions/{id}", access: .user, summary: "End one of the caller's sessions",
+        answers: [Answer(.noContent, "Ended")]
+    ) { context in
+        guard try Session.end(try context.id(), of: context.user.id, on: context.connection) else {
+            throw Problem.notFound
+        }
+        return .noContent
+    }
+}
+
+extension Session {
+    /// Seconds for which an access token is good.
+    static let tokenLifetime: Int64 = 30 * 60
+
+    /// What a login and a renewal answer: `token` is the access token's older name.
+    static let tokens = JSONSchema.object(
+        required: [
+            "token": .string, "access_token": .string, "token_type": .constant("bearer"), "expires_in": .integer,
+            "refresh_token": .string,
+        ],
+        optional: ["created": .boolean]
+    ).named("Tokens")
+
+    func tokens(by issuer: TokenIssuer, now: Int64) -> JSON {
+        let access = issuer.sign(
+            Claims(
+                subject: userID, session: id, issuedAt: now, notBefore: now, expires: now + Session.tokenLifetime))
+        let refresh = issuer.refreshToken(session: id, number: refreshNumber, seed: seed)
+        return [
+            "token": .string(access), "access_token": .string(access), "token_type": "bearer",
+            "expires_in": .integer(Session.tokenLifetime), "refresh_token": .string(refresh.text),
+        ]
+    }
+
+    static let fields = ["id", "created_at", "last_used_at", "expires_at", "address", "agent", "current"]
+
+    static let schema = JSONSchema.object(required: [
+        "id": .string(format: .uuid), "created_at": .string(format: .dateTime),
+        "last_used_at": JSONSchema.string(format: .dateTime).described("When it began or was last renewed"),
+        "expires_at": .string(format: .dateTime), "address": .string, "agent": .string, "current": .boolean,
+    ]).named("Session")
+
+    /// The principal's sessions that still stand, a page at a time.
+    static func list(
+        _ list: ListQuery, for principal: Principal, on connection: Connection
+    ) throws -> [(position: ListQuery.Position, json: JSON)] {
+        try connection.query(
+            """
+            SELECT id, rfc3339(created_at), rfc3339(coalesce(refreshed_at, created_at)), rfc3339(expires_at), address,
+                agent, \(ListQuery.position(created: "created_at"))
+            FROM sessions WHERE user_id = \(principal.id) AND ended_at IS NULL AND expires_at > now()
+            \(list.clauses(created: "created_at", id: "id"))
+            """
+        ).map { row in
+            let (id, createdAt, lastUsedAt, expiresAt, address, agent, created) = try row.decode(
+                String.self, String.self, String.self, String.self, String.self, String.self, Int64.self)
+            let json: JSON = [
+                "id": .string(id), "created_at": .string(createdAt), "last_used_at": .string(lastUsedAt),
+                "expires_at": .string(expiresAt), "address": .string(address), "agent": .string(agent),
+                "current": .bool(id == principal.sessionID),
+            ]
+            return (ListQuery.Position(createdAtMicroseconds: created, id: id), json)
+        }
+    }
+}

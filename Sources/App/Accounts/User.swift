@@ -1,0 +1,100 @@
+import HTTP
+import JSON
+import Postgres
+
+/// An account as admins see and change it.
+struct User {
+    let account: Account
+    let isDisabled: Bool
+    let position: ListQuery.Position
+
+    static let fields = Account.fields + ["disabled"]
+
+    static let schema = JSONSchema.object(required: [
+        "id": .string(format: .uuid), "email": JSONSchema.string.nullable, "username": JSONSchema.string.nullable,
+        "name": JSONSchema.string.nullable, "age": JSONSchema.integer.nullable, "role": Account.role,
+        "created_at": .string(format: .dateTime), "disabled": .boolean,
+    ]).named("User")
+
+    var json: JSON {
+        var json = account.json.objectValue ?? JSONObject()
+        json["disabled"] = .bool(isDisabled)
+        return .object(json)
+    }
+
+    private static let columns: SQL = """
+        u.id, u.email, u.username, u.name, u.age, u.role, rfc3339(u.created_at), u.disabled_at IS NOT NULL,
+        \(ListQuery.position(created: "u.created_at"))
+        """
+
+    private init(_ row: Row) throws {
+        let (id, email, username, name, age, role, createdAt, isDisabled, created) = try row.decode(
+            String.self, String?.self, String?.self, String?.self, Int64?.self, String.self, String.self, Bool.self,
+            Int64.self)
+        account = Account(
+            id: id, email: email, username: username, name: name, age: age,
+            role: Account.Role(rawValue: role) ?? .client, createdAt: createdAt)
+        self.isDisabled = isDisabled
+        position = ListQuery.Position(createdAtMicroseconds: created, id: id)
+    }
+
+    /// All that are not deleted, a page at a time.
+    static func list(
+        _ list: ListQuery, on connection: Connection
+    ) throws -> [(position: ListQuery.Position, json: JSON)] {
+        try connection.query(
+            """
+            SELECT \(columns) FROM users u WHERE u.deleted_at IS NULL
+            \(list.clauses(created: "u.created_at", id: "u.id"))
+            """
+        ).map { row in
+            let user = try User(row)
+            return (user.position, user.json)
+        }
+    }
+
+    /// The user, or nil; `locked` keeps others from changing it until the transaction ends.
+    static func find(_ id: String, locked: Bool = false, on connection: Connection) throws -> User? {
+        let lock: SQL = locked ? "FOR UPDATE" : ""
+        return try connection.query(
+            "SELECT \(columns) FROM users u WHERE u.id = \(id) AND u.deleted_at IS NULL \(lock)"
+        ).first.map(User.init)
+    }
+
+    /// Writes the members that `change` has over those of the user. A disabled user's sessions end for good.
+    func update(_ change: JSON, on connection: Connection) throws -> User {
+        let isDisabled = change["disabled"]?.boolValue ?? isDisabled
+        let rows = try connection.query(
+            """
+            UPDATE users u
+            SET name = \(optional: change["name"].map(\.stringValue) ?? account.name),
+                role = \(change["role"]?.stringValue ?? account.role.rawValue),
+                disabled_at = CASE WHEN \(isDisabled) THEN coalesce(u.disabled_at, now()) END
+            WHERE u.id = \(account.id)
+            RETURNING \(User.columns)
+            """)
+        if isDisabled { try Session.endAll(of: account.id, on: connection) }
+        return try User(try rows.only)
+    }
+
+    /// Keeps the row for the records that name it; its names may be taken again.
+    func delete(on connection: Connection) throws {
+        try connection.execute(
+            """
+            UPDATE users SET deleted_at = now(), disabled_at = coalesce(disabled_at, now()) WHERE id = \(account.id)
+            """)
+        try Session.endAll(of: account.id, on: connection)
+    }
+
+    /// Whether nobody could administrate without this user. Locks the admins until the transaction ends, so that
+    /// two of them cannot remove each other at once.
+    static func isLastAdmin(_ id: String, on connection: Connection) throws -> Bool {
+        let admins = try connection.query(
+            """
+            SELECT id FROM users WHERE role = 'admin' AND disabled_at IS NULL AND deleted_at IS NULL
+            ORDER BY id FOR UPDATE
+            """
+        ).map { try $0.decode(String.self) }
+        return admins == [id]
+    }
+}

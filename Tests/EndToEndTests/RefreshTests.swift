@@ -1,0 +1,122 @@
+import Dispatch
+import HTTP
+import JSON
+import Postgres
+import Synchronization
+import TestSupport
+import Testing
+
+/// Renewing a login: each refresh token once, a lost answer forgiven, a stolen token fatal to its session.
+@Suite struct RefreshTests {
+    let stack: Stack
+    let user: TestUser
+    /// The answer of a login of its own.
+    let login: HTTPAnswer
+
+    init() throws {
+        stack = try Stack.shared.get()
+        let (stack, user) = (stack, try stack.makeUser())
+        self.user = user
+        login = try stack.patiently {
+            try stack.post("/login", ["email": .string(user.email), "password": .string(user.password)])
+        }
+    }
+
+    private func refresh(_ token: String?) throws -> HTTPAnswer {
+        try stack.post("/refresh", ["refresh_token": JSON(token)])
+    }
+
+    private func token(_ answer: HTTPAnswer) throws -> String { try #require(answer["refresh_token"].stringValue) }
+
+    private func isLive(_ answer: HTTPAnswer) throws -> Bool {
+        try stack.get("/me", token: answer["access_token"].stringValue).status == 200
+    }
+
+    @Test func givesANewPairOfTheSameSession() throws {
+        #expect(login["created"] == false)
+        var answer = login
+        for _ in 0..<3 {
+            let next = try refresh(token(answer))
+            #expect(next.status == 200, "\(next.text)")
+            #expect(next["refresh_token"] != answer["refresh_token"])
+            #expect(next["token"] == next["access_token"])
+            #expect(next["expires_in"] == 1800)
+            #expect(try isLive(next))
+            answer = next
+        }
+        let sessions = try stack.get("/api/sessions", token: answer["token"].stringValue)
+        #expect(sessions["items"].arrayValue?.count == 2)
+    }
+
+    @Test func takesAFormToo() throws {
+        let form = [("Content-Type", "application/x-www-form-urlencoded")]
+        let body = Array("grant_type=refresh_token&refresh_token=\(try token(login))".utf8)
+        #expect(try stack.client.send("POST", "/refresh", headers: form, body: body).status == 200)
+    }
+
+    @Test func aLostAnswerIsGivenAgain() throws {
+        let first = try refresh(token(login))
+        let again = try refresh(token(login))
+        #expect(again.status == 200)
+        #expect(again["refresh_token"] == first["refresh_token"])
+        #expect(try isLive(first) && isLive(again))
+        #expect(try refresh(token(first)).status == 200)
+    }
+
+    @Test func manyAtOnceMakeOneNewToken() throws {
+        let old = try token(login)
+        let answers = Mutex<[HTTPAnswer]>([])
+        DispatchQueue.concurrentPerform(iterations: 20) { _ in
+            guard let answer = try? refresh(old) else { return }
+            answers.withLock { $0.append(answer) }
+        }
+        let all = answers.withLock(\.self)
+        #expect(all.map(\.status) == Array(repeating: 200, count: 20))
+        #expect(Set(all.map { $0["refresh_token"].text }).count == 1)
+    }
+
+    @Test func aTokenThatComesAgainLaterEndsItsSession() throws {
+        let first = try refresh(token(login))
+        let second = try refresh(token(first))
+        // The first token is two behind now: no answer of it can still be on its way.
+        expectChallenge(try refresh(token(login)), "token_invalid")
+        #expect(try !isLive(second))
+        expectChallenge(try refresh(token(second)), "token_invalid")
+        #expect(try stack.get("/me", token: user.token).status == 200, "another session of the user goes on")
+    }
+
+    @Test func aLostAnswerIsForgivenForTenSecondsOnly() throws {
+        let first = try refresh(token(login))
+        try age("refreshed_at = refreshed_at - interval '11 seconds'")
+        expectChallenge(try refresh(token(login)), "token_invalid")
+        #expect(try !isLive(first))
+    }
+
+    @Test(arguments: ["expires_at = now()", "ended_at = now()"])
+    func aSessionThatIsOverIsNotRenewed(change: String) throws {
+        try age(change)
+        expectChallenge(try refresh(token(login)), "token_invalid")
+    }
+
+    @Test func aDisabledUserGetsNoNewTokens() throws {
+        try stack.database.connect().execute("UPDATE users SET disabled_at = now() WHERE id = \(user.id)")
+        expectChallenge(try refresh(token(login)), "token_invalid")
+    }
+
+    @Test func refusesWhatItDidNotMake() throws {
+        let own = try token(login)
+        let parts = own.split(separator: ".").map(String.init)
+        let forged = [
+            "", "x", own + "A", String(own.dropLast()), "\(parts[0]).7.\(parts[2])",
+            "fmr_017f22e2-79b0-7cc3-98c4-dc0c0c073990.0.\(parts[2])", user.token,
+        ]
+        for text in forged { expectChallenge(try refresh(text), "token_invalid", text) }
+        expectProblem(try refresh(nil), 422)
+        #expect(try refresh(own).status == 200, "none of it ended the session")
+        expectChallenge(try stack.get("/me", token: own), "token_invalid", "a refresh token opens nothing")
+    }
+
+    private func age(_ change: String) throws {
+        try stack.database.connect().execute("UPDATE sessions SET \(unsafeRaw: change) WHERE user_id = \(user.id)")
+    }
+}
