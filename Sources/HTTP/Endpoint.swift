@@ -9,6 +9,8 @@ package final class Endpoint<Context>: Sendable {
     /// `/posts/{id}`: literal segments and parameters in braces, each filling one segment.
     package let path: String
     package let access: Access
+    /// What an API key must be good for to call it.
+    package let scope: Scope
     package let summary: String
     package let query: [QueryParameter]
     package let body: BodyFormat
@@ -17,13 +19,15 @@ package final class Endpoint<Context>: Sendable {
     package let handle: @Sendable (Context) throws -> Response
 
     package init(
-        _ method: Method, _ path: String, access: Access, summary: String, query: [QueryParameter] = [],
+        _ method: Method, _ path: String, access: Access, scope: Scope? = nil, summary: String,
+        query: [QueryParameter] = [],
         body: BodyFormat = .none, idempotency: Idempotency = .none, answers: [Answer],
         handle: @escaping @Sendable (Context) throws -> Response
     ) {
         self.method = method
         self.path = path
         self.access = access
+        self.scope = scope ?? (access == .admin ? .admin : method == .get ? .read : .write)
         self.summary = summary
         self.query = query
         self.body = body
@@ -37,6 +41,18 @@ package final class Endpoint<Context>: Sendable {
 package enum Access: Sendable {
     case everyone
     case user
+    /// A user who has logged in: what manages the account is not for API keys.
+    case session
+    case admin
+}
+
+/// What API keys are good for; the method of an endpoint decides unless it says otherwise.
+package enum Scope: String, Sendable, CaseIterable {
+    case read
+    /// To run flows.
+    case run
+    case write
+    /// What only admins may do.
     case admin
 }
 

@@ -114,8 +114,10 @@ package enum OpenAPI {
     /// What the common stages answer, by rule from what the endpoint says of itself.
     private static func commonAnswers<Context>(_ endpoint: Endpoint<Context>) -> [Answer] {
         var answers: [Answer] = [Answer(.badRequest, "The request cannot be read", Problem.schema)]
-        if endpoint.access != .everyone { answers.append(Answer(.unauthorized, "No valid token", Problem.schema)) }
-        if endpoint.access == .admin { answers.append(Answer(.forbidden, "Only admins may", Problem.schema)) }
+        if endpoint.access != .everyone {
+            answers.append(Answer(.unauthorized, "No valid token", Problem.schema))
+            answers.append(Answer(.forbidden, "Not for this role, or not for this API key", Problem.schema))
+        }
         if endpoint.path.contains("{") { answers.append(Answer(.notFound, "There is none", Problem.schema)) }
         if endpoint.idempotency == .wholeCall || endpoint.idempotency == .byHandler {
             answers.append(Answer(.conflict, "The first call with this key is still under way", Problem.schema))

@@ -2,6 +2,18 @@ CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text);
 
+CREATE TABLE public.api_keys (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    digest bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT api_keys_scopes_check CHECK ((cardinality(scopes) > 0))
+);
+
 CREATE TABLE public.documents (
     user_id uuid NOT NULL,
     name text NOT NULL,
@@ -138,6 +150,12 @@ ALTER TABLE ONLY public.executions ATTACH PARTITION public.executions_default DE
 
 ALTER TABLE ONLY public.steps ATTACH PARTITION public.steps_default DEFAULT;
 
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_digest_key UNIQUE (digest);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_pkey PRIMARY KEY (user_id, name);
 
@@ -171,6 +189,8 @@ ALTER TABLE ONLY public.steps_default
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+CREATE INDEX api_keys_user ON public.api_keys USING btree (user_id, created_at, id) WHERE (ended_at IS NULL);
+
 CREATE INDEX executions_user ON ONLY public.executions USING btree (user_id, created_at, id);
 
 CREATE INDEX executions_default_user_id_created_at_id_idx ON public.executions_default USING btree (user_id, created_at, id);
@@ -194,6 +214,9 @@ ALTER INDEX public.executions_pkey ATTACH PARTITION public.executions_default_pk
 ALTER INDEX public.executions_user ATTACH PARTITION public.executions_default_user_id_created_at_id_idx;
 
 ALTER INDEX public.steps_pkey ATTACH PARTITION public.steps_default_pkey;
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

@@ -27,7 +27,7 @@ import Testing
         return Context(
             request: Request(method: "GET", target: "/things?\(query)"), parameters: [],
             query: try #require(FormFields(parsing: query[...])), input: .null,
-            caller: Principal(account: account, sessionID: id), idempotencyKey: nil,
+            caller: Principal(account: account, credential: .session(id: id)), idempotencyKey: nil,
             connection: Connection(try PostgresConfiguration("host=/nonexistent")), services: services, now: 0)
     }
 

@@ -38,6 +38,7 @@ import Testing
         let login = try stack.patiently {
             try stack.post("/login", ["email": .string(user.email), "password": password])
         }
+        let key = try stack.post("/api/keys", ["name": "k"], token: token)["id"]
         let session = try #require(
             try stack.get("/api/sessions", token: login["token"].stringValue)["items"].arrayValue?.first?["id"])
         let post: JSON = ["title": "a", "content": "b"]
@@ -83,6 +84,8 @@ import Testing
             ("POST", "/refresh", "/refresh", ["refresh_token": "x"], 401),
             ("GET", "/api/sessions", "/api/sessions", nil, 200),
             ("DELETE", "/api/sessions/{id}", "/api/sessions/\(session.stringValue ?? "")", nil, 204),
+            ("POST", "/api/keys", "/api/keys", ["name": "k"], 201), ("GET", "/api/keys", "/api/keys", nil, 200),
+            ("DELETE", "/api/keys/{id}", "/api/keys/\(key.stringValue ?? "")", nil, 204),
             ("PATCH", "/me", "/me", ["name": "Ann"], 200),
             ("PATCH", "/me", "/me", ["password": password, "current_password": "wrong one"], 403),
             ("GET", "/api/users", "/api/users", nil, 200),

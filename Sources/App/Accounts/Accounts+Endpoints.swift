@@ -103,7 +103,7 @@ extension Endpoint<Context> {
     }
 
     private static let changeMe = Endpoint(
-        .patch, "/me", access: .user, summary: "Change the caller's own name or password",
+        .patch, "/me", access: .session, summary: "Change the caller's own name or password",
         body: .json(
             .object(
                 optional: [

@@ -4,24 +4,33 @@ import Postgres
 
 /// From a request's token to the account behind it, before anything else of the request is looked at.
 enum Authentication {
-    /// Nil only where everyone may call. Throws 401 for a missing or invalid token, 403 for a role that does not do.
+    /// Nil only where everyone may call. Throws 401 for a missing or invalid token or key, 403 for a role or key that
+    /// does not do.
     static func principal(
-        of request: Request, for access: Access, tokens: TokenIssuer, now: Int64, _ connection: Connection
+        of request: Request, for endpoint: Endpoint<Context>, tokens: TokenIssuer, now: Int64, _ connection: Connection
     ) throws -> Principal? {
-        guard access != .everyone else { return nil }
+        guard endpoint.access != .everyone else { return nil }
+        let token = try bearerToken(of: request)
+        let found =
+            token.hasPrefix(APIKey.prefix)
+            ? try APIKey.principal(token, on: connection)
+            : try principal(ofSession: token, tokens, now, connection)
+        guard let principal = found else { throw Problem.invalidToken }
+        guard principal.mayCall(endpoint) else { throw Problem.forbidden }
+        return principal
+    }
+
+    private static func principal(
+        ofSession token: String, _ tokens: TokenIssuer, _ now: Int64, _ connection: Connection
+    ) throws -> Principal? {
         let claims: Claims
         do {
-            claims = try tokens.verify(try bearerToken(of: request), now: now)
-        } catch TokenError.expired {
-            throw Problem.unauthorized("Token has expired", code: "token_expired")
-        } catch is TokenError {
-            throw Problem.invalidToken
+            claims = try tokens.verify(token, now: now)
+        } catch {
+            throw error == .expired
+                ? Problem.unauthorized("Token has expired", code: "token_expired") : Problem.invalidToken
         }
-        guard
-            let principal = try Session.principal(session: claims.session, user: claims.subject, on: connection)
-        else { throw Problem.invalidToken }
-        if access == .admin, !principal.isAdmin { throw Problem.forbidden }
-        return principal
+        return try Session.principal(session: claims.session, user: claims.subject, on: connection)
     }
 
     /// The credentials of `Authorization: Bearer` (RFC 6750, section 2.1); the scheme in any case, any spaces after

@@ -1,13 +1,35 @@
-/// Who calls: the account behind a token, as it is now.
-package final class Principal: Sendable {
-    package let account: Account
-    let sessionID: String
+import HTTP
 
-    init(account: Account, sessionID: String) {
+/// Who calls: the account behind a token or key, as it is now. A class, because every stage passes it on.
+package final class Principal: Sendable {
+    /// What the caller has shown.
+    enum Credential: Sendable {
+        case session(id: String)
+        case key(id: String, Set<Scope>)
+    }
+
+    package let account: Account
+    let credential: Credential
+
+    init(account: Account, credential: Credential) {
         self.account = account
-        self.sessionID = sessionID
+        self.credential = credential
     }
 
     var id: String { account.id }
     var isAdmin: Bool { account.role == .admin }
+
+    /// The session that the call belongs to; nil for a key.
+    var sessionID: String? {
+        if case .session(let id) = credential { id } else { nil }
+    }
+
+    /// Whether the call's credential and role do for that endpoint.
+    func mayCall(_ endpoint: Endpoint<Context>) -> Bool {
+        if endpoint.access == .admin, !isAdmin { return false }
+        switch credential {
+        case .session: return true
+        case .key(_, let scopes): return endpoint.access != .session && scopes.contains(endpoint.scope)
+        }
+    }
 }

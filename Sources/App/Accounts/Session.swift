@@ -44,7 +44,7 @@ struct Session {
             WHERE s.id = \(session) AND s.user_id = \(user) AND s.ended_at IS NULL AND s.expires_at > now()
                 AND u.disabled_at IS NULL
             """
-        ).first.map { Principal(account: try Account($0), sessionID: session) }
+        ).first.map { Principal(account: try Account($0), credential: .session(id: session)) }
     }
 
     /// The session after one more renewal; nil when the token does not renew it.

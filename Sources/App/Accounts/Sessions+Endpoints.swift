@@ -23,21 +23,21 @@ extension Endpoint<Context> {
     }
 
     private static let logout = Endpoint(
-        .post, "/logout", access: .user, summary: "End this session, or all of them",
+        .post, "/logout", access: .session, summary: "End this session, or all of them",
         body: .optionalJSON(.object(required: [:], optional: ["all": .boolean]).named("Logout")),
         idempotency: .refused, answers: [Answer(.noContent, "Ended")]
     ) { context in
         let user = try context.user
-        if context.input["all"]?.boolValue ?? false {
-            try Session.endAll(of: user.id, on: context.connection)
+        if let session = user.sessionID, context.input["all"] != true {
+            _ = try Session.end(session, of: user.id, on: context.connection)
         } else {
-            _ = try Session.end(user.sessionID, of: user.id, on: context.connection)
+            try Session.endAll(of: user.id, on: context.connection)
         }
         return .noContent
     }
 
     private static let listSessions = Endpoint(
-        .get, "/api/sessions", access: .user, summary: "Where the caller is logged in",
+        .get, "/api/sessions", access: .session, summary: "Where the caller is logged in",
         query: ListQuery.parameters([], schema: Session.schema),
         answers: [Answer(.ok, "A page of sessions", ListQuery.schema(of: Session.schema))]
     ) { context in
@@ -46,7 +46,7 @@ extension Endpoint<Context> {
     }
 
     private static let endSession = Endpoint(
-        .delete, "/api/sessions/{id}", access: .user, summary: "End one of the caller's sessions",
+        .delete, "/api/sessions/{id}", access: .session, summary: "End one of the caller's sessions",
         answers: [Answer(.noContent, "Ended")]
     ) { context in
         guard try Session.end(try context.id(), of: context.user.id, on: context.connection) else {

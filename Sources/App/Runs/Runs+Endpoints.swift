@@ -7,7 +7,7 @@ extension Endpoint<Context> {
     static let runs: [Endpoint] = [run, validate, taskTypes]
 
     private static let run = Endpoint(
-        .post, "/flow-manager", access: .user, summary: "Run a chain of tasks now and get its result",
+        .post, "/flow-manager", access: .user, scope: .run, summary: "Run a chain of tasks now and get its result",
         body: .json(callBody), idempotency: .byHandler,
         answers: [
             Answer(.ok, "The chain ran to an end it was built for", Execution.flowAnswer),
@@ -35,7 +35,7 @@ extension Endpoint<Context> {
     }
 
     private static let validate = Endpoint(
-        .post, "/api/flows/validate", access: .user, summary: "Check a flow without running it",
+        .post, "/api/flows/validate", access: .user, scope: .run, summary: "Check a flow without running it",
         body: .json(callBody), idempotency: .wholeCall,
         answers: [
             Answer(

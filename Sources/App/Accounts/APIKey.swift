@@ -1,0 +1,111 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+/// A user's key for programs: `Authorization: Bearer fm_…`. It does what its scopes allow and its user may, and never
+/// manages the account itself.
+enum APIKey {
+    /// As scanners for leaked secrets look for it.
+    static let prefix = "fm_"
+    /// Random bytes of a key: as many as a digest has.
+    private static let length = 32
+    /// Keys of one user that stand at a time.
+    static let mostKeys = 100
+    /// Seconds that a key holds: at least, at most, and unless told.
+    static let lifetime: ClosedRange<Int64> = 60...366 * 86_400
+    static let standardLifetime: Int64 = 365 * 86_400
+
+    static let fields = ["id", "name", "scopes", "created_at", "expires_at"]
+
+    private static let members: KeyValuePairs<String, JSONSchema> = [
+        "id": .string(format: .uuid), "name": name, "scopes": scopes, "created_at": .string(format: .dateTime),
+        "expires_at": .string(format: .dateTime),
+    ]
+
+    static let name = JSONSchema.string(minLength: 1, maxLength: 200)
+    static let scopes = JSONSchema.array(
+        of: .string(enum: Scope.allCases.map(\.rawValue)), count: 1...Scope.allCases.count)
+    static let schema = JSONSchema.object(required: members).named("APIKey")
+
+    private static let columns: SQL = """
+        id, name, array_to_json(scopes), rfc3339(created_at), rfc3339(expires_at),
+        \(ListQuery.position(created: "created_at"))
+        """
+
+    /// Makes a key; nil when the user has as many as may be. The key itself is in no other answer.
+    static func make(
+        _ name: String, scopes: Set<Scope>, lifetime: Int64, for userID: String, on connection: Connection
+    ) throws -> (key: String, json: JSON)? {
+        let key = prefix + SecureRandom.token(bytes: length)
+        let rows = try connection.query(
+            """
+            INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at)
+            SELECT \(UUIDv7.make()), \(userID), \(name), \(Digest.sha256(key.utf8)),
+                \(Scope.allCases.filter(scopes.contains).map(\.rawValue)), now() + \(lifetime) * interval '1 second'
+            WHERE (
+                SELECT count(*) FROM api_keys WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
+            ) < \(mostKeys)
+            RETURNING \(columns)
+            """)
+        return try rows.first.map { (key, try read($0).json) }
+    }
+
+    /// Who calls with that key, if it still stands and its user too.
+    static func principal(_ key: String, on connection: Connection) throws -> Principal? {
+        try connection.query(
+            """
+            SELECT \(Account.columns), k.id, array_to_json(k.scopes)
+            FROM api_keys k JOIN users u ON u.id = k.user_id
+            WHERE k.digest = \(Digest.sha256(key.utf8)) AND k.ended_at IS NULL AND k.expires_at > now()
+                AND u.disabled_at IS NULL
+            """
+        ).first.map { row in
+            let (id, email, username, name, age, role, createdAt, keyID, scopes) = try row.decode(
+                String.self, String?.self, String?.self, String?.self, Int64?.self, String.self, String.self,
+                String.self, JSON.self)
+            let account = Account(
+                id: id, email: email, username: username, name: name, age: age,
+                role: Account.Role(rawValue: role) ?? .client, createdAt: createdAt)
+            return Principal(account: account, credential: .key(id: keyID, Scope.set(scopes)))
+        }
+    }
+
+    /// The user's keys that still stand, a page at a time.
+    static func list(
+        _ list: ListQuery, of userID: String, on connection: Connection
+    ) throws -> [(position: ListQuery.Position, json: JSON)] {
+        try connection.query(
+            """
+            SELECT \(columns) FROM api_keys WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
+            \(list.clauses(created: "created_at", id: "id"))
+            """
+        ).map(read)
+    }
+
+    /// Ends one of the user's keys; false when there is none of that id.
+    static func end(_ id: String, of userID: String, on connection: Connection) throws -> Bool {
+        try connection.execute(
+            """
+            UPDATE api_keys SET ended_at = now()
+            WHERE id = \(id) AND user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
+            """) == 1
+    }
+
+    private static func read(_ row: Row) throws -> (position: ListQuery.Position, json: JSON) {
+        let (id, name, scopes, createdAt, expiresAt, created) = try row.decode(
+            String.self, String.self, JSON.self, String.self, String.self, Int64.self)
+        let json: JSON = [
+            "id": .string(id), "name": .string(name), "scopes": scopes, "created_at": .string(createdAt),
+            "expires_at": .string(expiresAt),
+        ]
+        return (ListQuery.Position(createdAtMicroseconds: created, id: id), json)
+    }
+}
+
+extension Scope {
+    /// The scopes that an array of their names holds.
+    static func set(_ names: JSON?) -> Set<Scope> {
+        Set((names?.arrayValue ?? []).compactMap { ($0.stringValue).flatMap(Scope.init) })
+    }
+}

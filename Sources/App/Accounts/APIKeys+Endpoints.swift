@@ -1,0 +1,63 @@
+import HTTP
+import JSON
+
+extension Endpoint<Context> {
+    static let apiKeys: [Endpoint] = [makeKey, listKeys, endKey]
+
+    private static let makeKey = Endpoint(
+        .post, "/api/keys", access: .session, summary: "Make an API key; the answer alone shows it",
+        body: .json(
+            .object(
+                required: ["name": APIKey.name],
+                optional: [
+                    "scopes": APIKey.scopes.described("read, run and write unless told"),
+                    "expires_in": JSONSchema.integer(APIKey.lifetime).described("Seconds; a year unless told"),
+                ]
+            ).named("APIKeyDraft")),
+        idempotency: .refused,
+        answers: [
+            Answer(
+                .created, "The key",
+                .object(
+                    required: [
+                        "key": .string, "id": .string(format: .uuid), "name": APIKey.name, "scopes": APIKey.scopes,
+                        "created_at": .string(format: .dateTime), "expires_at": .string(format: .dateTime),
+                    ])),
+            Answer(.conflict, "The caller has as many keys as may be", Problem.schema),
+        ]
+    ) { context in
+        let user = try context.user
+        let scopes = context.input["scopes"].map(Scope.set) ?? [.read, .run, .write]
+        guard user.isAdmin || !scopes.contains(.admin) else {
+            throw Problem.invalid("/scopes", "only admins may give the scope 'admin'")
+        }
+        guard
+            let (key, json) = try APIKey.make(
+                context.input["name"]?.stringValue ?? "", scopes: scopes,
+                lifetime: context.input["expires_in"]?.integerValue ?? APIKey.standardLifetime, for: user.id,
+                on: context.connection)
+        else { throw Problem(.conflict, "too_many_keys", "There are \(APIKey.mostKeys) keys already") }
+        var answer = json.objectValue ?? JSONObject()
+        answer["key"] = .string(key)
+        return .created(.object(answer), at: "/api/keys")
+    }
+
+    private static let listKeys = Endpoint(
+        .get, "/api/keys", access: .session, summary: "The caller's API keys",
+        query: ListQuery.parameters([], schema: APIKey.schema),
+        answers: [Answer(.ok, "A page of keys", ListQuery.schema(of: APIKey.schema))]
+    ) { context in
+        let list = try ListQuery(context, list: "keys", filters: [], fields: APIKey.fields)
+        return list.page(try APIKey.list(list, of: context.user.id, on: context.connection))
+    }
+
+    private static let endKey = Endpoint(
+        .delete, "/api/keys/{id}", access: .session, summary: "End one of the caller's API keys",
+        answers: [Answer(.noContent, "Ended")]
+    ) { context in
+        guard try APIKey.end(try context.id(), of: context.user.id, on: context.connection) else {
+            throw Problem.notFound
+        }
+        return .noContent
+    }
+}
