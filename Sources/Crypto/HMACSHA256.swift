@@ -25,7 +25,7 @@ import Synchronization
         var digest = Array("SHA256".utf8CString)
         unsafe digest.withUnsafeMutableBufferPointer { digest in
             let parameters = unsafe [
-                OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.baseAddress, 0),
+                OSSL_PARAM_construct_utf8_string(("digest" as StaticString).cString, digest.baseAddress, 0),
                 OSSL_PARAM_construct_end(),
             ]
             requireSuccess(unsafe EVP_MAC_init(context, key, key.count, parameters))

@@ -1,0 +1,39 @@
+package import JSON
+
+package enum KeySetError: Error, Equatable {
+    /// Not of the form `{"keys":[…]}`.
+    case malformed
+    /// More than `JSONWebKeySet.maximumCount`.
+    case tooManyKeys
+    /// Two usable keys have one id: which of them a token means would be a guess.
+    case duplicateID
+    /// A shared secret (`oct`) among keys for everybody to read: a set published without care is not to be trusted.
+    case symmetricKey
+}
+
+/// The keys that an issuer of tokens has published (RFC 7517, section 5), by their ids.
+package struct JSONWebKeySet: Sendable {
+    /// Of keys in a set, usable or not.
+    package static let maximumCount = 100
+
+    private let keys: [String: PublicKey]
+
+    /// Keys of no use to us, among them those without an id, are left out: a set may hold keys for others too.
+    package init(_ json: JSON) throws(KeySetError) {
+        guard let members = json["keys"]?.arrayValue else { throw .malformed }
+        guard members.count <= Self.maximumCount else { throw .tooManyKeys }
+        guard !members.contains(where: { $0["kty"] == "oct" }) else { throw .symmetricKey }
+        var keys: [String: PublicKey] = [:]
+        for key in members.lazy.compactMap(PublicKey.init(jwk:)) {
+            guard let id = key.id else { continue }
+            guard keys.updateValue(key, forKey: id) == nil else { throw .duplicateID }
+        }
+        self.keys = keys
+    }
+
+    /// How many keys are of use.
+    package var count: Int { keys.count }
+
+    /// The key that a token names.
+    package subscript(id: String) -> PublicKey? { keys[id] }
+}

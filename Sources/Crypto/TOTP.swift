@@ -1,0 +1,95 @@
+import CCrypto
+
+/// Time-based one-time passwords (RFC 6238) as every authenticator app shows them: HMAC-SHA-1, six digits, a new code
+/// each 30 seconds.
+package struct TOTP: Sendable {
+    /// Of a new secret, in bytes: as long as the digest (RFC 4226, section 4, R6).
+    private static let secretLength = 20
+    /// How long a code is shown, in seconds.
+    package static let period: Int64 = 30
+
+    /// By how many steps the clock of the app may be off, and the code late (RFC 6238, section 5.2).
+    private static let window: Int64 = 1
+
+    private let secret: [UInt8]
+
+    /// - Parameter secret: shared with the app; at least 16 bytes (RFC 4226, section 4, R6).
+    package init(secret: [UInt8]) {
+        precondition(secret.count >= 16, "the secret of one-time passwords has at least 128 bits")
+        self.secret = secret
+    }
+
+    package static func makeSecret() -> [UInt8] { SecureRandom.bytes(secretLength) }
+
+    /// The code that an app shows at `time`, in seconds since 1970.
+    package func code(at time: Int64) -> String {
+        String(decoding: code(step: time / Self.period), as: UTF8.self)
+    }
+
+    /// The time step whose code this is, among those near `time`, in seconds since 1970; nil when it is of none.
+    ///
+    /// A code is used once only if the caller stores the step and refuses any that is not later than the last one
+    /// stored, both in one statement (RFC 6238, section 5.2). Of two steps with the same code the later counts: the
+    /// code would otherwise hold again at the later one.
+    ///
+    /// - Parameter code: as typed; spaces are left out, since apps show them.
+    package func matchingStep(_ code: String, at time: Int64) -> Int64? {
+        let typed = code.utf8.filter { $0 != UInt8(ascii: " ") }
+        let now = time / Self.period
+        var match: Int64?
+        // Always over the whole window: the time must not tell how near a guess was.
+        for step in (now - Self.window)...(now + Self.window) where constantTimeEquals(self.code(step: step), typed) {
+            match = step
+        }
+        return match
+    }
+
+    /// What a QR code for an authenticator app holds: `otpauth://totp/Issuer:account?secret=…`.
+    ///
+    /// It holds the secret too, so it is shown once and logged never. Apps split the label at the first colon: the
+    /// issuer should have none.
+    package func uri(issuer: String, account: String) -> String {
+        let issuer = Self.percentEncoded(issuer)
+        return "otpauth://totp/\(issuer):\(Self.percentEncoded(account))"
+            + "?secret=\(Base32.encode(secret))&issuer=\(issuer)&algorithm=SHA1&digits=6&period=\(Self.period)"
+    }
+
+    /// Six ASCII digits: the truncated code of the counter (RFC 4226, section 5.3).
+    private func code(step: Int64) -> [UInt8] {
+        let code = authenticationCode(of: step)
+        let offset = Int(code[19] & 0xF)
+        let word = code[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) } & 0x7FFF_FFFF
+        var digits = [UInt8](repeating: 0, count: 6)
+        var rest = word
+        for position in digits.indices.reversed() {
+            digits[position] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        }
+        return digits
+    }
+
+    /// HMAC-SHA-1 of the counter, most significant byte first: 20 bytes.
+    private func authenticationCode(of counter: Int64) -> [UInt8] {
+        let message = (0..<8).map { UInt8(truncatingIfNeeded: counter >> (56 - 8 * $0)) }
+        return unsafe [UInt8](unsafeUninitializedCapacity: 20) { code, written in
+            let address = unsafe EVP_Q_mac(
+                nil, OSSL_MAC_NAME_HMAC, nil, "SHA1", nil, secret, secret.count, message, message.count,
+                code.baseAddress, code.count, &written)
+            requireSuccess(unsafe address == nil ? 0 : 1)
+        }
+    }
+
+    /// Everything but the unreserved characters as escapes (RFC 3986, section 2.3).
+    private static func percentEncoded(_ text: String) -> String {
+        let encoded = text.utf8.flatMap { byte -> [UInt8] in
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                [byte]
+            default: Array("%\(Hexadecimal.encode([byte]).uppercased())".utf8)
+            }
+        }
+        return String(decoding: encoded, as: UTF8.self)
+    }
+}
