@@ -9,6 +9,8 @@ package final class Services: Sendable {
     package let tokens: TokenIssuer
     package let passwords: PasswordHasher
     package let tasks: TaskCatalog
+    /// Nil: passwords may be tried as fast as they are checked.
+    package let loginLimits: LoginLimits?
     /// Whether the first login of an unknown e-mail makes its account.
     package let loginCreatesAccount: Bool
     /// Why the database is not the one this program needs; nil when it is. Asks over the given connection.
@@ -16,13 +18,15 @@ package final class Services: Sendable {
     package let observe: @Sendable (ApplicationEvent) -> Void
 
     package init(
-        tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog, loginCreatesAccount: Bool,
+        tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog, loginLimits: LoginLimits?,
+        loginCreatesAccount: Bool,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         self.tokens = tokens
         self.passwords = passwords
         self.tasks = tasks
+        self.loginLimits = loginLimits
         self.loginCreatesAccount = loginCreatesAccount
         self.obstacle = obstacle
         self.observe = observe

@@ -44,6 +44,7 @@ struct Setting: Sendable {
         Setting(
             "LOGIN_CREATES_ACCOUNT", "",
             "`on`: the first login of an unknown e-mail makes its account; in the demo profile `on` unless told"),
+        Setting("LOGIN_THROTTLE", "on", "`off`: nobody waits after failed logins"),
         Setting("CLIENT_PASSWORD", "Test1234!", isSecret: true, "Password of the demo profile's client"),
         Setting("ADMIN_PASSWORD", "adminpass", isSecret: true, "Password of the demo profile's admin"),
     ]
@@ -159,12 +160,26 @@ extension Configuration {
         }
     }
 
-    var tokens: TokenIssuer {
+    private var tokenSecret: [UInt8] {
         get throws {
-            guard let current = try secret("JWT_SECRET_KEY") else {
+            guard let secret = try secret("JWT_SECRET_KEY") else {
                 throw ConfigurationError(setting: "JWT_SECRET_KEY", reason: "is not set")
             }
-            let keys = try TokenKeys(secret: current, previous: try secret("JWT_PREVIOUS_SECRET_KEY"))
+            return secret
+        }
+    }
+
+    /// Nil when nobody is to wait after failed logins. Any secret does that all processes know.
+    var loginThrottleKey: HMACSHA256? {
+        get throws {
+            guard try isOn("LOGIN_THROTTLE") else { return nil }
+            return HMACSHA256(key: HMACSHA256(key: try tokenSecret).code(for: "login throttle key".utf8))
+        }
+    }
+
+    var tokens: TokenIssuer {
+        get throws {
+            let keys = try TokenKeys(secret: try tokenSecret, previous: try secret("JWT_PREVIOUS_SECRET_KEY"))
             return TokenIssuer(keys: keys, issuer: try required("JWT_ISSUER"), audience: try required("JWT_AUDIENCE"))
         }
     }

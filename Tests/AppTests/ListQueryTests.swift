@@ -3,6 +3,7 @@ import HTTP
 import JSON
 import Postgres
 import TestSupport
+import SharedMemory
 import Testing
 
 @testable import App
@@ -19,8 +20,9 @@ import Testing
             tokens: TokenIssuer(
                 keys: try TokenKeys(secret: Array("0123456789abcdef0123456789abcdef".utf8)), issuer: "i",
                 audience: "a"),
-            passwords: PasswordHasher(slots: HashingSlots(running: 1, waiting: 1)), tasks: Tasks.catalog,
-            loginCreatesAccount: false, obstacle: { _ in nil }, observe: { _ in })
+            passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
+            tasks: Tasks.catalog,
+            loginLimits: nil, loginCreatesAccount: false, obstacle: { _ in nil }, observe: { _ in })
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,
             createdAt: "2026-01-01T00:00:00.000Z")

@@ -1,12 +1,16 @@
 import Crypto
+import SharedMemory
 import Testing
 
 @Suite struct PasswordHasherTests {
     static let cheap = PasswordHasher.Cost(passes: 1, kibibytes: 8)
-    let slots = HashingSlots(running: 2, waiting: 100)
+    let slots: HashingSlots
     let hasher: PasswordHasher
 
-    init() throws { hasher = PasswordHasher(slots: slots, cost: Self.cheap) }
+    init() throws {
+        slots = HashingSlots(Slots(in: try SharedMemory(), limit: 2), waiting: 100)
+        hasher = PasswordHasher(slots: slots, cost: Self.cheap)
+    }
 
     @Test func storesTheStandardCostAsPHCString() throws {
         let hasher = PasswordHasher(slots: slots)
@@ -83,7 +87,7 @@ import Testing
     }
 
     @Test func isBusyWhenNoSlotIsLeft() throws {
-        let slots = HashingSlots(running: 1, waiting: 0)
+        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 0)
         let hasher = PasswordHasher(slots: slots, cost: Self.cheap)
         try slots.withSlot {
             #expect(throws: PasswordError.busy) { try hasher.hash(Array("Test1234!".utf8)) }

@@ -34,7 +34,7 @@ package final class Stack: Sendable {
         lifeline = try Lifeline()
         var environment = Environment.current
         environment.merge([
-            "CONFIG_TYPE": "demo", "LOGIN_CREATES_ACCOUNT": "off",
+            "CONFIG_TYPE": "demo", "LOGIN_CREATES_ACCOUNT": "off", "LOGIN_THROTTLE": "off",
             "DATABASE_URL": database.application.connectionString,
             "MIGRATION_DATABASE_URL": database.owner.connectionString,
             "JWT_SECRET_KEY": Stack.tokenSecret, "FLOW_GATE": gate, "SOCKET": socket, "PORT": String(port),

@@ -64,6 +64,7 @@ extension Endpoint<Context> {
         answers: [
             Answer(.ok, "The tokens", Session.tokens),
             Answer(.unauthorized, "Unknown name or wrong password", Problem.schema),
+            Answer(.tooManyRequests, "After failed logins: Retry-After says when to try again", Problem.schema),
         ]
     ) { context in
         guard let name = (context.input["email"] ?? context.input["username"])?.stringValue else {
@@ -79,6 +80,7 @@ extension Endpoint<Context> {
 
     /// The account of that name and password, made now if it is new and the settings say so.
     private static func logIn(_ name: String, _ password: String, _ context: Context) throws -> (String, isNew: Bool) {
+        let attempt = try context.services.loginLimits?.attempt(name, from: context.request.remoteAddress)
         let found = try Account.findForLogin(name, on: context.connection)
         if found == nil, context.services.loginCreatesAccount, name.contains("@"),
             let registration = try? Registration(["email": .string(name), "password": .string(password)]),
@@ -89,6 +91,7 @@ extension Endpoint<Context> {
         }
         // An unknown name costs the same verification, so that time tells nothing about who has an account.
         let isRight = try context.services.passwords.verify(Array(password.utf8), against: found?.passwordHash)
+        attempt?.ended(rightly: isRight)
         guard isRight, let found else {
             throw Problem.unauthorized("Authentication failed", code: "invalid_credentials")
         }
@@ -115,6 +118,7 @@ extension Endpoint<Context> {
         answers: [
             Answer(.ok, "The account; after a change of the password all other sessions have ended", Account.schema),
             Answer(.forbidden, "The current password is another one", Problem.schema),
+            Answer(.tooManyRequests, "After wrong passwords: Retry-After says when to try again", Problem.schema),
         ]
     ) { context in
         let user = try context.user
@@ -138,8 +142,11 @@ extension Endpoint<Context> {
         let violations = PasswordPolicy.violations(
             of: password, at: "/password", names: [account.email, account.username])
         guard violations.isEmpty else { throw Problem.invalid(violations) }
+        let attempt = try context.services.loginLimits?.attempt(account.id, from: context.request.remoteAddress)
         let known = try account.passwordHash(on: context.connection)
-        guard try context.services.passwords.verify(Array(current.utf8), against: known) else {
+        let isRight = try context.services.passwords.verify(Array(current.utf8), against: known)
+        attempt?.ended(rightly: isRight)
+        guard isRight else {
             throw Problem(.forbidden, "wrong_password", "The current password is not right")
         }
         return try context.services.passwords.hash(Array(password.utf8))

@@ -4,6 +4,7 @@ import JSON
 import Migrations
 import Postgres
 import Process
+import SharedMemory
 
 /// `migrate`: brings the schema up to date and gives the running role its rights.
 enum Migrate {
@@ -36,7 +37,7 @@ enum SeedDemo {
         }
         try DemoProfile.seed(
             clientPassword: configuration.clientPassword, adminPassword: configuration.adminPassword,
-            passwords: PasswordHasher(slots: HashingSlots(running: 1, waiting: 0)),
+            passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 0)),
             on: Connection(try configuration.database))
         print("the demo accounts are there")
     }

@@ -6,6 +6,7 @@ import HTTP
 import Migrations
 import Postgres
 import Process
+import SharedMemory
 import Supervision
 import Synchronization
 
@@ -17,7 +18,7 @@ enum Respond {
         let configuration = invocation.configuration
         let log = try Log(file: configuration.logFile)
         let database = try configuration.database
-        let application = Application(services: try services(configuration, log), clock: { WallClock.seconds })
+        let application = Application(services: try services(invocation, log), clock: { WallClock.seconds })
         let makeHandler: @Sendable () -> ResponderPool.Handler = {
             let connection = Connection(database)
             return { application.answer($0, over: connection) }
@@ -38,20 +39,36 @@ enum Respond {
         pool.drain { connection in control.withLock { $0.handOver(connection) } }
     }
 
-    private static func services(_ configuration: Configuration, _ log: Log) throws -> Services {
-        Services(
-            tokens: try configuration.tokens, passwords: try passwords(configuration), tasks: Tasks.catalog,
+    private static func services(_ invocation: Invocation, _ log: Log) throws -> Services {
+        let configuration = invocation.configuration
+        let memory = try memory(invocation.environment, log)
+        return Services(
+            tokens: try configuration.tokens, passwords: try passwords(configuration, memory), tasks: Tasks.catalog,
+            loginLimits: try configuration.loginThrottleKey.map { key in
+                LoginLimits(throttle: LoginThrottle(in: memory), key: key)
+            },
             loginCreatesAccount: try configuration.loginCreatesAccount,
             obstacle: { connection in try Migrator().state(connection).obstacle },
             observe: { log.write($0) })
     }
 
-    /// The machine's cores are shared by the responders; fewer than half of the threads may wait for one.
-    private static func passwords(_ configuration: Configuration) throws -> PasswordHasher {
+    /// The memory that the supervisor shares out; without one, or with one of another version, this process's own.
+    private static func memory(_ environment: [String: String], _ log: Log) throws -> SharedMemory {
+        if let descriptor = environment[Serve.memoryVariable].flatMap({ Int32($0) }) {
+            do {
+                return try SharedMemory(adopting: descriptor)
+            } catch {
+                log.write(.warning, "shared-memory-refused", ["reason": "\(error)"])
+            }
+        }
+        return try SharedMemory()
+    }
+
+    /// As many at once as the machine has cores; fewer than half of a process's threads may wait for a turn.
+    private static func passwords(_ configuration: Configuration, _ memory: SharedMemory) throws -> PasswordHasher {
         let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let slots = HashingSlots(
-            running: max(1, cores / (try configuration.responders)),
-            waiting: max(1, (try configuration.threads - 1) / 2))
+            Slots(in: memory, limit: max(1, cores)), waiting: max(1, (try configuration.threads - 1) / 2))
         return PasswordHasher(slots: slots)
     }
 }

@@ -1,5 +1,6 @@
 import FastCGI
 import Process
+import SharedMemory
 import Supervision
 
 /// `serve`: the supervisor. It opens the socket and starts responders; it has no database connection.
@@ -10,13 +11,20 @@ enum Serve {
         let log = try Log(file: configuration.logFile)
         let listener = try Listener.bind(path: try configuration.socket)
         defer { listener.removeFile() }
+        let memory = try SharedMemory()
         let supervisor = Supervisor(
             listening: listener.descriptor, executable: invocation.executable,
-            arguments: ["respond"] + invocation.arguments, environment: invocation.environment,
+            arguments: ["respond"] + invocation.arguments,
+            environment: invocation.environment.merging([memoryVariable: "\(memoryDescriptor)"]) { $1 },
+            inherited: [memoryDescriptor: memory.descriptor],
             policy: SupervisorPolicy(responders: try configuration.responders)
         ) { log.write($0) }
-        try supervisor.run()
+        try withExtendedLifetime(memory) { try supervisor.run() }
     }
+
+    /// The environment variable that names the descriptor of the memory which all responders share.
+    static let memoryVariable = "FLOW_MANAGER_MEMORY"
+    private static let memoryDescriptor: Int32 = 4
 
     /// What would keep every responder from starting is told once, here, before anything listens.
     private static func checkSecrets(_ configuration: Configuration) throws {

@@ -28,6 +28,7 @@ package final class Supervisor {
     private let executable: String
     private let arguments: [String]
     private let environment: [String: String]
+    private let inherited: [Int32: Int32]
     private let observe: (SupervisorEvent) -> Void
     private var state: SupervisorState
     private var responders: [pid_t: Responder] = [:]
@@ -38,15 +39,17 @@ package final class Supervisor {
     ///   - listening: a listening socket, from now on the supervisor's to close; responders get it as descriptor 0.
     ///   - executable: resolved anew at each start, so that a reload runs what a deploy has put there.
     ///   - environment: all that responders get, beside the name of their control channel.
+    ///   - inherited: further descriptors that they get, from 4 on, by the numbers that they have there.
     ///   - observe: called on the supervisor's thread, and must not block it.
     package init(
         listening: Int32, executable: String, arguments: [String], environment: [String: String],
-        policy: SupervisorPolicy, observe: @escaping (SupervisorEvent) -> Void
+        inherited: [Int32: Int32] = [:], policy: SupervisorPolicy, observe: @escaping (SupervisorEvent) -> Void
     ) {
         self.listening = listening
         self.executable = executable
         self.arguments = arguments
         self.environment = environment.merging([ResponderControl.variable: "\(ResponderControl.descriptor)"]) { $1 }
+        self.inherited = inherited
         self.observe = observe
         state = SupervisorState(policy: policy, at: .now)
     }
@@ -156,7 +159,8 @@ package final class Supervisor {
             let process = try withExtendedLifetime(theirs) { () throws(ProcessError) in
                 try ChildProcess.spawn(
                     executable, arguments: arguments, environment: environment,
-                    descriptors: [0: listening, 1: 1, 2: 2, ResponderControl.descriptor: theirs.descriptor])
+                    descriptors: [0: listening, 1: 1, 2: 2, ResponderControl.descriptor: theirs.descriptor]
+                        .merging(inherited) { own, _ in own })
             }
             responders[process.id] = Responder(process: process, slot: slot, channel: ours)
             return .started(slot: slot, pid: process.id)

@@ -1,0 +1,63 @@
+package import Crypto
+import HTTP
+package import SharedMemory
+
+/// What slows whoever guesses passwords; counted by all processes of the pool together.
+package struct LoginLimits: Sendable {
+    private let throttle: LoginThrottle
+    /// Makes names and addresses into numbers that nobody can choose and that tell nothing.
+    private let key: HMACSHA256
+
+    package init(throttle: LoginThrottle, key: HMACSHA256) {
+        self.throttle = throttle
+        self.key = key
+    }
+
+    /// One try of a password for the account of that name, whether there is one or not. Throws 429 when it comes too
+    /// soon after failed ones, before the password has cost anything.
+    func attempt(_ name: String, from address: String) throws -> Attempt {
+        let (name, network) = (name.lowercased(), LoginLimits.network(of: address))
+        let attempt = Attempt(
+            throttle: throttle,
+            keys: LoginThrottle.Keys(
+                account: number("account\0\(name)"), address: number("address\0\(network)"),
+                accountFromAddress: number("both\0\(network)\0\(name)")))
+        let wait = throttle.admit(attempt.keys, at: Uptime.seconds)
+        guard wait == 0 else {
+            throw Problem(
+                .tooManyRequests, "login_throttled", "Too many tries, please wait",
+                headers: ["Retry-After": String(wait)])
+        }
+        return attempt
+    }
+
+    private func number(_ text: String) -> UInt64 {
+        key.code(for: text.utf8).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// The address, or the first 64 bits of an IPv6 one: a customer has all addresses after them.
+    static func network(of address: String) -> String {
+        guard address.utf8.contains(UInt8(ascii: ":")) else { return address }
+        let sides = address.split(separator: "::", maxSplits: 1, omittingEmptySubsequences: false)
+            .map { $0.split(separator: ":").map { $0.lowercased() } }
+        let end = sides.count > 1 ? sides[1] : []
+        let gap = Array(repeating: "0", count: max(0, 8 - sides[0].count - end.count))
+        return (sides[0] + gap + end).prefix(4).joined(separator: ":")
+    }
+}
+
+extension LoginLimits {
+    /// To be told how it ended, unless the server was too busy to find out.
+    struct Attempt {
+        fileprivate let throttle: LoginThrottle
+        fileprivate let keys: LoginThrottle.Keys
+
+        func ended(rightly isRight: Bool) {
+            if isRight {
+                throttle.forgetFailures(keys)
+            } else {
+                throttle.countFailure(keys, at: Uptime.seconds)
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+/// Slows whoever guesses passwords, without locking out whose password it is.
+///
+/// ```
+/// let keys = LoginThrottle.Keys(account: …, address: …, accountFromAddress: …)
+/// let wait = throttle.admit(keys, at: now)          // before the password is hashed, which is what costs
+/// guard wait == 0 else { 429, Retry-After: wait }   // not counted: hammering makes it no longer
+/// wrong password, or no such account:  throttle.countFailure(keys, at: now)
+/// right password:                      throttle.forgetFailures(keys)
+/// too busy to tell:                    neither
+/// ```
+///
+/// What is counted and what it does:
+/// - the account from this address: after more than 5 failures each further try has to wait, up to a minute. An
+///   attacker's own address is slowed by it; the owner at another address is not, as nothing was counted there.
+/// - this address, whatever the account: after more than 20 failures, for many names tried with one password. More are
+///   free as one address may stand for a whole office.
+/// - the account, from wherever: it never makes anybody wait, since then anybody could lock its owner out. But after 50
+///   failures each address has one free one only, which is what slows many addresses together.
+///
+/// A success forgets only the account from this address: an attacker with an account of his own must not be able to
+/// clear his address by it.
+///
+/// The keys are digests of what the client sent, the name folded as the look-up folds it, whether there is such an
+/// account or not: both are slowed alike. The address is the peer's as the web server saw it, never one that a client
+/// may state, and for IPv6 its first 64 bits, of which one customer has 2^64 addresses.
+package struct LoginThrottle: Sendable {
+    /// What one try counts for; see `FailureTable` for how they are made. The three must differ by more than what they
+    /// are of, such as a prefix, as they share one table.
+    package struct Keys: Hashable, Sendable {
+        let account: UInt64
+        let address: UInt64
+        let accountFromAddress: UInt64
+
+        package init(account: UInt64, address: UInt64, accountFromAddress: UInt64) {
+            self.account = account
+            self.address = address
+            self.accountFromAddress = accountFromAddress
+        }
+    }
+
+    package var account = ThrottlePolicy(free: 5)
+    /// For an account with more than `suspicion` failures.
+    package var suspectAccount = ThrottlePolicy(free: 1)
+    package var suspicion = 50
+    package var address = ThrottlePolicy(free: 20)
+
+    private let table: FailureTable
+
+    package init(in memory: SharedMemory) {
+        table = FailureTable(in: memory)
+    }
+
+    /// Zero when the password may be tried now, else how many seconds later.
+    ///
+    /// Of many tries at once those that are free may exceed their number by as many as there are threads, once; after
+    /// that each wait buys one try.
+    package func admit(_ keys: Keys, at now: UInt64) -> UInt64 {
+        let policy = policy(for: keys.account, at: now)
+        // Both are looked at before either is claimed: a try that is refused must not use up the other's turn.
+        let wait = max(
+            table.delay(for: keys.accountFromAddress, under: policy, at: now),
+            table.delay(for: keys.address, under: address, at: now))
+        if wait > 0 { return wait }
+        return max(
+            table.claimTry(for: keys.accountFromAddress, under: policy, at: now),
+            table.claimTry(for: keys.address, under: address, at: now))
+    }
+
+    /// After a wrong password, or for an account that does not exist.
+    package func countFailure(_ keys: Keys, at now: UInt64) {
+        table.countFailure(of: keys.account, at: now)
+        table.countFailure(of: keys.address, at: now)
+        table.countFailure(of: keys.accountFromAddress, at: now)
+    }
+
+    /// After the right password.
+    package func forgetFailures(_ keys: Keys) {
+        table.forget(keys.accountFromAddress)
+    }
+
+    private func policy(for key: UInt64, at now: UInt64) -> ThrottlePolicy {
+        table.failures(of: key).left(at: now) > suspicion ? suspectAccount : account
+    }
+}

@@ -1,0 +1,76 @@
+import HTTP
+import JSON
+import TestSupport
+import Testing
+
+/// Guessing passwords gets slow, for the guesser alone.
+@Suite struct LoginThrottleTests {
+    /// One of its own: failures of other tests come from the same address.
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack(settings: ["LOGIN_THROTTLE": "on"])
+        user = try stack.makeUser()
+    }
+
+    private func login(_ name: String, _ password: String, from address: String) throws -> FastCGIClient.Answer {
+        let body = JSON.object(
+            JSONObject([
+                .init(name: "username", value: .string(name)), .init(name: "password", value: .string(password)),
+            ])
+        ).serialized()
+        let params = stack.params("POST", "/login", length: body.count, [("REMOTE_ADDR", address)])
+        for _ in 0..<200 {
+            let answer = try FastCGIClient(path: stack.socket).exchange(params, body: body)
+            if answer.status != 503 { return answer }
+        }
+        throw TestFailure("always busy")
+    }
+
+    /// Known and unknown names alike, so that waiting tells nothing about who has an account.
+    @Test(arguments: [true, false]) func aFewTriesAreFree(isKnown: Bool) throws {
+        let name = isKnown ? user.email : "nobody@example.org"
+        for number in 0..<6 {
+            // However the name is cased, and whichever process answers.
+            let answer = try login(number % 2 == 0 ? name : name.uppercased(), "wrong", from: "192.0.2.1")
+            #expect(answer.status == 401)
+        }
+        let answer = try login(name, user.password, from: "192.0.2.1")
+        #expect(answer.status == 429, "the right password has to wait too: \(answer.text)")
+        #expect(answer.text.contains("login_throttled"))
+        #expect(["1", "2"].contains(answer["retry-after"]))
+    }
+
+    @Test func itsOwnerGetsInFromElsewhereAndOthersFromThere() throws {
+        for _ in 0..<6 { #expect(try login(user.email, "wrong", from: "2001:db8:1:2:3::1").status == 401) }
+        #expect(try login(user.email, user.password, from: "2001:db8:1:2:9::9").status == 429, "the same network")
+        #expect(try login(user.email, user.password, from: "2001:db8:1:3::1").status == 200)
+        #expect(try login("user1", "password1", from: "2001:db8:1:2:3::1").status == 200)
+    }
+
+    @Test func theRightPasswordAfterTheWaitEndsIt() throws {
+        for _ in 0..<6 { #expect(try login(user.email, "wrong", from: "192.0.2.2").status == 401) }
+        var answer = try login(user.email, user.password, from: "192.0.2.2")
+        for _ in 0..<2_000 where answer.status == 429 {
+            answer = try login(user.email, user.password, from: "192.0.2.2")
+        }
+        #expect(answer.status == 200)
+        for _ in 0..<6 { #expect(try login(user.email, "wrong", from: "192.0.2.2").status == 401) }
+    }
+
+    @Test func manyNamesFromOneAddressAreSlowedToo() throws {
+        for number in 0...20 { #expect(try login("nobody\(number)", "wrong", from: "192.0.2.3").status == 401) }
+        #expect(try login("nobody21", "wrong", from: "192.0.2.3").status == 429)
+        #expect(try login("nobody21", "wrong", from: "192.0.2.4").status == 401)
+    }
+
+    @Test func whoHoldsATokenCannotGuessThePasswordEither() throws {
+        let change: JSON = ["password": "another password", "current_password": "wrong"]
+        func guess() throws -> HTTPAnswer {
+            try stack.patiently { try stack.send("PATCH", "/me", change, token: user.token) }
+        }
+        for _ in 0..<6 { expectProblem(try guess(), 403, "wrong_password") }
+        expectProblem(try guess(), 429, "login_throttled")
+    }
+}

@@ -1,0 +1,94 @@
+import Glibc
+import Testing
+
+@testable import SharedMemory
+
+@Suite struct SharedMemoryTests {
+    @Test func twoMappingsSeeEachOther() throws {
+        let memory = try SharedMemory()
+        let other = try memory.mappedAgain()
+        let table = FailureTable(in: memory)
+        let same = FailureTable(in: other)
+        table.countFailure(of: 7, at: 100)
+        #expect(same.failures(of: 7) == Failures(count: 1, last: 100))
+        same.countFailure(of: 7, at: 101)
+        #expect(table.failures(of: 7) == Failures(count: 2, last: 101))
+    }
+
+    @Test func aSignalEndsAWaitInAnotherMapping() throws {
+        let memory = try SharedMemory()
+        let sides = [memory, try memory.mappedAgain()]
+        let turns = Tally()
+        let took = ContinuousClock().measure {
+            onThreads(2) { thread in
+                for turn in 0..<100 where turn % 2 == thread {
+                    while turns.count != turn {
+                        let seen = sides[thread].signals
+                        if turns.count != turn { sides[thread].awaitSignal(after: seen, atMost: .seconds(1)) }
+                    }
+                    turns.add()
+                    sides[thread].signal()
+                }
+            }
+        }
+        #expect(took < .seconds(20))
+    }
+
+    @Test func whatWasCountedOutlivesAMapping() throws {
+        let memory = try SharedMemory()
+        FailureTable(in: try memory.mappedAgain()).countFailure(of: 7, at: 100)
+        #expect(FailureTable(in: memory).failures(of: 7).count == 1)
+    }
+
+    @Test func itsSizeIsFixed() throws {
+        let memory = try SharedMemory()
+        for size in [0, SharedMemory.Layout.bytes - 1, SharedMemory.Layout.bytes + 1] {
+            #expect(ftruncate(memory.descriptor, size) == -1)
+            #expect(errno == EPERM)
+        }
+    }
+
+    @Test func noOtherProgramGetsItUnasked() throws {
+        let memory = try SharedMemory()
+        let other = try memory.mappedAgain()
+        withExtendedLifetime((memory, other)) {
+            for descriptor in [memory.descriptor, other.descriptor] {
+                #expect(fcntl(descriptor, F_GETFD) == FD_CLOEXEC)
+            }
+        }
+    }
+
+    @Test func memoryOfAnotherVersionIsRefused() throws {
+        let memory = try SharedMemory()
+        let next = SharedMemory.Layout.version + 1
+        #expect(memory.replace(SharedMemory.Layout.version, by: next, at: 0))
+        #expect(throws: SharedMemoryError.foreign) { try memory.mappedAgain() }
+    }
+
+    @Test(arguments: [0, SharedMemory.Layout.bytes])
+    func aFileIsRefusedAndStaysOpen(size: Int) throws {
+        guard let stream = unsafe tmpfile() else { throw SharedMemoryError.system(call: "tmpfile", code: errno) }
+        defer { unsafe fclose(stream) }
+        let file = unsafe fileno(stream)
+        try #require(ftruncate(file, size) == 0)
+        #expect(throws: SharedMemoryError.foreign) { try SharedMemory(adopting: file) }
+        #expect(fcntl(file, F_GETFD) == 0)
+    }
+
+    @Test func noDescriptorIsRefused() {
+        #expect(throws: SharedMemoryError.system(call: "fstat", code: EBADF)) { try SharedMemory(adopting: -1) }
+    }
+}
+
+extension SharedMemory {
+    /// The same memory at another address, as another process would see it.
+    func mappedAgain() throws -> SharedMemory {
+        let duplicate = dup(descriptor)
+        do {
+            return try SharedMemory(adopting: duplicate)
+        } catch {
+            close(duplicate)
+            throw error
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Testing
+
+@testable import SharedMemory
+
+@Suite struct ThrottlePolicyTests {
+    @Test(
+        arguments: [
+            (0, 0), (1, 0), (5, 0), (6, 1), (7, 2), (8, 4), (9, 8), (10, 16), (11, 32), (12, 60), (13, 60), (255, 60),
+        ] as [(Int, UInt64)])
+    func theWaitDoublesUpToALimit(failures: Int, wait: UInt64) {
+        #expect(ThrottlePolicy(free: 5).wait(after: failures) == wait)
+    }
+
+    @Test(
+        arguments: [
+            (8, 0, 4), (8, 1, 3), (8, 3, 1), (8, 4, 0), (8, 1000, 0), (20, 59, 1), (20, 60, 0),
+            // 21 failures are 10 after a half-life, 5 after two.
+            (21, 600, 0), (5, 0, 0),
+        ] as [(Int, UInt64, UInt64)])
+    func theWaitRunsFromTheLastFailure(count: Int, age: UInt64, wait: UInt64) {
+        let failures = Failures(count: count, last: 1_000)
+        #expect(ThrottlePolicy(free: 5).wait(after: failures, at: 1_000 + age) == wait)
+    }
+
+    @Test func aClockThatIsBehindIsNoLongerWait() {
+        #expect(ThrottlePolicy(free: 5).wait(after: Failures(count: 8, last: 1_000), at: 998) == 4)
+    }
+
+    @Test(
+        arguments: [
+            (21, 0, 21), (21, 599, 21), (21, 600, 10), (21, 1_199, 10), (21, 1_200, 5), (21, 2_400, 1), (21, 3_000, 0),
+            (255, 4_799, 1), (255, 4_800, 0), (255, .max - 5_000, 0),
+        ] as [(Int, UInt64, Int)])
+    func failuresAreForgottenByHalves(count: Int, age: UInt64, left: Int) {
+        #expect(Failures(count: count, last: 1_000).left(at: 1_000 + age) == left)
+    }
+}
+
+@Suite struct LoginThrottleTests {
+    private let throttle: LoginThrottle
+
+    init() throws {
+        throttle = LoginThrottle(in: try SharedMemory())
+    }
+
+    private func keys(_ account: UInt64, from address: UInt64) -> LoginThrottle.Keys {
+        // Spread as digests are.
+        func digest(_ value: UInt64) -> UInt64 { (value &+ 1) &* 0x9E37_79B9_7F4A_7C15 }
+        return LoginThrottle.Keys(
+            account: digest(account), address: digest(1 << 32 | address),
+            accountFromAddress: digest(2 << 32 | account << 16 | address))
+    }
+
+    /// Tries without a pause from `start` on, whenever it is admitted, with the wrong password; returns how often it was.
+    private func guess(_ keys: LoginThrottle.Keys, from start: UInt64, seconds: UInt64) -> Int {
+        var guesses = 0
+        for now in start..<(start + seconds) {
+            while guesses < 1_000, throttle.admit(keys, at: now) == 0 {
+                throttle.countFailure(keys, at: now)
+                guesses += 1
+            }
+        }
+        return guesses
+    }
+
+    @Test func anAttackerIsSlowed() {
+        // 6 at once, 5 more within 1 + 2 + 4 + 8 + 16 seconds, the next 32 later, then one a minute.
+        #expect(guess(keys(1, from: 1), from: 1_000, seconds: 63) == 11)
+        #expect(guess(keys(1, from: 1), from: 1_063, seconds: 600) == 10)
+    }
+
+    @Test func theOwnerAtAnotherAddressIsNot() {
+        _ = guess(keys(1, from: 1), from: 1_000, seconds: 600)
+        #expect(throttle.admit(keys(1, from: 1), at: 1_600) > 0)
+        #expect(throttle.admit(keys(1, from: 2), at: 1_600) == 0)
+    }
+
+    @Test func refusalsAreNotCounted() {
+        let keys = keys(1, from: 1)
+        _ = guess(keys, from: 1_000, seconds: 1)
+        for _ in 0..<100 { #expect(throttle.admit(keys, at: 1_000) == 1) }
+        #expect(throttle.admit(keys, at: 1_001) == 0)
+    }
+
+    @Test func theRightPasswordEndsTheWaits() {
+        let keys = keys(1, from: 1)
+        _ = guess(keys, from: 1_000, seconds: 10)
+        throttle.forgetFailures(keys)
+        #expect(throttle.admit(keys, at: 1_010) == 0)
+    }
+
+    @Test func anAddressThatTriesManyAccountsIsSlowed() {
+        let guesses = (1...100).reduce(0) { $0 + guess(keys(UInt64($1), from: 1), from: 1_000, seconds: 1) }
+        #expect(guesses == 21)
+        #expect(throttle.admit(keys(200, from: 1), at: 1_000) == 1)
+        #expect(throttle.admit(keys(200, from: 2), at: 1_000) == 0)
+    }
+
+    @Test func anAttackersOwnAccountDoesNotClearTheAddress() {
+        for account: UInt64 in 1...100 { _ = guess(keys(account, from: 1), from: 1_000, seconds: 1) }
+        throttle.forgetFailures(keys(300, from: 1))
+        #expect(throttle.admit(keys(200, from: 1), at: 1_000) > 0)
+    }
+
+    @Test func manyAddressesAgainstOneAccountAreSlowedButNeverItsOwner() {
+        for address: UInt64 in 1...20 { _ = guess(keys(1, from: address), from: 1_000, seconds: 1) }
+        #expect(guess(keys(1, from: 30), from: 1_000, seconds: 1) == 2)
+        #expect(throttle.admit(keys(1, from: 31), at: 1_000) == 0)
+        #expect(guess(keys(2, from: 31), from: 1_000, seconds: 1) == 6)
+    }
+
+    @Test func aLostTurnIsNotUsedUp() {
+        let slowedAddress = keys(1, from: 1)
+        for account: UInt64 in 1...100 { _ = guess(keys(account, from: 1), from: 1_000, seconds: 1) }
+        for _ in 0..<5 { throttle.countFailure(slowedAddress, at: 1_000) }
+        // Long after the account's wait, within the address's: refused, but the account's turn is still there.
+        #expect(throttle.admit(slowedAddress, at: 1_030) > 0)
+        #expect(throttle.admit(slowedAddress, at: 1_060) == 0)
+    }
+}
