@@ -1,0 +1,43 @@
+#pragma once
+#include <curl/curl.h>
+
+/* Swift cannot call variadic functions: one face for each kind of value that an option takes. */
+static inline CURLcode flow_set_number(CURL *easy, CURLoption option, long value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+static inline CURLcode flow_set_text(CURL *easy, CURLoption option, const char *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+static inline CURLcode flow_set_pointer(CURL *easy, CURLoption option, const void *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+static inline CURLcode flow_set_receiver(CURL *easy, CURLoption option, curl_write_callback value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+static inline CURLcode flow_set_opener(CURL *easy, curl_opensocket_callback value) {
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, value);
+}
+
+/* Copies the body. An empty one must not be a null pointer, at which libcurl would read standard input. */
+static inline CURLcode flow_set_body(CURL *easy, const void *bytes, long count) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)count);
+    return code ? code : curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, count ? bytes : "");
+}
+
+static inline long flow_status(CURL *easy) {
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+/* An address is longer than the structure that declares it: the place of its first byte. */
+static inline const void *flow_address(const struct curl_sockaddr *socket) { return &socket->addr; }
+
+/* Macros that are expressions, which Swift does not import. */
+static inline CURLcode flow_start(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }
+static const long flow_tls_1_2 = CURL_SSLVERSION_TLSv1_2;
+static const long flow_http_1_1 = CURL_HTTP_VERSION_1_1;

@@ -1,0 +1,104 @@
+import CCurl
+import HTTP
+
+/// Stops the process when libcurl refuses an option, since each holds up a promise of this room: the installed one is
+/// too old, or memory is exhausted.
+func requireSuccess(_ code: CURLcode) {
+    precondition(code == CURLE_OK, "libcurl refuses an option")
+}
+
+/// One `CURL` handle and the connections that it keeps between transfers.
+@safe final class EasyHandle {
+    private let easy: UnsafeMutableRawPointer
+    private let addresses: AddressGuard
+
+    init(_ addresses: AddressGuard) {
+        guard Self.isStarted, let easy = unsafe curl_easy_init() else { preconditionFailure("libcurl does not start") }
+        unsafe self.easy = easy
+        self.addresses = addresses
+    }
+
+    deinit { unsafe curl_easy_cleanup(easy) }
+
+    private static let isStarted = flow_start() == CURLE_OK
+
+    /// Sends one request and waits for its response, which may be a redirect.
+    func perform(
+        _ hop: Hop, _ settings: HTTPClientSettings, timeLeft: Duration
+    ) throws(HTTPClientError) -> IncomingResponse {
+        guard timeLeft > .zero else { throw .timedOut }
+        // Connections stay; the options go, and with them the pointers to what lives no longer than this call.
+        defer { unsafe curl_easy_reset(easy) }
+        let transfer = Transfer(settings, addresses: addresses)
+        let fields = unsafe Self.list(of: hop.request)
+        defer { unsafe curl_slist_free_all(fields) }
+
+        unsafe transfer.attach(to: easy)
+        restrict(to: settings)
+        limit(to: settings, timeLeft: timeLeft)
+        unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_CURLU, UnsafeRawPointer(hop.url.handle)))
+        unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_HTTPHEADER, fields))
+        setMethodAndBody(of: hop.request)
+
+        let code = withExtendedLifetime((hop, transfer)) { unsafe curl_easy_perform(easy) }
+        guard code == CURLE_OK else { throw transfer.error(for: code) }
+        return unsafe IncomingResponse(
+            status: Status(rawValue: flow_status(easy)), headers: Self.headers(of: easy), body: transfer.body)
+    }
+
+    private func restrict(to settings: HTTPClientSettings) {
+        set(CURLOPT_PROTOCOLS_STR, "http,https")
+        // Not to be left out: without it the environment decides.
+        set(CURLOPT_PROXY, "")
+        set(CURLOPT_HTTP_VERSION, flow_http_1_1)
+        set(CURLOPT_SSLVERSION, flow_tls_1_2)
+        set(CURLOPT_SSL_VERIFYPEER, 1)
+        set(CURLOPT_SSL_VERIFYHOST, 2)
+        guard let authorities = settings.authorities else { return }
+        set(CURLOPT_CAINFO, authorities)
+        // Those and not the system's beside them.
+        unsafe requireSuccess(flow_set_text(easy, CURLOPT_CAPATH, nil))
+    }
+
+    private func limit(to settings: HTTPClientSettings, timeLeft: Duration) {
+        // Signals are the whole process's; without them a name look-up is left alone when its time is over, not awaited.
+        set(CURLOPT_NOSIGNAL, 1)
+        set(CURLOPT_QUICK_EXIT, 1)
+        set(CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeout.milliseconds)
+        set(CURLOPT_TIMEOUT_MS, timeLeft.milliseconds)
+        set(CURLOPT_LOW_SPEED_LIMIT, 10)
+        set(CURLOPT_LOW_SPEED_TIME, min(max(1, Int(settings.stallTimeout.components.seconds)), 65_535))
+    }
+
+    private func setMethodAndBody(of request: OutgoingRequest) {
+        set(CURLOPT_FRESH_CONNECT, request.isRepeatable ? 0 : 1)
+        if request.method == .head {
+            set(CURLOPT_NOBODY, 1)
+        } else {
+            request.hasBody ? setBody(request.body) : set(CURLOPT_HTTPGET, 1)
+            set(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
+        }
+    }
+
+    private func setBody(_ body: [UInt8]) {
+        unsafe body.withUnsafeBytes { body in
+            unsafe requireSuccess(flow_set_body(easy, body.baseAddress, body.count))
+        }
+    }
+
+    private func set(_ option: CURLoption, _ value: Int) {
+        unsafe requireSuccess(flow_set_number(easy, option, value))
+    }
+
+    private func set(_ option: CURLoption, _ value: String) {
+        unsafe requireSuccess(flow_set_text(easy, option, value))
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds in the range of libcurl's time limits: none would mean without end, more it refuses.
+    fileprivate var milliseconds: Int {
+        let (seconds, attoseconds) = min(self, .seconds(1_000_000)).components
+        return max(1, Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000))
+    }
+}

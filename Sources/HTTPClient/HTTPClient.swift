@@ -1,0 +1,33 @@
+/// Sends HTTP requests to places that a user of this program names, and so trusts neither the place nor the answer.
+///
+/// Where it may connect is decided by the address, at the moment of connecting, for each redirect anew (`AddressGuard`);
+/// how much it takes and how long it waits is bounded (`HTTPClientSettings`). Nothing comes from the environment: no
+/// proxy, no `.netrc`, no cookies. It speaks HTTP/1.1, over TLS 1.2 or later with the server's certificate checked.
+///
+/// A call blocks its thread. Connections are kept between calls, so a client belongs to one thread. One that is used
+/// again needs no second look at its address: the same client opened it, under the same settings.
+package final class HTTPClient {
+    private let settings: HTTPClientSettings
+    private let handle: EasyHandle
+
+    package init(_ settings: HTTPClientSettings = HTTPClientSettings()) {
+        self.settings = settings
+        handle = EasyHandle(AddressGuard(allowing: settings.allowedAddresses))
+    }
+
+    /// Sends the request, follows redirects and returns the final response, whatever its status.
+    package func send(_ request: OutgoingRequest) throws(HTTPClientError) -> IncomingResponse {
+        try request.checkHeaders()
+        guard let url = URLReference(request.url) else { throw .invalidURL }
+        var hop = Hop(url: url, request: request)
+        var redirectsLeft = settings.redirectLimit
+        let deadline = ContinuousClock.now + settings.totalTimeout
+        while true {
+            let response = try handle.perform(hop, settings, timeLeft: deadline - .now)
+            guard let next = try hop.redirected(by: response) else { return response }
+            guard redirectsLeft > 0 else { throw .tooManyRedirects }
+            redirectsLeft -= 1
+            hop = next
+        }
+    }
+}

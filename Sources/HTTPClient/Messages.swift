@@ -1,0 +1,73 @@
+package import HTTP
+
+/// A request to send.
+package struct OutgoingRequest: Sendable {
+    package var method: Method
+    /// An absolute http or https URL.
+    package var url: String
+    /// Sent as they stand, except on a redirect to another origin, which gets neither `Authorization` nor `Cookie`.
+    ///
+    /// Fields that frame the message or govern its connection, `Host` among them, belong to the client and are refused.
+    package var headers: Headers
+    /// Not sent with HEAD, to which it means nothing.
+    package var body: [UInt8]
+
+    package init(_ method: Method, _ url: String, headers: Headers = [:], body: [UInt8] = []) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// The final response, any redirects followed.
+package struct IncomingResponse: Sendable {
+    package let status: Status
+    /// Without trailers and interim responses; bytes that are not UTF-8 are replaced.
+    package let headers: Headers
+    /// As it was sent: a content coding is not undone, so a small response stays small.
+    package let body: [UInt8]
+}
+
+extension OutgoingRequest {
+    /// Whether a second arrival does no harm: libcurl sends again when a kept connection ends without an answer.
+    var isRepeatable: Bool {
+        switch method {
+        case .get, .head, .options, .put, .delete: true
+        case .post, .patch: headers["Idempotency-Key"] != nil
+        }
+    }
+
+    /// Whether a body is sent, be it empty: methods that expect one say so (RFC 9110, section 8.6).
+    var hasBody: Bool {
+        switch method {
+        case .post, .put, .patch: true
+        case .get, .delete, .options: !body.isEmpty
+        case .head: false
+        }
+    }
+
+    /// - Throws: `invalidHeader` for a field that is not sound (RFC 9110, sections 5.1 and 5.5) or not the caller's.
+    func checkHeaders() throws(HTTPClientError) {
+        for field in headers.fields {
+            guard !field.name.isEmpty, field.name.utf8.allSatisfy(Self.isTokenCharacter),
+                field.value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }),
+                !Self.reserved.contains(field.name.lowercased())
+            else { throw .invalidHeader }
+        }
+    }
+
+    private static let reserved: Set = [
+        "connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-authorization",
+        "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    ]
+
+    private static func isTokenCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import CCurl
+import Glibc
+
+/// What the callbacks of one transfer know and gather. It must outlive the transfer.
+final class Transfer {
+    private let addresses: AddressGuard
+    private let bodyLimit: Int
+    private let headerLimit: Int
+    private(set) var body: [UInt8] = []
+    private var headerLength = 0
+    /// Whether an address was kept from being connected to.
+    private(set) var hasRefused = false
+    /// Whether the response was cut for its length.
+    private(set) var isTooLarge = false
+
+    init(_ settings: HTTPClientSettings, addresses: AddressGuard) {
+        self.addresses = addresses
+        bodyLimit = settings.bodyLimit
+        headerLimit = settings.headerLimit
+    }
+
+    /// A socket for an address that is about to be connected to, or none.
+    private func open(_ socket: curl_sockaddr, at address: UnsafeRawPointer) -> curl_socket_t {
+        guard let place = unsafe IPAddress.ofSocket(address, length: Int(socket.addrlen)),
+            addresses.permits(place.address, port: place.port)
+        else {
+            hasRefused = true
+            return CURL_SOCKET_BAD
+        }
+        // Programs that are started meanwhile must not inherit it.
+        return Glibc.socket(socket.family, socket.socktype | Int32(SOCK_CLOEXEC.rawValue), socket.protocol)
+    }
+
+    /// Takes bytes of the body; false when they are too many.
+    private func receive(body bytes: UnsafeRawBufferPointer) -> Bool {
+        isTooLarge = bytes.count > bodyLimit - body.count
+        if !isTooLarge { unsafe body.append(contentsOf: bytes) }
+        return !isTooLarge
+    }
+
+    /// Counts a line of the header section, which libcurl itself keeps; false when there were too many bytes.
+    private func receive(headerOf length: Int) -> Bool {
+        headerLength += length
+        isTooLarge = headerLength > headerLimit
+        return !isTooLarge
+    }
+}
+
+extension Transfer {
+    /// Has the transfer of that handle report here.
+    func attach(to easy: UnsafeMutableRawPointer) {
+        let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+        unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_OPENSOCKETDATA, context))
+        unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_WRITEDATA, context))
+        unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_HEADERDATA, context))
+        unsafe requireSuccess(
+            flow_set_opener(easy) { context, purpose, socket in
+                guard let socket = unsafe socket, purpose == CURLSOCKTYPE_IPCXN else { return CURL_SOCKET_BAD }
+                return unsafe Transfer.at(context)?.open(socket.pointee, at: flow_address(socket)) ?? CURL_SOCKET_BAD
+            })
+        unsafe requireSuccess(
+            flow_set_receiver(easy, CURLOPT_WRITEFUNCTION) { bytes, _, count, context in
+                let bytes = unsafe UnsafeRawBufferPointer(start: bytes, count: count)
+                // Less than was given ends the transfer.
+                return unsafe Transfer.at(context)?.receive(body: bytes) == true ? count : 0
+            })
+        unsafe requireSuccess(
+            flow_set_receiver(easy, CURLOPT_HEADERFUNCTION) { _, _, count, context in
+                unsafe Transfer.at(context)?.receive(headerOf: count) == true ? count : 0
+            })
+    }
+
+    private static func at(_ context: UnsafeMutableRawPointer?) -> Transfer? {
+        unsafe context.map { unsafe Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
+    }
+}
+
+extension Transfer {
+    /// What a failure of libcurl means.
+    func error(for code: CURLcode) -> HTTPClientError {
+        if isTooLarge { return .tooLarge }
+        return switch code {
+        case CURLE_OPERATION_TIMEDOUT: .timedOut
+        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT: hasRefused ? .addressRefused : .unreachable
+        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM,
+            CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS:
+            .tls
+        case CURLE_URL_MALFORMAT: .invalidURL
+        default: .interrupted
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Glibc
+import HTTP
+import HTTPClient
+import Testing
+
+/// Against `openssl s_server` with a certificate for 127.0.0.1 that vouches for itself.
+@Suite(.timeLimit(.minutes(1))) struct SecurityTests {
+    @Test func authorities() throws {
+        let server = try SecureServer(response: "HTTP/1.1 200 OK\r\n\r\nhello")
+        let response = try server.client().send(OutgoingRequest(.get, "https://127.0.0.1:\(server.port)/response"))
+        #expect(response.body == Array("hello".utf8))
+    }
+
+    @Test func unknownAuthority() throws {
+        let server = try SecureServer()
+        #expect(throws: HTTPClientError.tls) {
+            try client().send(OutgoingRequest(.get, "https://127.0.0.1:\(server.port)/response"))
+        }
+    }
+
+    @Test func anotherName() throws {
+        let server = try SecureServer()
+        #expect(throws: HTTPClientError.tls) {
+            try server.client().send(OutgoingRequest(.get, "https://localhost:\(server.port)/response"))
+        }
+    }
+
+    @Test func oldVersion() throws {
+        let server = try SecureServer(options: "-tls1_1 -cipher DEFAULT@SECLEVEL=0")
+        #expect(throws: HTTPClientError.tls) {
+            try server.client().send(OutgoingRequest(.get, "https://127.0.0.1:\(server.port)/response"))
+        }
+    }
+
+    @Test func noWayBackToPlainText() throws {
+        let door = try LoopbackListener()
+        let server = try SecureServer(
+            response: "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:\(door.port)/\r\nContent-Length: 0\r\n\r\n")
+        #expect(throws: HTTPClientError.redirectRefused) {
+            try server.client().send(OutgoingRequest(.get, "https://127.0.0.1:\(server.port)/response"))
+        }
+        #expect(!door.hasVisitor)
+    }
+}
+
+/// Serves one connection; `/response` is answered with the bytes given.
+@safe private final class SecureServer {
+    struct Failure: Error {}
+
+    let port: UInt16
+    private let folder: String
+    private let output: UnsafeMutablePointer<FILE>
+
+    init(response: String = "", options: String = "") throws {
+        var template = Array("/tmp/flow-manager-tls-XXXXXX".utf8CString)
+        guard unsafe mkdtemp(&template) != nil else { throw Failure() }
+        let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        guard let file = unsafe fopen(folder + "/response", "w") else { throw Failure() }
+        unsafe fputs(response, file)
+        unsafe fclose(file)
+        // The server ends after its one connection, or at the latest with its time.
+        guard
+            let output = unsafe popen(
+                """
+                cd \(folder) && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=x \
+                -addext subjectAltName=IP:127.0.0.1 -keyout key -out certificate 2>/dev/null && \
+                exec timeout 30 openssl s_server -accept 127.0.0.1:0 -naccept 1 -HTTP -key key -cert certificate \
+                \(options) 2>/dev/null
+                """, "r")
+        else { throw Failure() }
+        unsafe self.output = output
+        self.folder = folder
+        port = try unsafe Self.port(announcedIn: output)
+    }
+
+    deinit {
+        unsafe pclose(output)
+        for name in ["key", "certificate", "response"] { unsafe unlink(folder + "/" + name) }
+        unsafe rmdir(folder)
+    }
+
+    /// A client to which the server's certificate is the only authority.
+    func client() -> HTTPClient {
+        HTTPClientTests.client { $0.authorities = folder + "/certificate" }
+    }
+
+    /// Reads up to the line `ACCEPT 127.0.0.1:12345`.
+    private static func port(announcedIn output: UnsafeMutablePointer<FILE>) throws -> UInt16 {
+        var line = [CChar](repeating: 0, count: 200)
+        while unsafe fgets(&line, Int32(line.count), output) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            guard text.hasPrefix("ACCEPT "), let colon = text.lastIndex(of: ":") else { continue }
+            if let port = UInt16(text[colon...].dropFirst().prefix { $0.isNumber }) { return port }
+        }
+        throw Failure()
+    }
+}
