@@ -82,7 +82,8 @@ let package = Package(
         tests(
             "ServerTests", "flow-manager", "supervised", "Supervision", "App", "FastCGI", "Postgres", "Process",
             "TestSupport"),
-        tests("EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Crypto"),
+        tests(
+            "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Crypto", "SharedMemory"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -9,6 +9,8 @@ package final class Services: Sendable {
     package let tokens: TokenIssuer
     package let passwords: PasswordHasher
     package let tasks: TaskCatalog
+    /// For secrets at rest; nil where no key is set, and then there are none.
+    package let sealingKeys: KeyRing?
     /// Nil: passwords may be tried as fast as they are checked.
     package let loginLimits: LoginLimits?
     /// Whether the first login of an unknown e-mail makes its account.
@@ -18,7 +20,8 @@ package final class Services: Sendable {
     package let observe: @Sendable (ApplicationEvent) -> Void
 
     package init(
-        tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog, loginLimits: LoginLimits?,
+        tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog, sealingKeys: KeyRing?,
+        loginLimits: LoginLimits?,
         loginCreatesAccount: Bool,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
@@ -26,6 +29,7 @@ package final class Services: Sendable {
         self.tokens = tokens
         self.passwords = passwords
         self.tasks = tasks
+        self.sealingKeys = sealingKeys
         self.loginLimits = loginLimits
         self.loginCreatesAccount = loginCreatesAccount
         self.obstacle = obstacle

@@ -4,7 +4,8 @@ package import JSON
 /// The one list of endpoints.
 package enum Routes {
     package static let all: [Endpoint<Context>] =
-        Endpoint.health + Endpoint.accounts + Endpoint.sessions + Endpoint.apiKeys + Endpoint.users + Endpoint.runs
+        Endpoint.health + Endpoint.accounts + Endpoint.sessions + Endpoint.apiKeys + Endpoint.secondFactors
+        + Endpoint.users + Endpoint.runs
         + Endpoint.executions
         + Endpoint.data + Endpoint.posts
         + Endpoint.arrays

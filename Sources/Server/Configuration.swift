@@ -33,6 +33,10 @@ struct Setting: Sendable {
         Setting("DB_PREPARE", "on", "`off`: no prepared statements, for pgbouncer before 1.21 in transaction mode"),
         Setting("JWT_SECRET_KEY", "", isSecret: true, "Key of the access tokens, 32 bytes or more"),
         Setting("JWT_PREVIOUS_SECRET_KEY", "", isSecret: true, "The key before it, still good for reading tokens"),
+        Setting(
+            "SEALING_KEY", "", isSecret: true, "Key of secrets in the database, 32 bytes or more; none are kept without"
+        ),
+        Setting("SEALING_PREVIOUS_KEY", "", isSecret: true, "The key before it, still good for reading them"),
         Setting("JWT_ISSUER", "flow-manager", "`iss` of the access tokens"),
         Setting("JWT_AUDIENCE", "flow-manager", "`aud` of the access tokens"),
         Setting(
@@ -166,6 +170,13 @@ extension Configuration {
                 throw ConfigurationError(setting: "JWT_SECRET_KEY", reason: "is not set")
             }
             return secret
+        }
+    }
+
+    var sealingKeys: KeyRing? {
+        get throws {
+            guard let key = try secret("SEALING_KEY") else { return nil }
+            return try KeyRing(key: key, previous: [try secret("SEALING_PREVIOUS_KEY")].compactMap(\.self))
         }
     }
 

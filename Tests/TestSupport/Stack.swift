@@ -37,7 +37,8 @@ package final class Stack: Sendable {
             "CONFIG_TYPE": "demo", "LOGIN_CREATES_ACCOUNT": "off", "LOGIN_THROTTLE": "off",
             "DATABASE_URL": database.application.connectionString,
             "MIGRATION_DATABASE_URL": database.owner.connectionString,
-            "JWT_SECRET_KEY": Stack.tokenSecret, "FLOW_GATE": gate, "SOCKET": socket, "PORT": String(port),
+            "JWT_SECRET_KEY": Stack.tokenSecret, "SEALING_KEY": "sealing-key-of-the-tests-0123456789",
+            "FLOW_GATE": gate, "SOCKET": socket, "PORT": String(port),
             "HTTPS_PORT": String(httpsPort), "RATE_LIMIT": "off", "LOG_FILE": folder + "/flow-manager.log",
         ]) { $1 }
         environment.merge(settings) { $1 }

@@ -33,8 +33,8 @@ extension Account {
         try connection.query("SELECT password_hash FROM users WHERE id = \(id)").only.decode(String.self)
     }
 
-    func setPasswordHash(_ hash: String, on connection: Connection) throws {
-        try connection.execute("UPDATE users SET password_hash = \(hash) WHERE id = \(id)")
+    static func setPasswordHash(_ hash: String, of userID: String, on connection: Connection) throws {
+        try connection.execute("UPDATE users SET password_hash = \(hash) WHERE id = \(userID)")
     }
 
     func rename(_ name: String?, on connection: Connection) throws -> Account {

@@ -55,7 +55,7 @@ extension Endpoint<Context> {
             .object(
                 required: ["password": .string],
                 optional: [
-                    "email": .string, "username": .string,
+                    "email": .string, "username": .string, "otp": .string,
                     // What OAuth 2 clients send along; it decides nothing here.
                     "grant_type": .string, "scope": .string, "client_id": .string, "client_secret": .string,
                 ]
@@ -63,7 +63,7 @@ extension Endpoint<Context> {
         idempotency: .refused,
         answers: [
             Answer(.ok, "The tokens", Session.tokens),
-            Answer(.unauthorized, "Unknown name or wrong password", Problem.schema),
+            Answer(.unauthorized, "Unknown name, wrong password, or a one-time password is needed", Problem.schema),
             Answer(.tooManyRequests, "After failed logins: Retry-After says when to try again", Problem.schema),
         ]
     ) { context in
@@ -91,9 +91,25 @@ extension Endpoint<Context> {
         }
         // An unknown name costs the same verification, so that time tells nothing about who has an account.
         let isRight = try context.services.passwords.verify(Array(password.utf8), against: found?.passwordHash)
-        attempt?.ended(rightly: isRight)
         guard isRight, let found else {
+            attempt?.ended(rightly: false)
             throw Problem.unauthorized("Authentication failed", code: "invalid_credentials")
+        }
+        if let factor = try SecondFactor.find(
+            of: found.id, context.services.sealingKeys, on: context.connection), factor.isConfirmed
+        {
+            guard let code = context.input["otp"]?.stringValue else {
+                throw Problem.unauthorized("A one-time password is needed", code: "otp_required")
+            }
+            guard try factor.acceptsOrRecovers(code, now: context.now, on: context.connection) else {
+                attempt?.ended(rightly: false)
+                throw Problem.unauthorized("The one-time password is not right", code: "otp_invalid")
+            }
+        }
+        attempt?.ended(rightly: true)
+        if context.services.passwords.needsRehash(found.passwordHash) {
+            let hash = try context.services.passwords.hash(Array(password.utf8))
+            try Account.setPasswordHash(hash, of: found.id, on: context.connection)
         }
         return (found.id, isNew: false)
     }
@@ -125,7 +141,7 @@ extension Endpoint<Context> {
         let hash = try newPasswordHash(for: user.account, context)
         return try context.connection.transaction { connection in
             if let hash {
-                try user.account.setPasswordHash(hash, on: connection)
+                try Account.setPasswordHash(hash, of: user.id, on: connection)
                 try Session.endAll(of: user.id, except: user.sessionID, on: connection)
             }
             guard let name = context.input["name"] else { return .json(user.account.json) }
@@ -136,20 +152,23 @@ extension Endpoint<Context> {
     /// The hash of the new password of the call, if there is one and its caller knows the present one.
     private static func newPasswordHash(for account: Account, _ context: Context) throws -> String? {
         guard let password = context.input["password"]?.stringValue else { return nil }
-        guard let current = context.input["current_password"]?.stringValue else {
-            throw Problem.invalid("/current_password", "is needed to change the password")
-        }
         let violations = PasswordPolicy.violations(
             of: password, at: "/password", names: [account.email, account.username])
         guard violations.isEmpty else { throw Problem.invalid(violations) }
+        try proveCurrentPassword(of: account, context)
+        return try context.services.passwords.hash(Array(password.utf8))
+    }
+
+    /// Throws unless the call has the account's present password, as `current_password`.
+    static func proveCurrentPassword(of account: Account, _ context: Context) throws {
+        guard let password = context.input["current_password"]?.stringValue else {
+            throw Problem.invalid("/current_password", "is needed for this change")
+        }
         let attempt = try context.services.loginLimits?.attempt(account.id, from: context.request.remoteAddress)
         let known = try account.passwordHash(on: context.connection)
-        let isRight = try context.services.passwords.verify(Array(current.utf8), against: known)
+        let isRight = try context.services.passwords.verify(Array(password.utf8), against: known)
         attempt?.ended(rightly: isRight)
-        guard isRight else {
-            throw Problem(.forbidden, "wrong_password", "The current password is not right")
-        }
-        return try context.services.passwords.hash(Array(password.utf8))
+        guard isRight else { throw Problem(.forbidden, "wrong_password", "The current password is not right") }
     }
 }
 

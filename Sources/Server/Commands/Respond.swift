@@ -44,6 +44,7 @@ enum Respond {
         let memory = try memory(invocation.environment, log)
         return Services(
             tokens: try configuration.tokens, passwords: try passwords(configuration, memory), tasks: Tasks.catalog,
+            sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)
             },

@@ -1,0 +1,78 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+/// A user's authenticator app (RFC 6238), and the recovery codes that stand in for it.
+struct SecondFactor {
+    private let userID: String
+    private let secret: [UInt8]
+    let isConfirmed: Bool
+
+    /// The user's factor, confirmed or not; nil when there is none.
+    static func find(of userID: String, _ keys: KeyRing?, on connection: Connection) throws -> SecondFactor? {
+        let row = try connection.query(
+            "SELECT secret, confirmed_at IS NOT NULL FROM second_factors WHERE user_id = \(userID)"
+        ).first
+        guard let row else { return nil }
+        let (sealed, isConfirmed) = try row.decode([UInt8].self, Bool.self)
+        // Without the key nobody who has a factor gets in: a lost setting must not take it away.
+        guard let keys else { throw Problem.unavailable() }
+        return SecondFactor(
+            userID: userID, secret: try keys.open(sealed, associated: associated(userID)), isConfirmed: isConfirmed)
+    }
+
+    /// Begins a factor, in place of one that was not confirmed; what its app needs, or nil when one is in force.
+    static func begin(
+        for account: Account, _ keys: KeyRing, issuer: String, on connection: Connection
+    ) throws -> JSON? {
+        let secret = TOTP.makeSecret()
+        let sealed = keys.seal(secret, associated: associated(account.id))
+        let isBegun = try connection.execute(
+            """
+            INSERT INTO second_factors AS f (user_id, secret) VALUES (\(account.id), \(sealed))
+            ON CONFLICT (user_id) DO UPDATE SET secret = excluded.secret, last_step = 0 WHERE f.confirmed_at IS NULL
+            """)
+        guard isBegun == 1 else { return nil }
+        let uri = TOTP(secret: secret).uri(issuer: issuer, account: account.email ?? account.username ?? account.id)
+        return ["secret": .string(Base32.encode(secret)), "uri": .string(uri)]
+    }
+
+    /// Puts the factor in force and makes its recovery codes, which are shown once.
+    func confirm(on connection: Connection) throws -> [RecoveryCode] {
+        let codes = RecoveryCode.makeSet()
+        try connection.execute("UPDATE second_factors SET confirmed_at = now() WHERE user_id = \(userID)")
+        try connection.execute("DELETE FROM recovery_codes WHERE user_id = \(userID)")
+        for code in codes {
+            try connection.execute(
+                "INSERT INTO recovery_codes (user_id, digest) VALUES (\(userID), \(code.digest(for: userID)))")
+        }
+        return codes
+    }
+
+    /// Whether the app shows that code now, and it has not counted before.
+    func accepts(_ code: String, now: Int64, on connection: Connection) throws -> Bool {
+        guard let step = TOTP(secret: secret).matchingStep(code, at: now) else { return false }
+        return try connection.execute(
+            "UPDATE second_factors SET last_step = \(step) WHERE user_id = \(userID) AND last_step < \(step)") == 1
+    }
+
+    /// The same, or that it is a recovery code not used yet.
+    func acceptsOrRecovers(_ code: String, now: Int64, on connection: Connection) throws -> Bool {
+        if try accepts(code, now: now, on: connection) { return true }
+        guard let recovery = RecoveryCode(typed: code) else { return false }
+        return try connection.execute(
+            """
+            UPDATE recovery_codes SET used_at = now()
+            WHERE user_id = \(userID) AND digest = \(recovery.digest(for: userID)) AND used_at IS NULL
+            """) == 1
+    }
+
+    func remove(on connection: Connection) throws {
+        try connection.execute("DELETE FROM recovery_codes WHERE user_id = \(userID)")
+        try connection.execute("DELETE FROM second_factors WHERE user_id = \(userID)")
+    }
+
+    /// Where a sealed secret belongs.
+    private static func associated(_ userID: String) -> [UInt8] { Array("second factor of \(userID)".utf8) }
+}
