@@ -17,6 +17,7 @@ struct FlowManager {
             name: "respond", summary: "Answer FastCGI requests on descriptor 0, or one CGI request", run: Respond.run),
         Command(name: "migrate", summary: "Bring the database's schema up to date", run: Migrate.run),
         Command(name: "seed-demo", summary: "Make the demo profile's accounts", run: SeedDemo.run),
+        Command(name: "user", summary: "Users: \(UserCommand.usage)", run: UserCommand.run),
         Command(name: "config", summary: "Print the settings in force, without secrets", run: PrintConfiguration.run),
         Command(name: "openapi", summary: "Print the interface as an OpenAPI document", run: PrintOpenAPI.run),
     ]

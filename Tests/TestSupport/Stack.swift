@@ -163,7 +163,7 @@ private func freePort() throws -> UInt16 {
 
 extension PostgresConfiguration {
     /// The address as the setting `DATABASE_URL` takes it.
-    fileprivate var connectionString: String {
+    package var connectionString: String {
         ["host", "port", "user", "password", "dbname"].compactMap { keyword in
             self[keyword].map { "\(keyword)='\($0)'" }
         }.joined(separator: " ")

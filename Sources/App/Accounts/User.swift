@@ -53,6 +53,21 @@ struct User {
         }
     }
 
+    /// All that are not deleted, the oldest first.
+    static func all(on connection: Connection) throws -> [User] {
+        try connection.query(
+            "SELECT \(columns) FROM users u WHERE u.deleted_at IS NULL ORDER BY u.created_at, u.id"
+        ).map(User.init)
+    }
+
+    /// The user of that e-mail or username, disabled or not.
+    static func find(named name: String, on connection: Connection) throws -> User? {
+        let column: SQL = name.contains("@") ? "u.email" : "u.username"
+        return try connection.query(
+            "SELECT \(columns) FROM users u WHERE lower(\(column)) = lower(\(name)) AND u.deleted_at IS NULL"
+        ).first.map(User.init)
+    }
+
     /// The user, or nil; `locked` keeps others from changing it until the transaction ends.
     static func find(_ id: String, locked: Bool = false, on connection: Connection) throws -> User? {
         let lock: SQL = locked ? "FOR UPDATE" : ""

@@ -1,0 +1,78 @@
+import HTTP
+import JSON
+package import Crypto
+package import Postgres
+
+/// What an operator does with users from the command line, where no admin can log in yet or any more.
+package struct UserAdministration {
+    private let connection: Connection
+    private let passwords: PasswordHasher
+
+    package init(on connection: Connection, passwords: PasswordHasher) {
+        self.connection = connection
+        self.passwords = passwords
+    }
+
+    /// Why nothing was done, in a sentence for the operator.
+    package struct Refusal: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// Makes a user named by e-mail or username.
+    package func add(_ name: String, password: String, isAdmin: Bool) throws {
+        let registration = try checked { try Registration(["username": .string(name), "password": .string(password)]) }
+        let hash = try passwords.hash(Array(password.utf8))
+        guard
+            try Account.insert(
+                registration, passwordHash: hash, role: isAdmin ? .admin : .client, on: connection) != nil
+        else { throw Refusal(description: "the name is taken") }
+    }
+
+    /// Sets another password, and ends all sessions that began with the one before.
+    package func resetPassword(of name: String, to password: String) throws {
+        let user = try find(name)
+        let account = user.account
+        let violations = PasswordPolicy.violations(
+            of: password, at: "/password", names: [account.email, account.username])
+        try checked { if !violations.isEmpty { throw Problem.invalid(violations) } }
+        let hash = try passwords.hash(Array(password.utf8))
+        try connection.transaction { connection in
+            try Account.setPasswordHash(hash, of: account.id, on: connection)
+            try Session.endAll(of: account.id, on: connection)
+        }
+    }
+
+    package func disable(_ name: String) throws { try change(name, ["disabled": true]) }
+
+    package func grantAdmin(_ name: String) throws { try change(name, ["role": "admin"]) }
+
+    /// One line a user: id, role, names, and whether it is disabled.
+    package func list(_ line: (String) -> Void) throws {
+        for user in try User.all(on: connection) {
+            let names = [user.account.email, user.account.username].compactMap(\.self).joined(separator: " ")
+            line("\(user.account.id)  \(user.account.role.rawValue)  \(names)\(user.isDisabled ? "  disabled" : "")")
+        }
+    }
+
+    private func change(_ name: String, _ change: JSON) throws {
+        let user = try find(name)
+        try connection.transaction { _ = try user.update(change, on: $0) }
+    }
+
+    private func find(_ name: String) throws -> User {
+        guard let user = try User.find(named: name, on: connection) else {
+            throw Refusal(description: "there is no user of that name")
+        }
+        return user
+    }
+
+    /// Says in words what is wrong with an input.
+    private func checked<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let problem as Problem {
+            let parts = problem.violations.map { "\($0.pointer.dropFirst()) \($0.message)" }
+            throw Refusal(description: parts.isEmpty ? problem.message : parts.joined(separator: "; "))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import App
+import Crypto
+import Postgres
+import Process
+import SharedMemory
+
+/// `user`: users from the command line. Passwords come from standard input: an argument is everybody's to read.
+enum UserCommand {
+    static let usage = "add NAME [--admin] | list | disable NAME | reset-password NAME | grant-admin NAME"
+
+    static func run(_ invocation: Invocation) throws {
+        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 0)
+        let users = UserAdministration(
+            on: Connection(try invocation.configuration.database), passwords: PasswordHasher(slots: slots))
+        switch words(of: invocation) {
+        case ["list"]: try users.list { print($0) }
+        case let words where words.count == 2 && words[0] == "add":
+            try users.add(words[1], password: try password(), isAdmin: invocation.arguments.contains("--admin"))
+        case let words where words.count == 2 && words[0] == "reset-password":
+            try users.resetPassword(of: words[1], to: try password())
+        case let words where words.count == 2 && words[0] == "disable": try users.disable(words[1])
+        case let words where words.count == 2 && words[0] == "grant-admin": try users.grantAdmin(words[1])
+        default: throw UsageError(description: "usage: flow-manager user \(usage)")
+        }
+    }
+
+    struct UsageError: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// The arguments that are no options.
+    private static func words(of invocation: Invocation) -> [String] {
+        var words: [String] = []
+        var arguments = invocation.arguments.makeIterator()
+        while let argument = arguments.next() {
+            if argument == "--env-file" {
+                _ = arguments.next()
+            } else if argument != "--admin" {
+                words.append(argument)
+            }
+        }
+        return words
+    }
+
+    private static func password() throws -> String {
+        guard let password = Terminal.readSecret(prompt: "Password: ") else {
+            throw UsageError(description: "a password is read from standard input, and there was none")
+        }
+        return password
+    }
+}

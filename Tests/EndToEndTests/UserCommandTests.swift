@@ -1,0 +1,64 @@
+import HTTP
+import JSON
+import Process
+import TestSupport
+import Testing
+
+/// `flow-manager user`, as an operator types it.
+@Suite struct UserCommandTests {
+    let stack: Stack
+
+    init() throws { stack = try Stack.shared.get() }
+
+    /// What the command printed, or the sentence it refused with.
+    private func user(_ arguments: String, input: String = "") throws -> String {
+        let output = stack.folder + "/" + unique("output")
+        var environment = Environment.current
+        environment["DATABASE_URL"] = stack.database.application.connectionString
+        environment["PASSWORD_INPUT"] = input
+        try run(
+            "/bin/sh",
+            ["-c", "printf '%s' \"$PASSWORD_INPUT\" | \(Stack.executable) user \(arguments) >\(output) 2>&1 || true"],
+            environment)
+        return String(decoding: try Files.read(output), as: UTF8.self)
+    }
+
+    @Test func makesAnAdminWhoCanLogIn() throws {
+        let email = unique("operator") + "@example.org"
+        #expect(try user("add \(email) --admin", input: "long enough\n").isEmpty)
+        let token = try stack.token(email, "long enough")
+        #expect(try stack.get("/me", token: token)["role"] == "admin")
+        #expect(try user("list").contains("admin  \(email)\n"))
+        #expect(try user("add \(email.uppercased())", input: "long enough") == "flow-manager user: the name is taken\n")
+    }
+
+    @Test func changesUsers() throws {
+        let name = unique("operated")
+        #expect(try user("add \(name)", input: "long enough").isEmpty)
+        let token = try stack.token(name, "long enough")
+        #expect(try user("grant-admin \(name)").isEmpty)
+        #expect(try stack.get("/me", token: token)["role"] == "admin")
+        #expect(try user("reset-password \(name.uppercased())", input: "another password\n").isEmpty)
+        expectChallenge(try stack.get("/me", token: token), "token_invalid")
+        #expect(try stack.get("/me", token: stack.token(name, "another password")).status == 200)
+        #expect(try user("disable \(name)").isEmpty)
+        let login: JSON = ["username": .string(name), "password": "another password"]
+        #expect(try stack.patiently { try stack.post("/login", login) }.status == 401)
+        #expect(try user("list").contains("\(name)  disabled\n"))
+    }
+
+    @Test func saysWhyItDoesNothing() throws {
+        let cases: [(arguments: String, input: String, said: String)] = [
+            ("add \(unique("name"))", "short", "password must be 8 to 1024 bytes long"),
+            ("add \(unique("name"))", "", "a password is read from standard input, and there was none"),
+            ("add 'two words'", "long enough", "username must not contain spaces or control characters"),
+            ("disable nobody", "", "there is no user of that name"),
+            ("reset-password nobody@example.org", "long enough", "there is no user of that name"),
+            ("", "", "usage: flow-manager user "), ("add", "", "usage: flow-manager user "),
+            ("add a password", "", "usage: flow-manager user "), ("drop a", "", "usage: flow-manager user "),
+        ]
+        for (arguments, input, said) in cases {
+            #expect(try user(arguments, input: input).hasPrefix("flow-manager user: \(said)"), "\(arguments)")
+        }
+    }
+}
