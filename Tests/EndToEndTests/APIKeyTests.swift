@@ -74,6 +74,12 @@ import Testing
             try make(["name": .string(unique("admin")), "scopes": ["admin"]], token: admin)["key"].stringValue)
         #expect(try stack.get("/api/users?limit=1", token: key).status == 200)
         expectProblem(try stack.get("/me", token: key), 403)
+        let draft = try stack.post(
+            "/posts", ["title": "a", "content": "b", "published": false], token: user.token)
+        let post = "/posts/\(draft["id"].stringValue ?? "")"
+        #expect(try stack.get(post, token: admin).status == 200)
+        let plain = try #require(try make(["name": "plain"], token: admin)["key"].stringValue)
+        expectProblem(try stack.get(post, token: plain), 404, nil, "without the scope an admin's key is a client's")
         #expect(pointers(try make(["name": "k", "scopes": ["admin"]])) == ["/scopes"])
     }
 

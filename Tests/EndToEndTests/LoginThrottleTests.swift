@@ -68,6 +68,16 @@ import Testing
         #expect(try login("nobody21", "wrong", from: "192.0.2.4").status == 401)
     }
 
+    /// What stands for everybody makes nobody wait but for one name; mapped addresses are IPv4 ones.
+    @Test func aSharedAddressLocksNobodyOut() throws {
+        for number in 0..<25 { #expect(try login("nobody\(number)", "wrong", from: "127.0.0.1").status == 401) }
+        for number in 0...20 {
+            #expect(try login("none\(number)", "wrong", from: "::ffff:192.0.2.50").status == 401)
+        }
+        #expect(try login("none21", "wrong", from: "192.0.2.50").status == 429)
+        #expect(try login("none21", "wrong", from: "::ffff:192.0.2.51").status == 401)
+    }
+
     @Test func whoHoldsATokenCannotGuessThePasswordEither() throws {
         let change: JSON = ["password": "another password", "current_password": "wrong"]
         func guess() throws -> HTTPAnswer {

@@ -92,6 +92,12 @@ enum APIKey {
             """) == 1
     }
 
+    /// Ends all of the user's keys.
+    static func endAll(of userID: String, on connection: Connection) throws {
+        try connection.execute(
+            "UPDATE api_keys SET ended_at = now() WHERE user_id = \(userID) AND ended_at IS NULL")
+    }
+
     private static func read(_ row: Row) throws -> (position: ListQuery.Position, json: JSON) {
         let (id, name, scopes, createdAt, expiresAt, created) = try row.decode(
             String.self, String.self, JSON.self, String.self, String.self, Int64.self)

@@ -33,8 +33,12 @@ extension Account {
         try connection.query("SELECT password_hash FROM users WHERE id = \(id)").only.decode(String.self)
     }
 
-    static func setPasswordHash(_ hash: String, of userID: String, on connection: Connection) throws {
-        try connection.execute("UPDATE users SET password_hash = \(hash) WHERE id = \(userID)")
+    /// Replaces the hash; false, and nothing done, when it is no longer the one that was verified.
+    static func setPasswordHash(
+        _ hash: String, inPlaceOf verified: String, of userID: String, on connection: Connection
+    ) throws -> Bool {
+        try connection.execute(
+            "UPDATE users SET password_hash = \(hash) WHERE id = \(userID) AND password_hash = \(verified)") == 1
     }
 
     func rename(_ name: String?, on connection: Connection) throws -> Account {

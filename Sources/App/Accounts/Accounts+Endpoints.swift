@@ -71,15 +71,26 @@ extension Endpoint<Context> {
             throw Problem.invalid("/email", "an e-mail or a username is needed")
         }
         let password = context.input["password"]?.stringValue ?? ""
-        let (userID, isNew) = try logIn(name, password, context)
-        let session = try Session.begin(for: userID, by: context.request, on: context.connection)
+        let (userID, hash, isNew) = try logIn(name, password, context)
+        guard
+            let session = try Session.begin(
+                for: userID, verifiedBy: hash, by: context.request, on: context.connection)
+        else { throw Problem.unauthorized("Authentication failed", code: "invalid_credentials") }
+        // Nothing is lost if this login is too busy for it: the next one does it.
+        if context.services.passwords.needsRehash(hash),
+            let fresh = try? context.services.passwords.hash(Array(password.utf8))
+        {
+            _ = try Account.setPasswordHash(fresh, inPlaceOf: hash, of: userID, on: context.connection)
+        }
         var answer = session.tokens(by: context.services.tokens, now: context.now).objectValue ?? JSONObject()
         answer["created"] = .bool(isNew)
         return .json(.object(answer))
     }
 
     /// The account of that name and password, made now if it is new and the settings say so.
-    private static func logIn(_ name: String, _ password: String, _ context: Context) throws -> (String, isNew: Bool) {
+    private static func logIn(
+        _ name: String, _ password: String, _ context: Context
+    ) throws -> (userID: String, passwordHash: String, isNew: Bool) {
         let attempt = try context.services.loginLimits?.attempt(name, from: context.request.remoteAddress)
         let found = try Account.findForLogin(name, on: context.connection)
         if found == nil, context.services.loginCreatesAccount, name.contains("@"),
@@ -87,7 +98,7 @@ extension Endpoint<Context> {
             Registration.email.violations(in: .string(name)).isEmpty,
             let account = try makeAccount(registration, context)
         {
-            return (account.id, isNew: true)
+            return (account.id, try account.passwordHash(on: context.connection), true)
         }
         // An unknown name costs the same verification, so that time tells nothing about who has an account.
         let isRight = try context.services.passwords.verify(Array(password.utf8), against: found?.passwordHash)
@@ -101,17 +112,15 @@ extension Endpoint<Context> {
             guard let code = context.input["otp"]?.stringValue else {
                 throw Problem.unauthorized("A one-time password is needed", code: "otp_required")
             }
-            guard try factor.acceptsOrRecovers(code, now: context.now, on: context.connection) else {
-                attempt?.ended(rightly: false)
+            let isRight = try factor.guarded(by: context.services.loginLimits) {
+                try factor.acceptsOrRecovers(code, now: context.now, on: context.connection)
+            }
+            guard isRight else {
                 throw Problem.unauthorized("The one-time password is not right", code: "otp_invalid")
             }
         }
         attempt?.ended(rightly: true)
-        if context.services.passwords.needsRehash(found.passwordHash) {
-            let hash = try context.services.passwords.hash(Array(password.utf8))
-            try Account.setPasswordHash(hash, of: found.id, on: context.connection)
-        }
-        return (found.id, isNew: false)
+        return (found.id, found.passwordHash, false)
     }
 
     private static let me = Endpoint(
@@ -138,10 +147,12 @@ extension Endpoint<Context> {
         ]
     ) { context in
         let user = try context.user
-        let hash = try newPasswordHash(for: user.account, context)
+        let change = try passwordChange(for: user.account, context)
         return try context.connection.transaction { connection in
-            if let hash {
-                try Account.setPasswordHash(hash, of: user.id, on: connection)
+            if let (old, new) = change {
+                guard try Account.setPasswordHash(new, inPlaceOf: old, of: user.id, on: connection) else {
+                    throw Problem.wrongPassword
+                }
                 try Session.endAll(of: user.id, except: user.sessionID, on: connection)
             }
             guard let name = context.input["name"] else { return .json(user.account.json) }
@@ -149,18 +160,21 @@ extension Endpoint<Context> {
         }
     }
 
-    /// The hash of the new password of the call, if there is one and its caller knows the present one.
-    private static func newPasswordHash(for account: Account, _ context: Context) throws -> String? {
+    /// The hashes of the present and of the new password, if the call has one and its caller knows the present one.
+    private static func passwordChange(
+        for account: Account, _ context: Context
+    ) throws -> (old: String, new: String)? {
         guard let password = context.input["password"]?.stringValue else { return nil }
         let violations = PasswordPolicy.violations(
             of: password, at: "/password", names: [account.email, account.username])
         guard violations.isEmpty else { throw Problem.invalid(violations) }
-        try proveCurrentPassword(of: account, context)
-        return try context.services.passwords.hash(Array(password.utf8))
+        let old = try proveCurrentPassword(of: account, context)
+        return (old, try context.services.passwords.hash(Array(password.utf8)))
     }
 
-    /// Throws unless the call has the account's present password, as `current_password`.
-    static func proveCurrentPassword(of account: Account, _ context: Context) throws {
+    /// The hash of the account's present password, which the call must have as `current_password`.
+    @discardableResult
+    static func proveCurrentPassword(of account: Account, _ context: Context) throws -> String {
         guard let password = context.input["current_password"]?.stringValue else {
             throw Problem.invalid("/current_password", "is needed for this change")
         }
@@ -168,10 +182,13 @@ extension Endpoint<Context> {
         let known = try account.passwordHash(on: context.connection)
         let isRight = try context.services.passwords.verify(Array(password.utf8), against: known)
         attempt?.ended(rightly: isRight)
-        guard isRight else { throw Problem(.forbidden, "wrong_password", "The current password is not right") }
+        guard isRight else { throw Problem.wrongPassword }
+        return known
     }
 }
 
 extension Problem {
+    fileprivate static let wrongPassword = Problem(
+        .forbidden, "wrong_password", "The current password is not right")
     static let nameTaken = Problem(.conflict, "already_registered", "User registered already, Please login")
 }

@@ -13,14 +13,19 @@ package struct LoginLimits: Sendable {
         self.key = key
     }
 
-    /// One try of a password for the account of that name, whether there is one or not. Throws 429 when it comes too
-    /// soon after failed ones, before the password has cost anything.
-    func attempt(_ name: String, from address: String) throws -> Attempt {
-        let (name, network) = (name.lowercased(), LoginLimits.network(of: address))
+    /// One try of a secret of that name, whether there is one or not. Throws 429 when it comes too soon after failed
+    /// ones, before the secret has cost anything.
+    ///
+    /// - Parameter address: nil where all addresses count as one.
+    func attempt(_ name: String, from address: String?) throws -> Attempt {
+        let (name, network) = (name.lowercased(), LoginLimits.network(of: address ?? ""))
+        // What stands for everybody must not make everybody wait: it counts by name alone.
+        let place =
+            network.isEmpty || network.hasPrefix("127.") || network == "0:0:0:0" ? "\(network)\0\(name)" : network
         let attempt = Attempt(
             throttle: throttle,
             keys: LoginThrottle.Keys(
-                account: number("account\0\(name)"), address: number("address\0\(network)"),
+                account: number("account\0\(name)"), address: number("address\0\(place)"),
                 accountFromAddress: number("both\0\(network)\0\(name)")))
         let wait = throttle.admit(attempt.keys, at: Uptime.seconds)
         guard wait == 0 else {
@@ -37,6 +42,9 @@ package struct LoginLimits: Sendable {
 
     /// The address, or the first 64 bits of an IPv6 one: a customer has all addresses after them.
     static func network(of address: String) -> String {
+        if address.hasPrefix("::ffff:"), address.utf8.contains(UInt8(ascii: ".")) {
+            return String(address.dropFirst("::ffff:".count))
+        }
         guard address.utf8.contains(UInt8(ascii: ":")) else { return address }
         let sides = address.split(separator: "::", maxSplits: 1, omittingEmptySubsequences: false)
             .map { $0.split(separator: ":").map { $0.lowercased() } }

@@ -17,7 +17,12 @@ package final class Principal: Sendable {
     }
 
     var id: String { account.id }
-    var isAdmin: Bool { account.role == .admin }
+    /// Whether the call may do what only admins may: an admin's key needs the scope for it.
+    var isAdmin: Bool {
+        guard account.role == .admin else { return false }
+        if case .key(_, let scopes) = credential { return scopes.contains(.admin) }
+        return true
+    }
 
     /// The session that the call belongs to; nil for a key.
     var sessionID: String? {

@@ -42,11 +42,11 @@ extension Endpoint<Context> {
     ) { context in
         try context.connection.transaction { connection in
             let factor = try SecondFactor.find(
-                of: context.user.id, context.services.sealingKeys, on: connection)
+                of: context.user.id, locked: true, context.services.sealingKeys, on: connection)
             guard let factor, !factor.isConfirmed else {
                 throw Problem(.conflict, "nothing_to_confirm", "There is no authenticator app to confirm")
             }
-            try proveCode(context) { try factor.accepts($0, now: context.now, on: connection) }
+            try prove(factor, context) { try factor.accepts($0, now: context.now, on: connection) }
             let codes = try factor.confirm(on: connection)
             return .json(["recovery_codes": .array(codes.map { .string($0.text) })])
         }
@@ -63,19 +63,20 @@ extension Endpoint<Context> {
     ) { context in
         try context.connection.transaction { connection in
             let factor = try SecondFactor.find(
-                of: context.user.id, context.services.sealingKeys, on: connection)
+                of: context.user.id, locked: true, context.services.sealingKeys, on: connection)
             guard let factor else { throw Problem.notFound }
-            try proveCode(context) { try factor.acceptsOrRecovers($0, now: context.now, on: connection) }
+            try prove(factor, context) { try factor.acceptsOrRecovers($0, now: context.now, on: connection) }
             try factor.remove(on: connection)
             return .noContent
         }
     }
 
-    private static func proveCode(_ context: Context, _ accepts: (String) throws -> Bool) throws {
-        let attempt = try context.services.loginLimits?.attempt(
-            "code of \(context.user.id)", from: context.request.remoteAddress)
-        let isRight = try accepts(context.input["code"]?.stringValue ?? "")
-        attempt?.ended(rightly: isRight)
+    private static func prove(
+        _ factor: SecondFactor, _ context: Context, _ accepts: (String) throws -> Bool
+    ) throws {
+        let isRight = try factor.guarded(by: context.services.loginLimits) {
+            try accepts(context.input["code"]?.stringValue ?? "")
+        }
         guard isRight else { throw Problem(.forbidden, "wrong_code", "The code is not right") }
     }
 }

@@ -9,17 +9,34 @@ struct SecondFactor {
     private let secret: [UInt8]
     let isConfirmed: Bool
 
-    /// The user's factor, confirmed or not; nil when there is none.
-    static func find(of userID: String, _ keys: KeyRing?, on connection: Connection) throws -> SecondFactor? {
+    /// The user's factor, confirmed or not; nil when there is none. `locked` keeps others from changing it until the
+    /// transaction ends.
+    static func find(
+        of userID: String, locked: Bool = false, _ keys: KeyRing?, on connection: Connection
+    ) throws -> SecondFactor? {
+        let lock: SQL = locked ? "FOR UPDATE" : ""
         let row = try connection.query(
-            "SELECT secret, confirmed_at IS NOT NULL FROM second_factors WHERE user_id = \(userID)"
+            "SELECT secret, confirmed_at IS NOT NULL FROM second_factors WHERE user_id = \(userID) \(lock)"
         ).first
         guard let row else { return nil }
         let (sealed, isConfirmed) = try row.decode([UInt8].self, Bool.self)
         // Without the key nobody who has a factor gets in: a lost setting must not take it away.
         guard let keys else { throw Problem.unavailable() }
-        return SecondFactor(
-            userID: userID, secret: try keys.open(sealed, associated: associated(userID)), isConfirmed: isConfirmed)
+        do {
+            let secret = try keys.open(sealed, associated: associated(userID))
+            return SecondFactor(userID: userID, secret: secret, isConfirmed: isConfirmed)
+        } catch SealError.unknownKey {
+            throw Problem.unavailable()
+        }
+    }
+
+    /// Lets `isRight` look at a code unless too many were wrong lately, wherever they came from: only who knows the
+    /// password gets as far as this, and six digits are soon tried from many addresses.
+    func guarded(by limits: LoginLimits?, _ isRight: () throws -> Bool) throws -> Bool {
+        let attempt = try limits?.attempt("second factor of \(userID)", from: nil)
+        let isRight = try isRight()
+        attempt?.ended(rightly: isRight)
+        return isRight
     }
 
     /// Begins a factor, in place of one that was not confirmed; what its app needs, or nil when one is in force.

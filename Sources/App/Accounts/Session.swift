@@ -20,19 +20,25 @@ struct Session {
     /// Scalars of the client's name for itself that are kept.
     private static let agentLength = 200
 
-    /// Begins a session.
-    static func begin(for userID: String, by request: Request, on connection: Connection) throws -> Session {
+    /// Begins a session; nil when the user has been disabled, or the password changed, since it was verified: who logs
+    /// in at that moment must not get past it.
+    static func begin(
+        for userID: String, verifiedBy passwordHash: String, by request: Request, on connection: Connection
+    ) throws -> Session? {
         let id = UUIDv7.make()
         let agent = String(
             String.UnicodeScalarView((request.headers["user-agent"] ?? "").unicodeScalars.prefix(agentLength)))
-        let seed = try connection.query(
+        return try connection.query(
             """
             INSERT INTO sessions (id, user_id, expires_at, address, agent)
-            VALUES (\(id), \(userID), now() + \(lifetimeDays) * interval '1 day', \(request.remoteAddress), \(agent))
+            SELECT \(id)::uuid, id, now() + \(lifetimeDays) * interval '1 day', \(request.remoteAddress)::text,
+                \(agent)::text
+            FROM users WHERE id = \(userID) AND password_hash = \(passwordHash) AND disabled_at IS NULL FOR SHARE
             RETURNING seed
             """
-        ).only.decode([UInt8].self)
-        return Session(id: id, userID: userID, seed: seed, refreshNumber: 0)
+        ).first.map { row in
+            Session(id: id, userID: userID, seed: try row.decode([UInt8].self), refreshNumber: 0)
+        }
     }
 
     /// Who a token's session belongs to, if session and account both still stand.

@@ -76,7 +76,7 @@ struct User {
         ).first.map(User.init)
     }
 
-    /// Writes the members that `change` has over those of the user. A disabled user's sessions end for good.
+    /// Writes the members that `change` has over those of the user. A disabled user's sessions and keys end for good.
     func update(_ change: JSON, on connection: Connection) throws -> User {
         let isDisabled = change["disabled"]?.boolValue ?? isDisabled
         let rows = try connection.query(
@@ -88,7 +88,7 @@ struct User {
             WHERE u.id = \(account.id)
             RETURNING \(User.columns)
             """)
-        if isDisabled { try Session.endAll(of: account.id, on: connection) }
+        if isDisabled { try endAccess(on: connection) }
         return try User(try rows.only)
     }
 
@@ -98,7 +98,13 @@ struct User {
             """
             UPDATE users SET deleted_at = now(), disabled_at = coalesce(disabled_at, now()) WHERE id = \(account.id)
             """)
+        try endAccess(on: connection)
+    }
+
+    /// Ends whatever was given out to call in the user's name.
+    func endAccess(on connection: Connection) throws {
         try Session.endAll(of: account.id, on: connection)
+        try APIKey.endAll(of: account.id, on: connection)
     }
 
     /// Whether nobody could administrate without this user. Locks the admins until the transaction ends, so that

@@ -28,7 +28,7 @@ package struct UserAdministration {
         else { throw Refusal(description: "the name is taken") }
     }
 
-    /// Sets another password, and ends all sessions that began with the one before.
+    /// Sets another password, and ends all sessions and keys of the user: somebody else may hold them.
     package func resetPassword(of name: String, to password: String) throws {
         let user = try find(name)
         let account = user.account
@@ -37,8 +37,8 @@ package struct UserAdministration {
         try checked { if !violations.isEmpty { throw Problem.invalid(violations) } }
         let hash = try passwords.hash(Array(password.utf8))
         try connection.transaction { connection in
-            try Account.setPasswordHash(hash, of: account.id, on: connection)
-            try Session.endAll(of: account.id, on: connection)
+            try connection.execute("UPDATE users SET password_hash = \(hash) WHERE id = \(account.id)")
+            try user.endAccess(on: connection)
         }
     }
 
@@ -55,8 +55,10 @@ package struct UserAdministration {
     }
 
     private func change(_ name: String, _ change: JSON) throws {
-        let user = try find(name)
-        try connection.transaction { _ = try user.update(change, on: $0) }
+        let id = try find(name).account.id
+        try connection.transaction { connection in
+            _ = try User.find(id, locked: true, on: connection)?.update(change, on: connection)
+        }
     }
 
     private func find(_ name: String) throws -> User {

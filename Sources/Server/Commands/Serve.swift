@@ -30,6 +30,9 @@ enum Serve {
     private static func checkSecrets(_ configuration: Configuration) throws {
         _ = try configuration.database
         _ = try configuration.tokens
+        _ = try configuration.sealingKeys
+        _ = try configuration.loginThrottleKey
+        _ = try configuration.loginCreatesAccount
         _ = try configuration.threads
         guard try configuration.gate != nil else {
             throw ConfigurationError(setting: "FLOW_GATE", reason: "is not set")
