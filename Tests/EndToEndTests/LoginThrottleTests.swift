@@ -1,3 +1,5 @@
+import Crypto
+import Foundation
 import Glibc
 import HTTP
 import JSON
@@ -15,12 +17,14 @@ import Testing
         user = try stack.makeUser()
     }
 
-    private func login(_ name: String, _ password: String, from address: String) throws -> FastCGIClient.Answer {
-        let body = JSON.object(
-            JSONObject([
-                .init(name: "username", value: .string(name)), .init(name: "password", value: .string(password)),
-            ])
-        ).serialized()
+    private func login(
+        _ name: String, _ password: String, from address: String, otp: String? = nil
+    ) throws -> FastCGIClient.Answer {
+        var fields = JSONObject([
+            .init(name: "username", value: .string(name)), .init(name: "password", value: .string(password)),
+        ])
+        fields["otp"] = otp.map(JSON.string)
+        let body = JSON.object(fields).serialized()
         let params = stack.params("POST", "/login", length: body.count, [("REMOTE_ADDR", address)])
         for _ in 0..<200 {
             let answer = try FastCGIClient(path: stack.socket).exchange(params, body: body)
@@ -66,6 +70,22 @@ import Testing
         for number in 0...20 { #expect(try login("nobody\(number)", "wrong", from: "192.0.2.3").status == 401) }
         #expect(try login("nobody21", "wrong", from: "192.0.2.3").status == 429)
         #expect(try login("nobody21", "wrong", from: "192.0.2.4").status == 401)
+    }
+
+    /// From however many addresses they come: only who knows the password gets to try codes.
+    @Test func codesOfASecondFactorAreLimitedForTheAccount() throws {
+        let password: JSON = ["current_password": .string(user.password)]
+        let begun = try stack.patiently { try stack.post("/api/mfa/totp", password, token: user.token) }
+        let secret = try #require(begun["secret"].stringValue)
+        let app = TOTP(secret: try #require(Base32.decode(secret.utf8)))
+        let now = Int64(Date().timeIntervalSince1970)
+        let code: JSON = ["code": .string(app.code(at: now - TOTP.period))]
+        #expect(try stack.post("/api/mfa/totp/confirm", code, token: user.token).status == 200)
+        func login(from address: String) throws -> FastCGIClient.Answer {
+            try self.login(user.email, user.password, from: address, otp: "000000x")
+        }
+        for number in 0..<6 { #expect(try login(from: "192.0.2.\(100 + number)").text.contains("otp_invalid")) }
+        #expect(try login(from: "192.0.2.120").status == 429)
     }
 
     /// What stands for everybody makes nobody wait but for one name; mapped addresses are IPv4 ones.

@@ -38,7 +38,9 @@ import Testing
         let token = try stack.token(name, "long enough")
         #expect(try user("grant-admin \(name)").isEmpty)
         #expect(try stack.get("/me", token: token)["role"] == "admin")
+        let key = try stack.post("/api/keys", ["name": "k"], token: token)["key"].stringValue
         #expect(try user("reset-password \(name.uppercased())", input: "another password\n").isEmpty)
+        expectChallenge(try stack.get("/me", token: key), "token_invalid")
         expectChallenge(try stack.get("/me", token: token), "token_invalid")
         #expect(try stack.get("/me", token: stack.token(name, "another password")).status == 200)
         #expect(try user("disable \(name)").isEmpty)

@@ -70,6 +70,8 @@ import Testing
 
     @Test func aDisabledUserIsOutAtOnceAndItsSessionsForGood() throws {
         let target = "/api/users/\(user.id)"
+        let key = try stack.post("/api/keys", ["name": "k"], token: user.token)["key"].stringValue
+        #expect(try stack.get("/me", token: key).status == 200)
         #expect(try stack.send("PATCH", target, ["disabled": true], token: admin)["disabled"] == true)
         expectChallenge(try stack.get("/me", token: user.token), "token_invalid")
         let login: JSON = ["email": .string(user.email), "password": .string(user.password)]
@@ -77,6 +79,7 @@ import Testing
         #expect(try stack.send("PATCH", target, ["disabled": false, "name": "Back"], token: admin)["name"] == "Back")
         expectChallenge(try stack.get("/me", token: user.token), "token_invalid")
         #expect(try stack.get("/me", token: stack.token(user.email, user.password))["name"] == "Back")
+        expectChallenge(try stack.get("/me", token: key), "token_invalid", "its API keys too")
     }
 
     @Test func aDeletedUserIsGoneAndItsNameIsFree() throws {
