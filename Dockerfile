@@ -9,7 +9,7 @@
 FROM swift:6.3-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        libfcgi-dev libpq-dev libsimdjson-dev libsodium-dev libssl-dev pkg-config \
+        libcurl4-openssl-dev libfcgi-dev libpq-dev libsimdjson-dev libsodium-dev libssl-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Package.swift ./

@@ -21,8 +21,7 @@ package final class Services: Sendable {
 
     package init(
         tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog, sealingKeys: KeyRing?,
-        loginLimits: LoginLimits?,
-        loginCreatesAccount: Bool,
+        loginLimits: LoginLimits?, loginCreatesAccount: Bool,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {

@@ -27,6 +27,8 @@ enum APIKey {
     static let scopes = JSONSchema.array(
         of: .string(enum: Scope.allCases.map(\.rawValue)), count: 1...Scope.allCases.count)
     static let schema = JSONSchema.object(required: members).named("APIKey")
+    /// What its making answers, and nothing after it.
+    static let made = JSONSchema.object(required: members, optional: ["key": .string]).named("NewAPIKey")
 
     private static let columns: SQL = """
         id, name, array_to_json(scopes), rfc3339(created_at), rfc3339(expires_at),
@@ -55,19 +57,19 @@ enum APIKey {
     static func principal(_ key: String, on connection: Connection) throws -> Principal? {
         try connection.query(
             """
-            SELECT \(Account.columns), k.id, array_to_json(k.scopes)
+            SELECT \(Account.columns), array_to_json(k.scopes)
             FROM api_keys k JOIN users u ON u.id = k.user_id
             WHERE k.digest = \(Digest.sha256(key.utf8)) AND k.ended_at IS NULL AND k.expires_at > now()
                 AND u.disabled_at IS NULL
             """
         ).first.map { row in
-            let (id, email, username, name, age, role, createdAt, keyID, scopes) = try row.decode(
+            let (id, email, username, name, age, role, createdAt, scopes) = try row.decode(
                 String.self, String?.self, String?.self, String?.self, Int64?.self, String.self, String.self,
-                String.self, JSON.self)
+                JSON.self)
             let account = Account(
                 id: id, email: email, username: username, name: name, age: age,
                 role: Account.Role(rawValue: role) ?? .client, createdAt: createdAt)
-            return Principal(account: account, credential: .key(id: keyID, Scope.set(scopes)))
+            return Principal(account: account, credential: .key(Scope.set(scopes)))
         }
     }
 

@@ -16,13 +16,7 @@ extension Endpoint<Context> {
             ).named("APIKeyDraft")),
         idempotency: .refused,
         answers: [
-            Answer(
-                .created, "The key",
-                .object(
-                    required: [
-                        "key": .string, "id": .string(format: .uuid), "name": APIKey.name, "scopes": APIKey.scopes,
-                        "created_at": .string(format: .dateTime), "expires_at": .string(format: .dateTime),
-                    ])),
+            Answer(.created, "The key", APIKey.made),
             Answer(.conflict, "The caller has as many keys as may be", Problem.schema),
         ]
     ) { context in
