@@ -22,6 +22,7 @@ package enum Migrations {
         migration(5, "sessions_and_users", PackageResources._005_sessions_and_users_sql),
         migration(6, "api_keys", PackageResources._006_api_keys_sql),
         migration(7, "second_factors", PackageResources._007_second_factors_sql),
+        migration(8, "accounts_without_password", PackageResources._008_accounts_without_password_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a name cannot begin with a digit, so that is replaced.

@@ -150,13 +150,13 @@ CREATE TABLE public.users (
     name text,
     age integer,
     role text DEFAULT 'client'::text NOT NULL,
-    password_hash text NOT NULL,
+    password_hash text,
     disabled_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
     CONSTRAINT users_age_check CHECK (((age >= 0) AND (age <= 150))),
-    CONSTRAINT users_have_a_login CHECK ((num_nonnulls(email, username) > 0)),
-    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['client'::text, 'admin'::text])))
+    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['guest'::text, 'client'::text, 'admin'::text]))),
+    CONSTRAINT users_with_a_password_have_a_name CHECK (((password_hash IS NULL) OR (num_nonnulls(email, username) > 0)))
 );
 
 ALTER TABLE ONLY public.executions ATTACH PARTITION public.executions_default DEFAULT;

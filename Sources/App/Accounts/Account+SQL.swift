@@ -29,8 +29,9 @@ extension Account {
         ).first.map(Account.init)
     }
 
-    func passwordHash(on connection: Connection) throws -> String {
-        try connection.query("SELECT password_hash FROM users WHERE id = \(id)").only.decode(String.self)
+    /// Nil for an account that is not logged in to by a password.
+    func passwordHash(on connection: Connection) throws -> String? {
+        try connection.query("SELECT password_hash FROM users WHERE id = \(id)").only.decode(String?.self)
     }
 
     /// Replaces the hash; false, and nothing done, when it is no longer the one that was verified.
@@ -51,7 +52,10 @@ extension Account {
     static func findForLogin(_ login: String, on connection: Connection) throws -> (id: String, passwordHash: String)? {
         let column: SQL = login.contains("@") ? "email" : "username"
         return try connection.query(
-            "SELECT id, password_hash FROM users WHERE lower(\(column)) = lower(\(login)) AND disabled_at IS NULL"
+            """
+            SELECT id, password_hash FROM users
+            WHERE lower(\(column)) = lower(\(login)) AND disabled_at IS NULL AND password_hash IS NOT NULL
+            """
         ).first.map { row in
             let (id, passwordHash) = try row.decode(String.self, String.self)
             return (id, passwordHash)

@@ -96,9 +96,10 @@ extension Endpoint<Context> {
         if found == nil, context.services.loginCreatesAccount, name.contains("@"),
             let registration = try? Registration(["email": .string(name), "password": .string(password)]),
             Registration.email.violations(in: .string(name)).isEmpty,
-            let account = try makeAccount(registration, context)
+            let account = try makeAccount(registration, context),
+            let hash = try account.passwordHash(on: context.connection)
         {
-            return (account.id, try account.passwordHash(on: context.connection), true)
+            return (account.id, hash, true)
         }
         // An unknown name costs the same verification, so that time tells nothing about who has an account.
         let isRight = try context.services.passwords.verify(Array(password.utf8), against: found?.passwordHash)
@@ -182,7 +183,7 @@ extension Endpoint<Context> {
         let known = try account.passwordHash(on: context.connection)
         let isRight = try context.services.passwords.verify(Array(password.utf8), against: known)
         attempt?.ended(rightly: isRight)
-        guard isRight else { throw Problem.wrongPassword }
+        guard isRight, let known else { throw Problem.wrongPassword }
         return known
     }
 }
