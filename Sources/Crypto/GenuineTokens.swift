@@ -13,21 +13,28 @@ final class GenuineTokens: Sendable {
         let claims: Claims
     }
 
-    /// By the hash of the token, which is computed before the lock is taken: of two that share one, the later stays.
-    private let entries = Mutex<[Int: Entry]>([:])
+    /// By the last bytes of the token, which its signature makes random: of two that share them, the later stays.
+    private let entries = Mutex<[UInt64: Entry]>([:])
 
     subscript(token: String) -> Claims? {
-        let hash = token.hashValue
-        guard let entry = entries.withLock({ $0[hash] }) else { return nil }
+        let end = Self.end(of: token)
+        guard let entry = entries.withLock({ $0[end] }) else { return nil }
         // Strings are also equal that spell one text with other scalars; what equals ASCII so is longer.
         return entry.token.utf8.count == token.utf8.count && entry.token == token ? entry.claims : nil
     }
 
     func remember(_ token: String, _ claims: Claims) {
-        let hash = token.hashValue
+        let end = Self.end(of: token)
         entries.withLock { entries in
             if entries.count >= Self.capacity { entries.removeAll(keepingCapacity: true) }
-            entries[hash] = Entry(token: token, claims: claims)
+            entries[end] = Entry(token: token, claims: claims)
         }
+    }
+
+    private static func end(of token: String) -> UInt64 {
+        let bytes = token.utf8Span.span
+        var end: UInt64 = 0
+        for index in max(0, bytes.count - 8)..<bytes.count { end = end << 8 | UInt64(bytes[index]) }
+        return end
     }
 }

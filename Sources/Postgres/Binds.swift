@@ -15,6 +15,8 @@ package struct Binds: Sendable {
     /// False when a text holds U+0000, where libpq would end it unseen.
     private(set) var areSendable = true
 
+    var isEmpty: Bool { items.isEmpty && areSendable }
+
     mutating func reserveCapacity(_ count: Int) {
         items.reserveCapacity(count)
         bytes.reserveCapacity(24 * count)

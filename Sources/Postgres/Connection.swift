@@ -59,7 +59,8 @@ package final class Connection {
     func roundTrip(
         _ statements: [SQL], commits: Bool = false, isRepeated: Bool = false
     ) throws(PostgresError) -> ArraySlice<QueryResult> {
-        let batch = deferred + statements + (commits ? ["COMMIT"] : [])
+        var batch = deferred.isEmpty ? statements : deferred + statements
+        if commits { batch.append("COMMIT") }
         guard batch.allSatisfy(\.binds.areSendable) else { throw PostgresError(.invalidText) }
         let link = try openLink()
         let (priorTransaction, priorDeferred) = (transaction, deferred)

@@ -1,3 +1,5 @@
+package import JSON
+
 /// The rows a statement returned, in order. Values are copied out only where a row is decoded.
 ///
 /// Not `Sendable`: decode on the connection's thread and hand on what came out.
@@ -26,10 +28,13 @@ package struct Rows: RandomAccessCollection {
     }
 }
 
-/// One row; its columns are taken by position, all at once.
+/// One row; its columns are taken by position.
 package struct Row {
     fileprivate let result: QueryResult
     fileprivate let index: Int
+
+    /// The columns, to be taken in parts: each type that is made from a row reads its own.
+    package var columns: Columns { Columns(result: result, row: index) }
 
     /// The columns from the first on, one a type: `row.decode(Int64.self, String?.self)`.
     ///
@@ -38,18 +43,18 @@ package struct Row {
     package func decode<each Value: PostgresDecodable>(
         _ types: repeat (each Value).Type
     ) throws(PostgresError) -> (repeat each Value) {
-        var column = 0
-        for _ in repeat each types { column += 1 }
-        try requireColumns(column)
-        column = 0
-        return (repeat try value((each Value).self, inNext: &column))
+        var count = 0
+        for _ in repeat each types { count += 1 }
+        try requireColumns(count)
+        var columns = columns
+        return (repeat try columns.next((each Value).self))
     }
 
     /// The only column. (A pack of one would come back as a tuple of one, which Swift has no use for.)
     package func decode<Value: PostgresDecodable>(_ type: Value.Type) throws(PostgresError) -> Value {
         try requireColumns(1)
-        var column = 0
-        return try value(type, inNext: &column)
+        var columns = columns
+        return try columns.next(type)
     }
 
     private func requireColumns(_ count: Int) throws(PostgresError) {
@@ -57,13 +62,35 @@ package struct Row {
             throw PostgresError(.decoding, "\(count) types for \(result.columnCount) columns")
         }
     }
+}
 
-    private func value<Value: PostgresDecodable>(
-        _ type: Value.Type, inNext column: inout Int
-    ) throws(PostgresError) -> Value {
+/// The columns of one row, taken one after another.
+///
+/// Taking one throws `decoding` when there is none left, when it is NULL and its type is not optional, or when its text
+/// is no value of its type. Columns that nobody takes go unnoticed.
+package struct Columns {
+    private let result: QueryResult
+    private let row: Int
+    private var column = 0
+
+    fileprivate init(result: QueryResult, row: Int) {
+        self.result = result
+        self.row = row
+    }
+
+    // A method for each type, as a generic one would look its type up at each value.
+    package mutating func next() throws(PostgresError) -> String { try next(String.self) }
+    package mutating func next() throws(PostgresError) -> String? { try next(String?.self) }
+    package mutating func next() throws(PostgresError) -> Int64 { try next(Int64.self) }
+    package mutating func next() throws(PostgresError) -> Int64? { try next(Int64?.self) }
+    package mutating func next() throws(PostgresError) -> Bool { try next(Bool.self) }
+    package mutating func next() throws(PostgresError) -> JSON { try next(JSON.self) }
+
+    fileprivate mutating func next<Value: PostgresDecodable>(_ type: Value.Type) throws(PostgresError) -> Value {
         defer { column += 1 }
+        guard column < result.columnCount else { throw PostgresError(.decoding, "no column \(column + 1)") }
         do {
-            return try result.value(type, row: index, column: column)
+            return try result.value(type, row: row, column: column)
         } catch {
             let name = result.columnName(column) ?? ""
             throw PostgresError(.decoding, "column \(column + 1), \(name), is no \(type)")

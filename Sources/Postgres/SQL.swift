@@ -29,7 +29,7 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     /// Appends another piece with its binds; the caller sees to the space between.
     package mutating func append(_ other: SQL) {
         shape.pieces += other.shape.pieces
-        binds.append(other.binds)
+        if !other.binds.isEmpty { binds.append(other.binds) }
     }
 
     /// Collects a string literal; the compiler calls it.

@@ -63,13 +63,8 @@ enum APIKey {
                 AND u.disabled_at IS NULL
             """
         ).first.map { row in
-            let (id, email, username, name, age, role, createdAt, scopes) = try row.decode(
-                String.self, String?.self, String?.self, String?.self, Int64?.self, String.self, String.self,
-                JSON.self)
-            let account = Account(
-                id: id, email: email, username: username, name: name, age: age,
-                role: Account.Role(rawValue: role) ?? .client, createdAt: createdAt)
-            return Principal(account: account, credential: .key(Scope.set(scopes)))
+            var columns = row.columns
+            return Principal(account: try Account(&columns), credential: .key(Scope.set(try columns.next())))
         }
     }
 

@@ -2,15 +2,22 @@ import Crypto
 import Postgres
 
 extension Account {
-    /// The columns of `users`, named `u`, that `init(_:)` reads, in its order.
+    /// The columns of `users`, named `u`, that `init(_:)` takes, in its order.
     static let columns: SQL = "u.id, u.email, u.username, u.name, u.age, u.role, rfc3339(u.created_at)"
 
+    init(_ columns: inout Columns) throws {
+        id = try columns.next()
+        email = try columns.next()
+        username = try columns.next()
+        name = try columns.next()
+        age = try columns.next()
+        role = Role(rawValue: try columns.next()) ?? .client
+        createdAt = try columns.next()
+    }
+
     init(_ row: Row) throws {
-        let (id, email, username, name, age, role, createdAt) = try row.decode(
-            String.self, String?.self, String?.self, String?.self, Int64?.self, String.self, String.self)
-        self.init(
-            id: id, email: email, username: username, name: name, age: age, role: Role(rawValue: role) ?? .client,
-            createdAt: createdAt)
+        var columns = row.columns
+        try self.init(&columns)
     }
 
     /// Makes the account; nil when its e-mail or username is taken.

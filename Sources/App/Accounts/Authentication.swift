@@ -45,7 +45,7 @@ enum Authentication {
         for index in scheme.indices where bytes[index] | 0x20 != scheme[index] { throw Problem.tokenMissing }
         while start < bytes.count, bytes[start] == UInt8(ascii: " ") { start += 1 }
         guard start < bytes.count else { throw Problem.tokenMissing }
-        return String(field.utf8.dropFirst(start)) ?? ""
+        return String(Substring(field.utf8.dropFirst(start)))
     }
 
     private static let scheme = Array("bearer".utf8)

@@ -23,19 +23,14 @@ struct User {
     }
 
     private static let columns: SQL = """
-        u.id, u.email, u.username, u.name, u.age, u.role, rfc3339(u.created_at), u.disabled_at IS NOT NULL,
-        \(ListQuery.position(created: "u.created_at"))
+        \(Account.columns), u.disabled_at IS NOT NULL, \(ListQuery.position(created: "u.created_at"))
         """
 
     private init(_ row: Row) throws {
-        let (id, email, username, name, age, role, createdAt, isDisabled, created) = try row.decode(
-            String.self, String?.self, String?.self, String?.self, Int64?.self, String.self, String.self, Bool.self,
-            Int64.self)
-        account = Account(
-            id: id, email: email, username: username, name: name, age: age,
-            role: Account.Role(rawValue: role) ?? .client, createdAt: createdAt)
-        self.isDisabled = isDisabled
-        position = ListQuery.Position(createdAtMicroseconds: created, id: id)
+        var columns = row.columns
+        account = try Account(&columns)
+        isDisabled = try columns.next()
+        position = ListQuery.Position(createdAtMicroseconds: try columns.next(), id: account.id)
     }
 
     /// All that are not deleted, a page at a time.
