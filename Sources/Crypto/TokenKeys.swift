@@ -16,6 +16,8 @@ package struct TokenKeys: Sendable {
         let mac: HMACSHA256
         /// Of refresh tokens: another key, so that no token can ever be taken for one of the other kind.
         let refresh: HMACSHA256
+        /// Of CSRF tokens, likewise.
+        let csrf: HMACSHA256
     }
 
     /// In bytes: as long as the digest (RFC 7518, section 3.2).
@@ -60,6 +62,7 @@ extension TokenKeys.Key {
         guard secret.count >= TokenKeys.minimumLength else { throw .weakKey }
         mac = HMACSHA256(key: secret)
         refresh = HMACSHA256(key: mac.code(for: "refresh token key".utf8))
+        csrf = HMACSHA256(key: mac.code(for: "csrf token key".utf8))
         id = Hexadecimal.encode(Array(mac.code(for: "access token key id".utf8).prefix(8)))
         let fields: JSON = ["alg": "HS256", "typ": "at+jwt", "kid": .string(id)]
         header = Array(Base64URL.encode(fields.serialized()).utf8)
