@@ -51,7 +51,7 @@ package struct Application: Sendable {
             let endpoint = endpoints[position]
             let now = clock()
             let caller = try Authentication.principal(
-                of: request, for: endpoint, tokens: services.tokens, now: now, connection)
+                of: request, for: endpoint, services: services, now: now, connection)
             let context = Context(
                 request: request, parameters: parameters, query: try request.fields(declaredBy: endpoint),
                 input: try request.input(endpoint.body), caller: caller,

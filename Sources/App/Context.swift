@@ -15,13 +15,15 @@ package final class Services: Sendable {
     package let loginLimits: LoginLimits?
     /// Whether the first login of an unknown e-mail makes its account.
     package let loginCreatesAccount: Bool
+    /// Which pages may call with their user's cookies.
+    package let crossOrigin: CrossOrigin
     /// Why the database is not the one this program needs; nil when it is. Asks over the given connection.
     package let obstacle: @Sendable (Connection) throws -> String?
     package let observe: @Sendable (ApplicationEvent) -> Void
 
     package init(
         tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog, sealingKeys: KeyRing?,
-        loginLimits: LoginLimits?, loginCreatesAccount: Bool,
+        loginLimits: LoginLimits?, loginCreatesAccount: Bool, crossOrigin: CrossOrigin,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
@@ -31,6 +33,7 @@ package final class Services: Sendable {
         self.sealingKeys = sealingKeys
         self.loginLimits = loginLimits
         self.loginCreatesAccount = loginCreatesAccount
+        self.crossOrigin = crossOrigin
         self.obstacle = obstacle
         self.observe = observe
     }

@@ -15,13 +15,13 @@ extension Request {
     /// The body as JSON that satisfies the format's schema; null where none is taken.
     func input(_ format: BodyFormat) throws -> JSON {
         guard let schema = format.schema else { return .null }
-        if case .optionalJSON = format, body.isEmpty { return .object(JSONObject()) }
+        if format.isOptional, body.isEmpty { return .object(JSONObject()) }
         let encoding = headers["content-encoding"] ?? "identity"
         guard encoding == "identity" else { throw Problem.unsupportedMediaType }
         let value: JSON
-        switch (mediaType, format) {
-        case ("application/json", _): value = try parsedBody()
-        case ("application/x-www-form-urlencoded", .jsonOrForm): value = try parsedForm()
+        switch mediaType {
+        case "application/json": value = try parsedBody()
+        case "application/x-www-form-urlencoded" where format.takesForm: value = try parsedForm()
         default: throw Problem.unsupportedMediaType
         }
         let violations = schema.violations(in: value)

@@ -21,7 +21,11 @@ package enum OpenAPI {
             "paths": .object(paths),
             "components": [
                 "schemas": .object(JSONObject(schemas)),
-                "securitySchemes": ["bearer": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"]],
+                "securitySchemes": [
+                    "bearer": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"],
+                    "cookie": ["type": "apiKey", "in": "cookie", "name": "access_token"],
+                    "csrf": ["type": "apiKey", "in": "header", "name": "X-CSRF-TOKEN"],
+                ],
             ],
         ]
     }
@@ -37,8 +41,14 @@ package enum OpenAPI {
         if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
         if let body = requestBody(endpoint.body, &components) { operation["requestBody"] = body }
         operation["responses"] = responses(endpoint, &components)
-        operation["security"] = endpoint.access == .everyone ? [] : [["bearer": []]]
+        operation["security"] = security(endpoint)
         return .object(operation)
+    }
+
+    /// A token; or the cookie that holds it, beside which a call that may change something shows its CSRF token.
+    private static func security<Context>(_ endpoint: Endpoint<Context>) -> JSON {
+        guard endpoint.access != .everyone else { return [] }
+        return [["bearer": []], endpoint.method == .get ? ["cookie": []] : ["cookie": [], "csrf": []]]
     }
 
     /// `getPostsId` for `GET /posts/{id}`.
@@ -76,18 +86,9 @@ package enum OpenAPI {
 
     private static func requestBody(_ format: BodyFormat, _ components: inout [String: JSON]) -> JSON? {
         guard let schema = format.schema?.render(into: &components) else { return nil }
-        switch format {
-        case .none: return nil
-        case .json: return ["required": true, "content": ["application/json": ["schema": schema]]]
-        case .optionalJSON: return ["required": false, "content": ["application/json": ["schema": schema]]]
-        case .jsonOrForm:
-            return [
-                "required": true,
-                "content": [
-                    "application/json": ["schema": schema], "application/x-www-form-urlencoded": ["schema": schema],
-                ],
-            ]
-        }
+        let types = ["application/json"] + (format.takesForm ? ["application/x-www-form-urlencoded"] : [])
+        let content = types.map { JSONObject.Member(name: $0, value: ["schema": schema]) }
+        return ["required": .bool(!format.isOptional), "content": .object(JSONObject(content))]
     }
 
     private static func responses<Context>(
@@ -116,7 +117,8 @@ package enum OpenAPI {
         var answers: [Answer] = [Answer(.badRequest, "The request cannot be read", Problem.schema)]
         if endpoint.access != .everyone {
             answers.append(Answer(.unauthorized, "No valid token", Problem.schema))
-            answers.append(Answer(.forbidden, "Not for this role, or not for this API key", Problem.schema))
+            answers.append(
+                Answer(.forbidden, "Not for this role, this API key, or by cookie this page", Problem.schema))
         }
         if endpoint.path.contains("{") { answers.append(Answer(.notFound, "There is none", Problem.schema)) }
         if endpoint.idempotency == .wholeCall || endpoint.idempotency == .byHandler {

@@ -1,3 +1,4 @@
+import App
 import Crypto
 import Postgres
 import Process
@@ -48,6 +49,7 @@ struct Setting: Sendable {
         Setting(
             "LOGIN_CREATES_ACCOUNT", "",
             "`on`: the first login of an unknown e-mail makes its account; in the demo profile `on` unless told"),
+        Setting("FRONTEND_URL", "", "Origins, with commas, whose pages may call with cookies"),
         Setting("LOGIN_THROTTLE", "on", "`off`: nobody waits after failed logins"),
         Setting("CLIENT_PASSWORD", "Test1234!", isSecret: true, "Password of the demo profile's client"),
         Setting("ADMIN_PASSWORD", "adminpass", isSecret: true, "Password of the demo profile's admin"),
@@ -197,6 +199,18 @@ extension Configuration {
 
     var loginCreatesAccount: Bool {
         get throws { try isOn("LOGIN_CREATES_ACCOUNT", otherwise: try isDemo ? "on" : "off") }
+    }
+
+    var crossOrigin: CrossOrigin {
+        get throws {
+            guard let list = value("FRONTEND_URL") else { return .none }
+            guard let crossOrigin = CrossOrigin(parsing: list) else {
+                throw ConfigurationError(
+                    setting: "FRONTEND_URL",
+                    reason: "must be origins as browsers write them, like https://app.example, with commas between")
+            }
+            return crossOrigin
+        }
     }
 
     var gate: [UInt8]? { get throws { try secret("FLOW_GATE") } }

@@ -22,7 +22,8 @@ import Testing
                 audience: "a"),
             passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
             tasks: Tasks.catalog,
-            sealingKeys: nil, loginLimits: nil, loginCreatesAccount: false, obstacle: { _ in nil }, observe: { _ in })
+            sealingKeys: nil, loginLimits: nil, loginCreatesAccount: false, crossOrigin: .none,
+            obstacle: { _ in nil }, observe: { _ in })
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,
             createdAt: "2026-01-01T00:00:00.000Z")

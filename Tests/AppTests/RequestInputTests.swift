@@ -101,6 +101,10 @@ import Testing
         #expect(try read(request([], [:]), .optionalJSON(schema)) == "{}")
         #expect(try read(request(Array(#"{"all":true}"#.utf8)), .optionalJSON(schema)) == #"{"all":true}"#)
         #expect(try read(request(Array("x".utf8), [:]), .optionalJSON(schema)) == "415 unsupported_media_type")
+        let form = request(Array("a=x".utf8), ["content-type": "application/x-www-form-urlencoded"])
+        #expect(try read(form, .optionalJSON(Self.schema)) == "415 unsupported_media_type")
+        #expect(try read(form, .optionalJSONOrForm(Self.schema)) == #"{"a":"x"}"#)
+        #expect(try read(request([], [:]), .optionalJSONOrForm(schema)) == "{}")
     }
 
     @Test func whereNoBodyIsTakenNoneIsRead() throws {

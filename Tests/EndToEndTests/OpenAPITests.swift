@@ -82,7 +82,7 @@ import Testing
             ("POST", "/generate_array", "/generate_array", ["sentence": "a"], 200),
             ("POST", "/refresh", "/refresh", ["refresh_token": login["refresh_token"]], 200),
             ("POST", "/refresh", "/refresh", ["refresh_token": "x"], 401),
-            ("GET", "/api/sessions", "/api/sessions", nil, 200),
+            ("GET", "/csrf", "/csrf", nil, 200), ("GET", "/api/sessions", "/api/sessions", nil, 200),
             ("DELETE", "/api/sessions/{id}", "/api/sessions/\(session.stringValue ?? "")", nil, 204),
             ("POST", "/api/keys", "/api/keys", ["name": "k"], 201), ("GET", "/api/keys", "/api/keys", nil, 200),
             ("DELETE", "/api/keys/{id}", "/api/keys/\(key.stringValue ?? "")", nil, 204),

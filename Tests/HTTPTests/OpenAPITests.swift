@@ -12,6 +12,9 @@ import Testing
                 .get, "/posts/{id}", access: .everyone, summary: "A post",
                 query: [QueryParameter("fields", .string, "Names of fields")], answers: [Answer(.ok, "The post", post)]
             ) { _ in .noContent },
+            Endpoint(.get, "/posts", access: .user, summary: "Posts", answers: [Answer(.ok, "All", .any)]) { _ in
+                .noContent
+            },
             Endpoint(
                 .put, "/posts/{id}", access: .admin, summary: "Change a post", body: .json(post),
                 idempotency: .wholeCall,
@@ -41,7 +44,7 @@ import Testing
     @Test func saysWhatItDescribes() {
         #expect(value("openapi") == "3.1.0")
         #expect(value("info") == ["title": "Posts", "version": "1.2.3", "summary": "Keeps posts"])
-        #expect(names("paths") == ["/posts/{id}", "/login", "/logout"])
+        #expect(names("paths") == ["/posts/{id}", "/posts", "/login", "/logout"])
         #expect(names("paths", "/posts/{id}") == ["get", "put"])
         #expect(value("components", "securitySchemes", "bearer", "scheme") == "bearer")
     }
@@ -100,8 +103,10 @@ import Testing
 
     @Test func saysWhoMayCall() {
         #expect(value("paths", "/login", "post", "security") == [])
-        #expect(value("paths", "/logout", "post", "security") == [["bearer": []]])
-        #expect(value("paths", "/posts/{id}", "put", "security") == [["bearer": []]])
+        let security: JSON = [["bearer": []], ["cookie": [], "csrf": []]]
+        #expect(value("paths", "/logout", "post", "security") == security)
+        #expect(value("paths", "/posts/{id}", "put", "security") == security)
+        #expect(value("paths", "/posts", "get", "security") == [["bearer": []], ["cookie": []]])
     }
 
     /// Every reference leads to a component, and each component stands there once, by name.

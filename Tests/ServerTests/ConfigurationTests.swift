@@ -1,3 +1,4 @@
+import App
 import Postgres
 import Testing
 
@@ -39,7 +40,7 @@ import Testing
         #expect(Set(Setting.all.map(\.name)).count == Setting.all.count)
         #expect(Setting.all.allSatisfy { !$0.summary.isEmpty })
         let secrets = Setting.all.filter { setting in
-            ["SECRET", "PASSWORD", "URL", "GATE"].contains { setting.name.contains($0) }
+            ["SECRET", "PASSWORD", "DATABASE_URL", "GATE"].contains { setting.name.contains($0) }
         }
         #expect(secrets.allSatisfy { $0.isSecret })
     }
@@ -93,6 +94,27 @@ import Testing
         #expect(
             refusal(["CONFIG_TYPE": "demo", "FLOW_GATE": "ab"]) { try $0.gate }
                 == "FLOW_GATE: must have 32 bytes or more")
+    }
+
+    @Test(arguments: [
+        "https://app.example", "http://localhost:3000", "https://a.example,https://b.example:8443",
+        " https://a.example , http://127.0.0.1:8080 ", "http://[::1]:3000",
+        "http://[::1]", "https://app.example:80", "https://xn--bcher-kva.example", "http://my_app:8080", "",
+    ])
+    func originsAreTaken(list: String) { #expect(refusal(["FRONTEND_URL": list]) { try $0.crossOrigin } == nil) }
+
+    @Test(arguments: [
+        "*", "null", "app.example", "https://", "https://app.example/", "https://app.example/path", "https://*.example",
+        "https://app.example:443", "http://app.example:80", "https://app.example:", "https://app.example:0",
+        "https://app.example:65536", "https://app.example:08443", "https://app.example:x", "https://App.example",
+        "HTTPS://app.example", "ftp://app.example", "https://user@app.example", "https://app.example?x",
+        "https://app.example#x", "https://app..example", "https://bücher.example", "http://[::1", "http://::1",
+        "http://[]", "http://[::1]x:80", "https://a.example,", ",https://a.example",
+        "https://a.example https://b.example",
+        "https://a.example,,https://b.example", "https://a.example,*", "https://a.example;https://b.example",
+    ])
+    func otherListsOfOriginsAreRefused(list: String) {
+        #expect(refusal(["FRONTEND_URL": list]) { try $0.crossOrigin }?.hasPrefix("FRONTEND_URL: must be") == true)
     }
 
     @Test func databasesAreFoundByEitherName() throws {

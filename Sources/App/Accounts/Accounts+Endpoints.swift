@@ -65,8 +65,10 @@ extension Endpoint<Context> {
             Answer(.ok, "The tokens", Session.tokens),
             Answer(.unauthorized, "Unknown name, wrong password, or a one-time password is needed", Problem.schema),
             Answer(.tooManyRequests, "After failed logins: Retry-After says when to try again", Problem.schema),
+            Session.foreignPage,
         ]
     ) { context in
+        try context.services.crossOrigin.check(context.request)
         guard let name = (context.input["email"] ?? context.input["username"])?.stringValue else {
             throw Problem.invalid("/email", "an e-mail or a username is needed")
         }
@@ -82,9 +84,7 @@ extension Endpoint<Context> {
         {
             _ = try Account.setPasswordHash(fresh, inPlaceOf: hash, of: userID, on: context.connection)
         }
-        var answer = session.tokens(by: context.services.tokens, now: context.now).objectValue ?? JSONObject()
-        answer["created"] = .bool(isNew)
-        return .json(.object(answer))
+        return session.answer(context, created: isNew)
     }
 
     /// The account of that name and password, made now if it is new and the settings say so.

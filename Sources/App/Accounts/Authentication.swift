@@ -2,19 +2,23 @@ import Crypto
 import HTTP
 import Postgres
 
-/// From a request's token to the account behind it, before anything else of the request is looked at.
+/// From a request's token or cookie to the account behind it, before anything else of the request is looked at.
 enum Authentication {
     /// Nil only where everyone may call. Throws 401 for a missing or invalid token or key, 403 for a role or key that
-    /// does not do.
+    /// does not do, and for a cookie that somebody else's page may have sent.
     static func principal(
-        of request: Request, for endpoint: Endpoint<Context>, tokens: TokenIssuer, now: Int64, _ connection: Connection
+        of request: Request, for endpoint: Endpoint<Context>, services: Services, now: Int64, _ connection: Connection
     ) throws -> Principal? {
         guard endpoint.access != .everyone else { return nil }
-        let token = try bearerToken(of: request)
-        let found =
-            token.hasPrefix(APIKey.prefix)
-            ? try APIKey.principal(token, on: connection)
-            : try principal(ofSession: token, tokens, now, connection)
+        let found: Principal?
+        if let token = try bearerToken(of: request) {
+            found =
+                token.hasPrefix(APIKey.prefix)
+                ? try APIKey.principal(token, on: connection)
+                : try principal(ofSession: token, services.tokens, now, connection)
+        } else {
+            found = try principal(ofCookieIn: request, services, now, connection)
+        }
         guard let principal = found else { throw Problem.invalidToken }
         guard principal.mayCall(endpoint) else { throw Problem.forbidden }
         return principal
@@ -33,11 +37,26 @@ enum Authentication {
         return try Session.principal(session: claims.session, user: claims.subject, on: connection)
     }
 
+    /// Browsers add cookies by themselves, whoever's page makes a call: one that may change something must come from a
+    /// page that is allowed to, and show what only such a page could read.
+    private static func principal(
+        ofCookieIn request: Request, _ services: Services, _ now: Int64, _ connection: Connection
+    ) throws -> Principal? {
+        guard let token = try request.token(inCookie: SessionCookies.access) else { throw Problem.tokenMissing }
+        let found = try principal(ofSession: token, services.tokens, now, connection)
+        guard let session = found?.sessionID, !["GET", "HEAD"].contains(request.method) else { return found }
+        try services.crossOrigin.check(request)
+        guard request.headers.count(of: "x-csrf-token") == 1, let proof = request.headers["x-csrf-token"],
+            services.tokens.isCSRFToken(proof, session: session)
+        else { throw Problem.csrfFailed }
+        return found
+    }
+
     /// The credentials of `Authorization: Bearer` (RFC 6750, section 2.1); the scheme in any case, any spaces after
-    /// it (RFC 9110, section 11.4).
-    private static func bearerToken(of request: Request) throws -> String {
+    /// it (RFC 9110, section 11.4). Nil without the header; one that is there never gives way to a cookie.
+    private static func bearerToken(of request: Request) throws -> String? {
         guard request.headers.count(of: "authorization") < 2 else { throw Problem.invalidToken }
-        guard let field = request.headers["authorization"] else { throw Problem.tokenMissing }
+        guard let field = request.headers["authorization"] else { return nil }
         // By bytes, which costs a fraction of what characters do.
         let bytes = field.utf8Span.span
         var start = scheme.count
@@ -54,4 +73,6 @@ enum Authentication {
 extension Problem {
     static let tokenMissing = Problem.unauthorized("Token is missing", code: "token_missing")
     static let invalidToken = Problem.unauthorized("Invalid token", code: "token_invalid")
+    fileprivate static let csrfFailed = Problem(
+        .forbidden, "csrf_failed", "With a cookie this call needs the session's CSRF token in X-CSRF-TOKEN")
 }

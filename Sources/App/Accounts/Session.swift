@@ -12,6 +12,8 @@ struct Session {
     let seed: [UInt8]
     /// The number of the refresh token that is good at present.
     let refreshNumber: Int
+    /// Seconds until it ends by itself.
+    let secondsLeft: Int
 
     /// How long a login lasts at most, however often it is renewed.
     static let lifetimeDays = 30
@@ -37,7 +39,9 @@ struct Session {
             RETURNING seed
             """
         ).first.map { row in
-            Session(id: id, userID: userID, seed: try row.decode([UInt8].self), refreshNumber: 0)
+            Session(
+                id: id, userID: userID, seed: try row.decode([UInt8].self), refreshNumber: 0,
+                secondsLeft: lifetimeDays * 86_400)
         }
     }
 
@@ -58,12 +62,19 @@ struct Session {
     /// A token that was used before ends the session, for either its thief or its owner holds another one. Of callers
     /// that come with one token at once the first renews the session, and all get the same.
     static func renew(by token: RefreshToken, _ tokens: TokenIssuer, on connection: Connection) throws -> Session? {
-        let found = try connection.query("SELECT user_id, seed FROM sessions WHERE id = \(token.session)").first
+        let found = try connection.query(
+            """
+            SELECT user_id, seed, extract(epoch FROM expires_at - now())::bigint FROM sessions
+            WHERE id = \(token.session)
+            """
+        ).first
         // An unknown session costs the same check.
-        let (userID, seed) = try found.map { try $0.decode(String.self, [UInt8].self) } ?? ("", [])
+        let (userID, seed, secondsLeft) =
+            try found.map { try $0.decode(String.self, [UInt8].self, Int.self) } ?? ("", [], 0)
         guard tokens.isGenuine(token, seed: seed), found != nil else { return nil }
 
-        let renewed = Session(id: token.session, userID: userID, seed: seed, refreshNumber: token.number + 1)
+        let renewed = Session(
+            id: token.session, userID: userID, seed: seed, refreshNumber: token.number + 1, secondsLeft: secondsLeft)
         let standing: SQL = """
             s.id = \(token.session) AND s.ended_at IS NULL AND s.expires_at > now()
                 AND EXISTS (SELECT FROM users u WHERE u.id = s.user_id AND u.disabled_at IS NULL)

@@ -4,22 +4,31 @@ import JSON
 import Postgres
 
 extension Endpoint<Context> {
-    static let sessions: [Endpoint] = [refresh, logout, listSessions, endSession]
+    static let sessions: [Endpoint] = [refresh, logout, csrf, listSessions, endSession]
 
     private static let refresh = Endpoint(
         .post, "/refresh", access: .everyone, summary: "Get a new pair of tokens for a refresh token",
-        body: .jsonOrForm(
-            .object(required: ["refresh_token": .string], optional: ["grant_type": .string]).named("Refresh")),
+        body: .optionalJSONOrForm(
+            .object(
+                optional: [
+                    "refresh_token": JSONSchema.string.described("Unless the cookie holds it"), "grant_type": .string,
+                ]
+            ).named("Refresh")),
         idempotency: .refused,
         answers: [
             Answer(.ok, "The tokens; the refresh token before is used up", Session.tokens),
-            Answer(.unauthorized, "No refresh token that renews a session", Problem.schema),
+            Answer(.unauthorized, "No refresh token that renews a session", Problem.schema), Session.foreignPage,
         ]
     ) { context in
-        guard let token = RefreshToken(context.input["refresh_token"]?.stringValue ?? ""),
+        try context.services.crossOrigin.check(context.request)
+        guard
+            let text = try context.input["refresh_token"]?.stringValue
+                ?? context.request.token(inCookie: SessionCookies.refresh)
+        else { throw Problem.tokenMissing }
+        guard let token = RefreshToken(text),
             let session = try Session.renew(by: token, context.services.tokens, on: context.connection)
         else { throw Problem.invalidToken }
-        return .json(session.tokens(by: context.services.tokens, now: context.now))
+        return session.answer(context)
     }
 
     private static let logout = Endpoint(
@@ -33,7 +42,17 @@ extension Endpoint<Context> {
         } else {
             try Session.endAll(of: user.id, on: context.connection)
         }
-        return .noContent
+        var response = Response.noContent
+        SessionCookies(removedBy: context.request).add(to: &response)
+        return response
+    }
+
+    private static let csrf = Endpoint(
+        .get, "/csrf", access: .session, summary: "What calls with a cookie send in X-CSRF-TOKEN to change something",
+        answers: [Answer(.ok, "The token of this session", .object(required: ["csrf_token": .string]))]
+    ) { context in
+        guard let session = try context.user.sessionID else { throw Problem.forbidden }
+        return .json(["csrf_token": .string(context.services.tokens.csrfToken(session: session))])
     }
 
     private static let listSessions = Endpoint(
@@ -65,19 +84,32 @@ extension Session {
         required: [
             "token": .string, "access_token": .string, "token_type": .constant("bearer"), "expires_in": .integer,
             "refresh_token": .string,
+            "csrf_token": JSONSchema.string.described("For X-CSRF-TOKEN, where the cookies are used"),
         ],
         optional: ["created": .boolean]
     ).named("Tokens")
 
-    func tokens(by issuer: TokenIssuer, now: Int64) -> JSON {
+    static let foreignPage = Answer(.forbidden, "A page of another origin calls", Problem.schema)
+
+    /// The tokens: in the body for programs, as cookies for browsers. Where this is answered, another page must not
+    /// have called, or it would log its visitors in as somebody else: `CrossOrigin.check` comes first.
+    func answer(_ context: Context, created: Bool? = nil) -> Response {
+        let (issuer, now) = (context.services.tokens, context.now)
         let access = issuer.sign(
             Claims(
                 subject: userID, session: id, issuedAt: now, notBefore: now, expires: now + Session.tokenLifetime))
-        let refresh = issuer.refreshToken(session: id, number: refreshNumber, seed: seed)
-        return [
+        let refresh = issuer.refreshToken(session: id, number: refreshNumber, seed: seed).text
+        let tokens: JSON = [
             "token": .string(access), "access_token": .string(access), "token_type": "bearer",
-            "expires_in": .integer(Session.tokenLifetime), "refresh_token": .string(refresh.text),
+            "expires_in": .integer(Session.tokenLifetime), "refresh_token": .string(refresh),
+            "csrf_token": .string(issuer.csrfToken(session: id)),
         ]
+        var body = tokens.objectValue ?? JSONObject()
+        if let created { body["created"] = .bool(created) }
+        var response = Response.json(.object(body))
+        SessionCookies(access: access, refresh: refresh, secondsLeft: secondsLeft, for: context.request)
+            .add(to: &response)
+        return response
     }
 
     static let fields = ["id", "created_at", "last_used_at", "expires_at", "address", "agent", "current"]

@@ -48,7 +48,7 @@ enum Respond {
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)
             },
-            loginCreatesAccount: try configuration.loginCreatesAccount,
+            loginCreatesAccount: try configuration.loginCreatesAccount, crossOrigin: try configuration.crossOrigin,
             obstacle: { connection in try Migrator().state(connection).obstacle },
             observe: { log.write($0) })
     }

@@ -33,6 +33,7 @@ enum Serve {
         _ = try configuration.sealingKeys
         _ = try configuration.loginThrottleKey
         _ = try configuration.loginCreatesAccount
+        _ = try configuration.crossOrigin
         _ = try configuration.threads
         guard try configuration.gate != nil else {
             throw ConfigurationError(setting: "FLOW_GATE", reason: "is not set")
