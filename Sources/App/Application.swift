@@ -27,7 +27,7 @@ package struct Application: Sendable {
             response = problem(for: error, in: request, id).response(requestID: id)
         }
         connection.rollback()
-        complete(&response, id)
+        complete(&response, to: request, id)
         return response
     }
 
@@ -35,7 +35,7 @@ package struct Application: Sendable {
     package func refuse(_ request: Request, _ problem: Problem) -> Response {
         let id = RequestID.of(request)
         var response = problem.response(requestID: id)
-        complete(&response, id)
+        complete(&response, to: request, id)
         return response
     }
 
@@ -66,13 +66,14 @@ package struct Application: Sendable {
     }
 
     /// The headers that every answer has.
-    private func complete(_ response: inout Response, _ id: String) {
+    private func complete(_ response: inout Response, to request: Request, _ id: String) {
         response.headers.reserveCapacity(8)
         response.headers.append(name: "X-Request-Id", value: id)
         response.headers.append(name: "X-Content-Type-Options", value: "nosniff")
         if response.headers["Cache-Control"] == nil {
             response.headers.append(name: "Cache-Control", value: "no-store")
         }
+        services.crossOrigin.complete(&response, to: request)
     }
 
     /// The one place where errors become answers.

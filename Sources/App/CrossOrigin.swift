@@ -1,7 +1,7 @@
 import HTTP
 
 /// Which pages may use the interface with their user's cookies: our own, and those of the origins that the settings
-/// name.
+/// name, which may also read the answers (CORS: Fetch Standard, section 3.3).
 package struct CrossOrigin: Sendable {
     /// As browsers write them in `Origin`.
     private let origins: [String]
@@ -36,6 +36,32 @@ package struct CrossOrigin: Sendable {
         default: throw Problem.foreignPage
         }
     }
+
+    /// Lets pages of the named origins read the answer, and those of no other.
+    func complete(_ response: inout Response, to request: Request) {
+        if origins.isEmpty { return }
+        response.headers.append(name: "Vary", value: "Origin")
+        guard request.headers.count(of: "origin") == 1, let origin = request.headers["origin"],
+            origins.contains(origin)
+        else { return }
+        response.headers.append(name: "Access-Control-Allow-Origin", value: origin)
+        response.headers.append(name: "Access-Control-Allow-Credentials", value: "true")
+        if request.method == Method.options.rawValue, request.headers["access-control-request-method"] != nil {
+            guard let methods = response.headers["Allow"] else { return }
+            response.headers.append(name: "Access-Control-Allow-Methods", value: methods)
+            response.headers.append(name: "Access-Control-Allow-Headers", value: Self.readHeaders)
+            response.headers.append(name: "Access-Control-Max-Age", value: "600")
+        } else {
+            response.headers.append(name: "Access-Control-Expose-Headers", value: Self.shownHeaders)
+        }
+    }
+
+    /// Of requests, beside those that any page may send.
+    private static let readHeaders =
+        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-CSRF-TOKEN, X-Request-Id"
+    /// Of answers, beside those that any page may read.
+    private static let shownHeaders =
+        "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
 }
 
 extension CrossOrigin {

@@ -49,7 +49,7 @@ struct Setting: Sendable {
         Setting(
             "LOGIN_CREATES_ACCOUNT", "",
             "`on`: the first login of an unknown e-mail makes its account; in the demo profile `on` unless told"),
-        Setting("FRONTEND_URL", "", "Origins, with commas, whose pages may call with cookies"),
+        Setting("FRONTEND_URL", "", "Origins, with commas, whose pages may call with cookies and read the answers"),
         Setting("LOGIN_THROTTLE", "on", "`off`: nobody waits after failed logins"),
         Setting("CLIENT_PASSWORD", "Test1234!", isSecret: true, "Password of the demo profile's client"),
         Setting("ADMIN_PASSWORD", "adminpass", isSecret: true, "Password of the demo profile's admin"),

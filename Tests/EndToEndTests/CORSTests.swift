@@ -1,0 +1,131 @@
+import App
+import HTTP
+import JSON
+import TestSupport
+import Testing
+
+/// Pages of the origins that the settings name, and of all others.
+@Suite struct CORSTests {
+    private static let shared = Result {
+        try Stack(settings: ["FRONTEND_URL": "https://app.example, http://localhost:3000"])
+    }
+    private static let origin = ("Origin", "https://app.example")
+
+    let stack: Stack
+
+    init() throws { stack = try Self.shared.get() }
+
+    private func grants(_ answer: HTTPAnswer) -> [String] {
+        answer.headers.fields.map { $0.name.lowercased() }.filter { $0.hasPrefix("access-control-") }.sorted()
+    }
+
+    @Test(arguments: ["https://app.example", "http://localhost:3000"])
+    func theirPagesReadEveryAnswer(origin: String) throws {
+        let user = try stack.makeUser()
+        let headers = [("Origin", origin)]
+        let answers = try [
+            stack.get("/health", headers: headers), stack.get("/me", token: user.token, headers: headers),
+            stack.get("/me", headers: headers), stack.get("/nowhere", headers: headers),
+            stack.client.send("DELETE", "/me", headers: headers),
+            stack.client.send("HEAD", "/health", headers: headers),
+            stack.client.send("OPTIONS", "/me", headers: headers),
+            stack.post("/posts", [:], token: user.token, headers: headers),
+            stack.get("/%ff", headers: headers),
+            stack.client.send("POST", "/login", headers: headers + [("Content-Type", "text/plain")], body: [0x7b]),
+        ]
+        #expect(answers.map(\.status) == [200, 200, 401, 404, 405, 200, 204, 422, 400, 415])
+        for answer in answers {
+            #expect(answer.headers["access-control-allow-origin"] == origin, "\(answer.status)")
+            #expect(answer.headers["access-control-allow-credentials"] == "true", "\(answer.status)")
+            let shown = answer.headers["access-control-expose-headers"]?.split(separator: ", ") ?? []
+            #expect(
+                Set(["Location", "ETag", "Retry-After", "X-Request-Id", "Idempotency-Replayed"]).isSubset(
+                    of: shown.map(String.init)))
+            #expect(answer.headers["vary"] == "Origin", "\(answer.status)")
+            for field in answer.headers.fields { #expect(answer.headers.count(of: field.name) == 1, "\(field.name)") }
+        }
+    }
+
+    @Test func aPreflightSaysWhatTheRouteTakes() throws {
+        for path in Set(Routes.all.map(\.path)) {
+            let target = path.replacing("{id}", with: "x").replacing("{name}", with: "x")
+            let ask = [
+                Self.origin, ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "x-evil"),
+            ]
+            let answer = try stack.client.send("OPTIONS", target, headers: ask)
+            #expect(answer.status == 204, "\(path)")
+            #expect(answer.body.isEmpty)
+            #expect(answer.headers["access-control-allow-origin"] == "https://app.example")
+            #expect(answer.headers["access-control-allow-credentials"] == "true")
+            let methods = Routes.all.filter { $0.path == path }.map(\.method.rawValue)
+            let allowed = answer.headers["access-control-allow-methods"]
+            #expect(allowed == answer.headers["allow"])
+            #expect(Set(methods).isSubset(of: Set((allowed ?? "").split(separator: ", ").map(String.init))), "\(path)")
+            #expect(
+                answer.headers["access-control-allow-headers"]
+                    == "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-CSRF-TOKEN, "
+                    + "X-Request-Id")
+            #expect(answer.headers["access-control-max-age"] == "600")
+            #expect(answer.headers["access-control-expose-headers"] == nil)
+            #expect(answer.headers["vary"] == "Origin")
+        }
+        let nowhere = try stack.client.send(
+            "OPTIONS", "/nowhere", headers: [Self.origin, ("Access-Control-Request-Method", "GET")])
+        expectProblem(nowhere, 404, "not_found")
+    }
+
+    @Test(arguments: [
+        "https://evil.example", "null", "", "*", "http://app.example", "https://app.example:443",
+        "https://app.example:8443",
+        "https://app.example.evil.example", "https://evil-app.example", "https://sub.app.example",
+        "https://app.example/",
+        "https://APP.example", "HTTPS://app.example", "https://app.example@evil.example", "https://app.exampl",
+        "https://app.example, http://localhost:3000", "http://localhost", "http://localhost:30000",
+    ])
+    func noOtherPageReadsAnything(origin: String) throws {
+        let user = try stack.makeUser()
+        let preflight = [("Origin", origin), ("Access-Control-Request-Method", "POST")]
+        for method in ["GET", "OPTIONS", "POST", "HEAD"] {
+            let answer = try stack.client.send(method, "/me", headers: preflight + [stack.bearer(user.token)])
+            #expect(grants(answer) == [], "\(method)")
+            #expect(answer.headers["vary"] == "Origin")
+            #expect(!answer.headers.fields.contains { !origin.isEmpty && $0.value == origin }, "nothing is reflected")
+        }
+    }
+
+    @Test func refusesTwoOrigins() throws {
+        #expect(grants(try stack.get("/health", headers: [Self.origin, Self.origin])) == [])
+        #expect(grants(try stack.get("/health", headers: [Self.origin, ("Origin", "https://evil.example")])) == [])
+        #expect(grants(try stack.get("/health")) == [])
+        #expect(try stack.get("/health").headers["vary"] == "Origin")
+    }
+
+    /// A page on a neighbouring host: to browsers it is of the same site, so the cookies come along.
+    @Test func theirPagesLogInAndChangeThings() throws {
+        let user = try stack.makeUser()
+        let page = [Self.origin, ("Sec-Fetch-Site", "same-site")]
+        let account: JSON = ["email": .string(user.email), "password": .string(user.password)]
+        let login = try stack.patiently { try stack.post("/login", account, headers: page) }
+        #expect(login.status == 200, "\(login.text)")
+        let browser = try Browser(stack, user)
+        let change = try browser.send("PATCH", "/me", ["name": "Ann"], csrf: browser.csrfToken, page)
+        #expect(change["name"] == "Ann")
+        expectProblem(try browser.send("PATCH", "/me", ["name": "Eve"], csrf: nil, page), 403, "csrf_failed")
+        let foreign = [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "same-site")]
+        let refused = try browser.send("PATCH", "/me", ["name": "Eve"], csrf: browser.csrfToken, foreign)
+        expectProblem(refused, 403, "origin_refused")
+        #expect(grants(refused) == [])
+        expectProblem(
+            try browser.send(
+                "PATCH", "/me", ["name": "Eve"], csrf: browser.csrfToken, [("Sec-Fetch-Site", "same-site")]),
+            403, "origin_refused")
+        #expect(try browser.send("GET", "/me")["name"] == "Ann")
+    }
+
+    @Test func withoutTheSettingNothingIsSaidOfIt() throws {
+        let stack = try Stack.shared.get()
+        let answer = try stack.get("/health", headers: [Self.origin])
+        #expect(answer.headers["vary"] == nil)
+        #expect(grants(answer) == [])
+    }
+}
