@@ -1,6 +1,73 @@
+CREATE TABLE public.audit_log (
+    id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    action text NOT NULL,
+    origin text NOT NULL,
+    actor uuid,
+    subject uuid,
+    address text,
+    detail json NOT NULL,
+    period timestamp with time zone,
+    "position" bigint,
+    seal bytea,
+    CONSTRAINT audit_log_is_sealed_whole CHECK ((("position" IS NULL) = (seal IS NULL))),
+    CONSTRAINT audit_log_position_check CHECK (("position" > 0))
+);
+
+CREATE FUNCTION public.audit_seal(entry public.audit_log, place bigint, before bytea) RETURNS bytea
+    LANGUAGE sql STABLE
+    RETURN sha256((before || convert_to((json_build_array(place, (entry).id, ((EXTRACT(epoch FROM (entry).created_at) * (1000000)::numeric))::bigint, (entry).action, (entry).origin, (entry).actor, (entry).subject, (entry).address, (entry).detail, ((EXTRACT(epoch FROM (entry).period) * (1000000)::numeric))::bigint))::text, 'UTF8'::name)));
+
+CREATE FUNCTION public.guard_audit_log() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    before bytea := '';
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.position IS NULL THEN
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'UPDATE' AND OLD.position IS NULL THEN
+        IF NEW.position > 1 THEN
+            SELECT a.seal INTO before FROM audit_log a WHERE a.position = NEW.position - 1;
+        END IF;
+        -- The seal of what the row was is that of what it becomes: nothing but the seal is new.
+        IF NEW.seal = audit_seal(OLD, NEW.position, before) AND NEW.seal = audit_seal(NEW, NEW.position, before) THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'the audit log is only ever added to' USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+
 CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text);
+
+CREATE FUNCTION public.seal_audit_log() RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    entry  audit_log;
+    place  bigint;
+    before bytea;
+    sealed integer := 0;
+BEGIN
+    -- "flow" in ASCII, and any number.
+    IF NOT pg_try_advisory_xact_lock(x'666C6F7700000002'::bigint) THEN
+        RETURN 0;
+    END IF;
+    SELECT a.position, a.seal INTO place, before FROM audit_log a
+    WHERE a.position IS NOT NULL ORDER BY a.position DESC LIMIT 1;
+    FOR entry IN SELECT * FROM audit_log a WHERE a.position IS NULL ORDER BY a.id LIMIT 100 LOOP
+        place := coalesce(place, 0) + 1;
+        before := audit_seal(entry, place, coalesce(before, ''));
+        UPDATE audit_log a SET position = place, seal = before WHERE a.id = entry.id;
+        sealed := sealed + 1;
+    END LOOP;
+    RETURN sealed;
+END
+$$;
 
 CREATE TABLE public.api_keys (
     id uuid NOT NULL,
@@ -169,6 +236,12 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_position_key UNIQUE ("position");
+
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_pkey PRIMARY KEY (user_id, name);
 
@@ -210,6 +283,16 @@ ALTER TABLE ONLY public.users
 
 CREATE INDEX api_keys_user ON public.api_keys USING btree (user_id, created_at, id) WHERE (ended_at IS NULL);
 
+CREATE INDEX audit_log_actor ON public.audit_log USING btree (actor, created_at, id);
+
+CREATE INDEX audit_log_newest ON public.audit_log USING btree (created_at, id);
+
+CREATE UNIQUE INDEX audit_log_once ON public.audit_log USING btree (action, subject, address, period) WHERE (period IS NOT NULL);
+
+CREATE INDEX audit_log_subject ON public.audit_log USING btree (subject, created_at, id);
+
+CREATE INDEX audit_log_unsealed ON public.audit_log USING btree (id) WHERE ("position" IS NULL);
+
 CREATE INDEX executions_user ON ONLY public.executions USING btree (user_id, created_at, id);
 
 CREATE INDEX executions_default_user_id_created_at_id_idx ON public.executions_default USING btree (user_id, created_at, id);
@@ -233,6 +316,10 @@ ALTER INDEX public.executions_pkey ATTACH PARTITION public.executions_default_pk
 ALTER INDEX public.executions_user ATTACH PARTITION public.executions_default_user_id_created_at_id_idx;
 
 ALTER INDEX public.steps_pkey ATTACH PARTITION public.steps_default_pkey;
+
+CREATE TRIGGER audit_log_grows BEFORE INSERT OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.guard_audit_log();
+
+CREATE TRIGGER audit_log_stays BEFORE DELETE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.guard_audit_log();
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
