@@ -20,15 +20,26 @@ package struct Application: Sendable {
     /// Answers one request over this thread's connection; never throws, never runs longer than its statements may.
     package func respond(to request: Request, over connection: Connection) -> Response {
         let id = RequestID.of(request)
+        let audit = AuditTrail(from: request.remoteAddress, on: connection)
         var response: Response
         do {
-            response = try answer(request, id, connection)
+            response = try answer(request, id, audit, connection)
         } catch {
             response = problem(for: error, in: request, id).response(requestID: id)
         }
         connection.rollback()
+        if audit.awaitsSeal, response.status.rawValue < 500 { seal(over: connection) }
         complete(&response, to: request, id)
         return response
+    }
+
+    /// What has taken place is not undone because its entry in the audit log has to wait for its seal.
+    private func seal(over connection: Connection) {
+        do {
+            try AuditLog.seal(on: connection)
+        } catch {
+            services.observe(.auditNotSealed(detail: (error as? PostgresError)?.debugDescription ?? "\(error)"))
+        }
     }
 
     /// The answer to a request that the edge could not take in whole.
@@ -40,7 +51,9 @@ package struct Application: Sendable {
     }
 
     /// One request, straight down.
-    private func answer(_ request: Request, _ id: String, _ connection: Connection) throws -> Response {
+    private func answer(
+        _ request: Request, _ id: String, _ audit: AuditTrail, _ connection: Connection
+    ) throws -> Response {
         guard let path = Path(parsing: request.path) else { throw Problem.badRequest("The path is not valid") }
         switch router.match(method: request.method, path: path) {
         case .none: throw Problem.notFound
@@ -51,12 +64,13 @@ package struct Application: Sendable {
             let endpoint = endpoints[position]
             let now = clock()
             let caller = try Authentication.principal(
-                of: request, for: endpoint, services: services, now: now, connection)
+                of: request, for: endpoint, services: services, now: now, connection
+            ) { try audit.note($0, uses: services.keyUses, at: now) }
             let context = Context(
                 request: request, parameters: parameters, query: try request.fields(declaredBy: endpoint),
                 input: try request.input(endpoint.body), caller: caller,
                 idempotencyKey: try IdempotencyKey(of: request, id: id, for: endpoint, caller: caller),
-                connection: connection,
+                connection: connection, audit: audit,
                 services: services, now: now)
             guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
                 return try endpoint.handle(context)

@@ -20,6 +20,7 @@ package final class Services: Sendable {
     /// Why the database is not the one this program needs; nil when it is. Asks over the given connection.
     package let obstacle: @Sendable (Connection) throws -> String?
     package let observe: @Sendable (ApplicationEvent) -> Void
+    let keyUses = KeyUses()
 
     package init(
         tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog, sealingKeys: KeyRing?,
@@ -43,6 +44,8 @@ package final class Services: Sendable {
 package enum ApplicationEvent: Sendable {
     /// A request was answered 500 or 503; the detail is for the log only.
     case requestFailed(requestID: String, method: String, status: Int, detail: String)
+    /// Entries of the audit log wait for their seal, until the next call that writes one.
+    case auditNotSealed(detail: String)
 }
 
 /// What a handler is given: one request, checked, and this thread's connection.
@@ -58,6 +61,8 @@ package struct Context {
     let caller: Principal?
     package let idempotencyKey: IdempotencyKey?
     package let connection: Connection
+    /// What the call writes into the audit log goes through this.
+    let audit: AuditTrail
     package let services: Services
     /// Seconds since 1970, when the request was taken up.
     package let now: Int64

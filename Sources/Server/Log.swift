@@ -47,6 +47,7 @@ extension Log {
             write(
                 .error, "request-failed",
                 ["request": id, "method": method, "status": String(status), "detail": detail])
+        case .auditNotSealed(let detail): write(.warning, "audit-not-sealed", ["detail": detail])
         }
     }
 

@@ -27,11 +27,12 @@ import Testing
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,
             createdAt: "2026-01-01T00:00:00.000Z")
+        let connection = Connection(try PostgresConfiguration("host=/nonexistent"))
         return Context(
             request: Request(method: "GET", target: "/things?\(query)"), parameters: [],
             query: try #require(FormFields(parsing: query[...])), input: .null,
             caller: Principal(account: account, credential: .session(id: id)), idempotencyKey: nil,
-            connection: Connection(try PostgresConfiguration("host=/nonexistent")), services: services, now: 0)
+            connection: connection, audit: AuditTrail(from: "", on: connection), services: services, now: 0)
     }
 
     private static func list(_ query: String, of list: String = "things", userID: String = id) throws -> ListQuery {

@@ -100,6 +100,7 @@ import Testing
             ("PATCH", "/api/users/{id}", "/api/users/\(other)", ["role": "admin"], 200),
             ("DELETE", "/api/users/{id}", "/api/users/\(other)", nil, 204),
             ("DELETE", "/api/users/{id}", "/api/users/\(other)", nil, 404),
+            ("GET", "/api/audit", "/api/audit?limit=100", nil, 200),
             ("POST", "/logout", "/logout", ["all": true], 204), ("GET", "/me", "/me", nil, 401),
         ]
         for call in calls {

@@ -57,14 +57,16 @@ enum APIKey {
     static func principal(_ key: String, on connection: Connection) throws -> Principal? {
         try connection.query(
             """
-            SELECT \(Account.columns), array_to_json(k.scopes)
+            SELECT \(Account.columns), k.id, array_to_json(k.scopes)
             FROM api_keys k JOIN users u ON u.id = k.user_id
             WHERE k.digest = \(Digest.sha256(key.utf8)) AND k.ended_at IS NULL AND k.expires_at > now()
                 AND u.disabled_at IS NULL
             """
         ).first.map { row in
             var columns = row.columns
-            return Principal(account: try Account(&columns), credential: .key(Scope.set(try columns.next())))
+            let account = try Account(&columns)
+            let keyID: String = try columns.next()
+            return Principal(account: account, credential: .key(id: keyID, Scope.set(try columns.next())))
         }
     }
 

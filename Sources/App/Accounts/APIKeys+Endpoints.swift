@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Postgres
 
 extension Endpoint<Context> {
     static let apiKeys: [Endpoint] = [makeKey, listKeys, endKey]
@@ -25,12 +26,17 @@ extension Endpoint<Context> {
         guard user.isAdmin || !scopes.contains(.admin) else {
             throw Problem.invalid("/scopes", "only admins may give the scope 'admin'")
         }
-        guard
-            let (key, json) = try APIKey.make(
+        let made = try context.connection.transaction { connection in
+            let made = try APIKey.make(
                 context.input["name"]?.stringValue ?? "", scopes: scopes,
                 lifetime: context.input["expires_in"]?.integerValue ?? APIKey.standardLifetime, for: user.id,
-                on: context.connection)
-        else { throw Problem(.conflict, "too_many_keys", "There are \(APIKey.mostKeys) keys already") }
+                on: connection)
+            if let id = made?.json["id"]?.stringValue { try context.audit.record(.keyMade(id)) }
+            return made
+        }
+        guard let (key, json) = made else {
+            throw Problem(.conflict, "too_many_keys", "There are \(APIKey.mostKeys) keys already")
+        }
         var answer = json.objectValue ?? JSONObject()
         answer["key"] = .string(key)
         return .created(.object(answer), at: "/api/keys")
@@ -49,9 +55,11 @@ extension Endpoint<Context> {
         .delete, "/api/keys/{id}", access: .session, summary: "End one of the caller's API keys",
         answers: [Answer(.noContent, "Ended")]
     ) { context in
-        guard try APIKey.end(try context.id(), of: context.user.id, on: context.connection) else {
-            throw Problem.notFound
+        let id = try context.id()
+        return try context.connection.transaction { connection in
+            guard try APIKey.end(id, of: context.user.id, on: connection) else { throw Problem.notFound }
+            try context.audit.record(.keyEnded(id))
+            return .noContent
         }
-        return .noContent
     }
 }

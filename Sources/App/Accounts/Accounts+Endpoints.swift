@@ -46,7 +46,14 @@ extension Endpoint<Context> {
         _ registration: Registration, role: Account.Role = .client, _ context: Context
     ) throws -> Account? {
         let hash = try context.services.passwords.hash(Array(registration.password.utf8))
-        return try Account.insert(registration, passwordHash: hash, role: role, on: context.connection)
+        return try context.connection.transaction { connection in
+            let account = try Account.insert(registration, passwordHash: hash, role: role, on: connection)
+            if let account {
+                try context.audit.record(
+                    context.caller == nil ? .registered(account.id) : .userMade(account.id, role))
+            }
+            return account
+        }
     }
 
     private static let login = Endpoint(
@@ -73,10 +80,11 @@ extension Endpoint<Context> {
             throw Problem.invalid("/email", "an e-mail or a username is needed")
         }
         let password = context.input["password"]?.stringValue ?? ""
-        let (userID, hash, isNew) = try logIn(name, password, context)
+        let (userID, hash, factor, isNew) = try logIn(name, password, context)
         guard
             let session = try Session.begin(
-                for: userID, verifiedBy: hash, by: context.request, on: context.connection)
+                for: userID, verifiedBy: hash, with: factor, by: context.request, context.audit,
+                on: context.connection)
         else { throw Problem.unauthorized("Authentication failed", code: "invalid_credentials") }
         // Nothing is lost if this login is too busy for it: the next one does it.
         if context.services.passwords.needsRehash(hash),
@@ -90,7 +98,7 @@ extension Endpoint<Context> {
     /// The account of that name and password, made now if it is new and the settings say so.
     private static func logIn(
         _ name: String, _ password: String, _ context: Context
-    ) throws -> (userID: String, passwordHash: String, isNew: Bool) {
+    ) throws -> (userID: String, passwordHash: String, factor: AuditEvent.Factor, isNew: Bool) {
         let attempt = try context.services.loginLimits?.attempt(name, from: context.request.remoteAddress)
         let found = try Account.findForLogin(name, on: context.connection)
         if found == nil, context.services.loginCreatesAccount, name.contains("@"),
@@ -99,29 +107,35 @@ extension Endpoint<Context> {
             let account = try makeAccount(registration, context),
             let hash = try account.passwordHash(on: context.connection)
         {
-            return (account.id, hash, true)
+            return (account.id, hash, .password, true)
         }
         // An unknown name costs the same verification, so that time tells nothing about who has an account.
         let isRight = try context.services.passwords.verify(Array(password.utf8), against: found?.passwordHash)
         guard isRight, let found else {
             attempt?.ended(rightly: false)
+            try context.audit.recordFailure(.loginFailed(of: found?.id, at: context.now), isReal: found != nil)
             throw Problem.unauthorized("Authentication failed", code: "invalid_credentials")
         }
+        var used = AuditEvent.Factor.password
         if let factor = try SecondFactor.find(
             of: found.id, context.services.sealingKeys, on: context.connection), factor.isConfirmed
         {
             guard let code = context.input["otp"]?.stringValue else {
                 throw Problem.unauthorized("A one-time password is needed", code: "otp_required")
             }
-            let isRight = try factor.guarded(by: context.services.loginLimits) {
-                try factor.acceptsOrRecovers(code, now: context.now, on: context.connection)
+            let proof = try factor.guarded(by: context.services.loginLimits) {
+                try context.connection.transaction { connection in
+                    try factor.proof(code, now: context.now, context.audit, on: connection)
+                }
             }
-            guard isRight else {
+            guard let proof else {
+                try context.audit.recordFailure(.codeFailed(of: found.id, at: context.now), isReal: true)
                 throw Problem.unauthorized("The one-time password is not right", code: "otp_invalid")
             }
+            used = proof
         }
         attempt?.ended(rightly: true)
-        return (found.id, found.passwordHash, false)
+        return (found.id, found.passwordHash, used, false)
     }
 
     private static let me = Endpoint(
@@ -155,6 +169,7 @@ extension Endpoint<Context> {
                     throw Problem.wrongPassword
                 }
                 try Session.endAll(of: user.id, except: user.sessionID, on: connection)
+                try context.audit.record(.passwordChanged(of: user.id))
             }
             guard let name = context.input["name"] else { return .json(user.account.json) }
             return .json(try user.account.rename(name.stringValue, on: connection).json)

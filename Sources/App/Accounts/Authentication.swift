@@ -5,9 +5,10 @@ import Postgres
 /// From a request's token or cookie to the account behind it, before anything else of the request is looked at.
 enum Authentication {
     /// Nil only where everyone may call. Throws 401 for a missing or invalid token or key, 403 for a role or key that
-    /// does not do, and for a cookie that somebody else's page may have sent.
+    /// does not do, and for a cookie that somebody else's page may have sent; `note` has been told who it is by then.
     static func principal(
-        of request: Request, for endpoint: Endpoint<Context>, services: Services, now: Int64, _ connection: Connection
+        of request: Request, for endpoint: Endpoint<Context>, services: Services, now: Int64, _ connection: Connection,
+        note: (Principal) throws -> Void
     ) throws -> Principal? {
         guard endpoint.access != .everyone else { return nil }
         let found: Principal?
@@ -20,6 +21,7 @@ enum Authentication {
             found = try principal(ofCookieIn: request, services, now, connection)
         }
         guard let principal = found else { throw Problem.invalidToken }
+        try note(principal)
         guard principal.mayCall(endpoint) else { throw Problem.forbidden }
         return principal
     }

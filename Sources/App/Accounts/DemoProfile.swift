@@ -13,6 +13,7 @@ package enum DemoProfile {
             ("defaultclient@client.as", nil, clientPassword, .client),
             ("defaultadmin@admin.as", nil, adminPassword, .admin),
         ]
+        let audit = AuditTrail(from: nil, on: connection)
         for account in accounts {
             guard try Account.findForLogin(account.email ?? account.username ?? "", on: connection) == nil else {
                 continue
@@ -20,7 +21,10 @@ package enum DemoProfile {
             let registration = Registration(
                 email: account.email, username: account.username, password: account.password)
             let hash = try passwords.hash(Array(account.password.utf8))
-            _ = try Account.insert(registration, passwordHash: hash, role: account.role, on: connection)
+            try connection.transaction { connection in
+                let made = try Account.insert(registration, passwordHash: hash, role: account.role, on: connection)
+                if let made { try audit.record(.userMade(made.id, made.role)) }
+            }
         }
     }
 

@@ -5,7 +5,7 @@ package final class Principal: Sendable {
     /// What the caller has shown.
     enum Credential: Sendable {
         case session(id: String)
-        case key(Set<Scope>)
+        case key(id: String, Set<Scope>)
     }
 
     package let account: Account
@@ -20,7 +20,7 @@ package final class Principal: Sendable {
     /// Whether the call may do what only admins may: an admin's key needs the scope for it.
     var isAdmin: Bool {
         guard account.role == .admin else { return false }
-        if case .key(let scopes) = credential { return scopes.contains(.admin) }
+        if case .key(_, let scopes) = credential { return scopes.contains(.admin) }
         return true
     }
 
@@ -34,7 +34,7 @@ package final class Principal: Sendable {
         if endpoint.access == .admin, !isAdmin { return false }
         switch credential {
         case .session: return true
-        case .key(let scopes): return endpoint.access != .session && scopes.contains(endpoint.scope)
+        case .key(_, let scopes): return endpoint.access != .session && scopes.contains(endpoint.scope)
         }
     }
 }

@@ -46,8 +46,9 @@ extension Endpoint<Context> {
             guard let factor, !factor.isConfirmed else {
                 throw Problem(.conflict, "nothing_to_confirm", "There is no authenticator app to confirm")
             }
-            try prove(factor, context) { try factor.accepts($0, now: context.now, on: connection) }
+            try prove(factor, context) { try factor.accepts($0, now: context.now, on: connection) ? .app : nil }
             let codes = try factor.confirm(on: connection)
+            try context.audit.record(.factorSet(of: context.user.id))
             return .json(["recovery_codes": .array(codes.map { .string($0.text) })])
         }
     }
@@ -65,18 +66,19 @@ extension Endpoint<Context> {
             let factor = try SecondFactor.find(
                 of: context.user.id, locked: true, context.services.sealingKeys, on: connection)
             guard let factor else { throw Problem.notFound }
-            try prove(factor, context) { try factor.acceptsOrRecovers($0, now: context.now, on: connection) }
+            try prove(factor, context) { try factor.proof($0, now: context.now, context.audit, on: connection) }
             try factor.remove(on: connection)
+            try context.audit.record(.factorRemoved(of: context.user.id))
             return .noContent
         }
     }
 
     private static func prove(
-        _ factor: SecondFactor, _ context: Context, _ accepts: (String) throws -> Bool
+        _ factor: SecondFactor, _ context: Context, _ proof: (String) throws -> AuditEvent.Factor?
     ) throws {
-        let isRight = try factor.guarded(by: context.services.loginLimits) {
-            try accepts(context.input["code"]?.stringValue ?? "")
+        let proof = try factor.guarded(by: context.services.loginLimits) {
+            try proof(context.input["code"]?.stringValue ?? "")
         }
-        guard isRight else { throw Problem(.forbidden, "wrong_code", "The code is not right") }
+        guard proof != nil else { throw Problem(.forbidden, "wrong_code", "The code is not right") }
     }
 }

@@ -30,13 +30,13 @@ struct SecondFactor {
         }
     }
 
-    /// Lets `isRight` look at a code unless too many were wrong lately, wherever they came from: only who knows the
+    /// Lets `proof` look at a code unless too many were wrong lately, wherever they came from: only who knows the
     /// password gets as far as this, and six digits are soon tried from many addresses.
-    func guarded(by limits: LoginLimits?, _ isRight: () throws -> Bool) throws -> Bool {
+    func guarded(by limits: LoginLimits?, _ proof: () throws -> AuditEvent.Factor?) throws -> AuditEvent.Factor? {
         let attempt = try limits?.attempt("second factor of \(userID)", from: nil)
-        let isRight = try isRight()
-        attempt?.ended(rightly: isRight)
-        return isRight
+        let proof = try proof()
+        attempt?.ended(rightly: proof != nil)
+        return proof
     }
 
     /// Begins a factor, in place of one that was not confirmed; what its app needs, or nil when one is in force.
@@ -74,15 +74,20 @@ struct SecondFactor {
             "UPDATE second_factors SET last_step = \(step) WHERE user_id = \(userID) AND last_step < \(step)") == 1
     }
 
-    /// The same, or that it is a recovery code not used yet.
-    func acceptsOrRecovers(_ code: String, now: Int64, on connection: Connection) throws -> Bool {
-        if try accepts(code, now: now, on: connection) { return true }
-        guard let recovery = RecoveryCode(typed: code) else { return false }
-        return try connection.execute(
+    /// What the code proves: the app, or a recovery code not used yet; nil for nothing.
+    func proof(
+        _ code: String, now: Int64, _ audit: AuditTrail, on connection: Connection
+    ) throws -> AuditEvent.Factor? {
+        if try accepts(code, now: now, on: connection) { return .app }
+        guard let recovery = RecoveryCode(typed: code) else { return nil }
+        let isUsed = try connection.execute(
             """
             UPDATE recovery_codes SET used_at = now()
             WHERE user_id = \(userID) AND digest = \(recovery.digest(for: userID)) AND used_at IS NULL
-            """) == 1
+            """)
+        guard isUsed == 1 else { return nil }
+        try audit.record(.recoveryCodeUsed(of: userID))
+        return .recoveryCode
     }
 
     func remove(on connection: Connection) throws {

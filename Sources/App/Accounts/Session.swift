@@ -25,18 +25,24 @@ struct Session {
     /// Begins a session; nil when the user has been disabled, or the password changed, since it was verified: who logs
     /// in at that moment must not get past it.
     static func begin(
-        for userID: String, verifiedBy passwordHash: String, by request: Request, on connection: Connection
+        for userID: String, verifiedBy passwordHash: String, with factor: AuditEvent.Factor, by request: Request,
+        _ audit: AuditTrail, on connection: Connection
     ) throws -> Session? {
         let id = UUIDv7.make()
         let agent = String(
             String.UnicodeScalarView((request.headers["user-agent"] ?? "").unicodeScalars.prefix(agentLength)))
         return try connection.query(
             """
-            INSERT INTO sessions (id, user_id, expires_at, address, agent)
-            SELECT \(id)::uuid, id, now() + \(lifetimeDays) * interval '1 day', \(request.remoteAddress)::text,
-                \(agent)::text
-            FROM users WHERE id = \(userID) AND password_hash = \(passwordHash) AND disabled_at IS NULL FOR SHARE
-            RETURNING seed
+            WITH begun AS (
+                INSERT INTO sessions (id, user_id, expires_at, address, agent)
+                SELECT \(id)::uuid, id, now() + \(lifetimeDays) * interval '1 day', \(request.remoteAddress)::text,
+                    \(agent)::text
+                FROM users WHERE id = \(userID) AND password_hash = \(passwordHash) AND disabled_at IS NULL FOR SHARE
+                RETURNING seed
+            ), recorded AS (
+                \(audit.entry(.login(of: userID, session: id, with: factor), if: "EXISTS (SELECT FROM begun)"))
+            )
+            SELECT seed FROM begun
             """
         ).first.map { row in
             Session(
@@ -61,7 +67,9 @@ struct Session {
     ///
     /// A token that was used before ends the session, for either its thief or its owner holds another one. Of callers
     /// that come with one token at once the first renews the session, and all get the same.
-    static func renew(by token: RefreshToken, _ tokens: TokenIssuer, on connection: Connection) throws -> Session? {
+    static func renew(
+        by token: RefreshToken, _ tokens: TokenIssuer, _ audit: AuditTrail, on connection: Connection
+    ) throws -> Session? {
         let found = try connection.query(
             """
             SELECT user_id, seed, extract(epoch FROM expires_at - now())::bigint FROM sessions
@@ -93,8 +101,12 @@ struct Session {
         if !isLostAnswer.isEmpty { return renewed }
         try connection.execute(
             """
-            UPDATE sessions SET ended_at = now()
-            WHERE id = \(token.session) AND ended_at IS NULL AND refresh_number > \(token.number)
+            WITH ended AS (
+                UPDATE sessions SET ended_at = now()
+                WHERE id = \(token.session) AND ended_at IS NULL AND refresh_number > \(token.number)
+                RETURNING id
+            )
+            \(audit.entry(.refreshReused(of: userID, session: token.session), if: "EXISTS (SELECT FROM ended)"))
             """)
         return nil
     }

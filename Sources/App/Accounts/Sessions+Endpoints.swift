@@ -26,7 +26,8 @@ extension Endpoint<Context> {
                 ?? context.request.token(inCookie: SessionCookies.refresh)
         else { throw Problem.tokenMissing }
         guard let token = RefreshToken(text),
-            let session = try Session.renew(by: token, context.services.tokens, on: context.connection)
+            let session = try Session.renew(
+                by: token, context.services.tokens, context.audit, on: context.connection)
         else { throw Problem.invalidToken }
         return session.answer(context)
     }
@@ -40,7 +41,10 @@ extension Endpoint<Context> {
         if let session = user.sessionID, context.input["all"] != true {
             _ = try Session.end(session, of: user.id, on: context.connection)
         } else {
-            try Session.endAll(of: user.id, on: context.connection)
+            try context.connection.transaction { connection in
+                try Session.endAll(of: user.id, on: connection)
+                try context.audit.record(.logoutAll(of: user.id))
+            }
         }
         var response = Response.noContent
         SessionCookies(removedBy: context.request).add(to: &response)

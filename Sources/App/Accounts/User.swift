@@ -72,7 +72,7 @@ struct User {
     }
 
     /// Writes the members that `change` has over those of the user. A disabled user's sessions and keys end for good.
-    func update(_ change: JSON, on connection: Connection) throws -> User {
+    func update(_ change: JSON, _ audit: AuditTrail, on connection: Connection) throws -> User {
         let isDisabled = change["disabled"]?.boolValue ?? isDisabled
         let rows = try connection.query(
             """
@@ -84,16 +84,24 @@ struct User {
             RETURNING \(User.columns)
             """)
         if isDisabled { try endAccess(on: connection) }
-        return try User(try rows.only)
+        let updated = try User(try rows.only)
+        if updated.account.role != account.role {
+            try audit.record(.roleChanged(of: account.id, from: account.role, to: updated.account.role))
+        }
+        if updated.isDisabled != self.isDisabled {
+            try audit.record(isDisabled ? .userDisabled(account.id) : .userEnabled(account.id))
+        }
+        return updated
     }
 
     /// Keeps the row for the records that name it; its names may be taken again.
-    func delete(on connection: Connection) throws {
+    func delete(_ audit: AuditTrail, on connection: Connection) throws {
         try connection.execute(
             """
             UPDATE users SET deleted_at = now(), disabled_at = coalesce(disabled_at, now()) WHERE id = \(account.id)
             """)
         try endAccess(on: connection)
+        try audit.record(.userDeleted(account.id))
     }
 
     /// Ends whatever was given out to call in the user's name.

@@ -7,9 +7,11 @@ package import Postgres
 package struct UserAdministration {
     private let connection: Connection
     private let passwords: PasswordHasher
+    private let audit: AuditTrail
 
     package init(on connection: Connection, passwords: PasswordHasher) {
         self.connection = connection
+        audit = AuditTrail(from: nil, on: connection)
         self.passwords = passwords
     }
 
@@ -22,10 +24,13 @@ package struct UserAdministration {
     package func add(_ name: String, password: String, isAdmin: Bool) throws {
         let registration = try checked { try Registration(["username": .string(name), "password": .string(password)]) }
         let hash = try passwords.hash(Array(password.utf8))
-        guard
-            try Account.insert(
-                registration, passwordHash: hash, role: isAdmin ? .admin : .client, on: connection) != nil
-        else { throw Refusal(description: "the name is taken") }
+        try connection.transaction { connection in
+            guard
+                let account = try Account.insert(
+                    registration, passwordHash: hash, role: isAdmin ? .admin : .client, on: connection)
+            else { throw Refusal(description: "the name is taken") }
+            try audit.record(.userMade(account.id, account.role))
+        }
     }
 
     /// Sets another password, and ends all sessions and keys of the user: somebody else may hold them.
@@ -39,6 +44,7 @@ package struct UserAdministration {
         try connection.transaction { connection in
             try connection.execute("UPDATE users SET password_hash = \(hash) WHERE id = \(account.id)")
             try user.endAccess(on: connection)
+            try audit.record(.passwordChanged(of: account.id))
         }
     }
 
@@ -57,7 +63,7 @@ package struct UserAdministration {
     private func change(_ name: String, _ change: JSON) throws {
         let id = try find(name).account.id
         try connection.transaction { connection in
-            _ = try User.find(id, locked: true, on: connection)?.update(change, on: connection)
+            _ = try User.find(id, locked: true, on: connection)?.update(change, audit, on: connection)
         }
     }
 

@@ -54,7 +54,7 @@ extension Endpoint<Context> {
     ) { context in
         let isDemotion = context.input["role"] == "client" || context.input["disabled"] == true
         return try changeUser(context, removesAdmin: isDemotion) { user, connection in
-            .json(try user.update(context.input, on: connection).json)
+            .json(try user.update(context.input, context.audit, on: connection).json)
         }
     }
 
@@ -63,7 +63,7 @@ extension Endpoint<Context> {
         answers: [Answer(.noContent, "Deleted"), lastAdmin]
     ) { context in
         try changeUser(context, removesAdmin: true) { user, connection in
-            try user.delete(on: connection)
+            try user.delete(context.audit, on: connection)
             return .noContent
         }
     }

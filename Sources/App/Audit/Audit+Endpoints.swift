@@ -1,0 +1,21 @@
+import HTTP
+import JSON
+import Postgres
+
+extension Endpoint<Context> {
+    static let audit: [Endpoint] = [listAudit]
+
+    private static let auditFilters: [ListQuery.Filter] = [
+        .text("action", "action", among: AuditLog.actions), .id("actor", "actor"), .id("subject", "subject"),
+    ]
+
+    private static let listAudit = Endpoint(
+        .get, "/api/audit", access: .admin, summary: "Who did what: logins, keys, roles, deletions",
+        query: ListQuery.parameters(auditFilters, schema: AuditLog.schema),
+        answers: [Answer(.ok, "A page of entries", ListQuery.schema(of: AuditLog.schema))]
+    ) { context in
+        let list = try ListQuery(context, list: "audit", filters: auditFilters, fields: AuditLog.fields)
+        try AuditLog.seal(on: context.connection)
+        return list.page(try AuditLog.list(list, on: context.connection))
+    }
+}

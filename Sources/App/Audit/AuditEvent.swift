@@ -1,0 +1,116 @@
+import JSON
+
+/// One thing that the audit log remembers. It names by ids alone: no secret, and nothing that people are called by.
+struct AuditEvent {
+    enum Action: String, CaseIterable {
+        case registered
+        case userMade = "user_made"
+        case roleChanged = "role_changed"
+        case userDisabled = "user_disabled"
+        case userEnabled = "user_enabled"
+        case userDeleted = "user_deleted"
+        case login
+        case loginFailed = "login_failed"
+        case codeFailed = "code_failed"
+        case logoutAll = "logout_all"
+        case refreshReused = "refresh_reused"
+        case passwordChanged = "password_changed"
+        case factorSet = "factor_set"
+        case factorRemoved = "factor_removed"
+        case recoveryCodeUsed = "recovery_code_used"
+        case keyMade = "key_made"
+        case keyEnded = "key_ended"
+        case keyUsed = "key_used"
+    }
+
+    enum Origin: String, CaseIterable {
+        case request
+        /// The command line.
+        case command
+    }
+
+    /// What somebody logged in with.
+    enum Factor: String {
+        case password
+        case app
+        case recoveryCode = "recovery_code"
+    }
+
+    let action: Action
+    /// To whom or what it was done: a user, or with keys the key.
+    let subject: String?
+    /// Who did it, if not who calls.
+    let actor: String?
+    let detail: JSON
+    /// When the day or hour began, in seconds since 1970, of which only the first such event from a network is kept.
+    let period: Int64?
+
+    private init(
+        _ action: Action, _ subject: String?, actor: String? = nil, _ detail: JSON = [:], period: Int64? = nil
+    ) {
+        self.action = action
+        self.subject = subject
+        self.actor = actor
+        self.detail = detail
+        self.period = period
+    }
+}
+
+extension AuditEvent {
+    /// Somebody made an account for himself.
+    static func registered(_ user: String) -> AuditEvent { AuditEvent(.registered, user, actor: user) }
+
+    /// An admin or operator made one for somebody.
+    static func userMade(_ user: String, _ role: Account.Role) -> AuditEvent {
+        AuditEvent(.userMade, user, ["role": .string(role.rawValue)])
+    }
+
+    static func roleChanged(of user: String, from old: Account.Role, to new: Account.Role) -> AuditEvent {
+        AuditEvent(.roleChanged, user, ["from": .string(old.rawValue), "to": .string(new.rawValue)])
+    }
+
+    static func userDisabled(_ user: String) -> AuditEvent { AuditEvent(.userDisabled, user) }
+
+    static func userEnabled(_ user: String) -> AuditEvent { AuditEvent(.userEnabled, user) }
+
+    static func userDeleted(_ user: String) -> AuditEvent { AuditEvent(.userDeleted, user) }
+
+    static func login(of user: String, session: String, with factor: Factor) -> AuditEvent {
+        AuditEvent(
+            .login, user, actor: user, ["session": .string(session), "factor": .string(factor.rawValue)])
+    }
+
+    /// A wrong password; kept once per account, network and hour, so that whoever guesses cannot fill the log.
+    static func loginFailed(of user: String?, at now: Int64) -> AuditEvent {
+        AuditEvent(.loginFailed, user, period: now - now % 3_600)
+    }
+
+    /// The right password and then a wrong code; kept as failed logins are.
+    static func codeFailed(of user: String, at now: Int64) -> AuditEvent {
+        AuditEvent(.codeFailed, user, period: now - now % 3_600)
+    }
+
+    static func logoutAll(of user: String) -> AuditEvent { AuditEvent(.logoutAll, user) }
+
+    /// A refresh token came twice and ended its session; by whom is not known.
+    static func refreshReused(of user: String, session: String) -> AuditEvent {
+        AuditEvent(.refreshReused, user, ["session": .string(session)])
+    }
+
+    static func passwordChanged(of user: String) -> AuditEvent { AuditEvent(.passwordChanged, user) }
+
+    static func factorSet(of user: String) -> AuditEvent { AuditEvent(.factorSet, user) }
+
+    static func factorRemoved(of user: String) -> AuditEvent { AuditEvent(.factorRemoved, user) }
+
+    static func recoveryCodeUsed(of user: String) -> AuditEvent { AuditEvent(.recoveryCodeUsed, user, actor: user) }
+
+    static func keyMade(_ key: String) -> AuditEvent { AuditEvent(.keyMade, key) }
+
+    static func keyEnded(_ key: String) -> AuditEvent { AuditEvent(.keyEnded, key) }
+
+    /// Kept once per key, network and day.
+    static func keyUsed(_ key: String, at now: Int64) -> AuditEvent {
+        AuditEvent(.keyUsed, key, period: now - now % 86_400)
+    }
+}
