@@ -18,6 +18,7 @@ struct FlowManager {
         Command(name: "migrate", summary: "Bring the database's schema up to date", run: Migrate.run),
         Command(name: "seed-demo", summary: "Make the demo profile's accounts", run: SeedDemo.run),
         Command(name: "user", summary: "Users: \(UserCommand.usage)", run: UserCommand.run),
+        Command(name: "audit", summary: "The audit log: \(AuditCommand.usage)", run: AuditCommand.run),
         Command(name: "config", summary: "Print the settings in force, without secrets", run: PrintConfiguration.run),
         Command(name: "openapi", summary: "Print the interface as an OpenAPI document", run: PrintOpenAPI.run),
     ]
@@ -58,10 +59,28 @@ struct Invocation {
         self.arguments = arguments
         environment = Environment.current
         executable = executablePath(argument0: CommandLine.arguments.first ?? "") ?? "flow-manager"
-        let option = arguments.firstIndex(of: "--env-file")
-        let path = option.map { $0 + 1 }.flatMap { $0 < arguments.count ? arguments[$0] : nil }
+        let path = Invocation.value(of: "--env-file", in: arguments)
         let file = try SettingsFile.load(named: path, environment: environment, executable: executable)
         configuration = Configuration(environment: environment, file: file)
+    }
+
+    /// The argument after that one.
+    static func value(of option: String, in arguments: [String]) -> String? {
+        arguments.firstIndex(of: option).map { $0 + 1 }.flatMap { $0 < arguments.count ? arguments[$0] : nil }
+    }
+
+    /// The arguments that are none of these flags, and neither `--env-file`, one of these options nor their values.
+    func words(options: [String] = [], flags: [String] = []) -> [String] {
+        var words: [String] = []
+        var arguments = arguments.makeIterator()
+        while let argument = arguments.next() {
+            if argument == "--env-file" || options.contains(argument) {
+                _ = arguments.next()
+            } else if !flags.contains(argument) {
+                words.append(argument)
+            }
+        }
+        return words
     }
 }
 

@@ -10,9 +10,9 @@ enum UserCommand {
 
     static func run(_ invocation: Invocation) throws {
         let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 0)
-        let users = UserAdministration(
-            on: Connection(try invocation.configuration.database), passwords: PasswordHasher(slots: slots))
-        switch words(of: invocation) {
+        let connection = Connection(try invocation.configuration.database)
+        let users = UserAdministration(on: connection, passwords: PasswordHasher(slots: slots))
+        switch invocation.words(flags: ["--admin"]) {
         case ["list"]: try users.list { print($0) }
         case let words where words.count == 2 && words[0] == "add":
             try users.add(words[1], password: try password(), isAdmin: invocation.arguments.contains("--admin"))
@@ -22,24 +22,8 @@ enum UserCommand {
         case let words where words.count == 2 && words[0] == "grant-admin": try users.grantAdmin(words[1])
         default: throw UsageError(description: "usage: flow-manager user \(usage)")
         }
-    }
-
-    struct UsageError: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    /// The arguments that are no options.
-    private static func words(of invocation: Invocation) -> [String] {
-        var words: [String] = []
-        var arguments = invocation.arguments.makeIterator()
-        while let argument = arguments.next() {
-            if argument == "--env-file" {
-                _ = arguments.next()
-            } else if argument != "--admin" {
-                words.append(argument)
-            }
-        }
-        return words
+        // What was done is done: if its entry in the audit log gets no seal now, it gets one later.
+        _ = try? AuditLog.seal(on: connection)
     }
 
     private static func password() throws -> String {
@@ -48,4 +32,9 @@ enum UserCommand {
         }
         return password
     }
+}
+
+/// The words after a command are not ones that it knows.
+struct UsageError: Error, CustomStringConvertible {
+    let description: String
 }
