@@ -1,7 +1,7 @@
 # One word for each chore. The work is in scripts/, which can be run by hand as well.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check bench drill format lint schema image clean
+.PHONY: help run stop test check bench drill fuzz format lint schema image clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -24,6 +24,9 @@ bench: ## load against the running parts, and what they cost
 
 drill: ## faults on purpose: killed processes, lost answers, a database that goes away
 	@scripts/drill
+
+fuzz: ## a minute of made-up input for each parser of what strangers send
+	@scripts/fuzz
 
 format: ## format the Swift sources in place
 	@swift format -i -r Sources Tests Package.swift

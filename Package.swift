@@ -88,3 +88,11 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+// libFuzzer brings the main function, so this target builds only under `make fuzz`.
+if Context.environment["FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["JSON", "HTTP", "Crypto"], path: "Tests/Fuzz", exclude: ["Corpus"],
+            swiftSettings: settings))
+}
