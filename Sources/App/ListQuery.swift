@@ -46,13 +46,15 @@ struct ListQuery {
             QueryParameter("limit", .integer(1...100), "Items a page; 20 unless told"),
             QueryParameter("cursor", .string, "Where the page before ended: its next_cursor"),
             QueryParameter("sort", .string(enum: ["created_at", "-created_at"]), "Oldest or newest first (-)"),
-            QueryParameter("fields", .string, "Names of fields to answer, by comma"),
+            QueryParameter(
+                "fields", .array(of: .string(enum: schema.propertyNames), count: 1...schema.propertyNames.count),
+                "Fields to answer, by comma"),
         ] + filters.map { QueryParameter($0.name, $0.schema, "Only items with this \($0.name)") }
     }
 
     /// Throws 400 for a value that the list does not know. `list` names the list, so that no cursor of another list
     /// or user passes.
-    init(_ context: Context, list: String, filters: [Filter], fields known: [String]) throws {
+    init(_ context: Context, list: String, filters: [Filter], schema: JSONSchema) throws {
         let query = context.query
         scope = "\(list) \(try context.user.id)"
         guard let limit = Int(query["limit"] ?? "20"), (1...100).contains(limit) else {
@@ -69,10 +71,12 @@ struct ListQuery {
             guard let value = filter.parse(text) else { throw Problem.badRequest("'\(filter.name)' is not valid") }
             return "\(filter.column) = \(value)"
         }
+        let known = schema.propertyNames
         fields = query["fields"]?.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         for field in fields ?? [] where !known.contains(field) {
             throw Problem.badRequest("Unknown field '\(field)'")
         }
+        if let fields, fields.count > known.count { throw Problem.badRequest("'fields' names some twice") }
         after = try query["cursor"].map { [scope] in try ListQuery.position(from: $0, in: scope) }
     }
 
@@ -122,6 +126,6 @@ struct ListQuery {
 
     /// The schema of a page of such items.
     static func schema(of item: JSONSchema) -> JSONSchema {
-        .object(required: ["items": .array(of: item), "next_cursor": JSONSchema.string.nullable])
+        .object(required: ["items": .array(of: item.partial), "next_cursor": JSONSchema.string.nullable])
     }
 }

@@ -62,15 +62,14 @@ package enum OpenAPI {
         _ endpoint: Endpoint<Context>, _ components: inout [String: JSON]
     ) -> [JSON] {
         var parameters: [JSON] = endpoint.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { segment in
-            [
-                "name": .string(String(segment.dropFirst().dropLast())), "in": "path", "required": true,
-                "schema": ["type": "string"],
-            ]
+            let name = String(segment.dropFirst().dropLast())
+            return ["name": .string(name), "in": "path", "required": true, "schema": schema(ofParameter: name)]
         }
         for field in endpoint.query {
+            // Several values are one field, by comma; for single ones "explode" means nothing.
             parameters.append([
                 "name": .string(field.name), "in": "query", "description": .string(field.summary),
-                "schema": field.schema.render(into: &components),
+                "explode": false, "schema": field.schema.render(into: &components),
             ])
         }
         if endpoint.idempotency == .wholeCall || endpoint.idempotency == .byHandler {
@@ -78,10 +77,16 @@ package enum OpenAPI {
                 "name": "Idempotency-Key", "in": "header",
                 "description":
                     "1 to 255 visible ASCII characters: the call has one effect, its answer is kept 24 hours",
-                "schema": ["type": "string", "minLength": 1, "maxLength": 255],
+                "schema": ["type": "string", "pattern": "^[!-~]{1,255}$"],
             ])
         }
         return parameters
+    }
+
+    /// An id is a UUID; any other is a text that `Path` takes for a segment.
+    private static func schema(ofParameter name: String) -> JSON {
+        guard name != "id" else { return ["type": "string", "format": "uuid"] }
+        return ["type": "string", "pattern": #"^(?!\.{1,2}$)[^\u0000-\u001F\u007F/\\]+$"#]
     }
 
     private static func requestBody(_ format: BodyFormat, _ components: inout [String: JSON]) -> JSON? {
@@ -123,6 +128,9 @@ package enum OpenAPI {
         if endpoint.path.contains("{") { answers.append(Answer(.notFound, "There is none", Problem.schema)) }
         if endpoint.idempotency == .wholeCall || endpoint.idempotency == .byHandler {
             answers.append(Answer(.conflict, "The first call with this key is still under way", Problem.schema))
+        }
+        if !endpoint.query.isEmpty {
+            answers.append(Answer(.uriTooLong, "The address is longer than the web server reads", Problem.schema))
         }
         if endpoint.body.schema != nil {
             answers.append(Answer(.contentTooLarge, "The body is larger than 1 MiB", Problem.schema))

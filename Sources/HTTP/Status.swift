@@ -18,6 +18,7 @@ package struct Status: RawRepresentable, Sendable, Hashable {
     package static let conflict = Status(rawValue: 409)
     package static let preconditionFailed = Status(rawValue: 412)
     package static let contentTooLarge = Status(rawValue: 413)
+    package static let uriTooLong = Status(rawValue: 414)
     package static let unsupportedMediaType = Status(rawValue: 415)
     package static let unprocessable = Status(rawValue: 422)
     package static let tooManyRequests = Status(rawValue: 429)

@@ -93,6 +93,25 @@ extension JSONSchema {
 }
 
 extension JSONSchema {
+    /// The names of an object's members, in their order; none for anything else.
+    package var propertyNames: [String] {
+        if case .object(let properties, _) = form { properties.map(\.name) } else { [] }
+    }
+
+    /// An object that has those members as well.
+    package func extended(by required: KeyValuePairs<String, JSONSchema>) -> JSONSchema {
+        guard case .object(let properties, let additional) = form else { return self }
+        let added = required.map { Property(name: $0.key, schema: $0.value, isRequired: true) }
+        return JSONSchema(.object(properties + added, additional: additional), description: description)
+    }
+
+    /// An object of the same members, none of them required; for anything else, the same.
+    package var partial: JSONSchema {
+        guard case .object(let properties, let additional) = form else { return self }
+        let optional = properties.map { Property(name: $0.name, schema: $0.schema, isRequired: false) }
+        return JSONSchema(.object(optional, additional: additional), description: description)
+    }
+
     /// This, or JSON null.
     package var nullable: JSONSchema { .anyOf([self, .null]) }
 

@@ -11,6 +11,7 @@ import Testing
 @Suite struct ListQueryTests {
     private static let id = "00000000-0000-7000-8000-000000000001"
     private static let scope = JSON.string("things \(id)")
+    private static let schema = JSONSchema.object(required: ["id": .string, "kind": .string])
     private static let filters: [ListQuery.Filter] = [
         .text("kind", "kind", among: ["a", "b"]), .id("owner", "owner"), .boolean("open", "open"),
     ]
@@ -36,7 +37,7 @@ import Testing
     }
 
     private static func list(_ query: String, of list: String = "things", userID: String = id) throws -> ListQuery {
-        try ListQuery(context(query, userID: userID), list: list, filters: filters, fields: ["id", "kind"])
+        try ListQuery(context(query, userID: userID), list: list, filters: filters, schema: schema)
     }
 
     @Test(arguments: [
@@ -51,7 +52,7 @@ import Testing
     @Test(arguments: [
         "limit=0", "limit=-1", "limit=101", "limit=1000000000", "limit=abc", "limit=", "limit=5.0", "limit=0x5",
         "limit=99999999999999999999", "limit=%20%205", "sort=id", "sort=", "sort=created_at,id", "fields=",
-        "fields=id,",
+        "fields=id,", "fields=id,kind,id",
         "fields=password_hash", "fields=ID", "fields=id, kind", "kind=c", "kind=", "kind=A", "owner=5",
         "owner=' OR 1=1",
         "open=1", "open=TRUE", "cursor=", "cursor=abc", "cursor=!!!", "cursor=W10",

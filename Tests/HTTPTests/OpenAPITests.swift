@@ -59,8 +59,11 @@ import Testing
     @Test func listsParameters() {
         #expect(
             value("paths", "/posts/{id}", "get", "parameters") == [
-                ["name": "id", "in": "path", "required": true, "schema": ["type": "string"]],
-                ["name": "fields", "in": "query", "description": "Names of fields", "schema": ["type": "string"]],
+                ["name": "id", "in": "path", "required": true, "schema": ["type": "string", "format": "uuid"]],
+                [
+                    "name": "fields", "in": "query", "description": "Names of fields", "explode": false,
+                    "schema": ["type": "string"],
+                ],
             ])
         #expect(value("paths", "/posts/{id}", "put", "parameters", "1", "name") == "Idempotency-Key")
         #expect(value("paths", "/login", "post", "parameters") == nil)
@@ -79,7 +82,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/posts/{id}", "get", ["200", "400", "404", "503"]),
+        ("/posts/{id}", "get", ["200", "400", "404", "414", "503"]),
         ("/posts/{id}", "put", ["200", "400", "401", "403", "404", "409", "413", "415", "422", "503"]),
         ("/login", "post", ["200", "400", "413", "415", "422", "503"]),
         ("/logout", "post", ["200", "204", "400", "401", "403", "413", "415", "422", "503"]),

@@ -16,8 +16,6 @@ enum APIKey {
     static let lifetime: ClosedRange<Int64> = 60...366 * 86_400
     static let standardLifetime: Int64 = 365 * 86_400
 
-    static let fields = ["id", "name", "scopes", "created_at", "expires_at"]
-
     private static let members: KeyValuePairs<String, JSONSchema> = [
         "id": .string(format: .uuid), "name": name, "scopes": scopes, "created_at": .string(format: .dateTime),
         "expires_at": .string(format: .dateTime),

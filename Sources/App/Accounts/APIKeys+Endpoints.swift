@@ -47,7 +47,7 @@ extension Endpoint<Context> {
         query: ListQuery.parameters([], schema: APIKey.schema),
         answers: [Answer(.ok, "A page of keys", ListQuery.schema(of: APIKey.schema))]
     ) { context in
-        let list = try ListQuery(context, list: "keys", filters: [], fields: APIKey.fields)
+        let list = try ListQuery(context, list: "keys", filters: [], schema: APIKey.schema)
         return list.page(try APIKey.list(list, of: context.user.id, on: context.connection))
     }
 

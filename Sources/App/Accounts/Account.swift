@@ -25,8 +25,6 @@ package struct Account: Sendable {
 
     static let role = JSONSchema.string(enum: ["client", "admin"])
 
-    static let fields = ["id", "email", "username", "name", "age", "role", "created_at"]
-
     static let schema = JSONSchema.object(required: [
         "id": .string(format: .uuid), "email": JSONSchema.string.nullable, "username": JSONSchema.string.nullable,
         "name": JSONSchema.string.nullable, "age": JSONSchema.integer.nullable,

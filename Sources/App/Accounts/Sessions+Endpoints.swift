@@ -64,7 +64,7 @@ extension Endpoint<Context> {
         query: ListQuery.parameters([], schema: Session.schema),
         answers: [Answer(.ok, "A page of sessions", ListQuery.schema(of: Session.schema))]
     ) { context in
-        let list = try ListQuery(context, list: "sessions", filters: [], fields: Session.fields)
+        let list = try ListQuery(context, list: "sessions", filters: [], schema: Session.schema)
         return list.page(try Session.list(list, for: context.user, on: context.connection))
     }
 
@@ -115,8 +115,6 @@ extension Session {
             .add(to: &response)
         return response
     }
-
-    static let fields = ["id", "created_at", "last_used_at", "expires_at", "address", "agent", "current"]
 
     static let schema = JSONSchema.object(required: [
         "id": .string(format: .uuid), "created_at": .string(format: .dateTime),

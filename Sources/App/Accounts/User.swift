@@ -8,13 +8,7 @@ struct User {
     let isDisabled: Bool
     let position: ListQuery.Position
 
-    static let fields = Account.fields + ["disabled"]
-
-    static let schema = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "email": JSONSchema.string.nullable, "username": JSONSchema.string.nullable,
-        "name": JSONSchema.string.nullable, "age": JSONSchema.integer.nullable, "role": Account.role,
-        "created_at": .string(format: .dateTime), "disabled": .boolean,
-    ]).named("User")
+    static let schema = Account.schema.extended(by: ["disabled": .boolean]).named("User")
 
     var json: JSON {
         var json = account.json.objectValue ?? JSONObject()

@@ -14,7 +14,7 @@ extension Endpoint<Context> {
         query: ListQuery.parameters(filters, schema: User.schema),
         answers: [Answer(.ok, "A page of users", ListQuery.schema(of: User.schema))]
     ) { context in
-        let list = try ListQuery(context, list: "users", filters: filters, fields: User.fields)
+        let list = try ListQuery(context, list: "users", filters: filters, schema: User.schema)
         return list.page(try User.list(list, on: context.connection))
     }
 

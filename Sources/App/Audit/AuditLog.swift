@@ -20,10 +20,6 @@ package enum AuditLog {
     /// Lets the transaction commit without waiting for the disk.
     static let unhurried: SQL = "SELECT set_config('synchronous_commit', 'off', true)"
 
-    static let fields = [
-        "id", "created_at", "action", "origin", "actor", "subject", "address", "detail", "position", "seal",
-    ]
-
     static let actions = AuditEvent.Action.allCases.map(\.rawValue)
 
     static let schema = JSONSchema.object(required: [

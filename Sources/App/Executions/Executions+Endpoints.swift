@@ -22,8 +22,7 @@ extension Endpoint<Context> {
         answers: [Answer(.ok, "A page of runs, without their steps", ListQuery.schema(of: summary))]
     ) { context in
         let list = try ListQuery(
-            context, list: "executions", filters: filters,
-            fields: ["id", "flow_id", "flow_name", "status", "stopped_at", "created_at", "finished_at"])
+            context, list: "executions", filters: filters, schema: summary)
         let rows = try context.connection.query(
             """
             SELECT id, flow->>'id', flow->>'name', status, stopped_at, rfc3339(created_at), rfc3339(finished_at),

@@ -32,8 +32,6 @@ struct Post {
         required: [:], optional: ["title": title, "content": content, "published": .boolean]
     ).named("PostChange")
 
-    static let fields = ["id", "user_id", "title", "content", "published", "created_at", "updated_at"]
-
     var json: JSON {
         [
             "id": .string(id), "user_id": .string(userID), "title": .string(title), "content": .string(content),

@@ -12,7 +12,7 @@ extension Endpoint<Context> {
         query: ListQuery.parameters(filters, schema: Post.schema),
         answers: [Answer(.ok, "A page of posts", ListQuery.schema(of: Post.schema))]
     ) { context in
-        let list = try ListQuery(context, list: "posts", filters: filters, fields: Post.fields)
+        let list = try ListQuery(context, list: "posts", filters: filters, schema: Post.schema)
         return list.page(try Post.list(list, for: context.user, on: context.connection))
     }
 
