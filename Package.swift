@@ -63,14 +63,15 @@ let package = Package(
             swiftSettings: settings),
 
         .target(
-            name: "TestSupport", dependencies: ["HTTP", "JSON", "Postgres", "Migrations", "Process", "Flows"],
+            name: "TestSupport",
+            dependencies: ["HTTP", "JSON", "Postgres", "Crypto", "Migrations", "Process", "Flows", "CCrypto"],
             path: "Tests/TestSupport", swiftSettings: settings),
         tests("JSONTests", "JSON"),
         tests("HTTPTests", "HTTP", "JSON"),
         tests("FastCGITests", "FastCGI", "HTTP", "TestSupport"),
         tests("HTTPClientTests", "HTTPClient", "HTTP"),
         tests("PostgresTests", "Postgres", "JSON", "TestSupport"),
-        tests("CryptoTests", "Crypto", "JSON", "SharedMemory"),
+        tests("CryptoTests", "Crypto", "JSON", "SharedMemory", "TestSupport"),
         tests("SharedMemoryTests", "SharedMemory"),
         tests("ProcessTests", "Process", "supervised"),
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),

@@ -47,14 +47,17 @@ package struct TokenKeys: Sendable {
         if let key = all.first(where: { $0.header.elementsEqual(header) }) { return key }
         guard let text = Base64URL.decode(header), let fields = try? JSON(parsing: text),
             fields["alg"] == "HS256", fields["typ"] == "at+jwt",
-            Self.refusedFields.allSatisfy({ fields[$0] == nil }),
+            TokenHeader.refusedFields.allSatisfy({ fields[$0] == nil }),
             let id = fields["kid"]?.stringValue
         else { return nil }
         return all.first { $0.id == id }
     }
+}
 
+/// What holds for the header of every token, whoever signed it.
+enum TokenHeader {
     /// Keys that come with the token, and extensions that must be understood: we take none of either.
-    private static let refusedFields = ["crit", "jwk", "jku", "x5u", "x5c"]
+    static let refusedFields = ["crit", "jwk", "jku", "x5u", "x5c"]
 }
 
 extension TokenKeys.Key {

@@ -1,0 +1,108 @@
+import JSON
+
+/// A token (RFC 7519) that somebody else has signed, taken apart under the rules of RFC 8725.
+///
+/// Nothing in it is true before `claims` has checked the signature: its issuer says only whose keys to ask.
+package struct ExternalToken: Sendable {
+    /// The issuer that it names.
+    package let issuer: String
+    /// The name of the key that it was signed by; opaque.
+    package let keyID: String
+    private let algorithm: SignatureAlgorithm
+    /// What was signed.
+    private let message: ArraySlice<UInt8>
+    private let signature: [UInt8]
+    private let payload: JSON
+
+    /// In bytes.
+    private static let longestKeyID = 256
+
+    /// Nil for what is not of the form, for an algorithm other than those of public keys, and for a header that brings
+    /// its own key along or asks for more than we know.
+    package init?(_ token: String) {
+        guard token.utf8.count <= TokenIssuer.maximumLength else { return nil }
+        let bytes = Array(token.utf8)
+        let segments = bytes.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
+        guard segments.count == 3, let signature = Base64URL.decode(segments[2]),
+            let header = Self.json(segments[0]), let payload = Self.json(segments[1]),
+            let algorithm = (header["alg"]?.stringValue).flatMap(SignatureAlgorithm.init),
+            Self.isType(header["typ"]), TokenHeader.refusedFields.allSatisfy({ header[$0] == nil }),
+            let keyID = header["kid"]?.stringValue, keyID.utf8.count <= Self.longestKeyID,
+            let issuer = payload["iss"]?.stringValue
+        else { return nil }
+        self.issuer = issuer
+        self.keyID = keyID
+        self.algorithm = algorithm
+        message = bytes[..<segments[1].endIndex]
+        self.signature = signature
+        self.payload = payload
+    }
+
+    private static func json(_ segment: ArraySlice<UInt8>) -> JSON? {
+        Base64URL.decode(segment).flatMap { try? JSON(parsing: $0) }
+    }
+
+    /// A type may be left out (RFC 7519, section 5.1) or be that of access tokens (RFC 9068, section 2.1). A token of
+    /// another kind that calls itself `JWT` too, as ID tokens do, is told by whom it was made for.
+    private static func isType(_ field: JSON?) -> Bool {
+        guard let field else { return true }
+        return ["jwt", "at+jwt", "application/at+jwt"].contains(field.stringValue?.lowercased())
+    }
+
+    /// What the token says, once it is known to be that issuer's, meant for us, and to hold at `now`, in seconds since
+    /// 1970.
+    ///
+    /// - Parameter key: the one that the issuer has published under `keyID`. It decides on the algorithm.
+    package func claims(
+        from issuer: TrustedIssuer, signedBy key: PublicKey, now: Int64
+    ) throws(TokenError) -> ExternalClaims {
+        guard key.algorithm == algorithm, key.isValid(signature: signature, message: message),
+            payload["iss"]?.stringValue == issuer.name, isMeant(by: issuer),
+            let claims = ExternalClaims(payload), let expires = payload["exp"]?.doubleValue
+        else { throw .invalid }
+        let (now, leeway) = (Double(now), Double(TokenIssuer.leeway))
+        for name in ["iat", "nbf"] {
+            guard let time = payload[name] else { continue }
+            guard let seconds = time.doubleValue, seconds <= now + leeway else { throw .invalid }
+        }
+        guard expires > now - leeway else { throw .expired }
+        return claims
+    }
+
+    private func isMeant(by issuer: TrustedIssuer) -> Bool {
+        let party = payload["azp"]
+        guard party == nil || party?.stringValue != nil else { return false }
+        var audiences: [String]?
+        switch payload["aud"] {
+        case nil: break
+        case .string(let audience)?: audiences = [audience]
+        case .array(let members)?:
+            let names = members.compactMap(\.stringValue)
+            guard names.count == members.count else { return false }
+            audiences = names
+        default: return false
+        }
+        return issuer.accepts(audiences: audiences, authorizedParty: party?.stringValue)
+    }
+}
+
+/// What another issuer says about one of its users (OpenID Connect Core 1.0, section 5.1).
+package struct ExternalClaims: Sendable, Equatable {
+    /// Who it is: unique at the issuer, and never given to anybody else.
+    package let subject: String
+    /// Only one that the issuer has verified to be the user's.
+    package let email: String?
+    package let name: String?
+}
+
+extension ExternalClaims {
+    /// Nil without a subject of 1 to 255 bytes, as long as OpenID Connect lets it be.
+    init?(_ payload: JSON) {
+        guard let subject = payload["sub"]?.stringValue, (1...255).contains(subject.utf8.count),
+            !subject.utf8.contains(0)
+        else { return nil }
+        self.subject = subject
+        email = payload["email_verified"] == true ? payload["email"]?.stringValue : nil
+        name = payload["name"]?.stringValue
+    }
+}
