@@ -69,7 +69,7 @@ let package = Package(
         tests("JSONTests", "JSON"),
         tests("HTTPTests", "HTTP", "JSON"),
         tests("FastCGITests", "FastCGI", "HTTP", "TestSupport"),
-        tests("HTTPClientTests", "HTTPClient", "HTTP"),
+        tests("HTTPClientTests", "HTTPClient", "HTTP", "TestSupport"),
         tests("PostgresTests", "Postgres", "JSON", "TestSupport"),
         tests("CryptoTests", "Crypto", "JSON", "SharedMemory", "TestSupport"),
         tests("SharedMemoryTests", "SharedMemory"),

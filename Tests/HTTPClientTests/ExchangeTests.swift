@@ -1,5 +1,7 @@
 import HTTP
 import HTTPClient
+import class TestSupport.LoopbackServer
+import class TestSupport.LoopbackListener
 import Testing
 
 /// A client that may reach the loopback servers of these tests.

@@ -1,5 +1,7 @@
 import HTTP
 import HTTPClient
+import class TestSupport.LoopbackServer
+import class TestSupport.LoopbackListener
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct LimitTests {

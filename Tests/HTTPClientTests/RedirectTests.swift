@@ -1,5 +1,6 @@
 import HTTP
 import HTTPClient
+import class TestSupport.LoopbackServer
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct RedirectTests {

@@ -1,6 +1,8 @@
 import Glibc
 import HTTP
 import HTTPClient
+import class TestSupport.LoopbackServer
+import class TestSupport.LoopbackListener
 import Testing
 
 /// Places that must not be reached, all with a listener on the loopback address that would see an attempt.

@@ -1,6 +1,7 @@
 import Glibc
 import HTTP
 import HTTPClient
+import class TestSupport.LoopbackListener
 import Testing
 
 /// Against `openssl s_server` with a certificate for 127.0.0.1 that vouches for itself.

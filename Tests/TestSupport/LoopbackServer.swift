@@ -3,16 +3,16 @@ import Glibc
 import Synchronization
 
 /// An HTTP server on a free port of 127.0.0.1 that answers each request as the test says and remembers it.
-final class LoopbackServer: Sendable {
-    struct Request: Sendable {
-        var target = ""
-        var method = ""
+package final class LoopbackServer: Sendable {
+    package struct Request: Sendable {
+        package var target = ""
+        package var method = ""
         /// By lower-case name.
-        var fields: [String: String] = [:]
-        var body = ""
+        package var fields: [String: String] = [:]
+        package var body = ""
     }
 
-    enum Answer: Sendable {
+    package enum Answer: Sendable {
         /// These bytes; the connection stays open.
         case bytes(String)
         /// These bytes, and then the end of the connection.
@@ -20,11 +20,11 @@ final class LoopbackServer: Sendable {
         /// These bytes, and then one more twenty times a second for as long as the client stays.
         case trickle(String)
 
-        static func ok(_ body: String = "", fields: String = "") -> Answer {
+        package static func ok(_ body: String = "", fields: String = "") -> Answer {
             .bytes("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\(fields)\r\n\(body)")
         }
 
-        static func redirect(_ status: Int = 302, to location: String) -> Answer {
+        package static func redirect(_ status: Int = 302, to location: String) -> Answer {
             .bytes("HTTP/1.1 \(status) There\r\nContent-Length: 0\r\nLocation: \(location)\r\n\r\n")
         }
     }
@@ -33,12 +33,12 @@ final class LoopbackServer: Sendable {
     private let log = Mutex<(requests: [Request], connections: Int)>(([], 0))
     private let answer: @Sendable (Request) -> Answer
 
-    var url: String { "http://127.0.0.1:\(listener.port)" }
-    var port: UInt16 { listener.port }
-    var requests: [Request] { log.withLock { $0.requests } }
-    var connections: Int { log.withLock { $0.connections } }
+    package var url: String { "http://127.0.0.1:\(listener.port)" }
+    package var port: UInt16 { listener.port }
+    package var requests: [Request] { log.withLock { $0.requests } }
+    package var connections: Int { log.withLock { $0.connections } }
 
-    init(_ answer: @escaping @Sendable (Request) -> Answer) throws {
+    package init(_ answer: @escaping @Sendable (Request) -> Answer) throws {
         listener = try LoopbackListener()
         self.answer = answer
         DispatchQueue(label: "listener").async { [listener, weak self] in

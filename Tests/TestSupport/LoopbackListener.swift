@@ -1,13 +1,13 @@
 import Glibc
 
 /// A listening socket on a free port of 127.0.0.1. Connections to it complete without anyone accepting them.
-final class LoopbackListener: Sendable {
+package final class LoopbackListener: Sendable {
     struct Failure: Error { let number: Int32 }
 
-    let port: UInt16
+    package let port: UInt16
     private let descriptor: Int32
 
-    init() throws {
+    package init() throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -35,7 +35,7 @@ final class LoopbackListener: Sendable {
     func shutDown() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     /// Whether anyone has connected.
-    var hasVisitor: Bool {
+    package var hasVisitor: Bool {
         var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return unsafe poll(&state, 1, 0) != 0
     }
