@@ -23,7 +23,7 @@ RUN swift build -c release --static-swift-stdlib --product flow-manager \
 FROM debian:bookworm-slim AS api
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        ca-certificates curl libfcgi0ldbl libpq5 libsimdjson14 libsodium23 libssl3 nginx-light \
+        ca-certificates curl libcurl4 libfcgi0ldbl libpq5 libsimdjson14 libsodium23 libssl3 nginx-light \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin flow-manager \
     && install -d -m 0700 -o flow-manager -g flow-manager /var/lib/flow-manager

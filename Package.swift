@@ -49,14 +49,14 @@ let package = Package(
         room("Process", "CProcess"),
         room("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
         room("Flows", "Postgres", "JSON"),
-        room("App", "HTTP", "JSON", "Flows", "Postgres", "Crypto", "SharedMemory"),
+        room("App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Crypto", "SharedMemory"),
         .target(
             name: "Supervision", dependencies: ["Process"], path: "Sources/Server/Supervisor", swiftSettings: settings),
         .executableTarget(
             name: "flow-manager",
             dependencies: [
-                "Supervision", "App", "Migrations", "FastCGI", "HTTP", "JSON", "Postgres", "Crypto", "Process",
-                "SharedMemory",
+                "Supervision", "App", "Migrations", "FastCGI", "HTTP", "HTTPClient", "JSON", "Postgres", "Crypto",
+                "Process", "SharedMemory",
             ],
             path: "Sources/Server",
             exclude: ["Supervisor"],
@@ -76,13 +76,15 @@ let package = Package(
         tests("ProcessTests", "Process", "supervised"),
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
         tests("FlowsTests", "Flows", "JSON", "Postgres", "TestSupport"),
-        tests("AppTests", "App", "Flows", "HTTP", "JSON", "Postgres", "Crypto", "SharedMemory", "TestSupport"),
+        tests(
+            "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Postgres", "Crypto", "SharedMemory",
+            "TestSupport"),
         .executableTarget(
             name: "supervised", dependencies: ["Supervision", "Process"], path: "Tests/Fixtures/supervised",
             swiftSettings: settings),
         tests(
-            "ServerTests", "flow-manager", "supervised", "Supervision", "App", "FastCGI", "Postgres", "Process",
-            "TestSupport"),
+            "ServerTests", "flow-manager", "supervised", "Supervision", "App", "Crypto", "FastCGI", "Postgres",
+            "Process", "TestSupport"),
         tests(
             "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Crypto", "SharedMemory"),
     ],

@@ -64,8 +64,7 @@ package struct Application: Sendable {
             let endpoint = endpoints[position]
             let now = clock()
             let caller = try Authentication.principal(
-                of: request, for: endpoint, services: services, now: now, connection
-            ) { try audit.note($0, uses: services.keyUses, at: now) }
+                of: request, for: endpoint, services: services, now: now, audit, connection)
             let context = Context(
                 request: request, parameters: parameters, query: try request.fields(declaredBy: endpoint),
                 input: try request.input(endpoint.body), caller: caller,

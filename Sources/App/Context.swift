@@ -7,6 +7,8 @@ package import Postgres
 /// What the program has one of, shared by all threads. A class, because every request passes it on.
 package final class Services: Sendable {
     package let tokens: TokenIssuer
+    /// Whose tokens are taken beside ours.
+    package let issuers: [ExternalIssuer]
     package let passwords: PasswordHasher
     package let tasks: TaskCatalog
     /// For secrets at rest; nil where no key is set, and then there are none.
@@ -23,12 +25,13 @@ package final class Services: Sendable {
     let keyUses = KeyUses()
 
     package init(
-        tokens: TokenIssuer, passwords: PasswordHasher, tasks: TaskCatalog, sealingKeys: KeyRing?,
-        loginLimits: LoginLimits?, loginCreatesAccount: Bool, crossOrigin: CrossOrigin,
+        tokens: TokenIssuer, issuers: [ExternalIssuer], passwords: PasswordHasher, tasks: TaskCatalog,
+        sealingKeys: KeyRing?, loginLimits: LoginLimits?, loginCreatesAccount: Bool, crossOrigin: CrossOrigin,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         self.tokens = tokens
+        self.issuers = issuers
         self.passwords = passwords
         self.tasks = tasks
         self.sealingKeys = sealingKeys
@@ -46,6 +49,8 @@ package enum ApplicationEvent: Sendable {
     case requestFailed(requestID: String, method: String, status: Int, detail: String)
     /// Entries of the audit log wait for their seal, until the next call that writes one.
     case auditNotSealed(detail: String)
+    /// An issuer of tokens could not be asked for its keys; those of its last answer serve on for a day.
+    case issuerUnavailable(issuer: String, reason: String)
 }
 
 /// What a handler is given: one request, checked, and this thread's connection.

@@ -23,6 +23,7 @@ package enum Migrations {
         migration(6, "api_keys", PackageResources._006_api_keys_sql),
         migration(7, "second_factors", PackageResources._007_second_factors_sql),
         migration(8, "accounts_without_password", PackageResources._008_accounts_without_password_sql),
+        migration(9, "identities", PackageResources._009_identities_sql),
         migration(10, "audit_log", PackageResources._010_audit_log_sql),
     ]
 

@@ -40,6 +40,18 @@ struct Setting: Sendable {
         Setting("SEALING_PREVIOUS_KEY", "", isSecret: true, "The key before it, still good for reading them"),
         Setting("JWT_ISSUER", "flow-manager", "`iss` of the access tokens"),
         Setting("JWT_AUDIENCE", "flow-manager", "`aud` of the access tokens"),
+        Setting("CLERK_FRONTEND_URL", "", "Clerk as an issuer of tokens: the address of its Frontend API"),
+        Setting(
+            "CLERK_SECRET_KEY", "", isSecret: true,
+            "Accepted; would serve to read Clerk users' e-mails, and is not used yet"),
+        Setting("OIDC_ISSUER", "", "An OpenID Connect provider as an issuer of tokens: its `iss`, an https:// address"),
+        Setting(
+            "OIDC_AUDIENCE", "", "`aud` that tokens of other issuers may have, with commas; needed with `OIDC_ISSUER`"),
+        Setting(
+            "AUTHORIZED_PARTIES", "", "`azp` that they may have, with commas; needed with `CLERK_FRONTEND_URL`"),
+        Setting(
+            "HTTP_ALLOW_ADDRESSES", "",
+            "Private addresses that may be asked, over http too, with commas: `10.0.0.0/8`, `10.1.2.3:80`"),
         Setting(
             "FLOW_GATE", "", isSecret: true, "Secret that the web server sends with each request, 32 bytes or more"),
         Setting("SOCKET", "/run/flow-manager/flow-manager.sock", "Where the responders listen; at most 107 bytes"),

@@ -48,6 +48,8 @@ extension Log {
                 .error, "request-failed",
                 ["request": id, "method": method, "status": String(status), "detail": detail])
         case .auditNotSealed(let detail): write(.warning, "audit-not-sealed", ["detail": detail])
+        case .issuerUnavailable(let issuer, let reason):
+            write(.warning, "issuer-unavailable", ["issuer": issuer, "reason": reason])
         }
     }
 

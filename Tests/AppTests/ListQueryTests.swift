@@ -21,6 +21,7 @@ import Testing
             tokens: TokenIssuer(
                 keys: try TokenKeys(secret: Array("0123456789abcdef0123456789abcdef".utf8)), issuer: "i",
                 audience: "a"),
+            issuers: [],
             passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
             tasks: Tasks.catalog,
             sealingKeys: nil, loginLimits: nil, loginCreatesAccount: false, crossOrigin: .none,

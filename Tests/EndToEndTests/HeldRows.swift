@@ -17,11 +17,11 @@ final class HeldRows {
         try holder.execute(statement)
     }
 
-    /// Returns as soon as somebody waits for them.
-    func waitUntilWanted() throws {
+    /// Returns as soon as somebody waits for them, or so many.
+    func waitUntilWanted(by count: Int = 1) throws {
         for _ in 0..<2_000 {
             let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND \(process) = ANY(pg_blocking_pids(pid))" as SQL
-            if try !observer.query(waiting).isEmpty { return }
+            if try observer.query(waiting).count >= count { return }
             poll(nil, 0, 2)
         }
         throw TestFailure("nobody wants the rows")

@@ -5,10 +5,10 @@ import Postgres
 /// From a request's token or cookie to the account behind it, before anything else of the request is looked at.
 enum Authentication {
     /// Nil only where everyone may call. Throws 401 for a missing or invalid token or key, 403 for a role or key that
-    /// does not do, and for a cookie that somebody else's page may have sent; `note` has been told who it is by then.
+    /// does not do, and for a cookie that somebody else's page may have sent; `audit` knows by then who it is.
     static func principal(
-        of request: Request, for endpoint: Endpoint<Context>, services: Services, now: Int64, _ connection: Connection,
-        note: (Principal) throws -> Void
+        of request: Request, for endpoint: Endpoint<Context>, services: Services, now: Int64, _ audit: AuditTrail,
+        _ connection: Connection
     ) throws -> Principal? {
         guard endpoint.access != .everyone else { return nil }
         let found: Principal?
@@ -16,25 +16,26 @@ enum Authentication {
             found =
                 token.hasPrefix(APIKey.prefix)
                 ? try APIKey.principal(token, on: connection)
-                : try principal(ofSession: token, services.tokens, now, connection)
+                : try principal(of: token, services, now, audit, connection)
         } else {
-            found = try principal(ofCookieIn: request, services, now, connection)
+            found = try principal(ofCookieIn: request, services, now, audit, connection)
         }
         guard let principal = found else { throw Problem.invalidToken }
-        try note(principal)
+        try audit.note(principal, uses: services.keyUses, at: now)
         guard principal.mayCall(endpoint) else { throw Problem.forbidden }
         return principal
     }
 
+    /// By our own tokens first: all that other issuers cost those is nothing.
     private static func principal(
-        ofSession token: String, _ tokens: TokenIssuer, _ now: Int64, _ connection: Connection
+        of token: String, _ services: Services, _ now: Int64, _ audit: AuditTrail, _ connection: Connection
     ) throws -> Principal? {
         let claims: Claims
         do {
-            claims = try tokens.verify(token, now: now)
+            claims = try services.tokens.verify(token, now: now)
         } catch {
-            throw error == .expired
-                ? Problem.unauthorized("Token has expired", code: "token_expired") : Problem.invalidToken
+            guard error == .invalid else { throw Problem.tokenExpired }
+            return try ExternalIssuer.principal(token, among: services.issuers, now: now, audit, on: connection)
         }
         return try Session.principal(session: claims.session, user: claims.subject, on: connection)
     }
@@ -42,10 +43,10 @@ enum Authentication {
     /// Browsers add cookies by themselves, whoever's page makes a call: one that may change something must come from a
     /// page that is allowed to, and show what only such a page could read.
     private static func principal(
-        ofCookieIn request: Request, _ services: Services, _ now: Int64, _ connection: Connection
+        ofCookieIn request: Request, _ services: Services, _ now: Int64, _ audit: AuditTrail, _ connection: Connection
     ) throws -> Principal? {
         guard let token = try request.token(inCookie: SessionCookies.access) else { throw Problem.tokenMissing }
-        let found = try principal(ofSession: token, services.tokens, now, connection)
+        let found = try principal(of: token, services, now, audit, connection)
         guard let session = found?.sessionID, !["GET", "HEAD"].contains(request.method) else { return found }
         try services.crossOrigin.check(request)
         guard request.headers.count(of: "x-csrf-token") == 1, let proof = request.headers["x-csrf-token"],
@@ -74,6 +75,7 @@ enum Authentication {
 
 extension Problem {
     static let tokenMissing = Problem.unauthorized("Token is missing", code: "token_missing")
+    static let tokenExpired = Problem.unauthorized("Token has expired", code: "token_expired")
     static let invalidToken = Problem.unauthorized("Invalid token", code: "token_invalid")
     fileprivate static let csrfFailed = Problem(
         .forbidden, "csrf_failed", "With a cookie this call needs the session's CSRF token in X-CSRF-TOKEN")

@@ -6,6 +6,8 @@ package final class Principal: Sendable {
     enum Credential: Sendable {
         case session(id: String)
         case key(id: String, Set<Scope>)
+        /// A token of another issuer, which is there to end it: as good as a session, and none of ours.
+        case identity
     }
 
     package let account: Account
@@ -24,7 +26,7 @@ package final class Principal: Sendable {
         return true
     }
 
-    /// The session that the call belongs to; nil for a key.
+    /// The session that the call belongs to; nil for a key and for a token of another issuer.
     var sessionID: String? {
         if case .session(let id) = credential { id } else { nil }
     }
@@ -33,7 +35,7 @@ package final class Principal: Sendable {
     func mayCall(_ endpoint: Endpoint<Context>) -> Bool {
         if endpoint.access == .admin, !isAdmin { return false }
         switch credential {
-        case .session: return true
+        case .session, .identity: return true
         case .key(_, let scopes): return endpoint.access != .session && scopes.contains(endpoint.scope)
         }
     }

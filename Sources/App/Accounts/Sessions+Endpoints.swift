@@ -35,16 +35,16 @@ extension Endpoint<Context> {
     private static let logout = Endpoint(
         .post, "/logout", access: .session, summary: "End this session, or all of them",
         body: .optionalJSON(.object(required: [:], optional: ["all": .boolean]).named("Logout")),
-        idempotency: .refused, answers: [Answer(.noContent, "Ended")]
+        idempotency: .refused, answers: [Answer(.noContent, "Ended; tokens of other issuers are theirs to end")]
     ) { context in
         let user = try context.user
-        if let session = user.sessionID, context.input["all"] != true {
-            _ = try Session.end(session, of: user.id, on: context.connection)
-        } else {
+        if context.input["all"] == true {
             try context.connection.transaction { connection in
                 try Session.endAll(of: user.id, on: connection)
                 try context.audit.record(.logoutAll(of: user.id))
             }
+        } else if let session = user.sessionID {
+            _ = try Session.end(session, of: user.id, on: context.connection)
         }
         var response = Response.noContent
         SessionCookies(removedBy: context.request).add(to: &response)

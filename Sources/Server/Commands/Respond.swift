@@ -43,7 +43,8 @@ enum Respond {
         let configuration = invocation.configuration
         let memory = try memory(invocation.environment, log)
         return Services(
-            tokens: try configuration.tokens, passwords: try passwords(configuration, memory), tasks: Tasks.catalog,
+            tokens: try configuration.tokens, issuers: try issuers(configuration, log),
+            passwords: try passwords(configuration, memory), tasks: Tasks.catalog,
             sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)
@@ -51,6 +52,18 @@ enum Respond {
             loginCreatesAccount: try configuration.loginCreatesAccount, crossOrigin: try configuration.crossOrigin,
             obstacle: { connection in try Migrator().state(connection).obstacle },
             observe: { log.write($0) })
+    }
+
+    /// Each with the keys that all threads of this process share.
+    private static func issuers(_ configuration: Configuration, _ log: Log) throws -> [ExternalIssuer] {
+        let allowed = try configuration.allowedAddresses
+        return try configuration.issuers.map { issuer in
+            let fetch = KeyFetch(issuer.keyAddress, allowing: allowed)
+            let keys = IssuerKeys(fetch: { try fetch.keys() }) { error in
+                log.write(.issuerUnavailable(issuer: issuer.trusted.name, reason: "\(error)"))
+            }
+            return ExternalIssuer(issuer.trusted, keys: keys)
+        }
     }
 
     /// The memory that the supervisor shares out; without one, or with one of another version, this process's own.

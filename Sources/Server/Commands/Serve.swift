@@ -30,6 +30,8 @@ enum Serve {
     private static func checkSecrets(_ configuration: Configuration) throws {
         _ = try configuration.database
         _ = try configuration.tokens
+        _ = try configuration.issuers
+        _ = try configuration.allowedAddresses
         _ = try configuration.sealingKeys
         _ = try configuration.loginThrottleKey
         _ = try configuration.loginCreatesAccount

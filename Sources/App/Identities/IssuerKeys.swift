@@ -1,0 +1,61 @@
+package import Crypto
+import HTTP
+import Synchronization
+
+/// The keys of one issuer of tokens, for all threads of a process; asked for when they are first needed.
+package final class IssuerKeys: Sendable {
+    private let cache = Mutex(KeyCache())
+    /// Held by the thread that asks the issuer. Others wait for it here, for no longer than `fetch` may take.
+    private let asking = Mutex(())
+    private let fetch: @Sendable () throws -> JSONWebKeySet
+    private let clock: @Sendable () -> ContinuousClock.Instant
+    private let observe: @Sendable (any Error) -> Void
+
+    /// - Parameters:
+    ///   - fetch: asks the issuer. Ends by itself within seconds, for its callers wait.
+    ///   - observe: is told why an attempt came to nothing.
+    package init(
+        fetch: @escaping @Sendable () throws -> JSONWebKeySet,
+        clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        observe: @escaping @Sendable (any Error) -> Void
+    ) {
+        self.fetch = fetch
+        self.clock = clock
+        self.observe = observe
+    }
+
+    /// The key of that name; nil when the issuer has none. Throws 503 when that cannot be told.
+    func key(named id: String) throws -> PublicKey? {
+        switch find(id) {
+        case .askIssuer: asking.withLock { _ in askIfDue() }
+        // One thread asks; the others go on with what there is.
+        case .oldKey: _ = asking.withLockIfAvailable { _ in askIfDue() }
+        case let finding: return try key(of: finding)
+        }
+        return try key(of: find(id))
+    }
+
+    private func key(of finding: KeyCache.Finding) throws -> PublicKey? {
+        switch finding {
+        case .key(let key), .oldKey(let key): return key
+        case .none: return nil
+        case .askIssuer: throw Problem.unavailable()
+        case .unavailable(let time): throw Problem.unavailable(retryAfter: Int(time.components.seconds) + 1)
+        }
+    }
+
+    private func find(_ id: String) -> KeyCache.Finding {
+        cache.withLock { $0.find(id, at: clock()) }
+    }
+
+    private func askIfDue() {
+        guard cache.withLock({ $0.begin(at: clock()) }) else { return }
+        do {
+            let keys = try fetch()
+            cache.withLock { $0.end(with: keys) }
+        } catch {
+            cache.withLock { $0.end(with: nil) }
+            observe(error)
+        }
+    }
+}

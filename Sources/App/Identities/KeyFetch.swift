@@ -1,0 +1,69 @@
+package import Crypto
+package import HTTPClient
+import HTTP
+import JSON
+
+/// Where an issuer publishes its keys.
+package enum KeyAddress: Sendable {
+    /// The set itself (RFC 7517, section 5).
+    case keySet(url: String)
+    /// A document that says where (OpenID Connect Discovery 1.0, section 4).
+    case discovery(url: String, issuer: String)
+}
+
+/// Why an issuer's answer is not taken.
+package enum KeyFetchError: Error, Equatable {
+    case status(Int)
+    /// The answer is no JSON.
+    case notJSON
+    /// The document of discovery is another issuer's.
+    case otherIssuer
+    /// It names no address of keys, or one from which nothing can be believed.
+    case untrustworthyAddress
+}
+
+/// Asks an issuer for its keys over HTTP.
+package struct KeyFetch: Sendable {
+    private let address: KeyAddress
+    private let settings: HTTPClientSettings
+
+    /// For all there is to ask.
+    static let deadline = Duration.seconds(5)
+    /// Of one answer, in bytes.
+    static let bodyLimit = 256 << 10
+
+    package init(_ address: KeyAddress, allowing allowed: [AddressRange]) {
+        self.address = address
+        var settings = HTTPClientSettings()
+        settings.allowedAddresses = allowed
+        settings.bodyLimit = Self.bodyLimit
+        // An issuer knows where its keys are: whoever sends us elsewhere may be somebody else.
+        settings.redirectLimit = 0
+        self.settings = settings
+    }
+
+    /// The keys, perhaps none. Throws within the deadline.
+    package func keys() throws -> JSONWebKeySet {
+        let end = ContinuousClock.now + Self.deadline
+        switch address {
+        case .keySet(let url): return try JSONWebKeySet(get(url, until: end))
+        case .discovery(let url, let issuer):
+            let document = try get(url, until: end)
+            guard document["issuer"]?.stringValue == issuer else { throw KeyFetchError.otherIssuer }
+            guard let address = document["jwks_uri"]?.stringValue, settings.canTrust(address) else {
+                throw KeyFetchError.untrustworthyAddress
+            }
+            return try JSONWebKeySet(get(address, until: end))
+        }
+    }
+
+    private func get(_ url: String, until end: ContinuousClock.Instant) throws -> JSON {
+        var settings = settings
+        settings.totalTimeout = end - .now
+        let response = try HTTPClient(settings).send(
+            OutgoingRequest(.get, url, headers: ["Accept": "application/json"]))
+        guard response.status == .ok else { throw KeyFetchError.status(response.status.rawValue) }
+        guard let json = try? JSON(parsing: response.body) else { throw KeyFetchError.notJSON }
+        return json
+    }
+}
