@@ -19,12 +19,18 @@ struct RateLimit: Sendable {
             """
         ).only
         let (counted, wait) = try row.decode(Int.self, Int.self)
-        guard counted > calls else { return }
-        throw Problem(
-            .tooManyRequests, "rate_limited", "Too many calls, please wait",
+        guard counted <= calls else { throw exceeded("rate_limited", "Too many calls, please wait", wait: wait) }
+    }
+
+    /// 429, with how many seconds there are to wait, in the fields of RFC 9110 and of the IETF's draft
+    /// draft-ietf-httpapi-ratelimit-headers.
+    func exceeded(_ code: String, _ message: String, wait: Int) -> Problem {
+        let wait = max(wait, 1)
+        return Problem(
+            .tooManyRequests, code, message,
             headers: [
-                "Retry-After": String(max(wait, 1)), "RateLimit-Policy": "\"\(name)\";q=\(calls);w=\(seconds)",
-                "RateLimit": "\"\(name)\";r=0;t=\(max(wait, 1))",
+                "Retry-After": String(wait), "RateLimit-Policy": "\"\(name)\";q=\(calls);w=\(seconds)",
+                "RateLimit": "\"\(name)\";r=0;t=\(wait)",
             ])
     }
 

@@ -5,7 +5,7 @@ package import JSON
 package enum Routes {
     package static let all: [Endpoint<Context>] =
         Endpoint.health + Endpoint.accounts + Endpoint.sessions + Endpoint.apiKeys + Endpoint.secondFactors
-        + Endpoint.users + Endpoint.audit + Endpoint.runs
+        + Endpoint.guests + Endpoint.users + Endpoint.audit + Endpoint.runs
         + Endpoint.executions
         + Endpoint.data + Endpoint.posts
         + Endpoint.arrays

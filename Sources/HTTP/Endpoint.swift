@@ -40,9 +40,12 @@ package final class Endpoint<Context>: Sendable {
 /// Who may call an endpoint; decided before its body is decoded.
 package enum Access: Sendable {
     case everyone
+    /// Guests and API keys too.
     case user
-    /// A user who has logged in: what manages the account is not for API keys.
+    /// A user who has logged in, a guest too: API keys do not belong to a session.
     case session
+    /// A user with an account who has logged in: what manages it is not for API keys, and guests have none.
+    case account
     case admin
 }
 

@@ -113,6 +113,12 @@ CREATE TABLE public.executions_default (
     CONSTRAINT executions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'ended_early'::text, 'failed'::text])))
 );
 
+CREATE TABLE public.guests (
+    network text NOT NULL,
+    user_id uuid NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.idempotency_keys (
     user_id uuid NOT NULL,
     method text NOT NULL,
@@ -145,10 +151,12 @@ CREATE TABLE public.posts (
 );
 
 CREATE TABLE public.rate_limits (
-    user_id uuid NOT NULL,
+    user_id uuid,
     name text NOT NULL,
     window_start timestamp with time zone NOT NULL,
-    calls integer NOT NULL
+    calls integer NOT NULL,
+    network text,
+    CONSTRAINT rate_limits_have_a_subject CHECK ((num_nonnulls(user_id, network) = 1))
 );
 
 CREATE TABLE public.recovery_codes (
@@ -258,6 +266,12 @@ ALTER TABLE ONLY public.executions
 ALTER TABLE ONLY public.executions_default
     ADD CONSTRAINT executions_default_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.guests
+    ADD CONSTRAINT guests_pkey PRIMARY KEY (network);
+
+ALTER TABLE ONLY public.guests
+    ADD CONSTRAINT guests_user_id_key UNIQUE (user_id);
+
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, method, path, key);
 
@@ -268,7 +282,10 @@ ALTER TABLE ONLY public.posts
     ADD CONSTRAINT posts_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.rate_limits
-    ADD CONSTRAINT rate_limits_pkey PRIMARY KEY (user_id, name);
+    ADD CONSTRAINT rate_limits_of_networks UNIQUE (network, name);
+
+ALTER TABLE ONLY public.rate_limits
+    ADD CONSTRAINT rate_limits_of_users UNIQUE (user_id, name);
 
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (user_id, digest);
@@ -338,6 +355,9 @@ ALTER TABLE ONLY public.api_keys
 
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.guests
+    ADD CONSTRAINT guests_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

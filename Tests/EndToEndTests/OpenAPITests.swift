@@ -22,7 +22,9 @@ import Testing
         #expect(paths.reduce(0) { $0 + ($1.value.objectValue?.count ?? 0) } == Routes.all.count)
         for path in paths {
             for operation in path.value.objectValue?.members ?? [] {
-                let answer = try stack.client.send(operation.name.uppercased(), path.name.replacing("{id}", with: "x"))
+                // From elsewhere, since an address has one guest.
+                let answer = try stack.client.from("127.0.0.2").send(
+                    operation.name.uppercased(), path.name.replacing("{id}", with: "x"))
                 #expect(![404, 405].contains(answer.status), "\(operation.name) \(path.name)")
                 #expect(answer.status < 500)
                 #expect(operation.value["responses"]?[String(answer.status)] != nil, "\(operation.name) \(path.name)")
@@ -91,6 +93,11 @@ import Testing
             ("DELETE", "/api/mfa/totp", "/api/mfa/totp", ["code": "x"], 403),
             ("PATCH", "/me", "/me", ["name": "Ann"], 200),
             ("PATCH", "/me", "/me", ["password": password, "current_password": "wrong one"], 403),
+            ("POST", "/api/guests", "/api/guests", nil, 201), ("POST", "/api/guests", "/api/guests", nil, 429),
+            (
+                "POST", "/api/guests/convert", "/api/guests/convert",
+                ["username": .string(unique("name")), "password": password], 403
+            ),
             ("GET", "/api/users", "/api/users", nil, 200),
             (
                 "POST", "/api/users", "/api/users", ["username": .string(unique("name")), "password": password], 201
@@ -109,8 +116,8 @@ import Testing
             try expectDeclared(answer, call.method, call.path)
         }
         let called = Set(calls.filter { $0.status < 300 }.map { "\($0.method) \($0.path)" })
-        // These need a code of an app, and succeed in the tests of second factors.
-        let elsewhere = Set(["POST /api/mfa/totp/confirm", "DELETE /api/mfa/totp"])
+        // These need a code of an app or a guest, and succeed in the tests of both.
+        let elsewhere = Set(["POST /api/mfa/totp/confirm", "DELETE /api/mfa/totp", "POST /api/guests/convert"])
         #expect(
             called.union(elsewhere) == Set(Routes.all.map { "\($0.method.rawValue) \($0.path)" }),
             "every endpoint succeeds once")

@@ -19,8 +19,17 @@ package struct HTTPAnswer: Sendable {
 /// A bare HTTP/1.1 client on loopback: one connection a request, any bytes at all.
 package struct HTTPClient: Sendable {
     package let port: UInt16
+    /// The address on loopback that connections come from; the kernel's choice unless told.
+    private var source: String?
 
     package init(port: UInt16) { self.port = port }
+
+    /// The same client at an address of its own, such as `127.0.0.2`.
+    package func from(_ address: String) -> HTTPClient {
+        var client = self
+        client.source = address
+        return client
+    }
 
     /// Sends a request; the given headers go out as they are, in order, after `Host`.
     package func send(
@@ -74,20 +83,28 @@ package struct HTTPClient: Sendable {
         let size = socklen_t(MemoryLayout<timeval>.size)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let status = unsafe withUnsafePointer(to: address) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard status == 0 else {
+        let status = source.map { unsafe with($0, port: 0) { unsafe bind(descriptor, $0, $1) } } ?? 0
+        guard status == 0, unsafe with("127.0.0.1", port: port, { unsafe Glibc.connect(descriptor, $0, $1) }) == 0
+        else {
             close(descriptor)
             throw TestFailure("connect to port \(port): errno \(errno)")
         }
         return descriptor
+    }
+
+    /// Calls with a socket's address and its size.
+    private func with(
+        _ host: String, port: UInt16, _ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        guard unsafe inet_pton(AF_INET, host, &address.sin_addr) == 1 else { return -1 }
+        return unsafe withUnsafePointer(to: address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe call($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
     }
 
     private func readAll(_ descriptor: Int32) throws -> [UInt8] {

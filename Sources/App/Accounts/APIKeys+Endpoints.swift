@@ -6,7 +6,7 @@ extension Endpoint<Context> {
     static let apiKeys: [Endpoint] = [makeKey, listKeys, endKey]
 
     private static let makeKey = Endpoint(
-        .post, "/api/keys", access: .session, summary: "Make an API key; the answer alone shows it",
+        .post, "/api/keys", access: .account, summary: "Make an API key; the answer alone shows it",
         body: .json(
             .object(
                 required: ["name": APIKey.name],
@@ -43,7 +43,7 @@ extension Endpoint<Context> {
     }
 
     private static let listKeys = Endpoint(
-        .get, "/api/keys", access: .session, summary: "The caller's API keys",
+        .get, "/api/keys", access: .account, summary: "The caller's API keys",
         query: ListQuery.parameters([], schema: APIKey.schema),
         answers: [Answer(.ok, "A page of keys", ListQuery.schema(of: APIKey.schema))]
     ) { context in
@@ -52,7 +52,7 @@ extension Endpoint<Context> {
     }
 
     private static let endKey = Endpoint(
-        .delete, "/api/keys/{id}", access: .session, summary: "End one of the caller's API keys",
+        .delete, "/api/keys/{id}", access: .account, summary: "End one of the caller's API keys",
         answers: [Answer(.noContent, "Ended")]
     ) { context in
         let id = try context.id()

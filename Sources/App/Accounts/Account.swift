@@ -3,7 +3,9 @@ import JSON
 
 /// A user's account as others may see it; the password's hash is never part of it.
 package struct Account: Sendable {
-    enum Role: String, Sendable {
+    enum Role: String, Sendable, CaseIterable {
+        /// Without a name or a password, for a few days.
+        case guest
         case client
         case admin
     }
@@ -23,7 +25,9 @@ package struct Account: Sendable {
         ]
     }
 
-    static let role = JSONSchema.string(enum: ["client", "admin"])
+    static let role = JSONSchema.string(enum: Role.allCases.map(\.rawValue))
+    /// What an admin may make of a user.
+    static let assignableRole = JSONSchema.string(enum: [Role.client.rawValue, Role.admin.rawValue])
 
     static let schema = JSONSchema.object(required: [
         "id": .string(format: .uuid), "email": JSONSchema.string.nullable, "username": JSONSchema.string.nullable,
@@ -45,6 +49,9 @@ struct Registration {
     static let name = JSONSchema.string(maxLength: 200)
     /// Its length counts in bytes, which `init` checks.
     static let password = JSONSchema.string.described("8 to 1024 bytes of UTF-8")
+    static let schema = JSONSchema.object(
+        required: ["password": password], optional: ["email": email, "username": username, "name": name]
+    ).named("Registration")
 
     /// An account of the program's own making, bound by no policy.
     init(email: String?, username: String?, password: String) {

@@ -8,14 +8,7 @@ extension Endpoint<Context> {
 
     private static let register = Endpoint(
         .post, "/register", access: .everyone, summary: "Make an account with a username or an e-mail",
-        body: .json(
-            .object(
-                required: ["password": Registration.password],
-                optional: [
-                    "email": Registration.email, "username": Registration.username, "name": Registration.name,
-                ]
-            ).named("Registration")),
-        idempotency: .refused,
+        body: .json(Registration.schema), idempotency: .refused,
         answers: [
             Answer(.ok, "The account", .object(required: ["message": .string, "user": Account.schema])),
             Answer(.conflict, "The name is taken", Problem.schema),
@@ -92,7 +85,7 @@ extension Endpoint<Context> {
         {
             _ = try Account.setPasswordHash(fresh, inPlaceOf: hash, of: userID, on: context.connection)
         }
-        return session.answer(context, created: isNew)
+        return session.answer(context, with: ["created": .bool(isNew)])
     }
 
     /// The account of that name and password, made now if it is new and the settings say so.
@@ -146,7 +139,7 @@ extension Endpoint<Context> {
     }
 
     private static let changeMe = Endpoint(
-        .patch, "/me", access: .session, summary: "Change the caller's own name or password",
+        .patch, "/me", access: .account, summary: "Change the caller's own name or password",
         body: .json(
             .object(
                 optional: [

@@ -33,10 +33,14 @@ package final class Principal: Sendable {
 
     /// Whether the call's credential and role do for that endpoint.
     func mayCall(_ endpoint: Endpoint<Context>) -> Bool {
-        if endpoint.access == .admin, !isAdmin { return false }
+        switch endpoint.access {
+        case .admin where !isAdmin, .account where account.role == .guest: return false
+        default: break
+        }
         switch credential {
         case .session, .identity: return true
-        case .key(_, let scopes): return endpoint.access != .session && scopes.contains(endpoint.scope)
+        case .key(_, let scopes):
+            return endpoint.access != .session && endpoint.access != .account && scopes.contains(endpoint.scope)
         }
     }
 }

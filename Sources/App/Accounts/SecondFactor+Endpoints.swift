@@ -10,7 +10,7 @@ extension Endpoint<Context> {
     private static let wrongCode = Answer(.forbidden, "The code is not right, or was used before", Problem.schema)
 
     private static let beginFactor = Endpoint(
-        .post, "/api/mfa/totp", access: .session, summary: "Begin to use an authenticator app; confirm it with a code",
+        .post, "/api/mfa/totp", access: .account, summary: "Begin to use an authenticator app; confirm it with a code",
         body: .json(.object(required: ["current_password": .string]).named("SecondFactorDraft")),
         idempotency: .refused,
         answers: [
@@ -31,7 +31,7 @@ extension Endpoint<Context> {
     }
 
     private static let confirmFactor = Endpoint(
-        .post, "/api/mfa/totp/confirm", access: .session, summary: "Put the authenticator app in force",
+        .post, "/api/mfa/totp/confirm", access: .account, summary: "Put the authenticator app in force",
         body: .json(.object(required: ["code": code]).named("SecondFactorCode")), idempotency: .refused,
         answers: [
             Answer(
@@ -54,7 +54,7 @@ extension Endpoint<Context> {
     }
 
     private static let removeFactor = Endpoint(
-        .delete, "/api/mfa/totp", access: .session, summary: "Stop using the authenticator app",
+        .delete, "/api/mfa/totp", access: .account, summary: "Stop using the authenticator app",
         body: .json(.object(required: ["code": code]).named("SecondFactorCode")), idempotency: .refused,
         answers: [
             Answer(.noContent, "Removed, with the recovery codes"), wrongCode,

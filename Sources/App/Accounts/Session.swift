@@ -24,9 +24,11 @@ struct Session {
 
     /// Begins a session; nil when the user has been disabled, or the password changed, since it was verified: who logs
     /// in at that moment must not get past it.
+    ///
+    /// - Parameter passwordHash: nil for an account without a password.
     static func begin(
-        for userID: String, verifiedBy passwordHash: String, with factor: AuditEvent.Factor, by request: Request,
-        _ audit: AuditTrail, on connection: Connection
+        for userID: String, verifiedBy passwordHash: String?, with factor: AuditEvent.Factor,
+        lasting days: Int = lifetimeDays, by request: Request, _ audit: AuditTrail, on connection: Connection
     ) throws -> Session? {
         let id = UUIDv7.make()
         let agent = String(
@@ -35,9 +37,12 @@ struct Session {
             """
             WITH begun AS (
                 INSERT INTO sessions (id, user_id, expires_at, address, agent)
-                SELECT \(id)::uuid, id, now() + \(lifetimeDays) * interval '1 day', \(request.remoteAddress)::text,
+                SELECT \(id)::uuid, id, now() + \(days) * interval '1 day', \(request.remoteAddress)::text,
                     \(agent)::text
-                FROM users WHERE id = \(userID) AND password_hash = \(passwordHash) AND disabled_at IS NULL FOR SHARE
+                FROM users
+                WHERE id = \(userID) AND password_hash IS NOT DISTINCT FROM \(optional: passwordHash)::text
+                    AND disabled_at IS NULL
+                FOR SHARE
                 RETURNING seed
             ), recorded AS (
                 \(audit.entry(.login(of: userID, session: id, with: factor), if: "EXISTS (SELECT FROM begun)"))
@@ -47,7 +52,7 @@ struct Session {
         ).first.map { row in
             Session(
                 id: id, userID: userID, seed: try row.decode([UInt8].self), refreshNumber: 0,
-                secondsLeft: lifetimeDays * 86_400)
+                secondsLeft: days * 86_400)
         }
     }
 

@@ -83,21 +83,25 @@ extension Session {
     /// Seconds for which an access token is good.
     static let tokenLifetime: Int64 = 30 * 60
 
+    private static let tokenMembers: KeyValuePairs<String, JSONSchema> = [
+        "token": .string, "access_token": .string, "token_type": .constant("bearer"), "expires_in": .integer,
+        "refresh_token": .string,
+        "csrf_token": JSONSchema.string.described("For X-CSRF-TOKEN, where the cookies are used"),
+    ]
+
     /// What a login and a renewal answer: `token` is the access token's older name.
-    static let tokens = JSONSchema.object(
-        required: [
-            "token": .string, "access_token": .string, "token_type": .constant("bearer"), "expires_in": .integer,
-            "refresh_token": .string,
-            "csrf_token": JSONSchema.string.described("For X-CSRF-TOKEN, where the cookies are used"),
-        ],
-        optional: ["created": .boolean]
-    ).named("Tokens")
+    static let tokens = JSONSchema.object(required: tokenMembers, optional: ["created": .boolean]).named("Tokens")
+    /// The same for a guest, with its account.
+    static let guestTokens = JSONSchema.object(required: tokenMembers).extended(by: ["user": Account.schema])
+        .named("GuestTokens")
 
     static let foreignPage = Answer(.forbidden, "A page of another origin calls", Problem.schema)
 
     /// The tokens: in the body for programs, as cookies for browsers. Where this is answered, another page must not
     /// have called, or it would log its visitors in as somebody else: `CrossOrigin.check` comes first.
-    func answer(_ context: Context, created: Bool? = nil) -> Response {
+    func answer(
+        _ context: Context, status: Status = .ok, with members: KeyValuePairs<String, JSON> = [:]
+    ) -> Response {
         let (issuer, now) = (context.services.tokens, context.now)
         let access = issuer.sign(
             Claims(
@@ -109,8 +113,8 @@ extension Session {
             "csrf_token": .string(issuer.csrfToken(session: id)),
         ]
         var body = tokens.objectValue ?? JSONObject()
-        if let created { body["created"] = .bool(created) }
-        var response = Response.json(.object(body))
+        for (name, value) in members { body[name] = value }
+        var response = Response.json(.object(body), status: status)
         SessionCookies(access: access, refresh: refresh, secondsLeft: secondsLeft, for: context.request)
             .add(to: &response)
         return response

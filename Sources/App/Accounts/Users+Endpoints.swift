@@ -6,7 +6,8 @@ extension Endpoint<Context> {
     static let users: [Endpoint] = [listUsers, addUser, user, changeUser, deleteUser]
 
     private static let filters: [ListQuery.Filter] = [
-        .text("role", "u.role", among: ["client", "admin"]), .boolean("disabled", "(u.disabled_at IS NOT NULL)"),
+        .text("role", "u.role", among: Account.Role.allCases.map(\.rawValue)),
+        .boolean("disabled", "(u.disabled_at IS NOT NULL)"),
     ]
 
     private static let listUsers = Endpoint(
@@ -25,7 +26,7 @@ extension Endpoint<Context> {
                 required: ["password": Registration.password],
                 optional: [
                     "email": Registration.email, "username": Registration.username, "name": Registration.name,
-                    "age": .integer(0...150), "role": Account.role,
+                    "age": .integer(0...150), "role": Account.assignableRole,
                 ]
             ).named("UserDraft")),
         idempotency: .refused,
@@ -48,13 +49,22 @@ extension Endpoint<Context> {
     private static let changeUser = Endpoint(
         .patch, "/api/users/{id}", access: .admin, summary: "Change a user's role or name, disable or enable it",
         body: .json(
-            .object(optional: ["name": Registration.name.nullable, "role": Account.role, "disabled": .boolean])
-                .named("UserChange")),
-        answers: [Answer(.ok, "The user", User.schema), lastAdmin]
+            .object(
+                optional: [
+                    "name": Registration.name.nullable, "role": Account.assignableRole, "disabled": .boolean,
+                ]
+            ).named("UserChange")),
+        answers: [
+            Answer(.ok, "The user", User.schema),
+            Answer(.conflict, "The last admin must stay one, a guest must get an account first", Problem.schema),
+        ]
     ) { context in
         let isDemotion = context.input["role"] == "client" || context.input["disabled"] == true
         return try changeUser(context, removesAdmin: isDemotion) { user, connection in
-            .json(try user.update(context.input, context.audit, on: connection).json)
+            guard user.account.role != .guest || context.input["role"] == nil else {
+                throw Problem(.conflict, "guest", "A guest has to get an account before it gets a role")
+            }
+            return .json(try user.update(context.input, context.audit, on: connection).json)
         }
     }
 

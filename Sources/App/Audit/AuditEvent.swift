@@ -34,6 +34,8 @@ struct AuditEvent {
         case password
         case app
         case recoveryCode = "recovery_code"
+        /// Nothing: the session is a guest's.
+        case guest
     }
 
     let action: Action

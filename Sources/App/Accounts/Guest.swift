@@ -1,0 +1,62 @@
+import Crypto
+import Postgres
+
+/// A user without a name and a password: for a few days, one per network address at a time, or until it gets both.
+enum Guest {
+    /// How long a guest lasts, and its only session with it.
+    static let lifetimeDays = 3
+    /// What a network address may have.
+    static let limit = RateLimit(name: "guests", calls: 1, seconds: lifetimeDays * 86_400)
+
+    /// Makes the network's guest; nil while it has one.
+    static func make(of network: String, on connection: Connection) throws -> Account? {
+        try connection.query(
+            """
+            WITH place AS (
+                INSERT INTO guests AS g (network, user_id, expires_at)
+                VALUES (\(network), \(UUIDv7.make()), now() + \(lifetimeDays) * interval '1 day')
+                ON CONFLICT (network) DO UPDATE SET user_id = excluded.user_id, expires_at = excluded.expires_at
+                WHERE g.expires_at <= now()
+                RETURNING user_id
+            )
+            INSERT INTO users AS u (id, role) SELECT user_id, \(Account.Role.guest.rawValue) FROM place
+            RETURNING \(Account.columns)
+            """
+        ).first.map(Account.init)
+    }
+
+    /// Seconds until the network may have another one.
+    static func wait(of network: String, on connection: Connection) throws -> Int {
+        try connection.query(
+            "SELECT ceil(extract(epoch FROM expires_at - now()))::bigint FROM guests WHERE network = \(network)"
+        ).first?.decode(Int.self) ?? 0
+    }
+
+    /// Makes the guest a client; what it has made and its session stay, and that lasts as long as any other. Nil when
+    /// it is no guest any more. A name that is taken violates uniqueness.
+    static func convert(
+        _ id: String, to registration: Registration, passwordHash: String, _ audit: AuditTrail, on connection: Connection
+    ) throws -> Account? {
+        try connection.transaction { connection in
+            let account = try connection.query(
+                """
+                UPDATE users u
+                SET email = \(optional: registration.email), username = \(optional: registration.username),
+                    name = \(optional: registration.name), role = \(Account.Role.client.rawValue),
+                    password_hash = \(passwordHash)
+                WHERE u.id = \(id) AND u.role = \(Account.Role.guest.rawValue) AND u.disabled_at IS NULL
+                RETURNING \(Account.columns)
+                """
+            ).first.map(Account.init)
+            guard let account else { return nil }
+            try audit.record(.roleChanged(of: id, from: .guest, to: account.role))
+            try connection.execute("DELETE FROM guests WHERE user_id = \(id)")
+            try connection.execute(
+                """
+                UPDATE sessions SET expires_at = created_at + \(Session.lifetimeDays) * interval '1 day'
+                WHERE user_id = \(id) AND ended_at IS NULL AND expires_at > now()
+                """)
+            return account
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+extension Endpoint<Context> {
+    static let guests: [Endpoint] = [makeGuest, convertGuest]
+
+    private static let makeGuest = Endpoint(
+        .post, "/api/guests", access: .everyone, summary: "Try it without an account: a guest for three days",
+        idempotency: .refused,
+        answers: [
+            Answer(.created, "The guest and its tokens", Session.guestTokens),
+            Answer(
+                .tooManyRequests, "The network address has a guest; Retry-After says when it may have another one",
+                Problem.schema), Session.foreignPage,
+        ]
+    ) { context in
+        try context.services.crossOrigin.check(context.request)
+        let network = LoginLimits.network(of: context.request.remoteAddress)
+        let made = try context.connection.transaction { connection in
+            try Guest.make(of: network, on: connection).map { account in
+                try context.audit.record(.registered(account.id))
+                let session = try Session.begin(
+                    for: account.id, verifiedBy: nil, with: .guest, lasting: Guest.lifetimeDays, by: context.request,
+                    context.audit, on: connection)
+                return (account, session)
+            }
+        }
+        guard let (account, session) = made, let session else {
+            throw Guest.limit.exceeded(
+                "guest_limit", "There is a guest of this network address already",
+                wait: try Guest.wait(of: network, on: context.connection))
+        }
+        var response = session.answer(context, status: .created, with: ["user": account.json])
+        response.headers.append(name: "Location", value: "/me")
+        return response
+    }
+
+    private static let convertGuest = Endpoint(
+        .post, "/api/guests/convert", access: .session,
+        summary: "Make the calling guest an account, and keep its things",
+        body: .json(Registration.schema), idempotency: .refused,
+        answers: [
+            Answer(.ok, "The account; its session goes on", Account.schema),
+            Answer(.conflict, "The name is taken", Problem.schema),
+        ]
+    ) { context in
+        let guest = try context.user.account
+        guard guest.role == .guest else { throw Problem.forbidden }
+        let registration = try Registration(context.input)
+        let hash = try context.services.passwords.hash(Array(registration.password.utf8))
+        do {
+            let account = try Guest.convert(guest.id, to: registration, passwordHash: hash, context.audit, on: context.connection)
+            guard let account else { throw Problem.forbidden }
+            return .json(account.json)
+        } catch let error as PostgresError where error.sqlState == .uniqueViolation {
+            throw Problem.nameTaken
+        }
+    }
+}
