@@ -49,7 +49,9 @@ let package = Package(
         room("Process", "CProcess"),
         room("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
         room("Flows", "Postgres", "JSON"),
-        room("App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Crypto", "SharedMemory"),
+        room(
+            "App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Crypto", "SharedMemory",
+            resources: [.embedInCode("Accounts/common_passwords.txt")]),
         .target(
             name: "Supervision", dependencies: ["Process"], path: "Sources/Server/Supervisor", swiftSettings: settings),
         .executableTarget(

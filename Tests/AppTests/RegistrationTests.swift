@@ -63,12 +63,30 @@ import Testing
     }
 
     @Test(arguments: [
-        ("1234567", false), ("12345678", true), (String(repeating: "x", count: 1_024), true),
+        ("1234567", false), ("1234567x", true), (String(repeating: "x", count: 1_024), true),
         (String(repeating: "x", count: 1_025), false), ("", false), ("😀😀", true), ("ééé", false), ("ééé€", true),
         (String(repeating: "x", count: 64), true), (" 　      ", true),
     ])
     func aPasswordHas8To1024Bytes(password: String, isTaken: Bool) {
         #expect(PasswordPolicy.violations(of: password, at: "/p", names: []).isEmpty == isTaken)
+    }
+
+    /// First and last of the list, the commonest one, and neighbours of them that nobody uses.
+    @Test(arguments: [
+        ("password", true), ("PassWord", true), ("12345678", true), ("!qaz2wsx", true), ("zz8807zpl", true),
+        ("!qaz2ws", false), ("!qaz2wsxx", false), ("password\n", false), ("zz8807zpl0", false), ("", false),
+        ("\n", false), ("~~~~~~~~", false), ("        ", false), ("ééééé", false), ("long enough", false),
+    ])
+    func knowsTheCommonestPasswords(password: String, isCommon: Bool) {
+        #expect(CommonPasswords.contains(password) == isCommon)
+    }
+
+    /// Every line is found, which it is only if they are in order.
+    @Test func findsEveryPasswordOfTheList() {
+        let lines = PackageResources.common_passwords_txt.split(separator: UInt8(ascii: "\n"))
+            .map { String(decoding: $0, as: UTF8.self) }
+        #expect(lines.count == 3_000)
+        #expect(lines.allSatisfy { $0.utf8.count >= 8 && CommonPasswords.contains($0.uppercased()) })
     }
 
     @Test func aPasswordIsNoNameInAnyCase() {

@@ -96,7 +96,7 @@ extension Unicode.Scalar {
     fileprivate var isControl: Bool { properties.generalCategory == .control }
 }
 
-/// What a password must be (OWASP ASVS 5, 6.2): long enough, and not the account's own name.
+/// What a password must be (OWASP ASVS 5, 6.2): long enough, not the account's own name, none that everybody tries.
 enum PasswordPolicy {
     static let length = 8...1024
 
@@ -104,7 +104,9 @@ enum PasswordPolicy {
         if !length.contains(password.utf8.count) {
             return [Violation(pointer: pointer, message: "must be 8 to 1024 bytes long")]
         }
-        let isName = names.contains { $0?.lowercased() == password.lowercased() }
-        return isName ? [Violation(pointer: pointer, message: "must not be the e-mail or username")] : []
+        if names.contains(where: { $0?.lowercased() == password.lowercased() }) {
+            return [Violation(pointer: pointer, message: "must not be the e-mail or username")]
+        }
+        return CommonPasswords.contains(password) ? [Violation(pointer: pointer, message: "is too common")] : []
     }
 }

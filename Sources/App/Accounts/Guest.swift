@@ -35,7 +35,8 @@ enum Guest {
     /// Makes the guest a client; what it has made and its session stay, and that lasts as long as any other. Nil when
     /// it is no guest any more. A name that is taken violates uniqueness.
     static func convert(
-        _ id: String, to registration: Registration, passwordHash: String, _ audit: AuditTrail, on connection: Connection
+        _ id: String, to registration: Registration, passwordHash: String, _ audit: AuditTrail,
+        on connection: Connection
     ) throws -> Account? {
         try connection.transaction { connection in
             let account = try connection.query(

@@ -51,7 +51,8 @@ extension Endpoint<Context> {
         let registration = try Registration(context.input)
         let hash = try context.services.passwords.hash(Array(registration.password.utf8))
         do {
-            let account = try Guest.convert(guest.id, to: registration, passwordHash: hash, context.audit, on: context.connection)
+            let account = try Guest.convert(
+                guest.id, to: registration, passwordHash: hash, context.audit, on: context.connection)
             guard let account else { throw Problem.forbidden }
             return .json(account.json)
         } catch let error as PostgresError where error.sqlState == .uniqueViolation {
