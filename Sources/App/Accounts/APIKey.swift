@@ -38,17 +38,23 @@ enum APIKey {
         _ name: String, scopes: Set<Scope>, lifetime: Int64, for userID: String, on connection: Connection
     ) throws -> (key: String, json: JSON)? {
         let key = prefix + SecureRandom.token(bytes: length)
-        let rows = try connection.query(
-            """
-            INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at)
-            SELECT \(UUIDv7.make()), \(userID), \(name), \(Digest.sha256(key.utf8)),
-                \(Scope.allCases.filter(scopes.contains).map(\.rawValue)), now() + \(lifetime) * interval '1 second'
-            WHERE (
-                SELECT count(*) FROM api_keys WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
-            ) < \(mostKeys)
-            RETURNING \(columns)
-            """)
-        return try rows.first.map { (key, try read($0).json) }
+        return try connection.transaction { connection in
+            // One of a user's calls at a time: of two at once neither would see the other's key.
+            try connection.execute("SELECT FROM users WHERE id = \(userID) FOR NO KEY UPDATE")
+            let rows = try connection.query(
+                """
+                INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at)
+                SELECT \(UUIDv7.make()), \(userID), \(name), \(Digest.sha256(key.utf8)),
+                    \(Scope.allCases.filter(scopes.contains).map(\.rawValue)),
+                    now() + \(lifetime) * interval '1 second'
+                WHERE (
+                    SELECT count(*) FROM api_keys
+                    WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
+                ) < \(mostKeys)
+                RETURNING \(columns)
+                """)
+            return try rows.first.map { (key, try read($0).json) }
+        }
     }
 
     /// Who calls with that key, if it still stands and its user too.
