@@ -1,6 +1,8 @@
+import Dispatch
 import HTTP
 import JSON
 import Postgres
+import Synchronization
 import TestSupport
 import Testing
 
@@ -106,5 +108,23 @@ import Testing
         }
         try stack.database.connect().execute("UPDATE users SET disabled_at = now() WHERE email = \(email)")
         expectProblem(try login(email, "long enough"), 401, "invalid_credentials")
+    }
+
+    /// Of first logins at once one makes the account, and all are in.
+    @Test func firstLoginsAtOnceMakeOneAccount() throws {
+        let stack = try Stack(settings: ["LOGIN_CREATES_ACCOUNT": "on"])
+        let email = unique("first") + "@example.org"
+        let answers = Mutex<[HTTPAnswer]>([])
+        DispatchQueue.concurrentPerform(iterations: 6) { index in
+            let name = index % 2 == 0 ? email : email.uppercased()
+            let body: JSON = ["email": .string(name), "password": "long enough"]
+            guard let answer = try? stack.patiently({ try stack.post("/login", body) }) else { return }
+            answers.withLock { $0.append(answer) }
+        }
+        let all = answers.withLock(\.self)
+        #expect(all.map(\.status) == Array(repeating: 200, count: 6))
+        #expect(all.count { $0["created"] == true } == 1)
+        let users = try all.map { try stack.get("/me", token: $0["token"].stringValue)["id"] }
+        #expect(Set(users).count == 1)
     }
 }

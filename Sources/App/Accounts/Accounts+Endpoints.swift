@@ -93,14 +93,17 @@ extension Endpoint<Context> {
         _ name: String, _ password: String, _ context: Context
     ) throws -> (userID: String, passwordHash: String, factor: AuditEvent.Factor, isNew: Bool) {
         let attempt = try context.services.loginLimits?.attempt(name, from: context.request.remoteAddress)
-        let found = try Account.findForLogin(name, on: context.connection)
+        var found = try Account.findForLogin(name, on: context.connection)
         if found == nil, context.services.loginCreatesAccount, name.contains("@"),
             let registration = try? Registration(["email": .string(name), "password": .string(password)]),
-            Registration.email.violations(in: .string(name)).isEmpty,
-            let account = try makeAccount(registration, context),
-            let hash = try account.passwordHash(on: context.connection)
+            Registration.email.violations(in: .string(name)).isEmpty
         {
-            return (account.id, hash, .password, true)
+            let account = try makeAccount(registration, context)
+            if let account, let hash = try account.passwordHash(on: context.connection) {
+                return (account.id, hash, .password, true)
+            }
+            // Another first login has made it meanwhile.
+            found = try Account.findForLogin(name, on: context.connection)
         }
         // An unknown name costs the same verification, so that time tells nothing about who has an account.
         let isRight = try context.services.passwords.verify(Array(password.utf8), against: found?.passwordHash)
