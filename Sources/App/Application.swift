@@ -68,7 +68,8 @@ package struct Application: Sendable {
             let context = Context(
                 request: request, parameters: parameters, query: try request.fields(declaredBy: endpoint),
                 input: try request.input(endpoint.body), caller: caller,
-                idempotencyKey: try IdempotencyKey(of: request, id: id, for: endpoint, caller: caller),
+                idempotencyKey: try IdempotencyKey(
+                    of: request, id: id, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
                 connection: connection, audit: audit,
                 services: services, now: now)
             guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {

@@ -11,6 +11,8 @@ package final class Services: Sendable {
     package let issuers: [ExternalIssuer]
     package let passwords: PasswordHasher
     package let tasks: TaskCatalog
+    /// For digests of bodies, one at least: the first makes them, all know them again.
+    package let bodyKeys: [HMACSHA256]
     /// For secrets at rest; nil where no key is set, and then there are none.
     package let sealingKeys: KeyRing?
     /// Nil: passwords may be tried as fast as they are checked.
@@ -26,7 +28,8 @@ package final class Services: Sendable {
 
     package init(
         tokens: TokenIssuer, issuers: [ExternalIssuer], passwords: PasswordHasher, tasks: TaskCatalog,
-        sealingKeys: KeyRing?, loginLimits: LoginLimits?, loginCreatesAccount: Bool, crossOrigin: CrossOrigin,
+        bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, loginCreatesAccount: Bool,
+        crossOrigin: CrossOrigin,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
@@ -34,6 +37,7 @@ package final class Services: Sendable {
         self.issuers = issuers
         self.passwords = passwords
         self.tasks = tasks
+        self.bodyKeys = bodyKeys
         self.sealingKeys = sealingKeys
         self.loginLimits = loginLimits
         self.loginCreatesAccount = loginCreatesAccount

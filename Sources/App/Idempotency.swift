@@ -13,12 +13,18 @@ package struct IdempotencyKey: Sendable {
     let userID: String
     let method: String
     let path: String
-    let bodyDigest: [UInt8]
+    /// By each of the keys for bodies; the first one's is kept.
+    let bodyDigests: [[UInt8]]
     let requestID: String
 
     /// Nil when the call has none or the endpoint takes none. Throws 400 for a key that is not 1 to 255 visible
     /// ASCII characters, that comes twice, or that would keep an answer which holds a secret.
-    init?(of request: Request, id: String, for endpoint: Endpoint<Context>, caller: Principal?) throws {
+    ///
+    /// - Parameter bodyKeys: a body may hold a password, which a plain digest of it would let anybody guess who reads
+    ///   the database; so it is a code by the first of these. The others are those of codes made before.
+    init?(
+        of request: Request, id: String, for endpoint: Endpoint<Context>, caller: Principal?, bodyKeys: [HMACSHA256]
+    ) throws {
         guard endpoint.idempotency != .none, let key = request.headers["idempotency-key"] else { return nil }
         guard endpoint.idempotency != .refused, let caller else {
             throw Problem.badRequest("This call takes no Idempotency-Key", code: "idempotency_refused")
@@ -30,7 +36,7 @@ package struct IdempotencyKey: Sendable {
         userID = caller.id
         method = request.method
         path = String(request.path)
-        bodyDigest = Digest.sha256(request.body)
+        bodyDigests = bodyKeys.map { $0.code(for: request.body) }
         requestID = id
     }
 
@@ -66,7 +72,7 @@ package struct IdempotencyKey: Sendable {
         else { return nil }
         let (digest, status, headers, body, execution) = try row.decode(
             [UInt8].self, Int?.self, JSON?.self, String?.self, String?.self)
-        guard digest == bodyDigest else {
+        guard bodyDigests.contains(digest) else {
             throw Problem(
                 .unprocessable, "idempotency_key_reused", "This Idempotency-Key belongs to a call with another body")
         }
@@ -124,7 +130,7 @@ package struct IdempotencyKey: Sendable {
     private func claim(on connection: Connection, executionID: String? = nil) throws -> Bool {
         let claim: SQL = """
             INSERT INTO idempotency_keys AS k (user_id, method, path, key, body_digest, execution_id)
-            VALUES (\(userID), \(method), \(path), \(key), \(bodyDigest), \(optional: executionID))
+            VALUES (\(userID), \(method), \(path), \(key), \(bodyDigests[0]), \(optional: executionID))
             ON CONFLICT (user_id, method, path, key) DO UPDATE
             SET body_digest = excluded.body_digest, execution_id = excluded.execution_id, status = NULL,
                 headers = NULL, body = NULL, created_at = now()

@@ -198,8 +198,21 @@ extension Configuration {
     var loginThrottleKey: HMACSHA256? {
         get throws {
             guard try isOn("LOGIN_THROTTLE") else { return nil }
-            return HMACSHA256(key: HMACSHA256(key: try tokenSecret).code(for: "login throttle key".utf8))
+            return derivedKey("login throttle key", from: try tokenSecret)
         }
+    }
+
+    /// For digests of bodies: the present one, then one of before.
+    var bodyKeys: [HMACSHA256] {
+        get throws {
+            try [tokenSecret, secret("JWT_PREVIOUS_SECRET_KEY")].compactMap(\.self).map { secret in
+                derivedKey("body digest key", from: secret)
+            }
+        }
+    }
+
+    private func derivedKey(_ purpose: String, from secret: [UInt8]) -> HMACSHA256 {
+        HMACSHA256(key: HMACSHA256(key: secret).code(for: purpose.utf8))
     }
 
     var tokens: TokenIssuer {

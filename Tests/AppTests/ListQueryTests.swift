@@ -23,7 +23,7 @@ import Testing
                 audience: "a"),
             issuers: [],
             passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
-            tasks: Tasks.catalog,
+            tasks: Tasks.catalog, bodyKeys: [HMACSHA256(key: [1])],
             sealingKeys: nil, loginLimits: nil, loginCreatesAccount: false, crossOrigin: .none,
             obstacle: { _ in nil }, observe: { _ in })
         let account = Account(

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Postgres
 import TestSupport
 import Testing
 
@@ -57,6 +58,28 @@ import Testing
             expectProblem(
                 try stack.patiently { try stack.post("/api/users", draft, token: admin) }, 409, "already_registered")
         }
+    }
+
+    @Test func makesAUserOnceByItsKey() throws {
+        let (email, key) = (unique("once") + "@example.org", unique("key"))
+        func make(_ password: JSON) throws -> HTTPAnswer {
+            let draft: JSON = ["email": .string(email), "password": password]
+            return try stack.patiently {
+                try stack.post("/api/users", draft, token: admin, headers: [("Idempotency-Key", key)])
+            }
+        }
+        let first = try make("long enough")
+        #expect(first.status == 201, "\(first.text)")
+        let again = try make("long enough")
+        #expect(again.status == 201 && again.body == first.body)
+        #expect(again.headers["idempotency-replayed"] == "true")
+        expectProblem(try make("another password"), 422, "idempotency_key_reused")
+        // What is kept of the body must not let anybody guess the password in it.
+        let body = (["email": .string(email), "password": "long enough"] as JSON).text
+        let isGuessable = try stack.database.connect().query(
+            "SELECT body_digest = sha256(convert_to(\(body), 'UTF8')) FROM idempotency_keys WHERE key = \(key)"
+        ).only.decode(Bool.self)
+        #expect(!isGuessable)
     }
 
     @Test func aRoleCountsFromTheNextRequestOn() throws {

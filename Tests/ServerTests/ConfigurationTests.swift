@@ -1,4 +1,5 @@
 import App
+import Crypto
 import Postgres
 import Testing
 
@@ -83,6 +84,19 @@ import Testing
                 try $0.tokens
             } == nil)
         #expect(refusal(["FLOW_GATE": Self.secret]) { try $0.gate } == nil)
+    }
+
+    /// A call that is repeated after a change of the secret is known again.
+    @Test func digestsOfBodiesOutliveAChangeOfTheSecret() throws {
+        func codes(_ environment: [String: String]) throws -> [[UInt8]] {
+            try Configuration(environment: environment).bodyKeys.map { $0.code(for: "body".utf8) }
+        }
+        let next = "another0123456789abcdef0123456789"
+        let before = try codes(["JWT_SECRET_KEY": Self.secret])
+        let after = try codes(["JWT_SECRET_KEY": next, "JWT_PREVIOUS_SECRET_KEY": Self.secret])
+        #expect(before.count == 1 && after.count == 2)
+        #expect(after[1] == before[0] && after[0] != before[0])
+        #expect(before[0] != HMACSHA256(key: Array(Self.secret.utf8)).code(for: "body".utf8), "a key of its own")
     }
 
     @Test func theDemoProfileAsksForLengthOnly() throws {

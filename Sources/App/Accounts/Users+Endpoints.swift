@@ -29,7 +29,7 @@ extension Endpoint<Context> {
                     "age": .integer(0...150), "role": Account.assignableRole,
                 ]
             ).named("UserDraft")),
-        idempotency: .refused,
+        idempotency: .wholeCall,
         answers: [Answer(.created, "The user", User.schema), Answer(.conflict, "The name is taken", Problem.schema)]
     ) { context in
         let role = (context.input["role"]?.stringValue).flatMap(Account.Role.init) ?? .client

@@ -45,7 +45,7 @@ enum Respond {
         return Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, log),
             passwords: try passwords(configuration, memory), tasks: Tasks.catalog,
-            sealingKeys: try configuration.sealingKeys,
+            bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)
             },
