@@ -17,6 +17,8 @@ package final class Services: Sendable {
     package let sealingKeys: KeyRing?
     /// Nil: passwords may be tried as fast as they are checked.
     package let loginLimits: LoginLimits?
+    /// How many accounts may be made from one network address in a minute; nil: any number.
+    package let registrationLimit: Int?
     /// Whether the first login of an unknown e-mail makes its account.
     package let loginCreatesAccount: Bool
     /// Which pages may call with their user's cookies.
@@ -28,8 +30,8 @@ package final class Services: Sendable {
 
     package init(
         tokens: TokenIssuer, issuers: [ExternalIssuer], passwords: PasswordHasher, tasks: TaskCatalog,
-        bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, loginCreatesAccount: Bool,
-        crossOrigin: CrossOrigin,
+        bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
+        loginCreatesAccount: Bool, crossOrigin: CrossOrigin,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
@@ -40,6 +42,7 @@ package final class Services: Sendable {
         self.bodyKeys = bodyKeys
         self.sealingKeys = sealingKeys
         self.loginLimits = loginLimits
+        self.registrationLimit = registrationLimit
         self.loginCreatesAccount = loginCreatesAccount
         self.crossOrigin = crossOrigin
         self.obstacle = obstacle

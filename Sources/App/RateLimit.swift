@@ -1,18 +1,31 @@
 import HTTP
 import Postgres
 
-/// So many calls a user may make in a window of time; counted in the database, so by all processes together.
+/// So many calls a user or a network address may make in a window of time; counted in the database, so by all
+/// processes together.
 struct RateLimit: Sendable {
+    /// Whose calls are counted together.
+    enum Subject {
+        case user(String)
+        /// As `LoginLimits.network` writes it.
+        case network(String)
+    }
+
     let name: String
     let calls: Int
     let seconds: Int
 
     /// Counts one call; throws 429 for one too many.
-    func count(_ userID: String, on connection: Connection) throws {
+    func count(_ subject: Subject, on connection: Connection) throws {
+        let (column, value): (SQL, String) =
+            switch subject {
+            case .user(let id): ("user_id", id)
+            case .network(let network): ("network", network)
+            }
         let row = try connection.query(
             """
-            INSERT INTO rate_limits AS r (user_id, name, window_start, calls) VALUES (\(userID), \(name), now(), 1)
-            ON CONFLICT (user_id, name) DO UPDATE SET
+            INSERT INTO rate_limits AS r (\(column), name, window_start, calls) VALUES (\(value), \(name), now(), 1)
+            ON CONFLICT (\(column), name) DO UPDATE SET
                 calls = CASE WHEN \(isOver) THEN 1 ELSE least(r.calls, \(calls)) + 1 END,
                 window_start = CASE WHEN \(isOver) THEN now() ELSE r.window_start END
             RETURNING calls, ceil(extract(epoch FROM window_start + \(seconds) * interval '1 second' - now()))::bigint

@@ -63,6 +63,7 @@ struct Setting: Sendable {
             "`on`: the first login of an unknown e-mail makes its account; in the demo profile `on` unless told"),
         Setting("FRONTEND_URL", "", "Origins, with commas, whose pages may call with cookies and read the answers"),
         Setting("LOGIN_THROTTLE", "on", "`off`: nobody waits after failed logins"),
+        Setting("REGISTRATION_LIMIT", "20", "Accounts a minute from one network address; `off`: any number"),
         Setting("CLIENT_PASSWORD", "Test1234!", isSecret: true, "Password of the demo profile's client"),
         Setting("ADMIN_PASSWORD", "adminpass", isSecret: true, "Password of the demo profile's admin"),
     ]
@@ -199,6 +200,13 @@ extension Configuration {
         get throws {
             guard try isOn("LOGIN_THROTTLE") else { return nil }
             return derivedKey("login throttle key", from: try tokenSecret)
+        }
+    }
+
+    /// Nil when any number of accounts may be made.
+    var registrationLimit: Int? {
+        get throws {
+            value("REGISTRATION_LIMIT") == "off" ? nil : try number("REGISTRATION_LIMIT", in: 1...1_000_000)
         }
     }
 

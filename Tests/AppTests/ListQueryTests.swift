@@ -24,7 +24,8 @@ import Testing
             issuers: [],
             passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
             tasks: Tasks.catalog, bodyKeys: [HMACSHA256(key: [1])],
-            sealingKeys: nil, loginLimits: nil, loginCreatesAccount: false, crossOrigin: .none,
+            sealingKeys: nil, loginLimits: nil, registrationLimit: nil, loginCreatesAccount: false,
+            crossOrigin: .none,
             obstacle: { _ in nil }, observe: { _ in })
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,

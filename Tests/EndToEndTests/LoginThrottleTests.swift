@@ -44,7 +44,33 @@ import Testing
         let answer = try login(name, user.password, from: "192.0.2.1")
         #expect(answer.status == 429, "the right password has to wait too: \(answer.text)")
         #expect(answer.text.contains("login_throttled"))
-        #expect(["1", "2"].contains(answer["retry-after"]))
+        let wait = try #require(answer["retry-after"])
+        #expect(["1", "2"].contains(wait))
+        #expect(answer["ratelimit-policy"] == "\"logins\";q=1;w=60")
+        #expect(answer["ratelimit"] == "\"logins\";r=0;t=\(wait)")
+    }
+
+    /// Through the web server, where the address is the connection's, whatever its headers say.
+    @Test func nobodyIsLockedOutByAnotherNorGetsRoundByHeaders() throws {
+        func login(_ password: String, from address: String, _ headers: [(String, String)] = []) throws -> HTTPAnswer {
+            let body: JSON = ["email": .string(user.email), "password": .string(password)]
+            return try stack.patiently {
+                try stack.client.from(address).send(
+                    "POST", "/login", headers: [("Content-Type", "application/json")] + headers,
+                    body: body.serialized())
+            }
+        }
+        let fields = ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Client-IP", "REMOTE-ADDR", "REMOTE_ADDR"]
+        for number in 0..<6 {
+            let spoofed = fields.map { ($0, "203.0.113.\(number)") }
+            #expect(try login("wrong", from: "127.0.0.2", spoofed).status == 401)
+        }
+        let spoofed = fields.map { ($0, "127.0.0.3") }
+        expectProblem(try login(user.password, from: "127.0.0.2", spoofed), 429, "login_throttled")
+        #expect(try login(user.password, from: "127.0.0.3").status == 200, "the owner is elsewhere")
+        #expect(
+            try login(user.password, from: "127.0.0.4", [("X-Forwarded-For", "127.0.0.2")]).status == 200,
+            "nobody can make others wait in that address's place")
     }
 
     @Test func itsOwnerGetsInFromElsewhereAndOthersFromThere() throws {

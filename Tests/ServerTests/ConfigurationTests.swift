@@ -63,6 +63,16 @@ import Testing
         #expect(refusal(["RESPONDERS": text]) { try $0.responders } == "RESPONDERS: must be 1 to 64")
     }
 
+    @Test func registrationsHaveALimitOrNone() throws {
+        #expect(try Configuration(environment: [:]).registrationLimit == 20)
+        #expect(try Configuration(environment: ["REGISTRATION_LIMIT": "off"]).registrationLimit == nil)
+        for text in ["0", "none", "-1"] {
+            #expect(
+                refusal(["REGISTRATION_LIMIT": text]) { try $0.registrationLimit }
+                    == "REGISTRATION_LIMIT: must be 1 to 1000000")
+        }
+    }
+
     @Test(
         arguments: [
             ([:], "JWT_SECRET_KEY: is not set"), (["JWT_SECRET_KEY": ""], "JWT_SECRET_KEY: is not set"),

@@ -11,10 +11,10 @@ extension Endpoint<Context> {
         body: .json(Registration.schema), idempotency: .refused,
         answers: [
             Answer(.ok, "The account", .object(required: ["message": .string, "user": Account.schema])),
-            Answer(.conflict, "The name is taken", Problem.schema),
+            Answer(.conflict, "The name is taken", Problem.schema), tooManyAccounts,
         ]
     ) { context in
-        guard let account = try makeAccount(Registration(context.input), context) else { throw Problem.nameTaken }
+        guard let account = try signUp(Registration(context.input), context) else { throw Problem.nameTaken }
         return .json(["message": "User registered successfully", "user": account.json])
     }
 
@@ -28,10 +28,29 @@ extension Endpoint<Context> {
         idempotency: .refused,
         answers: [
             Answer(.created, "The account", Account.schema), Answer(.conflict, "The e-mail is taken", Problem.schema),
+            tooManyAccounts,
         ]
     ) { context in
-        guard let account = try makeAccount(Registration(context.input), context) else { throw Problem.nameTaken }
+        guard let account = try signUp(Registration(context.input), context) else { throw Problem.nameTaken }
         return .created(account.json, at: "/me")
+    }
+
+    static let tooManyAccounts = Answer(
+        .tooManyRequests, "Too many accounts from this network address: Retry-After says when to try again",
+        Problem.schema)
+
+    /// Makes the account that somebody wants for himself; nil when the name is taken.
+    private static func signUp(_ registration: Registration, _ context: Context) throws -> Account? {
+        try countRegistration(context)
+        return try makeAccount(registration, context)
+    }
+
+    /// Throws 429 for one account too many from the caller's network address, before it costs a hash.
+    static func countRegistration(_ context: Context) throws {
+        let network = LoginLimits.network(of: context.request.remoteAddress)
+        guard let limit = context.services.registrationLimit, !LoginLimits.isEverybody(network) else { return }
+        try RateLimit(name: "registrations", calls: limit, seconds: 60).count(
+            .network(network), on: context.connection)
     }
 
     /// Nil when the name is taken.
@@ -98,7 +117,7 @@ extension Endpoint<Context> {
             let registration = try? Registration(["email": .string(name), "password": .string(password)]),
             Registration.email.violations(in: .string(name)).isEmpty
         {
-            let account = try makeAccount(registration, context)
+            let account = try signUp(registration, context)
             if let account, let hash = try account.passwordHash(on: context.connection) {
                 return (account.id, hash, .password, true)
             }

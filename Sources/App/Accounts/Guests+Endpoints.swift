@@ -43,12 +43,13 @@ extension Endpoint<Context> {
         body: .json(Registration.schema), idempotency: .refused,
         answers: [
             Answer(.ok, "The account; its session goes on", Account.schema),
-            Answer(.conflict, "The name is taken", Problem.schema),
+            Answer(.conflict, "The name is taken", Problem.schema), tooManyAccounts,
         ]
     ) { context in
         let guest = try context.user.account
         guard guest.role == .guest else { throw Problem.forbidden }
         let registration = try Registration(context.input)
+        try countRegistration(context)
         let hash = try context.services.passwords.hash(Array(registration.password.utf8))
         do {
             let account = try Guest.convert(

@@ -20,8 +20,7 @@ package struct LoginLimits: Sendable {
     func attempt(_ name: String, from address: String?) throws -> Attempt {
         let (name, network) = (name.lowercased(), LoginLimits.network(of: address ?? ""))
         // What stands for everybody must not make everybody wait: it counts by name alone.
-        let place =
-            network.isEmpty || network.hasPrefix("127.") || network == "0:0:0:0" ? "\(network)\0\(name)" : network
+        let place = LoginLimits.isEverybody(network) ? "\(network)\0\(name)" : network
         let attempt = Attempt(
             throttle: throttle,
             keys: LoginThrottle.Keys(
@@ -29,15 +28,21 @@ package struct LoginLimits: Sendable {
                 accountFromAddress: number("both\0\(network)\0\(name)")))
         let wait = throttle.admit(attempt.keys, at: Uptime.seconds)
         guard wait == 0 else {
-            throw Problem(
-                .tooManyRequests, "login_throttled", "Too many tries, please wait",
-                headers: ["Retry-After": String(wait)])
+            throw LoginLimits.slowest.exceeded("login_throttled", "Too many tries, please wait", wait: Int(wait))
         }
         return attempt
     }
 
+    /// What is left to whoever has failed often; before that the waits are shorter.
+    private static let slowest = RateLimit(name: "logins", calls: 1, seconds: 60)
+
     private func number(_ text: String) -> UInt64 {
         key.code(for: text.utf8).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// Whether it is this machine, and so perhaps a web server that is the only one to know who calls.
+    static func isEverybody(_ network: String) -> Bool {
+        network.isEmpty || network.hasPrefix("127.") || network == "0:0:0:0"
     }
 
     /// The address, or the first 64 bits of an IPv6 one: a customer has all addresses after them.

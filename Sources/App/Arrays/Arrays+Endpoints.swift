@@ -16,7 +16,7 @@ extension Endpoint<Context> {
             Answer(.tooManyRequests, "More than 10 calls in a minute", Problem.schema),
         ]
     ) { context in
-        try limit.count(context.user.id, on: context.connection)
+        try limit.count(.user(context.user.id), on: context.connection)
         return .json(.array(SecureRandom.doubles(count: 500).map(JSON.number)))
     }
 }

@@ -49,6 +49,7 @@ enum Respond {
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)
             },
+            registrationLimit: try configuration.registrationLimit,
             loginCreatesAccount: try configuration.loginCreatesAccount, crossOrigin: try configuration.crossOrigin,
             obstacle: { connection in try Migrator().state(connection).obstacle },
             observe: { log.write($0) })

@@ -34,6 +34,7 @@ enum Serve {
         _ = try configuration.allowedAddresses
         _ = try configuration.sealingKeys
         _ = try configuration.loginThrottleKey
+        _ = try configuration.registrationLimit
         _ = try configuration.loginCreatesAccount
         _ = try configuration.crossOrigin
         _ = try configuration.threads
