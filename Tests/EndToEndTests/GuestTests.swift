@@ -1,8 +1,6 @@
-import Dispatch
 import HTTP
 import JSON
 import Postgres
-import Synchronization
 import TestSupport
 import Testing
 
@@ -78,12 +76,10 @@ import Testing
     }
 
     @Test func ofManyCallsAtOnceOneMakesAGuest() throws {
-        let statuses = Mutex<[Int]>([])
-        DispatchQueue.concurrentPerform(iterations: 20) { _ in
-            let status = (try? visit().status) ?? 0
-            statuses.withLock { $0.append(status) }
-        }
-        #expect(statuses.withLock(\.self).sorted() == [201] + Array(repeating: 429, count: 19))
+        let client = stack.client.from(address)
+        let calls = Array(repeating: client.message("POST", "/api/guests"), count: 20)
+        let statuses = try client.exchange(atOnce: calls).map(\.status)
+        #expect(statuses.sorted() == [201] + Array(repeating: 429, count: 19))
     }
 
     @Test func anExpiredGuestIsOutAndGivesItsPlaceFree() throws {
@@ -153,14 +149,13 @@ import Testing
 
     @Test func aGuestIsConvertedOnce() throws {
         let token = try guest().token
-        let names = (0..<6).map { _ in unique("guest") }
-        let statuses = Mutex<[Int]>([])
-        DispatchQueue.concurrentPerform(iterations: names.count) { index in
-            let body: JSON = ["username": .string(names[index]), "password": "long enough"]
-            let status = (try? convert(body, token).status) ?? 0
-            statuses.withLock { $0.append(status) }
-        }
-        #expect(statuses.withLock(\.self).sorted() == [200] + Array(repeating: 403, count: names.count - 1))
+        let bodies: [JSON] = (0..<8).map { _ in ["username": .string(unique("guest")), "password": "long enough"] }
+        // Some may find all places for password hashes taken.
+        let statuses = try stack.post("/api/guests/convert", atOnce: bodies, token: token).map(\.status)
+        #expect(Set(statuses).isSubset(of: [200, 403, 503]))
+        #expect(statuses.count { $0 == 200 } <= 1)
+        let later = try bodies.map { try convert($0, token).status }
+        #expect((statuses + later).count { $0 == 200 } == 1)
     }
 
     @Test func adminsSeeGuestsAndMakeNoneAnAdmin() throws {

@@ -1,8 +1,6 @@
-import Dispatch
 import HTTP
 import JSON
 import Postgres
-import Synchronization
 import TestSupport
 import Testing
 
@@ -114,17 +112,14 @@ import Testing
     @Test func firstLoginsAtOnceMakeOneAccount() throws {
         let stack = try Stack(settings: ["LOGIN_CREATES_ACCOUNT": "on"])
         let email = unique("first") + "@example.org"
-        let answers = Mutex<[HTTPAnswer]>([])
-        DispatchQueue.concurrentPerform(iterations: 6) { index in
-            let name = index % 2 == 0 ? email : email.uppercased()
-            let body: JSON = ["email": .string(name), "password": "long enough"]
-            guard let answer = try? stack.patiently({ try stack.post("/login", body) }) else { return }
-            answers.withLock { $0.append(answer) }
+        let bodies: [JSON] = [email, email.uppercased(), email].map {
+            ["email": .string($0), "password": "long enough"]
         }
-        let all = answers.withLock(\.self)
-        #expect(all.map(\.status) == Array(repeating: 200, count: 6))
-        #expect(all.count { $0["created"] == true } == 1)
-        let users = try all.map { try stack.get("/me", token: $0["token"].stringValue)["id"] }
+        // Some may find all places for password hashes taken.
+        let answers = try stack.post("/login", atOnce: bodies).filter { $0.status != 503 }
+        #expect(answers.allSatisfy { $0.status == 200 })
+        #expect(answers.count { $0["created"] == true } == 1)
+        let users = try answers.map { try stack.get("/me", token: $0["token"].stringValue)["id"] }
         #expect(Set(users).count == 1)
     }
 }

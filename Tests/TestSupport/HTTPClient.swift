@@ -70,6 +70,11 @@ package struct HTTPClient: Sendable {
         return descriptor
     }
 
+    /// Sends all of them, each on a connection of its own, before any answer is read.
+    package func exchange(atOnce messages: [[UInt8]]) throws -> [HTTPAnswer] {
+        try messages.map(begin).map { try finish($0) }
+    }
+
     /// Reads the answer to the end of the connection.
     package func finish(_ descriptor: Int32, isHead: Bool = false) throws -> HTTPAnswer {
         defer { close(descriptor) }

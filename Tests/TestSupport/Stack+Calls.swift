@@ -66,6 +66,13 @@ extension Stack {
         try send("POST", target, body, token: token, headers: headers)
     }
 
+    /// Sends JSON bodies to one place, all at once.
+    package func post(_ target: String, atOnce bodies: [JSON], token: String? = nil) throws -> [HTTPAnswer] {
+        let headers = [("Content-Type", "application/json")] + (token.map { [bearer($0)] } ?? [])
+        return try client.exchange(
+            atOnce: bodies.map { client.message("POST", target, headers: headers, body: $0.serialized()) })
+    }
+
     /// The params of a request that comes straight to the socket, with the secret of the web server.
     package func params(
         _ method: String, _ target: String, length: Int? = nil, _ more: [(String, String)] = []
