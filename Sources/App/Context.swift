@@ -86,6 +86,12 @@ package struct Context {
         }
     }
 
+    /// Hashes passwords for the caller's network address.
+    var passwords: PasswordHasher {
+        let network = LoginLimits.network(of: request.remoteAddress)
+        return services.passwords.serving(LoginLimits.isEverybody(network) ? nil : network)
+    }
+
     /// A path parameter that must be an id; anything else names nothing.
     func id(at position: Int = 0) throws -> String {
         guard UUIDv7.isValid(parameters[position]) else { throw Problem.notFound }

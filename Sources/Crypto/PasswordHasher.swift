@@ -34,6 +34,7 @@ package struct PasswordHasher: Sendable {
 
     private let cost: Cost
     private let slots: HashingSlots
+    private var client: String?
     /// What a log-in of an unknown user is checked against.
     private let dummy: StoredHash
 
@@ -45,10 +46,17 @@ package struct PasswordHasher: Sendable {
         dummy = .ofNoPassword(at: cost)
     }
 
+    /// The same, with the slots shared out fairly among those that are named.
+    package func serving(_ client: String?) -> PasswordHasher {
+        var hasher = self
+        hasher.client = client
+        return hasher
+    }
+
     /// The PHC string to store: `$argon2id$v=19$m=19456,t=2,p=1$…` with a salt of its own.
     package func hash(_ password: [UInt8]) throws(PasswordError) -> String {
         guard Self.acceptedLength.contains(password.count) else { throw .length }
-        guard let hash = try slots.withSlot({ Self.hash(password, cost) }) else { throw .busy }
+        guard let hash = try slots.withSlot(for: client, { Self.hash(password, cost) }) else { throw .busy }
         return hash
     }
 
@@ -59,7 +67,8 @@ package struct PasswordHasher: Sendable {
     package func verify(_ password: [UInt8], against stored: String?) throws(PasswordError) -> Bool {
         guard Self.acceptedLength.contains(password.count) else { return false }
         let expected = stored.flatMap(StoredHash.init)
-        guard let matches = try slots.withSlot({ (expected ?? dummy).matches(password) }) else { throw .busy }
+        let matches = try slots.withSlot(for: client) { (expected ?? dummy).matches(password) }
+        guard let matches else { throw .busy }
         return matches && expected != nil
     }
 

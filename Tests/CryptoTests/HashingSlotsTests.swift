@@ -28,6 +28,27 @@ import Testing
         try slots.withSlot {}
     }
 
+    /// However many calls one client makes, whoever waits is next.
+    @Test func aClientWithOneUnderWayDoesNotWaitForAnother() throws {
+        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 2, patience: .seconds(60))
+        let holders = Holders(1, of: slots, for: "a")
+        #expect(throws: PasswordError.busy) { try slots.withSlot(for: "a") {} }
+        let waiter = Holders(0, of: slots, for: "b")
+        waiter.add()
+        while slots.waiting == 0 { sched_yield() }
+        #expect(throws: PasswordError.busy) { try slots.withSlot(for: "b") {} }
+        holders.leave()
+        waiter.awaitEntry()
+        waiter.leave()
+        try slots.withSlot(for: "a") {}
+    }
+
+    @Test func aClientMayHaveEverySlotThatIsFree() throws {
+        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 3), waiting: 1)
+        Holders(3, of: slots, for: "a").leave()
+        try slots.withSlot(for: "a") {}
+    }
+
     @Test func patienceEnds() throws {
         let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1, patience: .milliseconds(1))
         let holders = Holders(1, of: slots)
@@ -72,12 +93,14 @@ import Testing
 /// Threads that stay in their slots until they are told to leave.
 private struct Holders {
     private let slots: HashingSlots
+    private let client: String?
     private let entered = DispatchSemaphore(value: 0)
     private let mayLeave = DispatchSemaphore(value: 0)
     private let left = DispatchGroup()
 
-    init(_ count: Int, of slots: HashingSlots) {
+    init(_ count: Int, of slots: HashingSlots, for client: String? = nil) {
         self.slots = slots
+        self.client = client
         for _ in 0..<count { add() }
         for _ in 0..<count { awaitEntry() }
     }
@@ -85,7 +108,7 @@ private struct Holders {
     func add() {
         left.enter()
         Thread.detachNewThread { [self] in
-            try? slots.withSlot {
+            try? slots.withSlot(for: client) {
                 entered.signal()
                 mayLeave.wait()
             }

@@ -57,7 +57,7 @@ extension Endpoint<Context> {
     static func makeAccount(
         _ registration: Registration, role: Account.Role = .client, _ context: Context
     ) throws -> Account? {
-        let hash = try context.services.passwords.hash(Array(registration.password.utf8))
+        let hash = try context.passwords.hash(Array(registration.password.utf8))
         return try context.connection.transaction { connection in
             let account = try Account.insert(registration, passwordHash: hash, role: role, on: connection)
             if let account {
@@ -99,8 +99,8 @@ extension Endpoint<Context> {
                 on: context.connection)
         else { throw Problem.unauthorized("Authentication failed", code: "invalid_credentials") }
         // Nothing is lost if this login is too busy for it: the next one does it.
-        if context.services.passwords.needsRehash(hash),
-            let fresh = try? context.services.passwords.hash(Array(password.utf8))
+        if context.passwords.needsRehash(hash),
+            let fresh = try? context.passwords.hash(Array(password.utf8))
         {
             _ = try Account.setPasswordHash(fresh, inPlaceOf: hash, of: userID, on: context.connection)
         }
@@ -125,7 +125,7 @@ extension Endpoint<Context> {
             found = try Account.findForLogin(name, on: context.connection)
         }
         // An unknown name costs the same verification, so that time tells nothing about who has an account.
-        let isRight = try context.services.passwords.verify(Array(password.utf8), against: found?.passwordHash)
+        let isRight = try context.passwords.verify(Array(password.utf8), against: found?.passwordHash)
         guard isRight, let found else {
             attempt?.ended(rightly: false)
             try context.audit.recordFailure(.loginFailed(of: found?.id, at: context.now), isReal: found != nil)
@@ -200,7 +200,7 @@ extension Endpoint<Context> {
             of: password, at: "/password", names: [account.email, account.username])
         guard violations.isEmpty else { throw Problem.invalid(violations) }
         let old = try proveCurrentPassword(of: account, context)
-        return (old, try context.services.passwords.hash(Array(password.utf8)))
+        return (old, try context.passwords.hash(Array(password.utf8)))
     }
 
     /// The hash of the account's present password, which the call must have as `current_password`.
@@ -211,7 +211,7 @@ extension Endpoint<Context> {
         }
         let attempt = try context.services.loginLimits?.attempt(account.id, from: context.request.remoteAddress)
         let known = try account.passwordHash(on: context.connection)
-        let isRight = try context.services.passwords.verify(Array(password.utf8), against: known)
+        let isRight = try context.passwords.verify(Array(password.utf8), against: known)
         attempt?.ended(rightly: isRight)
         guard isRight, let known else { throw Problem.wrongPassword }
         return known
