@@ -17,6 +17,14 @@ extension Connection {
         return value
     }
 
+    /// Runs the body in the transaction that is open, and in one of its own where none is: all of it or nothing.
+    package func atomically<T>(_ body: (Connection) throws -> T) throws -> T {
+        switch transaction {
+        case .none: try transaction(body)
+        case .pending, .begun, .lost: try body(self)
+        }
+    }
+
     /// Opens a transaction that its owner ends with `commit` or `rollback`. Nothing is sent before its first statement.
     ///
     /// - Throws: `SQLState.activeTransaction` when one is open.

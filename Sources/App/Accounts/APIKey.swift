@@ -35,7 +35,8 @@ enum APIKey {
 
     /// Makes a key; nil when the user has as many as may be. The key itself is in no other answer.
     static func make(
-        _ name: String, scopes: Set<Scope>, lifetime: Int64, for userID: String, on connection: Connection
+        _ name: String, scopes: Set<Scope>, lifetime: Int64, for userID: String, _ audit: AuditTrail,
+        on connection: Connection
     ) throws -> (key: String, json: JSON)? {
         let key = prefix + SecureRandom.token(bytes: length)
         return try connection.transaction { connection in
@@ -53,7 +54,11 @@ enum APIKey {
                 ) < \(mostKeys)
                 RETURNING \(columns)
                 """)
-            return try rows.first.map { (key, try read($0).json) }
+            return try rows.first.map { row in
+                let (position, json) = try read(row)
+                try audit.record(.keyMade(position.id))
+                return (key, json)
+            }
         }
     }
 

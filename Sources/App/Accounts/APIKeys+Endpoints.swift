@@ -26,14 +26,10 @@ extension Endpoint<Context> {
         guard user.isAdmin || !scopes.contains(.admin) else {
             throw Problem.invalid("/scopes", "only admins may give the scope 'admin'")
         }
-        let made = try context.connection.transaction { connection in
-            let made = try APIKey.make(
-                context.input["name"]?.stringValue ?? "", scopes: scopes,
-                lifetime: context.input["expires_in"]?.integerValue ?? APIKey.standardLifetime, for: user.id,
-                on: connection)
-            if let id = made?.json["id"]?.stringValue { try context.audit.record(.keyMade(id)) }
-            return made
-        }
+        let made = try APIKey.make(
+            context.input["name"]?.stringValue ?? "", scopes: scopes,
+            lifetime: context.input["expires_in"]?.integerValue ?? APIKey.standardLifetime, for: user.id,
+            context.audit, on: context.connection)
         guard let (key, json) = made else {
             throw Problem(.conflict, "too_many_keys", "There are \(APIKey.mostKeys) keys already")
         }

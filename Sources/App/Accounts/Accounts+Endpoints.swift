@@ -58,7 +58,7 @@ extension Endpoint<Context> {
         _ registration: Registration, role: Account.Role = .client, _ context: Context
     ) throws -> Account? {
         let hash = try context.passwords.hash(Array(registration.password.utf8))
-        return try context.connection.transaction { connection in
+        return try context.connection.atomically { connection in
             let account = try Account.insert(registration, passwordHash: hash, role: role, on: connection)
             if let account {
                 try context.audit.record(
