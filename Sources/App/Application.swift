@@ -99,6 +99,8 @@ package struct Application: Sendable {
         case let error as PostgresError: return report(Problem(error), error.debugDescription, request, id)
         case PasswordError.busy:
             return report(.unavailable(retryAfter: 2), "password hashing is at its limit", request, id)
+        case is TokenKey.Unreadable:
+            return report(.unavailable(retryAfter: 5), "SEALING_KEY does not open the token keys", request, id)
         default: return report(.internalError, String(describing: type(of: error)), request, id)
         }
     }

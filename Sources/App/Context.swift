@@ -6,7 +6,7 @@ package import Postgres
 
 /// What the program has one of, shared by all threads. A class, because every request passes it on.
 package final class Services: Sendable {
-    package let tokens: TokenIssuer
+    package let tokens: SessionTokens
     /// Whose tokens are taken beside ours.
     package let issuers: [ExternalIssuer]
     package let passwords: PasswordHasher
@@ -29,7 +29,7 @@ package final class Services: Sendable {
     let keyUses = KeyUses()
 
     package init(
-        tokens: TokenIssuer, issuers: [ExternalIssuer], passwords: PasswordHasher, tasks: TaskCatalog,
+        tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, tasks: TaskCatalog,
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
         loginCreatesAccount: Bool, crossOrigin: CrossOrigin,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
@@ -78,6 +78,9 @@ package struct Context {
     package let services: Services
     /// Seconds since 1970, when the request was taken up.
     package let now: Int64
+
+    /// To make tokens with, and to read refresh tokens.
+    var tokens: TokenIssuer { get throws { try services.tokens.recent(now: now, on: connection) } }
 
     var user: Principal {
         get throws {

@@ -5,9 +5,9 @@ extension TokenIssuer {
         Base64URL.encode(keys.signing.csrf.code(for: session.utf8))
     }
 
-    /// Whether we made it for that session, with the present key or the one before.
+    /// Whether we made it for that session, with a key whose access tokens are good.
     package func isCSRFToken(_ text: String, session: String) -> Bool {
         guard let code = Base64URL.decode(text.utf8) else { return false }
-        return keys.all.contains { $0.csrf.isValid(code, for: session.utf8) }
+        return keys.verifying.contains { $0.csrf.isValid(code, for: session.utf8) }
     }
 }

@@ -64,6 +64,9 @@ package struct KeyRing: Sendable {
     /// What every value that the current key wraps begins with, and no other: a database finds by it those to rewrap.
     package var currentHead: [UInt8] { current.head }
 
+    /// The current key's, then those of its predecessors: what their values show of them after the version.
+    package var ids: [String] { all.map { Hexadecimal.encode(Array($0.head.dropFirst())) } }
+
     package func seal(_ secret: some Collection<UInt8>, associated: some Collection<UInt8>) -> [UInt8] {
         let key = AES256GCM()
         let associated = Array(associated)

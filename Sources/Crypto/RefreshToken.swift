@@ -46,7 +46,8 @@ extension TokenIssuer {
         RefreshToken(session: session, number: number, seed: seed, key: keys.signing.refresh)
     }
 
-    /// Whether we made it, with the present key or the one before, for the session that has this seed.
+    /// Whether we made it, with whatever key, for the session that has this seed: who had an old key would need the seed
+    /// as well, and the session's end is that of its tokens.
     package func isGenuine(_ token: RefreshToken, seed: [UInt8]) -> Bool {
         keys.all.contains { token.isGenuine(seed: seed, key: $0.refresh) }
     }

@@ -1,28 +1,66 @@
 import JSON
+import Synchronization
 
 package enum TokenError: Error, Equatable {
     /// Not a token of ours, or not one for us, or not valid yet.
     case invalid
     /// Genuine in every respect, but its time is over.
     case expired
+    /// Names a key that is not known here, or what is known of the keys is too old to tell: look again.
+    case unknownKey
 }
 
 /// Signs our access tokens and verifies them: JWTs (RFC 7519) with HMAC-SHA-256 under the rules of RFC 8725.
-package struct TokenIssuer: Sendable {
+package final class TokenIssuer: Sendable {
     /// By how many seconds the clocks of two machines may differ.
     package static let leeway: Int64 = 30
     /// Longer tokens, in bytes, are not looked at.
     package static let maximumLength = 8192
+    /// For so many seconds the keys that were adopted are taken for those in force.
+    private static let keysHold: Int64 = 60
 
-    let keys: TokenKeys
     private let issuer: String
     private let audience: String
-    private let genuine = GenuineTokens()
+    private let known: Mutex<Known>
 
-    package init(keys: TokenKeys, issuer: String, audience: String) {
-        self.keys = keys
+    /// Under one lock, so that a token that was seen before costs no other.
+    private struct Known {
+        var keys: TokenKeys
+        /// When the keys were read, in seconds since 1970.
+        var readAt: Int64?
+        /// While the clock shows a time in here the keys are taken for those in force. It reaches back as well: a
+        /// request has its time from when it came, and a clock that was set back must not keep old keys in force.
+        var validity: Range<Int64>
+        var genuine = GenuineTokens()
+        /// How often other keys were adopted.
+        var generation = 0
+    }
+
+    /// With keys that never change, or, `untilAdoption`, with those that sign until others are adopted and verify
+    /// nothing before.
+    package init(keys: TokenKeys, issuer: String, audience: String, untilAdoption: Bool = false) {
         self.issuer = issuer
         self.audience = audience
+        known = Mutex(Known(keys: keys, validity: untilAdoption ? 0..<0 : Int64.min..<Int64.max))
+    }
+
+    var keys: TokenKeys { known.withLock(\.keys) }
+
+    /// When the keys were read that are in force, in seconds since 1970; nil when none were adopted yet.
+    package var keysReadAt: Int64? { known.withLock(\.readAt) }
+
+    /// Puts keys in force that were read at that time, unless others have been since. Tokens of keys that went are no
+    /// longer good, also those seen before.
+    package func adopt(_ keys: TokenKeys, readAt now: Int64) {
+        known.withLock { known in
+            if let last = known.readAt, now < last, known.validity.contains(now) { return }
+            known.readAt = now
+            known.validity = (now - Self.keysHold)..<(now + Self.keysHold)
+            guard keys != known.keys else { return }
+            known.keys = keys
+            known.generation += 1
+            known.genuine.forgetAll()
+        }
     }
 
     package func sign(_ claims: Claims) -> String {
@@ -38,12 +76,19 @@ package struct TokenIssuer: Sendable {
 
     /// The claims of a token that we signed and that holds at `now`, in seconds since 1970.
     package func verify(_ token: String, now: Int64) throws(TokenError) -> Claims {
+        let end = GenuineTokens.end(of: token)
+        let (seen, areKeysRecent) = known.withLock { ($0.genuine[end], $0.validity.contains(now)) }
+        guard areKeysRecent else { throw .unknownKey }
         let claims: Claims
-        if let known = genuine[token] {
-            claims = known
+        if let seen, seen.isOf(token) {
+            claims = seen.claims
         } else {
-            claims = try read(token)
-            genuine.remember(token, claims)
+            let (keys, generation) = known.withLock { ($0.keys, $0.generation) }
+            claims = try read(token, keys)
+            known.withLock { known in
+                guard known.generation == generation else { return }
+                known.genuine.remember(GenuineTokens.Entry(token, claims), end: end)
+            }
         }
         guard claims.issuedAt <= now + Self.leeway, claims.notBefore <= now + Self.leeway else { throw .invalid }
         guard claims.expires > now - Self.leeway else { throw .expired }
@@ -53,12 +98,14 @@ package struct TokenIssuer: Sendable {
     /// The claims of a token that we signed, at whatever time.
     ///
     /// Nothing in the token but the name of its key is read before the signature has been checked.
-    private func read(_ token: String) throws(TokenError) -> Claims {
+    private func read(_ token: String, _ keys: TokenKeys) throws(TokenError) -> Claims {
         guard token.utf8.count <= Self.maximumLength else { throw .invalid }
         let bytes = Array(token.utf8)
         guard let first = bytes.firstIndex(of: UInt8(ascii: ".")), let last = bytes.lastIndex(of: UInt8(ascii: ".")),
-            first < last, let key = keys.key(named: bytes[..<first]),
-            let signature = Base64URL.decode(bytes[(last + 1)...]), key.mac.isValid(signature, for: bytes[..<last]),
+            first < last
+        else { throw .invalid }
+        let key = try keys.key(named: bytes[..<first])
+        guard let signature = Base64URL.decode(bytes[(last + 1)...]), key.mac.isValid(signature, for: bytes[..<last]),
             let text = Base64URL.decode(bytes[(first + 1)..<last]), let payload = try? JSON(parsing: text),
             payload["iss"]?.stringValue == issuer, payload["aud"]?.stringValue == audience,
             let claims = Claims(payload)

@@ -5,11 +5,14 @@ package enum TokenKeyError: Error, Equatable {
     case weakKey
 }
 
-/// The keys of our own access tokens: one that signs and, while it is being replaced, its predecessor.
+/// The keys of our own access tokens: one that signs, its predecessor, and those that are to sign after it.
 ///
 /// A key's id is derived from the key, so that all processes agree on it without a setting.
-package struct TokenKeys: Sendable {
+package struct TokenKeys: Sendable, Equatable {
     struct Key: Sendable {
+        /// Characters of an id, which are hexadecimal digits.
+        static let idLength = 16
+
         let id: String
         /// The header segment of every token that this key signs: base64url text.
         let header: [UInt8]
@@ -24,33 +27,64 @@ package struct TokenKeys: Sendable {
     package static let minimumLength = 32
 
     let signing: Key
+    /// Those whose access tokens are good.
+    let verifying: [Key]
+    /// Also those before them: for what lives longer than an access token, and holds more than a key to be told by.
     let all: [Key]
 
     /// - Parameters:
     ///   - secret: signs and verifies.
     ///   - previous: verifies tokens signed before the last change of the secret.
     package init(secret: [UInt8], previous: [UInt8]? = nil) throws(TokenKeyError) {
-        signing = try Key(secret: secret)
-        if let previous {
-            all = [signing, try Key(secret: previous)]
-        } else {
-            all = [signing]
-        }
+        var all: [Key] = []
+        for secret in [previous, secret].compactMap(\.self) { all.append(try Key(secret: secret)) }
+        self.init(all, signing: all.count - 1)
     }
 
-    /// The key that the header segment of a token names, or nil when the header is not one we could have written.
+    /// - Parameter all: in the order in which they sign.
+    private init(_ all: [Key], signing: Int) {
+        self.all = all
+        self.signing = all[signing]
+        verifying = Array(all[max(0, signing - 1)...])
+    }
+
+    /// These and those that came after them.
+    ///
+    /// - Parameters:
+    ///   - secrets: in the order in which they sign.
+    ///   - signing: how many of them have come to sign: the last of those does now.
+    package func followed(by secrets: [[UInt8]], signing count: Int) throws(TokenKeyError) -> TokenKeys {
+        var all = all
+        for secret in secrets { all.append(try Key(secret: secret)) }
+        return TokenKeys(all, signing: self.all.count - 1 + count)
+    }
+
+    /// The id that the key of that secret has.
+    package static func id(of secret: [UInt8]) throws(TokenKeyError) -> String { try Key(secret: secret).id }
+
+    /// In the order in which they sign.
+    package var ids: [String] { all.map(\.id) }
+
+    package static func == (one: TokenKeys, other: TokenKeys) -> Bool {
+        one.signing.id == other.signing.id && one.ids == other.ids
+    }
+
+    /// The key that the header segment of a token names. Throws `invalid` when the header is not one we could have
+    /// written, or its key's access tokens are no longer good.
     ///
     /// The algorithm is ours, never the token's to choose; what a header says is only checked (RFC 8725, sections
     /// 3.1, 3.10 and 3.11).
-    func key(named header: ArraySlice<UInt8>) -> Key? {
+    func key(named header: ArraySlice<UInt8>) throws(TokenError) -> Key {
         // Ours are always the same bytes, which are not worth a parse.
-        if let key = all.first(where: { $0.header.elementsEqual(header) }) { return key }
+        if let key = verifying.first(where: { $0.header.elementsEqual(header) }) { return key }
         guard let text = Base64URL.decode(header), let fields = try? JSON(parsing: text),
             fields["alg"] == "HS256", fields["typ"] == "at+jwt",
             TokenHeader.refusedFields.allSatisfy({ fields[$0] == nil }),
             let id = fields["kid"]?.stringValue
-        else { return nil }
-        return all.first { $0.id == id }
+        else { throw .invalid }
+        if let key = verifying.first(where: { $0.id == id }) { return key }
+        let isNew = id.utf8.count == Key.idLength && id.utf8.allSatisfy(Hexadecimal.isDigit)
+        throw isNew && !ids.contains(id) ? .unknownKey : .invalid
     }
 }
 
@@ -66,7 +100,7 @@ extension TokenKeys.Key {
         mac = HMACSHA256(key: secret)
         refresh = HMACSHA256(key: mac.code(for: "refresh token key".utf8))
         csrf = HMACSHA256(key: mac.code(for: "csrf token key".utf8))
-        id = Hexadecimal.encode(Array(mac.code(for: "access token key id".utf8).prefix(8)))
+        id = Hexadecimal.encode(Array(mac.code(for: "access token key id".utf8).prefix(Self.idLength / 2)))
         let fields: JSON = ["alg": "HS256", "typ": "at+jwt", "kid": .string(id)]
         header = Array(Base64URL.encode(fields.serialized()).utf8)
     }

@@ -176,7 +176,8 @@ CREATE TABLE public.second_factors (
     user_id uuid NOT NULL,
     secret bytea NOT NULL,
     confirmed_at timestamp with time zone,
-    last_step bigint DEFAULT 0 NOT NULL
+    last_step bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE public.sessions (
@@ -223,6 +224,14 @@ CREATE TABLE public.steps_default (
     started_us bigint NOT NULL,
     duration_us bigint NOT NULL,
     CONSTRAINT steps_status_check CHECK ((status = ANY (ARRAY['success'::text, 'failure'::text])))
+);
+
+CREATE TABLE public.token_keys (
+    id text NOT NULL,
+    secret bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    signs_at timestamp with time zone NOT NULL,
+    CONSTRAINT token_keys_check CHECK ((signs_at > created_at))
 );
 
 CREATE TABLE public.users (
@@ -304,6 +313,12 @@ ALTER TABLE ONLY public.steps
 
 ALTER TABLE ONLY public.steps_default
     ADD CONSTRAINT steps_default_pkey PRIMARY KEY (execution_id, seq);
+
+ALTER TABLE ONLY public.token_keys
+    ADD CONSTRAINT token_keys_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.token_keys
+    ADD CONSTRAINT token_keys_signs_at_key UNIQUE (signs_at);
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);

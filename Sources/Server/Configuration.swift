@@ -32,7 +32,9 @@ struct Setting: Sendable {
         Setting("DB_PASSWORD", "", isSecret: true, "Its password"),
         Setting("DB_SSL_MODE", "", "libpq's `sslmode`; `verify-full` for a remote host"),
         Setting("DB_PREPARE", "on", "`off`: no prepared statements, for pgbouncer before 1.21 in transaction mode"),
-        Setting("JWT_SECRET_KEY", "", isSecret: true, "Key of the access tokens, 32 bytes or more"),
+        Setting(
+            "JWT_SECRET_KEY", "", isSecret: true,
+            "Key of the access tokens, 32 bytes or more; `keys rotate jwt` makes those after it"),
         Setting("JWT_PREVIOUS_SECRET_KEY", "", isSecret: true, "The key before it, still good for reading tokens"),
         Setting(
             "SEALING_KEY", "", isSecret: true, "Key of secrets in the database, 32 bytes or more; none are kept without"
@@ -223,10 +225,18 @@ extension Configuration {
         HMACSHA256(key: HMACSHA256(key: secret).code(for: purpose.utf8))
     }
 
-    var tokens: TokenIssuer {
+    /// The keys of the access tokens before the first that `keys rotate` makes.
+    var tokenKeys: TokenKeys {
         get throws {
-            let keys = try TokenKeys(secret: try tokenSecret, previous: try secret("JWT_PREVIOUS_SECRET_KEY"))
-            return TokenIssuer(keys: keys, issuer: try required("JWT_ISSUER"), audience: try required("JWT_AUDIENCE"))
+            try TokenKeys(secret: try tokenSecret, previous: try secret("JWT_PREVIOUS_SECRET_KEY"))
+        }
+    }
+
+    var tokens: SessionTokens {
+        get throws {
+            SessionTokens(
+                keys: try tokenKeys, issuer: try required("JWT_ISSUER"), audience: try required("JWT_AUDIENCE"),
+                sealingKeys: try sealingKeys)
         }
     }
 

@@ -19,6 +19,7 @@ struct FlowManager {
         Command(name: "seed-demo", summary: "Make the demo profile's accounts", run: SeedDemo.run),
         Command(name: "user", summary: "Users: \(UserCommand.usage)", run: UserCommand.run),
         Command(name: "audit", summary: "The audit log: \(AuditCommand.usage)", run: AuditCommand.run),
+        Command(name: "keys", summary: "Keys that sign and seal: \(KeysCommand.usage)", run: KeysCommand.run),
         Command(name: "config", summary: "Print the settings in force, without secrets", run: PrintConfiguration.run),
         Command(name: "openapi", summary: "Print the interface as an OpenAPI document", run: PrintOpenAPI.run),
     ]
@@ -82,6 +83,13 @@ struct Invocation {
         }
         return words
     }
+}
+
+/// How a command is to be called that was called otherwise.
+struct UsageError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ usage: String) { description = "usage: flow-manager \(usage)" }
 }
 
 extension String {

@@ -18,9 +18,9 @@ import Testing
 
     private static func context(_ query: String, userID: String = id) throws -> Context {
         let services = Services(
-            tokens: TokenIssuer(
+            tokens: SessionTokens(
                 keys: try TokenKeys(secret: Array("0123456789abcdef0123456789abcdef".utf8)), issuer: "i",
-                audience: "a"),
+                audience: "a", sealingKeys: nil),
             issuers: [],
             passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
             tasks: Tasks.catalog, bodyKeys: [HMACSHA256(key: [1])],

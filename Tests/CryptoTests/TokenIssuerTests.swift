@@ -138,10 +138,65 @@ struct Forge {
             keys: try TokenKeys(secret: next, previous: Forge.secret), issuer: "flow-manager", audience: "api")
         #expect(try rotated.verify(forge.genuine, now: Forge.now) == Forge.claims)
         #expect(try rotated.verify(rotated.sign(Forge.claims), now: Forge.now) == Forge.claims)
-        forge.expectRefused(rotated.sign(Forge.claims))
+        forge.expectRefused(rotated.sign(Forge.claims), .unknownKey)
 
         let dropped = TokenIssuer(keys: try TokenKeys(secret: next), issuer: "flow-manager", audience: "api")
-        #expect(throws: TokenError.invalid) { try dropped.verify(forge.genuine, now: Forge.now) }
+        #expect(throws: TokenError.unknownKey) { try dropped.verify(forge.genuine, now: Forge.now) }
+    }
+
+    /// The keys that come after the settings' sign one after the other. Beside the one that does, its predecessor and
+    /// its successors verify.
+    @Test func keysFollowEachOther() throws {
+        let settings = try TokenKeys(secret: Forge.secret)
+        let secrets = (1...3).map { [UInt8](repeating: $0, count: 32) }
+        func issuer(_ signing: Int) throws -> TokenIssuer {
+            TokenIssuer(
+                keys: try settings.followed(by: secrets, signing: signing), issuer: "flow-manager", audience: "api")
+        }
+        let tokens = try (0...3).map { try issuer($0).sign(Forge.claims) }
+        #expect(tokens[0] == forge.genuine)
+        #expect(Set(tokens).count == 4)
+        for signing in 0...3 {
+            for (position, token) in tokens.enumerated() {
+                let issuer = try issuer(signing)
+                if position >= signing - 1 {
+                    #expect(try issuer.verify(token, now: Forge.now) == Forge.claims)
+                } else {
+                    #expect(throws: TokenError.invalid) { try issuer.verify(token, now: Forge.now) }
+                }
+            }
+        }
+    }
+
+    @Test func adoptedKeysPutOthersOutOfForce() throws {
+        let settings = try TokenKeys(secret: Forge.secret)
+        let issuer = TokenIssuer(keys: settings, issuer: "flow-manager", audience: "api", untilAdoption: true)
+        #expect(throws: TokenError.unknownKey) { try issuer.verify(forge.genuine, now: Forge.now) }
+        issuer.adopt(settings, readAt: Forge.now)
+        #expect(try issuer.verify(forge.genuine, now: Forge.now) == Forge.claims)
+
+        let secrets = [[UInt8](repeating: 1, count: 32), [UInt8](repeating: 2, count: 32)]
+        let others = try settings.followed(by: secrets, signing: 2)
+        issuer.adopt(others, readAt: Forge.now - 1)
+        #expect(try issuer.verify(forge.genuine, now: Forge.now) == Forge.claims, "read before those in force")
+        issuer.adopt(others, readAt: Forge.now + 1)
+        #expect(throws: TokenError.invalid) { try issuer.verify(forge.genuine, now: Forge.now + 1) }
+        #expect(try issuer.verify(issuer.sign(Forge.claims), now: Forge.now + 1) == Forge.claims)
+    }
+
+    /// Also when the clock is set back; what a request has for its time may lie somewhat before.
+    @Test func adoptedKeysHoldForAMinute() throws {
+        let settings = try TokenKeys(secret: Forge.secret)
+        let issuer = TokenIssuer(keys: settings, issuer: "flow-manager", audience: "api", untilAdoption: true)
+        issuer.adopt(settings, readAt: Forge.now)
+        for now in [Forge.now - 20, Forge.now + 59] {
+            #expect(try issuer.verify(forge.genuine, now: now) == Forge.claims)
+        }
+        for now in [Forge.now - 61, Forge.now + 60] {
+            #expect(throws: TokenError.unknownKey) { try issuer.verify(forge.genuine, now: now) }
+        }
+        issuer.adopt(settings, readAt: Forge.now - 3_600)
+        #expect(issuer.keysReadAt == Forge.now - 3_600)
     }
 
     @Test func refusesWeakKeys() {

@@ -17,6 +17,8 @@ package final class Stack: Sendable {
     package let socket: String
     package let gate: String
     package let folder: String
+    /// What supervisor and responders have, for other commands of the program.
+    package let environment: [String: String]
     private let lifeline: Lifeline
     private let children: [ChildProcess]
 
@@ -42,6 +44,7 @@ package final class Stack: Sendable {
             "HTTPS_PORT": String(httpsPort), "RATE_LIMIT": "off", "LOG_FILE": folder + "/flow-manager.log",
         ]) { $1 }
         environment.merge(settings) { $1 }
+        self.environment = environment
         try run(Stack.root + "/scripts/render-nginx", [folder], environment)
         try run(Stack.executable, ["seed-demo"], environment)
         // As root nginx' workers would be another user, whom the socket refuses.

@@ -104,7 +104,7 @@ extension Endpoint<Context> {
         {
             _ = try Account.setPasswordHash(fresh, inPlaceOf: hash, of: userID, on: context.connection)
         }
-        return session.answer(context, with: ["created": .bool(isNew)])
+        return try session.answer(context, with: ["created": .bool(isNew)])
     }
 
     /// The account of that name and password, made now if it is new and the settings say so.

@@ -32,9 +32,10 @@ enum Authentication {
     ) throws -> Principal? {
         let claims: Claims
         do {
-            claims = try services.tokens.verify(token, now: now)
-        } catch {
-            guard error == .invalid else { throw Problem.tokenExpired }
+            claims = try services.tokens.verify(token, now: now, on: connection)
+        } catch TokenError.expired {
+            throw Problem.tokenExpired
+        } catch is TokenError {
             return try ExternalIssuer.principal(token, among: services.issuers, now: now, audit, on: connection)
         }
         return try Session.principal(session: claims.session, user: claims.subject, on: connection)
@@ -50,7 +51,7 @@ enum Authentication {
         guard let session = found?.sessionID, !["GET", "HEAD"].contains(request.method) else { return found }
         try services.crossOrigin.check(request)
         guard request.headers.count(of: "x-csrf-token") == 1, let proof = request.headers["x-csrf-token"],
-            services.tokens.isCSRFToken(proof, session: session)
+            try services.tokens.recent(now: now, on: connection).isCSRFToken(proof, session: session)
         else { throw Problem.csrfFailed }
         return found
     }

@@ -32,7 +32,7 @@ extension Endpoint<Context> {
                 "guest_limit", "There is a guest of this network address already",
                 wait: try Guest.wait(of: network, on: context.connection))
         }
-        var response = session.answer(context, status: .created, with: ["user": account.json])
+        var response = try session.answer(context, status: .created, with: ["user": account.json])
         response.headers.append(name: "Location", value: "/me")
         return response
     }

@@ -48,7 +48,8 @@ struct SecondFactor {
         let isBegun = try connection.execute(
             """
             INSERT INTO second_factors AS f (user_id, secret) VALUES (\(account.id), \(sealed))
-            ON CONFLICT (user_id) DO UPDATE SET secret = excluded.secret, last_step = 0 WHERE f.confirmed_at IS NULL
+            ON CONFLICT (user_id) DO UPDATE SET secret = excluded.secret, last_step = 0, created_at = now()
+            WHERE f.confirmed_at IS NULL
             """)
         guard isBegun == 1 else { return nil }
         let uri = TOTP(secret: secret).uri(issuer: issuer, account: account.email ?? account.username ?? account.id)
@@ -96,5 +97,5 @@ struct SecondFactor {
     }
 
     /// Where a sealed secret belongs.
-    private static func associated(_ userID: String) -> [UInt8] { Array("second factor of \(userID)".utf8) }
+    static func associated(_ userID: String) -> [UInt8] { Array("second factor of \(userID)".utf8) }
 }

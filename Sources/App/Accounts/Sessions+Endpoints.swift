@@ -26,10 +26,9 @@ extension Endpoint<Context> {
                 ?? context.request.token(inCookie: SessionCookies.refresh)
         else { throw Problem.tokenMissing }
         guard let token = RefreshToken(text),
-            let session = try Session.renew(
-                by: token, context.services.tokens, context.audit, on: context.connection)
+            let session = try Session.renew(by: token, context.tokens, context.audit, on: context.connection)
         else { throw Problem.invalidToken }
-        return session.answer(context)
+        return try session.answer(context)
     }
 
     private static let logout = Endpoint(
@@ -56,7 +55,7 @@ extension Endpoint<Context> {
         answers: [Answer(.ok, "The token of this session", .object(required: ["csrf_token": .string]))]
     ) { context in
         guard let session = try context.user.sessionID else { throw Problem.forbidden }
-        return .json(["csrf_token": .string(context.services.tokens.csrfToken(session: session))])
+        return .json(["csrf_token": .string(try context.tokens.csrfToken(session: session))])
     }
 
     private static let listSessions = Endpoint(
@@ -101,8 +100,8 @@ extension Session {
     /// have called, or it would log its visitors in as somebody else: `CrossOrigin.check` comes first.
     func answer(
         _ context: Context, status: Status = .ok, with members: KeyValuePairs<String, JSON> = [:]
-    ) -> Response {
-        let (issuer, now) = (context.services.tokens, context.now)
+    ) throws -> Response {
+        let (issuer, now) = (try context.tokens, context.now)
         let access = issuer.sign(
             Claims(
                 subject: userID, session: id, issuedAt: now, notBefore: now, expires: now + Session.tokenLifetime))

@@ -15,11 +15,6 @@ package struct UserAdministration {
         self.passwords = passwords
     }
 
-    /// Why nothing was done, in a sentence for the operator.
-    package struct Refusal: Error, CustomStringConvertible {
-        package let description: String
-    }
-
     /// Makes a user named by e-mail or username.
     package func add(_ name: String, password: String, isAdmin: Bool) throws {
         let registration = try checked { try Registration(["username": .string(name), "password": .string(password)]) }

@@ -13,7 +13,7 @@ enum AuditCommand {
         guard invocation.words(options: ["--head"]) == ["verify"],
             (head == nil) == !invocation.arguments.contains("--head")
         else {
-            throw UsageError(description: "usage: flow-manager audit \(usage)")
+            throw UsageError("audit \(usage)")
         }
         // A long log takes as long as it takes.
         let connection = Connection(try invocation.configuration.database.forMigrations)

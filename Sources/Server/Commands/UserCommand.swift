@@ -20,7 +20,7 @@ enum UserCommand {
             try users.resetPassword(of: words[1], to: try password())
         case let words where words.count == 2 && words[0] == "disable": try users.disable(words[1])
         case let words where words.count == 2 && words[0] == "grant-admin": try users.grantAdmin(words[1])
-        default: throw UsageError(description: "usage: flow-manager user \(usage)")
+        default: throw UsageError("user \(usage)")
         }
         // What was done is done: if its entry in the audit log gets no seal now, it gets one later.
         _ = try? AuditLog.seal(on: connection)
@@ -28,13 +28,8 @@ enum UserCommand {
 
     private static func password() throws -> String {
         guard let password = Terminal.readSecret(prompt: "Password: ") else {
-            throw UsageError(description: "a password is read from standard input, and there was none")
+            throw Refusal(description: "a password is read from standard input, and there was none")
         }
         return password
     }
-}
-
-/// The words after a command are not ones that it knows.
-struct UsageError: Error, CustomStringConvertible {
-    let description: String
 }

@@ -1,0 +1,138 @@
+import Crypto
+import Dispatch
+import Glibc
+import JSON
+import Postgres
+import Synchronization
+import TestSupport
+import Testing
+
+/// `flow-manager keys`, while two responders serve.
+@Suite struct KeyRotationTests {
+    /// One of its own, for its keys change.
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack()
+        user = try stack.makeUser()
+    }
+
+    @Test func noCallIsRefusedWhileKeysChange() throws {
+        let first = try login()
+        let isOver = Atomic(false)
+        let refused = Mutex<[String]>([])
+        let failure = Mutex<(any Error)?>(nil)
+        DispatchQueue.concurrentPerform(iterations: 4) { index in
+            do {
+                if index == 0 {
+                    defer { isOver.store(true, ordering: .relaxed) }
+                    try changeKeysTwice(first)
+                } else {
+                    while !isOver.load(ordering: .relaxed) {
+                        let answers = try callAll()
+                        let others = answers.filter { $0.status != 200 }.map { "\($0.status) \($0.text)" }
+                        refused.withLock { $0 += others }
+                    }
+                }
+            } catch {
+                failure.withLock { $0 = error }
+            }
+        }
+        if let failure = failure.withLock(\.self) { throw failure }
+        #expect(refused.withLock(\.self).isEmpty)
+
+        try wait("the token of a key two changes back is taken") {
+            try (0..<20).allSatisfy { _ in try stack.get("/me", token: access(first)).status == 401 }
+        }
+        expectChallenge(try stack.get("/me", token: access(first)), "token_invalid")
+        let renewed = try stack.post("/refresh", ["refresh_token": first["refresh_token"]])
+        #expect(renewed.status == 200, "a session outlives its keys")
+        #expect(try stack.get("/me", token: access(renewed)).status == 200)
+    }
+
+    /// Two changes, each waited for until its key signs; tokens of the key before hold on.
+    private func changeKeysTwice(_ first: HTTPAnswer) throws {
+        let refusal = try stack.command(["keys", "rotate", "jwt", "--forced"])
+        #expect(refusal.status == 1 && refusal.output.contains("usage: "))
+        let second = try change([])
+        #expect(try stack.get("/me", token: access(first)).status == 200)
+        let early = try stack.command(["keys", "rotate", "jwt"])
+        #expect(early.status == 1 && early.output.contains("--force"), "\(early.output)")
+        _ = try change(["--force"])
+        #expect(try stack.get("/me", token: access(second)).status == 200)
+    }
+
+    /// A login by the key that the change has made.
+    private func change(_ options: [String]) throws -> HTTPAnswer {
+        let result = try stack.command(["keys", "rotate", "jwt"] + options)
+        #expect(result.status == 0, "\(result.output)")
+        let words = result.output.split(separator: " ").map(String.init)
+        let id = words.count > 1 ? words[1] : ""
+        var answer = try login()
+        try wait("key \(id) does not sign") {
+            if try keyID(answer) == id { return true }
+            answer = try login()
+            return false
+        }
+        return answer
+    }
+
+    /// Everything that a token is made or read for.
+    private func callAll() throws -> [HTTPAnswer] {
+        let login = try login()
+        let me = try stack.get("/me", token: access(login))
+        let renewed = try stack.post("/refresh", ["refresh_token": login["refresh_token"]])
+        let others = try (0..<8).map { _ in try stack.get("/me", token: access(renewed)) }
+        return [login, me, renewed] + others
+    }
+
+    private func login() throws -> HTTPAnswer {
+        try stack.patiently {
+            try stack.post("/login", ["email": .string(user.email), "password": .string(user.password)])
+        }
+    }
+
+    private func access(_ answer: HTTPAnswer) throws -> String { try #require(answer["access_token"].stringValue) }
+
+    private func keyID(_ answer: HTTPAnswer) throws -> String? {
+        try Forgery(of: access(answer)).header["kid"]?.stringValue
+    }
+
+    private func wait(_ what: String, until isSo: () throws -> Bool) throws {
+        for _ in 0..<1_200 {
+            if try isSo() { return }
+            poll(nil, 0, 50)
+        }
+        throw TestFailure(what)
+    }
+
+    @Test func listsKeysAndResealsWithoutASecret() throws {
+        #expect(try stack.command(["keys", "rotate", "jwt"]).status == 0)
+        let list = try stack.command(["keys", "list"])
+        #expect(list.status == 0)
+        #expect(list.output.contains("from JWT_SECRET_KEY  signs\n"))
+        #expect(list.output.contains("  signs from 2"))
+        #expect(list.output.hasSuffix("  from SEALING_KEY  seals; values: 1\n"))
+
+        let old = try #require(stack.environment["SEALING_KEY"])
+        let next = ["SEALING_KEY": "the-sealing-key-after-it-9876543210", "SEALING_PREVIOUS_KEY": old]
+        let resealed = try stack.command(["keys", "reseal"], settings: next)
+        #expect(resealed.output.contains("token_keys.secret: 1 resealed, 0 that do not open"))
+        let alone = ["SEALING_KEY": "the-sealing-key-after-it-9876543210"]
+        #expect(try stack.command(["keys", "list"], settings: alone).output.hasSuffix("values: 1\n"))
+
+        let none = try stack.command(["keys", "rotate", "jwt", "--force"], settings: ["SEALING_KEY": ""])
+        #expect(none.status == 1 && none.output.hasPrefix("flow-manager keys: SEALING_KEY "), "\(none.output)")
+        // What is under a key that the responders do not have opens for nobody, and nothing else stands in for it.
+        let credentials: JSON = ["email": .string(user.email), "password": .string(user.password)]
+        try wait("a key that does not open is done without") {
+            try stack.post("/login", credentials).status == 503
+        }
+        expectProblem(try stack.post("/login", credentials), 503, "unavailable")
+        #expect(stack.log.contains("SEALING_KEY does not open"))
+        for output in [list.output, resealed.output, none.output] {
+            for secret in [Stack.tokenSecret, old, "the-sealing-key"] { #expect(!output.contains(secret)) }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import Glibc
+import Process
+
+/// How a command of the program ended, and what it printed, to whichever output.
+package struct CommandResult: Sendable {
+    package let status: Int32
+    package let output: String
+}
+
+extension Stack {
+    /// Runs a command as an operator of this stack would.
+    ///
+    /// - Parameters:
+    ///   - settings: in place of the stack's own; an empty one counts as not set.
+    ///   - input: what it finds on standard input.
+    package func command(
+        _ arguments: [String], settings: [String: String] = [:], input: String = ""
+    ) throws -> CommandResult {
+        try Stack.command(arguments, environment: environment.merging(settings) { $1 }, input: input)
+    }
+
+    /// Runs a command of the program in an environment of that alone.
+    package static func command(
+        _ arguments: [String], environment: [String: String], input: String = ""
+    ) throws -> CommandResult {
+        var template = Array("/tmp/command.XXXXXX".utf8CString)
+        guard unsafe mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: \(errno)") }
+        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer { try? run("/bin/rm", ["-rf", folder], [:]) }
+        let output = try Files.openToAppend(folder + "/output")
+        defer { close(output) }
+        let writer = try Files.openToAppend(folder + "/input")
+        Files.write(Array(input.utf8), to: writer)
+        close(writer)
+        let reader = unsafe open(folder + "/input", O_RDONLY | O_CLOEXEC)
+        defer { close(reader) }
+        let child = try ChildProcess.spawn(
+            executable, arguments: arguments, environment: environment, descriptors: [0: reader, 1: output, 2: output])
+        while true {
+            guard let cause = child.reap() else {
+                poll(nil, 0, 2)
+                continue
+            }
+            guard case .exited(let status) = cause else { throw TestFailure("\(arguments): \(cause)") }
+            return CommandResult(
+                status: status, output: String(decoding: try Files.read(folder + "/output"), as: UTF8.self))
+        }
+    }
+}
