@@ -20,6 +20,7 @@ struct FlowManager {
         Command(name: "user", summary: "Users: \(UserCommand.usage)", run: UserCommand.run),
         Command(name: "audit", summary: "The audit log: \(AuditCommand.usage)", run: AuditCommand.run),
         Command(name: "keys", summary: "Keys that sign and seal: \(KeysCommand.usage)", run: KeysCommand.run),
+        Command(name: "prune", summary: "Remove what has expired", run: Prune.run),
         Command(name: "config", summary: "Print the settings in force, without secrets", run: PrintConfiguration.run),
         Command(name: "openapi", summary: "Print the interface as an OpenAPI document", run: PrintOpenAPI.run),
     ]

@@ -6,10 +6,10 @@ import Postgres
 enum TokenKey {
     /// Seconds from the making of a key to its first signature.
     ///
-    /// Whoever is shown a token of a key it does not know looks into the table, but not twice within one second
-    /// (`SessionTokens.verify`). A look that was taken less than a second before the first token of a key came is
-    /// therefore younger than the key, as long as the key is more than a second older than its tokens: then nobody can
-    /// make a process miss a key by asking it for others. The rest is for a commit that takes its time.
+    /// A process that is shown a token of a key it does not know looks into the table, but not twice within one second
+    /// (`SessionTokens.verify`): who shows it tokens of keys that do not exist can keep it from a look for so long. That
+    /// does no harm, for a key is in the table for longer than a second before the first token of it is about: the look
+    /// that was taken in that second has found it. The rest of the time is for a commit that is slow.
     static let lead = 5
     /// Seconds for which a process goes on signing before it looks whether another key is due. Until then it signs with
     /// the one before, whose tokens are good as well; so two keys take over at least that far apart.

@@ -43,6 +43,15 @@ enum SeedDemo {
     }
 }
 
+/// `prune`: removes what has expired.
+enum Prune {
+    static func run(_ invocation: Invocation) throws {
+        try Pruning.run(on: Connection(try invocation.configuration.database)) { table, rows in
+            print(table.padded(to: 20) + String(rows))
+        }
+    }
+}
+
 /// `config`: the settings in force. Of a secret only whether it is set.
 enum PrintConfiguration {
     static func run(_ invocation: Invocation) throws {

@@ -1,0 +1,64 @@
+package import Postgres
+
+/// Rows that have expired and are of no use to anybody: what is removed, by the command or a worker, at any time.
+///
+/// Each statement is a transaction of its own and takes no row that somebody else holds, so that no request waits for
+/// it, and several at once share the work. A request that wants a row which has gone finds it expired before.
+package struct Pruning: Sendable {
+    package let table: String
+    private let name: SQL
+    private let condition: SQL
+
+    /// Every one there is, in this order: a table whose rows expire has a line here, after those that refer to it. Not
+    /// a partitioned table: one `ctid` is a row of each of its partitions.
+    package static let all = [
+        Pruning("sessions", "sessions", "least(ended_at, expires_at) < now() - interval '1 day'"),
+        Pruning("api_keys", "api_keys", "least(ended_at, expires_at) < now() - interval '30 days'"),
+        Pruning("idempotency_keys", "idempotency_keys", "created_at < now() - interval '24 hours'"),
+        // A window is a minute or an hour long, never a day.
+        Pruning("rate_limits", "rate_limits", "window_start < now() - interval '1 day'"),
+        Pruning(
+            "second_factors", "second_factors", "confirmed_at IS NULL AND created_at < now() - interval '1 day'"),
+        Pruning(
+            "recovery_codes", "recovery_codes AS c",
+            "NOT EXISTS (SELECT FROM second_factors f WHERE f.user_id = c.user_id)"),
+        // No session is left that began under it, and two newer ones sign and verify.
+        Pruning(
+            "token_keys", "token_keys AS k",
+            """
+            2 <= (
+                SELECT count(*) FROM token_keys n
+                WHERE n.signs_at > k.signs_at AND n.signs_at < now() - interval '31 days'
+            )
+            """),
+    ]
+
+    /// Rows that one statement removes.
+    private static let batch = 1_000
+
+    private init(_ table: String, _ name: SQL, _ condition: SQL) {
+        self.table = table
+        self.name = name
+        self.condition = condition
+    }
+
+    /// Removes what has expired by now from all tables, and says of each how many rows that were.
+    package static func run(on connection: Connection, observe: (_ table: String, _ rows: Int) -> Void) throws {
+        for pruning in all { observe(pruning.table, try pruning.run(on: connection)) }
+    }
+
+    /// How many rows it removed.
+    private func run(on connection: Connection) throws -> Int {
+        var removed = 0
+        while true {
+            let count = try connection.execute(
+                """
+                DELETE FROM \(name) WHERE ctid = ANY (ARRAY(
+                    SELECT ctid FROM \(name) WHERE \(condition) LIMIT \(Self.batch) FOR UPDATE SKIP LOCKED
+                ))
+                """)
+            removed += count
+            if count < Self.batch { return removed }
+        }
+    }
+}
