@@ -67,7 +67,10 @@ struct Setting: Sendable {
         Setting("LOGIN_THROTTLE", "on", "`off`: nobody waits after failed logins"),
         Setting("REGISTRATION_LIMIT", "20", "Accounts a minute from one network address; `off`: any number"),
         Setting("CLIENT_PASSWORD", "Test1234!", isSecret: true, "Password of the demo profile's client"),
-        Setting("ADMIN_PASSWORD", "adminpass", isSecret: true, "Password of the demo profile's admin"),
+        Setting("ADMIN_EMAIL", "", "E-mail of the first admin, whom `migrate` makes unless somebody had it before"),
+        Setting(
+            "ADMIN_PASSWORD", "", isSecret: true, "Its password; in the demo profile also its admin's, else `adminpass`"
+        ),
     ]
 }
 
@@ -192,8 +195,12 @@ extension Configuration {
 
     var sealingKeys: KeyRing? {
         get throws {
-            guard let key = try secret("SEALING_KEY") else { return nil }
-            return try KeyRing(key: key, previous: [try secret("SEALING_PREVIOUS_KEY")].compactMap(\.self))
+            let previous = try secret("SEALING_PREVIOUS_KEY")
+            guard let key = try secret("SEALING_KEY") else {
+                guard previous == nil else { throw ConfigurationError(setting: "SEALING_KEY", reason: "is not set") }
+                return nil
+            }
+            return try KeyRing(key: key, previous: [previous].compactMap(\.self))
         }
     }
 
@@ -262,5 +269,17 @@ extension Configuration {
     var threads: Int { get throws { try number("THREADS", in: 1...64) } }
     var logFile: String? { value("LOG_FILE") }
     var clientPassword: String { get throws { try required("CLIENT_PASSWORD") } }
-    var adminPassword: String { get throws { try required("ADMIN_PASSWORD") } }
+    var adminEmail: String? { value("ADMIN_EMAIL") }
+
+    /// Outside the demo profile there is none unless told, and never the one that everybody knows.
+    var adminPassword: String {
+        get throws {
+            if try isDemo { return value("ADMIN_PASSWORD") ?? DemoProfile.adminPassword }
+            let password = try required("ADMIN_PASSWORD")
+            guard password != DemoProfile.adminPassword else {
+                throw ConfigurationError(setting: "ADMIN_PASSWORD", reason: "is that of the demo profile")
+            }
+            return password
+        }
+    }
 }

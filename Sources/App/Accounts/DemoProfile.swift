@@ -28,6 +28,5 @@ package enum DemoProfile {
         }
     }
 
-    package static let clientPassword = "Test1234!"
     package static let adminPassword = "adminpass"
 }

@@ -28,6 +28,21 @@ package struct UserAdministration {
         }
     }
 
+    /// Makes the admin that a new installation begins with; false, and nothing changed, when somebody has that e-mail
+    /// or once had it. Only a new one needs the password.
+    package func addFirstAdmin(_ email: String, password: () throws -> String) throws -> Bool {
+        let known = try connection.query("SELECT FROM users WHERE lower(email) = lower(\(email)) LIMIT 1")
+        guard known.isEmpty else { return false }
+        let password = try password()
+        let registration = try checked {
+            let violations = Registration.email.violations(in: .string(email))
+            guard violations.isEmpty else { throw Problem.invalid("/email", "must be an e-mail") }
+            return try Registration(["email": .string(email), "password": .string(password)])
+        }
+        let hash = try passwords.hash(Array(password.utf8))
+        return try Account.insert(registration, passwordHash: hash, role: .admin, on: connection) != nil
+    }
+
     /// Sets another password, and ends all sessions and keys of the user: somebody else may hold them.
     package func resetPassword(of name: String, to password: String) throws {
         let user = try find(name)

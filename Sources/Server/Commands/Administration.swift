@@ -6,7 +6,7 @@ import Postgres
 import Process
 import SharedMemory
 
-/// `migrate`: brings the schema up to date and gives the running role its rights.
+/// `migrate`: brings the schema up to date, gives the running role its rights, and makes the first admin.
 enum Migrate {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
@@ -25,6 +25,26 @@ enum Migrate {
             try migrator.grant(to: role, connection)
         }
         print("the schema is up to date")
+        try makeFirstAdmin(configuration)
+    }
+
+    private static func makeFirstAdmin(_ configuration: Configuration) throws {
+        guard let email = configuration.adminEmail else { return }
+        let users = UserAdministration(
+            on: Connection(try configuration.database), passwords: try PasswordHasher.alone)
+        do {
+            let isNew = try users.addFirstAdmin(email) { try configuration.adminPassword }
+            print(isNew ? "made the account of ADMIN_EMAIL" : "the account of ADMIN_EMAIL stays as it is")
+        } catch let refusal as Refusal {
+            throw ConfigurationError(setting: "ADMIN_EMAIL and ADMIN_PASSWORD", reason: refusal.description)
+        }
+    }
+}
+
+extension PasswordHasher {
+    /// For a command, which hashes one password at a time and shares the machine with nobody it knows.
+    static var alone: PasswordHasher {
+        get throws { PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 0)) }
     }
 }
 
@@ -37,8 +57,7 @@ enum SeedDemo {
         }
         try DemoProfile.seed(
             clientPassword: configuration.clientPassword, adminPassword: configuration.adminPassword,
-            passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 0)),
-            on: Connection(try configuration.database))
+            passwords: try PasswordHasher.alone, on: Connection(try configuration.database))
         print("the demo accounts are there")
     }
 }

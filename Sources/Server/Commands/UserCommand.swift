@@ -2,16 +2,14 @@ import App
 import Crypto
 import Postgres
 import Process
-import SharedMemory
 
 /// `user`: users from the command line. Passwords come from standard input: an argument is everybody's to read.
 enum UserCommand {
     static let usage = "add NAME [--admin] | list | disable NAME | reset-password NAME | grant-admin NAME"
 
     static func run(_ invocation: Invocation) throws {
-        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 0)
         let connection = Connection(try invocation.configuration.database)
-        let users = UserAdministration(on: connection, passwords: PasswordHasher(slots: slots))
+        let users = UserAdministration(on: connection, passwords: try PasswordHasher.alone)
         switch invocation.words(flags: ["--admin"]) {
         case ["list"]: try users.list { print($0) }
         case let words where words.count == 2 && words[0] == "add":

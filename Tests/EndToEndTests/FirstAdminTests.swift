@@ -1,0 +1,95 @@
+import Dispatch
+import JSON
+import Postgres
+import Synchronization
+import TestSupport
+import Testing
+
+/// The admin that a new installation begins with, from its settings.
+@Suite struct FirstAdminTests {
+    let stack: Stack
+    let email = unique("first") + "@example.org"
+
+    init() throws { stack = try Stack.shared.get() }
+
+    /// In production, where there are no demo accounts and no passwords that everybody knows.
+    private func migrate(_ email: String, _ password: String?) throws -> CommandResult {
+        try stack.command(
+            ["migrate"],
+            settings: ["CONFIG_TYPE": "production", "ADMIN_EMAIL": email, "ADMIN_PASSWORD": password ?? ""])
+    }
+
+    private func isAdmin(_ email: String, _ password: String) throws -> Bool? {
+        let answer = try stack.patiently {
+            try stack.post("/login", ["email": .string(email), "password": .string(password)])
+        }
+        guard let token = answer["token"].stringValue else { return nil }
+        return try stack.get("/me", token: token)["role"] == "admin"
+    }
+
+    @Test func isMadeOnceAndNeverChanged() throws {
+        let made = try migrate(email, "canary of an admin")
+        #expect(made.status == 0)
+        #expect(made.output.hasSuffix("the schema is up to date\nmade the account of ADMIN_EMAIL\n"))
+        #expect(try isAdmin(email, "canary of an admin") == true)
+        for password in ["canary of another", nil] {
+            let again = try migrate(email.uppercased(), password)
+            #expect(again.status == 0)
+            #expect(again.output.hasSuffix("the account of ADMIN_EMAIL stays as it is\n"))
+            #expect(!(made.output + again.output).contains("canary"))
+        }
+        #expect(try isAdmin(email, "canary of an admin") == true)
+        #expect(try isAdmin(email, "canary of another") == nil)
+    }
+
+    @Test func nobodyIsMadeAdminByTheirEmail() throws {
+        let user = try stack.makeUser()
+        #expect(try migrate(user.email, "another password").status == 0)
+        #expect(try isAdmin(user.email, user.password) == false)
+    }
+
+    @Test func whoWasDeletedDoesNotComeBack() throws {
+        #expect(try migrate(email, "a good password").status == 0)
+        try stack.database.connect().execute(
+            "UPDATE users SET deleted_at = now(), disabled_at = now() WHERE email = \(email)")
+        #expect(try migrate(email, "a good password").output.hasSuffix("stays as it is\n"))
+        #expect(try isAdmin(email, "a good password") == nil)
+    }
+
+    @Test func oneOfTwoAtOnceMakesIt() throws {
+        let results = Mutex<[CommandResult]>([])
+        DispatchQueue.concurrentPerform(iterations: 2) { _ in
+            guard let result = try? migrate(email, "a good password") else { return }
+            results.withLock { $0.append(result) }
+        }
+        let all = results.withLock(\.self)
+        #expect(all.map(\.status) == [0, 0], "\(all.map(\.output))")
+        #expect(all.count { $0.output.contains("made the account") } == 1)
+        #expect(try isAdmin(email, "a good password") == true)
+    }
+
+    @Test func saysWhatIsWrongAndNotThePassword() throws {
+        let cases: [(email: String, password: String?, said: String)] = [
+            (email, nil, "ADMIN_PASSWORD: is not set"),
+            (email, "adminpass", "ADMIN_PASSWORD: is that of the demo profile"),
+            (email, "canary", "ADMIN_EMAIL and ADMIN_PASSWORD: password must be 8 to 1024 bytes long"),
+            ("canary@example.org", "canary@example.org", "password must not be the e-mail or username"),
+            ("operator", "canary of an admin", "ADMIN_EMAIL and ADMIN_PASSWORD: email must be an e-mail"),
+            ("a b@example.org", "canary of an admin", "ADMIN_EMAIL and ADMIN_PASSWORD: email must be an e-mail"),
+        ]
+        for (email, password, said) in cases {
+            let result = try migrate(email, password)
+            #expect(result.status == 1 && result.output.contains(said), "\(result.output)")
+            #expect(!result.output.contains("canary"))
+            #expect(try isAdmin(email, password ?? "") == nil)
+        }
+    }
+
+    @Test func theDemoProfileHasItsOwn() throws {
+        let other = try stack.command(
+            ["migrate"], settings: ["ADMIN_EMAIL": email, "ADMIN_PASSWORD": "a good password"])
+        #expect(other.status == 0)
+        #expect(try isAdmin(email, "a good password") == true)
+        #expect(try isAdmin("defaultadmin@admin.as", "adminpass") == true)
+    }
+}
