@@ -6,7 +6,7 @@ package enum Files {
     package static let notPrivate = ProcessError("fstat", code: EACCES)
 
     /// The file's bytes, at most `limit`. Throws when it cannot be read; `requiringPrivacy` also, `notPrivate`, when
-    /// users other than its owner may read it.
+    /// users other than its owner may read or change it.
     package static func read(
         _ path: String, limit: Int = 1 << 20, requiringPrivacy: Bool = false
     ) throws(ProcessError) -> [UInt8] {
@@ -16,7 +16,7 @@ package enum Files {
         if requiringPrivacy {
             var status = stat()
             guard unsafe fstat(descriptor, &status) == 0 else { throw ProcessError("fstat") }
-            guard status.st_mode & (S_IRGRP | S_IROTH) == 0 else { throw notPrivate }
+            guard status.st_mode & (S_IRGRP | S_IROTH | S_IWGRP | S_IWOTH) == 0 else { throw notPrivate }
         }
         var bytes: [UInt8] = []
         while bytes.count <= limit {

@@ -1,7 +1,7 @@
 import Glibc
 import Process
 
-/// Finds and reads the file of settings. It holds secrets, so it is refused when others may read it.
+/// Finds and reads the file of settings. It holds secrets, so it is refused when others may read or change it.
 enum SettingsFile {
     /// The first of: `--env-file PATH`, `FLOW_MANAGER_ENV`, `flow-manager.env` beside the executable, `.env` in the
     /// working folder. The first two must exist if they are named.
@@ -26,7 +26,7 @@ enum SettingsFile {
         } catch let error where error.code == ENOENT || error.code == ENOTDIR {
             return nil
         } catch Files.notPrivate {
-            throw ConfigurationError(setting: path, reason: "may be read by others; chmod 600 it")
+            throw ConfigurationError(setting: path, reason: "may be read or changed by others; chmod 600 it")
         } catch {
             throw ConfigurationError(setting: path, reason: "cannot be read (\(error))")
         }

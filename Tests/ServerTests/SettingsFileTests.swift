@@ -75,7 +75,9 @@ import Testing
         #expect(try load(executable: "flow-manager") == [:])
     }
 
-    @Test(arguments: [0o644, 0o640, 0o604] as [UInt32]) func aFileThatOthersMayReadIsRefused(mode: UInt32) throws {
+    @Test(arguments: [0o644, 0o640, 0o604, 0o620, 0o602] as [UInt32]) func aFileThatOthersMayReadIsRefused(mode: UInt32)
+        throws
+    {
         let path = try folder.write("flow-manager.env", "SECRET=canary", mode: mode)
         for attempt in [{ try load(named: path) }, { try load(executable: "\(folder.path)/flow-manager") }] {
             let error = #expect(throws: ConfigurationError.self) { try attempt() }

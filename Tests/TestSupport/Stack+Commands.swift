@@ -19,9 +19,9 @@ extension Stack {
         try Stack.command(arguments, environment: environment.merging(settings) { $1 }, input: input)
     }
 
-    /// Runs a command of the program in an environment of that alone.
+    /// Runs a command of the program, or of another one, in an environment of that alone.
     package static func command(
-        _ arguments: [String], environment: [String: String], input: String = ""
+        _ arguments: [String], of executable: String = executable, environment: [String: String], input: String = ""
     ) throws -> CommandResult {
         var template = Array("/tmp/command.XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: \(errno)") }

@@ -19,6 +19,7 @@ enum Respond {
         let log = try Log(file: configuration.logFile)
         let database = try configuration.database
         let application = Application(services: try services(invocation, log), clock: { WallClock.seconds })
+        let gate = try configuration.gate
         let makeHandler: @Sendable () -> ResponderPool.Handler = {
             let connection = Connection(database)
             return { application.answer($0, over: connection) }
@@ -29,7 +30,7 @@ enum Respond {
         }
         let pool = try ResponderPool(
             listener: listener, threads: try configuration.threads,
-            settings: FastCGISettings(gate: try configuration.gate), observe: { log.write($0) },
+            settings: FastCGISettings(gate: gate), observe: { log.write($0) },
             makeHandler: makeHandler)
         try pool.start()
         control.withLock {
