@@ -10,16 +10,28 @@ import Testing
     let user: TestUser
 
     init() throws {
-        stack = try Stack()
+        stack = try Stack(isInFile: true)
         user = try stack.makeUser()
+    }
+
+    /// What none but the program is to know, whoever's it is.
+    private var secretSettings: [String] {
+        get throws {
+            try [
+                stack.gate, Stack.tokenSecret, #require(stack.environment["SEALING_KEY"]),
+                #require(stack.database.application["password"]), #require(stack.database.owner["password"]),
+            ]
+        }
     }
 
     @Test func neitherLogsNorErrorsTellASecret() throws {
         let canary = "canary-of-a-password-\(UInt64.random(in: 0...UInt64.max))"
         let signature = try #require(user.token.split(separator: ".").last.map(String.init))
-        var answers = try failures(canary)
+        let given = try GivenSecrets(in: stack)
+        #expect(try stack.command(["keys", "rotate", "jwt"]).status == 0)
+        var answers = try failures(canary) + given.failures(in: stack)
         try stack.database.connect().execute("ALTER TABLE users RENAME TO users_away")
-        let broken = try failures(canary)
+        let broken = try failures(canary) + given.failures(in: stack)
         #expect(broken.contains { $0.status == 500 })
         for answer in broken where answer.status == 500 {
             expectProblem(answer, 500, "internal_error")
@@ -30,10 +42,10 @@ import Testing
 
         let logs = try stack.completeLogs()
         #expect(logs.contains("request-failed"), "the reason of the 500s is in the log")
-        let secrets = [
-            canary, user.password, user.email, user.token, signature, stack.gate, Stack.tokenSecret,
-            stack.database.application["password"] ?? "", "argon2",
-        ]
+        let secrets =
+            try [
+                canary, user.password, user.email, user.token, signature, "argon2",
+            ] + given.all + secretSettings
         for secret in secrets {
             #expect(!secret.isEmpty && !logs.contains(secret), "in the logs: \(secret)")
             for answer in answers { #expect(!answer.text.contains(secret), "\(secret) in \(answer.text)") }
@@ -64,16 +76,24 @@ import Testing
         }
     }
 
-    /// The environment is there for the same user only; a command line for everybody.
-    @Test func noCommandLineHoldsASecret() throws {
+    /// A command line is everybody's to read, an environment its user's and whoever's that the process starts.
+    @Test func noProcessShowsASecret() throws {
         let processes = stack.processes
         #expect(processes.count { $0.arguments.dropFirst().first == "respond" } == 2)
-        let secrets = try [
-            stack.gate, Stack.tokenSecret, #require(stack.database.application["password"]),
-        ]
         for process in processes {
-            for secret in secrets { #expect(!process.arguments.joined(separator: " ").contains(secret)) }
+            let shown = (process.arguments + process.environment).joined(separator: " ")
+            for secret in try secretSettings { #expect(!shown.contains(secret)) }
         }
+    }
+
+    @Test func publicAnswersHoldNoSecret() throws {
+        for path in ["/", "/health", "/ready", "/metrics", "/openapi.json", "/nothing"] {
+            let answer = try stack.get(path)
+            for secret in try secretSettings { #expect(!answer.text.contains(secret), "\(path)") }
+        }
+        let printed = try stack.command(["config"]).output
+        #expect(printed.contains("SEALING_KEY") && printed.contains("(set)"))
+        for secret in try secretSettings { #expect(!printed.contains(secret)) }
     }
 
     /// Calls that fail at every stage there is, each with the canary somewhere in it.

@@ -24,8 +24,10 @@ package final class Stack: Sendable {
 
     /// Starts it and returns when it serves.
     ///
-    /// - Parameter settings: added to those that every stack has.
-    package init(settings: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - settings: added to those that every stack has.
+    ///   - isInFile: whether they are in a file, and none but its name and the socket's in the environment.
+    package init(settings: [String: String] = [:], isInFile: Bool = false) throws {
         database = try TestDatabase.make()
         folder = try Stack.makeFolder()
         socket = folder + "/fastcgi.sock"
@@ -49,9 +51,10 @@ package final class Stack: Sendable {
         try run(Stack.executable, ["seed-demo"], environment)
         // As root nginx' workers would be another user, whom the socket refuses.
         let user = getuid() == 0 ? ["-g", "user root;"] : []
-        let supervisor = try Stack.start([Stack.executable, "serve"], environment, lifeline)
+        let own = isInFile ? try Stack.writeSettings(environment, to: folder + "/flow-manager.env") : environment
+        let supervisor = try Stack.start([Stack.executable, "serve"], own, lifeline)
         let nginx = try Stack.start(
-            ["/usr/sbin/nginx", "-e", folder + "/nginx.log", "-c", folder + "/conf/nginx.conf"] + user, environment,
+            ["/usr/sbin/nginx", "-e", folder + "/nginx.log", "-c", folder + "/conf/nginx.conf"] + user, own,
             lifeline)
         children = [supervisor, nginx]
         // First the responders: nginx would log each attempt to reach a socket that is not there.
@@ -81,23 +84,35 @@ package final class Stack: Sendable {
         }.joined()
     }
 
-    /// The processes of the program and of nginx that serve here, with their command lines.
-    package var processes: [(id: Int32, arguments: [String])] {
+    /// The processes of the program and of nginx that serve here, with what the system tells about them.
+    package var processes: [(id: Int32, arguments: [String], environment: [String])] {
         func strings(_ id: pid_t, _ file: String) -> [String] {
             let bytes = (try? Files.read("/proc/\(id)/\(file)")) ?? []
             return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
         }
         guard let directory = unsafe opendir("/proc") else { return [] }
         defer { unsafe closedir(directory) }
-        var processes: [(id: Int32, arguments: [String])] = []
+        var processes: [(id: Int32, arguments: [String], environment: [String])] = []
         while let entry = unsafe readdir(directory) {
             let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) {
                 unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
-            guard let id = pid_t(name), strings(id, "environ").contains("SOCKET=\(socket)") else { continue }
-            processes.append((id: id, arguments: strings(id, "cmdline")))
+            guard let id = pid_t(name) else { continue }
+            let environment = strings(id, "environ")
+            guard environment.contains("SOCKET=\(socket)") else { continue }
+            processes.append((id: id, arguments: strings(id, "cmdline"), environment: environment))
         }
         return processes
+    }
+
+    /// The environment that leads to a file of the settings.
+    private static func writeSettings(_ settings: [String: String], to path: String) throws -> [String: String] {
+        let descriptor = try Files.openToAppend(path)
+        defer { close(descriptor) }
+        Files.write(Array(settings.map { "\($0)=\($1)\n" }.joined().utf8), to: descriptor)
+        var environment = ["FLOW_MANAGER_ENV": path]
+        for name in ["PATH", "SOCKET", "TSAN_OPTIONS"] { environment[name] = settings[name] }
+        return environment
     }
 
     private func wait(until isSo: () throws -> Bool) throws {

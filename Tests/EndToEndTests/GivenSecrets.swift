@@ -1,0 +1,72 @@
+import Crypto
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// What the program hands out once and must never show again: the tokens, key, app and codes of one user.
+struct GivenSecrets {
+    private let user: TestUser
+    private let refreshToken: String
+    private let key: String
+    /// In base32.
+    private let appSecret: String
+    private let recoveryCodes: [String]
+
+    init(in stack: Stack) throws {
+        user = try stack.makeUser()
+        let token = user.token
+        func given(_ target: String, _ body: JSON, _ name: String, as bearer: String? = token) throws -> JSON {
+            try stack.patiently { try stack.post(target, body, token: bearer) }[name]
+        }
+        let login: JSON = ["email": .string(user.email), "password": .string(user.password)]
+        refreshToken = try #require(given("/login", login, "refresh_token", as: nil).stringValue)
+        key = try #require(given("/api/keys", ["name": "k"], "key").stringValue)
+        appSecret = try #require(
+            given("/api/mfa/totp", ["current_password": .string(user.password)], "secret").stringValue)
+        let app = TOTP(secret: try #require(Base32.decode(appSecret.utf8)))
+        let code = app.code(at: Int64(Date().timeIntervalSince1970))
+        recoveryCodes = try #require(
+            given("/api/mfa/totp/confirm", ["code": .string(code)], "recovery_codes").arrayValue
+        ).compactMap(\.stringValue)
+    }
+
+    var all: [String] {
+        let parts = [refreshToken.split(separator: ".").last, user.token.split(separator: ".").last]
+        return [refreshToken, key, appSecret, user.token, user.password] + recoveryCodes
+            + parts.compactMap { $0.map(String.init) }
+    }
+
+    /// Calls that fail with one of them in a place where it does, or does not, belong.
+    func failures(in stack: Stack) throws -> [HTTPAnswer] {
+        let token = user.token
+        let email = JSON.string(user.email)
+        var answers: [HTTPAnswer] = []
+        for secret in [refreshToken, key, appSecret, recoveryCodes[0]] {
+            let text = JSON.string(secret)
+            answers += try [
+                stack.post("/refresh", ["refresh_token": .string(secret + "A")]),
+                stack.post("/refresh?refresh_token=\(secret)", ["refresh_token": [text]]),
+                stack.get("/me", token: secret + "A"), stack.get("/me?key=\(secret)"),
+                stack.get("/me", headers: [("Authorization", "Basic \(secret)")]),
+                stack.get(
+                    "/me", headers: [("Authorization", "Bearer \(token)"), ("Authorization", "Bearer \(secret)")]),
+                stack.post("/api/keys", ["name": [text], "scopes": [text]], token: token),
+                stack.post("/api/mfa/totp", ["current_password": text], token: token),
+                stack.post("/api/mfa/totp/confirm", ["code": text], token: token),
+                stack.send("DELETE", "/api/mfa/totp", ["code": .string(secret + "A")], token: token),
+                stack.post(
+                    "/login", ["email": email, "password": .string(user.password), "otp": .string(secret + "A")]),
+                stack.send("PATCH", "/me", ["password": text, "current_password": text], token: token),
+                stack.get("/api/users?limit=\(secret)", token: token),
+            ]
+        }
+        for secret in [refreshToken, key] {
+            answers += try [
+                stack.get("/\(secret)", token: token), stack.send("DELETE", "/api/keys/\(secret)", token: token),
+                stack.send("DELETE", "/api/sessions/\(secret)?x=\(secret)", token: token),
+            ]
+        }
+        return answers.filter { $0.status >= 400 }
+    }
+}
