@@ -60,6 +60,34 @@ import Testing
         #expect(Set(left) == Set(kept))
     }
 
+    @Test func removesGuestsThatAreOver() throws {
+        func insertGuest(_ name: String, role: String = "guest", _ expiresIn: SQL) throws {
+            let id = UUIDv7.make()
+            try connection.execute(
+                "INSERT INTO users (id, name, role) VALUES (\(id), \(name), \(role))")
+            try connection.execute(
+                """
+                INSERT INTO guests (network, user_id, expires_at)
+                VALUES (\(name), \(id), now() + (\(expiresIn))::interval)
+                """)
+            try connection.execute(
+                """
+                INSERT INTO sessions (id, user_id, expires_at)
+                VALUES (\(UUIDv7.make()), \(id), now() + (\(expiresIn))::interval)
+                """)
+        }
+        try insertGuest("lives", "'1 minute'")
+        try insertGuest("over", "'-1 minute'")
+        try insertGuest("client", role: "client", "'-1 minute'")
+        let removed = try prune()
+        #expect(removed["guests"] == 2)
+        #expect(removed["users"] == 1)
+        let deleted = try connection.query(
+            "SELECT name FROM users WHERE deleted_at IS NOT NULL AND disabled_at IS NOT NULL")
+        #expect(try deleted.map { try $0.decode(String.self) } == ["over"])
+        #expect(try prune().values.allSatisfy { $0 == 0 })
+    }
+
     @Test func removesKeysThatAreOverForAMonth() throws {
         let lives: [(name: String, expires: SQL, ended: SQL)] = [
             ("lives", "'1 hour'", "NULL::text"), ("expired", "'-29 days'", "NULL::text"),

@@ -8,6 +8,8 @@ package struct Pruning: Sendable {
     package let table: String
     private let name: SQL
     private let condition: SQL
+    /// What is set in rows that others may refer to, in place of removing them.
+    private let mark: SQL?
 
     /// Every one there is, in this order: a table whose rows expire has a line here, after those that refer to it. Not
     /// a partitioned table: one `ctid` is a row of each of its partitions.
@@ -22,6 +24,16 @@ package struct Pruning: Sendable {
         Pruning(
             "recovery_codes", "recovery_codes AS c",
             "NOT EXISTS (SELECT FROM second_factors f WHERE f.user_id = c.user_id)"),
+        Pruning("guests", "guests", "expires_at < now()"),
+        // What a guest made may be in others' records, and so the user stays in them, as a deleted one does.
+        Pruning(
+            "users", "users AS u",
+            """
+            role = 'guest' AND deleted_at IS NULL AND NOT EXISTS (
+                SELECT FROM sessions s WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()
+            )
+            """,
+            mark: "deleted_at = now(), disabled_at = coalesce(disabled_at, now())"),
         // No session is left that began under it, and two newer ones sign and verify.
         Pruning(
             "token_keys", "token_keys AS k",
@@ -36,10 +48,11 @@ package struct Pruning: Sendable {
     /// Rows that one statement removes.
     private static let batch = 1_000
 
-    private init(_ table: String, _ name: SQL, _ condition: SQL) {
+    private init(_ table: String, _ name: SQL, _ condition: SQL, mark: SQL? = nil) {
         self.table = table
         self.name = name
         self.condition = condition
+        self.mark = mark
     }
 
     /// Removes what has expired by now from all tables, and says of each how many rows that were.
@@ -49,11 +62,12 @@ package struct Pruning: Sendable {
 
     /// How many rows it removed.
     private func run(on connection: Connection) throws -> Int {
+        let action: SQL = if let mark { "UPDATE \(name) SET \(mark)" } else { "DELETE FROM \(name)" }
         var removed = 0
         while true {
             let count = try connection.execute(
                 """
-                DELETE FROM \(name) WHERE ctid = ANY (ARRAY(
+                \(action) WHERE ctid = ANY (ARRAY(
                     SELECT ctid FROM \(name) WHERE \(condition) LIMIT \(Self.batch) FOR UPDATE SKIP LOCKED
                 ))
                 """)
