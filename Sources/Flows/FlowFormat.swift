@@ -23,4 +23,23 @@ package enum FlowFormat {
             "description": description, "conditions": .array(of: condition, count: 0...(4 * Flow.taskLimit)),
         ]
     ).named("Flow")
+
+    /// A chain that every user can run as it stands.
+    package static let example: JSON = [
+        "id": "flow123", "name": "Data processing flow", "start_task": "task1",
+        "tasks": [
+            ["name": "task1", "description": "Fetch data"], ["name": "task2", "description": "Process data"],
+            ["name": "task3", "description": "Store data"],
+        ],
+        "conditions": [
+            [
+                "name": "condition_task1_result", "source_task": "task1", "outcome": "success",
+                "target_task_success": "task2", "target_task_failure": "end",
+            ],
+            [
+                "name": "condition_task2_result", "source_task": "task2", "outcome": "success",
+                "target_task_success": "task3", "target_task_failure": "end",
+            ],
+        ],
+    ]
 }

@@ -123,6 +123,13 @@ import Testing
             "every endpoint succeeds once")
     }
 
+    @Test func theExampleOfAFlowRuns() throws {
+        let example = Routes.document["components"]?["schemas"]?["FlowCall"]?["examples"]?.arrayValue?.first
+        let answer = try stack.post("/flow-manager", #require(example), token: stack.makeUser().token)
+        #expect(answer["status"] == "completed")
+        #expect(answer["executed_tasks"].arrayValue?.count == 3)
+    }
+
     /// The status is one that the document names, and the body fits what it says of that status.
     private func expectDeclared(_ answer: HTTPAnswer, _ method: String, _ path: String) throws {
         let endpoint = try #require(Routes.all.first { $0.method.rawValue == method && $0.path == path })

@@ -76,7 +76,7 @@ extension Endpoint<Context> {
     /// wrong with its form and its meaning together.
     private static let callBody = JSONSchema.object(
         required: ["flow": .unchecked(FlowFormat.flow)], optional: ["input": .any]
-    ).named("FlowCall")
+    ).example(["flow": FlowFormat.example]).named("FlowCall")
 
     private static func readFlow(_ context: Context) throws -> (Flow, warnings: [Violation]) {
         var reader = FlowReader(catalog: context.services.tasks)
