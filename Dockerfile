@@ -41,7 +41,7 @@ ENTRYPOINT ["/opt/flow-manager/scripts/container-api"]
 
 FROM postgres:15-bookworm AS db
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libfcgi0ldbl libsimdjson14 libsodium23 \
+    && apt-get install -y --no-install-recommends libcurl4 libfcgi0ldbl libsimdjson14 libsodium23 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /usr/local/bin/flow-manager /usr/local/bin/
 COPY scripts/container-db /docker-entrypoint-initdb.d/flow-manager.sh
