@@ -119,6 +119,16 @@ private struct Federation {
         #expect(try federation.me(issuer.token(of: "meant")).status == 200)
     }
 
+    /// A browser would add it to what any page makes it send, and there is no session that a page could show a proof of.
+    @Test func opensNothingAsACookie() throws {
+        for (method, body) in [("GET", nil), ("PATCH", ["name": "Eve"])] as [(String, JSON?)] {
+            let cookie = ("Cookie", "access_token=\(issuer.token(of: "cookie"))")
+            let answer = try stack.send(method, "/me", body, headers: [cookie, ("Sec-Fetch-Site", "cross-site")])
+            expectChallenge(answer, "token_invalid", method)
+        }
+        #expect(try federation.count("identities WHERE subject = 'cookie'") == 0)
+    }
+
     @Test func whoeverIsDisabledOrDeletedStaysOut() throws {
         let admin = try stack.token("defaultadmin@admin.as", "adminpass")
         func id(of subject: String) throws -> String {

@@ -16,7 +16,7 @@ enum Authentication {
             found =
                 token.hasPrefix(APIKey.prefix)
                 ? try APIKey.principal(token, on: connection)
-                : try principal(of: token, services, now, audit, connection)
+                : try principal(of: token, orOf: services.issuers, services, now, audit, connection)
         } else {
             found = try principal(ofCookieIn: request, services, now, audit, connection)
         }
@@ -28,7 +28,8 @@ enum Authentication {
 
     /// By our own tokens first: all that other issuers cost those is nothing.
     private static func principal(
-        of token: String, _ services: Services, _ now: Int64, _ audit: AuditTrail, _ connection: Connection
+        of token: String, orOf issuers: [ExternalIssuer], _ services: Services, _ now: Int64, _ audit: AuditTrail,
+        _ connection: Connection
     ) throws -> Principal? {
         let claims: Claims
         do {
@@ -36,7 +37,7 @@ enum Authentication {
         } catch TokenError.expired {
             throw Problem.tokenExpired
         } catch is TokenError {
-            return try ExternalIssuer.principal(token, among: services.issuers, now: now, audit, on: connection)
+            return try ExternalIssuer.principal(token, among: issuers, now: now, audit, on: connection)
         }
         return try Session.principal(session: claims.session, user: claims.subject, on: connection)
     }
@@ -47,7 +48,8 @@ enum Authentication {
         ofCookieIn request: Request, _ services: Services, _ now: Int64, _ audit: AuditTrail, _ connection: Connection
     ) throws -> Principal? {
         guard let token = try request.token(inCookie: SessionCookies.access) else { throw Problem.tokenMissing }
-        let found = try principal(of: token, services, now, audit, connection)
+        // No other issuer's: those have no session, and so no CSRF token that a change could show.
+        let found = try principal(of: token, orOf: [], services, now, audit, connection)
         guard let session = found?.sessionID, !["GET", "HEAD"].contains(request.method) else { return found }
         try services.crossOrigin.check(request)
         guard request.headers.count(of: "x-csrf-token") == 1, let proof = request.headers["x-csrf-token"],
