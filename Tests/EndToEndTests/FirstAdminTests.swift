@@ -32,6 +32,13 @@ import Testing
         #expect(made.status == 0)
         #expect(made.output.hasSuffix("the schema is up to date\nmade the account of ADMIN_EMAIL\n"))
         #expect(try isAdmin(email, "canary of an admin") == true)
+        let entries = try stack.database.connect().query(
+            """
+            SELECT concat(action, ' ', origin, ' ', detail) FROM audit_log a JOIN users u ON u.id = a.subject
+            WHERE u.email = \(email) AND action <> 'login'
+            """
+        ).map { try $0.decode(String.self) }
+        #expect(entries == [#"user_made command {"role":"admin"}"#])
         for password in ["canary of another", nil] {
             let again = try migrate(email.uppercased(), password)
             #expect(again.status == 0)

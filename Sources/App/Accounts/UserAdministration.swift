@@ -40,7 +40,11 @@ package struct UserAdministration {
             return try Registration(["email": .string(email), "password": .string(password)])
         }
         let hash = try passwords.hash(Array(password.utf8))
-        return try Account.insert(registration, passwordHash: hash, role: .admin, on: connection) != nil
+        return try connection.transaction { connection in
+            let account = try Account.insert(registration, passwordHash: hash, role: .admin, on: connection)
+            if let account { try audit.record(.userMade(account.id, account.role)) }
+            return account != nil
+        }
     }
 
     /// Sets another password, and ends all sessions and keys of the user: somebody else may hold them.
