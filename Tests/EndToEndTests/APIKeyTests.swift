@@ -95,6 +95,20 @@ import Testing
         expectChallenge(try stack.get("/me", token: keys[1]), "token_invalid")
     }
 
+    /// Whoever is disabled while making a key has none when he may call again.
+    @Test func noKeyComesAfterItsUserWasDisabled() throws {
+        let connection = stack.database.connect()
+        let held = try HeldRows("UPDATE users SET disabled_at = now() WHERE id = \(user.id)", in: stack.database)
+        let headers = [stack.bearer(user.token), ("Content-Type", "application/json")]
+        let call = try stack.client.begin(
+            stack.client.message("POST", "/api/keys", headers: headers, body: (["name": "k"] as JSON).serialized()))
+        try held.waitUntilWanted()
+        try held.commit()
+        expectChallenge(try stack.client.finish(call), "token_invalid")
+        #expect(
+            try connection.query("SELECT count(*) FROM api_keys WHERE user_id = \(user.id)").only.decode(Int.self) == 0)
+    }
+
     @Test func saysWhatIsWrongWithADraft() throws {
         let cases: [(body: JSON, pointers: [String])] = [
             ([:], ["/name"]), (["name": ""], ["/name"]), (["name": "k", "scopes": []], ["/scopes"]),

@@ -27,6 +27,9 @@ final class HeldRows {
         throw TestFailure("nobody wants the rows")
     }
 
+    /// Gives them back as they have become.
+    func commit() throws { try holder.commit() }
+
     /// Gives them back as they were.
     func release() { holder.rollback() }
 }

@@ -33,15 +33,19 @@ enum APIKey {
         \(ListQuery.position(created: "created_at"))
         """
 
-    /// Makes a key; nil when the user has as many as may be. The key itself is in no other answer.
+    /// Makes a key; nil when the user has as many as may be. The key itself is in no other answer. Throws 401 when the
+    /// user has been disabled meanwhile.
     static func make(
         _ name: String, scopes: Set<Scope>, lifetime: Int64, for userID: String, _ audit: AuditTrail,
         on connection: Connection
     ) throws -> (key: String, json: JSON)? {
         let key = prefix + SecureRandom.token(bytes: length)
         return try connection.transaction { connection in
-            // One of a user's calls at a time: of two at once neither would see the other's key.
-            try connection.execute("SELECT FROM users WHERE id = \(userID) FOR NO KEY UPDATE")
+            // One of a user's calls at a time: of two at once neither would see the other's key. And whoever ends all
+            // of the user's keys must not miss one.
+            let user = try connection.query(
+                "SELECT FROM users WHERE id = \(userID) AND disabled_at IS NULL FOR NO KEY UPDATE")
+            guard !user.isEmpty else { throw Problem.invalidToken }
             let rows = try connection.query(
                 """
                 INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at)
