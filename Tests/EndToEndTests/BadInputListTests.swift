@@ -14,8 +14,9 @@ import Testing
         user = try stack.makeUser()
     }
 
-    @Test(arguments: ["/posts", "/api/executions"])
+    @Test(arguments: ["/posts", "/api/executions", "/api/keys", "/api/sessions", "/api/users", "/api/audit"])
     func refusesWhatAListDoesNotKnow(list: String) throws {
+        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
         let queries = [
             "limit=-1", "limit=0", "limit=101", "limit=1000000000", "limit=1e9", "limit=99999999999999999999",
             "limit=abc",
@@ -25,7 +26,7 @@ import Testing
             "%ff=1",
             "a%0ab=1", "id=1", "offset=5",
         ]
-        for query in queries { expectProblem(try stack.get("\(list)?\(query)", token: user.token), 400, nil, query) }
+        for query in queries { expectProblem(try stack.get("\(list)?\(query)", token: admin), 400, nil, query) }
     }
 
     @Test func refusesValuesThatNoFilterHas() throws {

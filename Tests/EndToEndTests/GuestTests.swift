@@ -48,6 +48,19 @@ import Testing
         expectChallenge(try stack.get("/me", token: token), "token_invalid")
     }
 
+    @Test func aGuestsBrowserKeepsItsTokensAsLongAsItLasts() throws {
+        let answer = try visit()
+        #expect(
+            answer.cookies["refresh_token"]?.attributes == "Path=/refresh; Max-Age=259200; HttpOnly; SameSite=Strict")
+        let cookie = ("Cookie", "access_token=\(answer.cookies["access_token"]?.value ?? "")")
+        let account: JSON = ["username": .string(unique("guest")), "password": "long enough"]
+        expectProblem(try stack.post("/api/guests/convert", account, headers: [cookie]), 403, "csrf_failed")
+        let proof = ("X-CSRF-TOKEN", answer["csrf_token"].stringValue ?? "")
+        let made = try stack.patiently { try stack.post("/api/guests/convert", account, headers: [cookie, proof]) }
+        #expect(made.status == 200, "\(made.text)")
+        #expect(try stack.get("/csrf", headers: [cookie])["csrf_token"] == answer["csrf_token"])
+    }
+
     @Test func aGuestHasNoAccountToManage() throws {
         let token = try guest().token
         let calls: [(method: String, target: String, body: JSON?)] = [

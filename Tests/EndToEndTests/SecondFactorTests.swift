@@ -93,6 +93,14 @@ import Testing
         #expect(try stack.patiently { try stack.post("/login", body) }.status == 200, "who has no app needs no code")
     }
 
+    @Test func noCodeIsGoodForAnother() throws {
+        let (app, codes) = try enrol()
+        let other = try SecondFactorTests()
+        _ = try other.enrol()
+        for code in [app.code(at: now), codes[0]] { expectProblem(try other.login(code), 401, "otp_invalid") }
+        #expect(try login(codes[0]).status == 200)
+    }
+
     @Test func isRemovedByACodeOnly() throws {
         let (_, codes) = try enrol()
         expectProblem(try call("DELETE", "/api/mfa/totp", ["code": "x"]), 403, "wrong_code")
