@@ -84,7 +84,13 @@ import Testing
         let me = try stack.get("/me", token: access(login))
         let renewed = try stack.post("/refresh", ["refresh_token": login["refresh_token"]])
         let others = try (0..<8).map { _ in try stack.get("/me", token: access(renewed)) }
-        return [login, me, renewed] + others
+        // A page keeps the token of its login while the cookies are renewed.
+        let page = [
+            ("Cookie", "access_token=\(try access(renewed))"),
+            ("X-CSRF-TOKEN", login["csrf_token"].stringValue ?? ""),
+        ]
+        let change = try stack.send("PATCH", "/me", ["name": "Ann"], headers: page)
+        return [login, me, renewed, change] + others
     }
 
     private func login() throws -> HTTPAnswer {
