@@ -3,6 +3,15 @@
 #   docker build --target api -t flow-manager-api .
 #   docker build --target db -t flow-manager-db .
 #
+# Both on one machine, with the demo accounts. `db` speaks no TLS unless it is given a certificate; the program asks
+# every host but its own for one, so between the two, where nobody else is, `sslmode=disable` has to say so.
+#
+#   docker network create flow-manager
+#   docker run -d --network flow-manager --name db -e CONFIG_TYPE=demo -e POSTGRES_PASSWORD=secret flow-manager-db
+#   docker run -d --network flow-manager -p 127.0.0.1:8080:8080 -e CONFIG_TYPE=demo \
+#     -e DATABASE_URL='postgresql://flow_manager:secret@db/flow_manager?sslmode=disable' \
+#     -e JWT_SECRET_KEY="$(openssl rand -hex 32)" -e SEALING_KEY="$(openssl rand -hex 32)" flow-manager-api
+#
 # Debian's stable release is the pin of its packages:
 # hadolint global ignore=DL3008
 
