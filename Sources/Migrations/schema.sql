@@ -18,6 +18,10 @@ CREATE FUNCTION public.audit_seal(entry public.audit_log, place bigint, before b
     LANGUAGE sql STABLE
     RETURN sha256((before || convert_to((json_build_array(place, (entry).id, ((EXTRACT(epoch FROM (entry).created_at) * (1000000)::numeric))::bigint, (entry).action, (entry).origin, (entry).actor, (entry).subject, (entry).address, (entry).detail, ((EXTRACT(epoch FROM (entry).period) * (1000000)::numeric))::bigint))::text, 'UTF8'::name)));
 
+CREATE FUNCTION public.folded(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN lower((NORMALIZE(name) COLLATE "und-x-icu"));
+
 CREATE FUNCTION public.guard_audit_log() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -349,11 +353,11 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id);
 
-CREATE UNIQUE INDEX users_email ON public.users USING btree (lower(email)) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX users_email ON public.users USING btree (public.folded(email)) WHERE (deleted_at IS NULL);
 
 CREATE INDEX users_newest ON public.users USING btree (created_at, id) WHERE (deleted_at IS NULL);
 
-CREATE UNIQUE INDEX users_username ON public.users USING btree (lower(username)) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX users_username ON public.users USING btree (public.folded(username)) WHERE (deleted_at IS NULL);
 
 ALTER INDEX public.executions_pkey ATTACH PARTITION public.executions_default_pkey;
 

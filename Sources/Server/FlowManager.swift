@@ -1,4 +1,5 @@
 import Glibc
+import Postgres
 import Process
 
 /// The executable: one word says what this process is.
@@ -36,7 +37,9 @@ struct FlowManager {
         do {
             try command.run(try Invocation(arguments: Array(arguments.dropFirst())))
         } catch {
-            Files.write(Array("flow-manager \(command.name): \(error)\n".utf8), to: 2)
+            // Of the database also what its library says, which is for the operator and for nobody else.
+            let reason = (error as? PostgresError)?.debugDescription ?? "\(error)"
+            Files.write(Array("flow-manager \(command.name): \(reason)\n".utf8), to: 2)
             exit(1)
         }
     }

@@ -20,8 +20,7 @@
 /// A success forgets only the account from this address: an attacker with an account of his own must not be able to
 /// clear his address by it.
 ///
-/// The keys are digests of what the client sent, the name folded as the look-up folds it, whether there is such an
-/// account or not: both are slowed alike. The address is the peer's as the web server saw it, never one that a client
+/// The keys are digests of the account, or of a name that nobody has: both are slowed alike. The address is the peer's as the web server saw it, never one that a client
 /// may state, and for IPv6 its first 64 bits, of which one customer has 2^64 addresses.
 package struct LoginThrottle: Sendable {
     /// What one try counts for; see `FailureTable` for how they are made. The three must differ by more than what they

@@ -109,6 +109,27 @@ import Testing
         }
     }
 
+    @Test func aNameIsOneHoweverItIsWritten() throws {
+        let name = unique("é")
+        // Composed and decomposed, in both cases, of Latin, Greek and Cyrillic.
+        let spellings = [name, name.replacing("é", with: "e\u{301}"), name.replacing("é", with: "É")]
+        let first: JSON = ["username": .string("ωд" + spellings[0]), "password": "long enough"]
+        #expect(try stack.patiently { try stack.post("/register", first) }.status == 200)
+        for spelling in spellings {
+            let username = "ΩД" + spelling
+            let second: JSON = ["username": .string(username), "password": "long enough"]
+            expectProblem(try stack.patiently { try stack.post("/register", second) }, 409, "already_registered")
+            _ = try stack.token(username, "long enough")
+        }
+    }
+
+    @Test func aNameShowsAllItIs() throws {
+        for scalar in ["\u{202E}", "\u{200B}", "\u{2066}", "\u{FEFF}"] {
+            let body: JSON = ["username": .string(unique("a") + scalar), "password": "long enough"]
+            expectProblem(try stack.post("/register", body), 422, "validation_failed")
+        }
+    }
+
     @Test func takesPasswordsOf8To1024BytesOfAnyText() throws {
         let email = unique("self") + "@example.org"
         let cases: [(password: String, status: Int)] = [

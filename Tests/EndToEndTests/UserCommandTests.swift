@@ -1,3 +1,5 @@
+import Crypto
+import Foundation
 import HTTP
 import JSON
 import Process
@@ -47,6 +49,25 @@ import Testing
         let login: JSON = ["username": .string(name), "password": "another password"]
         #expect(try stack.patiently { try stack.post("/login", login) }.status == 401)
         #expect(try user("list").contains("\(name)  disabled\n"))
+        #expect(try user("enable \(name)").isEmpty)
+        #expect(try stack.get("/me", token: stack.token(name, "another password")).status == 200)
+    }
+
+    @Test func letsInWhoeverHasLostTheApp() throws {
+        let user = try stack.makeUser()
+        let begun = try stack.patiently {
+            try stack.post("/api/mfa/totp", ["current_password": .string(user.password)], token: user.token)
+        }
+        let app = TOTP(secret: try #require(Base32.decode((begun["secret"].stringValue ?? "").utf8)))
+        let code = app.code(at: Int64(Date().timeIntervalSince1970))
+        #expect(try stack.post("/api/mfa/totp/confirm", ["code": .string(code)], token: user.token).status == 200)
+        let login: JSON = ["email": .string(user.email), "password": .string(user.password)]
+        let asked = try stack.patiently { try stack.post("/login", login) }
+        #expect(asked["code"] == "otp_required")
+        #expect(try self.user("remove-factor \(user.email)").isEmpty)
+        #expect(try stack.patiently { try stack.post("/login", login) }.status == 200)
+        let again = try self.user("remove-factor \(user.email)")
+        #expect(again == "flow-manager user: the user has no second factor\n")
     }
 
     @Test func saysWhyItDoesNothing() throws {

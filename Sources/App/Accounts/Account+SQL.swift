@@ -61,7 +61,7 @@ extension Account {
         return try connection.query(
             """
             SELECT id, password_hash FROM users
-            WHERE lower(\(column)) = lower(\(login)) AND disabled_at IS NULL AND password_hash IS NOT NULL
+            WHERE folded(\(column)) = folded(\(login)) AND disabled_at IS NULL AND password_hash IS NOT NULL
             """
         ).first.map { row in
             let (id, passwordHash) = try row.decode(String.self, String.self)

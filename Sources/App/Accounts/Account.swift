@@ -84,7 +84,7 @@ struct Registration {
         } else if input["email"] != nil, namedEmail != nil {
             violations.append(Violation(pointer: "/username", message: "must not be an e-mail beside 'email'"))
         }
-        if let username, username.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.isControl }) {
+        if let username, username.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.isUnseen }) {
             violations.append(Violation(pointer: "/username", message: "must not contain spaces or control characters"))
         }
         violations += PasswordPolicy.violations(of: password, at: "/password", names: [email, username])
@@ -93,7 +93,8 @@ struct Registration {
 }
 
 extension Unicode.Scalar {
-    fileprivate var isControl: Bool { properties.generalCategory == .control }
+    /// A control character, or one that changes how others are shown, such as their direction.
+    fileprivate var isUnseen: Bool { [.control, .format].contains(properties.generalCategory) }
 }
 
 /// What a password must be (OWASP ASVS 5, 6.2): long enough, not the account's own name, none that everybody tries.

@@ -111,8 +111,9 @@ extension Endpoint<Context> {
     private static func logIn(
         _ name: String, _ password: String, _ context: Context
     ) throws -> (userID: String, passwordHash: String, factor: AuditEvent.Factor, isNew: Bool) {
-        let attempt = try context.services.loginLimits?.attempt(name, from: context.request.remoteAddress)
         var found = try Account.findForLogin(name, on: context.connection)
+        let attempt = try context.services.loginLimits?.attempt(
+            found.map { .account(id: $0.id) } ?? .unknown(name: name), from: context.request.remoteAddress)
         if found == nil, context.services.loginCreatesAccount, name.contains("@"),
             let registration = try? Registration(["email": .string(name), "password": .string(password)]),
             Registration.email.violations(in: .string(name)).isEmpty
@@ -209,7 +210,8 @@ extension Endpoint<Context> {
         guard let password = context.input["current_password"]?.stringValue else {
             throw Problem.invalid("/current_password", "is needed for this change")
         }
-        let attempt = try context.services.loginLimits?.attempt(account.id, from: context.request.remoteAddress)
+        let attempt = try context.services.loginLimits?.attempt(
+            .account(id: account.id), from: context.request.remoteAddress)
         let known = try account.passwordHash(on: context.connection)
         let isRight = try context.passwords.verify(Array(password.utf8), against: known)
         attempt?.ended(rightly: isRight)

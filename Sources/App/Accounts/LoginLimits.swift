@@ -13,12 +13,12 @@ package struct LoginLimits: Sendable {
         self.key = key
     }
 
-    /// One try of a secret of that name, whether there is one or not. Throws 429 when it comes too soon after failed
-    /// ones, before the secret has cost anything.
+    /// One try of the secret of an account, or of a name that nobody has: both are slowed alike. Throws 429 when it
+    /// comes too soon after failed ones, before the secret has cost anything.
     ///
     /// - Parameter address: nil where all addresses count as one.
-    func attempt(_ name: String, from address: String?) throws -> Attempt {
-        let (name, network) = (name.lowercased(), LoginLimits.network(of: address ?? ""))
+    func attempt(_ subject: Subject, from address: String?) throws -> Attempt {
+        let (name, network) = (subject.name, LoginLimits.network(of: address ?? ""))
         // What stands for everybody must not make everybody wait: it counts by name alone.
         let place = LoginLimits.isEverybody(network) ? "\(network)\0\(name)" : network
         let attempt = Attempt(
@@ -35,6 +35,21 @@ package struct LoginLimits: Sendable {
 
     /// What is left to whoever has failed often; before that the waits are shorter.
     private static let slowest = RateLimit(name: "logins", calls: 1, seconds: 60)
+
+    /// Whose secret is tried. An account is one however it is named, and no name can pass for one.
+    enum Subject {
+        case account(id: String)
+        case unknown(name: String)
+        case secondFactor(userID: String)
+
+        fileprivate var name: String {
+            switch self {
+            case .account(let id): "account \(id)"
+            case .unknown(let name): "name \(name.lowercased())"
+            case .secondFactor(let userID): "second factor \(userID)"
+            }
+        }
+    }
 
     private func number(_ text: String) -> UInt64 {
         key.code(for: text.utf8).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }

@@ -67,8 +67,7 @@ extension Endpoint<Context> {
                 of: context.user.id, locked: true, context.services.sealingKeys, on: connection)
             guard let factor else { throw Problem.notFound }
             try prove(factor, context) { try factor.proof($0, now: context.now, context.audit, on: connection) }
-            try factor.remove(on: connection)
-            try context.audit.record(.factorRemoved(of: context.user.id))
+            _ = try SecondFactor.remove(of: context.user.id, context.audit, on: connection)
             return .noContent
         }
     }

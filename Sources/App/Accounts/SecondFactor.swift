@@ -33,7 +33,7 @@ struct SecondFactor {
     /// Lets `proof` look at a code unless too many were wrong lately, wherever they came from: only who knows the
     /// password gets as far as this, and six digits are soon tried from many addresses.
     func guarded(by limits: LoginLimits?, _ proof: () throws -> AuditEvent.Factor?) throws -> AuditEvent.Factor? {
-        let attempt = try limits?.attempt("second factor of \(userID)", from: nil)
+        let attempt = try limits?.attempt(.secondFactor(userID: userID), from: nil)
         let proof = try proof()
         attempt?.ended(rightly: proof != nil)
         return proof
@@ -91,9 +91,12 @@ struct SecondFactor {
         return .recoveryCode
     }
 
-    func remove(on connection: Connection) throws {
+    /// Removes the user's factor with its recovery codes; false when there is none. In a transaction.
+    static func remove(of userID: String, _ audit: AuditTrail, on connection: Connection) throws -> Bool {
         try connection.execute("DELETE FROM recovery_codes WHERE user_id = \(userID)")
-        try connection.execute("DELETE FROM second_factors WHERE user_id = \(userID)")
+        guard try connection.execute("DELETE FROM second_factors WHERE user_id = \(userID)") == 1 else { return false }
+        try audit.record(.factorRemoved(of: userID))
+        return true
     }
 
     /// Where a sealed secret belongs.

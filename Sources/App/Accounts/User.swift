@@ -53,7 +53,7 @@ struct User {
     static func find(named name: String, on connection: Connection) throws -> User? {
         let column: SQL = name.contains("@") ? "u.email" : "u.username"
         return try connection.query(
-            "SELECT \(columns) FROM users u WHERE lower(\(column)) = lower(\(name)) AND u.deleted_at IS NULL"
+            "SELECT \(columns) FROM users u WHERE folded(\(column)) = folded(\(name)) AND u.deleted_at IS NULL"
         ).first.map(User.init)
     }
 

@@ -31,7 +31,7 @@ package struct UserAdministration {
     /// Makes the admin that a new installation begins with; false, and nothing changed, when somebody has that e-mail
     /// or once had it. Only a new one needs the password.
     package func addFirstAdmin(_ email: String, password: () throws -> String) throws -> Bool {
-        let known = try connection.query("SELECT FROM users WHERE lower(email) = lower(\(email)) LIMIT 1")
+        let known = try connection.query("SELECT FROM users WHERE folded(email) = folded(\(email)) LIMIT 1")
         guard known.isEmpty else { return false }
         let password = try password()
         let registration = try checked {
@@ -62,7 +62,16 @@ package struct UserAdministration {
         }
     }
 
+    /// For whoever has lost the app and the recovery codes: the password is enough again.
+    package func removeFactor(of name: String) throws {
+        let id = try find(name).account.id
+        let isRemoved = try connection.transaction { try SecondFactor.remove(of: id, audit, on: $0) }
+        if !isRemoved { throw Refusal(description: "the user has no second factor") }
+    }
+
     package func disable(_ name: String) throws { try change(name, ["disabled": true]) }
+
+    package func enable(_ name: String) throws { try change(name, ["disabled": false]) }
 
     package func grantAdmin(_ name: String) throws { try change(name, ["role": "admin"]) }
 
