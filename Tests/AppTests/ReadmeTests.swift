@@ -1,5 +1,6 @@
 import App
 import Flows
+import HTTP
 import JSON
 import TestSupport
 import Testing
@@ -15,15 +16,30 @@ import Testing
         #expect(throws: TaskFailure.self) { try run(Reverse(), on: ["text": 1]) }
     }
 
+    /// Those of `curl` are for endpoints that there are, with bodies that these take.
+    @Test func itsCallsAreTaken() throws {
+        let calls = try Readme.codeBlocks("sh").flatMap { $0.split(separator: "curl ").dropFirst() }
+        #expect(calls.count > 2)
+        for call in calls {
+            let endpoint = try #require(
+                Routes.all.first { $0.method == .post && call.contains(":8080\($0.path) ") }, "\(call)")
+            #expect(try endpoint.body.schema?.violations(in: body(of: call)) == [], "\(call)")
+        }
+    }
+
     @Test func itsCallRunsAFlow() throws {
-        let command = try #require(try Readme.codeBlocks("sh").flatMap { $0.split(separator: "curl ") }.last)
-        #expect(command.contains("/flow-manager "))
-        let body = try #require(command.split(separator: "-d '").last?.split(separator: "'").first)
-        let call = try JSON(parsing: Array(body.utf8))
+        let calls = try Readme.codeBlocks("sh").flatMap { $0.split(separator: "curl ") }
+        let call = try body(of: try #require(calls.first { $0.contains("/flow-manager ") }))
         #expect(call.objectValue?.members.map(\.name) == ["flow"])
         var reader = FlowReader(catalog: Tasks.catalog)
         #expect(reader.read(call["flow"] ?? .null)?.taskCount == 3)
         #expect(reader.problems == [])
         #expect(reader.warnings == [])
+    }
+
+    /// What the call sends, between quotes after `-d`.
+    private func body(of call: Substring) throws -> JSON {
+        let text = try #require(call.split(separator: "-d '").last?.split(separator: "'").first)
+        return try JSON(parsing: Array(text.utf8))
     }
 }
