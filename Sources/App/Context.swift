@@ -89,11 +89,11 @@ package struct Context {
         }
     }
 
-    /// Hashes passwords for the caller's network address.
-    var passwords: PasswordHasher {
-        let network = LoginLimits.network(of: request.remoteAddress)
-        return services.passwords.serving(LoginLimits.isEverybody(network) ? nil : network)
-    }
+    /// Where the call comes from.
+    var network: Network { Network(of: request.remoteAddress) }
+
+    /// Hashes passwords for the caller's network.
+    var passwords: PasswordHasher { services.passwords.serving(network.isEverybody ? nil : network.text) }
 
     /// A path parameter that must be an id; anything else names nothing.
     func id(at position: Int = 0) throws -> String {

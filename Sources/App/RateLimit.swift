@@ -7,8 +7,7 @@ struct RateLimit: Sendable {
     /// Whose calls are counted together.
     enum Subject {
         case user(String)
-        /// As `LoginLimits.network` writes it.
-        case network(String)
+        case network(Network)
     }
 
     let name: String
@@ -20,7 +19,7 @@ struct RateLimit: Sendable {
         let (column, value): (SQL, String) =
             switch subject {
             case .user(let id): ("user_id", id)
-            case .network(let network): ("network", network)
+            case .network(let network): ("network", network.text)
             }
         let row = try connection.query(
             """

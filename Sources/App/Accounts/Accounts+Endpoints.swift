@@ -47,10 +47,9 @@ extension Endpoint<Context> {
 
     /// Throws 429 for one account too many from the caller's network address, before it costs a hash.
     static func countRegistration(_ context: Context) throws {
-        let network = LoginLimits.network(of: context.request.remoteAddress)
-        guard let limit = context.services.registrationLimit, !LoginLimits.isEverybody(network) else { return }
+        guard let limit = context.services.registrationLimit, !context.network.isEverybody else { return }
         try RateLimit(name: "registrations", calls: limit, seconds: 60).count(
-            .network(network), on: context.connection)
+            .network(context.network), on: context.connection)
     }
 
     /// Nil when the name is taken.

@@ -18,14 +18,14 @@ package struct LoginLimits: Sendable {
     ///
     /// - Parameter address: nil where all addresses count as one.
     func attempt(_ subject: Subject, from address: String?) throws -> Attempt {
-        let (name, network) = (subject.name, LoginLimits.network(of: address ?? ""))
+        let (name, network) = (subject.name, Network(of: address ?? ""))
         // What stands for everybody must not make everybody wait: it counts by name alone.
-        let place = LoginLimits.isEverybody(network) ? "\(network)\0\(name)" : network
+        let place = network.isEverybody ? "\(network.text)\0\(name)" : network.text
         let attempt = Attempt(
             throttle: throttle,
             keys: LoginThrottle.Keys(
                 account: number("account\0\(name)"), address: number("address\0\(place)"),
-                accountFromAddress: number("both\0\(network)\0\(name)")))
+                accountFromAddress: number("both\0\(network.text)\0\(name)")))
         let wait = throttle.admit(attempt.keys, at: Uptime.seconds)
         guard wait == 0 else {
             throw LoginLimits.slowest.exceeded("login_throttled", "Too many tries, please wait", wait: Int(wait))
@@ -53,24 +53,6 @@ package struct LoginLimits: Sendable {
 
     private func number(_ text: String) -> UInt64 {
         key.code(for: text.utf8).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
-    /// Whether it is this machine, and so perhaps a web server that is the only one to know who calls.
-    static func isEverybody(_ network: String) -> Bool {
-        network.isEmpty || network.hasPrefix("127.") || network == "0:0:0:0"
-    }
-
-    /// The address, or the first 64 bits of an IPv6 one: a customer has all addresses after them.
-    static func network(of address: String) -> String {
-        if address.hasPrefix("::ffff:"), address.utf8.contains(UInt8(ascii: ".")) {
-            return String(address.dropFirst("::ffff:".count))
-        }
-        guard address.utf8.contains(UInt8(ascii: ":")) else { return address }
-        let sides = address.split(separator: "::", maxSplits: 1, omittingEmptySubsequences: false)
-            .map { $0.split(separator: ":").map { $0.lowercased() } }
-        let end = sides.count > 1 ? sides[1] : []
-        let gap = Array(repeating: "0", count: max(0, 8 - sides[0].count - end.count))
-        return (sides[0] + gap + end).prefix(4).joined(separator: ":")
     }
 }
 

@@ -35,13 +35,8 @@ final class AuditTrail {
         try connection.pipeline([AuditLog.unhurried, insert(event, if: "\(isReal)")])
     }
 
-    /// What stands for the address where not every event is kept: of IPv6 a customer has all addresses of a network.
-    var network: String? {
-        address.map { address in
-            let network = LoginLimits.network(of: address)
-            return network.utf8.contains(UInt8(ascii: ":")) ? network + "::/64" : network
-        }
-    }
+    /// What stands for the address where not every event is kept.
+    var network: String? { address.map { Network(of: $0).prefix } }
 
     private func insert(_ event: AuditEvent, if condition: SQL) -> SQL {
         let origin = address == nil ? AuditEvent.Origin.command : .request

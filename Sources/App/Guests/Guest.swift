@@ -9,12 +9,12 @@ enum Guest {
     static let limit = RateLimit(name: "guests", calls: 1, seconds: lifetimeDays * 86_400)
 
     /// Makes the network's guest; nil while it has one.
-    static func make(of network: String, on connection: Connection) throws -> Account? {
+    static func make(of network: Network, on connection: Connection) throws -> Account? {
         try connection.query(
             """
             WITH place AS (
                 INSERT INTO guests AS g (network, user_id, expires_at)
-                VALUES (\(network), \(UUIDv7.make()), now() + \(lifetimeDays) * interval '1 day')
+                VALUES (\(network.text), \(UUIDv7.make()), now() + \(lifetimeDays) * interval '1 day')
                 ON CONFLICT (network) DO UPDATE SET user_id = excluded.user_id, expires_at = excluded.expires_at
                 WHERE g.expires_at <= now()
                 RETURNING user_id
@@ -26,9 +26,9 @@ enum Guest {
     }
 
     /// Seconds until the network may have another one.
-    static func wait(of network: String, on connection: Connection) throws -> Int {
+    static func wait(of network: Network, on connection: Connection) throws -> Int {
         try connection.query(
-            "SELECT ceil(extract(epoch FROM expires_at - now()))::bigint FROM guests WHERE network = \(network)"
+            "SELECT ceil(extract(epoch FROM expires_at - now()))::bigint FROM guests WHERE network = \(network.text)"
         ).first?.decode(Int.self) ?? 0
     }
 

@@ -17,9 +17,8 @@ extension Endpoint<Context> {
         ]
     ) { context in
         try context.services.crossOrigin.check(context.request)
-        let network = LoginLimits.network(of: context.request.remoteAddress)
         let made = try context.connection.transaction { connection in
-            try Guest.make(of: network, on: connection).map { account in
+            try Guest.make(of: context.network, on: connection).map { account in
                 try context.audit.record(.registered(account.id))
                 let session = try Session.begin(
                     for: account.id, verifiedBy: nil, with: .guest, lasting: Guest.lifetimeDays, by: context.request,
@@ -30,7 +29,7 @@ extension Endpoint<Context> {
         guard let (account, session) = made, let session else {
             throw Guest.limit.exceeded(
                 "guest_limit", "There is a guest of this network address already",
-                wait: try Guest.wait(of: network, on: context.connection))
+                wait: try Guest.wait(of: context.network, on: context.connection))
         }
         var response = try session.answer(context, status: .created, with: ["user": account.json])
         response.headers.append(name: "Location", value: "/me")
