@@ -55,13 +55,17 @@ extension Account {
         return try Account(try rows.only)
     }
 
+    /// The condition on `users`, named `u`, for who logs in by that name: what looks like an e-mail is one.
+    static func isNamed(_ login: String) -> SQL {
+        login.contains("@") ? "folded(u.email) = folded(\(login))" : "folded(u.username) = folded(\(login))"
+    }
+
     /// The account that logs in by that e-mail or username, with its password's hash.
     static func findForLogin(_ login: String, on connection: Connection) throws -> (id: String, passwordHash: String)? {
-        let column: SQL = login.contains("@") ? "email" : "username"
-        return try connection.query(
+        try connection.query(
             """
-            SELECT id, password_hash FROM users
-            WHERE folded(\(column)) = folded(\(login)) AND disabled_at IS NULL AND password_hash IS NOT NULL
+            SELECT u.id, u.password_hash FROM users u
+            WHERE \(isNamed(login)) AND u.disabled_at IS NULL AND u.password_hash IS NOT NULL
             """
         ).first.map { row in
             let (id, passwordHash) = try row.decode(String.self, String.self)

@@ -196,9 +196,7 @@ extension Endpoint<Context> {
         for account: Account, _ context: Context
     ) throws -> (old: String, new: String)? {
         guard let password = context.input["password"]?.stringValue else { return nil }
-        let violations = PasswordPolicy.violations(
-            of: password, at: "/password", names: [account.email, account.username])
-        guard violations.isEmpty else { throw Problem.invalid(violations) }
+        try PasswordPolicy.check(password, for: account)
         let old = try proveCurrentPassword(of: account, context)
         return (old, try context.passwords.hash(Array(password.utf8)))
     }

@@ -51,9 +51,7 @@ package struct UserAdministration {
     package func resetPassword(of name: String, to password: String) throws {
         let user = try find(name)
         let account = user.account
-        let violations = PasswordPolicy.violations(
-            of: password, at: "/password", names: [account.email, account.username])
-        try checked { if !violations.isEmpty { throw Problem.invalid(violations) } }
+        try checked { try PasswordPolicy.check(password, for: account) }
         let hash = try passwords.hash(Array(password.utf8))
         try connection.transaction { connection in
             try connection.execute("UPDATE users SET password_hash = \(hash) WHERE id = \(account.id)")

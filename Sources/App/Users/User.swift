@@ -51,9 +51,8 @@ struct User {
 
     /// The user of that e-mail or username, disabled or not.
     static func find(named name: String, on connection: Connection) throws -> User? {
-        let column: SQL = name.contains("@") ? "u.email" : "u.username"
-        return try connection.query(
-            "SELECT \(columns) FROM users u WHERE folded(\(column)) = folded(\(name)) AND u.deleted_at IS NULL"
+        try connection.query(
+            "SELECT \(columns) FROM users u WHERE \(Account.isNamed(name)) AND u.deleted_at IS NULL"
         ).first.map(User.init)
     }
 

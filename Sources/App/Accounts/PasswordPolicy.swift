@@ -1,0 +1,26 @@
+import Crypto
+import HTTP
+import JSON
+
+/// What a password must be (OWASP ASVS 5, 6.2): long enough, not the account's own name, none that everybody tries.
+enum PasswordPolicy {
+    /// In bytes: what can be hashed.
+    private static let length = PasswordHasher.acceptedLength
+    static let lengthText = "\(length.lowerBound) to \(length.upperBound) bytes"
+
+    /// Throws 422 for a password that the account must not have.
+    static func check(_ password: String, for account: Account) throws {
+        let violations = violations(of: password, at: "/password", names: [account.email, account.username])
+        guard violations.isEmpty else { throw Problem.invalid(violations) }
+    }
+
+    static func violations(of password: String, at pointer: String, names: [String?]) -> [Violation] {
+        if !length.contains(password.utf8.count) {
+            return [Violation(pointer: pointer, message: "must be \(lengthText) long")]
+        }
+        if names.contains(where: { $0?.lowercased() == password.lowercased() }) {
+            return [Violation(pointer: pointer, message: "must not be the e-mail or username")]
+        }
+        return CommonPasswords.contains(password) ? [Violation(pointer: pointer, message: "is too common")] : []
+    }
+}
