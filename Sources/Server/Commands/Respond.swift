@@ -17,8 +17,9 @@ enum Respond {
         let control = Mutex(try ResponderControl(environment: invocation.environment))
         let configuration = invocation.configuration
         let log = try Log(file: configuration.logFile)
+        let memory = try memory(invocation.environment, log)
         let database = try configuration.database
-        let application = Application(services: try services(invocation, log), clock: { WallClock.seconds })
+        let application = Application(services: try services(configuration, memory, log), clock: { WallClock.seconds })
         let gate = try configuration.gate
         let makeHandler: @Sendable () -> ResponderPool.Handler = {
             let connection = Connection(database)
@@ -40,10 +41,9 @@ enum Respond {
         pool.drain { connection in control.withLock { $0.handOver(connection) } }
     }
 
-    private static func services(_ invocation: Invocation, _ log: Log) throws -> Services {
-        let configuration = invocation.configuration
-        let memory = try memory(invocation.environment, log)
-        return Services(
+    /// Throws for every setting that cannot be used, and touches nothing outside this process.
+    static func services(_ configuration: Configuration, _ memory: SharedMemory, _ log: Log) throws -> Services {
+        Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, log),
             passwords: try passwords(configuration, memory), tasks: Tasks.catalog,
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,

@@ -7,11 +7,11 @@ import Supervision
 enum Serve {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
-        try checkSecrets(configuration)
         let log = try Log(file: configuration.logFile)
+        let memory = try SharedMemory()
+        try check(configuration, memory, log)
         let listener = try Listener.bind(path: try configuration.socket)
         defer { listener.removeFile() }
-        let memory = try SharedMemory()
         let supervisor = Supervisor(
             listening: listener.descriptor, executable: invocation.executable,
             arguments: ["respond"] + invocation.arguments,
@@ -27,17 +27,9 @@ enum Serve {
     private static let memoryDescriptor: Int32 = 4
 
     /// What would keep every responder from starting is told once, here, before anything listens.
-    private static func checkSecrets(_ configuration: Configuration) throws {
+    private static func check(_ configuration: Configuration, _ memory: SharedMemory, _ log: Log) throws {
         _ = try configuration.database
-        _ = try configuration.tokens
-        _ = try configuration.issuers
-        _ = try configuration.allowedAddresses
-        _ = try configuration.sealingKeys
-        _ = try configuration.loginThrottleKey
-        _ = try configuration.registrationLimit
-        _ = try configuration.loginCreatesAccount
-        _ = try configuration.crossOrigin
-        _ = try configuration.threads
+        _ = try Respond.services(configuration, memory, log)
         guard try configuration.gate != nil else {
             throw ConfigurationError(setting: "FLOW_GATE", reason: "is not set")
         }
