@@ -1,7 +1,4 @@
 import App
-import Crypto
-import Postgres
-import Process
 
 /// One thing that can be set, by the environment or a file of `NAME=value` lines.
 struct Setting: Sendable {
@@ -98,7 +95,7 @@ struct Configuration: Sendable {
         return setting.standard.isEmpty ? nil : setting.standard
     }
 
-    private func required(_ name: String) throws -> String {
+    func required(_ name: String) throws -> String {
         guard let value = value(name) else { throw ConfigurationError(setting: name, reason: "is not set") }
         return value
     }
@@ -110,8 +107,17 @@ struct Configuration: Sendable {
         return number
     }
 
+    /// - Parameter standard: for a setting whose standard value depends on others.
+    func isOn(_ name: String, otherwise standard: String? = nil) throws -> Bool {
+        switch value(name) ?? standard {
+        case "on": true
+        case "off": false
+        default: throw ConfigurationError(setting: name, reason: "must be on or off")
+        }
+    }
+
     /// A secret of at least 32 bytes that is no pattern; the demo profile only asks for the length.
-    private func secret(_ name: String) throws -> [UInt8]? {
+    func secret(_ name: String) throws -> [UInt8]? {
         guard let text = value(name) else { return nil }
         let bytes = Array(text.utf8)
         guard bytes.count >= 32 else { throw ConfigurationError(setting: name, reason: "must have 32 bytes or more") }
@@ -133,117 +139,10 @@ extension Configuration {
         }
     }
 
-    var database: PostgresConfiguration {
-        get throws {
-            let url = value("DATABASE_URL") ?? value("AWS_PGSQL_PATH") ?? databaseParts
-            return try postgres(url, "DATABASE_URL")
-        }
-    }
-
-    /// The `DB_…` settings as a connection string, if there is a host among them.
-    private var databaseParts: String? {
-        guard value("DB_HOST") != nil else { return nil }
-        let keywords: KeyValuePairs = [
-            "DB_HOST": "host", "DB_PORT": "port", "DB_NAME": "dbname", "DB_USER": "user", "DB_PASSWORD": "password",
-            "DB_SSL_MODE": "sslmode",
-        ]
-        return keywords.compactMap { setting, keyword in
-            value(setting).map { value in
-                let escaped = value.map { $0 == "'" || $0 == "\\" ? "\\\($0)" : String($0) }.joined()
-                return "\(keyword)='\(escaped)'"
-            }
-        }.joined(separator: " ")
-    }
-
-    /// Statements of a migration may take as long as they need.
-    var migrationDatabase: PostgresConfiguration {
-        get throws {
-            guard let url = value("MIGRATION_DATABASE_URL") else { return try database }
-            return try postgres(url, "MIGRATION_DATABASE_URL")
-        }
-    }
-
-    private func postgres(_ url: String?, _ setting: String) throws -> PostgresConfiguration {
-        guard let url else { throw ConfigurationError(setting: setting, reason: "is not set") }
-        guard var configuration = try? PostgresConfiguration(url) else {
-            throw ConfigurationError(setting: setting, reason: "is no address of a Postgres database")
-        }
-        configuration.preparesStatements = try preparesStatements
-        // As long as a call waits for another one with its Idempotency-Key.
-        configuration.lockTimeout = .seconds(2)
-        return configuration
-    }
-
-    private var preparesStatements: Bool { get throws { try isOn("DB_PREPARE") } }
-
-    private func isOn(_ name: String, otherwise standard: String? = nil) throws -> Bool {
-        switch value(name) ?? standard {
-        case "on": true
-        case "off": false
-        default: throw ConfigurationError(setting: name, reason: "must be on or off")
-        }
-    }
-
-    private var tokenSecret: [UInt8] {
-        get throws {
-            guard let secret = try secret("JWT_SECRET_KEY") else {
-                throw ConfigurationError(setting: "JWT_SECRET_KEY", reason: "is not set")
-            }
-            return secret
-        }
-    }
-
-    var sealingKeys: KeyRing? {
-        get throws {
-            let previous = try secret("SEALING_PREVIOUS_KEY")
-            guard let key = try secret("SEALING_KEY") else {
-                guard previous == nil else { throw ConfigurationError(setting: "SEALING_KEY", reason: "is not set") }
-                return nil
-            }
-            return try KeyRing(key: key, previous: [previous].compactMap(\.self))
-        }
-    }
-
-    /// Nil when nobody is to wait after failed logins. Any secret does that all processes know.
-    var loginThrottleKey: HMACSHA256? {
-        get throws {
-            guard try isOn("LOGIN_THROTTLE") else { return nil }
-            return derivedKey("login throttle key", from: try tokenSecret)
-        }
-    }
-
     /// Nil when any number of accounts may be made.
     var registrationLimit: Int? {
         get throws {
             value("REGISTRATION_LIMIT") == "off" ? nil : try number("REGISTRATION_LIMIT", in: 1...1_000_000)
-        }
-    }
-
-    /// For digests of bodies: the present one, then one of before.
-    var bodyKeys: [HMACSHA256] {
-        get throws {
-            try [tokenSecret, secret("JWT_PREVIOUS_SECRET_KEY")].compactMap(\.self).map { secret in
-                derivedKey("body digest key", from: secret)
-            }
-        }
-    }
-
-    private func derivedKey(_ purpose: String, from secret: [UInt8]) -> HMACSHA256 {
-        HMACSHA256(key: HMACSHA256(key: secret).code(for: purpose.utf8))
-    }
-
-    /// The keys of the access tokens before the first that `keys rotate` makes.
-    var tokenKeys: TokenKeys {
-        get throws {
-            try TokenKeys(secret: try tokenSecret, previous: try secret("JWT_PREVIOUS_SECRET_KEY"))
-        }
-    }
-
-    var tokens: SessionTokens {
-        get throws {
-            SessionTokens(
-                keys: try tokenKeys, issuer: try required("JWT_ISSUER"), audience: try required("JWT_AUDIENCE"),
-                sealingKeys: try sealingKeys)
         }
     }
 

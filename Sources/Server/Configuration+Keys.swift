@@ -1,0 +1,60 @@
+import App
+import Crypto
+
+extension Configuration {
+    private var tokenSecret: [UInt8] {
+        get throws {
+            guard let secret = try secret("JWT_SECRET_KEY") else {
+                throw ConfigurationError(setting: "JWT_SECRET_KEY", reason: "is not set")
+            }
+            return secret
+        }
+    }
+
+    var sealingKeys: KeyRing? {
+        get throws {
+            let previous = try secret("SEALING_PREVIOUS_KEY")
+            guard let key = try secret("SEALING_KEY") else {
+                guard previous == nil else { throw ConfigurationError(setting: "SEALING_KEY", reason: "is not set") }
+                return nil
+            }
+            return try KeyRing(key: key, previous: [previous].compactMap(\.self))
+        }
+    }
+
+    /// Nil when nobody is to wait after failed logins. Any secret does that all processes know.
+    var loginThrottleKey: HMACSHA256? {
+        get throws {
+            guard try isOn("LOGIN_THROTTLE") else { return nil }
+            return derivedKey("login throttle key", from: try tokenSecret)
+        }
+    }
+
+    /// For digests of bodies: the present one, then one of before.
+    var bodyKeys: [HMACSHA256] {
+        get throws {
+            try [tokenSecret, secret("JWT_PREVIOUS_SECRET_KEY")].compactMap(\.self).map { secret in
+                derivedKey("body digest key", from: secret)
+            }
+        }
+    }
+
+    private func derivedKey(_ purpose: String, from secret: [UInt8]) -> HMACSHA256 {
+        HMACSHA256(key: HMACSHA256(key: secret).code(for: purpose.utf8))
+    }
+
+    /// The keys of the access tokens before the first that `keys rotate` makes.
+    var tokenKeys: TokenKeys {
+        get throws {
+            try TokenKeys(secret: try tokenSecret, previous: try secret("JWT_PREVIOUS_SECRET_KEY"))
+        }
+    }
+
+    var tokens: SessionTokens {
+        get throws {
+            SessionTokens(
+                keys: try tokenKeys, issuer: try required("JWT_ISSUER"), audience: try required("JWT_AUDIENCE"),
+                sealingKeys: try sealingKeys)
+        }
+    }
+}
