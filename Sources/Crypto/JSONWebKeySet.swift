@@ -14,7 +14,7 @@ package enum KeySetError: Error, Equatable {
 /// The keys that an issuer of tokens has published (RFC 7517, section 5), by their ids.
 package struct JSONWebKeySet: Sendable {
     /// Of keys in a set, usable or not.
-    package static let maximumCount = 100
+    static let maximumCount = 100
 
     private let keys: [String: PublicKey]
 

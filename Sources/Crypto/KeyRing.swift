@@ -81,11 +81,6 @@ package struct KeyRing: Sendable {
         return secret
     }
 
-    /// Whether the current key has wrapped the value; if not, it should be rewrapped before its key is dropped.
-    package func isCurrent(_ sealed: [UInt8]) -> Bool {
-        sealed.starts(with: current.head)
-    }
-
     /// The same secret under the current master key.
     ///
     /// The encrypted secret is carried over unseen: if it was changed, the result does not open either.

@@ -13,9 +13,9 @@ package enum TokenError: Error, Equatable {
 /// Signs our access tokens and verifies them: JWTs (RFC 7519) with HMAC-SHA-256 under the rules of RFC 8725.
 package final class TokenIssuer: Sendable {
     /// By how many seconds the clocks of two machines may differ.
-    package static let leeway: Int64 = 30
+    static let leeway: Int64 = 30
     /// Longer tokens, in bytes, are not looked at.
-    package static let maximumLength = 8192
+    static let maximumLength = 8192
     /// For so many seconds the keys that were adopted are taken for those in force.
     private static let keysHold: Int64 = 60
 

@@ -52,7 +52,6 @@ extension JSON {
         if case .object(let value) = self { value } else { nil }
     }
 
-    package var isNull: Bool { self == .null }
 }
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,

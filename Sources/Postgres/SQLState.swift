@@ -32,9 +32,6 @@ extension SQLState {
     /// Class 22: a value that its type or function refuses. The message of the server quotes such values.
     package var isDataException: Bool { conditionClass == "22" }
 
-    /// Class 23: a constraint said no.
-    package var isIntegrityViolation: Bool { conditionClass == "23" }
-
     /// The transaction lost against another one; the same transaction, run again, may succeed.
     package var isConflict: Bool { self == .serializationFailure || self == .deadlockDetected }
 

@@ -54,7 +54,7 @@ struct RunnerPlace {
     }
 
     static func insertion(of name: String, value: JSON) -> SQL {
-        "INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value.isNull ? "none" : value))"
+        "INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value == .null ? "none" : value))"
     }
 
     /// What another session sees of the run.

@@ -45,7 +45,6 @@ import Testing
 
     @Test func classesSayWhatTheConditionIs() {
         #expect(SQLState(rawValue: "22P02").isDataException)
-        #expect(SQLState.checkViolation.isIntegrityViolation)
         #expect(SQLState.deadlockDetected.isConflict && SQLState.serializationFailure.isConflict)
         for state in ["08006", "53300", "57P01", "57P03", "25006"] {
             #expect(SQLState(rawValue: state).isUnavailability)
