@@ -5,10 +5,8 @@ package import JSON
 package enum Routes {
     package static let all: [Endpoint<Context>] =
         Endpoint.health + Endpoint.accounts + Endpoint.sessions + Endpoint.apiKeys + Endpoint.secondFactors
-        + Endpoint.guests + Endpoint.users + Endpoint.audit + Endpoint.runs
-        + Endpoint.executions
-        + Endpoint.data + Endpoint.posts
-        + Endpoint.arrays
+        + Endpoint.guests + Endpoint.users + Endpoint.audit + Endpoint.runs + Endpoint.executions + Endpoint.data
+        + Endpoint.posts + Endpoint.arrays
 
     /// The interface as an OpenAPI document, derived from the list.
     package static let document: JSON = OpenAPI.document(

@@ -4,7 +4,7 @@ package import Postgres
 /// What an operator does with keys from the command line, while the program serves.
 package struct KeyAdministration {
     private let connection: Connection
-    /// Those of the settings, by the names of their settings.
+    /// Those of the settings.
     private let tokenKeys: TokenKeys
     private let sealingKeys: KeyRing?
 

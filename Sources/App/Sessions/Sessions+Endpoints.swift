@@ -33,7 +33,7 @@ extension Endpoint<Context> {
 
     private static let logout = Endpoint(
         .post, "/logout", access: .session, summary: "End this session, or all of them",
-        body: .optionalJSON(.object(required: [:], optional: ["all": .boolean]).named("Logout")),
+        body: .optionalJSON(.object(optional: ["all": .boolean]).named("Logout")),
         idempotency: .refused, answers: [Answer(.noContent, "Ended; tokens of other issuers are theirs to end")]
     ) { context in
         let user = try context.user
