@@ -1,0 +1,100 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+extension Endpoint<Context> {
+    static let login = Endpoint(
+        .post, "/login", access: .everyone, summary: "Log in by e-mail or username and get a token",
+        body: .jsonOrForm(
+            .object(
+                required: ["password": .string],
+                optional: [
+                    "email": .string, "username": .string, "otp": .string,
+                    // What OAuth 2 clients send along; it decides nothing here.
+                    "grant_type": .string, "scope": .string, "client_id": .string, "client_secret": .string,
+                ]
+            ).named("Login")),
+        idempotency: .refused,
+        answers: [
+            Answer(.ok, "The tokens", Session.tokens),
+            Answer(.unauthorized, "Unknown name, wrong password, or a one-time password is needed", Problem.schema),
+            Answer(.tooManyRequests, "After failed logins: Retry-After says when to try again", Problem.schema),
+            Session.foreignPage,
+        ]
+    ) { context in
+        try context.services.crossOrigin.check(context.request)
+        guard let name = (context.input["email"] ?? context.input["username"])?.stringValue else {
+            throw Problem.invalid("/email", "an e-mail or a username is needed")
+        }
+        let password = context.input["password"]?.stringValue ?? ""
+        let (userID, hash, factor, isNew) = try logIn(name, password, context)
+        guard
+            let session = try Session.begin(
+                for: userID, verifiedBy: hash, with: factor, by: context.request, context.audit,
+                on: context.connection)
+        else { throw Problem.authenticationFailed }
+        // Nothing is lost if this login is too busy for it: the next one does it.
+        if context.passwords.needsRehash(hash),
+            let fresh = try? context.passwords.hash(Array(password.utf8))
+        {
+            _ = try Account.setPasswordHash(fresh, inPlaceOf: hash, of: userID, on: context.connection)
+        }
+        return try session.answer(context, with: ["created": .bool(isNew)])
+    }
+
+    /// The account of that name and password, made now if it is new and the settings say so.
+    private static func logIn(
+        _ name: String, _ password: String, _ context: Context
+    ) throws -> (userID: String, passwordHash: String, factor: AuditEvent.Factor, isNew: Bool) {
+        var found = try Account.findForLogin(name, on: context.connection)
+        let attempt = try context.services.loginLimits?.attempt(
+            found.map { .account(id: $0.id) } ?? .unknown(name: name), from: context.request.remoteAddress)
+        if found == nil, context.services.loginCreatesAccount, name.contains("@"),
+            let registration = try? Registration(["email": .string(name), "password": .string(password)]),
+            Registration.email.violations(in: .string(name)).isEmpty
+        {
+            let account = try signUp(registration, context)
+            if let account, let hash = try account.passwordHash(on: context.connection) {
+                return (account.id, hash, .password, true)
+            }
+            // Another first login has made it meanwhile.
+            found = try Account.findForLogin(name, on: context.connection)
+        }
+        // An unknown name costs the same verification, so that time tells nothing about who has an account.
+        let isRight = try context.passwords.verify(Array(password.utf8), against: found?.passwordHash)
+        guard isRight, let found else {
+            attempt?.ended(rightly: false)
+            try context.audit.recordFailure(.loginFailed(of: found?.id, at: context.now), isReal: found != nil)
+            throw Problem.authenticationFailed
+        }
+        let factor = try proveSecondFactor(of: found.id, context)
+        attempt?.ended(rightly: true)
+        return (found.id, found.passwordHash, factor, false)
+    }
+
+    /// What the login has shown beside a right password, with its code if the user has an app; throws 401 for a code
+    /// that is missing or wrong.
+    private static func proveSecondFactor(of userID: String, _ context: Context) throws -> AuditEvent.Factor {
+        let factor = try SecondFactor.find(of: userID, context.services.sealingKeys, on: context.connection)
+        guard let factor, factor.isConfirmed else { return .password }
+        guard let code = context.input["otp"]?.stringValue else {
+            throw Problem.unauthorized("A one-time password is needed", code: "otp_required")
+        }
+        let proof = try factor.guarded(by: context.services.loginLimits) {
+            try context.connection.transaction { connection in
+                try factor.proof(code, now: context.now, context.audit, on: connection)
+            }
+        }
+        guard let proof else {
+            try context.audit.recordFailure(.codeFailed(of: userID, at: context.now), isReal: true)
+            throw Problem.unauthorized("The one-time password is not right", code: "otp_invalid")
+        }
+        return proof
+    }
+}
+
+extension Problem {
+    fileprivate static let authenticationFailed = Problem.unauthorized(
+        "Authentication failed", code: "invalid_credentials")
+}
