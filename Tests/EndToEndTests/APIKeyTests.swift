@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func adminsMayGiveAwayWhatTheyMay() throws {
-        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        let admin = try stack.adminToken()
         let key = try #require(
             try make(["name": .string(unique("admin")), "scopes": ["admin"]], token: admin)["key"].stringValue)
         #expect(try stack.get("/api/users?limit=1", token: key).status == 200)

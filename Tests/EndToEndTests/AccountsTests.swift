@@ -157,7 +157,7 @@ import Testing
 
     /// Wherever a password is set; only the demo's own accounts have such ones.
     @Test func refusesPasswordsThatEverybodyTries() throws {
-        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        let admin = try stack.adminToken()
         let user = try stack.makeUser()
         let calls: [(method: String, target: String, token: String?)] = [
             ("POST", "/register", nil), ("POST", "/create_user", nil), ("POST", "/api/users", admin),

@@ -17,7 +17,7 @@ import Testing
 
     init() throws {
         stack = try Stack.shared.get()
-        admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        admin = try stack.adminToken()
         user = try stack.makeUser()
     }
 
@@ -193,7 +193,7 @@ import Testing
         let connection = stack.database.connectAsApplication()
         let unsealed = try connection.query("SELECT 1 FROM audit_log WHERE seal IS NULL").count
         #expect(unsealed < 8, "all were sealed by those who wrote them, but for what was written last")
-        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        let admin = try stack.adminToken()
         for user in users {
             let items = try stack.get("/api/audit?actor=\(user)", token: admin)["items"].arrayValue ?? []
             #expect(items.map { $0["action"] } == ["logout_all", "key_made", "login", "registered"])
@@ -218,7 +218,7 @@ import Testing
     /// An event and what it tells of are in one transaction: without a place for the one there is not the other.
     @Test func neitherIsWithoutTheOther() throws {
         let stack = try Stack()
-        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        let admin = try stack.adminToken()
         let user = try stack.makeUser()
         let owner = stack.database.connect()
         try owner.execute("ALTER TABLE audit_log ADD CONSTRAINT audit_log_full CHECK (false) NOT VALID")

@@ -16,7 +16,7 @@ import Testing
 
     @Test(arguments: ["/posts", "/api/executions", "/api/keys", "/api/sessions", "/api/users", "/api/audit"])
     func refusesWhatAListDoesNotKnow(list: String) throws {
-        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        let admin = try stack.adminToken()
         let queries = [
             "limit=-1", "limit=0", "limit=101", "limit=1000000000", "limit=1e9", "limit=99999999999999999999",
             "limit=abc",

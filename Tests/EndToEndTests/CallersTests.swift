@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func eachIsRefusedWhatIsNotForIt() throws {
-        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        let admin = try stack.adminToken()
         let address = "127.\(Int.random(in: 1...255)).\(Int.random(in: 0...255)).\(Int.random(in: 1...254))"
         let guest = try stack.client.from(address).send("POST", "/api/guests")["token"].stringValue ?? ""
         let all: [JSON] = ["read", "run", "write"]

@@ -130,7 +130,7 @@ private struct Federation {
     }
 
     @Test func whoeverIsDisabledOrDeletedStaysOut() throws {
-        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        let admin = try stack.adminToken()
         func id(of subject: String) throws -> String {
             try #require(try federation.me(issuer.token(of: subject))["id"].stringValue)
         }

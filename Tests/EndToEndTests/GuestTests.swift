@@ -173,7 +173,7 @@ import Testing
 
     @Test func adminsSeeGuestsAndMakeNoneAnAdmin() throws {
         let guest = try guest()
-        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        let admin = try stack.adminToken()
         let page = try stack.get("/api/users?role=guest&limit=100", token: admin)
         #expect(page.status == 200)
         #expect(page["items"].arrayValue?.contains { $0["id"] == .string(guest.id) } == true)

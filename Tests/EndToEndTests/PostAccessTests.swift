@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test func letsAdminsSeeAndChangeAllPosts() throws {
-        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        let admin = try stack.adminToken()
         let path = "/posts/\(try make(published: false))"
         #expect(try stack.get(path, token: admin).status == 200)
         let changed = try stack.send("PATCH", path, ["title": "moderated"], token: admin)

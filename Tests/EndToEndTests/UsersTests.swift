@@ -12,7 +12,7 @@ import Testing
 
     init() throws {
         stack = try Stack.shared.get()
-        admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        admin = try stack.adminToken()
         user = try stack.makeUser()
     }
 
@@ -135,7 +135,7 @@ import Testing
 @Suite struct LastAdminTests {
     @Test func theLastAdminStaysOne() throws {
         let stack = try Stack()
-        let admin = try stack.token("defaultadmin@admin.as", "adminpass")
+        let admin = try stack.adminToken()
         let id = try #require(try stack.get("/me", token: admin)["id"].stringValue)
         let target = "/api/users/\(id)"
         for body in [["role": "client"], ["disabled": true]] as [JSON] {

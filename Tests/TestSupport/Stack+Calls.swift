@@ -51,6 +51,9 @@ extension Stack {
         return token
     }
 
+    /// A token of the demo profile's admin.
+    package func adminToken() throws -> String { try token("defaultadmin@admin.as", "adminpass") }
+
     /// The header that carries a token.
     package func bearer(_ token: String) -> (String, String) { ("Authorization", "Bearer \(token)") }
 
