@@ -26,6 +26,7 @@ drill: ## faults on purpose: killed processes, lost answers, a database that goe
 	@scripts/drill
 
 fuzz: ## a minute of made-up input for each parser of what strangers send
+	@scripts/install
 	@scripts/fuzz
 
 format: ## format the Swift sources in place
