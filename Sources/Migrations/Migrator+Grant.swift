@@ -3,7 +3,7 @@ package import Postgres
 extension Migrator {
     /// Gives an application's role what the program needs in this schema, and takes away what else it had: to read and
     /// write tables, to draw from sequences, and to read, but not write, `schema_migrations`. To the audit log it may add,
-    /// and seal what it added.
+    /// and seal what it added; to the ledger it may add; of records it may say that they are deleted.
     ///
     /// Tables of later migrations are included, if the role that runs this makes them. To repeat it does no harm.
     package func grant(to role: String, _ connection: Connection) throws {
@@ -26,6 +26,10 @@ extension Migrator {
         REVOKE INSERT, UPDATE, DELETE ON %1$I.schema_migrations FROM %2$I;
         REVOKE UPDATE, DELETE ON %1$I.audit_log FROM %2$I;
         GRANT UPDATE (position, seal) ON %1$I.audit_log TO %2$I;
+        REVOKE UPDATE, DELETE ON %1$I.ledger FROM %2$I;
+        REVOKE DELETE ON %1$I.credits FROM %2$I;
+        REVOKE UPDATE, DELETE ON %1$I.records FROM %2$I;
+        GRANT UPDATE (deleted_at) ON %1$I.records TO %2$I;
         ALTER DEFAULT PRIVILEGES IN SCHEMA %1$I GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %2$I;
         ALTER DEFAULT PRIVILEGES IN SCHEMA %1$I GRANT USAGE ON SEQUENCES TO %2$I;
         """

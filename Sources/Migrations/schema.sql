@@ -44,6 +44,14 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.guard_ledger() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'the ledger is only ever added to' USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+
 CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text);
@@ -73,6 +81,10 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.uuid_v7() RETURNS uuid
+    LANGUAGE sql PARALLEL SAFE
+    RETURN (encode(set_bit(set_bit(OVERLAY(uuid_send(gen_random_uuid()) PLACING substr(int8send((floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric)))::bigint), 3) FROM 1 FOR 6), (52)::bigint, 1), (53)::bigint, 1), 'hex'::text))::uuid;
+
 CREATE TABLE public.api_keys (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -83,6 +95,15 @@ CREATE TABLE public.api_keys (
     expires_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     CONSTRAINT api_keys_scopes_check CHECK ((cardinality(scopes) > 0))
+);
+
+CREATE TABLE public.credits (
+    user_id uuid NOT NULL,
+    balance bigint NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    entries bigint NOT NULL,
+    CONSTRAINT credits_suffice CHECK ((balance >= 0)),
+    CONSTRAINT held_credits_suffice CHECK ((held >= 0))
 );
 
 CREATE TABLE public.documents (
@@ -143,6 +164,24 @@ CREATE TABLE public.identities (
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.ledger (
+    id uuid DEFAULT public.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    debit text NOT NULL,
+    credit text NOT NULL,
+    amount bigint NOT NULL,
+    balance bigint NOT NULL,
+    held bigint NOT NULL,
+    execution_id uuid,
+    note text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT credits_suffice CHECK ((balance >= 0)),
+    CONSTRAINT held_credits_suffice CHECK ((held >= 0)),
+    CONSTRAINT ledger_amount_check CHECK ((amount > 0)),
+    CONSTRAINT ledger_moves CHECK (((((((debit = 'issued'::text) AND (credit = 'available'::text)) OR ((debit = 'available'::text) AND (credit = 'revenue'::text))) OR ((debit = 'available'::text) AND (credit = 'held'::text))) OR ((debit = 'held'::text) AND (credit = 'revenue'::text))) OR ((debit = 'held'::text) AND (credit = 'available'::text))))
+);
+
 CREATE TABLE public.posts (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -154,6 +193,13 @@ CREATE TABLE public.posts (
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.prices (
+    task_type text NOT NULL,
+    cost bigint NOT NULL,
+    active boolean NOT NULL,
+    CONSTRAINT prices_cost_check CHECK ((cost >= 0))
+);
+
 CREATE TABLE public.rate_limits (
     user_id uuid,
     name text NOT NULL,
@@ -161,6 +207,19 @@ CREATE TABLE public.rate_limits (
     calls integer NOT NULL,
     network text,
     CONSTRAINT rate_limits_have_a_subject CHECK ((num_nonnulls(user_id, network) = 1))
+);
+
+CREATE TABLE public.records (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    operation text NOT NULL,
+    arguments json NOT NULL,
+    amount bigint NOT NULL,
+    user_balance bigint NOT NULL,
+    result json NOT NULL,
+    execution_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone
 );
 
 CREATE TABLE public.recovery_codes (
@@ -270,6 +329,9 @@ ALTER TABLE ONLY public.audit_log
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_position_key UNIQUE ("position");
 
+ALTER TABLE ONLY public.credits
+    ADD CONSTRAINT credits_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_pkey PRIMARY KEY (user_id, name);
 
@@ -291,14 +353,23 @@ ALTER TABLE ONLY public.idempotency_keys
 ALTER TABLE ONLY public.identities
     ADD CONSTRAINT identities_pkey PRIMARY KEY (issuer, subject);
 
+ALTER TABLE ONLY public.ledger
+    ADD CONSTRAINT ledger_pkey PRIMARY KEY (user_id, seq);
+
 ALTER TABLE ONLY public.posts
     ADD CONSTRAINT posts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.prices
+    ADD CONSTRAINT prices_pkey PRIMARY KEY (task_type);
 
 ALTER TABLE ONLY public.rate_limits
     ADD CONSTRAINT rate_limits_of_networks UNIQUE (network, name);
 
 ALTER TABLE ONLY public.rate_limits
     ADD CONSTRAINT rate_limits_of_users UNIQUE (user_id, name);
+
+ALTER TABLE ONLY public.records
+    ADD CONSTRAINT records_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (user_id, digest);
@@ -347,7 +418,13 @@ CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (create
 
 CREATE INDEX identities_user ON public.identities USING btree (user_id);
 
+CREATE INDEX ledger_user ON public.ledger USING btree (user_id, created_at, id);
+
 CREATE INDEX posts_newest ON public.posts USING btree (created_at, id);
+
+CREATE INDEX records_newest ON public.records USING btree (created_at, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX records_user ON public.records USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 
@@ -369,8 +446,13 @@ CREATE TRIGGER audit_log_grows BEFORE INSERT OR UPDATE ON public.audit_log FOR E
 
 CREATE TRIGGER audit_log_stays BEFORE DELETE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.guard_audit_log();
 
+CREATE TRIGGER ledger_stays BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ledger FOR EACH STATEMENT EXECUTE FUNCTION public.guard_ledger();
+
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.credits
+    ADD CONSTRAINT credits_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

@@ -23,6 +23,7 @@ import Testing
         arguments: [
             "SELECT count(*) FROM users", "DELETE FROM users", "SELECT version FROM schema_migrations",
             "INSERT INTO later (name) VALUES ('x') RETURNING id", "UPDATE later SET name = 'y'",
+            "UPDATE credits SET balance = 0", "UPDATE records SET deleted_at = now()",
         ] as [SQL])
     func applicationMay(statement: SQL) throws {
         try application.execute(statement)
@@ -33,6 +34,8 @@ import Testing
             "TRUNCATE users", "DROP TABLE users", "ALTER TABLE users ADD x int", "CREATE TABLE mine (id int)",
             "INSERT INTO schema_migrations VALUES (99, 'x', 'x')", "DELETE FROM schema_migrations",
             "UPDATE schema_migrations SET checksum = ''", "SELECT setval('later_id_seq', 1)",
+            "UPDATE ledger SET note = ''", "DELETE FROM ledger", "TRUNCATE ledger", "DELETE FROM credits",
+            "UPDATE records SET result = '0'", "DELETE FROM records",
         ] as [SQL])
     func applicationMayNot(statement: SQL) throws {
         let error = #expect(throws: PostgresError.self) { try application.execute(statement) }
