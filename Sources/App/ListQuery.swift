@@ -18,6 +18,12 @@ struct ListQuery {
             Filter(name: name, column: column, schema: .string(enum: choices)) { choices.contains($0) ? "\($0)" : nil }
         }
 
+        static func text(_ name: String, _ column: SQL, fitting schema: JSONSchema) -> Filter {
+            Filter(name: name, column: column, schema: schema) {
+                schema.violations(in: .string($0)).isEmpty ? "\($0)" : nil
+            }
+        }
+
         static func id(_ name: String, _ column: SQL) -> Filter {
             Filter(name: name, column: column, schema: .string(format: .uuid)) { UUIDv7.isValid($0) ? "\($0)" : nil }
         }

@@ -29,6 +29,7 @@ package enum Migrations {
         migration(12, "token_keys", PackageResources._012_token_keys_sql),
         migration(13, "folded_names", PackageResources._013_folded_names_sql),
         migration(14, "credits", PackageResources._014_credits_sql),
+        migration(15, "workflows", PackageResources._015_workflows_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a name cannot begin with a digit, so that is replaced.

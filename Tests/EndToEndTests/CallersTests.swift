@@ -1,4 +1,5 @@
 import App
+import Flows
 import HTTP
 import JSON
 import TestSupport
@@ -19,12 +20,15 @@ import Testing
     ]
     private static let reads: Set = [
         "GET /me", "GET /api/executions", "GET /api/executions/{id}", "GET /api/data", "GET /api/data/{name}",
-        "GET /posts", "GET /posts/{id}",
+        "GET /posts", "GET /posts/{id}", "GET /api/workflows", "GET /api/workflows/{id}",
+        "GET /api/workflows/{id}/versions", "GET /api/workflows/{id}/versions/{version}",
+        "GET /api/workflows/{id}/export",
     ]
     private static let runs: Set = ["POST /flow-manager", "POST /api/flows/validate"]
     private static let writes: Set = [
         "PUT /api/data/{name}", "POST /posts", "POST /upload", "PUT /posts/{id}", "PATCH /posts/{id}",
-        "DELETE /posts/{id}", "POST /generate_array",
+        "DELETE /posts/{id}", "POST /generate_array", "POST /api/workflows", "PUT /api/workflows/{id}",
+        "DELETE /api/workflows/{id}", "POST /api/workflows/{id}/rollback", "POST /api/workflows/import",
     ]
 
     let stack: Stack
@@ -67,17 +71,25 @@ import Testing
         let run = try stack.post("/flow-manager", .demoFlow, token: user.token)["execution_id"]
         let key = try stack.post("/api/keys", ["name": "k"], token: user.token)["id"]
         let session = try stack.get("/api/sessions", token: user.token)["items"].arrayValue?.first?["id"]
+        let flow: JSON = ["name": "w", "flow": FlowFormat.example]
+        let workflow = try stack.post("/api/workflows", flow, token: user.token)["id"]
         let things: [String: JSON?] = [
+            "/api/workflows/{id}": workflow,
             "/posts/{id}": post, "/api/executions/{id}": run, "/api/keys/{id}": key, "/api/sessions/{id}": session,
             "/api/users/{id}": .string(user.id), "/api/data/{name}": "result",
+        ]
+        let bodies: [String: JSON] = [
+            "PUT /api/workflows/{id}": flow, "POST /api/workflows/{id}/rollback": ["version": 1],
         ]
         let stranger = try stack.makeUser()
         for endpoint in Routes.all where endpoint.path.contains("{") {
             let (method, name) = (endpoint.method.rawValue, "\(endpoint.method.rawValue) \(endpoint.path)")
             // A document of that name is the caller's own.
             guard name != "PUT /api/data/{name}" else { continue }
-            let thing = try #require(things[endpoint.path]??.stringValue, "a thing for \(endpoint.path)")
-            let body: JSON? = method == "PUT" || method == "PATCH" ? draft : nil
+            // What belongs to a thing has an address that begins with the thing's.
+            let path = endpoint.path.prefix(through: endpoint.path.firstIndex(of: "}") ?? endpoint.path.startIndex)
+            let thing = try #require(things[String(path)]??.stringValue, "a thing for \(endpoint.path)")
+            let body = endpoint.body.schema == nil ? nil : bodies[name] ?? draft
             let answer = try stack.send(method, filled(endpoint.path, thing), body, token: stranger.token)
             expectProblem(answer, Self.admins.contains(name) ? 403 : 404, nil, name)
         }

@@ -1,4 +1,5 @@
 import App
+import Flows
 import HTTP
 import JSON
 import Postgres
@@ -46,6 +47,9 @@ import Testing
         let post: JSON = ["title": "a", "content": "b"]
         let made = try stack.post("/posts", post, token: token)
         let run = try stack.post("/flow-manager", .demoFlow, token: token)
+        let draft: JSON = ["name": "w", "flow": FlowFormat.example]
+        let workflow = "/api/workflows/\(try stack.post("/api/workflows", draft, token: token)["id"].stringValue ?? "")"
+        let exported = try stack.get("\(workflow)/export", token: token).json
         let (id, execution) = (try #require(made["id"].stringValue), try #require(run["execution_id"].stringValue))
         let fail: JSON = [
             "flow": [
@@ -81,6 +85,18 @@ import Testing
             ("PATCH", "/posts/{id}", "/posts/\(id)", ["title": "c"], 200),
             ("DELETE", "/posts/{id}", "/posts/\(id)", nil, 204),
             ("DELETE", "/posts/{id}", "/posts/\(id)", nil, 404),
+            ("POST", "/api/workflows", "/api/workflows", draft, 201),
+            ("POST", "/api/workflows", "/api/workflows", ["name": 1], 422),
+            ("GET", "/api/workflows", "/api/workflows", nil, 200),
+            ("GET", "/api/workflows/{id}", workflow, nil, 200),
+            ("PUT", "/api/workflows/{id}", workflow, ["name": "x", "flow": FlowFormat.example], 200),
+            ("GET", "/api/workflows/{id}/versions", "\(workflow)/versions", nil, 200),
+            ("GET", "/api/workflows/{id}/versions/{version}", "\(workflow)/versions/2", nil, 200),
+            ("POST", "/api/workflows/{id}/rollback", "\(workflow)/rollback", ["version": 1], 200),
+            ("GET", "/api/workflows/{id}/export", "\(workflow)/export", nil, 200),
+            ("POST", "/api/workflows/import", "/api/workflows/import", exported, 201),
+            ("DELETE", "/api/workflows/{id}", workflow, nil, 204),
+            ("GET", "/api/workflows/{id}", workflow, nil, 404),
             ("POST", "/generate_array", "/generate_array", ["sentence": "a"], 200),
             ("POST", "/refresh", "/refresh", ["refresh_token": login["refresh_token"]], 200),
             ("POST", "/refresh", "/refresh", ["refresh_token": "x"], 401),

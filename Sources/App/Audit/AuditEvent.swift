@@ -21,6 +21,7 @@ struct AuditEvent {
         case keyMade = "key_made"
         case keyEnded = "key_ended"
         case keyUsed = "key_used"
+        case workflowDeleted = "workflow_deleted"
     }
 
     enum Origin: String, CaseIterable {
@@ -39,7 +40,7 @@ struct AuditEvent {
     }
 
     let action: Action
-    /// To whom or what it was done: a user, or with keys the key.
+    /// To whom or what it was done: a user, with keys the key, with workflows the workflow.
     let subject: String?
     /// Who did it, if not who calls.
     let actor: String?
@@ -115,4 +116,6 @@ extension AuditEvent {
     static func keyUsed(_ key: String, at now: Int64) -> AuditEvent {
         AuditEvent(.keyUsed, key, period: now - now % 86_400)
     }
+
+    static func workflowDeleted(_ workflow: String) -> AuditEvent { AuditEvent(.workflowDeleted, workflow) }
 }

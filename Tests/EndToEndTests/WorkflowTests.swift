@@ -1,0 +1,210 @@
+import HTTP
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+/// Workflows: keeping, reading, saving anew, versions.
+@Suite struct WorkflowTests {
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack.shared.get()
+        user = try stack.makeUser()
+    }
+
+    private func make(_ draft: JSON) throws -> (path: String, answer: HTTPAnswer) {
+        let answer = try stack.post("/api/workflows", draft, token: user.token)
+        try #require(answer.status == 201, "\(answer.text)")
+        return (try #require(answer.headers["location"]), answer)
+    }
+
+    private func save(
+        _ path: String, _ draft: JSON, ifMatch tag: String? = nil, method: String = "PUT"
+    ) throws -> HTTPAnswer {
+        try stack.send(method, path, draft, token: user.token, headers: tag.map { [("If-Match", $0)] } ?? [])
+    }
+
+    private func versions(_ path: String, _ query: String = "limit=100") throws -> JSON {
+        try stack.get("\(path)/versions?\(query)", token: user.token)["items"]
+    }
+
+    @Test func keepsAFlowAndSaysWhereItIs() throws {
+        let draft = JSON.workflow("Sums", ["description": "Adds up", "concurrency": 1_000])
+        let (path, made) = try make(draft)
+        #expect(path == "/api/workflows/\(made["id"].stringValue ?? "")")
+        #expect(
+            made.json.names == [
+                "id", "user_id", "name", "description", "version", "concurrency", "created_at", "updated_at", "flow",
+            ])
+        #expect(made["user_id"] == .string(user.id) && made["version"] == 1)
+        for name in draft.names { #expect(made[name] == draft[name], "\(name)") }
+        let read = try stack.get(path, token: user.token)
+        #expect(read.status == 200)
+        #expect(read.json == made.json)
+        #expect(read.headers["etag"] == made.headers["etag"])
+        let same = try stack.get(path, token: user.token, headers: [("If-None-Match", read.headers["etag"] ?? "")])
+        #expect(same.status == 304 && same.body.isEmpty)
+
+        let plain = try make(.workflow("Sums")).answer
+        #expect(plain["description"] == .null && plain["concurrency"] == .null, "two may have one name")
+    }
+
+    @Test func aSaveOfAnotherContentIsAnotherVersion() throws {
+        let (path, made) = try make(.workflow("a", giving: 1, ["description": "d", "concurrency": 2]))
+        let saved = try save(path, .workflow("b", giving: 2))
+        #expect(saved.status == 200, "\(saved.text)")
+        #expect(saved["version"] == 2 && saved["created_at"] == made["created_at"])
+        #expect(saved["description"] == .null && saved["concurrency"] == .null, "a save says everything")
+        #expect(saved.headers["etag"] != made.headers["etag"])
+        #expect(try stack.get(path, token: user.token).json == saved.json)
+
+        let first = try stack.get("\(path)/versions/1", token: user.token)
+        #expect(first.status == 200)
+        #expect(first.json.names == ["version", "name", "description", "created_at", "flow"])
+        #expect(first["name"] == "a" && first["description"] == "d" && first["flow"] == made["flow"])
+        #expect(
+            try versions(path, "fields=version,name") == [["version": 2, "name": "b"], ["version": 1, "name": "a"]],
+            "the newest first")
+        #expect(try versions(path, "sort=created_at&limit=1&fields=version") == [["version": 1]])
+        for number in ["0", "3", "01", "+1", "-1", "1.0", "x", "99999999999", "2147483648"] {
+            expectProblem(try stack.get("\(path)/versions/\(number)", token: user.token), 404, "not_found", number)
+        }
+    }
+
+    /// A program that puts its workflows in place at each start leaves no trace.
+    @Test func aSaveThatChangesNothingIsNoVersion() throws {
+        let draft = JSON.workflow("e\u{301}", giving: 1, ["concurrency": 2])
+        let (path, made) = try make(draft)
+        let again = try save(path, draft)
+        #expect(again.status == 200)
+        #expect(again.json == made.json)
+        #expect(again.headers["etag"] == made.headers["etag"])
+        // How many run at a time is about all versions; what was read before is out of date all the same.
+        let wider = try save(path, .workflow("e\u{301}", giving: 1, ["concurrency": 3]))
+        #expect(wider["version"] == 1 && wider["concurrency"] == 3)
+        #expect(wider.headers["etag"] != made.headers["etag"])
+        #expect(try versions(path).each("version") == [1])
+        // The same letter, put together another way.
+        #expect(try save(path, .workflow("\u{e9}", giving: 1, ["concurrency": 3]))["version"] == 2)
+    }
+
+    @Test func goesBackByGoingOn() throws {
+        let (path, made) = try make(.workflow("a", giving: 1, ["description": "d", "concurrency": 2]))
+        _ = try save(path, .workflow("b", giving: 2, ["concurrency": 3]))
+        let back = try save("\(path)/rollback", ["version": 1], method: "POST")
+        #expect(back.status == 200, "\(back.text)")
+        #expect(back["version"] == 3 && back["concurrency"] == 3)
+        for name in ["name", "description", "flow"] { #expect(back[name] == made[name], "\(name)") }
+        #expect(try versions(path).each("name") == ["a", "b", "a"])
+        let again = try save("\(path)/rollback", ["version": 1], method: "POST")
+        #expect(again.json == back.json, "it is there already")
+        #expect(again.headers["etag"] == back.headers["etag"])
+        for body in [["version": 4], ["version": 0], [:]] as [JSON] {
+            let answer = try save("\(path)/rollback", body, method: "POST")
+            expectProblem(answer, 422, "validation_failed", body.text)
+            #expect(pointers(answer) == ["/version"])
+        }
+    }
+
+    /// As when a task type is not there any more.
+    @Test func goesBackToNothingThatCannotRun() throws {
+        let (path, made) = try make(.workflow("a"))
+        try stack.database.connect().pipeline([
+            """
+            INSERT INTO workflow_versions
+            SELECT workflow_id, 2, name, NULL, replace(flow::text, 'pass', 'gone')::json, now() FROM workflow_versions
+            WHERE workflow_id = \(made["id"].stringValue)
+            """,
+            "UPDATE workflows SET version = 2 WHERE id = \(made["id"].stringValue)",
+        ])
+        #expect(try save(path, .workflow("b"))["version"] == 3)
+        let answer = try save("\(path)/rollback", ["version": 2], method: "POST")
+        expectProblem(answer, 422, "validation_failed")
+        #expect(pointers(answer) == ["/flow/tasks/0/type"])
+        #expect(try stack.get("\(path)/versions/2", token: user.token).status == 200)
+    }
+
+    @Test func takesChangesOnlyOfWhatTheCallerKnows() throws {
+        let (path, made) = try make(.workflow("a"))
+        let first = try #require(made.headers["etag"])
+        let saved = try save(path, .workflow("b"), ifMatch: first)
+        #expect(saved.status == 200)
+        let calls: [(method: String, target: String, body: JSON?)] = [
+            ("PUT", path, .workflow("c")), ("PUT", path, .workflow("b")),
+            ("POST", "\(path)/rollback", ["version": 1]), ("DELETE", path, nil),
+        ]
+        for tag in [first, "W/\(first)", "\"\"", "x"] {
+            for call in calls {
+                let late = try stack.send(
+                    call.method, call.target, call.body, token: user.token, headers: [("If-Match", tag)])
+                expectProblem(late, 412, "version_mismatch", "\(call.method) \(call.target) \(tag)")
+            }
+        }
+        #expect(try stack.get(path, token: user.token).json == saved.json)
+        let known = saved.headers["etag"] ?? ""
+        #expect(try save("\(path)/rollback", ["version": 1], ifMatch: "\"x\", \(known)", method: "POST").status == 200)
+        #expect(try stack.send("DELETE", path, token: user.token, headers: [("If-Match", "*")]).status == 204)
+    }
+
+    /// It is gone for everybody; for the executions that name them its versions stay.
+    @Test func aDeletedOneIsGoneAndItsVersionsStay() throws {
+        let (path, made) = try make(.workflow("a"))
+        let id = try #require(made["id"].stringValue)
+        _ = try save(path, .workflow("b"))
+        let deleted = try stack.send("DELETE", path, token: user.token)
+        #expect(deleted.status == 204 && deleted.body.isEmpty)
+        let admin = try stack.adminToken()
+        for token in [user.token, admin] {
+            for target in [path, "\(path)/versions", "\(path)/versions/1", "\(path)/export"] {
+                expectProblem(try stack.get(target, token: token), 404, "not_found", target)
+            }
+            expectProblem(try stack.send("PUT", path, .workflow("c"), token: token), 404)
+            expectProblem(try stack.send("DELETE", path, token: token), 404)
+            expectProblem(try stack.post("\(path)/rollback", ["version": 1], token: token), 404)
+            #expect(try stack.get("/api/workflows?user_id=\(user.id)", token: token)["items"] == [])
+        }
+        let audit = try stack.get("/api/audit?subject=\(id)", token: admin)["items"]
+        #expect(audit.each("action") == ["workflow_deleted"] && audit.each("actor") == [.string(user.id)])
+        let connection = stack.database.connect()
+        let kept: SQL = "SELECT count(*) FROM workflow_versions WHERE workflow_id = \(id)"
+        #expect(try connection.query(kept).only.decode(Int.self) == 2)
+        let writes: [SQL] = [
+            "UPDATE workflow_versions SET name = 'x' WHERE workflow_id = \(id)", "TRUNCATE workflow_versions",
+            "DELETE FROM workflow_versions WHERE workflow_id = \(id)",
+        ]
+        for write in writes {
+            let error = #expect(throws: PostgresError.self) { try connection.execute(write) }
+            #expect(error?.sqlState == .insufficientPrivilege, "not even for their owner")
+        }
+    }
+
+    @Test func listsPagesOfWhatIsTheCallers() throws {
+        let names = ["a", "b", "b", "c"]
+        let ids = try names.map { try make(.workflow($0)).answer["id"] }
+        func list(_ query: String) throws -> HTTPAnswer {
+            try stack.get("/api/workflows?\(query)", token: user.token)
+        }
+        #expect(try list("")["items"].each("id") == ids.reversed())
+        #expect(
+            try list("limit=1")["items"].arrayValue?.first?.names == [
+                "id", "user_id", "name", "description", "version", "concurrency", "created_at", "updated_at",
+            ])
+        #expect(try list("name=b&sort=created_at")["items"].each("id") == [ids[1], ids[2]])
+        #expect(try list("name=B")["items"] == [])
+        let page = try list("fields=name,version&limit=3")
+        #expect(page["items"].each("name") == ["c", "b", "b"])
+        let cursor = try #require(page["next_cursor"].stringValue)
+        #expect(try list("fields=name,version&cursor=\(cursor)")["items"] == [["name": "a", "version": 1]])
+        let workflow = "/api/workflows/\(ids[0].stringValue ?? "")"
+        for target in [
+            "/api/workflows?limit=0", "/api/workflows?limit=1e9", "/api/workflows?limit=-1", "/api/workflows?cursor=x",
+            "/api/workflows?name=", "/api/workflows?name=%00", "/api/workflows?fields=flow",
+            "/api/workflows?version=1", "\(workflow)/versions?cursor=\(cursor)", "\(workflow)/versions?limit=abc",
+            "\(workflow)/versions?name=a", "/posts?cursor=\(cursor)",
+        ] {
+            expectProblem(try stack.get(target, token: user.token), 400, nil, target)
+        }
+    }
+}
