@@ -1,16 +1,19 @@
+import CFastCGI
 import Glibc
 package import HTTP
+import Synchronization
 
 /// The plain CGI form of one request (RFC 3875): variables in the environment, body on standard input, answer on
 /// standard output.
 package enum CGI {
     /// Serves the one request that this process was started for; false when the answer could not be written.
     ///
-    /// No secret is asked for: whoever started the process set its environment.
+    /// No secret is asked for: whoever started the process set its environment. An answer that comes later is waited
+    /// for, as the process has nothing else to do, but no longer than `patience`.
     @discardableResult
     package static func serve(
-        environment: [String: String], bodyLimit: Int = 1 << 20, input: Int32 = 0, output: Int32 = 1,
-        handler: (Result<Request, Rejection>) -> Response
+        environment: [String: String], bodyLimit: Int = 1 << 20, patience: Duration = .seconds(20),
+        input: Int32 = 0, output: Int32 = 1, handler: (Result<Request, Rejection>) -> Reply
     ) -> Bool {
         var params = Params()
         for (name, value) in environment { params.add(Array("\(name)=\(value)".utf8).span) }
@@ -29,11 +32,42 @@ package enum CGI {
                 nil
             }
         let rejection = problem.map { Rejection(reason: $0, request: params.request(body: [])) }
-        var response = handler(rejection.map { .failure($0) } ?? .success(request))
+        var response =
+            switch handler(rejection.map { .failure($0) } ?? .success(request)) {
+            case .now(let response): response
+            case .later(let later): wait(for: later, within: patience)
+            }
 
         var bytes = ResponseHead.make(for: &response).bytes
         if request.method != "HEAD" { bytes += response.body }
         return write(bytes, to: output)
+    }
+
+    /// The answer that was given in time, or the one for want of it.
+    private static func wait(for later: Later, within patience: Duration) -> Response {
+        let bell = eventfd(0, Int32(EFD_CLOEXEC))
+        guard bell >= 0 else { return later.otherwise }
+        let answer = Answer()
+        let parked = Parked { response in
+            answer.response.withLock { $0 = response }
+            // The last use of the bell: it is closed only after it was heard.
+            eventfd_write(bell, 1)
+        }
+        later.park(parked)
+        let (seconds, attoseconds) = patience.components
+        let milliseconds = Int32(clamping: seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
+        var ready = pollfd(fd: bell, events: Int16(POLLIN), revents: 0)
+        while unsafe poll(&ready, 1, milliseconds) < 0, errno == EINTR {}
+        // Of no effect when the answer is there, or on its way.
+        parked.answer(later.otherwise)
+        var value: eventfd_t = 0
+        while unsafe eventfd_read(bell, &value) != 0, errno == EINTR {}
+        close(bell)
+        return answer.response.withLock(\.self) ?? later.otherwise
+    }
+
+    private final class Answer: Sendable {
+        let response = Mutex<Response?>(nil)
     }
 
     private static func readBody(_ length: Int, from input: Int32) -> [UInt8] {

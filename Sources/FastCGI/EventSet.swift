@@ -9,6 +9,8 @@ final class EventSet: Sendable {
         let descriptor: Int32
         /// The peer has closed its end, or the connection broke; a last request may be on it all the same.
         let hasEnded: Bool
+        /// The number under which a parked exchange's connection is watched for its end; 0 for all others.
+        let place: UInt32
     }
 
     private let epoll: Int32
@@ -39,7 +41,10 @@ final class EventSet: Sendable {
             let count = unsafe epoll_wait(epoll, &event, 1, milliseconds)
             if count == 1 {
                 let end = EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
-                return unsafe Event(descriptor: event.data.fd, hasEnded: event.events & end != 0)
+                let data = unsafe event.data.u64
+                return unsafe Event(
+                    descriptor: Int32(truncatingIfNeeded: data), hasEnded: event.events & end != 0,
+                    place: UInt32(truncatingIfNeeded: data >> 32))
             }
             if count == 0 || errno != EINTR { return nil }
         }
@@ -49,6 +54,14 @@ final class EventSet: Sendable {
     func arm(_ descriptor: Int32) {
         let events = EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLONESHOT.rawValue
         if !control(EPOLL_CTL_MOD, descriptor, events) { _ = control(EPOLL_CTL_ADD, descriptor, events) }
+    }
+
+    /// Reports the descriptor once, to one thread, when it is closed by its peer, whatever else comes on it before.
+    func watchEnd(of descriptor: Int32, place: UInt32) {
+        let events = EPOLLRDHUP.rawValue | EPOLLONESHOT.rawValue
+        if !control(EPOLL_CTL_MOD, descriptor, events, place) {
+            _ = control(EPOLL_CTL_ADD, descriptor, events, place)
+        }
     }
 
     /// Reports a listening socket as long as connections wait; of several processes sharing it only some are woken.
@@ -65,8 +78,9 @@ final class EventSet: Sendable {
         eventfd_write(bell, 1)
     }
 
-    private func control(_ operation: Int32, _ descriptor: Int32, _ events: UInt32) -> Bool {
-        var event = unsafe epoll_event(events: events, data: epoll_data_t(fd: descriptor))
+    private func control(_ operation: Int32, _ descriptor: Int32, _ events: UInt32, _ place: UInt32 = 0) -> Bool {
+        let data = UInt64(place) << 32 | UInt64(UInt32(bitPattern: descriptor))
+        var event = unsafe epoll_event(events: events, data: epoll_data_t(u64: data))
         return unsafe epoll_ctl(epoll, operation, descriptor, &event) == 0
     }
 }

@@ -6,7 +6,8 @@ import HTTP
 /// Ended exactly once, by `answer` or `abandon`; the descriptor stays the caller's. Everything that libfcgi lent is copied
 /// by then: its params and streams die with the exchange.
 @safe
-struct Exchange: ~Copyable {
+struct Exchange: ~Copyable, @unchecked Sendable {
+    // Unchecked: it has one owner, and nothing else uses the struct meanwhile.
     private let wire: UnsafeMutablePointer<FCGX_Request>
     /// STDIN was read to its end without an error, so that the next byte of the connection begins a new request.
     private var isDrained = false

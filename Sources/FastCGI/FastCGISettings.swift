@@ -11,15 +11,19 @@ package struct FastCGISettings: Sendable {
     package var silenceLimit: Duration
     /// Users whose processes may connect over the unix socket; nil leaves that to the socket's mode.
     package var allowedPeers: Set<UInt32>?
+    /// How many exchanges may wait for a later answer at once; never more than take half of the descriptors that the
+    /// process may have. Each costs some 20 kB.
+    package var parkingLimit: Int
 
     package init(
         gate: [UInt8]? = nil, bodyLimit: Int = 1 << 20, readDeadline: Duration = .seconds(15),
-        silenceLimit: Duration = .seconds(10), allowedPeers: Set<UInt32>? = nil
+        silenceLimit: Duration = .seconds(10), allowedPeers: Set<UInt32>? = nil, parkingLimit: Int = 1_000
     ) {
         self.gate = gate
         self.bodyLimit = bodyLimit
         self.readDeadline = readDeadline
         self.silenceLimit = silenceLimit
         self.allowedPeers = allowedPeers
+        self.parkingLimit = parkingLimit
     }
 }

@@ -1,26 +1,18 @@
-import CFastCGI
 import Glibc
 import HTTP
 
 /// What one thread of a pool does: one ready connection after another, each for one request.
-@safe
 final class Responder {
     private let pool: ResponderPool
     private let deadline: ReadDeadline
     private let handler: ResponderPool.Handler
-    /// libfcgi keeps this address while a request lasts, so it is on the heap.
-    private let wire: UnsafeMutablePointer<FCGX_Request>
+    /// A parked exchange takes it along.
+    private var wire = Wire()
 
     init(pool: ResponderPool, deadline: ReadDeadline, handler: @escaping ResponderPool.Handler) {
         self.pool = pool
         self.deadline = deadline
         self.handler = handler
-        unsafe wire = .allocate(capacity: 1)
-        unsafe FCGX_InitRequest(wire, -1, FCGI_FAIL_ACCEPT_ON_INTR)
-    }
-
-    deinit {
-        unsafe wire.deallocate()
     }
 
     /// Serves until the bell rings, then whatever is ready at that moment, then lets the bell ring for the next thread.
@@ -33,6 +25,10 @@ final class Responder {
     private func serve(_ event: EventSet.Event) {
         guard event.descriptor != pool.acceptor.listener.descriptor else {
             if let accepted = pool.acceptor.accept() { serveUntried(accepted) }
+            return
+        }
+        guard event.place == 0 else {
+            pool.peerLeft(event.place)
             return
         }
         switch pool.take(event.descriptor) {
@@ -60,7 +56,7 @@ final class Responder {
 
     private func respond(on descriptor: Int32) {
         deadline.start(descriptor)
-        guard var exchange = unsafe Exchange(on: descriptor, through: wire) else {
+        guard var exchange = unsafe Exchange(on: descriptor, through: wire.request) else {
             pool.observe(deadline.stop() ? .deadlinePassed : .requestUnreadable)
             return
         }
@@ -72,11 +68,12 @@ final class Responder {
             close(descriptor)
             return
         }
-        let isReusable = exchange.isReusable && pool.settings.gate != nil
-        if answer(received, exchange) && isReusable { pool.keep(descriptor, .proven) } else { close(descriptor) }
+        answer(received, exchange, on: descriptor)
     }
 
-    private func answer(_ received: Result<Request, Rejection>, _ exchange: consuming Exchange) -> Bool {
+    private func answer(
+        _ received: Result<Request, Rejection>, _ exchange: consuming Exchange, on descriptor: Int32
+    ) {
         let request: Request
         switch received {
         case .success(let whole): request = whole
@@ -84,9 +81,24 @@ final class Responder {
             request = rejection.request
             pool.observe(.rejected(reason: rejection.reason, id: request.id))
         }
-        let (isSent, isSafe) = exchange.answer(handler(received), withBody: request.method != "HEAD")
-        if !isSafe { pool.observe(.answerRefused(id: request.id)) }
-        if !isSent { pool.observe(.answerLost(id: request.id)) }
-        return isSent
+        let withBody = request.method != "HEAD"
+        let response: Response
+        switch handler(received) {
+        case .now(let answer): response = answer
+        case .later(let later):
+            if let place = pool.reservePlace() {
+                let exchange = ParkedExchange(
+                    exchange, on: descriptor, through: wire, id: request.id, withBody: withBody)
+                wire = Wire()
+                pool.park(exchange, on: descriptor, at: place, later)
+                return
+            }
+            response = later.otherwise
+        }
+        if pool.answer(exchange, response, id: request.id, withBody: withBody) {
+            pool.keep(descriptor, .proven)
+        } else {
+            close(descriptor)
+        }
     }
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// An idle kept connection costs a descriptor and no thread.
 package final class ResponderPool: Sendable {
     /// Answers one request, or a rejected one in the shape of the application's errors. Runs on one thread only.
-    package typealias Handler = (Result<Request, Rejection>) -> Response
+    package typealias Handler = (Result<Request, Rejection>) -> Reply
 
     let settings: FastCGISettings
     let observe: @Sendable (FastCGIEvent) -> Void
@@ -19,6 +19,7 @@ package final class ResponderPool: Sendable {
     private let timer: Timer
     private let threads = Mutex<[NativeThread]>([])
     private let idle = IdleConnections()
+    private let parking: Parking
     /// From then on nothing stays idle here.
     private let isDraining = Atomic(false)
     private let handOver = Mutex<(@Sendable (Int32) -> Bool)?>(nil)
@@ -33,6 +34,7 @@ package final class ResponderPool: Sendable {
         self.observe = observe
         self.makeHandler = makeHandler
         self.events = try EventSet()
+        self.parking = try Parking(capacity: settings.parkingLimit)
         self.acceptor = Acceptor(listener: listener, events: events, settings: settings, observe: observe)
         self.deadlines = (0..<threads).map { _ in ReadDeadline() }
         self.timer = try Timer(deadline: settings.readDeadline)
@@ -58,7 +60,8 @@ package final class ResponderPool: Sendable {
         keep(descriptor, .untried)
     }
 
-    /// Stops accepting, lets exchanges that have begun finish, and returns when all threads have ended.
+    /// Stops accepting, lets exchanges that have begun finish, and returns when all threads have ended. Exchanges that
+    /// are parked get the answer that they have for this.
     ///
     /// Each connection that is idle or becomes it is offered to `handOver`, called on any thread: true when a successor
     /// holds a duplicate of the descriptor by now. Ours is closed in either case.
@@ -73,10 +76,39 @@ package final class ResponderPool: Sendable {
             defer { threads = [] }
             return threads
         }
+        parking.close()
         for thread in running { thread.join() }
         for descriptor in idle.all { release(descriptor) }
         timer.stop()
     }
+
+    /// Writes the answer and ends the exchange; true when its connection is whole and may carry another one.
+    func answer(_ exchange: consuming Exchange, _ response: Response, id: String, withBody: Bool) -> Bool {
+        let isReusable = exchange.isReusable && settings.gate != nil
+        let (isSent, isSafe) = exchange.answer(response, withBody: withBody)
+        if !isSafe { observe(.answerRefused(id: id)) }
+        if !isSent { observe(.answerLost(id: id)) }
+        return isSent && isReusable
+    }
+
+    /// A place for one more exchange whose answer comes later, to be given to `park`; nil where there is none.
+    func reservePlace() -> UInt32? { parking.reserve() }
+
+    /// Lets the exchange wait for its answer without a thread.
+    func park(_ exchange: ParkedExchange, on descriptor: Int32, at place: UInt32, _ later: Later) {
+        let parked = Parked { [self] response in
+            parking.remove(place)
+            exchange.end(with: response, in: self)
+            parking.vacate()
+        }
+        let isParked = parking.put(parked, at: place, otherwise: later.otherwise) {
+            events.watchEnd(of: descriptor, place: place)
+        }
+        if isParked { later.park(parked) } else { parked.answer(later.otherwise) }
+    }
+
+    /// Frees the exchange in that place, if it still waits.
+    func peerLeft(_ place: UInt32) { parking.parked(at: place)?.leave() }
 
     /// What is known of the connection if it was idle and now is the caller's.
     func take(_ descriptor: Int32) -> IdleConnections.Standing { idle.take(descriptor) }

@@ -38,7 +38,7 @@ import Testing
         let pool = try ResponderPool(listener: listener, threads: 3, settings: .gated, observe: { _ in }) {
             let thread = pthread_self()
             makers.withLock { $0.append(thread) }
-            return { _ in Response(status: pthread_equal(thread, pthread_self()) != 0 ? .ok : .internalError) }
+            return { _ in .now(Response(status: pthread_equal(thread, pthread_self()) != 0 ? .ok : .internalError)) }
         }
         try pool.start()
         for _ in 0..<10 {
@@ -125,7 +125,7 @@ import Testing
 
         let successor = try ResponderPool(
             listener: old.listener, threads: 1, settings: .gated, observe: { _ in },
-            makeHandler: { { _ in Response(status: .ok, body: Array("new".utf8)) } })
+            makeHandler: { { _ in .now(Response(status: .ok, body: Array("new".utf8))) } })
         try successor.start()
         let left = DispatchSemaphore(value: 0)
         let moved = DispatchSemaphore(value: 0)

@@ -16,15 +16,23 @@ final class RunningPool {
     let events = EventRecorder()
 
     /// `handler` may run on any of the pool's threads.
-    init(
+    convenience init(
         threads: Int = 2, settings: FastCGISettings = .gated,
         handler: @escaping @Sendable (Result<Request, Rejection>) -> Response = RunningPool.echo
+    ) throws {
+        try self.init(threads: threads, settings: settings, replying: { .now(handler($0)) })
+    }
+
+    /// `reply` may run on any of the pool's threads.
+    init(
+        threads: Int = 2, settings: FastCGISettings = .gated,
+        replying reply: @escaping @Sendable (Result<Request, Rejection>) -> Reply
     ) throws {
         directory = try TemporaryDirectory()
         path = directory.path + "/responder.sock"
         listener = try Listener.bind(path: path)
         pool = try ResponderPool(
-            listener: listener, threads: threads, settings: settings, observe: events.record, makeHandler: { handler })
+            listener: listener, threads: threads, settings: settings, observe: events.record, makeHandler: { reply })
         try pool.start()
     }
 

@@ -23,7 +23,7 @@ enum Respond {
         let gate = try configuration.gate
         let makeHandler: @Sendable () -> ResponderPool.Handler = {
             let connection = Connection(database)
-            return { application.answer($0, over: connection) }
+            return { .now(application.answer($0, over: connection)) }
         }
         guard let listener = Listener(adopting: 0) else {
             CGI.serve(environment: invocation.environment, handler: makeHandler())

@@ -1,0 +1,270 @@
+import Dispatch
+import FastCGI
+import Glibc
+import HTTP
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct ParkingTests {
+    private let lot = Lot()
+
+    /// A pool that parks every request for a path below /later and answers others at once.
+    private func pool(threads: Int = 2, settings: FastCGISettings = .gated) throws -> RunningPool {
+        try RunningPool(
+            threads: threads, settings: settings,
+            replying: { [lot] received in
+                guard let target = try? received.get().target, target.hasPrefix("/later") else {
+                    return .now(RunningPool.echo(received))
+                }
+                return .later(Later(otherwise: .text("otherwise")) { lot.put($0, for: target) })
+            })
+    }
+
+    private func send(_ target: String, _ client: FastCGIClient, method: String = "GET", keep: Bool = true) throws {
+        try client.send(FastCGIClient.request(RunningPool.params(method, target), keep: keep))
+    }
+
+    @Test func parkedExchangesOccupyNoThread() throws {
+        let running = try pool(threads: 2)
+        let clients = try (0..<200).map { number in
+            let client = try running.client()
+            try send("/later/\(number)", client)
+            return client
+        }
+        let other = try running.client()
+        #expect(try other.exchange(RunningPool.params("GET", "/now")).text == "GET /now ")
+        let parked = clients.indices.map { lot.take("/later/\($0)") }
+        #expect(try other.exchange(RunningPool.params("GET", "/now")).text == "GET /now ")
+
+        let order = clients.indices.shuffled()
+        DispatchQueue.concurrentPerform(iterations: order.count) { index in
+            parked[order[index]]?.answer(.text("\(order[index])"))
+        }
+        for (number, client) in clients.enumerated() { #expect(try client.answer().text == "\(number)") }
+        for client in clients {
+            #expect(try client.exchange(RunningPool.params("GET", "/next")).text == "GET /next ")
+        }
+    }
+
+    @Test func onlyTheFirstAnswerCounts() throws {
+        let running = try pool()
+        let client = try running.client()
+        for round in 0..<3 {
+            try send("/later/\(round)", client)
+            let parked = lot.take("/later/\(round)")
+            for answer in ["first", "second"] { parked?.answer(.text(answer)) }
+            #expect(try client.answer().text == "first")
+            #expect(parked?.hasLeft == false)
+        }
+        #expect(try client.exchange(RunningPool.params("GET", "/next")).text == "GET /next ")
+    }
+
+    @Test func answerMayComeBeforeTheHandlerHasReturned() throws {
+        let running = try RunningPool(
+            threads: 1,
+            replying: { _ in .later(Later(otherwise: .text("otherwise")) { $0.answer(.text("soon")) }) })
+        let client = try running.client()
+        for _ in 0..<3 { #expect(try client.exchange(RunningPool.params()).text == "soon") }
+    }
+
+    @Test func answerToHeadHasNoBody() throws {
+        let running = try pool()
+        let client = try running.client()
+        try send("/later", client, method: "HEAD")
+        lot.take("/later")?.answer(.text("four"))
+        let answer = try client.answer()
+        #expect(answer["content-length"] == "4")
+        #expect(answer.body.isEmpty)
+    }
+
+    /// As when the web server's own client leaves: nothing stays behind, however often, and a late answer harms nobody.
+    @Test func exchangeOfAPeerThatLeavesIsFree() throws {
+        // The second place is for a thread that has just closed a connection and not yet given back the first.
+        let running = try pool(threads: 2, settings: .gated.with { $0.parkingLimit = 2 })
+        for round in 0..<1_000 {
+            let client = try running.client()
+            try send("/later/\(round)", client)
+            let parked = lot.take("/later/\(round)")
+            client.finishSending()
+            // Only what the pool closes ends here.
+            #expect(client.isClosed())
+            #expect(parked?.hasLeft == true)
+            parked?.answer(.text("late"))
+        }
+        #expect(running.events.all.count { $0 == .answerLost(id: "r1") } == 1_000)
+    }
+
+    @Test func peerThatVanishesIsNoticed() throws {
+        let running = try pool()
+        var client: FastCGIClient? = try running.client()
+        try client.map { try send("/later", $0) }
+        let parked = lot.take("/later")
+        client = nil
+        #expect(running.events.saw(.answerLost(id: "r1")))
+        #expect(parked?.hasLeft == true)
+    }
+
+    /// Whoever comes first, the exchange ends once, and the next connection gets none of it.
+    @Test func leavingAndAnsweringAtOnce() throws {
+        let running = try pool()
+        for round in 0..<300 {
+            let client = try running.client()
+            try send("/later/\(round)", client)
+            let parked = lot.take("/later/\(round)")
+            let answered = DispatchSemaphore(value: 0)
+            DispatchQueue.global().async {
+                parked?.answer(.text("answer"))
+                answered.signal()
+            }
+            client.finishSending()
+            #expect(client.isClosed())
+            answered.wait()
+            #expect(try running.client().exchange(RunningPool.params("GET", "/next")).text == "GET /next ")
+        }
+    }
+
+    @Test func whatFindsNoPlaceIsAnsweredAtOnce() throws {
+        let running = try pool(settings: .gated.with { $0.parkingLimit = 2 })
+        let clients = try (0..<3).map { _ in try running.client() }
+        for number in 0..<2 { try send("/later/\(number)", clients[number]) }
+        let parked = (0..<2).map { lot.take("/later/\($0)") }
+        #expect(try clients[2].exchange(RunningPool.params("GET", "/later/2")).text == "otherwise")
+        parked[0]?.answer(.text("answer"))
+        try send("/later/3", clients[2])
+        lot.take("/later/3")?.answer(.text("third"))
+        #expect(try clients[2].answer().text == "third")
+    }
+
+    @Test(arguments: [true, false]) func connectionThatIsNotToBeKeptIsClosed(isGated: Bool) throws {
+        let running = try pool(settings: isGated ? .gated : FastCGISettings())
+        let client = try running.client()
+        try send("/later", client, keep: !isGated)
+        lot.take("/later")?.answer(.text("answer"))
+        #expect(try client.answer().text == "answer")
+        #expect(client.isClosed())
+    }
+
+    /// Bytes that no web server sends: they neither wake a thread nor reach libfcgi, which aborts on some of them.
+    @Test func whatComesEarlyWaits() throws {
+        let running = try RunningPool(
+            threads: 1,
+            replying: { [lot] received in
+                guard let target = try? received.get().target, target == "/later" else {
+                    return .now(.text("\(Self.threadNanoseconds)"))
+                }
+                return .later(Later(otherwise: .text("otherwise")) { lot.put($0, for: target) })
+            })
+        let client = try running.client()
+        let other = try running.client()
+        try send("/later", client)
+        let parked = lot.take("/later")
+        let before = try #require(Int(try other.exchange(RunningPool.params()).text))
+        try client.send(FastCGIClient.record(type: 9, id: 0, [UInt8](repeating: 0, count: 16)))
+        #expect(!client.isClosed(within: 300))
+        let after = try #require(Int(try other.exchange(RunningPool.params()).text))
+        #expect(after - before < 100_000_000)
+        parked?.answer(.text("answer"))
+        #expect(try client.answer().text == "answer")
+        #expect(client.isClosed())
+        #expect(running.events.saw(.strayPeer))
+    }
+
+    private static var threadNanoseconds: Int {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    }
+
+    /// A reload: every parked exchange is answered, be it by who waits for it at that moment, and its connection moves on.
+    @Test func drainAnswersAll() throws {
+        let old = try pool()
+        let clients = try (0..<60).map { number in
+            let client = try old.client()
+            try send("/later/\(number)", client)
+            return client
+        }
+        let parked = clients.indices.map { lot.take("/later/\($0)") }
+        let successor = try ResponderPool(
+            listener: old.listener, threads: 1, settings: .gated, observe: { _ in },
+            makeHandler: { { _ in .now(.text("new")) } })
+        try successor.start()
+        let answered = DispatchSemaphore(value: 0)
+        DispatchQueue.global().async {
+            for exchange in parked.prefix(30) { exchange?.answer(.text("answer")) }
+            answered.signal()
+        }
+        old.pool.drain { descriptor in
+            successor.adopt(dup(descriptor))
+            return true
+        }
+        answered.wait()
+        for exchange in parked { exchange?.answer(.text("late")) }
+        for (number, client) in clients.enumerated() {
+            let text = try client.answer().text
+            #expect(text == "otherwise" || number < 30 && text == "answer")
+            #expect(try client.exchange(RunningPool.params()).text == "new")
+        }
+        successor.drain { _ in false }
+    }
+
+    @Test func nothingIsParkedByALeavingPool() throws {
+        let begun = DispatchSemaphore(value: 0)
+        let release = DispatchSemaphore(value: 0)
+        let running = try RunningPool(
+            threads: 1,
+            replying: { [lot] received in
+                let target = (try? received.get().target) ?? ""
+                if target == "/slow" {
+                    begun.signal()
+                    release.wait()
+                }
+                return .later(Later(otherwise: .text("otherwise")) { lot.put($0, for: target) })
+            })
+        let parked = try running.client()
+        let slow = try running.client()
+        try send("/parked", parked)
+        #expect(lot.take("/parked") != nil)
+        try send("/slow", slow)
+        begun.wait()
+        let left = DispatchSemaphore(value: 0)
+        let pool = running.pool
+        DispatchQueue.global().async {
+            pool.drain { _ in false }
+            left.signal()
+        }
+        #expect(try parked.answer().text == "otherwise")
+        release.signal()
+        #expect(try slow.answer().text == "otherwise")
+        #expect(left.wait(timeout: .now() + .seconds(5)) == .success)
+        #expect(lot.isEmpty)
+    }
+}
+
+/// The parked exchanges of one test by their request's target.
+private final class Lot: Sendable {
+    private let exchanges = Mutex<[String: Parked]>([:])
+    private let arrival = DispatchSemaphore(value: 0)
+
+    var isEmpty: Bool { exchanges.withLock(\.isEmpty) }
+
+    func put(_ parked: Parked, for target: String) {
+        exchanges.withLock { $0[target] = parked }
+        arrival.signal()
+    }
+
+    /// Waits for the exchange to be parked; nil when it is not in time. One thread asks at a time.
+    func take(_ target: String) -> Parked? {
+        let deadline = DispatchTime.now() + .seconds(10)
+        while true {
+            if let parked = exchanges.withLock({ $0.removeValue(forKey: target) }) { return parked }
+            if arrival.wait(timeout: deadline) == .timedOut { return nil }
+        }
+    }
+}
+
+extension Response {
+    fileprivate static func text(_ text: String) -> Response {
+        Response(status: .ok, body: Array(text.utf8))
+    }
+}
