@@ -4,7 +4,7 @@
 /// itself. While the server cannot be reached, calls fail at once between one attempt and the next.
 package final class Connection {
     package let configuration: PostgresConfiguration
-    private var link: Link?
+    private(set) var link: Link?
     private var reconnection = Reconnection()
     var transaction = Transaction.none
     /// Sent ahead of the next statement, in its round trip: BEGIN, SAVEPOINT and RELEASE wait here.
@@ -96,7 +96,7 @@ package final class Connection {
     }
 
     /// Takes over the state in which a round trip left the link.
-    private func settle(_ link: Link) {
+    func settle(_ link: Link) {
         if link.isUsable {
             transaction = link.isInTransaction ? .begun : .none
         } else {

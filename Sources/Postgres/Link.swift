@@ -12,6 +12,8 @@ import Glibc
     var statements: PreparedStatements
     /// True once a batch was answered; a server that accepts connections and then fails does not count as up.
     var hasAnswered = false
+    /// True once the session listens: what was notified before is lost to it.
+    var isListening = false
     private var isSpent = false
 
     /// Connects, which takes no longer than `connect_timeout` for each host named.

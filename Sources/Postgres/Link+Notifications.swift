@@ -1,0 +1,41 @@
+import CPostgres
+import Glibc
+
+extension Link {
+    /// The notifications that have come; where there are none, those that come first before the deadline, or before the
+    /// bell becomes readable.
+    ///
+    /// - Throws: `connectionLost`; the link is then of no further use.
+    func notifications(
+        before deadline: ContinuousClock.Instant, unlessReadable bell: Int32?
+    ) throws(PostgresError) -> [Notification] {
+        var descriptors = [unsafe pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)]
+        if let bell { descriptors.append(pollfd(fd: bell, events: Int16(POLLIN), revents: 0)) }
+        while true {
+            let received = takeNotifications()
+            guard received.isEmpty else { return received }
+            let left = max(.zero, deadline - .now)
+            let ready = unsafe poll(&descriptors, nfds_t(descriptors.count), Int32(clamping: left.milliseconds))
+            guard ready > 0 else {
+                if ready < 0 || left > .zero { continue }
+                return []
+            }
+            if descriptors[0].revents != 0 {
+                guard unsafe PQconsumeInput(handle) == 1 else { throw spent(PostgresError(.connectionLost, message)) }
+            }
+            if descriptors.dropFirst().contains(where: { $0.revents != 0 }) { return takeNotifications() }
+        }
+    }
+
+    /// Those that libpq has read, be it in a wait or together with the answers to statements.
+    private func takeNotifications() -> [Notification] {
+        var received: [Notification] = []
+        while let next = unsafe PQnotifies(handle) {
+            unsafe received.append(
+                Notification(
+                    channel: String(cString: next.pointee.relname), payload: String(cString: next.pointee.extra)))
+            unsafe PQfreemem(next)
+        }
+        return received
+    }
+}

@@ -1,0 +1,10 @@
+/// What one session told another by NOTIFY.
+package struct Notification: Sendable, Equatable {
+    package let channel: String
+    package let payload: String
+
+    package init(channel: String, payload: String) {
+        self.channel = channel
+        self.payload = payload
+    }
+}
