@@ -11,7 +11,7 @@ package struct ChildProcess: Hashable, Sendable {
     ///
     /// The child starts clean: default dispositions, no blocked signals, a process group of its own, so that a
     /// terminal's Ctrl-C reaches only the parent, and no descriptors but the keys of `descriptors`, each a duplicate
-    /// of this process's descriptor that is its value.
+    /// of this process's descriptor that is its value. Of 0, 1 and 2 those that are no keys are `/dev/null`.
     /// - Parameter arguments: without the name of the program, which is `executable`.
     /// - Throws: also when the executable cannot be run, since `posix_spawn` reports what `exec` said.
     package static func spawn(

@@ -1,10 +1,10 @@
 import CProcess
 import Glibc
 
-/// What a supervisor and its responder say to each other.
+/// What a supervisor and one of its processes say to each other; a worker is only ever ready.
 ///
 /// ```
-/// responder                                   supervisor
+/// responder, worker                           supervisor
 ///     ready ------------------------------------->     it serves; only now may its predecessor leave
 ///     handOver + descriptor --------------------->     it is leaving; this idle connection goes on elsewhere
 ///     <------------------------- adopt + descriptor    serve this connection as if you had accepted it
@@ -16,7 +16,7 @@ package enum ControlMessage: Hashable, Sendable {
     case adopt(Int32)
 }
 
-/// One end of the socket between supervisor and responder: whole messages, in order, never blocking.
+/// One end of the socket between supervisor and child: whole messages, in order, never blocking.
 package final class ControlChannel {
     /// Readable when there is something to receive.
     package let descriptor: Int32

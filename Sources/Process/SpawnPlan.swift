@@ -47,10 +47,14 @@ import Glibc
     }
 
     private func map(_ descriptors: [Int32: Int32]) throws(ProcessError) {
-        let first = (descriptors.keys.max() ?? -1) + 1
+        let first = max(descriptors.keys.max() ?? 0, 2) + 1
         for target in 0..<first {
             guard let source = descriptors[target] else {
-                unsafe posix_spawn_file_actions_addclose(&actions, target)
+                if target <= 2 {
+                    unsafe posix_spawn_file_actions_addopen(&actions, target, "/dev/null", O_RDWR, 0)
+                } else {
+                    unsafe posix_spawn_file_actions_addclose(&actions, target)
+                }
                 continue
             }
             let copy = fcntl(source, F_DUPFD_CLOEXEC, first)

@@ -13,7 +13,7 @@ struct FlowManager {
     }
 
     static let commands: [Command] = [
-        Command(name: "serve", summary: "Supervise responders on one socket", run: Serve.run),
+        Command(name: "serve", summary: "Supervise responders on one socket, and workers", run: Serve.run),
         Command(
             name: "respond", summary: "Answer FastCGI requests on descriptor 0, or one CGI request", run: Respond.run),
         Command(name: "migrate", summary: "Bring the database's schema up to date", run: Migrate.run),

@@ -69,18 +69,20 @@ extension Log {
 
     func write(_ event: SupervisorEvent) {
         switch event {
-        case .started(let slot, let pid): write(.info, "responder-started", ["slot": "\(slot)", "pid": "\(pid)"])
-        case .ready(let slot, let pid): write(.info, "responder-ready", ["slot": "\(slot)", "pid": "\(pid)"])
+        case .started(let role, let slot, let pid):
+            write(.info, "\(role)-started", ["slot": "\(slot)", "pid": "\(pid)"])
+        case .ready(let role, let slot, let pid): write(.info, "\(role)-ready", ["slot": "\(slot)", "pid": "\(pid)"])
         case .allReady: write(.info, "all-ready")
-        case .startFailed(let slot, let error):
-            write(.error, "responder-not-started", ["slot": "\(slot)", "reason": "\(error)"])
-        case .exited(let slot, let pid, let cause, let age):
+        case .startFailed(let role, let slot, let error):
+            write(.error, "\(role)-not-started", ["slot": "\(slot)", "reason": "\(error)"])
+        case .exited(let role, let slot, let pid, let cause, let age):
             write(
-                cause == .exited(0) ? .info : .warning, "responder-exited",
+                cause == .exited(0) ? .info : .warning, "\(role)-exited",
                 ["slot": "\(slot)", "pid": "\(pid)", "cause": "\(cause)", "seconds": "\(age.components.seconds)"])
-        case .backingOff(let slot, let delay):
-            write(.warning, "responder-backing-off", ["slot": "\(slot)", "seconds": "\(delay.components.seconds)"])
-        case .overdue(let slot, let pid): write(.error, "responder-overdue", ["slot": "\(slot)", "pid": "\(pid)"])
+        case .backingOff(let role, let slot, let delay):
+            write(.warning, "\(role)-backing-off", ["slot": "\(slot)", "seconds": "\(delay.components.seconds)"])
+        case .overdue(let role, let slot, let pid):
+            write(.error, "\(role)-overdue", ["slot": "\(slot)", "pid": "\(pid)"])
         case .reloading: write(.info, "reloading")
         case .reloaded: write(.info, "reloaded")
         case .reloadAbandoned(let slot): write(.error, "reload-abandoned", ["slot": "\(slot)"])

@@ -67,10 +67,14 @@ import Testing
 
     @Test func nothingElseIsOpen() throws {
         // `ls` reads the directory through the lowest number that is free.
-        #expect(try output(of: "exec ls /proc/self/fd") == "0\n1\n")
+        #expect(try output(of: "exec ls /proc/self/fd") == "0\n1\n2\n3\n")
         let inherited = dup(1)
         defer { close(inherited) }
-        #expect(try output(of: "exec ls /proc/self/fd", more: [5: inherited]) == "0\n1\n5\n")
+        #expect(try output(of: "exec ls /proc/self/fd", more: [5: inherited]) == "0\n1\n2\n3\n5\n")
+    }
+
+    @Test func standardDescriptorsThatAreNotGivenAreNothing() throws {
+        #expect(try output(of: "readlink /proc/self/fd/0 /proc/self/fd/2; cat") == "/dev/null\n/dev/null\n")
     }
 
     @Test func signalsStartClean() throws {

@@ -4,16 +4,16 @@ import Testing
 
 /// Whatever happens in whatever order, some things never do.
 @Suite struct SupervisorChanceTests {
-    @Test(arguments: 1...4)
-    func chanceFindsNoWayOut(responders: Int) {
-        for seed in UInt64(1)...200 {
+    @Test(arguments: 1...4, 0...2)
+    func chanceFindsNoWayOut(responders: Int, workers: Int) {
+        for seed in UInt64(1)...100 {
             var chance = SplitMix64(state: seed)
-            var pool = SupervisorRehearsal(SupervisorPolicy(responders: responders))
+            var pool = SupervisorRehearsal(SupervisorPolicy(responders: responders, workers: workers))
             for _ in 0..<120 {
                 happen(to: &pool, &chance)
-                #expect(pool.children.count + pool.spawns.count <= responders + 1, "seed \(seed)")
+                #expect(pool.children.count + pool.spawns.count <= responders + workers + 1, "seed \(seed)")
             }
-            if seed.isMultiple(of: 2) { settle(&pool, responders, seed) }
+            if seed.isMultiple(of: 2) { settle(&pool, responders, workers, seed) }
             terminate(&pool, &chance, seed)
             #expect(pool.absurdities.isEmpty, "seed \(seed)")
         }
@@ -41,7 +41,7 @@ import Testing
     }
 
     /// With children that do as they are told, all slots serve before long and nothing is left to do.
-    private func settle(_ pool: inout SupervisorRehearsal, _ responders: Int, _ seed: UInt64) {
+    private func settle(_ pool: inout SupervisorRehearsal, _ responders: Int, _ workers: Int, _ seed: UInt64) {
         for _ in 0..<100 {
             for pid in pool.startAll() { pool.tell(.ready(pid)) }
             for pid in pool.children.keys.sorted() { pool.tell(.ready(pid)) }
@@ -50,9 +50,10 @@ import Testing
             pool.passToDeadline()
         }
         #expect(pool.state.deadline == nil, "seed \(seed)")
-        #expect(pool.children.count == responders, "seed \(seed)")
-        let serving = (0..<responders).compactMap { pool.state.recipient(ofConnectionFrom: 0, slot: $0) }
-        #expect(Set(serving) == Set(pool.children.keys), "seed \(seed)")
+        #expect(pool.children.count == responders + workers, "seed \(seed)")
+        let slots = 0..<responders + workers
+        let recipients = Set(slots.compactMap { pool.state.recipient(ofConnectionFrom: 0, slot: $0) })
+        #expect(recipients == Set(pool.children.keys.filter { pool.slotOf[$0] ?? 0 < responders }), "seed \(seed)")
     }
 
     /// Children that react to nothing but SIGKILL cannot hold up the end beyond the grace.

@@ -1,16 +1,16 @@
 import Glibc
 import Process
 
-/// A running `supervised serve` and the lines that it and its responders write.
+/// A running `supervised serve` and the lines that it and its children write.
 ///
-/// Its responders share the pipe: the end of the lines means that every process of the pool has gone.
+/// Its children share the pipe: the end of the lines means that every process of the pool has gone.
 final class SupervisedPool {
     /// Nothing of the kind was heard in time; `heard` is what was.
     struct Silence: Error {
         let heard: [String]
     }
 
-    /// What each new responder runs; a link, so that a test can deploy something else.
+    /// What each new child runs; a link, so that a test can deploy something else.
     let executable: String
     let client: Int32
     private(set) var heard: [String] = []
@@ -20,9 +20,9 @@ final class SupervisedPool {
     private var isReaped = false
 
     /// - Parameters:
-    ///   - script: what responders run in place of the fixture.
+    ///   - script: what children run in place of the fixture.
     ///   - readiness: how long they may take to be ready, in milliseconds.
-    init(responders: Int, script: String? = nil, readiness: Int = 20_000) throws {
+    init(responders: Int, workers: Int = 0, script: String? = nil, readiness: Int = 20_000) throws {
         executable = "/tmp/supervised-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
         let listening = try listen()
         client = try connect(to: listening)
@@ -32,8 +32,8 @@ final class SupervisedPool {
         defer { for descriptor in [listening, ends[1]] { close(descriptor) } }
         Self.deploy(script, at: executable)
         supervisor = try ChildProcess.spawn(
-            Self.fixture, arguments: ["serve", executable, "\(responders)", "\(readiness)"], environment: [:],
-            descriptors: [0: listening, 1: ends[1], 2: 2])
+            Self.fixture, arguments: ["serve", executable, "\(responders)", "\(workers)", "\(readiness)"],
+            environment: [:], descriptors: [0: listening, 1: ends[1], 2: 2])
     }
 
     deinit {
@@ -51,7 +51,7 @@ final class SupervisedPool {
         return own.prefix(through: own.lastIndex(of: "/") ?? own.startIndex) + "supervised"
     }
 
-    /// Puts another program in the place from which responders are started: a shell script, or the fixture for nil.
+    /// Puts another program in the place from which children are started: a shell script, or the fixture for nil.
     func deploy(_ script: String?) {
         Self.deploy(script, at: executable)
     }

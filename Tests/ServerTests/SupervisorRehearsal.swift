@@ -18,14 +18,17 @@ struct SupervisorRehearsal {
     /// Actions that no supervisor could carry out.
     private(set) var absurdities: [String] = []
 
+    private let responders: Int
+
     init(_ policy: SupervisorPolicy) {
+        responders = policy.responders
         state = SupervisorState(policy: policy, at: now)
         tell(.timePassed)
     }
 
-    /// A pool of `responders` that all serve: 101, 102, …, in slots 0, 1, ….
-    static func serving(_ responders: Int) -> SupervisorRehearsal {
-        var rehearsal = SupervisorRehearsal(SupervisorPolicy(responders: responders))
+    /// A pool of responders and workers that all serve: 101, 102, …, in slots 0, 1, ….
+    static func serving(_ responders: Int, workers: Int = 0) -> SupervisorRehearsal {
+        var rehearsal = SupervisorRehearsal(SupervisorPolicy(responders: responders, workers: workers))
         for pid in rehearsal.startAll() { rehearsal.tell(.ready(pid)) }
         _ = rehearsal.takeReports()
         return rehearsal
@@ -78,7 +81,8 @@ struct SupervisorRehearsal {
 
     private mutating func note(_ action: SupervisorState.Action) {
         switch action {
-        case .spawn(let slot):
+        case .spawn(let role, let slot):
+            if (role == .responder) != (slot < responders) { absurdities.append("a \(role) in slot \(slot)") }
             if state.isTerminating { absurdities.append("a spawn while terminating") }
             spawns.append(slot)
         case .send(let signal, let pid):

@@ -12,7 +12,8 @@ import Testing
         pool.tell(.ready(pids[0]))
         #expect(
             pool.takeReports() == [
-                .ready(slot: 0, pid: 101), .ready(slot: 1, pid: 102), .ready(slot: 2, pid: 103), .allReady,
+                .ready(.responder, slot: 0, pid: 101), .ready(.responder, slot: 1, pid: 102),
+                .ready(.responder, slot: 2, pid: 103), .allReady,
             ])
         #expect(pool.state.deadline == nil)
     }
@@ -36,8 +37,9 @@ import Testing
         pool.tell(.ready(103))
         #expect(
             pool.takeReports() == [
-                .exited(slot: 1, pid: 102, .signalled(.kill), age: .zero), .started(slot: 1, pid: 103),
-                .ready(slot: 1, pid: 103), .allReady,
+                .exited(.responder, slot: 1, pid: 102, .signalled(.kill), age: .zero),
+                .started(.responder, slot: 1, pid: 103),
+                .ready(.responder, slot: 1, pid: 103), .allReady,
             ])
     }
 
@@ -65,7 +67,7 @@ import Testing
             if pool.spawns.isEmpty { pool.passToDeadline() }
         }
         let backOffs = pool.takeReports().filter { if case .backingOff = $0 { true } else { false } }
-        #expect(backOffs == [.backingOff(slot: 0, delay: .milliseconds(100))])
+        #expect(backOffs == [.backingOff(.responder, slot: 0, delay: .milliseconds(100))])
     }
 
     @Test func whatCannotBeStartedIsTriedAgainMoreSlowly() {
@@ -89,6 +91,35 @@ import Testing
         #expect(pool.state.recipient(ofConnectionFrom: 102, slot: 1) == 101)
         pool.tell(.handedOver(101))
         #expect(pool.state.recipient(ofConnectionFrom: 102, slot: 1) == nil)
+    }
+
+    @Test func noConnectionGoesToAWorker() {
+        var pool = SupervisorRehearsal.serving(1, workers: 2)
+        #expect(pool.state.recipient(ofConnectionFrom: 1, slot: 0) == 101)
+        #expect(pool.state.recipient(ofConnectionFrom: 102, slot: 1) == 101)
+        pool.tell(.handedOver(101))
+        #expect(pool.state.recipient(ofConnectionFrom: 101, slot: 0) == nil)
+    }
+
+    @Test func aDeadWorkerIsReplacedAsOne() {
+        var pool = SupervisorRehearsal.serving(1, workers: 1)
+        pool.tell(.exited(102, .signalled(.kill)))
+        #expect(pool.start() == 103)
+        pool.tell(.ready(103))
+        #expect(
+            pool.takeReports() == [
+                .exited(.worker, slot: 1, pid: 102, .signalled(.kill), age: .zero),
+                .started(.worker, slot: 1, pid: 103), .ready(.worker, slot: 1, pid: 103), .allReady,
+            ])
+    }
+
+    @Test func aWorkerThatIsNotReadyKeepsThePoolFromBeingWhole() {
+        var pool = SupervisorRehearsal(SupervisorPolicy(responders: 1, workers: 1))
+        let pids = pool.startAll()
+        pool.tell(.ready(pids[0]))
+        #expect(!pool.takeReports().contains(.allReady))
+        pool.tell(.ready(pids[1]))
+        #expect(pool.takeReports().last == .allReady)
     }
 
     @Test func aResponderThatLeavesUnaskedHasTheSameTimeForIt() {
@@ -123,6 +154,23 @@ import Testing
         #expect(reports.last == .reloaded)
         #expect(!reports.contains(.allReady))
         #expect(pool.state.deadline == nil)
+    }
+
+    @Test func workersAreReplacedAfterTheResponders() {
+        var pool = SupervisorRehearsal.serving(1, workers: 1)
+        pool.tell(.reload)
+        pool.start()
+        pool.tell(.ready(103))
+        pool.tell(.exited(101, .exited(0)))
+        #expect(pool.spawns == [1])
+        pool.start()
+        #expect(pool.children == [102: [], 103: [], 104: []])
+        pool.tell(.ready(104))
+        #expect(pool.children == [102: [.terminate], 103: [], 104: []])
+        pool.pass(.seconds(30))
+        #expect(pool.children[102] == [.terminate, .kill])
+        pool.tell(.exited(102, .signalled(.kill)))
+        #expect(pool.takeReports().last == .reloaded)
     }
 
     enum Failure: CaseIterable {
@@ -192,7 +240,7 @@ import Testing
         #expect(pool.spawns.isEmpty)
         pool.tell(.ready(102))
         #expect(pool.children == [102: []])
-        #expect(pool.takeReports().suffix(2) == [.ready(slot: 0, pid: 102), .allReady])
+        #expect(pool.takeReports().suffix(2) == [.ready(.responder, slot: 0, pid: 102), .allReady])
     }
 
     @Test func aSlotThatWaitsToBeFilledIsFilledAtOnce() {

@@ -4,9 +4,11 @@ import Testing
 
 /// Real processes under real signals.
 @Suite struct SupervisorTests {
-    private func pool(_ responders: Int, readiness: Int = 20_000) throws -> (SupervisedPool, [pid_t]) {
-        let pool = try SupervisedPool(responders: responders, readiness: readiness)
-        let pids = try (0..<responders).map { try pool.pid("started \($0)") }
+    private func pool(
+        _ responders: Int, workers: Int = 0, readiness: Int = 20_000
+    ) throws -> (SupervisedPool, [pid_t]) {
+        let pool = try SupervisedPool(responders: responders, workers: workers, readiness: readiness)
+        let pids = try (0..<responders + workers).map { try pool.pid("started \($0)") }
         try pool.line("allReady")
         return (pool, pids)
     }
@@ -25,9 +27,28 @@ import Testing
         }
     }
 
+    private func arguments(of pid: pid_t) throws -> [String] {
+        try Files.read("/proc/\(pid)/cmdline").split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// What a descriptor of another process leads to.
+    private func target(of descriptor: Int, in pid: pid_t) -> String {
+        var bytes = [CChar](repeating: 0, count: 256)
+        let count = unsafe readlink("/proc/\(pid)/fd/\(descriptor)", &bytes, 256)
+        return String(decoding: bytes.prefix(max(count, 0)).map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    @Test func workersHaveNoSocket() throws {
+        let (pool, pids) = try pool(1, workers: 1)
+        #expect(try pids.map { try arguments(of: $0).last } == ["respond", "work"])
+        #expect(target(of: 0, in: pids[0]).hasPrefix("socket:"))
+        #expect(target(of: 0, in: pids[1]) == "/dev/null")
+        withExtendedLifetime(pool) {}
+    }
+
     @Test(arguments: [Signal.terminate, .interrupt])
     func allLeaveBeforeTheSupervisorEnds(signal: Signal) throws {
-        let (pool, pids) = try pool(3)
+        let (pool, pids) = try pool(2, workers: 1)
         pool.send(signal)
         let lines = try pool.lastLines()
         #expect(lines.first == "terminating")
@@ -50,8 +71,8 @@ import Testing
         #expect(pool.ending() == .exited(0))
     }
 
-    @Test func aReloadKeepsEachResponderUntilItsSuccessorIsReady() throws {
-        let (pool, old) = try pool(2)
+    @Test func aReloadKeepsEachChildUntilItsSuccessorIsReady() throws {
+        let (pool, old) = try pool(1, workers: 1)
         pool.send(.hangUp)
         try pool.line("reloading")
         for slot in 0..<2 {
@@ -97,6 +118,21 @@ import Testing
         // The one that has the connection finds nobody to give it to.
         let lines = Set(try pool.lastLines())
         #expect(lines == Set(pids.map { "left \($0) supervisorGone keeping \("\($0)" == holder ? 1 : 0)" }))
+    }
+
+    @Test func aWorkerLeavesWhenItsSupervisorIsKilled() throws {
+        let (pool, pids) = try pool(0, workers: 1)
+        pool.send(.kill)
+        #expect(pool.ending() == .signalled(.kill))
+        #expect(try pool.lastLines() == ["left \(pids[0]) supervisorGone"])
+    }
+
+    @Test func aConnectionIsNoWorkersToTake() throws {
+        let (pool, pids) = try pool(1, workers: 1)
+        #expect(greeting(of: pool) == "\(pids[0])")
+        kill(pids[0], SIGTERM)
+        let successor = try pool.pid("ready 0")
+        #expect(greeting(of: pool) == "\(successor)")
     }
 
     /// What the pool's client hears next: the number of the process that has taken its connection.

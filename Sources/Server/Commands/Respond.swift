@@ -14,7 +14,7 @@ import Synchronization
 enum Respond {
     static func run(_ invocation: Invocation) throws {
         // First of all: it blocks the signals that every later thread is to inherit blocked.
-        let control = Mutex(try ResponderControl(environment: invocation.environment))
+        let control = Mutex(try ChildControl(environment: invocation.environment))
         let configuration = invocation.configuration
         let log = try Log(file: configuration.logFile)
         let memory = try memory(invocation.environment, log)

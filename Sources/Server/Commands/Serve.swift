@@ -3,7 +3,7 @@ import Process
 import SharedMemory
 import Supervision
 
-/// `serve`: the supervisor. It opens the socket and starts responders; it has no database connection.
+/// `serve`: the supervisor. It opens the socket and starts responders and workers; it has no database connection.
 enum Serve {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
@@ -14,7 +14,7 @@ enum Serve {
         defer { listener.removeFile() }
         let supervisor = Supervisor(
             listening: listener.descriptor, executable: invocation.executable,
-            arguments: ["respond"] + invocation.arguments,
+            arguments: { role in [role == .responder ? "respond" : "work"] + invocation.arguments },
             environment: invocation.environment.merging([memoryVariable: "\(memoryDescriptor)"]) { $1 },
             inherited: [memoryDescriptor: memory.descriptor],
             policy: SupervisorPolicy(responders: try configuration.responders)
@@ -22,11 +22,11 @@ enum Serve {
         try withExtendedLifetime(memory) { try supervisor.run() }
     }
 
-    /// The environment variable that names the descriptor of the memory which all responders share.
+    /// The environment variable that names the descriptor of the memory which all of them share.
     static let memoryVariable = "FLOW_MANAGER_MEMORY"
     private static let memoryDescriptor: Int32 = 4
 
-    /// What would keep every responder from starting is told once, here, before anything listens.
+    /// What would keep every child from starting is told once, here, before anything listens.
     private static func check(_ configuration: Configuration, _ memory: SharedMemory, _ log: Log) throws {
         _ = try configuration.database
         _ = try Respond.services(configuration, memory, log)

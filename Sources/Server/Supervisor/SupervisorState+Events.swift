@@ -6,7 +6,7 @@ extension SupervisorState {
         /// The answers to `Action.spawn`.
         case started(slot: Int, pid: pid_t)
         case startFailed(slot: Int, ProcessError)
-        /// A responder says that it serves.
+        /// A child says that it serves.
         case ready(pid_t)
         /// A responder begins to give its connections away: it is leaving, whoever told it to.
         case handedOver(pid_t)
@@ -18,7 +18,7 @@ extension SupervisorState {
     }
 
     package enum Action: Hashable, Sendable {
-        case spawn(slot: Int)
+        case spawn(Role, slot: Int)
         case send(Signal, pid_t)
         /// Give up the listening socket, so that connections are refused once the responders have given it up too.
         case stopListening

@@ -13,10 +13,10 @@ package import Process
 ///   any of them -- terminate --> all leave -- all gone, or killed after the grace --> end
 /// ```
 ///
-/// A slot is a place for one responder; its holder is replaced when it dies, at once or, when they keep dying young,
+/// A slot is a place for one child, a responder or a worker; its holder is replaced when it dies, at once or, when they keep dying young,
 /// after a growing delay. Each request to reload begins a new generation, and a slot whose holder is of an older one
 /// is stale. That is all a reload remembers, so a storm of requests costs no more than the last of them.
-/// There is never more than one responder beside the holders: a successor, or a predecessor that leaves.
+/// There is never more than one child beside the holders: a successor, or a predecessor that leaves.
 /// Nothing overrides terminating.
 package struct SupervisorState: Sendable {
     private enum Phase {
@@ -67,10 +67,10 @@ package struct SupervisorState: Sendable {
     private var isWhole = false
     private var actions: [Action] = []
 
-    /// A supervisor of nobody; its first event, whichever it is, starts the responders.
+    /// A supervisor of nobody; its first event, whichever it is, starts the children.
     package init(policy: SupervisorPolicy, at now: Monotonic) {
         self.policy = policy
-        slots = Array(repeating: Slot(holder: .nobody(until: now)), count: policy.responders)
+        slots = Array(repeating: Slot(holder: .nobody(until: now)), count: policy.responders + policy.workers)
     }
 
     /// What is to be done, in this order, after `event`. Spawns are answered by events before any other event.
@@ -99,10 +99,11 @@ package struct SupervisorState: Sendable {
         return instants.min()
     }
 
-    /// Who takes a connection that the responder `pid` of `slot` handed over: the slot's own holder, else the next
-    /// one that serves; nil when none does.
+    /// Who takes a connection that the child `pid` of `slot` handed over: the slot's own holder, else the next
+    /// responder that serves; nil when none does.
     package func recipient(ofConnectionFrom pid: pid_t, slot: Int) -> pid_t? {
-        (slots[slot...] + slots[..<slot]).lazy.compactMap(serving(in:)).first { $0 != pid }
+        let (before, after) = (slots[..<policy.responders].prefix(slot), slots[..<policy.responders].dropFirst(slot))
+        return (after + before).lazy.compactMap(serving(in:)).first { $0 != pid }
     }
 
     package var isTerminating: Bool {
@@ -114,7 +115,7 @@ extension SupervisorState {
     private mutating func started(_ pid: pid_t, in slot: Int, at now: Monotonic) {
         pendingSpawns -= 1
         children[pid] = Child(slot: slot, started: now, killAt: now + policy.readiness)
-        actions.append(.report(.started(slot: slot, pid: pid)))
+        actions.append(.report(.started(policy.role(of: slot), slot: slot, pid: pid)))
         if replacement?.slot == slot, replacement?.pid == nil {
             replacement?.pid = pid
         } else {
@@ -125,7 +126,7 @@ extension SupervisorState {
 
     private mutating func startFailed(in slot: Int, _ error: ProcessError, at now: Monotonic) {
         pendingSpawns -= 1
-        actions.append(.report(.startFailed(slot: slot, error)))
+        actions.append(.report(.startFailed(policy.role(of: slot), slot: slot, error)))
         if replacement?.slot == slot, replacement?.pid == nil {
             abandonReload()
         } else {
@@ -137,7 +138,7 @@ extension SupervisorState {
         guard let child = children[pid], child.servingSince == nil, !child.isLeaving else { return }
         children[pid]?.servingSince = now
         children[pid]?.killAt = nil
-        actions.append(.report(.ready(slot: child.slot, pid: pid)))
+        actions.append(.report(.ready(policy.role(of: child.slot), slot: child.slot, pid: pid)))
         guard let replacement, replacement.pid == pid else { return }
         let predecessor = slots[child.slot].holder
         promoteSuccessor(of: replacement)
@@ -153,7 +154,7 @@ extension SupervisorState {
     private mutating func exited(_ pid: pid_t, _ cause: ExitCause, at now: Monotonic) {
         guard let child = children.removeValue(forKey: pid) else { return }
         let slot = child.slot
-        actions.append(.report(.exited(slot: slot, pid: pid, cause, age: now - child.started)))
+        actions.append(.report(.exited(policy.role(of: slot), slot: slot, pid: pid, cause, age: now - child.started)))
         if slots[slot].holder == .child(pid) {
             if let replacement, replacement.slot == slot {
                 promoteSuccessor(of: replacement)
@@ -195,7 +196,7 @@ extension SupervisorState {
 }
 
 extension SupervisorState {
-    /// Tells a responder, once, to finish and leave, and when it is killed otherwise; never later than said before.
+    /// Tells a child, once, to finish and leave, and when it is killed otherwise; never later than said before.
     private mutating func dismiss(_ pid: pid_t, until limit: Monotonic) {
         guard var child = children[pid] else { return }
         child.killAt = child.killAt.map { min($0, limit) } ?? limit
@@ -224,7 +225,9 @@ extension SupervisorState {
         let delay = policy.delay(afterEarlyDeaths: count)
         slots[slot].earlyDeaths = count
         slots[slot].holder = .nobody(until: now + delay)
-        if delay > .zero, !isTerminating { actions.append(.report(.backingOff(slot: slot, delay: delay))) }
+        if delay > .zero, !isTerminating {
+            actions.append(.report(.backingOff(policy.role(of: slot), slot: slot, delay: delay)))
+        }
     }
 
     private func serving(in slot: Slot) -> pid_t? {
@@ -256,7 +259,8 @@ extension SupervisorState {
             guard let limit = child.killAt, limit <= now else { continue }
             children[pid]?.killAt = nil
             children[pid]?.isLeaving = true
-            actions += [.report(.overdue(slot: child.slot, pid: pid)), .send(.kill, pid)]
+            let role = policy.role(of: child.slot)
+            actions += [.report(.overdue(role, slot: child.slot, pid: pid)), .send(.kill, pid)]
         }
     }
 
@@ -278,7 +282,7 @@ extension SupervisorState {
 
     private mutating func spawn(in slot: Int) {
         pendingSpawns += 1
-        actions.append(.spawn(slot: slot))
+        actions.append(.spawn(policy.role(of: slot), slot: slot))
     }
 
     private mutating func reportChanges() {

@@ -2,12 +2,13 @@ import Glibc
 import Process
 import Supervision
 
-/// A supervisor and its responder in one program, as `flow-manager` is, with connections in place of a service.
+/// A supervisor and its children in one program, as `flow-manager` is, with connections in place of a service.
 ///
-/// - `supervised serve EXECUTABLE RESPONDERS READINESS-MS`: supervises `EXECUTABLE respond` on descriptor 0 and
-///   writes each event as a line.
+/// - `supervised serve EXECUTABLE RESPONDERS WORKERS READINESS-MS`: supervises `EXECUTABLE respond` on descriptor 0 and
+///   `EXECUTABLE work`, and writes each event as a line.
 /// - `supervised respond`: takes the connections that wait on descriptor 0, writes its process id to each it takes or
 ///   adopts, keeps them, and hands them over when it leaves.
+/// - `supervised work`: waits until it is to leave.
 /// - `supervised path`: waits for the end of its input, then writes the path it could be started again by.
 @main
 enum Supervised {
@@ -15,8 +16,11 @@ enum Supervised {
         let arguments = CommandLine.arguments
         switch arguments.dropFirst().first {
         case "serve":
-            try serve(executable: arguments[2], responders: Int(arguments[3]) ?? 1, readiness: Int(arguments[4]) ?? 0)
+            var policy = SupervisorPolicy(responders: Int(arguments[3]) ?? 1, workers: Int(arguments[4]) ?? 0)
+            policy.readiness = .milliseconds(Int(arguments[5]) ?? 0)
+            try serve(executable: arguments[2], policy)
         case "respond": try respond()
+        case "work": try work()
         case "path":
             var byte: UInt8 = 0
             while unsafe read(0, &byte, 1) > 0 {}
@@ -25,16 +29,15 @@ enum Supervised {
         }
     }
 
-    private static func serve(executable: String, responders: Int, readiness: Int) throws {
-        var policy = SupervisorPolicy(responders: responders)
-        policy.readiness = .milliseconds(readiness)
+    private static func serve(executable: String, _ policy: SupervisorPolicy) throws {
         let supervisor = Supervisor(
-            listening: dup(0), executable: executable, arguments: ["respond"], environment: [:], policy: policy
+            listening: dup(0), executable: executable, arguments: { [$0 == .responder ? "respond" : "work"] },
+            environment: [:], policy: policy
         ) { event in
             switch event {
-            case .started(let slot, let pid): say("started \(slot) \(pid)")
-            case .ready(let slot, let pid): say("ready \(slot) \(pid)")
-            case .exited(let slot, let pid, let cause, _): say("exited \(slot) \(pid) \(cause)")
+            case .started(_, let slot, let pid): say("started \(slot) \(pid)")
+            case .ready(_, let slot, let pid): say("ready \(slot) \(pid)")
+            case .exited(_, let slot, let pid, let cause, _): say("exited \(slot) \(pid) \(cause)")
             default: say("\(event)")
             }
         }
@@ -42,9 +45,19 @@ enum Supervised {
         say("ended")
     }
 
+    private static func control() throws -> ChildControl {
+        let channel = unsafe getenv(ChildControl.variable).map { unsafe String(cString: $0) }
+        return try ChildControl(environment: channel.map { [ChildControl.variable: $0] } ?? [:])
+    }
+
+    private static func work() throws {
+        let control = try control()
+        control.reportReady()
+        say("left \(getpid()) \(control.run { close($0) })")
+    }
+
     private static func respond() throws {
-        let channel = unsafe getenv(ResponderControl.variable).map { unsafe String(cString: $0) }
-        let control = try ResponderControl(environment: channel.map { [ResponderControl.variable: $0] } ?? [:])
+        let control = try control()
         var kept: [Int32] = []
         func take(_ connection: Int32) {
             say("\(getpid())", to: connection)

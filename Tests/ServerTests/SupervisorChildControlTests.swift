@@ -4,15 +4,15 @@ import Supervision
 import Testing
 
 /// A responder's side, in this process; signals go to the test's own thread alone.
-@Suite struct SupervisorResponderControlTests {
+@Suite struct SupervisorChildControlTests {
     /// Calls `body` with a responder's control and its supervisor's end of the channel, and restores the signal mask.
-    private func withControl(_ body: (ResponderControl, inout ControlChannel?) throws -> Void) throws {
+    private func withControl(_ body: (ChildControl, inout ControlChannel?) throws -> Void) throws {
         // No other name may keep the supervisor's end open once `body` has dropped it.
         var supervisor: ControlChannel?
         let inherited: Int32
         (supervisor, inherited) = try inheritedChannel()
         try withSignalMaskKept {
-            let control = try ResponderControl(environment: [ResponderControl.variable: "\(inherited)"])
+            let control = try ChildControl(environment: [ChildControl.variable: "\(inherited)"])
             try body(control, &supervisor)
         }
     }
@@ -86,10 +86,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [[:], [ResponderControl.variable: "x"], [ResponderControl.variable: "0"]])
+    @Test(arguments: [[:], [ChildControl.variable: "x"], [ChildControl.variable: "0"]])
     func withoutASupervisorOnlySignalsCount(environment: [String: String]) throws {
         try withSignalMaskKept {
-            let control = try ResponderControl(environment: environment)
+            let control = try ChildControl(environment: environment)
             control.reportReady()
             #expect(!control.handOver(0))
             pthread_kill(pthread_self(), SIGTERM)

@@ -1,17 +1,17 @@
 import Glibc
 package import Process
 
-/// A responder's side of its supervision: the signals that tell it to leave and, under a supervisor, the channel.
+/// A child's side of its supervision: the signals that tell it to leave and, under a supervisor, the channel.
 ///
 /// It lives on the main thread. Making it blocks the signals it reads, so it comes before any other thread. Where
-/// there is no supervisor (spawn-fcgi, mod_fcgid, lighttpd) only the signals are left, and idle kept connections have
-/// nobody to go to.
-package final class ResponderControl {
+/// there is no supervisor (spawn-fcgi, mod_fcgid, lighttpd, a worker by itself) only the signals are left, and a
+/// responder's idle kept connections have nobody to go to.
+package final class ChildControl {
     /// The environment variable that names the channel's descriptor.
     package static let variable = "FLOW_MANAGER_CONTROL"
     static let descriptor: Int32 = 3
 
-    /// Why a responder is to drain and leave.
+    /// Why a child is to finish what it has begun and leave.
     package enum Departure: Hashable, Sendable {
         case signal(Signal)
         case supervisorGone
@@ -28,12 +28,12 @@ package final class ResponderControl {
         channel = environment[Self.variable].flatMap { Int32($0) }.flatMap { ControlChannel(adopting: $0) }
     }
 
-    /// Tells the supervisor that this responder serves, so that the one it replaces may leave.
+    /// Tells the supervisor that this child serves, so that the one it replaces may leave.
     package func reportReady() {
         _ = channel?.send(.ready)
     }
 
-    /// Waits until this responder is to leave; meanwhile gives connections that others left behind to `adopt`, which
+    /// Waits until this child is to leave; meanwhile gives connections that others left behind to `adopt`, which
     /// owns them then.
     package func run(adopt: (Int32) -> Void) -> Departure {
         while true {
