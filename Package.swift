@@ -41,12 +41,12 @@ let package = Package(
 
         room("JSON", "CSimdjson"),
         room("HTTP", "JSON"),
-        room("FastCGI", "HTTP", "CFastCGI"),
+        room("Process", "CProcess"),
+        room("FastCGI", "HTTP", "Process", "CFastCGI"),
         room("HTTPClient", "HTTP", "CCurl"),
         room("Postgres", "JSON", "CPostgres"),
         room("SharedMemory", "CSharedMemory"),
         room("Crypto", "JSON", "SharedMemory", "CCrypto", "CSodium"),
-        room("Process", "CProcess"),
         room("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
         room("Flows", "Postgres", "JSON"),
         room(
@@ -57,7 +57,8 @@ let package = Package(
         .executableTarget(
             name: "flow-manager",
             dependencies: [
-                "Supervision", "App", "Migrations", "FastCGI", "HTTP", "HTTPClient", "JSON", "Postgres", "Crypto",
+                "Supervision", "App", "Migrations", "FastCGI", "HTTP", "HTTPClient", "JSON", "Postgres",
+                "Crypto",
                 "Process", "SharedMemory",
             ],
             path: "Sources/Server",

@@ -1,5 +1,6 @@
 import Glibc
 package import HTTP
+import Process
 import Synchronization
 
 /// The threads of one process that answer FastCGI requests, each connection in turn being served by whichever is free.
@@ -43,7 +44,7 @@ package final class ResponderPool: Sendable {
     /// Begins to accept and to answer. After an error the process had better end: some threads may run.
     package func start() throws(FastCGIError) {
         for deadline in deadlines {
-            let thread = try NativeThread { [self] in
+            let thread = try NativeThread.start { [self] in
                 Responder(pool: self, deadline: deadline, handler: makeHandler()).run()
             }
             threads.withLock { $0.append(thread) }

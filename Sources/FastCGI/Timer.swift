@@ -1,5 +1,6 @@
 import CFastCGI
 import Glibc
+import Process
 import Synchronization
 
 /// The one timer thread of a pool.
@@ -28,7 +29,7 @@ final class Timer: Sendable {
 
     /// Calls `tick` in a regular rhythm with the number of ticks that make the deadline.
     func start(_ tick: @escaping @Sendable (_ limit: Int) -> Void) throws(FastCGIError) {
-        let started = try NativeThread { [end, interval, limit] in
+        let started = try NativeThread.start { [end, interval, limit] in
             var wait = pollfd(fd: end, events: Int16(POLLIN), revents: 0)
             while unsafe poll(&wait, 1, interval) <= 0 { tick(limit) }
         }

@@ -1,14 +1,15 @@
-import CFastCGI
+import CProcess
 import Glibc
 
-/// A POSIX thread with every signal blocked: a signal would cut libfcgi's reads short, which it takes for the end.
-struct NativeThread: Sendable {
+/// A POSIX thread for blocking work, with every signal blocked: one would cut a library's reads short, and is for the
+/// main thread to read.
+package struct NativeThread: Sendable {
     private let handle: pthread_t
 
-    /// Room for a handler's deepest recursion; only touched pages cost memory.
+    /// Room for a request's deepest recursion; only touched pages cost memory.
     private static let stackSize = 1 << 20
 
-    init(_ body: @escaping @Sendable () -> Void) throws(FastCGIError) {
+    package init(_ body: @escaping @Sendable () -> Void) throws(ProcessError) {
         // Blocked before the thread exists, which inherits the mask: there is no moment at which it can be hit.
         var all = sigset_t()
         var before = sigset_t()
@@ -32,13 +33,13 @@ struct NativeThread: Sendable {
             }, start.toOpaque())
         guard code == 0 else {
             unsafe start.release()
-            throw .system(call: "pthread_create", code: code)
+            throw ProcessError("pthread_create", code: code)
         }
         self.handle = handle
     }
 
     /// Waits for the thread's end; to be called once.
-    func join() {
+    package func join() {
         pthread_join(handle, nil)
     }
 
