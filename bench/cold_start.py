@@ -7,7 +7,7 @@ import struct
 import time
 
 import processes
-import stand
+import servers
 
 BEGIN_REQUEST, PARAMS, STDIN = 1, 4, 5
 RESPONDER = 1
@@ -39,7 +39,7 @@ def milliseconds(bench, command, count):
 
 def start(bench, command):
     path = bench.folder / "cold.sock"
-    with stand.listen(path) as listener, socket.socket(socket.AF_UNIX) as client:
+    with servers.listen(path) as listener, socket.socket(socket.AF_UNIX) as client:
         # The request waits in the socket for whoever is to answer it.
         client.settimeout(10)
         client.connect(str(path))

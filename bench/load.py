@@ -12,7 +12,10 @@ import processes
 import routes
 
 WRK_THREADS = 2
+WARM_UP_SECONDS = 1
 ATTEMPTS = 3
+# So long may last what was under way when wrk left.
+PATIENCE_SECONDS = 15
 # The share of the connections that must have been served: by Little's law, requests/s x mean latency are. One that
 # waits for ever shows up nowhere else, and a server that leaves most clients waiting looks faster.
 LEAST_SERVED = 0.85
@@ -35,15 +38,25 @@ class Load:
         self.bench, self.seconds, self.connections = bench, seconds, connections
         self.tokens = bench.folder / "tokens"
         self.tokens.write_text("".join(f"{token}\n" for token in bench.tokens))
-        self.body = bench.folder / "body.json"
-        self.body.write_text(routes.FLOW_MANAGER.body)
+
+    def warm_up(self, order):
+        for entry in order:
+            Load(self.bench, WARM_UP_SECONDS, self.connections).fire(*entry)
+
+    def turn(self, results, contest, order, number):
+        """A round of each server, begun by another one each time, so that none has the machine's better moments."""
+        start = number % len(order)
+        for server, route in order[start:] + order[:start]:
+            measured = self.measure(server, route)
+            results.rounds.setdefault((contest, server, route), []).append(measured)
+            processes.say(f"{route.name} round {number + 1}, {server}: {measured.rate:.0f} requests/s, "
+                          f"p99 {measured.p99:.2f} ms" + (f", void: {measured.void}" if measured.void else ""))
 
     def measure(self, server, route):
         """A round, done again while it is void."""
         for _ in range(ATTEMPTS):
             if route.is_recorded:
-                # Each round finds the tables as the one before did.
-                self.bench.sql("TRUNCATE executions, steps", "VACUUM documents", "CHECKPOINT")
+                self.bench.empty(server)
             measured = self.fire(server, route)
             if not measured.void:
                 break
@@ -67,7 +80,7 @@ class Load:
             void = "the clock was set"
         elif self.bench.responders(server) != responders:
             void = "a responder ended"
-        elif server != "nginx" and route.is_recorded and not self.is_recorded(count - figures["errors"]):
+        elif server != "nginx" and route.is_recorded and not self.is_recorded(server, count - figures["errors"]):
             void = "runs that were answered are not on record"
         return Round(rate=count / seconds, p50=figures["p50"], p99=figures["p99"], errors=figures["errors"],
                      own=own / count * 1e6, foreign=foreign, memory=memory, void=void)
@@ -82,9 +95,11 @@ class Load:
     def wrk(self, server, route):
         """wrk's figures, and the memory of the server's processes towards the end."""
         url = f"http://127.0.0.1:{self.bench.ports[server]}"
+        body = self.bench.folder / "body.json"
+        body.write_text(route.body or "")
         command = ["wrk", f"-t{WRK_THREADS}", f"-c{self.connections}", f"-d{self.seconds}s", "--timeout", "5s",
                    "-s", str(pathlib.Path(__file__).with_name("wrk.lua")), url, "--", route.method, route.path,
-                   str(self.tokens) if route.needs_token else "-", str(self.body) if route.body else "-",
+                   str(self.tokens) if route.needs_token else "-", str(body) if route.body else "-",
                    str(WRK_THREADS)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as wrk:
             try:
@@ -96,8 +111,12 @@ class Load:
         figures = next((line for line in output.splitlines() if line.startswith("{")), None)
         return json.loads(figures or processes.fail(f"wrk said:\n{output}")), memory
 
-    def is_recorded(self, answered):
-        time.sleep(0.2)  # what was under way when wrk left
-        runs, steps = routes.recorded(self.bench)
-        return runs >= answered and steps == routes.STEPS * runs
-
+    def is_recorded(self, server, answered):
+        """Whether all that was answered is there, with all its steps, once nothing is under way any more."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            time.sleep(0.2)
+            completed, others, steps = self.bench.recorded(server)
+            whole = others == 0 and steps == routes.STEPS * completed
+            if whole or time.monotonic() > deadline:
+                return whole and completed >= answered

@@ -46,6 +46,10 @@ def megabytes(pids):
     return sum(kilobytes) / 1024
 
 
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
 def fail(message):
     sys.exit(f"bench: {message}")
 

@@ -71,7 +71,7 @@ def check(bench):
     expect("POST /flow-manager: tasks", [task["type"] for task in flow["executed_tasks"]],
            ["data.fetch", "data.process", "data.store"])
     expect("stepwise", constant(call(bench, "floor", STEPWISE)), flow)
-    expect("executions on record", recorded(bench), (3, 3 * STEPS))
+    expect("executions on record", bench.recorded("ours"), (3, 0, 3 * STEPS))
     expect("records alike", bench.sql("""
         SELECT count(DISTINCT (flow::text, input::text, status, rows)) FROM executions e, LATERAL (
             SELECT string_agg(concat_ws(',', seq, task, type, s.status, attempt, output, error, condition, next), ' '
@@ -105,10 +105,3 @@ def constant(value):
 def expect(what, found, expected):
     if found != expected:
         processes.fail(f"{what}: expected {expected}, found {found}")
-
-
-def recorded(bench):
-    """How many runs and how many steps are on record."""
-    counts = "SELECT (SELECT count(*) FROM executions WHERE status = 'completed'), (SELECT count(*) FROM steps)"
-    runs, steps = bench.sql(counts).split("|")
-    return int(runs), int(steps)

@@ -1,54 +1,81 @@
-"""What is measured and what that needs: a private Postgres, the program, the floor, and nginx before all."""
+"""What is measured and what that needs: a private Postgres, the program, what is beside it, and nginx before all."""
 
 import base64
 import contextlib
+import dataclasses
 import hashlib
 import hmac
 import http.client
 import json
 import os
 import pathlib
-import re
 import secrets
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
 
 import processes
+import servers
 
-HERE = pathlib.Path(__file__).resolve().parent
-SCRIPTS = HERE.parent / "scripts"
-# Processes and threads of the program and of the floor.
-RESPONDERS, THREADS = 2, 4
-SERVERS = ("nginx", "floor", "ours")
+CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+SCRIPTS = CHECKOUT / "scripts"
+
+
+def build():
+    """The program; BINARY names one that is built already."""
+    processes.run([SCRIPTS / "install", "bench"])
+    if binary := os.environ.get("BINARY"):
+        return pathlib.Path(binary).resolve(strict=True)
+    command = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--product", "flow-manager"]
+    if subprocess.run(command, cwd=CHECKOUT, stdout=sys.stderr, check=False).returncode:
+        processes.fail("the program does not build")
+    return CHECKOUT / ".build/release/flow-manager"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """Where a server puts its runs."""
+    database: str
+    empty: tuple[str, ...]
+    count: str  # selects how many runs were completed, how many were not (yet), and how many steps there are
+
+
+PROGRAM = Record("flow_manager", ("TRUNCATE executions, steps", "VACUUM documents"), """
+    SELECT count(*) FILTER (WHERE status = 'completed'), count(*) FILTER (WHERE status <> 'completed'),
+        (SELECT count(*) FROM steps) FROM executions""")
 
 
 class Stand:
     """Everything runs and answers once it is made; the cleanup (an ExitStack) ends all of it."""
 
-    def __init__(self, binary, user_count, cleanup):
+    def __init__(self, binary, beside, user_count, cleanup):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="flow-manager-bench."))
         cleanup.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.folder.chmod(0o755)  # Postgres may have a user of its own
         self.binary = binary
         self.cleanup = cleanup
-        self.ports = dict(zip(SERVERS, free_ports(len(SERVERS))))
+        self.beside = {server.name: server for server in beside}
+        names = ["nginx", "ours", *self.beside]
+        self.ports = dict(zip(names, free_ports(len(names))))
         self.gate, self.secret = secrets.token_hex(32), secrets.token_hex(32)
 
-        self.floor = self.build_floor()
         self.start_postgres()
         self.environment = {
             "PATH": os.environ["PATH"], "CONFIG_TYPE": "demo", "JWT_SECRET_KEY": self.secret, "FLOW_GATE": self.gate,
             "DATABASE_URL": self.urls["DATABASE_URL"], "SOCKET": str(self.socket("ours")),
-            "RESPONDERS": str(RESPONDERS), "THREADS": str(THREADS)}
+            "RESPONDERS": str(servers.RESPONDERS), "THREADS": str(servers.THREADS)}
         processes.run([binary, "migrate"], env=self.environment | self.urls)
         self.emails = [f"user{number}@example.com" for number in range(user_count)]
         self.tokens = self.make_users()
 
-        self.processes = {"floor": self.start_floor(), "ours": self.start_ours(), "nginx": self.start_nginx()}
-        for server in SERVERS:
+        self.processes = {"ours": self.start([self.binary, "serve"], "ours")}
+        self.processes |= {name: server.start(self) for name, server in self.beside.items()}
+        self.processes["nginx"] = self.start_nginx()
+        for server in self.ports:
             self.wait_until_ready(server)
 
     def socket(self, server):
@@ -65,19 +92,28 @@ class Stand:
         services = [process.pid for process in self.processes.values()]
         return [pid for service in [postmaster, *services] for pid in processes.family(service)]
 
-    def sql(self, *statements):
+    def sql(self, *statements, database="flow_manager"):
         """Runs the statements as a superuser, each in a transaction of its own; returns what the last ones select."""
         script = "".join(f"{statement};\n" for statement in statements)
-        command = ["psql", "-XAtqv", "ON_ERROR_STOP=1", "-d", self.urls["SUPERUSER_DATABASE_URL"]]
-        return processes.run(command, input=script)
+        return processes.run(["psql", "-XAtqv", "ON_ERROR_STOP=1", "-d", self.url(database)], input=script)
 
-    def build_floor(self):
-        floor = self.folder / "floor"
-        sources = sorted((HERE / "floor").glob("*.c"))
-        libraries = processes.run(["pkg-config", "--cflags", "--libs", "libpq", "libcrypto"]).split()
-        flags = ["-O2", "-Wall", "-Wextra"]
-        processes.run(["cc", *flags, "-o", floor, *sources, *libraries, "-lfcgi", "-lpthread"])
-        return floor
+    def url(self, database):
+        """Of one of the cluster's databases, for a superuser."""
+        return self.urls["SUPERUSER_DATABASE_URL"].replace("/postgres?", f"/{database}?")
+
+    def record(self, server):
+        return getattr(self.beside.get(server), "record", PROGRAM)
+
+    def empty(self, server):
+        """Each round finds the tables as the one before did."""
+        record = self.record(server)
+        self.sql(*record.empty, "CHECKPOINT", database=record.database)
+
+    def recorded(self, server):
+        """How many runs were completed, how many were not (yet), and how many steps are on record."""
+        record = self.record(server)
+        completed, others, steps = self.sql(record.count, database=record.database).split("|")
+        return int(completed), int(others), int(steps)
 
     def start_postgres(self):
         self.postgres = self.folder / "postgres"
@@ -87,8 +123,6 @@ class Stand:
         processes.run([cluster, "start", self.postgres])
         settings = (self.postgres / "urls.env").read_text() + (self.postgres / "superuser.env").read_text()
         self.urls = dict(line.split("=", 1) for line in settings.splitlines())
-        maintenance = self.urls["SUPERUSER_DATABASE_URL"]
-        self.urls["SUPERUSER_DATABASE_URL"] = maintenance.replace("/postgres?", "/flow_manager?")
 
     def make_users(self):
         """Accounts with a session each; returns a token for each."""
@@ -111,13 +145,10 @@ class Stand:
     def mac(self, message):
         return hmac.digest(self.secret.encode(), message, hashlib.sha256)
 
-    def start_floor(self):
-        command = [self.floor, RESPONDERS, THREADS]
-        with listen(self.socket("floor")) as listener:
-            return processes.start(command, self.log("floor"), self.cleanup, env=self.environment, stdin=listener)
-
-    def start_ours(self):
-        return processes.start([self.binary, "serve"], self.log("ours"), self.cleanup, env=self.environment)
+    def start(self, command, name, settings=None, **options):
+        """A service, with the program's environment and the settings that are its own."""
+        environment = self.environment | (settings or {})
+        return processes.start(command, self.log(name), self.cleanup, env=environment, **options)
 
     def start_nginx(self):
         state = self.folder / "nginx"
@@ -125,27 +156,12 @@ class Stand:
                     "RATE_LIMIT": "off"}
         processes.run([SCRIPTS / "render-nginx", state], env=os.environ | settings)
         site = state / "conf/flow-manager.conf"
-        site.write_text(self.copied_site(site.read_text()))
+        site.write_text(servers.sites(self, site.read_text()))
         main = state / "conf/nginx.conf"
         if os.geteuid() == 0:
             main.write_text("user root;\n" + main.read_text())
         program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin") or "nginx"
         return processes.start([program, "-e", "stderr", "-c", main], self.log("nginx"), self.cleanup)
-
-    def copied_site(self, site):
-        """The product's site once for each server, without its access log; they differ in nothing but who answers."""
-        site = replaced(site, r"access_log .*?;", "access_log off;")
-        upstream = site.index("upstream flow_manager {")
-        shared, ours = site[:upstream], site[upstream:]
-        floor = replaced(ours, "upstream flow_manager {", "upstream floor {")
-        floor = replaced(floor, "fastcgi_pass flow_manager;", "fastcgi_pass floor;")
-        floor = replaced(floor, re.escape(str(self.socket("ours"))), str(self.socket("floor")))
-        nginx = ours[ours.index("server {\n"):]
-        nginx = replaced(nginx, "include fastcgi_params.conf;",
-                         """default_type application/json; return 200 '{"status":"ok"}';""")
-        for_port = {server: replaced(copy, rf":{self.ports['ours']}\b", f":{self.ports[server]}")
-                    for server, copy in (("floor", floor), ("nginx", nginx))}
-        return "\n".join([shared, ours, *for_port.values()])
 
     def wait_until_ready(self, server):
         deadline = time.monotonic() + 30
@@ -174,25 +190,10 @@ def request(port, method, path, token=None, body=None):
         connection.close()
 
 
-def listen(path):
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen(4096)
-    listener.setblocking(False)
-    return listener
-
-
 def free_ports(count):
     with contextlib.ExitStack() as held:
         servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [server.getsockname()[1] for server in servers]
-
-
-def replaced(text, pattern, replacement):
-    text, count = re.subn(pattern, lambda _: replacement, text)
-    if count != 1:
-        processes.fail(f"nginx' site has {count} of `{pattern}`, not one: adapt bench/stand.py")
-    return text
 
 
 def base64url(data):

@@ -1,0 +1,65 @@
+"""What answers beside the program, behind the same nginx: nginx itself, the floor in C, and DBOS."""
+
+import os
+import pathlib
+import re
+import socket
+
+import processes
+
+HERE = pathlib.Path(__file__).resolve().parent
+# Processes and threads of the program and of the floor.
+RESPONDERS, THREADS = 2, 4
+
+
+def sites(bench, site):
+    """The product's site once for each server, without its access log; they differ in nothing but who answers."""
+    site = replaced(site, r"access_log .*?;", "access_log off;")
+    upstream = site.index("upstream flow_manager {")
+    shared, ours = site[:upstream], site[upstream:]
+    copies = {"nginx": nginx_site(ours)}
+    for name, server in bench.beside.items():
+        copies[name] = replaced(server.site(ours), re.escape(str(bench.socket("ours"))), str(bench.socket(name)))
+    for_port = (replaced(copy, rf":{bench.ports['ours']}\b", f":{bench.ports[name]}") for name, copy in copies.items())
+    return "\n".join([shared, ours, *for_port])
+
+
+def nginx_site(ours):
+    """nginx answers every call itself."""
+    server = ours[ours.index("server {\n"):]
+    return replaced(server, "include fastcgi_params.conf;",
+                    """default_type application/json; return 200 '{"status":"ok"}';""")
+
+
+class Floor:
+    """The least that does the same; see floor/."""
+    name = "floor"
+
+    def start(self, bench):
+        self.program = bench.folder / "floor"
+        sources = sorted((HERE / "floor").glob("*.c"))
+        libraries = processes.run(["pkg-config", "--cflags", "--libs", "libpq", "libcrypto"]).split()
+        flags = ["-O2", "-Wall", "-Wextra"]
+        processes.run(["cc", *flags, "-o", self.program, *sources, *libraries, "-lfcgi", "-lpthread"])
+        with listen(bench.socket(self.name)) as listener:
+            return bench.start([self.program, RESPONDERS, THREADS], self.name, stdin=listener)
+
+    @staticmethod
+    def site(ours):
+        site = replaced(ours, "upstream flow_manager {", "upstream floor {")
+        return replaced(site, "fastcgi_pass flow_manager;", "fastcgi_pass floor;")
+
+
+def listen(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(4096)
+    listener.setblocking(False)
+    return listener
+
+
+def replaced(text, pattern, replacement):
+    text, count = re.subn(pattern, lambda _: replacement, text)
+    if count != 1:
+        processes.fail(f"nginx' site has {count} of `{pattern}`, not one: adapt bench/servers.py")
+    return text
