@@ -1,10 +1,10 @@
 # One word for each chore. The work is in scripts/, which can be run by hand as well.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check bench drill fuzz format lint schema image clean
+.PHONY: help run stop test check bench bench-flows drill fuzz format lint schema image clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 run: ## build and serve on 127.0.0.1:8080 (HTTP) and 8443 (HTTPS) until Ctrl-C, demo data included
 	@scripts/run
@@ -21,6 +21,9 @@ check: ## everything that must hold before a change goes in; one line of verdict
 
 bench: ## load against the running parts, and what they cost
 	@bench/run
+
+bench-flows: ## what a flow costs, beside one that DBOS runs
+	@bench/flows
 
 drill: ## faults on purpose: killed processes, lost answers, a database that goes away
 	@scripts/drill

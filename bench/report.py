@@ -36,11 +36,20 @@ def spread(values, format):
     return middle if len(values) == 1 else f"{middle} ({low}–{high})"
 
 
-def table(results):
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "--:|" * (len(COLUMNS) - 1)]
-    for contest, server, route in results.rounds:
-        lines.append("| " + " | ".join(row(results, contest, server, route)) + " |")
+def markdown(columns, rows):
+    lines = ["| " + " | ".join(cells) + " |" for cells in (columns, *rows)]
+    lines.insert(1, "|---|" + "--:|" * (len(columns) - 1))
     return "\n".join(lines)
+
+
+def verdict(what, value, bound, at_least=False):
+    """A line that says whether a goal is reached."""
+    word = "reached" if (value >= bound if at_least else value <= bound) else "**missed**"
+    return f"- {word}: {what} {value:.2f} ({'≥' if at_least else '≤'} {bound})"
+
+
+def table(results):
+    return markdown(COLUMNS, [row(results, *key) for key in results.rounds])
 
 
 def row(results, contest, server, route):
@@ -63,14 +72,16 @@ def row(results, contest, server, route):
 
 
 def costs(results):
-    lines = ["| | program | C floor |", "|---|--:|--:|"]
+    def row(what, figures):
+        return [what, *(f"{figures[server]:.1f}" for server in ("ours", "floor"))]
+
+    rows = []
     if results.memory:
         for position, when in enumerate(("idle", "under load")):
-            figures = (f"{results.memory[server][position]:.1f}" for server in ("ours", "floor"))
-            lines.append(f"| memory (PSS of all processes) {when}, MB | {' | '.join(figures)} |")
-    figures = (f"{results.cold_start[server]:.1f}" for server in ("ours", "floor"))
-    lines.append(f"| cold start to the first answer, ms | {' | '.join(figures)} |")
-    return "\n".join(lines)
+            rows.append(row(f"memory (PSS of all processes) {when}, MB",
+                            {server: figures[position] for server, figures in results.memory.items()}))
+    rows.append(row("cold start to the first answer, ms", results.cold_start))
+    return markdown(["", "program", "C floor"], rows)
 
 
 def verdicts(results, connections):
@@ -78,10 +89,8 @@ def verdicts(results, connections):
     lines = []
 
     def goal(what, value, bound, at_least=False):
-        if value is None:
-            return
-        verdict = "reached" if (value >= bound if at_least else value <= bound) else "**missed**"
-        lines.append(f"- {verdict}: {what} {value:.2f} ({'≥' if at_least else '≤'} {bound})")
+        if value is not None:
+            lines.append(verdict(what, value, bound, at_least))
 
     def ratio(route, figure, server="floor", other=None):
         values = results.ratios((route, "ours", route), (route, server, other or route), figure)

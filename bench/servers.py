@@ -6,8 +6,10 @@ import re
 import socket
 
 import processes
+import records
 
 HERE = pathlib.Path(__file__).resolve().parent
+SCRIPTS = HERE.parent / "scripts"
 # Processes and threads of the program and of the floor.
 RESPONDERS, THREADS = 2, 4
 
@@ -48,6 +50,32 @@ class Floor:
     def site(ours):
         site = replaced(ours, "upstream flow_manager {", "upstream floor {")
         return replaced(site, "fastcgi_pass flow_manager;", "fastcgi_pass floor;")
+
+
+class DBOS:
+    """A flow as a DBOS workflow; see peers/. It gets the processes of the program and twice its connections."""
+    name = "dbos"
+    record = records.DBOS
+
+    def start(self, bench):
+        cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+        environment = pathlib.Path(cache) / "flow-manager/bench-peers"
+        environment.parent.mkdir(parents=True, exist_ok=True)
+        processes.run([SCRIPTS / "python-environment", environment, HERE / "peers/requirements.txt"])
+        bench.sql(f"CREATE DATABASE {self.record.database}", database="postgres")
+        settings = {"DBOS_URL": bench.url(self.record.database), "DBOS_CONNECTIONS": str(2 * THREADS),
+                    "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [environment / "bin/uvicorn", "dbos_app:app", "--app-dir", HERE / "peers", "--uds",
+                   bench.socket(self.name), "--workers", RESPONDERS, "--loop", "uvloop", "--http", "httptools",
+                   "--no-access-log", "--log-level", "warning"]
+        return bench.start(command, self.name, settings)
+
+    @staticmethod
+    def site(ours):
+        site = replaced(ours, "upstream flow_manager {", "upstream dbos {")
+        return replaced(site, "fastcgi_pass flow_manager;", """proxy_pass http://dbos;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";""")
 
 
 def listen(path):

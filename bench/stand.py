@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import dataclasses
 import hashlib
 import hmac
 import http.client
@@ -19,34 +18,22 @@ import time
 import uuid
 
 import processes
+import records
 import servers
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPTS = CHECKOUT / "scripts"
 
 
-def build():
-    """The program; BINARY names one that is built already."""
-    processes.run([SCRIPTS / "install", "bench"])
+def build(chore):
+    """The program, and what else the chore needs; BINARY names one that is built already."""
+    processes.run([SCRIPTS / "install", chore])
     if binary := os.environ.get("BINARY"):
         return pathlib.Path(binary).resolve(strict=True)
     command = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--product", "flow-manager"]
     if subprocess.run(command, cwd=CHECKOUT, stdout=sys.stderr, check=False).returncode:
         processes.fail("the program does not build")
     return CHECKOUT / ".build/release/flow-manager"
-
-
-@dataclasses.dataclass(frozen=True)
-class Record:
-    """Where a server puts its runs."""
-    database: str
-    empty: tuple[str, ...]
-    count: str  # selects how many runs were completed, how many were not (yet), and how many steps there are
-
-
-PROGRAM = Record("flow_manager", ("TRUNCATE executions, steps", "VACUUM documents"), """
-    SELECT count(*) FILTER (WHERE status = 'completed'), count(*) FILTER (WHERE status <> 'completed'),
-        (SELECT count(*) FROM steps) FROM executions""")
 
 
 class Stand:
@@ -102,7 +89,7 @@ class Stand:
         return self.urls["SUPERUSER_DATABASE_URL"].replace("/postgres?", f"/{database}?")
 
     def record(self, server):
-        return getattr(self.beside.get(server), "record", PROGRAM)
+        return getattr(self.beside.get(server), "record", records.PROGRAM)
 
     def empty(self, server):
         """Each round finds the tables as the one before did."""

@@ -1,0 +1,43 @@
+"""The figures of the flows as Markdown, and whether they reach what was set out to be reached."""
+
+import statistics
+
+import chains
+from report import markdown, spread, verdict
+
+CONTEST = "flows"
+DBOS = (CONTEST, "dbos", chains.PURE)
+CHAINS = {
+    (CONTEST, "ours", chains.PURE): ("**three pure steps**, one commit", 50),
+    (CONTEST, "ours", chains.STORES): ("**three transactional steps**, three commits", 15),
+    DBOS: ("DBOS, three steps of a workflow", None),
+}
+COLUMNS = ["POST /flow-manager", "flows/s", "p50 ms", "p99 ms", "errors", "own CPU, µs a flow", "flows/s ÷ DBOS",
+           "own CPU ÷ DBOS", "foreign CPU", "void rounds"]
+
+
+def table(results):
+    return markdown(COLUMNS, [row(results, key) for key in CHAINS])
+
+
+def row(results, key):
+    valid, void = results.valid(*key), [measured.void for measured in results.rounds[key] if measured.void]
+
+    def figures(figure, format):
+        return spread([getattr(measured, figure) for measured in valid], format)
+
+    def ratio(figure, format):
+        return spread(results.ratios(key, DBOS, figure), format) if key != DBOS else "–"
+
+    return [CHAINS[key][0], figures("rate", ".0f"), figures("p50", ".2f"), figures("p99", ".2f"),
+            str(sum(measured.errors for measured in valid)), figures("own", ".0f"), ratio("rate", ".1f"),
+            ratio("own", ".3f"), figures("foreign", ".0%"), f"{len(void)}: {void[0]}" if void else "0"]
+
+
+def verdicts(results):
+    lines = []
+    for key, (name, least) in CHAINS.items():
+        if least and (ratios := results.ratios(key, DBOS, "rate")):
+            what = f"{name.replace('*', '')}: flows/s ÷ DBOS"
+            lines.append(verdict(what, statistics.median(ratios), least, at_least=True))
+    return "\n".join(lines)
