@@ -28,6 +28,7 @@ class Round:
     p99: float  # ms
     errors: int
     own: float  # processor time of the responders, us a request
+    database: float  # processor time of Postgres, us a request
     foreign: float  # processor time of what is not the measurement, as a share of the machine
     memory: float  # MB under load
     void: str | None  # why the round counts for nothing
@@ -63,12 +64,13 @@ class Load:
         return measured
 
     def fire(self, server, route):
-        responders, everything = self.bench.responders(server), self.bench.everything()
+        responders = self.bench.responders(server)
+        watched = responders, self.bench.database(), self.bench.services()
         clocks, began = time.time() - time.monotonic(), time.monotonic()
-        before = self.spent(responders, everything)
+        before = self.spent(watched)
         figures, memory = self.wrk(server, route)
-        own, accounted, machine = (now - then for now, then in zip(self.spent(responders, everything), before))
-        foreign = max(0.0, machine - accounted) / ((time.monotonic() - began) * os.cpu_count())
+        own, database, services, load, machine = (now - then for now, then in zip(self.spent(watched), before))
+        foreign = max(0.0, machine - database - services - load) / ((time.monotonic() - began) * os.cpu_count())
 
         count, seconds = max(figures["requests"], 1), figures["seconds"]
         # Little's law; of the requests still under way at the end half of the time has been served.
@@ -83,14 +85,14 @@ class Load:
         elif server != "nginx" and route.is_recorded and not self.is_recorded(server, count - figures["errors"]):
             void = "runs that were answered are not on record"
         return Round(rate=count / seconds, p50=figures["p50"], p99=figures["p99"], errors=figures["errors"],
-                     own=own / count * 1e6, foreign=foreign, memory=memory, void=void)
+                     own=own / count * 1e6, database=database / count * 1e6, foreign=foreign, memory=memory, void=void)
 
     @staticmethod
-    def spent(responders, everything):
-        """Processor seconds until now: of the responders, of all that is ours, of the machine."""
+    def spent(watched):
+        """Processor seconds until now: of each of the watched families, of the load generator, of the machine."""
         load = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ours = processes.processor_seconds(everything) + load.ru_utime + load.ru_stime
-        return processes.processor_seconds(responders), ours, processes.machine_seconds()
+        families = (processes.processor_seconds(family) for family in watched)
+        return *families, load.ru_utime + load.ru_stime, processes.machine_seconds()
 
     def wrk(self, server, route):
         """wrk's figures, and the memory of the server's processes towards the end."""

@@ -73,11 +73,13 @@ class Stand:
         pid = self.processes[server].pid
         return processes.children(pid) if server == "ours" else processes.family(pid)
 
-    def everything(self):
-        """All processes that belong to the measurement, but for the load generator."""
-        postmaster = int((self.postgres / "data/postmaster.pid").read_text().split()[0])
-        services = [process.pid for process in self.processes.values()]
-        return [pid for service in [postmaster, *services] for pid in processes.family(service)]
+    def database(self):
+        """The processes of Postgres."""
+        return processes.family(int((self.postgres / "data/postmaster.pid").read_text().split()[0]))
+
+    def services(self):
+        """All other processes that belong to the measurement, but for the load generator."""
+        return [pid for process in self.processes.values() for pid in processes.family(process.pid)]
 
     def sql(self, *statements, database="flow_manager"):
         """Runs the statements as a superuser, each in a transaction of its own; returns what the last ones select."""
