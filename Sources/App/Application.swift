@@ -18,19 +18,36 @@ package struct Application: Sendable {
     }
 
     /// Answers one request over this thread's connection; never throws, never runs longer than its statements may.
-    package func respond(to request: Request, over connection: Connection) -> Response {
+    ///
+    /// With a wait, the answer is the one for a caller who cannot wait.
+    package func respond(to request: Request, over connection: Connection) -> (Response, Wait?) {
         let id = RequestID.of(request)
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
         var response: Response
+        var deferred: Deferral.Wait?
         do {
-            response = try answer(request, id, audit, connection)
+            (response, deferred) = try answer(request, id, audit, connection)
         } catch {
             response = problem(for: error, in: request, id).response(requestID: id)
         }
         connection.rollback()
         if audit.awaitsSeal, response.status.rawValue < 500 { seal(over: connection) }
         complete(&response, to: request, id)
-        return response
+        return (response, deferred.map { wait($0, request, id) })
+    }
+
+    /// What its handler left, with all that an answer has and can come to beside.
+    private func wait(_ deferred: Deferral.Wait, _ request: Request, _ id: String) -> Wait {
+        Wait(executionID: deferred.executionID, limit: .seconds(deferred.seconds)) { connection in
+            var response: Response
+            do {
+                response = try deferred.answer(connection)
+            } catch {
+                response = problem(for: error, in: request, id).response(requestID: id)
+            }
+            complete(&response, to: request, id)
+            return response
+        }
     }
 
     /// What has taken place is not undone because its entry in the audit log has to wait for its seal.
@@ -53,29 +70,31 @@ package struct Application: Sendable {
     /// One request, straight down.
     private func answer(
         _ request: Request, _ id: String, _ audit: AuditTrail, _ connection: Connection
-    ) throws -> Response {
+    ) throws -> (Response, Deferral.Wait?) {
         guard let path = Path(parsing: request.path) else { throw Problem.badRequest("The path is not valid") }
         switch router.match(method: request.method, path: path) {
         case .none: throw Problem.notFound
         case .otherMethods(let allow):
             guard request.method == Method.options.rawValue else { throw Problem.methodNotAllowed(allow: allow) }
-            return Response(status: .noContent, headers: ["Allow": allow])
+            return (Response(status: .noContent, headers: ["Allow": allow]), nil)
         case .endpoint(let position, let parameters):
             let endpoint = endpoints[position]
             let now = clock()
             let caller = try Authentication.principal(
                 of: request, for: endpoint, services: services, now: now, audit, connection)
+            let deferral = endpoint.waits ? Deferral() : nil
             let context = Context(
                 request: request, parameters: parameters, query: try request.fields(declaredBy: endpoint),
                 input: try request.input(endpoint.body), caller: caller,
                 idempotencyKey: try IdempotencyKey(
                     of: request, id: id, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
                 connection: connection, audit: audit,
-                services: services, now: now)
+                services: services, deferral: deferral, now: now)
             guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
-                return try endpoint.handle(context)
+                return (try endpoint.handle(context), deferral?.wait)
             }
-            return try key.answeringOnce(over: connection) { try endpoint.handle(context) }
+            let answer = try key.answeringOnce(over: connection) { try endpoint.handle(context) }
+            return (answer, deferral?.wait)
         }
     }
 

@@ -23,6 +23,8 @@ package final class Services: Sendable {
     package let loginCreatesAccount: Bool
     /// Which pages may call with their user's cookies.
     package let crossOrigin: CrossOrigin
+    /// How many runs of one user may be under way at once; nil: any number.
+    package let runsOfUser: Int?
     /// Why the database is not the one this program needs; nil when it is. Asks over the given connection.
     package let obstacle: @Sendable (Connection) throws -> String?
     package let observe: @Sendable (ApplicationEvent) -> Void
@@ -31,7 +33,7 @@ package final class Services: Sendable {
     package init(
         tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, tasks: TaskCatalog,
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
-        loginCreatesAccount: Bool, crossOrigin: CrossOrigin,
+        loginCreatesAccount: Bool, crossOrigin: CrossOrigin, runsOfUser: Int?,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
@@ -45,6 +47,7 @@ package final class Services: Sendable {
         self.registrationLimit = registrationLimit
         self.loginCreatesAccount = loginCreatesAccount
         self.crossOrigin = crossOrigin
+        self.runsOfUser = runsOfUser
         self.obstacle = obstacle
         self.observe = observe
     }
@@ -76,6 +79,8 @@ package struct Context {
     /// What the call writes into the audit log goes through this.
     let audit: AuditTrail
     package let services: Services
+    /// Where the handler says what its answer waits for; nil where nothing may.
+    let deferral: Deferral?
     /// Seconds since 1970, when the request was taken up.
     package let now: Int64
 
@@ -91,6 +96,8 @@ package struct Context {
 
     /// Where the call comes from.
     var network: Network { Network(of: request.remoteAddress) }
+
+    var prices: PriceList { get throws { try PriceList(on: connection) } }
 
     /// Hashes passwords for the caller's network.
     var passwords: PasswordHasher { services.passwords.serving(network.isEverybody ? nil : network.text) }

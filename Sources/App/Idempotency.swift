@@ -84,17 +84,25 @@ package struct IdempotencyKey: Sendable {
             response.headers["Idempotency-Replayed"] = "true"
             return response
         }
-        guard let execution else { throw IdempotencyKey.inProgress }
-        return .json(
-            ["id": .string(execution), "status": .string(ExecutionStatus.running.rawValue)], status: .accepted,
-            headers: ["Location": "/api/executions/\(execution)"])
+        guard let execution, let run = try Execution.find(execution, of: userID, on: connection)?.execution else {
+            throw IdempotencyKey.inProgress
+        }
+        guard run.status.isEnd else { return run.accepted }
+        var response = run.answer
+        response.headers["Idempotency-Replayed"] = "true"
+        return response
+    }
+
+    /// Joins the key to a run that a worker will carry out; its answer is what the record of the run says.
+    func claim(for executionID: String, on connection: Connection) throws {
+        if try !claim(on: connection, executionID: executionID) { throw Claimed() }
     }
 
     /// Joins the key to a run of a flow: claimed in its first commit, answered in its last.
     func companion(executionID: String, answer: @escaping (Execution) -> Response) -> Runner.Companion {
         Runner.Companion(
             open: { connection in
-                if try !claim(on: connection, executionID: executionID) { throw Claimed() }
+                try claim(for: executionID, on: connection)
             },
             close: { execution in [keep(answer(execution))] })
     }

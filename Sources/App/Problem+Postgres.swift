@@ -1,3 +1,4 @@
+import Flows
 import HTTP
 import Postgres
 
@@ -6,6 +7,7 @@ extension Problem {
     init(_ error: PostgresError) {
         self =
             switch error.kind {
+            case .server where error.isInsufficientCredits: .insufficientCredits
             case .server(let state) where state == .uniqueViolation:
                 Problem(.conflict, "conflict", "This exists already")
             case .server(let state) where state.isDataException:
@@ -18,4 +20,6 @@ extension Problem {
             default: .internalError
             }
     }
+
+    static let insufficientCredits = Problem(.paymentRequired, "insufficient_credits", "The credits do not suffice")
 }

@@ -6,7 +6,7 @@ package enum Routes {
     package static let all: [Endpoint<Context>] =
         Endpoint.health + Endpoint.accounts + Endpoint.sessions + Endpoint.apiKeys + Endpoint.secondFactors
         + Endpoint.guests + Endpoint.users + Endpoint.audit + Endpoint.runs + Endpoint.executions + Endpoint.data
-        + Endpoint.posts + Endpoint.arrays + Endpoint.workflows
+        + Endpoint.posts + Endpoint.arrays + Endpoint.workflows + Endpoint.workflowRuns
 
     /// The interface as an OpenAPI document, derived from the list.
     package static let document: JSON = OpenAPI.document(

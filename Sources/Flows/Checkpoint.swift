@@ -2,88 +2,223 @@ import JSON
 import Postgres
 
 /// Puts a run on the record: what of it is in the database, and what the next commit adds.
+///
+/// A run that is not over after a commit has a row in `queue`. Every later write asks for the lease in it; when it is
+/// there no more, the statement divides by zero on purpose, so that in one round trip the whole commit fails.
 struct Checkpoint {
+    /// What becomes of the run after a commit.
+    enum Standing {
+        case goesOn
+        case waits(Due)
+        case over
+    }
+
     private(set) var execution: Execution
-    private var storedSteps = 0
-    private(set) var isStored = false
+    /// The step at hand, if it is to be on record before it is over.
+    var openStep: Step?
+    private(set) var isStored: Bool
+    private var storedSteps: Int
+    private var isOpenStepStored: Bool
+    private let lease: String
+    private let places: Places?
+    private var budget: Budget
 
-    init(_ execution: Execution) { self.execution = execution }
+    init(_ execution: Execution, lease: String, budget: Budget) {
+        self.execution = execution
+        self.lease = lease
+        self.budget = budget
+        places = nil
+        (isStored, storedSteps, isOpenStepStored) = (false, 0, false)
+    }
 
-    mutating func append(_ step: Step) { execution.steps.append(step) }
+    /// Of a run that is taken up again, with its steps.
+    init(_ claim: Claim) {
+        execution = claim.execution
+        lease = claim.lease
+        budget = claim.budget
+        places = claim.places
+        isStored = true
+        if let last = execution.steps.last, !last.status.isEnd, !last.isSuperseded {
+            openStep = execution.steps.removeLast()
+        }
+        isOpenStepStored = openStep != nil
+        storedSteps = execution.steps.count
+    }
 
-    mutating func end(_ status: ExecutionStatus, stoppedAt: String?, after duration: Duration) {
+    /// The number of the step that comes next, or that is open.
+    var nextNumber: Int { (execution.steps.last?.number ?? 0) + 1 }
+
+    mutating func append(_ step: Step) {
+        var step = step
+        if step.status == .success { step.cost = budget.price(of: step.type) }
+        execution.steps.append(step)
+        openStep = nil
+    }
+
+    mutating func end(_ status: ExecutionStatus, stoppedAt: String?, _ failure: TaskFailure?, after duration: Duration)
+    {
         execution.status = status
         execution.stoppedAt = stoppedAt
+        execution.failure = failure
         execution.duration = duration
     }
 
     /// Commits everything since the last commit, with the open transaction if there is one and with `others`, which
     /// need one. When the answer to the commit was lost, the database is asked whether it happened; an error from
     /// here means that it did not, or that even this question got no answer.
-    mutating func commit(on connection: Connection, elapsed: Duration, together others: [SQL] = []) throws {
-        let statement = isStored ? progress() : opening(elapsed)
-        let isAlone = connection.transactionStatus == .idle
+    ///
+    /// - Throws: `Fenced` when the run is not this lease's any more, `InsufficientCredits` when it cannot be paid.
+    mutating func commit(
+        _ standing: Standing, on connection: Connection, elapsed: Duration, together others: [SQL] = []
+    ) throws {
+        let fresh = execution.steps[storedSteps...]
+        let payment = budget.payment(
+            for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: standing.isOver)
+        let statement = isStored ? later(standing) : opening(standing, elapsed)
+        let placed = standing.isOver ? places?.around(statement) : nil
+        let statements = (placed ?? [statement]) + others + payment
+        let isAlone = connection.transactionStatus == .idle && statements.count == 1
         do {
             if isAlone {
                 try connection.execute(statement)
             } else {
-                try connection.commit(after: [statement] + others)
+                if connection.transactionStatus == .idle { try connection.begin() }
+                try connection.commit(after: statements)
             }
         } catch {
+            if error.sqlState == .divisionByZero { throw Fenced() }
+            if error.isInsufficientCredits { throw InsufficientCredits() }
             let mayHaveHappened = error.kind == .commitUnknown || isAlone && error.losesAnswer
             guard mayHaveHappened, try isOnRecord(connection) else { throw error }
         }
         isStored = true
         storedSteps = execution.steps.count
+        isOpenStepStored = openStep != nil
     }
 
-    /// The execution and its steps so far, as one statement.
-    private func opening(_ elapsed: Duration) -> SQL {
+    /// The execution, its place in the queue unless it is over, and its steps so far, as one statement.
+    private func opening(_ standing: Standing, _ elapsed: Duration) -> SQL {
+        let finishedAt: SQL = standing.isOver ? "clock_timestamp()" : "NULL"
+        let row: SQL = """
+            WITH opened AS (
+                INSERT INTO executions (id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at)
+                VALUES (\(execution.id), \(execution.userID), \(execution.flow), \(execution.input),
+                    \(execution.status.rawValue), \(optional: execution.stoppedAt), \(optional: execution.failure?.json),
+                    \(execution.cost), clock_timestamp() - \(elapsed.microseconds) * interval '1 microsecond',
+                    \(finishedAt)))
+            """
+        return "\(row)\(queued(standing)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
+    }
+
+    /// The place in the queue of a run that its caller has begun.
+    private func queued(_ standing: Standing) -> SQL {
+        switch standing {
+        case .over: SQL()
+        case .goesOn:
+            """
+            , queued AS (
+                INSERT INTO queue (execution_id, user_id, state, available_at, lease, lease_until, held, prices)
+                VALUES (\(execution.id), \(execution.userID), 'running', clock_timestamp(), \(lease),
+                    clock_timestamp() + \(Lease.duration), \(budget.held), \(optional: budget.storedPrices)))
+            """
+        case .waits(let due):
+            """
+            , queued AS (
+                INSERT INTO queue (execution_id, user_id, state, available_at, held, prices)
+                VALUES (\(execution.id), \(execution.userID), 'waiting', \(due.moment), \(budget.held),
+                    \(optional: budget.storedPrices)))
+            """
+        }
+    }
+
+    /// The steps since the last commit and where the run stands now, if it is still this lease's.
+    private func later(_ standing: Standing) -> SQL {
         """
-        WITH opened AS (
-            INSERT INTO executions (id, user_id, flow, input, status, stopped_at, created_at, finished_at)
-            VALUES (\(execution.id), \(execution.userID), \(execution.flow), \(execution.input),
-                \(execution.status.rawValue), \(optional: execution.stoppedAt),
-                clock_timestamp() - \(elapsed.microseconds) * interval '1 microsecond', \(finishedAt)))
-        \(newSteps(of: "\(execution.id)::uuid"))
+        WITH advanced AS (\(advance(standing)))\(standing.isOver ? ending : SQL()),
+        written AS (\(newSteps(of: "a.execution_id", from: "advanced a, ")))
+        SELECT 1 / (SELECT count(*) FROM advanced)
         """
     }
 
-    /// The steps since the last commit and the new status. When somebody else has ended the run, there is no row to
-    /// update and no id to take from it: `steps` refuses NULL, and with the statement the whole commit fails.
-    private func progress() -> SQL {
+    private func advance(_ standing: Standing) -> SQL {
+        let mine: SQL = "WHERE execution_id = \(execution.id) AND lease = \(lease) RETURNING execution_id"
+        switch standing {
+        case .over: return "DELETE FROM queue \(mine)"
+        case .goesOn:
+            return """
+                UPDATE queue SET lease_until = clock_timestamp() + \(Lease.duration), claims = 0, held = \(budget.held)
+                \(mine)
+                """
+        case .waits(let due):
+            return """
+                UPDATE queue
+                SET lease = NULL, lease_until = NULL, state = 'waiting', claims = 0, held = \(budget.held), signal = NULL,
+                    is_woken = false, available_at = CASE WHEN is_woken THEN clock_timestamp() ELSE \(due.moment) END
+                \(mine)
+                """
+        }
+    }
+
+    private var ending: SQL {
         """
-        WITH advanced AS (
+        , ended AS (
             UPDATE executions
-            SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt), finished_at = \(finishedAt)
-            WHERE id = \(execution.id) AND status = 'running'
-            RETURNING id)
-        \(newSteps(of: "(SELECT id FROM advanced)"))
+            SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt),
+                error = \(optional: execution.failure?.json), cost = \(execution.cost), finished_at = clock_timestamp()
+            FROM advanced a WHERE id = a.execution_id)\(Queue.tell(of: execution))
         """
     }
 
-    private var finishedAt: SQL { execution.status == .running ? "NULL" : "clock_timestamp()" }
-
-    private func newSteps(of id: SQL) -> SQL {
-        """
-        INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
-            started_us, duration_us)
-        SELECT \(id), s.*
-        FROM json_to_recordset(\(JSON.array(execution.steps[storedSteps...].map(\.row)))) AS s (
-            seq integer, task text, type text, status text, attempt integer, output json, error json, condition text,
-            next text, started_us bigint, duration_us bigint)
-        """
+    private func newSteps(of id: SQL, from: SQL) -> SQL {
+        let rows = execution.steps[storedSteps...] + (openStep.map { [$0] } ?? [])
+        let insertion: SQL = """
+            INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
+                started_us, duration_us, cost)
+            SELECT \(id), s.*
+            FROM \(from)json_to_recordset(\(JSON.array(rows.map(\.row)))) AS s (
+                seq integer, task text, type text, status text, attempt integer, output json, error json, condition text,
+                next text, started_us bigint, duration_us bigint, cost bigint)
+            """
+        guard isOpenStepStored else { return insertion }
+        return """
+            \(insertion)
+            ON CONFLICT (execution_id, seq) DO UPDATE
+            SET status = excluded.status, attempt = excluded.attempt, output = excluded.output, error = excluded.error,
+                condition = excluded.condition, next = excluded.next, duration_us = excluded.duration_us,
+                cost = excluded.cost
+            """
     }
 
-    /// Whether a commit whose answer was lost did happen: its last step, or the run itself, is there.
+    /// Whether a commit whose answer was lost did happen: its last step is there as it was written, and so is the run.
     private func isOnRecord(_ connection: Connection) throws -> Bool {
-        try !connection.query(
+        let last = openStep ?? execution.steps.last
+        return try !connection.query(
             """
             SELECT 1 FROM executions e
-            WHERE e.id = \(execution.id) AND e.status = \(execution.status.rawValue) AND \(execution.steps.count)
-                = (SELECT count(*) FROM steps s WHERE s.execution_id = e.id)
+            WHERE e.id = \(execution.id) AND e.status = \(execution.status.rawValue) AND EXISTS (
+                SELECT 1 FROM steps s
+                WHERE s.execution_id = e.id AND s.seq = \(last?.number ?? 0) AND s.status = \(last?.status.rawValue ?? "")
+                    AND s.attempt = \(last?.attempt ?? 0))
             """
         ).isEmpty
+    }
+}
+
+extension Checkpoint.Standing {
+    fileprivate var isOver: Bool {
+        if case .over = self { true } else { false }
+    }
+}
+
+extension Due {
+    /// As the database's clock tells it.
+    var moment: SQL {
+        switch self {
+        case .after(let duration): "clock_timestamp() + \(duration.microseconds) * interval '1 microsecond'"
+        case .at(let text, nil): "\(text)::timestamptz"
+        case .at(let text, let rest?): "least(\(text)::timestamptz, \(Due.after(rest).moment))"
+        case .woken: "'infinity'"
+        }
     }
 }
 
@@ -103,6 +238,7 @@ extension Step {
             .init(name: "attempt", value: JSON(attempt)),
             .init(name: "started_us", value: .integer(started.microseconds)),
             .init(name: "duration_us", value: .integer(duration.microseconds)),
+            .init(name: "cost", value: .integer(cost)),
         ]
         if let failure {
             row.append(.init(name: "error", value: failure.json))

@@ -14,6 +14,21 @@ package struct Flow: Sendable {
 
     package var taskCount: Int { tasks.count }
 
+    /// Whether it can wait, or do something outside of this database: then a worker runs it.
+    package var needsWorker: Bool {
+        tasks.contains { $0.task.effect == .external || $0.task.effect == .waiting }
+    }
+
+    /// Whether a run that has made these steps comes to that task next.
+    package func leads(_ steps: [Step], to task: String, input: JSON) -> Bool {
+        var state = RunState(self, input: input)
+        for step in steps where !step.isSuperseded {
+            guard state.nextTask == step.task else { return false }
+            state.replay(step)
+        }
+        return state.nextTask == task
+    }
+
     /// What the flow's text calls that target.
     func name(of target: Target) -> String {
         switch target {
@@ -31,6 +46,11 @@ struct TaskDefinition: Sendable {
     let task: any FlowTask
     /// Nil: the task gets the previous task's output, the first one the call's input.
     let input: JSON?
+    let retry: Retry
+    /// How long one attempt may take, or a wait last.
+    let timeout: Duration?
+    /// How often a run may come to it; nil: once, or as often as the others on its cycles let it.
+    let maxVisits: Int?
     /// What decides after it; nil: the flow ends with the task's status.
     let condition: Condition?
 }
@@ -43,12 +63,6 @@ struct Condition: Sendable {
     let otherwise: Target
 
     func target(after status: StepStatus) -> Target { status == outcome ? onMatch : otherwise }
-}
-
-/// How one step ended.
-package enum StepStatus: String, Sendable {
-    case success
-    case failure
 }
 
 /// Where an edge leads.

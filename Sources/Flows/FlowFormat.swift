@@ -7,7 +7,10 @@ package enum FlowFormat {
 
     private static let task = JSONSchema.object(
         required: ["name": name],
-        optional: ["description": description, "type": name, "input": .any]
+        optional: [
+            "description": description, "type": name, "input": .any, "retry": Retry.schema,
+            "timeout": .number(0.001...31_536_000), "max_visits": .integer(1...1_000),
+        ]
     ).named("FlowTask")
 
     private static let condition = JSONSchema.object(

@@ -14,7 +14,7 @@ package struct FlowReader {
     package var warnings: [Violation] { doubts.map(inWhole) }
     /// Those, with pointers into the flow alone.
     private var faults: [Violation] = []
-    private var doubts: [Violation] = []
+    var doubts: [Violation] = []
     private let catalog: TaskCatalog
     private let prefix: String
     /// Of the tasks, in their order, and where each stands.
@@ -41,7 +41,7 @@ package struct FlowReader {
                 definitions.append(known)
             }
         }
-        refuseCycles(conditions)
+        refuseCycles(conditions, amid: tasks)
         guard faults.isEmpty, let start, let id = json["id"]?.stringValue, let name = json["name"]?.stringValue
         else { return nil }
         warnAboutUnreachable(conditions, from: start)
@@ -52,7 +52,7 @@ package struct FlowReader {
         Violation(pointer: prefix + violation.pointer, message: violation.message, hint: violation.hint)
     }
 
-    private mutating func report(
+    mutating func report(
         _ pointer: @autoclosure () -> String, _ message: String, misspelt name: String? = nil,
         among known: [String] = []
     ) {
@@ -95,7 +95,10 @@ package struct FlowReader {
                 Violation(pointer: "\(pointer())/input\($0.pointer)", message: $0.message, hint: $0.hint)
             }
         }
-        return TaskDefinition(name: name, task: known, input: task["input"], condition: condition)
+        return TaskDefinition(
+            name: name, task: known, input: task["input"], retry: task["retry"].map(Retry.init) ?? .none,
+            timeout: task["timeout"]?.doubleValue.map { .seconds($0) },
+            maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, condition: condition)
     }
 
     /// Text in double braces is kept free for expressions, so that no stored flow changes its meaning later.
@@ -148,65 +151,5 @@ package struct FlowReader {
         if let position = positions[name] { return position }
         report(pointer(), "no task '\(name)' in this flow", misspelt: name, among: names)
         return nil
-    }
-}
-
-extension FlowReader {
-    private enum Visit {
-        case none, open, done
-    }
-
-    /// A cycle would run for ever: refused, named by its first task in the order of the flow.
-    private mutating func refuseCycles(_ conditions: [Condition?]) {
-        var visits = [Visit](repeating: .none, count: conditions.count)
-        var firsts: Set<Int> = []
-        for start in conditions.indices where conditions[start] != nil && visits[start] == .none {
-            // From `start` to the task at hand: each with the number of its successors that were looked at.
-            var path = [(task: start, seen: 0)]
-            visits[start] = .open
-            while let (task, seen) = path.last {
-                guard let next = successor(seen, of: task, conditions) else {
-                    visits[task] = .done
-                    path.removeLast()
-                    continue
-                }
-                path[path.count - 1].seen += 1
-                switch visits[next] {
-                case .none:
-                    visits[next] = .open
-                    path.append((next, 0))
-                case .open:
-                    let cycle = path.map(\.task).drop { $0 != next }
-                    firsts.insert(cycle.min() ?? next)
-                case .done: break
-                }
-            }
-        }
-        for task in firsts.sorted() { report("/tasks/\(task)", "is on a cycle") }
-    }
-
-    /// Of the tasks to which the condition after `task` leads, the one of that position, if there are so many.
-    private func successor(_ position: Int, of task: Int, _ conditions: [Condition?]) -> Int? {
-        guard let condition = conditions[task] else { return nil }
-        switch (position, condition.onMatch, condition.otherwise) {
-        case (0, .task(let next), _), (0, _, .task(let next)), (1, .task, .task(let next)): return next
-        default: return nil
-        }
-    }
-
-    private mutating func warnAboutUnreachable(_ conditions: [Condition?], from start: Int) {
-        var isReached = [Bool](repeating: false, count: conditions.count)
-        isReached[start] = true
-        var open = [start]
-        while let task = open.popLast() {
-            for position in 0...1 {
-                guard let next = successor(position, of: task, conditions), !isReached[next] else { continue }
-                isReached[next] = true
-                open.append(next)
-            }
-        }
-        for index in isReached.indices where !isReached[index] {
-            doubts.append(Violation(pointer: "/tasks/\(index)", message: "is never reached"))
-        }
     }
 }

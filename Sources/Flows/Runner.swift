@@ -1,10 +1,12 @@
-package import JSON
+import JSON
 package import Postgres
 
-/// Runs a flow to its end on the calling thread and puts it on the record: thin IO around `RunState`.
+/// Runs a flow on the calling thread, to its end or until it has to wait, and puts it on the record: thin IO around
+/// `RunState`.
 ///
 /// Nothing of a run is in the database before its first commit; if the process dies before it, nothing happened.
-/// A chain whose effects end in one transactional task commits once: effect, steps and end together.
+/// A chain whose effects end in one transactional task commits once: effect, steps and end together. A run with more
+/// commits has its place in the queue from the first one on: whoever claims it after its process died goes on.
 package struct Runner {
     /// What a caller adds to a run's own commits.
     package struct Companion {
@@ -19,64 +21,119 @@ package struct Runner {
         }
     }
 
+    /// What became of a run.
+    package enum Outcome: Sendable {
+        case ended(Execution)
+        /// It is in the queue, for then.
+        case waits(Execution, Due)
+
+        package var execution: Execution {
+            switch self {
+            case .ended(let execution), .waits(let execution, _): execution
+            }
+        }
+    }
+
     /// What the outputs of one run may weigh together, in bytes of their text, roughly.
     static let outputLimit = 8 << 20
 
     private let connection: Connection
     private let companion: Companion?
+    private let cancellation: Cancellation?
     private let flow: Flow
-    private let start = ContinuousClock.now
+    private let start: ContinuousClock.Instant
+    private var signal: JSON?
     private var state: RunState
     private var checkpoint: Checkpoint
     private var outputWeight = 0
 
-    private init(_ flow: Flow, _ execution: Execution, on connection: Connection, with companion: Companion?) {
+    private init(
+        _ flow: Flow, _ checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant, signal: JSON? = nil,
+        on connection: Connection, with companion: Companion?, _ cancellation: Cancellation?
+    ) {
         self.connection = connection
         self.companion = companion
+        self.cancellation = cancellation
         self.flow = flow
-        state = RunState(flow, input: execution.input)
-        checkpoint = Checkpoint(execution)
+        self.start = start
+        self.signal = signal
+        self.state = state
+        self.checkpoint = checkpoint
+        outputWeight = checkpoint.execution.steps.reduce(0) { $0 + $1.output.weight }
     }
 
-    /// The execution after its end, committed. Throws what kept the run from going on, such as a database that
-    /// is not there; what was committed until then stays.
+    /// Runs a new execution that its caller waits for. Throws what kept it from going on, such as a database that is
+    /// not there; what was committed until then stays, and a worker goes on with it.
+    ///
+    /// - Throws: `InsufficientCredits` before the first step, when the user does not have its worst case.
     package static func run(
-        _ flow: Flow, input: JSON, executionID: String, userID: String, on connection: Connection,
+        _ flow: Flow, _ execution: Execution, budget: Budget, on connection: Connection,
         with companion: Companion? = nil
-    ) throws -> Execution {
-        let execution = Execution(id: executionID, userID: userID, flow: flow.definition, input: input)
-        var runner = Runner(flow, execution, on: connection, with: companion)
+    ) throws -> Outcome {
+        guard try budget.isCovered(by: execution.userID, on: connection) else { throw InsufficientCredits() }
+        // Its id is nobody else's, so it does as the first lease.
+        let checkpoint = Checkpoint(execution, lease: execution.id, budget: budget)
+        var runner = Runner(
+            flow, checkpoint, RunState(flow, input: execution.input), start: .now, on: connection, with: companion, nil)
+        return try runner.runOrRollBack()
+    }
+
+    /// Goes on with a run from the queue. What cannot go on is thrown, as above; the lease is then to be given back.
+    ///
+    /// - Throws: `Fenced` when somebody else has the run by now, or it was canceled.
+    package static func resume(
+        _ flow: Flow, _ claim: Claim, on connection: Connection, _ cancellation: Cancellation
+    ) throws -> Outcome {
+        var state = RunState(flow, input: claim.execution.input)
+        for step in claim.execution.steps where !step.isSuperseded { state.replay(step) }
+        var runner = Runner(
+            flow, Checkpoint(claim), state, start: .now - claim.age, signal: claim.signal, on: connection, with: nil,
+            cancellation)
+        return try runner.runOrRollBack()
+    }
+
+    private mutating func runOrRollBack() throws -> Outcome {
         do {
-            return try runner.run()
+            return try run()
         } catch {
             connection.rollback()
             throw error
         }
     }
 
-    private mutating func run() throws -> Execution {
+    private mutating func run() throws -> Outcome {
         var event = RunState.Event.started
         while true {
             switch state.next(event, at: elapsed) {
-            case .run(let definition, let input):
-                event = try step(definition, input)
-            case .commit:
-                try commit()
+            case .announce(let definition, _, let attempt):
+                checkpoint.openStep = step(of: definition, attempt: attempt, .running, started: began ?? elapsed)
+                try commit(.goesOn)
                 event = .committed
-            case .end(let status, let stoppedAt):
-                checkpoint.end(status, stoppedAt: stoppedAt, after: elapsed)
-                try commit(together: companion?.close(checkpoint.execution) ?? [])
-                return checkpoint.execution
+            case .run(let definition, let input, let attempt):
+                event = try advance(definition, input, attempt)
+            case .commit:
+                try commit(.goesOn)
+                event = .committed
+            case .suspend(let due):
+                try commit(.waits(due))
+                return .waits(checkpoint.execution, due)
+            case .end(let status, let stoppedAt, let failure):
+                checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
+                try commit(.over, together: companion?.close(checkpoint.execution) ?? [])
+                return .ended(checkpoint.execution)
             }
         }
     }
 
     private var elapsed: Duration { .now - start }
 
+    /// When the step at hand began, if it did before.
+    private var began: Duration? { checkpoint.openStep?.started }
+
     /// One statement commits by itself; a companion's need a transaction around them.
-    private mutating func commit(together others: [SQL] = []) throws {
+    private mutating func commit(_ standing: Checkpoint.Standing, together others: [SQL] = []) throws {
         if companion != nil { try openTransaction() }
-        try checkpoint.commit(on: connection, elapsed: elapsed, together: others)
+        try checkpoint.commit(standing, on: connection, elapsed: elapsed, together: others)
     }
 
     /// Begins the transaction of the next commit, unless one is open which holds an effect.
@@ -86,49 +143,111 @@ package struct Runner {
         if !checkpoint.isStored { try companion?.open(connection) }
     }
 
-    private mutating func step(_ definition: TaskDefinition, _ input: JSON) throws -> RunState.Event {
-        let number = checkpoint.execution.steps.count + 1
-        let started = elapsed
-        let result = try attempt(definition.task, input, step: number)
-        let status: StepStatus
-        let output: JSON
-        let failure: TaskFailure?
-        switch result {
-        case .success(let value): (status, output, failure) = (.success, value, nil)
-        case .failure(let reason): (status, output, failure) = (.failure, .null, reason)
-        }
-        checkpoint.append(
-            Step(
-                number: number, task: definition.name, type: definition.task.type, status: status, attempt: 1,
-                output: output, failure: failure, condition: definition.condition?.name,
-                next: definition.condition.map { flow.name(of: $0.target(after: status)) },
-                started: started, duration: elapsed - started))
-        return failure.map(RunState.Event.failed) ?? .succeeded(output)
+    private enum Result {
+        case done(JSON)
+        case failed(TaskFailure)
+        case waits(Due, keeping: JSON, together: [SQL])
     }
 
-    private mutating func attempt(
-        _ task: any FlowTask, _ input: JSON, step: Int
-    ) throws -> Result<JSON, TaskFailure> {
-        let execution = checkpoint.execution
+    /// One attempt of a step, or one look at what it waits for.
+    private mutating func advance(
+        _ definition: TaskDefinition, _ input: JSON, _ attempt: Int
+    ) throws -> RunState.Event {
+        if cancellation?.isRequested == true { throw Fenced() }
+        let now = elapsed
+        let started = began ?? now
+        switch try result(of: definition, input, attempt, started: started) {
+        case .done(let output):
+            record(step(of: definition, attempt: attempt, .success, output, started: started))
+            return .succeeded(output)
+        case .failed(let failure):
+            if let delay = state.delay(after: failure, chance: .random(in: 0...1)) {
+                checkpoint.openStep = step(
+                    of: definition, attempt: attempt, .waiting, failure: failure, started: started)
+                return .retries(after: delay)
+            }
+            record(step(of: definition, attempt: attempt, .failure, failure: failure, started: started))
+            return .failed
+        case .waits(let due, let kept, let statements):
+            checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, kept, started: started)
+            if !statements.isEmpty {
+                try openTransaction()
+                try connection.pipeline(statements)
+            }
+            return .waits(due)
+        }
+    }
+
+    private mutating func record(_ step: Step) {
+        checkpoint.append(step)
+        signal = nil
+    }
+
+    private func step(
+        of definition: TaskDefinition, attempt: Int, _ status: StepStatus, _ output: JSON = .null,
+        failure: TaskFailure? = nil, started: Duration
+    ) -> Step {
+        let isOver = status.isEnd
+        return Step(
+            number: checkpoint.nextNumber, task: definition.name, type: definition.task.type, status: status,
+            attempt: attempt, output: output, failure: failure, condition: isOver ? definition.condition?.name : nil,
+            next: isOver ? definition.condition.map { flow.name(of: $0.target(after: status)) } : nil,
+            started: started, duration: isOver ? elapsed - started : .zero)
+    }
+
+    private mutating func result(
+        of definition: TaskDefinition, _ given: JSON, _ attempt: Int, started: Duration
+    ) throws -> Result {
+        let (task, execution, number) = (definition.task, checkpoint.execution, checkpoint.nextNumber)
+        let input = execution.fork.flatMap { $0.step == number ? $0.input : nil } ?? given
         do {
-            if let wrong = task.input.violations(in: input).first {
-                throw TaskFailure(invalidInput: wrong)
-            }
+            if let wrong = task.input.violations(in: input).first { throw TaskFailure(invalidInput: wrong) }
             if task.effect == .transactional { try openTransaction() }
-            let output = try task.run(
-                input,
-                in: TaskContext(executionID: execution.id, step: step, userID: execution.userID, connection: connection)
-            )
-            let weight = output.weight
-            guard outputWeight + weight <= Runner.outputLimit else {
-                throw TaskFailure(code: "output_too_large", message: "The outputs of this run are too large")
+            // Of a step that waits the whole wait counts, of any other the attempt.
+            let since = task.effect == .waiting ? start + started : .now
+            let deadline = definition.timeout.map { since + $0 }
+            let open = checkpoint.openStep
+            let context = TaskContext(
+                executionID: execution.id, step: number, attempt: attempt, userID: execution.userID,
+                connection: connection, deadline: deadline, kept: open?.failure == nil ? open?.output : nil,
+                signal: signal, cancellation: cancellation)
+            guard let waiting = task as? any WaitingTask else {
+                let output = try task.run(input, in: context)
+                if let deadline, .now > deadline { throw TaskFailure.timeout }
+                return .done(try weighed(output))
             }
-            outputWeight += weight
-            return .success(output)
+            switch try waiting.advance(input, in: context) {
+            case .done(let output): return .done(try weighed(output))
+            case .wait(let due, let kept, let statements):
+                if let deadline, .now >= deadline { throw TaskFailure.timeout }
+                return .waits(due.noLater(than: deadline), keeping: kept, together: statements)
+            }
         } catch let failure as TaskFailure {
             // A failed effect goes whole; a pure task that fails leaves the effect before it alone.
             if task.effect == .transactional { connection.rollback() }
-            return .failure(failure)
+            return .failed(failure)
+        }
+    }
+
+    private mutating func weighed(_ output: JSON) throws -> JSON {
+        let weight = output.weight
+        guard outputWeight + weight <= Runner.outputLimit else {
+            throw TaskFailure(code: "output_too_large", message: "The outputs of this run are too large")
+        }
+        outputWeight += weight
+        return output
+    }
+}
+
+extension Due {
+    /// A wait ends with the time of its step, if that has one.
+    fileprivate func noLater(than deadline: ContinuousClock.Instant?) -> Due {
+        guard let deadline else { return self }
+        let rest = max(.zero, deadline - .now)
+        return switch self {
+        case .after(let duration): .after(min(duration, rest))
+        case .at(let moment, _): .at(moment, orAfter: rest)
+        case .woken: .after(rest)
         }
     }
 }

@@ -15,13 +15,16 @@ package final class Endpoint<Context>: Sendable {
     package let query: [QueryParameter]
     package let body: BodyFormat
     package let idempotency: Idempotency
+    /// Whether the answer may come later, as `Prefer: wait` asks (RFC 7240, section 4.3).
+    package let waits: Bool
     package let answers: [Answer]
     package let handle: @Sendable (Context) throws -> Response
 
     package init(
         _ method: Method, _ path: String, access: Access, scope: Scope? = nil, summary: String,
         query: [QueryParameter] = [],
-        body: BodyFormat = .none, idempotency: Idempotency = .none, answers: [Answer],
+        body: BodyFormat = .none, idempotency: Idempotency = .none, waits: Bool = false,
+        answers: [Answer],
         handle: @escaping @Sendable (Context) throws -> Response
     ) {
         self.method = method
@@ -32,6 +35,7 @@ package final class Endpoint<Context>: Sendable {
         self.query = query
         self.body = body
         self.idempotency = idempotency
+        self.waits = waits
         self.answers = answers
         self.handle = handle
     }

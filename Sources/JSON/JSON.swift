@@ -72,5 +72,5 @@ extension JSON {
     /// The string, or JSON null for nil: what optional columns and fields become.
     package init(_ value: String?) { self = value.map(JSON.string) ?? .null }
     package init(_ value: Int64?) { self = value.map(JSON.integer) ?? .null }
-    package init(_ value: Int) { self = .integer(Int64(value)) }
+    package init(_ value: Int?) { self = value.map { .integer(Int64($0)) } ?? .null }
 }

@@ -30,6 +30,7 @@ package enum Migrations {
         migration(13, "folded_names", PackageResources._013_folded_names_sql),
         migration(14, "credits", PackageResources._014_credits_sql),
         migration(15, "workflows", PackageResources._015_workflows_sql),
+        migration(16, "queue", PackageResources._016_queue_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a name cannot begin with a digit, so that is replaced.

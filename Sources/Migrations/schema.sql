@@ -1,3 +1,32 @@
+CREATE FUNCTION public.admit_runs(owner uuid, most bigint) RETURNS void
+    LANGUAGE sql
+    AS $$
+    UPDATE queue q SET is_admitted = true
+    FROM (
+        SELECT next.execution_id
+        FROM (
+            SELECT waiting.id, w.concurrency - (
+                SELECT count(*) FROM queue r
+                WHERE r.user_id = owner AND r.workflow_id = w.id AND r.is_limited AND r.is_admitted) AS room
+            FROM (
+                SELECT DISTINCT r.workflow_id AS id FROM queue r
+                WHERE r.user_id = owner AND r.is_limited AND NOT r.is_admitted) waiting
+            LEFT JOIN workflows w ON w.id = waiting.id
+        ) workflow
+        CROSS JOIN LATERAL (
+            SELECT r.execution_id FROM queue r
+            WHERE r.user_id = owner AND r.workflow_id IS NOT DISTINCT FROM workflow.id
+                AND r.is_limited AND NOT r.is_admitted
+            ORDER BY r.execution_id
+            LIMIT CASE WHEN workflow.room < 0 THEN 0 ELSE workflow.room END
+        ) next
+        ORDER BY next.execution_id
+        LIMIT CASE WHEN most IS NOT NULL THEN greatest(0, most - (
+            SELECT count(*) FROM queue r WHERE r.user_id = owner AND r.is_limited AND r.is_admitted)) END
+    ) place
+    WHERE q.execution_id = place.execution_id
+$$;
+
 CREATE TABLE public.audit_log (
     id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -51,6 +80,18 @@ BEGIN
     RAISE EXCEPTION 'the ledger is only ever added to' USING ERRCODE = 'insufficient_privilege';
 END
 $$;
+
+CREATE FUNCTION public.guard_workflow_versions() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'versions of workflows stay as they are' USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+
+CREATE FUNCTION public.lock_places(owner uuid) RETURNS void
+    LANGUAGE sql
+    AS $$ SELECT pg_advisory_xact_lock(hashtextextended(owner::text, x'666C6F7700000003'::bigint)) $$;
 
 CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -116,26 +157,48 @@ CREATE TABLE public.documents (
 CREATE TABLE public.executions (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
-    flow json NOT NULL,
+    flow json,
     input json NOT NULL,
     status text NOT NULL,
     stopped_at text,
     created_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
-    CONSTRAINT executions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'ended_early'::text, 'failed'::text])))
+    workflow_id uuid,
+    version integer,
+    error json,
+    cost bigint DEFAULT 0 NOT NULL,
+    parent_id uuid,
+    parent_step integer,
+    item integer,
+    forked_from uuid,
+    fork_step integer,
+    fork_input json,
+    CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL)))),
+    CONSTRAINT executions_status CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'ended_early'::text, 'failed'::text, 'canceled'::text])))
 )
 PARTITION BY RANGE (id);
 
 CREATE TABLE public.executions_default (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
-    flow json NOT NULL,
+    flow json,
     input json NOT NULL,
     status text NOT NULL,
     stopped_at text,
     created_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
-    CONSTRAINT executions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'ended_early'::text, 'failed'::text])))
+    workflow_id uuid,
+    version integer,
+    error json,
+    cost bigint DEFAULT 0 NOT NULL,
+    parent_id uuid,
+    parent_step integer,
+    item integer,
+    forked_from uuid,
+    fork_step integer,
+    fork_input json,
+    CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL)))),
+    CONSTRAINT executions_status CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'ended_early'::text, 'failed'::text, 'canceled'::text])))
 );
 
 CREATE TABLE public.guests (
@@ -162,6 +225,10 @@ CREATE TABLE public.identities (
     subject text NOT NULL,
     user_id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE UNLOGGED TABLE public.idle_workers (
+    worker uuid NOT NULL
 );
 
 CREATE TABLE public.ledger (
@@ -199,6 +266,27 @@ CREATE TABLE public.prices (
     active boolean NOT NULL,
     CONSTRAINT prices_cost_check CHECK ((cost >= 0))
 );
+
+CREATE TABLE public.queue (
+    execution_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    workflow_id uuid,
+    state text NOT NULL,
+    available_at timestamp with time zone NOT NULL,
+    lease uuid,
+    lease_until timestamp with time zone,
+    claims integer DEFAULT 0 NOT NULL,
+    is_woken boolean DEFAULT false NOT NULL,
+    signal json,
+    held bigint DEFAULT 0 NOT NULL,
+    prices json,
+    is_limited boolean DEFAULT false NOT NULL,
+    is_admitted boolean DEFAULT true NOT NULL,
+    CONSTRAINT queue_held_check CHECK ((held >= 0)),
+    CONSTRAINT queue_leases_end CHECK (((lease IS NULL) = (lease_until IS NULL))),
+    CONSTRAINT queue_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'waiting'::text])))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
 
 CREATE TABLE public.rate_limits (
     user_id uuid,
@@ -269,7 +357,9 @@ CREATE TABLE public.steps (
     next text,
     started_us bigint NOT NULL,
     duration_us bigint NOT NULL,
-    CONSTRAINT steps_status_check CHECK ((status = ANY (ARRAY['success'::text, 'failure'::text])))
+    cost bigint DEFAULT 0 NOT NULL,
+    superseded boolean DEFAULT false NOT NULL,
+    CONSTRAINT steps_status CHECK ((status = ANY (ARRAY['success'::text, 'failure'::text, 'running'::text, 'waiting'::text, 'canceled'::text])))
 )
 PARTITION BY RANGE (execution_id);
 
@@ -286,7 +376,9 @@ CREATE TABLE public.steps_default (
     next text,
     started_us bigint NOT NULL,
     duration_us bigint NOT NULL,
-    CONSTRAINT steps_status_check CHECK ((status = ANY (ARRAY['success'::text, 'failure'::text])))
+    cost bigint DEFAULT 0 NOT NULL,
+    superseded boolean DEFAULT false NOT NULL,
+    CONSTRAINT steps_status CHECK ((status = ANY (ARRAY['success'::text, 'failure'::text, 'running'::text, 'waiting'::text, 'canceled'::text])))
 );
 
 CREATE TABLE public.token_keys (
@@ -311,6 +403,34 @@ CREATE TABLE public.users (
     CONSTRAINT users_age_check CHECK (((age >= 0) AND (age <= 150))),
     CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['guest'::text, 'client'::text, 'admin'::text]))),
     CONSTRAINT users_with_a_password_have_a_name CHECK (((password_hash IS NULL) OR (num_nonnulls(email, username) > 0)))
+);
+
+CREATE UNLOGGED TABLE public.watchers (
+    execution_id uuid NOT NULL,
+    watcher uuid NOT NULL
+);
+
+CREATE TABLE public.workflow_versions (
+    workflow_id uuid NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    description text,
+    flow json NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT workflow_versions_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE public.workflows (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    version integer NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    concurrency integer,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT workflows_concurrency_check CHECK ((concurrency > 0)),
+    CONSTRAINT workflows_version_check CHECK ((version > 0))
 );
 
 ALTER TABLE ONLY public.executions ATTACH PARTITION public.executions_default DEFAULT;
@@ -353,6 +473,9 @@ ALTER TABLE ONLY public.idempotency_keys
 ALTER TABLE ONLY public.identities
     ADD CONSTRAINT identities_pkey PRIMARY KEY (issuer, subject);
 
+ALTER TABLE ONLY public.idle_workers
+    ADD CONSTRAINT idle_workers_pkey PRIMARY KEY (worker);
+
 ALTER TABLE ONLY public.ledger
     ADD CONSTRAINT ledger_pkey PRIMARY KEY (user_id, seq);
 
@@ -361,6 +484,9 @@ ALTER TABLE ONLY public.posts
 
 ALTER TABLE ONLY public.prices
     ADD CONSTRAINT prices_pkey PRIMARY KEY (task_type);
+
+ALTER TABLE ONLY public.queue
+    ADD CONSTRAINT queue_pkey PRIMARY KEY (execution_id);
 
 ALTER TABLE ONLY public.rate_limits
     ADD CONSTRAINT rate_limits_of_networks UNIQUE (network, name);
@@ -398,6 +524,15 @@ ALTER TABLE ONLY public.token_keys
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.watchers
+    ADD CONSTRAINT watchers_pkey PRIMARY KEY (execution_id, watcher);
+
+ALTER TABLE ONLY public.workflow_versions
+    ADD CONSTRAINT workflow_versions_pkey PRIMARY KEY (workflow_id, version);
+
+ALTER TABLE ONLY public.workflows
+    ADD CONSTRAINT workflows_pkey PRIMARY KEY (id);
+
 CREATE INDEX api_keys_user ON public.api_keys USING btree (user_id, created_at, id) WHERE (ended_at IS NULL);
 
 CREATE INDEX audit_log_actor ON public.audit_log USING btree (actor, created_at, id);
@@ -410,9 +545,17 @@ CREATE INDEX audit_log_subject ON public.audit_log USING btree (subject, created
 
 CREATE INDEX audit_log_unsealed ON public.audit_log USING btree (id) WHERE ("position" IS NULL);
 
+CREATE INDEX executions_parent ON ONLY public.executions USING btree (parent_id, parent_step, item) WHERE (parent_id IS NOT NULL);
+
+CREATE INDEX executions_default_parent_id_parent_step_item_idx ON public.executions_default USING btree (parent_id, parent_step, item) WHERE (parent_id IS NOT NULL);
+
 CREATE INDEX executions_user ON ONLY public.executions USING btree (user_id, created_at, id);
 
 CREATE INDEX executions_default_user_id_created_at_id_idx ON public.executions_default USING btree (user_id, created_at, id);
+
+CREATE INDEX executions_workflow ON ONLY public.executions USING btree (workflow_id, created_at, id) WHERE (workflow_id IS NOT NULL);
+
+CREATE INDEX executions_default_workflow_id_created_at_id_idx ON public.executions_default USING btree (workflow_id, created_at, id) WHERE (workflow_id IS NOT NULL);
 
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
@@ -421,6 +564,12 @@ CREATE INDEX identities_user ON public.identities USING btree (user_id);
 CREATE INDEX ledger_user ON public.ledger USING btree (user_id, created_at, id);
 
 CREATE INDEX posts_newest ON public.posts USING btree (created_at, id);
+
+CREATE INDEX queue_due ON public.queue USING btree (available_at, execution_id) WHERE ((lease IS NULL) AND is_admitted);
+
+CREATE INDEX queue_leases ON public.queue USING btree (lease_until) WHERE (lease IS NOT NULL);
+
+CREATE INDEX queue_limited ON public.queue USING btree (user_id, workflow_id, execution_id) WHERE is_limited;
 
 CREATE INDEX records_newest ON public.records USING btree (created_at, id) WHERE (deleted_at IS NULL);
 
@@ -436,9 +585,19 @@ CREATE INDEX users_newest ON public.users USING btree (created_at, id) WHERE (de
 
 CREATE UNIQUE INDEX users_username ON public.users USING btree (public.folded(username)) WHERE (deleted_at IS NULL);
 
+CREATE INDEX workflow_versions_newest ON public.workflow_versions USING btree (workflow_id, created_at);
+
+CREATE INDEX workflows_newest ON public.workflows USING btree (created_at, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX workflows_user ON public.workflows USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+ALTER INDEX public.executions_parent ATTACH PARTITION public.executions_default_parent_id_parent_step_item_idx;
+
 ALTER INDEX public.executions_pkey ATTACH PARTITION public.executions_default_pkey;
 
 ALTER INDEX public.executions_user ATTACH PARTITION public.executions_default_user_id_created_at_id_idx;
+
+ALTER INDEX public.executions_workflow ATTACH PARTITION public.executions_default_workflow_id_created_at_id_idx;
 
 ALTER INDEX public.steps_pkey ATTACH PARTITION public.steps_default_pkey;
 
@@ -447,6 +606,8 @@ CREATE TRIGGER audit_log_grows BEFORE INSERT OR UPDATE ON public.audit_log FOR E
 CREATE TRIGGER audit_log_stays BEFORE DELETE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.guard_audit_log();
 
 CREATE TRIGGER ledger_stays BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ledger FOR EACH STATEMENT EXECUTE FUNCTION public.guard_ledger();
+
+CREATE TRIGGER workflow_versions_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON public.workflow_versions FOR EACH STATEMENT EXECUTE FUNCTION public.guard_workflow_versions();
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
@@ -480,4 +641,10 @@ ALTER TABLE ONLY public.second_factors
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.workflow_versions
+    ADD CONSTRAINT workflow_versions_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES public.workflows(id);
+
+ALTER TABLE ONLY public.workflows
+    ADD CONSTRAINT workflows_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 

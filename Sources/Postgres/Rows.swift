@@ -86,7 +86,7 @@ package struct Columns {
     package mutating func next() throws(PostgresError) -> Bool { try next(Bool.self) }
     package mutating func next() throws(PostgresError) -> JSON { try next(JSON.self) }
 
-    fileprivate mutating func next<Value: PostgresDecodable>(_ type: Value.Type) throws(PostgresError) -> Value {
+    package mutating func next<Value: PostgresDecodable>(_ type: Value.Type) throws(PostgresError) -> Value {
         defer { column += 1 }
         guard column < result.columnCount else { throw PostgresError(.decoding, "no column \(column + 1)") }
         do {

@@ -61,6 +61,8 @@ struct Setting: Sendable {
             "LOGIN_CREATES_ACCOUNT", "",
             "`on`: the first login of an unknown e-mail makes its account; in the demo profile `on` unless told"),
         Setting("FRONTEND_URL", "", "Origins, with commas, whose pages may call with cookies and read the answers"),
+        Setting(
+            "USER_CONCURRENCY", "off", "Runs of one user that may be under way in the queue at once; `off`: any number"),
         Setting("LOGIN_THROTTLE", "on", "`off`: nobody waits after failed logins"),
         Setting("REGISTRATION_LIMIT", "20", "Accounts a minute from one network address; `off`: any number"),
         Setting("CLIENT_PASSWORD", "Test1234!", isSecret: true, "Password of the demo profile's client"),
@@ -144,6 +146,11 @@ extension Configuration {
         get throws {
             value("REGISTRATION_LIMIT") == "off" ? nil : try number("REGISTRATION_LIMIT", in: 1...1_000_000)
         }
+    }
+
+    /// Nil when any number of a user's runs may be under way.
+    var runsOfUser: Int? {
+        get throws { value("USER_CONCURRENCY") == "off" ? nil : try number("USER_CONCURRENCY", in: 1...1_000_000) }
     }
 
     var loginCreatesAccount: Bool {

@@ -25,7 +25,7 @@ import Testing
             passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
             tasks: Tasks.catalog, bodyKeys: [HMACSHA256(key: [1])],
             sealingKeys: nil, loginLimits: nil, registrationLimit: nil, loginCreatesAccount: false,
-            crossOrigin: .none,
+            crossOrigin: .none, runsOfUser: nil,
             obstacle: { _ in nil }, observe: { _ in })
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,
@@ -35,7 +35,8 @@ import Testing
             request: Request(method: "GET", target: "/things?\(query)"), parameters: [],
             query: try #require(FormFields(parsing: query[...])), input: .null,
             caller: Principal(account: account, credential: .session(id: id)), idempotencyKey: nil,
-            connection: connection, audit: AuditTrail(from: "", on: connection), services: services, now: 0)
+            connection: connection, audit: AuditTrail(from: "", on: connection), services: services, deferral: nil,
+            now: 0)
     }
 
     private static func list(_ query: String, of list: String = "things", userID: String = id) throws -> ListQuery {

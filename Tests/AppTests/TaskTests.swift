@@ -200,7 +200,11 @@ import Testing
         ])
         let flow = try #require(read)
         let execution = try Runner.run(
-            flow, input: [:], executionID: "00000000-0000-7000-8000-0000000000ee", userID: Self.userID, on: connection)
+            flow,
+            Execution(
+                id: "00000000-0000-7000-8000-0000000000ee", userID: Self.userID, flow: flow.definition, input: [:]),
+            budget: Budget(for: flow, at: try PriceList(on: connection)), on: connection
+        ).execution
         let statistics: JSON = ["count": 4, "sum": 29, "min": 3, "max": 13, "mean": 7.25]
         #expect(execution.status == .completed)
         #expect(execution.result == ["name": "result", "value": statistics])

@@ -24,8 +24,8 @@ import Testing
         #expect(execution.status == 200)
         #expect(
             execution.json.names == [
-                "id", "flow_id", "flow_name", "status", "stopped_at", "input", "result", "error", "steps", "created_at",
-                "finished_at",
+                "id", "flow_id", "flow_name", "status", "stopped_at", "input", "result", "error", "workflow_id",
+                "version", "parent_id", "forked_from", "credits_charged", "steps", "created_at", "finished_at",
             ])
         #expect(execution["id"] == .string(id))
         #expect(execution["flow_name"] == "A flow")

@@ -19,8 +19,8 @@ import Testing
         #expect(answer.status == 200)
         #expect(
             answer.json.names == [
-                "message", "execution_id", "flow_id", "flow_name", "status", "stopped_at", "result", "duration_ms",
-                "executed_tasks",
+                "message", "execution_id", "flow_id", "flow_name", "status", "stopped_at", "result", "credits_charged",
+                "duration_ms", "executed_tasks",
             ])
         #expect(answer["message"] == "Task completed successfully!")
         #expect(answer["flow_id"] == "flow123")

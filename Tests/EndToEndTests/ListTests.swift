@@ -63,7 +63,11 @@ import Testing
             #expect(try pages("/api/executions?status=\(status)") == [ids], "\(status)")
         }
         let item = try #require(try stack.get("/api/executions", token: user.token)["items"].arrayValue?.first)
-        #expect(item.names == ["id", "flow_id", "flow_name", "status", "stopped_at", "created_at", "finished_at"])
+        #expect(
+            item.names == [
+                "id", "flow_id", "flow_name", "status", "stopped_at", "workflow_id", "version", "created_at",
+                "finished_at",
+            ])
         let picked = try stack.get("/api/executions?fields=status,id", token: user.token)["items"]
         #expect(
             picked

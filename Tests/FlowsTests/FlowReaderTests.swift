@@ -106,12 +106,8 @@ import Testing
             "tasks/0/typ", "x",
             Violation(pointer: "/flow/tasks/0/typ", message: "is not a known field")
         ),
-        (
-            "tasks/0/retry", ["max_attempts": 3],
-            Violation(pointer: "/flow/tasks/0/retry", message: "is not a known field")
-        ),
-        ("tasks/0/timeout", 5, Violation(pointer: "/flow/tasks/0/timeout", message: "is not a known field")),
-        ("tasks/0/max_visits", 5, Violation(pointer: "/flow/tasks/0/max_visits", message: "is not a known field")),
+        ("tasks/0/timeout", 0, Violation(pointer: "/flow/tasks/0/timeout", message: "must be at least 0.001")),
+        ("tasks/0/max_visits", 0, Violation(pointer: "/flow/tasks/0/max_visits", message: "must be at least 1")),
         ("tasks/0/credential", "c", Violation(pointer: "/flow/tasks/0/credential", message: "is not a known field")),
         ("conditions/0/when", "$.x", Violation(pointer: "/flow/conditions/0/when", message: "is not a known field")),
         (
@@ -174,7 +170,7 @@ import Testing
             "tasks": [
                 ["name": "a", "type": "nothing", "input": "{{x}}"],
                 ["name": "a", "type": "sum", "input": ["numbers": 1]],
-                ["name": "end", "type": "pass"], ["name": "b", "type": "pass", "retry": [:]], 7,
+                ["name": "end", "type": "pass"], ["name": "b", "type": "pass", "retry": 3], 7,
             ],
             "conditions": [
                 ["name": "c", "source_task": "b", "target_task_success": "b", "target_task_failure": "y"],

@@ -20,13 +20,18 @@ import Testing
         var trace: [String] = []
         while true {
             switch state.next(event, at: .zero) {
-            case .run(let definition, _):
+            case .run(let definition, _, _):
                 trace.append(definition.name)
-                event = definition.task.type == "fail" ? .failed(Self.failure) : .succeeded(.string(definition.name))
+                event = definition.task.type == "fail" ? .failed : .succeeded(.string(definition.name))
             case .commit:
                 trace.append("commit")
                 event = .committed
-            case .end(let status, let stoppedAt):
+            case .announce(let definition, _, let attempt):
+                trace.append("announce \(definition.name) \(attempt)")
+                event = .committed
+            case .suspend:
+                return trace + ["wait"]
+            case .end(let status, let stoppedAt, _):
                 return trace + [status.rawValue] + [stoppedAt].compactMap(\.self)
             }
         }
@@ -83,8 +88,8 @@ import Testing
             .replacing(["conditions", "1", "target_task_failure"], with: "t3")
         var state = try Self.state(flow, input: ["call": 1])
         var inputs: [JSON] = []
-        for event in [RunState.Event.started, .succeeded("first"), .failed(Self.failure)] {
-            if case .run(_, let input) = state.next(event, at: .zero) { inputs.append(input) }
+        for event in [RunState.Event.started, .succeeded("first"), .failed] {
+            if case .run(_, let input, _) = state.next(event, at: .zero) { inputs.append(input) }
         }
         // What failed gave nothing.
         #expect(inputs == [["call": 1], ["own": 1], nil])
@@ -104,7 +109,7 @@ import Testing
         var state = try Self.state(
             FlowText.chain(["keep", "keep"]).replacing(["conditions", "0", "target_task_failure"], with: "t2"))
         _ = state.next(.started, at: .zero)
-        guard case .run(let definition, _) = state.next(.failed(Self.failure), at: .zero) else {
+        guard case .run(let definition, _, _) = state.next(.failed, at: .zero) else {
             Issue.record("a commit was asked for where nothing is held")
             return
         }
@@ -124,16 +129,16 @@ import Testing
     @Test func commitsAfterASecond() throws {
         var state = try Self.state(FlowText.chain(Array(repeating: "pass", count: 6)))
         let moments: [(RunState.Event, Duration, String)] = [
-            (.started, .seconds(5), "t1"), (.succeeded(1), .milliseconds(5_100), "commit"),
+            (.started, .milliseconds(4_000), "t1"), (.succeeded(1), .milliseconds(5_100), "commit"),
             (.committed, .milliseconds(5_200), "t2"), (.succeeded(1), .milliseconds(6_199), "t3"),
             (.succeeded(1), .milliseconds(6_200), "commit"), (.committed, .milliseconds(7_500), "t4"),
             (.succeeded(1), .milliseconds(7_600), "t5"),
         ]
         for (event, now, expected) in moments {
             switch state.next(event, at: now) {
-            case .run(let definition, _): #expect(definition.name == expected)
+            case .run(let definition, _, _): #expect(definition.name == expected)
             case .commit: #expect(expected == "commit")
-            case .end: Issue.record("ended at \(now)")
+            default: Issue.record("another action at \(now)")
             }
         }
     }

@@ -44,8 +44,9 @@ struct RunnerPlace {
         var reader = FlowReader(catalog: catalog)
         let read = reader.read(json)
         let flow = try #require(read, "\(reader.problems)")
-        return try Runner.run(
-            flow, input: input, executionID: id, userID: Self.userID, on: connection, with: companion)
+        let execution = Execution(id: id, userID: Self.userID, flow: json, input: input)
+        let budget = Budget(for: flow, at: try PriceList(on: connection))
+        return try Runner.run(flow, execution, budget: budget, on: connection, with: companion).execution
     }
 
     static func keep(_ input: JSON, _ context: TaskContext) throws -> JSON {

@@ -1,4 +1,5 @@
 import Flows
+import HTTP
 import JSON
 
 extension Execution {
@@ -7,24 +8,44 @@ extension Execution {
         [
             "message": .string(message), "execution_id": .string(id), "flow_id": flow["id"] ?? .null,
             "flow_name": flow["name"] ?? .null, "status": .string(status.rawValue), "stopped_at": JSON(stoppedAt),
-            "result": result, "duration_ms": .number(duration.milliseconds),
-            "executed_tasks": .array(steps.map(\.taskAnswer)),
+            "result": result, "credits_charged": .integer(cost), "duration_ms": .number(duration.milliseconds),
+            "executed_tasks": .array(steps.filter { !$0.isSuperseded }.map(\.taskAnswer)),
         ]
     }
+
+    /// The answer of `POST /flow-manager` for a run that is over.
+    var answer: Response {
+        .json(flowAnswer, status: status == .failed || status == .canceled ? .unprocessable : .ok)
+    }
+
+    /// The answer for a run that goes on.
+    var accepted: Response { Execution.accepted(id, status.isEnd || status == .running ? .running : status) }
+
+    static func accepted(_ id: String, _ status: ExecutionStatus) -> Response {
+        .json(
+            ["id": .string(id), "status": .string(status.rawValue)], status: .accepted,
+            headers: ["Location": "/api/executions/\(id)"])
+    }
+
+    static let accepted = JSONSchema.object(required: [
+        "id": .string(format: .uuid), "status": .string(enum: ["queued", "running", "waiting"]),
+    ]).named("AcceptedRun")
 
     private var message: String {
         switch status {
         case .completed: "Task completed successfully!"
         case .failed: "Flow failed at \(stoppedAt ?? "")"
         case .endedEarly: "Flow ended early at \(stoppedAt ?? "")"
-        case .running: "Flow is running"
+        case .canceled: "Flow was canceled"
+        case .queued, .running, .waiting: "Flow is under way"
         }
     }
 
     static let flowAnswer = JSONSchema.object(required: [
         "message": .string, "execution_id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
-        "status": .string(enum: ["completed", "ended_early", "failed"]), "stopped_at": JSONSchema.string.nullable,
-        "result": .any, "duration_ms": .number, "executed_tasks": .array(of: Step.taskAnswer),
+        "status": .string(enum: ["completed", "ended_early", "failed", "canceled"]),
+        "stopped_at": JSONSchema.string.nullable, "result": .any, "credits_charged": .integer, "duration_ms": .number,
+        "executed_tasks": .array(of: Step.taskAnswer),
     ]).named("FlowAnswer")
 }
 
@@ -38,7 +59,7 @@ extension Step {
     }
 
     fileprivate static let taskAnswer = JSONSchema.object(required: [
-        "task_name": .string, "type": .string, "status": .string(enum: ["success", "failure"]), "attempt": .integer,
+        "task_name": .string, "type": .string, "status": StepStatus.schema, "attempt": .integer,
         "data": .any, "error": TaskFailure.schema.nullable, "condition": JSONSchema.string.nullable,
         "next": JSONSchema.string.nullable, "duration_ms": .number,
     ]).named("ExecutedTask")
@@ -49,16 +70,20 @@ extension Step {
             "number": JSON(number), "task": .string(task), "type": .string(type), "status": .string(status.rawValue),
             "attempts": JSON(attempt), "input": input, "output": output, "error": failure?.json ?? .null,
             "condition": JSON(condition), "next": JSON(next), "started_ms": .number(started.milliseconds),
-            "duration_ms": .number(duration.milliseconds),
+            "duration_ms": .number(duration.milliseconds), "cost": .integer(cost), "superseded": .bool(isSuperseded),
         ]
     }
 
     static let schema = JSONSchema.object(required: [
-        "number": .integer, "task": .string, "type": .string, "status": .string(enum: ["success", "failure"]),
+        "number": .integer, "task": .string, "type": .string, "status": StepStatus.schema,
         "attempts": .integer, "input": .any, "output": .any, "error": TaskFailure.schema.nullable,
         "condition": JSONSchema.string.nullable, "next": JSONSchema.string.nullable, "started_ms": .number,
-        "duration_ms": .number,
+        "duration_ms": .number, "cost": .integer, "superseded": .boolean,
     ]).named("Step")
+}
+
+extension StepStatus {
+    fileprivate static let schema = JSONSchema.string(enum: allCases.map(\.rawValue))
 }
 
 extension TaskFailure {
@@ -72,7 +97,10 @@ extension RecordedExecution {
             "id": .string(execution.id), "flow_id": execution.flow["id"] ?? .null,
             "flow_name": execution.flow["name"] ?? .null, "status": .string(execution.status.rawValue),
             "stopped_at": JSON(execution.stoppedAt), "input": execution.input, "result": execution.result,
-            "error": execution.steps.last?.failure?.json ?? .null,
+            "error": (execution.failure ?? execution.steps.last?.failure)?.json ?? .null,
+            "workflow_id": JSON(execution.source.workflowID), "version": JSON(execution.source.version),
+            "parent_id": JSON(execution.parent?.executionID), "forked_from": JSON(execution.fork?.executionID),
+            "credits_charged": .integer(execution.cost),
             "steps": .array(execution.steps.map { $0.json(input: execution.input(of: $0)) }),
             "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
         ]
@@ -81,7 +109,11 @@ extension RecordedExecution {
     static let schema = JSONSchema.object(required: [
         "id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
         "status": .string(enum: ExecutionStatus.allCases.map(\.rawValue)), "stopped_at": JSONSchema.string.nullable,
-        "input": .any, "result": .any, "error": TaskFailure.schema.nullable, "steps": .array(of: Step.schema),
-        "created_at": .string(format: .dateTime), "finished_at": JSONSchema.string(format: .dateTime).nullable,
+        "input": .any, "result": .any, "error": TaskFailure.schema.nullable,
+        "workflow_id": JSONSchema.string(format: .uuid).nullable, "version": JSONSchema.integer.nullable,
+        "parent_id": JSONSchema.string(format: .uuid).nullable,
+        "forked_from": JSONSchema.string(format: .uuid).nullable, "credits_charged": .integer,
+        "steps": .array(of: Step.schema), "created_at": .string(format: .dateTime),
+        "finished_at": JSONSchema.string(format: .dateTime).nullable,
     ]).named("Execution")
 }

@@ -4,43 +4,55 @@ import JSON
 import Postgres
 
 extension Endpoint<Context> {
-    static let executions: [Endpoint] = [list, read]
+    static let executions: [Endpoint] =
+        [list(at: "/api/executions", summary: "The caller's runs"), read] + executionInterventions
 
     private static let filters: [ListQuery.Filter] = [
-        .text("status", "status", among: ExecutionStatus.allCases.map(\.rawValue))
+        .text("status", "coalesce(q.state, e.status)", among: ExecutionStatus.allCases.map(\.rawValue)),
+        .id("workflow_id", "e.workflow_id"), .id("parent_id", "e.parent_id"),
+        .boolean("dead_letter", "(coalesce(e.error->>'code', '') = 'dead_letter')"),
     ]
 
     private static let summary = JSONSchema.object(required: [
         "id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
         "status": .string(enum: ExecutionStatus.allCases.map(\.rawValue)), "stopped_at": JSONSchema.string.nullable,
+        "workflow_id": JSONSchema.string(format: .uuid).nullable, "version": JSONSchema.integer.nullable,
         "created_at": .string(format: .dateTime), "finished_at": JSONSchema.string(format: .dateTime).nullable,
     ]).named("ExecutionSummary")
 
-    private static let list = Endpoint(
-        .get, "/api/executions", access: .user, summary: "The caller's runs",
-        query: ListQuery.parameters(filters, schema: summary),
-        answers: [Answer(.ok, "A page of runs, without their steps", ListQuery.schema(of: summary))]
-    ) { context in
-        let list = try ListQuery(
-            context, list: "executions", filters: filters, schema: summary)
-        let rows = try context.connection.query(
-            """
-            SELECT id, flow->>'id', flow->>'name', status, stopped_at, rfc3339(created_at), rfc3339(finished_at),
-                \(ListQuery.position(created: "created_at"))
-            FROM executions WHERE user_id = \(context.user.id) \(list.clauses(created: "created_at", id: "id"))
-            """)
-        return list.page(try rows.map(item))
+    /// Runs of the caller; in a path with an id, those of that workflow.
+    static func list(at path: String, summary text: String) -> Endpoint {
+        Endpoint(
+            .get, path, access: .user, summary: text, query: ListQuery.parameters(filters, schema: summary),
+            answers: [Answer(.ok, "A page of runs, without their steps", ListQuery.schema(of: summary))]
+        ) { context in
+            let list = try ListQuery(context, list: path, filters: filters, schema: summary)
+            let workflowID = context.parameters.isEmpty ? nil : try context.id()
+            let ofWorkflow: SQL = workflowID.map { "AND e.workflow_id = \($0)" } ?? SQL()
+            let rows = try context.connection.query(
+                """
+                SELECT e.id, coalesce(e.flow, v.flow)->>'id', coalesce(e.flow, v.flow)->>'name',
+                    coalesce(q.state, e.status), e.stopped_at, e.workflow_id, e.version, rfc3339(e.created_at),
+                    rfc3339(e.finished_at), \(ListQuery.position(created: "e.created_at"))
+                FROM executions e \(Execution.joins) \(Execution.place)
+                WHERE e.user_id = \(context.user.id) \(ofWorkflow)
+                \(list.clauses(created: "e.created_at", id: "e.id"))
+                """)
+            return list.page(try rows.map(item))
+        }
     }
 
     private static func item(_ row: Row) throws -> (position: ListQuery.Position, json: JSON) {
-        let (id, flowID, flowName, status, stoppedAt, createdAt, finishedAt, created) = try row.decode(
-            String.self, String.self, String.self, String.self, String?.self, String.self, String?.self, Int64.self)
+        let (id, flowID, flowName, status, stoppedAt, workflowID, version, createdAt, finishedAt, created) =
+            try row.decode(
+                String.self, String.self, String.self, String.self, String?.self, String?.self, Int?.self,
+                String.self, String?.self, Int64.self)
         return (
             ListQuery.Position(createdAtMicroseconds: created, id: id),
             [
                 "id": .string(id), "flow_id": .string(flowID), "flow_name": .string(flowName),
-                "status": .string(status),
-                "stopped_at": JSON(stoppedAt), "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
+                "status": .string(status), "stopped_at": JSON(stoppedAt), "workflow_id": JSON(workflowID),
+                "version": JSON(version), "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
             ]
         )
     }
@@ -49,9 +61,14 @@ extension Endpoint<Context> {
         .get, "/api/executions/{id}", access: .user, summary: "One run with all its steps",
         answers: [Answer(.ok, "The run", RecordedExecution.schema)]
     ) { context in
-        guard let found = try Execution.find(try context.id(), of: context.user.id, on: context.connection) else {
-            throw Problem.notFound
-        }
-        return .json(found.json)
+        .json(try context.execution().json)
+    }
+}
+
+extension Context {
+    /// The caller's run that the path names.
+    func execution() throws -> RecordedExecution {
+        guard let found = try Execution.find(try id(), of: user.id, on: connection) else { throw Problem.notFound }
+        return found
     }
 }

@@ -2,36 +2,73 @@ import Crypto
 import Flows
 import HTTP
 import JSON
+import Postgres
 
 extension Endpoint<Context> {
     static let runs: [Endpoint] = [run, validate, taskTypes]
 
     private static let run = Endpoint(
         .post, "/flow-manager", access: .user, scope: .run, summary: "Run a chain of tasks now and get its result",
-        body: .json(callBody), idempotency: .byHandler,
+        body: .json(callBody), idempotency: .byHandler, waits: true,
         answers: [
             Answer(.ok, "The chain ran to an end it was built for", Execution.flowAnswer),
-            Answer(.accepted, "An earlier call with this Idempotency-Key is still running"),
+            Answer(
+                .accepted, "The chain goes on, or an earlier call with this Idempotency-Key does", Execution.accepted),
+            Answer(.paymentRequired, "The credits do not suffice for every task of the chain", Problem.schema),
             Answer(
                 .unprocessable, "The chain failed, or is not valid", .anyOf([Execution.flowAnswer, Problem.schema])),
         ]
     ) { context in
         let key = context.idempotencyKey
         if let answer = try key?.earlierAnswer(on: context.connection) { return answer }
-        let executionID = UUIDv7.make()
         do {
             let (flow, _) = try readFlow(context)
-            let execution = try Runner.run(
-                flow, input: context.input["input"] ?? .object(JSONObject()), executionID: executionID,
-                userID: context.user.id, on: context.connection,
-                with: key?.companion(executionID: executionID, answer: answer))
-            return answer(execution)
+            let execution = Execution(
+                id: UUIDv7.make(), userID: try context.user.id, flow: flow.definition,
+                input: context.input["input"] ?? .object(JSONObject()))
+            let budget = Budget(for: flow, at: try context.prices)
+            return try flow.needsWorker
+                ? enqueue(execution, budget, context) : run(flow, execution, budget, context)
         } catch let problem as Problem where IdempotencyKey.keeps(problem.status) {
             try key?.keepRefusal(problem, on: context.connection)
             throw problem
         } catch is IdempotencyKey.Claimed {
             return try key?.replay(on: context.connection) ?? .noContent
         }
+    }
+
+    /// On this thread, to its end or until it has to wait.
+    private static func run(
+        _ flow: Flow, _ execution: Execution, _ budget: Budget, _ context: Context
+    ) throws -> Response {
+        let companion = context.idempotencyKey?.companion(executionID: execution.id, answer: \.answer)
+        do {
+            switch try Runner.run(flow, execution, budget: budget, on: context.connection, with: companion) {
+            case .ended(let ended): return ended.answer
+            case .waits(let waiting, _): return try later(waiting, context)
+            }
+        } catch is InsufficientCredits {
+            throw Problem.insufficientCredits
+        }
+    }
+
+    /// By a worker.
+    private static func enqueue(_ execution: Execution, _ budget: Budget, _ context: Context) throws -> Response {
+        try context.connection.transaction { connection in
+            if let key = context.idempotencyKey { try key.claim(for: execution.id, on: connection) }
+            try context.enqueue(execution, budget)
+        }
+        return try later(execution, context)
+    }
+
+    /// The answer when the run is over, if its caller can wait so long; else where to look for it.
+    private static func later(_ execution: Execution, _ context: Context) throws -> Response {
+        let (id, userID) = (execution.id, execution.userID)
+        context.wait(for: id, standard: Context.longestWait) { connection in
+            guard let found = try Execution.find(id, of: userID, on: connection) else { throw Problem.notFound }
+            return found.execution.status.isEnd ? found.execution.answer : found.execution.accepted
+        }
+        return Execution.accepted(id, execution.status == .running ? .queued : execution.status)
     }
 
     private static let validate = Endpoint(
@@ -41,7 +78,7 @@ extension Endpoint<Context> {
             Answer(
                 .ok, "The flow is valid",
                 .object(required: [
-                    "valid": .constant(true), "task_count": .integer,
+                    "valid": .constant(true), "task_count": .integer, "max_cost": .integer,
                     "warnings": .array(of: .object(required: ["pointer": .string, "message": .string])),
                 ]))
         ]
@@ -49,6 +86,7 @@ extension Endpoint<Context> {
         let (flow, warnings) = try readFlow(context)
         return .json([
             "valid": true, "task_count": JSON(flow.taskCount),
+            "max_cost": .integer(Budget(for: flow, at: try context.prices).worst),
             "warnings": .array(warnings.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }),
         ])
     }
@@ -60,16 +98,12 @@ extension Endpoint<Context> {
                 .ok, "The catalog",
                 ListQuery.schema(
                     of: .object(required: [
-                        "type": .string, "summary": .string, "effect": .string(enum: ["pure", "transactional"]),
+                        "type": .string, "summary": .string, "effect": .string(enum: Effect.allCases.map(\.rawValue)),
                         "input": .any, "output": .any,
                     ])))
         ]
     ) { context in
         .json(["items": context.services.tasks.json, "next_cursor": .null])
-    }
-
-    private static func answer(_ execution: Execution) -> Response {
-        .json(execution.flowAnswer, status: execution.status == .failed ? .unprocessable : .ok)
     }
 
     /// Only the frame is checked with the body: the flow itself is read by `FlowReader`, which reports what is

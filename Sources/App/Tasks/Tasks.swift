@@ -16,6 +16,10 @@ package enum Tasks {
             DataFetch(),
             DataProcess(),
             DataStore(),
+            Pause(),
+            Approval(),
+            FlowRun(),
+            FlowMap(),
         ],
         // Short names of the demo chain.
         aliases: [

@@ -52,6 +52,7 @@ enum Respond {
             },
             registrationLimit: try configuration.registrationLimit,
             loginCreatesAccount: try configuration.loginCreatesAccount, crossOrigin: try configuration.crossOrigin,
+            runsOfUser: try configuration.runsOfUser,
             obstacle: { connection in try Migrator().state(connection).obstacle },
             observe: { log.write($0) })
     }
@@ -93,7 +94,7 @@ extension Application {
     /// A request as the edge hands it over, whole or refused.
     fileprivate func answer(_ received: Result<Request, Rejection>, over connection: Connection) -> Response {
         switch received {
-        case .success(let request): respond(to: request, over: connection)
+        case .success(let request): respond(to: request, over: connection).0
         case .failure(let rejection): refuse(rejection.request, Problem(rejection))
         }
     }

@@ -1,0 +1,150 @@
+import Crypto
+import Flows
+import JSON
+import Postgres
+
+/// Runs a stored workflow and waits for its result.
+struct FlowRun: WaitingTask {
+    let type = "flow.run"
+    let summary = "Runs one of the user's workflows and gives its result"
+    let input = JSONSchema.object(
+        required: ["workflow": .string(format: .uuid)],
+        optional: ["input": .any, "version": .integer(1...Int64(Int32.max))])
+    let output = JSONSchema.any
+
+    func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
+        guard let id = context.kept?["execution_id"]?.stringValue else {
+            let start = try SubFlow(input, context)
+            let child = start.run(on: input["input"] ?? [:], item: 0, of: context)
+            return .wait(
+                until: .woken, keeping: ["execution_id": .string(child.id)], together: try start.statements([child]))
+        }
+        guard let child = try SubFlow.Result.all([id], context).first, child.status.isEnd else {
+            return .wait(until: .woken, keeping: ["execution_id": .string(id)])
+        }
+        guard child.status == .completed else { throw child.failure }
+        return .done(child.output)
+    }
+}
+
+/// Runs a stored workflow for each item of an array, some of them at a time.
+struct FlowMap: WaitingTask {
+    let type = "map"
+    let summary = "Runs one of the user's workflows on each item of an array, and gives their results in its order"
+    let input = JSONSchema.object(
+        required: ["items": .array(of: .any, count: 0...1_000), "workflow": .string(format: .uuid)],
+        optional: ["concurrency": .integer(1...100), "version": .integer(1...Int64(Int32.max))])
+    let output = JSONSchema.array(of: .any)
+
+    func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
+        let items = input["items"]?.arrayValue ?? []
+        let ids = context.kept?["executions"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        let results = try SubFlow.Result.all(ids, context)
+        let open = results.count { !$0.status.isEnd }
+        let room = Int(input["concurrency"]?.integerValue ?? 10) - open
+        if ids.count < items.count, room > 0 {
+            let start = try SubFlow(input, context)
+            let next = ids.count..<min(items.count, ids.count + room)
+            let children = next.map { start.run(on: items[$0], item: $0, of: context) }
+            return .wait(
+                until: .woken, keeping: ["executions": .array((ids + children.map(\.id)).map(JSON.string))],
+                together: try start.statements(children))
+        }
+        if ids.count < items.count || open > 0 {
+            return .wait(until: .woken, keeping: ["executions": .array(ids.map(JSON.string))])
+        }
+        let failed = results.count { $0.status != .completed }
+        guard failed == 0 else {
+            throw TaskFailure(code: "items_failed", message: "\(failed) of \(items.count) items failed")
+        }
+        return .done(.array(results.map(\.output)))
+    }
+}
+
+/// The workflow that a step starts runs of.
+private struct SubFlow {
+    /// So deep runs may start runs, which keeps a workflow that runs itself from filling the queue.
+    private static let mostLevels = 10
+
+    let id: String
+    let stored: StoredFlow
+    let budget: Budget
+
+    init(_ input: JSON, _ context: TaskContext) throws {
+        id = input["workflow"]?.stringValue ?? ""
+        let version = input["version"]?.integerValue.map { Int($0) }
+        guard
+            let stored = try StoredFlow.find(id, of: context.userID, version: version, on: context.connection)
+        else { throw TaskFailure(code: "workflow_not_found", message: "There is no such workflow") }
+        var reader = FlowReader(catalog: Tasks.catalog)
+        guard let flow = reader.read(stored.flow) else {
+            throw TaskFailure(code: "workflow_invalid", message: "The workflow names what is not there any more")
+        }
+        guard try SubFlow.level(of: context) < SubFlow.mostLevels else {
+            throw TaskFailure(code: "too_deep", message: "Runs start runs more than \(SubFlow.mostLevels) deep")
+        }
+        self.stored = stored
+        budget = Budget(for: flow, at: try PriceList(on: context.connection))
+        guard try budget.isCovered(by: context.userID, on: context.connection) else {
+            throw TaskFailure(code: "insufficient_credits", message: "The credits do not suffice")
+        }
+    }
+
+    func run(on input: JSON, item: Int, of context: TaskContext) -> Execution {
+        var child = Execution(
+            id: UUIDv7.make(), userID: context.userID,
+            source: .workflow(id: id, version: stored.version, concurrency: stored.concurrency), flow: stored.flow,
+            input: input)
+        child.parent = Execution.Parent(executionID: context.executionID, step: context.step, item: item)
+        return child
+    }
+
+    func statements(_ children: [Execution]) throws -> [SQL] {
+        children.flatMap { Queue.enqueue($0, budget: budget, most: nil) }
+    }
+
+    private static func level(of context: TaskContext) throws -> Int {
+        try context.connection.query(
+            """
+            WITH RECURSIVE above AS (
+                SELECT e.parent_id, 1 AS level FROM executions e WHERE e.id = \(context.executionID)
+                UNION ALL
+                SELECT e.parent_id, a.level + 1 FROM above a JOIN executions e ON e.id = a.parent_id
+                WHERE a.level < \(mostLevels))
+            SELECT coalesce(max(level), 1) FROM above
+            """
+        ).only.decode(Int.self)
+    }
+
+    /// What a run gave that a step has started.
+    struct Result {
+        let status: ExecutionStatus
+        let output: JSON
+        let error: TaskFailure?
+
+        var failure: TaskFailure {
+            TaskFailure(code: "flow_\(status.rawValue)", message: error?.message ?? "The workflow did not complete")
+        }
+
+        /// In the order of the ids.
+        static func all(_ ids: [String], _ context: TaskContext) throws -> [Result] {
+            guard !ids.isEmpty else { return [] }
+            return try context.connection.query(
+                """
+                SELECT e.status, s.output, coalesce(e.error, s.error)
+                FROM unnest(\(ids)::uuid[]) WITH ORDINALITY AS wanted (id, place)
+                JOIN executions e ON e.id = wanted.id
+                LEFT JOIN LATERAL (
+                    SELECT s.output, s.error FROM steps s WHERE s.execution_id = e.id ORDER BY s.seq DESC LIMIT 1
+                ) s ON e.status <> 'running'
+                ORDER BY wanted.place
+                """
+            ).map { row in
+                let (status, output, error) = try row.decode(String.self, JSON?.self, JSON?.self)
+                return Result(
+                    status: ExecutionStatus(rawValue: status) ?? .failed, output: output ?? .null,
+                    error: error.flatMap { TaskFailure(json: $0) })
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import Flows
+import JSON
+import Postgres
+
+/// Lets time go by, without a thread.
+struct Pause: WaitingTask {
+    let type = "wait"
+    let summary = "Waits for some seconds, or until a time"
+    let input = JSONSchema.object(
+        optional: ["seconds": .number(0...31_536_000), "until": .string(format: .dateTime)]
+    ).described("seconds or until, one of them")
+    let output = JSONSchema.object(required: ["until": .string(format: .dateTime)])
+
+    func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
+        let moment = try context.kept?["until"]?.stringValue ?? moment(input, context)
+        let hasCome = try context.connection.query("SELECT clock_timestamp() >= \(moment)::timestamptz").only
+        if try hasCome.decode(Bool.self) { return .done(["until": .string(moment)]) }
+        return .wait(until: .at(moment), keeping: ["until": .string(moment)])
+    }
+
+    /// By the database's clock, which is the one that all workers have in common.
+    private func moment(_ input: JSON, _ context: TaskContext) throws -> String {
+        switch (input["seconds"]?.doubleValue, input["until"]?.stringValue) {
+        case (let seconds?, nil):
+            try context.connection.query(
+                """
+                SELECT to_char((clock_timestamp() + \(seconds)::float8 * interval '1 second') AT TIME ZONE 'UTC',
+                    'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                """
+            ).only.decode(String.self)
+        case (nil, let until?): try readable(until, context)
+        default: throw TaskFailure(code: "invalid_input", message: "seconds or until is required, one of them")
+        }
+    }
+
+    private func readable(_ until: String, _ context: TaskContext) throws -> String {
+        func read(_ connection: Connection) throws -> String {
+            try connection.query("SELECT rfc3339(\(until)::timestamptz)").only.decode(String.self)
+        }
+        let connection = context.connection
+        do {
+            // A transaction with the effect of a step before must not fail with the reading.
+            return try connection.transactionStatus == .open ? connection.savepoint(read) : read(connection)
+        } catch let error as PostgresError where error.sqlState?.isDataException == true {
+            throw TaskFailure(code: "invalid_input", message: "/until: is no time")
+        }
+    }
+}

@@ -1,0 +1,165 @@
+import JSON
+package import Postgres
+
+/// The runs that are under way: who works on them, or what they wait for. Leases and times are by the database's clock.
+///
+/// ```
+///            claim            commit                   end, cancel
+///   queued ---------> running -------> running ... ----------------> (no row)
+///     ^                 | |  wait                        ^
+///     | lease ran out   | +--------> waiting -- woken, --+-- claim
+///     +-----------------+              due
+/// ```
+package enum Queue {
+    /// Takes the run that has been due for longest, if there is one. `lease` must be a UUID that nobody used before.
+    ///
+    /// Its commit does not wait for the disk: after a crash of the server the run is due again, and only a lease that
+    /// is not there any more was lost.
+    ///
+    /// - Parameter most: as in `enqueue`.
+    package static func claim(lease: String, most: Int?, on connection: Connection) throws -> Claim? {
+        let found = try connection.query(
+            """
+            WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+            due AS (
+                SELECT q.execution_id FROM queue q, relaxed
+                WHERE q.lease IS NULL AND q.is_admitted AND q.available_at <= statement_timestamp()
+                ORDER BY q.available_at, q.execution_id LIMIT 1
+                FOR UPDATE OF q SKIP LOCKED),
+            claimed AS (
+                UPDATE queue q
+                SET lease = \(lease), lease_until = clock_timestamp() + \(Lease.duration), state = 'running',
+                    claims = claims + 1, is_woken = false
+                FROM due WHERE q.execution_id = due.execution_id
+                RETURNING q.*)
+            SELECT \(Execution.columns), c.claims, c.held, c.prices, c.signal, c.is_limited,
+                (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint,
+                \(Execution.steps)
+            FROM claimed c JOIN executions e ON e.id = c.execution_id \(Execution.joins)
+            """)
+        guard let row = found.first else { return nil }
+        var columns = row.columns
+        var execution = try Execution(&columns)
+        let claims = try columns.next(Int.self)
+        let budget = Budget(held: try columns.next(), prices: try columns.next())
+        let signal = try columns.next(JSON?.self)
+        let places = Places(userID: execution.userID, areLimited: try columns.next(), most: most)
+        let age = Duration.microseconds(try columns.next(Int64.self))
+        execution.steps = try Step.all(&columns)
+        return Claim(
+            lease: lease, execution: execution, age: age, budget: budget, signal: signal, places: places,
+            claims: claims)
+    }
+
+    /// Statements that put a new run into the queue, in the transaction of whoever wants it: its worst case is held.
+    ///
+    /// - Parameters:
+    ///   - most: how many limited runs the user may have under way; nil: any number.
+    package static func enqueue(_ execution: Execution, budget: Budget, most: Int?) -> [SQL] {
+        var budget = budget
+        let payment = budget.hold(for: execution)
+        let places = Places(of: execution, most: most)
+        let (workflowID, version) = (execution.source.workflowID, execution.source.version)
+        let (parent, fork) = (execution.parent, execution.fork)
+        let insertion: SQL = """
+            WITH opened AS (
+                INSERT INTO executions (id, user_id, flow, input, status, created_at, workflow_id, version,
+                    parent_id, parent_step, item, forked_from, fork_step, fork_input)
+                VALUES (\(execution.id), \(execution.userID), \(optional: workflowID == nil ? execution.flow : nil),
+                    \(execution.input), 'running', clock_timestamp(), \(optional: workflowID), \(optional: version),
+                    \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.item),
+                    \(optional: fork?.executionID), \(optional: fork?.step), \(optional: fork?.input)))\(rouse)
+            \(place(execution, budget, places))
+            """
+        return takeOver(execution) + places.around(insertion) + payment
+    }
+
+    /// Of a fork, the steps of the former run up to the one from which on it is run anew.
+    private static func takeOver(_ execution: Execution) -> [SQL] {
+        guard let fork = execution.fork else { return [] }
+        return [
+            """
+            INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
+                started_us, duration_us, superseded)
+            SELECT \(execution.id), seq, task, type, status, attempt, output, error, condition, next, started_us,
+                duration_us, superseded
+            FROM steps WHERE execution_id = \(fork.executionID) AND seq < \(fork.step)
+            """
+        ]
+    }
+
+    /// Puts a run into the queue that was over, to go on from the step at which it failed or was canceled.
+    static func requeue(_ execution: Execution, budget: Budget, most: Int?) -> [SQL] {
+        var budget = budget
+        let payment = budget.hold(for: execution)
+        let places = Places(of: execution, most: most)
+        return places.around(
+            """
+            WITH opened AS (
+                UPDATE executions SET status = 'running', stopped_at = NULL, error = NULL, finished_at = NULL
+                WHERE id = \(execution.id))\(rouse)
+            \(place(execution, budget, places))
+            """) + payment
+    }
+
+    private static func place(_ execution: Execution, _ budget: Budget, _ places: Places) -> SQL {
+        """
+        INSERT INTO queue (execution_id, user_id, workflow_id, state, available_at, held, prices, is_limited,
+            is_admitted)
+        VALUES (\(execution.id), \(execution.userID), \(optional: execution.source.workflowID), 'queued',
+            clock_timestamp(), \(budget.held), \(optional: budget.storedPrices), \(places.areLimited),
+            \(!places.areLimited))
+        """
+    }
+
+    /// One idle worker, if there is any, is told that there is work.
+    static let rouse: SQL = """
+        , roused AS (
+            DELETE FROM idle_workers WHERE worker = (SELECT worker FROM idle_workers LIMIT 1 FOR UPDATE SKIP LOCKED)
+            RETURNING pg_notify('flow_work', worker::text))
+        """
+
+    /// What the end of a run sets off: who waits for it is told, and the run that started it is woken. Refers to the
+    /// row that was taken from the queue as `advanced`.
+    static func tell(of execution: Execution) -> SQL {
+        let told: SQL = """
+            , told AS (
+                DELETE FROM watchers w USING advanced a WHERE w.execution_id = a.execution_id
+                RETURNING pg_notify('flow_end', w.execution_id::text))
+            """
+        guard let parent = execution.parent else { return told }
+        return """
+            \(told), woken AS (
+                UPDATE queue q
+                SET is_woken = q.lease IS NOT NULL,
+                    available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
+                FROM advanced a WHERE q.execution_id = \(parent.executionID))\(rouse)
+            """
+    }
+}
+
+/// The limits to how many runs of one workflow, and of one user, are under way at once.
+struct Places {
+    let userID: String
+    let areLimited: Bool
+    let most: Int?
+
+    /// A run that another one started has its place with it: else the two could wait for each other.
+    init(of execution: Execution, most: Int?) {
+        userID = execution.userID
+        self.most = execution.parent == nil ? most : nil
+        areLimited = self.most != nil || execution.source.concurrency != nil
+    }
+
+    init(userID: String, areLimited: Bool, most: Int?) {
+        self.userID = userID
+        self.areLimited = areLimited
+        self.most = most
+    }
+
+    /// The statement that takes or leaves a place, and those which see to it that none is given twice or lost.
+    func around(_ statement: SQL) -> [SQL] {
+        guard areLimited else { return [statement] }
+        return ["SELECT lock_places(\(userID))", statement, "SELECT admit_runs(\(userID), \(optional: most))"]
+    }
+}

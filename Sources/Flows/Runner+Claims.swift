@@ -1,0 +1,56 @@
+import JSON
+package import Postgres
+
+extension Runner {
+    /// What became of a claim.
+    package enum Work: Sendable {
+        case ended
+        /// The run is in the queue again, due then.
+        case waits(Due)
+        /// Somebody else has the run, or it was canceled: what was done since its last commit did not take place.
+        case lost
+        /// It could not go on now; another worker tries it later. The reason is for the log.
+        case postponed(any Error)
+    }
+
+    /// Takes a claimed run as far as it goes. A run that keeps ending its workers, or cannot be read any more, is given
+    /// up: it has failed, with the reason on record.
+    ///
+    /// - Throws: `PostgresError` when the database is not to be reached: the lease then runs out.
+    package static func work(
+        on claim: Claim, catalog: TaskCatalog, on connection: Connection, _ cancellation: Cancellation
+    ) throws -> Work {
+        guard claim.claims <= Claim.most else {
+            return try giveUp(
+                claim, TaskFailure(code: "dead_letter", message: "The run was given up after \(Claim.most) attempts"),
+                on: connection)
+        }
+        var reader = FlowReader(catalog: catalog)
+        guard let flow = reader.read(claim.execution.flow) else {
+            return try giveUp(
+                claim, TaskFailure(code: "flow_invalid", message: "The flow names what is not there any more"),
+                on: connection)
+        }
+        do {
+            return switch try resume(flow, claim, on: connection, cancellation) {
+            case .ended: .ended
+            case .waits(_, let due): .waits(due)
+            }
+        } catch is Fenced {
+            return .lost
+        } catch let error as PostgresError where error.isUnavailability {
+            throw error
+        } catch {
+            // Not at once: what failed for a reason unknown would most likely fail again.
+            try Queue.giveBack(claim, after: .seconds(claim.claims), isUntried: false, on: connection)
+            return .postponed(error)
+        }
+    }
+
+    private static func giveUp(_ claim: Claim, _ reason: TaskFailure, on connection: Connection) throws -> Work {
+        let isOurs = try Queue.end(
+            claim.execution.id, of: claim.execution.userID, as: .failed, reason, lease: claim.lease,
+            most: claim.places.most, on: connection)
+        return isOurs ? .ended : .lost
+    }
+}
