@@ -4,7 +4,7 @@ import JSON
 import Postgres
 
 /// The paging, filtering and selecting of a list, the same for every list: newest or oldest first by
-/// `(created_at, id)`, a page at a time.
+/// `(created_at, id)`, or by another column and id where the list says so, a page at a time.
 struct ListQuery {
     /// One column that may be filtered by equality.
     struct Filter {
@@ -33,25 +33,44 @@ struct ListQuery {
         }
     }
 
+    /// A column of integers that a list may be sorted by, besides the time.
+    struct Order {
+        let name: String
+        let column: SQL
+    }
+
     /// What a page's query needs from the row of each item besides the item itself.
     struct Position {
-        let createdAtMicroseconds: Int64
+        /// Of what the list is sorted by; of a time its microseconds since 1970.
+        let value: Int64
         let id: String
+
+        init(value: Int64, id: String) {
+            self.value = value
+            self.id = id
+        }
+
+        init(createdAtMicroseconds value: Int64, id: String) { self.init(value: value, id: id) }
     }
 
     private let scope: String
     private let limit: Int
+    /// Nil: by time.
+    private let order: Order?
     private let isDescending: Bool
     private let after: Position?
     private let conditions: [SQL]
     private let fields: [String]?
 
     /// The query parameters that a list declares.
-    static func parameters(_ filters: [Filter], schema: JSONSchema) -> [QueryParameter] {
-        [
+    static func parameters(_ filters: [Filter], orders: [Order] = [], schema: JSONSchema) -> [QueryParameter] {
+        let names = ["created_at"] + orders.map(\.name)
+        return [
             QueryParameter("limit", .integer(1...100), "Items a page; 20 unless told"),
             QueryParameter("cursor", .string, "Where the page before ended: its next_cursor"),
-            QueryParameter("sort", .string(enum: ["created_at", "-created_at"]), "Oldest or newest first (-)"),
+            QueryParameter(
+                "sort", .string(enum: names + names.map { "-\($0)" }),
+                "Least or oldest first, with - greatest or newest; -created_at unless told"),
             QueryParameter(
                 "fields", .array(of: .string(enum: schema.propertyNames), count: 1...schema.propertyNames.count),
                 "Fields to answer, by comma"),
@@ -60,18 +79,23 @@ struct ListQuery {
 
     /// Throws 400 for a value that the list does not know. `list` names the list, so that no cursor of another list
     /// or user passes.
-    init(_ context: Context, list: String, filters: [Filter], schema: JSONSchema) throws {
+    init(
+        _ context: Context, list: String, filters: [Filter], orders: [Order] = [], schema: JSONSchema
+    ) throws {
         let query = context.query
-        scope = "\(list) \(try context.user.id)"
         guard let limit = Int(query["limit"] ?? "20"), (1...100).contains(limit) else {
             throw Problem.badRequest("'limit' must be 1 to 100")
         }
         self.limit = limit
-        switch query["sort"] ?? "-created_at" {
-        case "created_at": isDescending = false
-        case "-created_at": isDescending = true
-        default: throw Problem.badRequest("'sort' must be created_at or -created_at")
+        let sort = query["sort"] ?? "-created_at"
+        isDescending = sort.hasPrefix("-")
+        let name = isDescending ? String(sort.dropFirst()) : sort
+        order = orders.first { $0.name == name }
+        guard order != nil || name == "created_at" else {
+            let names = ["created_at"] + orders.map(\.name)
+            throw Problem.badRequest("'sort' must be \(names.joined(separator: " or ")), with or without - before it")
         }
+        scope = "\(list) \(try context.user.id)" + (order.map { " by \($0.name)" } ?? "")
         conditions = try filters.compactMap { filter in
             guard let text = query[filter.name] else { return nil }
             guard let value = filter.parse(text) else { throw Problem.badRequest("'\(filter.name)' is not valid") }
@@ -83,27 +107,33 @@ struct ListQuery {
             throw Problem.badRequest("Unknown field '\(field)'")
         }
         if let fields, fields.count > known.count { throw Problem.badRequest("'fields' names some twice") }
-        after = try query["cursor"].map { [scope] in try ListQuery.position(from: $0, in: scope) }
+        // Times until the year 2100, of which the database knows what to make.
+        let greatest: Int64 = order == nil ? 4_102_444_800_000_000 : .max
+        after = try query["cursor"].map { [scope] in try ListQuery.position(from: $0, in: scope, upTo: greatest) }
     }
 
     /// What follows `WHERE …` in the list's statement: filters, place, order and limit. `created` and `id` name the
     /// ordering columns.
     func clauses(created: SQL, id: SQL) -> SQL {
+        let column = order?.column ?? created
         var clauses: SQL = ""
         for condition in conditions { clauses = "\(clauses) AND \(condition)" }
         if let after {
             let comparison: SQL = isDescending ? "<" : ">"
-            clauses = """
-                \(clauses) AND (\(created), \(id)) \(comparison)
-                    (to_timestamp(0) + \(after.createdAtMicroseconds) * interval '1 microsecond', \(after.id)::uuid)
-                """
+            let value: SQL =
+                order == nil
+                ? "to_timestamp(0) + \(after.value) * interval '1 microsecond'" : "\(after.value)::bigint"
+            clauses = "\(clauses) AND (\(column), \(id)) \(comparison) (\(value), \(after.id)::uuid)"
         }
-        let order: SQL = isDescending ? "DESC" : "ASC"
-        return "\(clauses) ORDER BY \(created) \(order), \(id) \(order) LIMIT \(limit + 1)"
+        let direction: SQL = isDescending ? "DESC" : "ASC"
+        return "\(clauses) ORDER BY \(column) \(direction), \(id) \(direction) LIMIT \(limit + 1)"
     }
 
-    /// The column that `Position` reads beside the id.
+    /// The column that `Position` reads beside the id, of a list that is always by time.
     static func position(created: SQL) -> SQL { "(extract(epoch FROM \(created)) * 1000000)::bigint" }
+
+    /// The same of a list that may be by other columns.
+    func position(created: SQL) -> SQL { order?.column ?? ListQuery.position(created: created) }
 
     /// The answer, from one item more than the page holds.
     func page(_ items: [(position: Position, json: JSON)]) -> Response {
@@ -118,16 +148,16 @@ struct ListQuery {
     }
 
     private func cursor(at position: Position) -> String {
-        let parts: JSON = [.string(scope), .integer(position.createdAtMicroseconds), .string(position.id)]
+        let parts: JSON = [.string(scope), .integer(position.value), .string(position.id)]
         return Base64URL.encode(parts.serialized())
     }
 
-    private static func position(from cursor: String, in scope: String) throws -> Position {
+    private static func position(from cursor: String, in scope: String, upTo greatest: Int64) throws -> Position {
         guard let bytes = Base64URL.decode(cursor.utf8), let parts = try? JSON(parsing: bytes).arrayValue,
-            parts.count == 3, parts[0] == .string(scope), let created = parts[1].integerValue,
-            (0...4_102_444_800_000_000).contains(created), let id = parts[2].stringValue, UUIDv7.isValid(id)
+            parts.count == 3, parts[0] == .string(scope), let value = parts[1].integerValue,
+            (0...greatest).contains(value), let id = parts[2].stringValue, UUIDv7.isValid(id)
         else { throw Problem.badRequest("The cursor is not one of this list", code: "invalid_cursor") }
-        return Position(createdAtMicroseconds: created, id: id)
+        return Position(value: value, id: id)
     }
 
     /// The schema of a page of such items.

@@ -39,12 +39,15 @@ import Testing
             now: 0)
     }
 
+    private static let orders = [ListQuery.Order(name: "rank", column: "number / 3")]
+
     private static func list(_ query: String, of list: String = "things", userID: String = id) throws -> ListQuery {
-        try ListQuery(context(query, userID: userID), list: list, filters: filters, schema: schema)
+        try ListQuery(context(query, userID: userID), list: list, filters: filters, orders: orders, schema: schema)
     }
 
     @Test(arguments: [
-        "", "limit=1", "limit=100", "sort=created_at", "sort=-created_at", "fields=id", "fields=kind,id", "kind=a",
+        "", "limit=1", "limit=100", "sort=created_at", "sort=-created_at", "sort=rank", "sort=-rank", "fields=id",
+        "fields=kind,id", "kind=a",
         "owner=0190163d-8694-739b-aea5-966c26f8ad91", "open=true",
         "open=false&kind=b&limit=5&sort=created_at&fields=id",
     ])
@@ -54,7 +57,8 @@ import Testing
 
     @Test(arguments: [
         "limit=0", "limit=-1", "limit=101", "limit=1000000000", "limit=abc", "limit=", "limit=5.0", "limit=0x5",
-        "limit=99999999999999999999", "limit=%20%205", "sort=id", "sort=", "sort=created_at,id", "fields=",
+        "limit=99999999999999999999", "limit=%20%205", "sort=id", "sort=", "sort=created_at,id", "sort=-",
+        "sort=--rank", "fields=",
         "fields=id,", "fields=id,kind,id",
         "fields=password_hash", "fields=ID", "fields=id, kind", "kind=c", "kind=", "kind=A", "owner=5",
         "owner=' OR 1=1",
@@ -66,16 +70,24 @@ import Testing
     }
 
     /// The cursor after a first item.
-    private func cursor(of list: String = "things", userID: String = id) throws -> String {
-        let query = try Self.list("limit=1", of: list, userID: userID)
-        let position = ListQuery.Position(createdAtMicroseconds: 1_000_000, id: Self.id)
+    private func cursor(
+        of list: String = "things", by sort: String = "created_at", userID: String = id, value: Int64 = 1_000_000
+    ) throws -> String {
+        let query = try Self.list("limit=1&sort=\(sort)", of: list, userID: userID)
+        let position = ListQuery.Position(value: value, id: Self.id)
         let page = try JSON(parsing: query.page([(position, ["id": 1]), (position, ["id": 2])]).body)
         return try #require(page["next_cursor"]?.stringValue)
     }
 
     @Test func takesItsOwnCursorOnly() throws {
         _ = try Self.list("cursor=\(cursor())")
-        for foreign in [try cursor(of: "others"), try cursor(userID: "00000000-0000-7000-8000-000000000002")] {
+        _ = try Self.list("sort=-rank&cursor=\(cursor(by: "rank", value: .max))")
+        let foreigners = [
+            try cursor(of: "others"), try cursor(userID: "00000000-0000-7000-8000-000000000002"),
+            try cursor(by: "rank"),
+            try cursor(value: 4_102_444_800_000_001),
+        ]
+        for foreign in foreigners {
             let problem = #expect(throws: Problem.self) { _ = try Self.list("cursor=\(foreign)") }
             #expect(problem?.code == "invalid_cursor")
         }
@@ -104,7 +116,7 @@ import Testing
     }
 
     /// Pages of every size hold each row once, in order, also where many were made at one instant.
-    @Test(arguments: [1, 2, 3, 7, 24, 25, 100], ["created_at", "-created_at"])
+    @Test(arguments: [1, 2, 3, 7, 24, 25, 100], ["created_at", "-created_at", "rank", "-rank"])
     func pagesFollowOneAnother(limit: Int, sort: String) throws {
         let connection = try Self.things.get().connect()
         var seen: [Int] = []
@@ -113,13 +125,13 @@ import Testing
             let query = try Self.list("limit=\(limit)&sort=\(sort)&kind=a" + (cursor.map { "&cursor=\($0)" } ?? ""))
             let rows = try connection.query(
                 """
-                SELECT number, id, \(ListQuery.position(created: "created_at")) FROM things
+                SELECT number, id, \(query.position(created: "created_at")) FROM things
                 WHERE true \(query.clauses(created: "created_at", id: "id"))
                 """)
             let page = query.page(
                 try rows.map { row in
-                    let (number, id, created) = try row.decode(Int.self, String.self, Int64.self)
-                    return (ListQuery.Position(createdAtMicroseconds: created, id: id), ["id": JSON(number)])
+                    let (number, id, value) = try row.decode(Int.self, String.self, Int64.self)
+                    return (ListQuery.Position(value: value, id: id), ["id": JSON(number)])
                 })
             let body = try JSON(parsing: page.body)
             let items = try #require(body["items"]?.arrayValue)
@@ -127,7 +139,7 @@ import Testing
             seen += items.compactMap { $0["id"]?.integerValue.map(Int.init) }
             cursor = body["next_cursor"]?.stringValue
         } while cursor != nil && seen.count < 100
-        #expect(seen == (sort == "created_at" ? Array(1...25) : Array((1...25).reversed())))
+        #expect(seen == (sort.hasPrefix("-") ? Array((1...25).reversed()) : Array(1...25)))
     }
 
     /// 25 rows of kind `a` at nine instants, and as many of kind `b`.
