@@ -21,6 +21,8 @@ package final class Services: Sendable {
     package let registrationLimit: Int?
     /// Whether the first login of an unknown e-mail makes its account.
     package let loginCreatesAccount: Bool
+    /// What new accounts begin with.
+    package let welcome: WelcomeCredits
     /// Which pages may call with their user's cookies.
     package let crossOrigin: CrossOrigin
     /// How many runs of one user may be under way at once; nil: any number.
@@ -29,11 +31,12 @@ package final class Services: Sendable {
     package let obstacle: @Sendable (Connection) throws -> String?
     package let observe: @Sendable (ApplicationEvent) -> Void
     let keyUses = KeyUses()
+    let prices = Prices()
 
     package init(
         tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, tasks: TaskCatalog,
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
-        loginCreatesAccount: Bool, crossOrigin: CrossOrigin, runsOfUser: Int?,
+        loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin, runsOfUser: Int?,
         obstacle: @escaping @Sendable (Connection) throws -> String?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
@@ -46,6 +49,7 @@ package final class Services: Sendable {
         self.loginLimits = loginLimits
         self.registrationLimit = registrationLimit
         self.loginCreatesAccount = loginCreatesAccount
+        self.welcome = welcome
         self.crossOrigin = crossOrigin
         self.runsOfUser = runsOfUser
         self.obstacle = obstacle
@@ -87,6 +91,9 @@ package struct Context {
     /// To make tokens with, and to read refresh tokens.
     var tokens: TokenIssuer { get throws { try services.tokens.recent(now: now, on: connection) } }
 
+    /// What tasks cost.
+    var prices: PriceList { get throws { try services.prices.recent(now: now, on: connection) } }
+
     var user: Principal {
         get throws {
             guard let caller else { throw Problem.tokenMissing }
@@ -96,8 +103,6 @@ package struct Context {
 
     /// Where the call comes from.
     var network: Network { Network(of: request.remoteAddress) }
-
-    var prices: PriceList { get throws { try PriceList(on: connection) } }
 
     /// Hashes passwords for the caller's network.
     var passwords: PasswordHasher { services.passwords.serving(network.isEverybody ? nil : network.text) }

@@ -6,7 +6,8 @@ package enum Routes {
     package static let all: [Endpoint<Context>] =
         Endpoint.health + Endpoint.accounts + Endpoint.sessions + Endpoint.apiKeys + Endpoint.secondFactors
         + Endpoint.guests + Endpoint.users + Endpoint.audit + Endpoint.runs + Endpoint.executions + Endpoint.data
-        + Endpoint.posts + Endpoint.arrays + Endpoint.workflows + Endpoint.workflowRuns
+        + Endpoint.posts + Endpoint.arrays + Endpoint.credits + Endpoint.prices + Endpoint.operations
+        + Endpoint.records + Endpoint.workflows + Endpoint.workflowRuns
 
     /// The interface as an OpenAPI document, derived from the list.
     package static let document: JSON = OpenAPI.document(

@@ -5,6 +5,9 @@ package struct PriceList: Sendable {
     /// Of the types that somebody has set.
     private let prices: [String: Price]
 
+    /// Those prices, and the standard ones.
+    package init(_ prices: [String: Price] = [:]) { self.prices = prices }
+
     package init(on connection: Connection) throws {
         let rows = try connection.query("SELECT task_type, cost, active FROM prices")
         var prices: [String: Price] = [:]

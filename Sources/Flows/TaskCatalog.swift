@@ -25,13 +25,15 @@ package struct TaskCatalog: Sendable {
     var names: [String] { byName.keys.sorted() }
 
     /// The items of `GET /api/task-types`.
-    package var json: JSON {
-        .array(
-            tasks.map { task in
-                [
-                    "type": .string(task.type), "summary": .string(task.summary),
-                    "effect": .string(task.effect.rawValue), "input": task.input.json, "output": task.output.json,
-                ]
-            })
+    package func json(_ prices: PriceList) -> JSON { .array(tasks.map { $0.json(prices.price(of: $0.type)) }) }
+}
+
+extension FlowTask {
+    /// The task as an item of the catalog.
+    package func json(_ price: Price) -> JSON {
+        [
+            "type": .string(type), "summary": .string(summary), "effect": .string(effect.rawValue),
+            "cost": .integer(price.cost), "active": .bool(price.isActive), "input": input.json, "output": output.json,
+        ]
     }
 }

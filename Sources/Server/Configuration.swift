@@ -60,6 +60,8 @@ struct Setting: Sendable {
         Setting(
             "LOGIN_CREATES_ACCOUNT", "",
             "`on`: the first login of an unknown e-mail makes its account; in the demo profile `on` unless told"),
+        Setting("CLIENT_CREDITS", "", "Credits of a new client; 20 in the demo profile and else 0, unless told"),
+        Setting("GUEST_CREDITS", "", "Credits of a new guest; 50 in the demo profile and else 0, unless told"),
         Setting("FRONTEND_URL", "", "Origins, with commas, whose pages may call with cookies and read the answers"),
         Setting(
             "USER_CONCURRENCY", "off", "Runs of one user that may be under way in the queue at once; `off`: any number"),
@@ -155,6 +157,19 @@ extension Configuration {
 
     var loginCreatesAccount: Bool {
         get throws { try isOn("LOGIN_CREATES_ACCOUNT", otherwise: try isDemo ? "on" : "off") }
+    }
+
+    var welcome: WelcomeCredits {
+        get throws {
+            let standard = try isDemo ? DemoProfile.welcome : WelcomeCredits(client: 0, guest: 0)
+            return WelcomeCredits(
+                client: try credits("CLIENT_CREDITS", otherwise: standard.client),
+                guest: try credits("GUEST_CREDITS", otherwise: standard.guest))
+        }
+    }
+
+    private func credits(_ name: String, otherwise standard: Int64) throws -> Int64 {
+        try value(name) == nil ? standard : Int64(number(name, in: 0...1_000_000_000))
     }
 
     var crossOrigin: CrossOrigin {

@@ -20,6 +20,8 @@ struct FlowManager {
         Command(name: "seed-demo", summary: "Make the demo profile's accounts", run: SeedDemo.run),
         Command(name: "user", summary: "Users: \(UserCommand.usage)", run: UserCommand.run),
         Command(name: "audit", summary: "The audit log: \(AuditCommand.usage)", run: AuditCommand.run),
+        Command(
+            name: "ledger", summary: "The books of credits: \(LedgerCommand.usage)", run: LedgerCommand.run),
         Command(name: "keys", summary: "Keys that sign and seal: \(KeysCommand.usage)", run: KeysCommand.run),
         Command(name: "prune", summary: "Remove what has expired", run: Prune.run),
         Command(name: "config", summary: "Print the settings in force, without secrets", run: PrintConfiguration.run),

@@ -25,7 +25,7 @@ import Testing
             passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
             tasks: Tasks.catalog, bodyKeys: [HMACSHA256(key: [1])],
             sealingKeys: nil, loginLimits: nil, registrationLimit: nil, loginCreatesAccount: false,
-            crossOrigin: .none, runsOfUser: nil,
+            welcome: WelcomeCredits(client: 0, guest: 0), crossOrigin: .none, runsOfUser: nil,
             obstacle: { _ in nil }, observe: { _ in })
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,
@@ -34,9 +34,9 @@ import Testing
         return Context(
             request: Request(method: "GET", target: "/things?\(query)"), parameters: [],
             query: try #require(FormFields(parsing: query[...])), input: .null,
-            caller: Principal(account: account, credential: .session(id: id)), idempotencyKey: nil,
-            connection: connection, audit: AuditTrail(from: "", on: connection), services: services, deferral: nil,
-            now: 0)
+            caller: Principal(account: account, credential: .session(id: id), credits: Credits(balance: 0, held: 0)),
+            idempotencyKey: nil, connection: connection, audit: AuditTrail(from: "", on: connection),
+            services: services, deferral: nil, now: 0)
     }
 
     private static let orders = [ListQuery.Order(name: "rank", column: "number / 3")]

@@ -29,9 +29,16 @@ import Testing
             #expect(answer["user"]["role"] == "client")
             for login in [username, email].compactMap(\.self) {
                 let token = try stack.token(login.uppercased(), "long enough")
-                #expect(try stack.get("/me", token: token).json == answer["user"])
+                #expect(try ownAccount(token) == answer["user"])
             }
         }
+    }
+
+    /// The account of `/me`, without what only that shows.
+    private func ownAccount(_ token: String) throws -> JSON {
+        var profile = try stack.get("/me", token: token).json.objectValue ?? JSONObject()
+        profile["credits"] = nil
+        return .object(profile)
     }
 
     @Test func saysEverythingThatIsWrongWithARegistration() throws {
@@ -81,7 +88,7 @@ import Testing
         #expect(answer["name"] == "Bob")
         #expect(answer["age"] == 42)
         #expect(answer["role"] == "client")
-        #expect(try stack.get("/me", token: stack.token(email, "long enough")).json == answer.json)
+        #expect(try ownAccount(stack.token(email, "long enough")) == answer.json)
         for age in [-1, 151, 4.5, "42"] as [JSON] {
             let answer = try stack.post(
                 "/create_user", ["email": .string(email), "password": "long enough", "age": age])

@@ -14,7 +14,10 @@ import Testing
         user = try stack.makeUser()
     }
 
-    @Test(arguments: ["/posts", "/api/executions", "/api/keys", "/api/sessions", "/api/users", "/api/audit"])
+    @Test(arguments: [
+        "/posts", "/api/executions", "/api/keys", "/api/sessions", "/api/users", "/api/audit", "/api/ledger",
+        "/api/records",
+    ])
     func refusesWhatAListDoesNotKnow(list: String) throws {
         let admin = try stack.adminToken()
         let queries = [

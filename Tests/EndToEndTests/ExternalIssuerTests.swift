@@ -53,6 +53,7 @@ private struct Federation {
         #expect(answers.map(\.status) == [200, 200, 200, 200])
         #expect(Set(answers.map(\.body)).count == 1)
         #expect(answers.first?["email"] == "race@example.org")
+        #expect(answers.first?["credits"] == ["balance": 20, "held": 0])
         #expect(try federation.count("users WHERE name = 'Race'") == 1)
     }
 

@@ -148,7 +148,7 @@ import Testing
                 "pass", "fail", "calc.addition", "random.array", "data.fetch", "data.process", "data.store",
             ]))
         for item in answer["items"].arrayValue ?? [] {
-            #expect(item.names == ["type", "summary", "effect", "input", "output"])
+            #expect(item.names == ["type", "summary", "effect", "cost", "active", "input", "output"])
             #expect(item["effect"] == (item["type"] == "data.store" ? "transactional" : "pure"))
         }
     }

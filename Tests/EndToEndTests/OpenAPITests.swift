@@ -51,6 +51,9 @@ import Testing
         let workflow = "/api/workflows/\(try stack.post("/api/workflows", draft, token: token)["id"].stringValue ?? "")"
         let exported = try stack.get("\(workflow)/export", token: token).json
         let (id, execution) = (try #require(made["id"].stringValue), try #require(run["execution_id"].stringValue))
+        let record = try stack.post("/api/operations/addition/run", ["arguments": [1]], token: token)["record_id"]
+        let recordTarget = "/api/records/\(record.stringValue ?? "")"
+        let (division, grant) = ("/api/operations/division/run", ["user_id": .string(user.id), "amount": 5] as JSON)
         let fail: JSON = [
             "flow": [
                 "id": "f", "name": "f", "start_task": "a", "tasks": [["name": "a", "type": "fail"]], "conditions": [],
@@ -123,6 +126,17 @@ import Testing
             ("PATCH", "/api/users/{id}", "/api/users/\(other)", ["role": "admin"], 200),
             ("DELETE", "/api/users/{id}", "/api/users/\(other)", nil, 204),
             ("DELETE", "/api/users/{id}", "/api/users/\(other)", nil, 404),
+            ("GET", "/api/credits", "/api/credits", nil, 200), ("GET", "/api/ledger", "/api/ledger", nil, 200),
+            ("POST", "/api/credits/grants", "/api/credits/grants", grant, 201),
+            ("PATCH", "/api/task-types/{type}", "/api/task-types/pass", ["active": true], 200),
+            ("GET", "/api/operations", "/api/operations", nil, 200),
+            ("GET", "/api/operations/{type}", "/api/operations/addition", nil, 200),
+            ("PATCH", "/api/operations/{type}", "/api/operations/addition", ["cost": 5], 200),
+            ("POST", "/api/operations/{type}/run", division, ["arguments": [1, 2]], 200),
+            ("POST", "/api/operations/{type}/run", division, ["arguments": [1, 0]], 422),
+            ("GET", "/api/records", "/api/records?sort=-amount", nil, 200),
+            ("GET", "/api/records/{id}", recordTarget, nil, 200),
+            ("DELETE", "/api/records/{id}", recordTarget, nil, 204),
             ("GET", "/api/audit", "/api/audit?limit=100", nil, 200),
             ("POST", "/logout", "/logout", ["all": true], 204), ("GET", "/me", "/me", nil, 401),
         ]

@@ -77,11 +77,12 @@ import Testing
     @Test func isListed() {
         let catalog = TaskCatalog([TestTask("sum", effect: .transactional, input: .boolean)], aliases: ["add": "sum"])
         #expect(
-            catalog.json == [
-                [
-                    "type": "sum", "summary": "For tests", "effect": "transactional", "input": ["type": "boolean"],
-                    "output": [:],
-                ]
-            ])
+            catalog.json(PriceList(["sum": Price(cost: 5, isActive: false), "add": Price(cost: 1, isActive: true)]))
+                == [
+                    [
+                        "type": "sum", "summary": "For tests", "effect": "transactional", "cost": 5, "active": false,
+                        "input": ["type": "boolean"], "output": [:],
+                    ]
+                ])
     }
 }

@@ -63,6 +63,17 @@ import Testing
         #expect(refusal(["RESPONDERS": text]) { try $0.responders } == "RESPONDERS: must be 1 to 64")
     }
 
+    @Test func newUsersHaveCreditsInTheDemoProfile() throws {
+        let demo = try Configuration(environment: ["CONFIG_TYPE": "demo", "CLIENT_CREDITS": "7"]).welcome
+        #expect(demo.client == 7 && demo.guest == 50)
+        let production = try Configuration(environment: ["GUEST_CREDITS": "3"]).welcome
+        #expect(production.client == 0 && production.guest == 3)
+        for text in ["-1", "1.5", "many", "1000000001"] {
+            #expect(
+                refusal(["CLIENT_CREDITS": text]) { try $0.welcome } == "CLIENT_CREDITS: must be 0 to 1000000000")
+        }
+    }
+
     @Test func registrationsHaveALimitOrNone() throws {
         #expect(try Configuration(environment: [:]).registrationLimit == 20)
         #expect(try Configuration(environment: ["REGISTRATION_LIMIT": "off"]).registrationLimit == nil)

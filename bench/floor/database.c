@@ -14,8 +14,10 @@
 static const struct {
     const char *name, *sql;
 } statements[STATEMENTS] = {
-    [PRINCIPAL] = {"principal", "SELECT u.id, u.email, u.username, u.name, u.age, u.role, rfc3339(u.created_at) "
+    [PRINCIPAL] = {"principal", "SELECT u.id, u.email, u.username, u.name, u.age, u.role, rfc3339(u.created_at), "
+                                "coalesce(c.balance, 0), coalesce(c.held, 0) "
                                 "FROM sessions s JOIN users u ON u.id = s.user_id "
+                                "LEFT JOIN credits c ON c.user_id = u.id "
                                 "WHERE s.id = $1 AND s.user_id = $2 AND s.ended_at IS NULL AND s.expires_at > now() "
                                 "AND u.disabled_at IS NULL"},
     [FETCH] = {"fetch", "SELECT value, rfc3339(updated_at) FROM documents WHERE user_id = $1 AND name = $2"},

@@ -77,7 +77,8 @@ static int answer_account(struct text *answer, const PGresult *row) {
         if (i == ACCOUNT_AGE && value) text_put(answer, value);
         else text_put_quoted(answer, value);
     }
-    text_put(answer, "}");
+    text_format(answer, ",\"credits\":{\"balance\":%s,\"held\":%s}}", PQgetvalue(row, 0, ACCOUNT_FIELDS),
+                PQgetvalue(row, 0, ACCOUNT_FIELDS + 1));
     return 200;
 }
 

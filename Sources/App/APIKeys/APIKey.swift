@@ -70,16 +70,17 @@ enum APIKey {
     static func principal(_ key: String, on connection: Connection) throws -> Principal? {
         try connection.query(
             """
-            SELECT \(Account.columns), k.id, array_to_json(k.scopes)
-            FROM api_keys k JOIN users u ON u.id = k.user_id
+            SELECT \(Account.columns), \(Credits.columns), k.id, array_to_json(k.scopes)
+            FROM api_keys k JOIN users u ON u.id = k.user_id \(Credits.join)
             WHERE k.digest = \(Digest.sha256(key.utf8)) AND k.ended_at IS NULL AND k.expires_at > now()
                 AND u.disabled_at IS NULL
             """
         ).first.map { row in
             var columns = row.columns
-            let account = try Account(&columns)
+            let (account, credits) = (try Account(&columns), try Credits(&columns))
             let keyID: String = try columns.next()
-            return Principal(account: account, credential: .key(id: keyID, Scope.set(try columns.next())))
+            return Principal(
+                account: account, credential: .key(id: keyID, Scope.set(try columns.next())), credits: credits)
         }
     }
 

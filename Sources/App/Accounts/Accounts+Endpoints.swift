@@ -60,6 +60,7 @@ extension Endpoint<Context> {
         return try context.connection.atomically { connection in
             let account = try Account.insert(registration, passwordHash: hash, role: role, on: connection)
             if let account {
+                try context.services.welcome.give(to: account.id, role, on: connection)
                 try context.audit.record(
                     context.caller == nil ? .registered(account.id) : .userMade(account.id, role))
             }
@@ -69,9 +70,10 @@ extension Endpoint<Context> {
 
     private static let me = Endpoint(
         .get, "/me", access: .user, summary: "The caller's own account",
-        answers: [Answer(.ok, "The account", Account.schema)]
+        answers: [Answer(.ok, "The account", Account.profile)]
     ) { context in
-        .json(try context.user.account.json)
+        let user = try context.user
+        return .json(user.account.profile(user.credits))
     }
 
     private static let changeMe = Endpoint(
@@ -85,7 +87,7 @@ extension Endpoint<Context> {
             ).named("AccountChange")),
         idempotency: .refused,
         answers: [
-            Answer(.ok, "The account; after a change of the password all other sessions have ended", Account.schema),
+            Answer(.ok, "The account; after a change of the password all other sessions have ended", Account.profile),
             Answer(.forbidden, "The current password is another one", Problem.schema),
             Answer(.tooManyRequests, "After wrong passwords: Retry-After says when to try again", Problem.schema),
         ]
@@ -100,8 +102,9 @@ extension Endpoint<Context> {
                 try Session.endAll(of: user.id, except: user.sessionID, on: connection)
                 try context.audit.record(.passwordChanged(of: user.id))
             }
-            guard let name = context.input["name"] else { return .json(user.account.json) }
-            return .json(try user.account.rename(name.stringValue, on: connection).json)
+            let name = context.input["name"]
+            let account = try name.map { try user.account.rename($0.stringValue, on: connection) } ?? user.account
+            return .json(account.profile(user.credits))
         }
     }
 

@@ -37,7 +37,8 @@ enum Authentication {
         } catch TokenError.expired {
             throw Problem.tokenExpired
         } catch is TokenError {
-            return try ExternalIssuer.principal(token, among: issuers, now: now, audit, on: connection)
+            return try ExternalIssuer.principal(
+                token, among: issuers, welcome: services.welcome, now: now, audit, on: connection)
         }
         return try Session.principal(session: claims.session, user: claims.subject, on: connection)
     }

@@ -12,10 +12,13 @@ package final class Principal: Sendable {
 
     package let account: Account
     let credential: Credential
+    /// What it had when the call came.
+    let credits: Credits
 
-    init(account: Account, credential: Credential) {
+    init(account: Account, credential: Credential, credits: Credits) {
         self.account = account
         self.credential = credential
+        self.credits = credits
     }
 
     var id: String { account.id }

@@ -1,3 +1,4 @@
+import Flows
 import JSON
 
 /// One thing that the audit log remembers. It names by ids alone: no secret, and nothing that people are called by.
@@ -22,6 +23,9 @@ struct AuditEvent {
         case keyEnded = "key_ended"
         case keyUsed = "key_used"
         case workflowDeleted = "workflow_deleted"
+        case creditsGranted = "credits_granted"
+        case priceChanged = "price_changed"
+        case recordDeleted = "record_deleted"
     }
 
     enum Origin: String, CaseIterable {
@@ -40,7 +44,7 @@ struct AuditEvent {
     }
 
     let action: Action
-    /// To whom or what it was done: a user, with keys the key, with workflows the workflow.
+    /// To whom or what it was done: a user; with keys, workflows and records, one of these.
     let subject: String?
     /// Who did it, if not who calls.
     let actor: String?
@@ -118,4 +122,15 @@ extension AuditEvent {
     }
 
     static func workflowDeleted(_ workflow: String) -> AuditEvent { AuditEvent(.workflowDeleted, workflow) }
+    static func creditsGranted(_ amount: Int64, to user: String) -> AuditEvent {
+        AuditEvent(.creditsGranted, user, ["amount": .integer(amount)])
+    }
+
+    static func priceChanged(of taskType: String, to price: Price) -> AuditEvent {
+        AuditEvent(
+            .priceChanged, nil,
+            ["type": .string(taskType), "cost": .integer(price.cost), "active": .bool(price.isActive)])
+    }
+
+    static func recordDeleted(_ record: String) -> AuditEvent { AuditEvent(.recordDeleted, record) }
 }

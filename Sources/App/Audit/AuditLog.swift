@@ -26,7 +26,7 @@ package enum AuditLog {
         "id": .string(format: .uuid), "created_at": .string(format: .dateTime), "action": .string(enum: actions),
         "origin": .string(enum: AuditEvent.Origin.allCases.map(\.rawValue)),
         "actor": JSONSchema.string(format: .uuid).nullable.described("The user who did it, where that is known"),
-        "subject": JSONSchema.string(format: .uuid).nullable.described("The user it was done to, or with keys the key"),
+        "subject": JSONSchema.string(format: .uuid).nullable.described("The user, key or record it was done to"),
         "address": JSONSchema.string.nullable
             .described("Of the caller; its network where an event is kept once a day or hour"),
         "detail": .any,

@@ -19,6 +19,7 @@ extension Endpoint<Context> {
         try context.services.crossOrigin.check(context.request)
         let made = try context.connection.transaction { connection in
             try Guest.make(of: context.network, on: connection).map { account in
+                try context.services.welcome.give(to: account.id, .guest, on: connection)
                 try context.audit.record(.registered(account.id))
                 let session = try Session.begin(
                     for: account.id, verifiedBy: nil, with: .guest, lasting: Guest.lifetimeDays, by: context.request,
@@ -31,7 +32,8 @@ extension Endpoint<Context> {
                 "guest_limit", "There is a guest of this network address already",
                 wait: try Guest.wait(of: context.network, on: context.connection))
         }
-        var response = try session.answer(context, status: .created, with: ["user": account.json])
+        let credits = Credits(balance: context.services.welcome.guest, held: 0)
+        var response = try session.answer(context, status: .created, with: ["user": account.profile(credits)])
         response.headers.append(name: "Location", value: "/me")
         return response
     }
@@ -41,7 +43,7 @@ extension Endpoint<Context> {
         summary: "Make the calling guest an account, and keep its things",
         body: .json(Registration.schema), idempotency: .refused,
         answers: [
-            Answer(.ok, "The account; its session goes on", Account.schema),
+            Answer(.ok, "The account; its session goes on", Account.profile),
             Answer(.conflict, "The name is taken", Problem.schema), tooManyAccounts,
         ]
     ) { context in
@@ -54,7 +56,7 @@ extension Endpoint<Context> {
             let account = try Guest.convert(
                 guest.id, to: registration, passwordHash: hash, context.audit, on: context.connection)
             guard let account else { throw Problem.forbidden }
-            return .json(account.json)
+            return .json(account.profile(try context.user.credits))
         } catch let error as PostgresError where error.sqlState == .uniqueViolation {
             throw Problem.nameTaken
         }

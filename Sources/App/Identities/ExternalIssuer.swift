@@ -17,7 +17,8 @@ package struct ExternalIssuer: Sendable {
     /// Nil for a token of nobody we know, one that is not valid, and one whose user may not call. Throws 401 for one
     /// that has expired, 503 while it cannot be told whether the issuer's key signed it.
     static func principal(
-        _ token: String, among issuers: [ExternalIssuer], now: Int64, _ audit: AuditTrail, on connection: Connection
+        _ token: String, among issuers: [ExternalIssuer], welcome: WelcomeCredits, now: Int64, _ audit: AuditTrail,
+        on connection: Connection
     ) throws -> Principal? {
         guard !issuers.isEmpty, let token = ExternalToken(token),
             let issuer = issuers.first(where: { $0.trusted.name == token.issuer }),
@@ -29,6 +30,7 @@ package struct ExternalIssuer: Sendable {
         } catch {
             throw error == .expired ? Problem.tokenExpired : Problem.invalidToken
         }
-        return try Identity(issuer: issuer.trusted.name, claims).principal(audit, on: connection)
+        return try Identity(issuer: issuer.trusted.name, claims).principal(
+            welcome: welcome, audit, on: connection)
     }
 }

@@ -23,30 +23,31 @@ struct Identity {
     }
 
     /// The account behind it, made at first sight; nil when it is disabled or deleted.
-    func principal(_ audit: AuditTrail, on connection: Connection) throws -> Principal? {
-        if let account = try account(on: connection) { return principal(account) }
-        try makeAccount(audit, on: connection)
+    func principal(welcome: WelcomeCredits, _ audit: AuditTrail, on connection: Connection) throws -> Principal? {
+        if let known = try known(on: connection) { return known }
+        try makeAccount(welcome, audit, on: connection)
         // Whoever else came with the same at that moment has made it, and it is there now; or it may not call.
-        return try account(on: connection).map(principal)
+        return try known(on: connection)
     }
 
-    private func principal(_ account: Account) -> Principal { Principal(account: account, credential: .identity) }
-
-    private func account(on connection: Connection) throws -> Account? {
+    private func known(on connection: Connection) throws -> Principal? {
         try connection.query(
             """
-            SELECT \(Account.columns)
-            FROM identities i JOIN users u ON u.id = i.user_id
+            SELECT \(Account.columns), \(Credits.columns)
+            FROM identities i JOIN users u ON u.id = i.user_id \(Credits.join)
             WHERE i.issuer = \(issuer) AND i.subject = \(subject) AND u.disabled_at IS NULL
             """
-        ).first.map(Account.init)
+        ).first.map { row in
+            var columns = row.columns
+            return Principal(account: try Account(&columns), credential: .identity, credits: try Credits(&columns))
+        }
     }
 
     /// Makes the account, unless there was one at any time.
     ///
     /// It is never another one that exists: an e-mail is no proof of being its owner here, where e-mails are not
     /// verified, so whoever registers somebody's address first would share the account that is linked to it later.
-    private func makeAccount(_ audit: AuditTrail, on connection: Connection) throws {
+    private func makeAccount(_ welcome: WelcomeCredits, _ audit: AuditTrail, on connection: Connection) throws {
         try connection.transaction { connection in
             let userID = UUIDv7.make()
             // First, since who comes second waits for this row, and finds it.
@@ -59,6 +60,7 @@ struct Identity {
             if try !insertUser(userID, email: email, on: connection) {
                 _ = try insertUser(userID, email: nil, on: connection)
             }
+            try welcome.give(to: userID, .client, on: connection)
             try audit.record(.registered(userID))
         }
     }

@@ -1,11 +1,13 @@
 package import Crypto
+import Flows
 package import Postgres
 
 /// The accounts of the demo profile, which the documentation names with their passwords. Never made elsewhere.
 package enum DemoProfile {
-    /// Makes those that are not there yet.
+    /// Makes those that are not there yet, gives those credits that never had any, and sets prices that nobody set.
     package static func seed(
-        clientPassword: String, adminPassword: String, passwords: PasswordHasher, on connection: Connection
+        clientPassword: String, adminPassword: String, passwords: PasswordHasher, welcome: WelcomeCredits,
+        on connection: Connection
     ) throws {
         let accounts: [(email: String?, username: String?, password: String, role: Account.Role)] = [
             ("user3784mail@gmail.com", nil, "aFtg&89M", .client),
@@ -13,20 +15,36 @@ package enum DemoProfile {
             ("defaultclient@client.as", nil, clientPassword, .client),
             ("defaultadmin@admin.as", nil, adminPassword, .admin),
         ]
-        let audit = AuditTrail(from: nil, on: connection)
         for account in accounts {
-            guard try Account.findForLogin(account.email ?? account.username ?? "", on: connection) == nil else {
-                continue
-            }
             let registration = Registration(
                 email: account.email, username: account.username, password: account.password)
-            let hash = try passwords.hash(Array(account.password.utf8))
+            let known = try Account.findForLogin(account.email ?? account.username ?? "", on: connection)?.id
+            let hash = try known == nil ? passwords.hash(Array(account.password.utf8)) : ""
             try connection.transaction { connection in
-                let made = try Account.insert(registration, passwordHash: hash, role: account.role, on: connection)
-                if let made { try audit.record(.userMade(made.id, made.role)) }
+                guard let id = try known ?? make(registration, hash, account.role, on: connection),
+                    try connection.query("SELECT FROM credits WHERE user_id = \(id)").isEmpty
+                else { return }
+                let credits = account.role == .admin ? adminCredits : welcome.client
+                try WelcomeCredits.give(credits, to: id, on: connection)
             }
+        }
+        for operation in Operation.all {
+            try Price.setFirst(operationCost, of: operation.taskType, on: connection)
         }
     }
 
+    /// The new account's id; nil when somebody else has the name.
+    private static func make(
+        _ registration: Registration, _ passwordHash: String, _ role: Account.Role, on connection: Connection
+    ) throws -> String? {
+        let made = try Account.insert(registration, passwordHash: passwordHash, role: role, on: connection)
+        if let made { try AuditTrail(from: nil, on: connection).record(.userMade(made.id, made.role)) }
+        return made?.id
+    }
+
     package static let adminPassword = "adminpass"
+    /// What new clients and guests begin with unless told.
+    package static let welcome = WelcomeCredits(client: 20, guest: 50)
+    private static let adminCredits: Int64 = 1_000
+    private static let operationCost: Int64 = 5
 }

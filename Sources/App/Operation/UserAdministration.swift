@@ -7,10 +7,12 @@ package import Postgres
 package struct UserAdministration {
     private let connection: Connection
     private let passwords: PasswordHasher
+    private let welcome: WelcomeCredits
     private let audit: AuditTrail
 
-    package init(on connection: Connection, passwords: PasswordHasher) {
+    package init(on connection: Connection, passwords: PasswordHasher, welcome: WelcomeCredits) {
         self.connection = connection
+        self.welcome = welcome
         audit = AuditTrail(from: nil, on: connection)
         self.passwords = passwords
     }
@@ -24,6 +26,7 @@ package struct UserAdministration {
                 let account = try Account.insert(
                     registration, passwordHash: hash, role: isAdmin ? .admin : .client, on: connection)
             else { throw Refusal(description: "the name is taken") }
+            try welcome.give(to: account.id, account.role, on: connection)
             try audit.record(.userMade(account.id, account.role))
         }
     }

@@ -93,17 +93,9 @@ extension Endpoint<Context> {
 
     private static let taskTypes = Endpoint(
         .get, "/api/task-types", access: .everyone, summary: "The task types that flows may use",
-        answers: [
-            Answer(
-                .ok, "The catalog",
-                ListQuery.schema(
-                    of: .object(required: [
-                        "type": .string, "summary": .string, "effect": .string(enum: Effect.allCases.map(\.rawValue)),
-                        "input": .any, "output": .any,
-                    ])))
-        ]
+        answers: [Answer(.ok, "The catalog", ListQuery.schema(of: TaskCatalog.schema))]
     ) { context in
-        .json(["items": context.services.tasks.json, "next_cursor": .null])
+        .json(["items": context.services.tasks.json(try context.prices), "next_cursor": .null])
     }
 
     /// Only the frame is checked with the body: the flow itself is read by `FlowReader`, which reports what is

@@ -60,12 +60,16 @@ struct Session {
     static func principal(session: String, user: String, on connection: Connection) throws -> Principal? {
         try connection.query(
             """
-            SELECT \(Account.columns)
-            FROM sessions s JOIN users u ON u.id = s.user_id
+            SELECT \(Account.columns), \(Credits.columns)
+            FROM sessions s JOIN users u ON u.id = s.user_id \(Credits.join)
             WHERE s.id = \(session) AND s.user_id = \(user) AND s.ended_at IS NULL AND s.expires_at > now()
                 AND u.disabled_at IS NULL
             """
-        ).first.map { Principal(account: try Account($0), credential: .session(id: session)) }
+        ).first.map { row in
+            var columns = row.columns
+            return Principal(
+                account: try Account(&columns), credential: .session(id: session), credits: try Credits(&columns))
+        }
     }
 
     /// The session after one more renewal; nil when the token does not renew it.

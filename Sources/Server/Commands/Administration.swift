@@ -31,7 +31,8 @@ enum Migrate {
     private static func makeFirstAdmin(_ configuration: Configuration) throws {
         guard let email = configuration.adminEmail else { return }
         let users = UserAdministration(
-            on: Connection(try configuration.database), passwords: try PasswordHasher.alone)
+            on: Connection(try configuration.database), passwords: try PasswordHasher.alone,
+            welcome: try configuration.welcome)
         do {
             let isNew = try users.addFirstAdmin(email) { try configuration.adminPassword }
             print(isNew ? "made the account of ADMIN_EMAIL" : "the account of ADMIN_EMAIL stays as it is")
@@ -57,7 +58,8 @@ enum SeedDemo {
         }
         try DemoProfile.seed(
             clientPassword: configuration.clientPassword, adminPassword: configuration.adminPassword,
-            passwords: try PasswordHasher.alone, on: Connection(try configuration.database))
+            passwords: try PasswordHasher.alone, welcome: try configuration.welcome,
+            on: Connection(try configuration.database))
         print("the demo accounts are there")
     }
 }

@@ -51,8 +51,8 @@ enum Respond {
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)
             },
             registrationLimit: try configuration.registrationLimit,
-            loginCreatesAccount: try configuration.loginCreatesAccount, crossOrigin: try configuration.crossOrigin,
-            runsOfUser: try configuration.runsOfUser,
+            loginCreatesAccount: try configuration.loginCreatesAccount, welcome: try configuration.welcome,
+            crossOrigin: try configuration.crossOrigin, runsOfUser: try configuration.runsOfUser,
             obstacle: { connection in try Migrator().state(connection).obstacle },
             observe: { log.write($0) })
     }

@@ -12,7 +12,8 @@ enum UserCommand {
 
     static func run(_ invocation: Invocation) throws {
         let connection = Connection(try invocation.configuration.database)
-        let users = UserAdministration(on: connection, passwords: try PasswordHasher.alone)
+        let users = UserAdministration(
+            on: connection, passwords: try PasswordHasher.alone, welcome: try invocation.configuration.welcome)
         switch invocation.words(flags: ["--admin"]) {
         case ["list"]: try users.list { print($0) }
         case let words where words.count == 2: try change(words[1], by: words[0], users, invocation)

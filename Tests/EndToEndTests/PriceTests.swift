@@ -1,0 +1,114 @@
+import Glibc
+import HTTP
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+/// Prices that an admin changes, in a program of one process, which knows one list of them. Each test changes those of
+/// another operation.
+@Suite struct PriceTests {
+    private static let own = Result {
+        try Stack(settings: ["RESPONDERS": "1", "CLIENT_CREDITS": "7", "GUEST_CREDITS": "0"])
+    }
+
+    let stack: Stack
+    let admin: String
+    let user: TestUser
+
+    init() throws {
+        stack = try Self.own.get()
+        admin = try stack.adminToken()
+        user = try stack.makeUser()
+    }
+
+    private func run() throws -> HTTPAnswer {
+        try stack.post("/api/operations/addition/run", ["arguments": [1, 2]], token: user.token)
+    }
+
+    /// Sets the price of an operation and returns when it holds, which must be within a second.
+    private func change(_ change: JSON, of operation: String, at target: String? = nil) throws {
+        let changed = try stack.send("PATCH", target ?? "/api/operations/\(operation)", change, token: admin)
+        #expect(changed.status == 200, "\(changed.text)")
+        let start = ContinuousClock.now
+        while true {
+            let seen = try stack.get("/api/operations/\(operation)", token: user.token)
+            if seen["cost"] == changed["cost"], seen["active"] == changed["active"] { break }
+            poll(nil, 0, 20)
+            // A machine busy with tests is slow.
+            guard .now - start < .seconds(10) else { throw TestFailure("the old price holds: \(seen.text)") }
+        }
+    }
+
+    @Test func applyToTheNextCallAndToNoneBefore() throws {
+        try change(["cost": 3], of: "addition")
+        #expect(try run()["user_balance"] == 4)
+        try change(["cost": 4], of: "addition", at: "/api/task-types/calc.addition")
+        #expect(try run()["user_balance"] == 0)
+        expectProblem(try run(), 402, "insufficient_credits")
+        try change(["cost": 0], of: "addition")
+        #expect(try run()["user_balance"] == 0, "what costs nothing is for everybody")
+        let records = try stack.get("/api/records", token: user.token)["items"]
+        #expect(records.each("amount") == [0, 4, 3], "each keeps the price of its time")
+        let entries = try stack.get("/api/ledger", token: user.token)["items"]
+        #expect(entries.each("amount") == [4, 3, 7], "and what cost nothing is no entry")
+        let audit = try stack.get("/api/audit?action=price_changed&sort=created_at", token: admin)["items"]
+        #expect(
+            audit.each("detail").filter { $0["type"] == "calc.addition" }
+                == [3, 4, 0].map { ["type": "calc.addition", "cost": JSON($0), "active": true] })
+        #expect(try stack.command(["ledger", "verify"]).status == 0)
+        #expect(try stack.command(["seed-demo"]).status == 0)
+        #expect(
+            try stack.get("/api/operations/addition", token: user.token)["cost"] == 0, "seeding sets no price again")
+    }
+
+    @Test func whatIsSwitchedOffDoesNotRun() throws {
+        try change(["active": false], of: "division")
+        let key = ("Idempotency-Key", "off")
+        let call = ("/api/operations/division/run", ["arguments": [1, 2]] as JSON)
+        expectProblem(try stack.post(call.0, call.1, token: user.token, headers: [key]), 409, "operation_inactive")
+        #expect(try stack.get("/api/credits", token: user.token)["balance"] == 7)
+        #expect(try stack.get("/api/executions", token: user.token)["items"] == [])
+        try change(["active": true], of: "division")
+        let later = try stack.post(call.0, call.1, token: user.token, headers: [key])
+        #expect(later["user_balance"] == 2, "that answer was not kept")
+    }
+
+    @Test func everyTaskHasOne() throws {
+        let target = "/api/task-types/data.store"
+        let changed = try stack.send("PATCH", target, ["cost": 2], token: admin)
+        #expect(changed["type"] == "data.store" && changed["cost"] == 2 && changed["active"] == true)
+        for unknown in ["task1", "store_data", "calc.modulo", "data.stor", "DATA.STORE"] {
+            expectProblem(try stack.send("PATCH", "/api/task-types/\(unknown)", ["cost": 2], token: admin), 404)
+        }
+        expectProblem(try stack.send("PATCH", "/api/operations/calc.addition", ["cost": 2], token: admin), 404)
+        let bodies: [(JSON, String)] = [
+            (["cost": -1], "/cost"), (["cost": 1.5], "/cost"), (["cost": "5"], "/cost"), (["cost": nil], "/cost"),
+            (["cost": 1_000_000_001], "/cost"), (["active": 1], "/active"), (["active": "false"], "/active"),
+            (["cost": 1, "price": 1], "/price"),
+        ]
+        for target in [target, "/api/operations/square_root"] {
+            for (body, pointer) in bodies {
+                let refused = try stack.send("PATCH", target, body, token: admin)
+                expectProblem(refused, 422)
+                #expect(pointers(refused) == [pointer], "\(body.text)")
+            }
+            expectProblem(try stack.send("PATCH", target, ["cost": 0], token: user.token), 403, "forbidden")
+            expectChallenge(try stack.send("PATCH", target, ["cost": 0]), "token_missing")
+            #expect(try stack.send("PATCH", target, [:], token: admin).status == 200, "changes nothing")
+        }
+        let costs = try stack.database.connect().query("SELECT cost FROM prices WHERE task_type = 'data.store'")
+        #expect(try costs.only.decode(Int.self) == 2)
+    }
+
+    @Test func whatNewUsersHaveIsSet() throws {
+        #expect(try stack.get("/me", token: user.token)["credits"] == ["balance": 7, "held": 0])
+        let guest = try stack.post("/api/guests", [:])
+        #expect(guest["user"]["credits"] == ["balance": 0, "held": 0])
+        let token = try #require(guest["token"].stringValue)
+        #expect(try stack.get("/me", token: token).json == guest["user"])
+        #expect(try stack.get("/api/ledger", token: token)["items"] == [])
+        let call = try stack.post("/api/operations/multiplication/run", ["arguments": [1]], token: token)
+        expectProblem(call, 402, "insufficient_credits")
+    }
+}
