@@ -56,7 +56,8 @@ final class EventSet: Sendable {
         if !control(EPOLL_CTL_MOD, descriptor, events) { _ = control(EPOLL_CTL_ADD, descriptor, events) }
     }
 
-    /// Reports the descriptor once, to one thread, when it is closed by its peer, whatever else comes on it before.
+    /// Reports the descriptor once, to one thread, when its peer has closed it, be it only for sending; whatever else
+    /// comes on it before is left there.
     func watchEnd(of descriptor: Int32, place: UInt32) {
         let events = EPOLLRDHUP.rawValue | EPOLLONESHOT.rawValue
         if !control(EPOLL_CTL_MOD, descriptor, events, place) {

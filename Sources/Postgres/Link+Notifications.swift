@@ -17,8 +17,8 @@ extension Link {
             let left = max(.zero, deadline - .now)
             let ready = unsafe poll(&descriptors, nfds_t(descriptors.count), Int32(clamping: left.milliseconds))
             guard ready > 0 else {
-                if ready < 0 || left > .zero { continue }
-                return []
+                guard left > .zero else { return [] }
+                continue
             }
             if descriptors[0].revents != 0 {
                 guard unsafe PQconsumeInput(handle) == 1 else { throw spent(PostgresError(.connectionLost, message)) }

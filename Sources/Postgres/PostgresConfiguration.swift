@@ -16,7 +16,8 @@ package struct PostgresConfiguration: Sendable {
     package var answerTimeout: Duration? = .seconds(15)
     /// Whether statements are prepared once a connection. Off for a pgbouncer before 1.21 in transaction mode.
     package var preparesStatements = true
-    /// Whether a session can listen for notifications: not where each of its transactions may meet another server's.
+    /// Whether a session can listen for notifications: not where a pooler may give it to another client between two of
+    /// its transactions.
     package var canListen: Bool { preparesStatements }
 
     /// Keywords of libpq with their values, in the order of libpq's table.
