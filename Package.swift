@@ -54,15 +54,16 @@ let package = Package(
             resources: [.embedInCode("Accounts/common_passwords.txt")]),
         .target(
             name: "Supervision", dependencies: ["Process"], path: "Sources/Server/Supervisor", swiftSettings: settings),
+        .target(name: "Working", dependencies: ["Process"], path: "Sources/Server/Worker", swiftSettings: settings),
         .executableTarget(
             name: "flow-manager",
             dependencies: [
-                "Supervision", "App", "Migrations", "FastCGI", "HTTP", "HTTPClient", "JSON", "Postgres",
+                "Supervision", "Working", "App", "Migrations", "FastCGI", "HTTP", "HTTPClient", "JSON", "Postgres",
                 "Crypto",
                 "Process", "SharedMemory",
             ],
             path: "Sources/Server",
-            exclude: ["Supervisor"],
+            exclude: ["Supervisor", "Worker"],
             swiftSettings: settings),
 
         .target(
@@ -77,6 +78,7 @@ let package = Package(
         tests("CryptoTests", "Crypto", "JSON", "SharedMemory", "TestSupport"),
         tests("SharedMemoryTests", "SharedMemory"),
         tests("ProcessTests", "Process", "supervised"),
+        tests("WorkingTests", "Working", "Process"),
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
         tests("FlowsTests", "Flows", "JSON", "Postgres", "TestSupport"),
         tests(

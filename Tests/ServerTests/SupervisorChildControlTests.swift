@@ -61,6 +61,19 @@ import Testing
         }
     }
 
+    @Test func aChildThatHasNothingLeftToDoLeaves() throws {
+        try withControl { control, supervisor in
+            let end = try Bell()
+            pthread_kill(pthread_self(), SIGTERM)
+            #expect(control.run(until: end) { close($0) } == .signal(.terminate))
+            pthread_kill(pthread_self(), SIGTERM)
+            #expect(control.run(until: end) { close($0) } == .signal(.terminate))
+            end.ring()
+            #expect(control.run(until: end) { close($0) } == .finished)
+            withExtendedLifetime(supervisor) {}
+        }
+    }
+
     @Test func aConnectionIsHandedOverAsADuplicate() throws {
         try withControl { control, supervisor in
             let (end, connection) = try inheritedChannel()

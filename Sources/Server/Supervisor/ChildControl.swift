@@ -15,6 +15,8 @@ package final class ChildControl {
     package enum Departure: Hashable, Sendable {
         case signal(Signal)
         case supervisorGone
+        /// It has nothing left to do.
+        case finished
     }
 
     private let signals: SignalDescriptor
@@ -34,11 +36,14 @@ package final class ChildControl {
     }
 
     /// Waits until this child is to leave; meanwhile gives connections that others left behind to `adopt`, which
-    /// owns them then.
-    package func run(adopt: (Int32) -> Void) -> Departure {
+    /// owns them then. May be called again, for the next reason.
+    ///
+    /// - Parameter end: ends it, once rung.
+    package func run(until end: Bell? = nil, adopt: (Int32) -> Void) -> Departure {
         while true {
-            let sources = [signals.descriptor] + (channel.map { [$0.descriptor] } ?? [])
+            let sources = [signals.descriptor, channel?.descriptor, end?.descriptor].compactMap(\.self)
             _ = readable(among: sources, until: nil)
+            if end?.hear() == true { return .finished }
             // Before the channel: so all that the supervisor sent ahead of its signal is received.
             let order = nextOrder()
             guard receive(adopt) else { return .supervisorGone }
