@@ -54,7 +54,8 @@ class Stand:
         self.environment = {
             "PATH": os.environ["PATH"], "CONFIG_TYPE": "demo", "JWT_SECRET_KEY": self.secret, "FLOW_GATE": self.gate,
             "DATABASE_URL": self.urls["DATABASE_URL"], "SOCKET": str(self.socket("ours")),
-            "RESPONDERS": str(servers.RESPONDERS), "THREADS": str(servers.THREADS)}
+            "RESPONDERS": str(servers.RESPONDERS), "THREADS": str(servers.THREADS),
+            "WORKERS": "0"}
         processes.run([binary, "migrate"], env=self.environment | self.urls)
         self.emails = [f"user{number}@example.com" for number in range(user_count)]
         self.tokens = self.make_users()

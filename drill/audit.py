@@ -115,10 +115,10 @@ class Audit:
         self.wrong += [f"logged: {event.line}" for event in self.stack.log.events() if self.is_wrong(event)]
 
     def is_wrong(self, event):
-        """A responder that nobody killed, and any error but that the database was away."""
-        if event.name == "responder-exited":
+        """A process that nobody killed, and any error but that the database was away."""
+        if event.name in ("responder-exited", "worker-exited"):
             return "cause=exited(0)" not in event.line and event.pid not in self.stack.killed
-        return event.level == "error" and "status=503" not in event.line
+        return event.level == "error" and "status=503" not in event.line and event.name != "queue-unavailable"
 
 
 class Footprint:

@@ -56,6 +56,8 @@ struct Setting: Sendable {
         Setting("SOCKET", "/run/flow-manager/flow-manager.sock", "Where the responders listen; at most 107 bytes"),
         Setting("RESPONDERS", "2", "Responder processes"),
         Setting("THREADS", "4", "Threads a responder, each with a database connection of its own"),
+        Setting("WORKERS", "1", "Worker processes, which carry out what was queued"),
+        Setting("WORKER_THREADS", "4", "Threads a worker, each with a database connection of its own, and one beside"),
         Setting("LOG_FILE", "", "File that the log is appended to; standard error unless told"),
         Setting(
             "LOGIN_CREATES_ACCOUNT", "",
@@ -188,6 +190,8 @@ extension Configuration {
     var socket: String { get throws { try required("SOCKET") } }
     var responders: Int { get throws { try number("RESPONDERS", in: 1...64) } }
     var threads: Int { get throws { try number("THREADS", in: 1...64) } }
+    var workers: Int { get throws { try number("WORKERS", in: 0...64) } }
+    var workerThreads: Int { get throws { try number("WORKER_THREADS", in: 1...64) } }
     var logFile: String? { value("LOG_FILE") }
     var clientPassword: String { get throws { try required("CLIENT_PASSWORD") } }
     var adminEmail: String? { value("ADMIN_EMAIL") }

@@ -16,6 +16,7 @@ struct FlowManager {
         Command(name: "serve", summary: "Supervise responders on one socket, and workers", run: Serve.run),
         Command(
             name: "respond", summary: "Answer FastCGI requests on descriptor 0, or one CGI request", run: Respond.run),
+        Command(name: "work", summary: "Carry out what was queued: work [--once]", run: Work.run),
         Command(name: "migrate", summary: "Bring the database's schema up to date", run: Migrate.run),
         Command(name: "seed-demo", summary: "Make the demo profile's accounts", run: SeedDemo.run),
         Command(name: "user", summary: "Users: \(UserCommand.usage)", run: UserCommand.run),

@@ -1,7 +1,9 @@
 import App
 import FastCGI
+import Postgres
 import Process
 import Supervision
+import Working
 
 /// The one renderer of what happens: a line an event, `TIME LEVEL EVENT key=value …`, to one descriptor.
 struct Log: Sendable {
@@ -89,6 +91,23 @@ extension Log {
         case .connectionDropped: write(.warning, "connection-dropped")
         case .terminating: write(.info, "terminating")
         }
+    }
+}
+
+extension Log {
+    func write(_ event: WorkerEvent) {
+        switch event {
+        case .queueUnavailable(let error): write(.error, "queue-unavailable", ["detail": Log.detail(of: error)])
+        case .queueAvailable: write(.info, "queue-available")
+        case .runFailed(let error): write(.error, "run-postponed", ["detail": Log.detail(of: error)])
+        case .notGivenBack(let error): write(.warning, "run-not-given-back", ["detail": Log.detail(of: error)])
+        case .rescued(let count): write(.warning, "runs-rescued", ["count": "\(count)"])
+        }
+    }
+
+    /// Of the database also what its library says, which is for the operator and for nobody else.
+    private static func detail(of error: any Error) -> String {
+        (error as? PostgresError)?.debugDescription ?? "\(error)"
     }
 }
 

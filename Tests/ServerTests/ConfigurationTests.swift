@@ -33,6 +33,8 @@ import Testing
         #expect(try !configuration.isDemo)
         #expect(try configuration.responders == 2)
         #expect(try configuration.threads == 4)
+        #expect(try configuration.workers == 1)
+        #expect(try configuration.workerThreads == 4)
         #expect(try configuration.gate == nil)
         #expect(configuration.logFile == nil)
     }
@@ -61,6 +63,14 @@ import Testing
     ) {
         #expect(refusal(["THREADS": text]) { try $0.threads } == "THREADS: must be 1 to 64")
         #expect(refusal(["RESPONDERS": text]) { try $0.responders } == "RESPONDERS: must be 1 to 64")
+        #expect(refusal(["WORKER_THREADS": text]) { try $0.workerThreads } == "WORKER_THREADS: must be 1 to 64")
+    }
+
+    @Test func thereMayBeNoWorkers() throws {
+        #expect(try Configuration(environment: ["WORKERS": "0"]).workers == 0)
+        #expect(try Configuration(environment: ["WORKERS": "64"]).workers == 64)
+        #expect(refusal(["WORKERS": "65"]) { try $0.workers } == "WORKERS: must be 0 to 64")
+        #expect(refusal(["WORKERS": "-1"]) { try $0.workers } == "WORKERS: must be 0 to 64")
     }
 
     @Test func newUsersHaveCreditsInTheDemoProfile() throws {

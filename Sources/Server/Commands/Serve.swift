@@ -17,7 +17,7 @@ enum Serve {
             arguments: { role in [role == .responder ? "respond" : "work"] + invocation.arguments },
             environment: invocation.environment.merging([memoryVariable: "\(memoryDescriptor)"]) { $1 },
             inherited: [memoryDescriptor: memory.descriptor],
-            policy: SupervisorPolicy(responders: try configuration.responders)
+            policy: SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
         ) { log.write($0) }
         try withExtendedLifetime(memory) { try supervisor.run() }
     }
@@ -30,6 +30,7 @@ enum Serve {
     private static func check(_ configuration: Configuration, _ memory: SharedMemory, _ log: Log) throws {
         _ = try configuration.database
         _ = try Respond.services(configuration, memory, log)
+        _ = try Work.policy(configuration)
         guard try configuration.gate != nil else {
             throw ConfigurationError(setting: "FLOW_GATE", reason: "is not set")
         }
