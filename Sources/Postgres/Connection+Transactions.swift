@@ -31,7 +31,7 @@ extension Connection {
     package func begin() throws(PostgresError) {
         guard transaction == .none else { throw PostgresError(.server(.activeTransaction)) }
         transaction = .pending
-        deferred = ["BEGIN"]
+        deferred = ["BEGIN"] + preamble
     }
 
     /// Commits, together with last statements that go in the same round trip; returns the rows of each.

@@ -4,6 +4,8 @@
 /// itself. While the server cannot be reached, calls fail at once between one attempt and the next.
 package final class Connection {
     package let configuration: PostgresConfiguration
+    /// Ahead of each transaction's first statement, in its round trip.
+    let preamble: [SQL]
     private(set) var link: Link?
     private var reconnection = Reconnection()
     var transaction = Transaction.none
@@ -22,7 +24,10 @@ package final class Connection {
     }
 
     /// Does not connect yet.
-    package init(_ configuration: PostgresConfiguration) { self.configuration = configuration }
+    package init(_ configuration: PostgresConfiguration) {
+        self.configuration = configuration
+        preamble = configuration.transactionSettings
+    }
 
     /// Carries out a statement and returns its rows.
     package func query(_ sql: SQL) throws(PostgresError) -> Rows {
@@ -40,7 +45,8 @@ package final class Connection {
         try roundTrip(statements).map(Rows.init)
     }
 
-    /// Carries out a text of several statements as it stands. Whoever calls this vouches for it.
+    /// Carries out a text of several statements as it stands. Whoever calls this vouches for it. Outside of a transaction
+    /// its limits are those of the session.
     package func execute(unsafeScript text: String) throws(PostgresError) {
         guard !text.utf8.contains(0) else { throw PostgresError(.invalidText) }
         if !deferred.isEmpty { _ = try roundTrip([]) }
@@ -59,7 +65,9 @@ package final class Connection {
     func roundTrip(
         _ statements: [SQL], commits: Bool = false, isRepeated: Bool = false
     ) throws(PostgresError) -> ArraySlice<QueryResult> {
-        var batch = deferred.isEmpty ? statements : deferred + statements
+        // Outside of a transaction the batch is one of its own.
+        let ahead = transaction == .none ? preamble : deferred
+        var batch = ahead.isEmpty ? statements : ahead + statements
         if commits { batch.append("COMMIT") }
         guard batch.allSatisfy(\.binds.areSendable) else { throw PostgresError(.invalidText) }
         let link = try openLink()
@@ -67,7 +75,7 @@ package final class Connection {
         deferred = []
         do {
             defer { settle(link) }
-            return try link.run(batch, commits: commits).dropFirst(priorDeferred.count)
+            return try link.run(batch, commits: commits).dropFirst(ahead.count)
         } catch {
             // Nothing but this batch was lost with its connection, so it can be repeated on another one.
             guard error.isStaleStatement && priorTransaction != .begun && !isRepeated else { throw error }

@@ -69,8 +69,10 @@ extension Link {
                     results.append(result)
                 }
             } catch {
-                // Where the server itself says why it leaves before it has come to COMMIT, nothing was committed.
-                let isKnown = !commits || error.sqlState != nil && index < answers.count - 1
+                // Where the server itself says why it leaves before it has come to COMMIT, nothing was committed. A
+                // pooler that has lost the server says so in class 08, and knows no more of the COMMIT than this side.
+                let isServers = error.sqlState.map { $0.conditionClass != "08" } ?? false
+                let isKnown = !commits || isServers && index < answers.count - 1
                 throw failure ?? (isKnown ? error : error.leavingCommitUnknown)
             }
         }

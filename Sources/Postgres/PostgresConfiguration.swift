@@ -14,7 +14,10 @@ package struct PostgresConfiguration: Sendable {
     /// How long this side waits for the answer to one round trip before it closes the connection. Longer than
     /// `statementTimeout`, so that it fires only when the server or the network is silent.
     package var answerTimeout: Duration? = .seconds(15)
-    /// Whether statements are prepared once a connection. Off for a pgbouncer before 1.21 in transaction mode.
+    /// Whether the session is ours: statements are prepared once a connection, and the limits above set as it begins.
+    ///
+    /// Off for a pgbouncer in transaction mode, which lends a session for one transaction. Nothing is kept in it then:
+    /// the limits travel with each transaction, in its first round trip.
     package var preparesStatements = true
     /// Whether a session can listen for notifications: not where a pooler may give it to another client between two of
     /// its transactions.
@@ -50,20 +53,32 @@ package struct PostgresConfiguration: Sendable {
     var connectionParameters: [(keyword: String, value: String)] {
         var configuration = self
         configuration["client_encoding"] = "UTF8"
-        configuration["options"] = [self["options"], serverSettings].compactMap(\.self).joined(separator: " ")
+        // A pooler takes no `options`, so none are sent where they would be only ours.
+        if preparesStatements {
+            let settings = serverSettings.map { "-c \($0)=\($1)" }
+            configuration["options"] = ([self["options"]].compactMap(\.self) + settings).joined(separator: " ")
+        }
         if self["application_name"] == nil { configuration["fallback_application_name"] = "flow-manager" }
         return configuration.parameters.map { ($0.keyword, $0.value) }
     }
 
     /// Settings of the session. They travel with the connection request and so cost no round trip.
-    private var serverSettings: String {
-        let timeouts = [
-            ("statement_timeout", statementTimeout), ("lock_timeout", lockTimeout),
-            ("idle_in_transaction_session_timeout", idleInTransactionTimeout),
+    private var serverSettings: KeyValuePairs<String, String> {
+        [
+            "statement_timeout": milliseconds(statementTimeout), "lock_timeout": milliseconds(lockTimeout),
+            "idle_in_transaction_session_timeout": milliseconds(idleInTransactionTimeout), "timezone": "UTC",
         ]
-        return (timeouts.map { name, limit in "\(name)=\(limit?.milliseconds ?? 0)" } + ["timezone=UTC"])
-            .map { "-c \($0)" }.joined(separator: " ")
     }
+
+    /// The same for one transaction, as its first statement; none where the session has them.
+    var transactionSettings: [SQL] {
+        guard !preparesStatements else { return [] }
+        let calls = serverSettings.map { "set_config(\($0), \($1), true)" as SQL }
+        return ["SELECT \(calls.joined(separator: ", "))"]
+    }
+
+    /// For the server, to which 0 is no limit.
+    private func milliseconds(_ limit: Duration?) -> String { String(limit?.milliseconds ?? 0) }
 
     private var namesOnlyLocalHosts: Bool {
         guard let hosts = self["hostaddr"] ?? self["host"] else { return false }

@@ -54,7 +54,9 @@ import CPostgres
     func error(sessionEnded: Bool) -> PostgresError {
         let state = field(flow_field_sqlstate).map(SQLState.init)
         let severity = field(flow_field_severity)
-        let isLost = sessionEnded || state == nil || severity == "FATAL" || severity == "PANIC"
+        // In class 08 a pooler says that it has lost the server, and its severity has a field fewer than the server's.
+        let isLost =
+            sessionEnded || state == nil || state?.conditionClass == "08" || severity == "FATAL" || severity == "PANIC"
         // Messages of class 22 quote the value at fault. Where no server spoke, the message is libpq's own.
         let message = state?.isDataException == true ? nil : field(flow_field_message)
         let kind: PostgresError.Kind = if let state, !isLost { .server(state) } else { .connectionLost }

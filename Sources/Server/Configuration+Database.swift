@@ -23,11 +23,21 @@ extension Configuration {
         }.joined(separator: " ")
     }
 
-    /// Statements of a migration may take as long as they need.
+    /// Statements of a migration may take as long as they need. Migrators wait for each other by a lock of the session,
+    /// which a pooler would leave to somebody else, so the way has to be a direct one.
     var migrationDatabase: PostgresConfiguration {
         get throws {
-            guard let url = value("MIGRATION_DATABASE_URL") else { return try database }
-            return try postgres(url, "MIGRATION_DATABASE_URL")
+            if let url = value("MIGRATION_DATABASE_URL") {
+                var configuration = try postgres(url, "MIGRATION_DATABASE_URL")
+                configuration.preparesStatements = true
+                return configuration
+            }
+            let configuration = try database
+            guard configuration.preparesStatements else {
+                throw ConfigurationError(
+                    setting: "MIGRATION_DATABASE_URL", reason: "is not set; DB_PREPARE=off needs one past the pooler")
+            }
+            return configuration
         }
     }
 

@@ -28,7 +28,7 @@ struct Setting: Sendable {
         Setting("DB_USER", "", "Role that runs the program"),
         Setting("DB_PASSWORD", "", isSecret: true, "Its password"),
         Setting("DB_SSL_MODE", "", "libpq's `sslmode`; `verify-full` for a remote host"),
-        Setting("DB_PREPARE", "on", "`off`: no prepared statements, for pgbouncer before 1.21 in transaction mode"),
+        Setting("DB_PREPARE", "on", "`off`: for pgbouncer in transaction mode; `MIGRATION_DATABASE_URL` goes past it"),
         Setting(
             "JWT_SECRET_KEY", "", isSecret: true,
             "Key of the access tokens, 32 bytes or more; `keys rotate jwt` makes those after it"),

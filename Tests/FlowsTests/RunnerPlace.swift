@@ -37,7 +37,7 @@ struct RunnerPlace {
                 },
                 TestTask("cut") { input, context in
                     let session = try context.connection.query("SELECT pg_backend_pid()").only.decode(Int.self)
-                    try database.connectAsApplication().execute("SELECT pg_terminate_backend(\(session), 10000)")
+                    try database.end(session: session)
                     return input
                 },
             ])

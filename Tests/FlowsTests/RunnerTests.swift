@@ -153,7 +153,8 @@ import Testing
         #expect(place.connection.transactionStatus == .idle)
     }
 
-    @Test func aConnectionLostWhileNothingIsHeldHarmsNobody() throws {
+    @Test(.needsSession("a pooler may lend the next statement a session that has just been lost"))
+    func aConnectionLostWhileNothingIsHeldHarmsNobody() throws {
         #expect(try place.run(FlowText.chain(["pass", "cut", "pass"])).status == .completed)
         #expect(try place.committed().steps == 3)
     }

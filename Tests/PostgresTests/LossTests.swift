@@ -53,20 +53,6 @@ import Testing
         #expect(try connection.query("SELECT id FROM things").isEmpty)
     }
 
-    @Test func idleTransactionIsEndedByTheServer() throws {
-        var configuration = database.owner
-        configuration.idleInTransactionTimeout = .milliseconds(1)
-        let connection = Connection(configuration)
-        let other = database.connect()
-        try connection.begin()
-        let process = try #require(try connection.query("SELECT pg_backend_pid()").first?.decode(Int.self))
-        while try !other.query("SELECT 1 FROM pg_stat_activity WHERE pid = \(process)").isEmpty {}
-        let error = #expect(throws: PostgresError.self) { try connection.query("SELECT 1") }
-        #expect(error?.kind == .connectionLost)
-        connection.rollback()
-        #expect(try connection.query("SELECT 1").count == 1)
-    }
-
     // MARK: COMMIT
 
     /// Makes the server end the session while it works on COMMIT.
@@ -100,16 +86,7 @@ import Testing
         #expect(try connection.query("SELECT id FROM things").isEmpty)
     }
 
-    // MARK: Limits
-
-    @Test func serverGivesUpOnASlowStatement() throws {
-        var configuration = database.owner
-        configuration.statementTimeout = .milliseconds(20)
-        let connection = Connection(configuration)
-        let error = #expect(throws: PostgresError.self) { try connection.query("SELECT pg_sleep(60)") }
-        #expect(error?.kind == .server(.queryCanceled))
-        #expect(try connection.query("SELECT 1").count == 1)
-    }
+    // MARK: Silence
 
     @Test func clientGivesUpOnASilentServer() throws {
         var configuration = database.owner
@@ -125,18 +102,6 @@ import Testing
         }
         #expect(took >= .milliseconds(500) && took < .seconds(30))
         #expect(try connection.query("SELECT 1").count == 1)
-    }
-
-    @Test func lockIsNotAwaitedForever() throws {
-        var configuration = database.owner
-        configuration.lockTimeout = .milliseconds(20)
-        let waiting = Connection(configuration)
-        try connection.transaction { connection in
-            try connection.execute("LOCK TABLE things")
-            let error = #expect(throws: PostgresError.self) { try waiting.execute("INSERT INTO things VALUES (1)") }
-            #expect(error?.kind == .server(.lockNotAvailable))
-        }
-        #expect(try waiting.execute("INSERT INTO things VALUES (1)") == 1)
     }
 
     @Test func standbyIsLeft() throws {

@@ -18,7 +18,7 @@ import Testing
         return try Proxy(to: configuration, fault: fault)
     }
 
-    @Test(arguments: [Proxy.Fault.cutAfterCommit, .silentAfterCommit])
+    @Test(arguments: [Proxy.Fault.cutAfterCommit, .silentAfterCommit, .poolerFailsAfterCommit])
     func lostAnswerToCommitIsUnknown(fault: Proxy.Fault) throws {
         let proxy = try proxy(fault, answerTimeout: .seconds(1))
         defer { proxy.stop() }

@@ -9,6 +9,8 @@ final class Proxy: Sendable {
         case silentAfterCommit
         /// Passes the COMMIT on and cuts the connection before its answer.
         case cutAfterCommit
+        /// Passes the COMMIT on and ends as a pooler does that has lost its server.
+        case poolerFailsAfterCommit
         /// From the start takes everything in and passes nothing on.
         case blackHole
         /// Listens, but never accepts.
@@ -61,6 +63,12 @@ final class Proxy: Sendable {
         shutdown(upstream, Int32(SHUT_RDWR))
     }
 
+    /// The ErrorResponse (PostgreSQL documentation, section 55.7) of pgbouncer.
+    private static let farewell: [UInt8] = {
+        let fields = Array("SFATAL\0C08P01\0Mserver conn crashed?\0\0".utf8)
+        return Array("E".utf8) + [0, 0, 0, UInt8(fields.count + 4)] + fields
+    }()
+
     /// Copies bytes until the end or until the fault that is due; descriptors are left to the end of the process.
     private func pump(from source: Int32, to destination: Int32, isRequest: Bool) {
         var buffer = [UInt8](repeating: 0, count: 65536)
@@ -74,7 +82,10 @@ final class Proxy: Sendable {
             // The other direction goes silent first, or the answer could overtake the fault.
             if commits && fault != nil { set(.blackHole) }
             _ = unsafe write(destination, buffer, count)
-            if commits && fault == .cutAfterCommit { return }
+            if commits && fault == .poolerFailsAfterCommit {
+                _ = unsafe write(source, Self.farewell, Self.farewell.count)
+            }
+            if commits && (fault == .cutAfterCommit || fault == .poolerFailsAfterCommit) { return }
         }
     }
 }

@@ -185,6 +185,16 @@ import Testing
         #expect(refusal(environment) { try $0.migrationDatabase } == "DB_PREPARE: must be on or off")
     }
 
+    /// Migrations need a session, and behind a pooler there is none.
+    @Test func migrationsGoPastThePooler() throws {
+        var environment = ["DATABASE_URL": "postgresql:///flows", "DB_PREPARE": "off"]
+        #expect(
+            refusal(environment) { try $0.migrationDatabase }
+                == "MIGRATION_DATABASE_URL: is not set; DB_PREPARE=off needs one past the pooler")
+        environment["MIGRATION_DATABASE_URL"] = "postgresql:///flows"
+        #expect(try Configuration(environment: environment).migrationDatabase.preparesStatements)
+    }
+
     /// Whatever is wrong with a secret, its value stays where it is.
     @Test(arguments: ["DATABASE_URL", "MIGRATION_DATABASE_URL", "JWT_SECRET_KEY", "FLOW_GATE"])
     func errorsNeverShowAValue(setting: String) throws {

@@ -10,7 +10,7 @@ package final class TestDatabase: Sendable {
     package let name: String
     /// For the role that owns the database.
     package let owner: PostgresConfiguration
-    /// For the role the program has in production.
+    /// For the role the program has in production; through the pooler where tests run behind one.
     package let application: PostgresConfiguration
 
     /// Creates the database.
@@ -39,6 +39,15 @@ package final class TestDatabase: Sendable {
     /// A new connection as the application's role, not yet open.
     package func connectAsApplication() -> Connection { Connection(application) }
 
+    /// Ends a session of the application's role, and returns when it is gone.
+    package func end(session: Int) throws {
+        try Connection(server.application(of: name, directly: true)).execute(
+            "SELECT pg_terminate_backend(\(session), 10000)")
+    }
+
+    /// Whether the application's connections are sessions of their own, as without a pooler.
+    package static var givesSessions: Bool { Server.pooler == nil }
+
     private static let templateName = Mutex<String?>(nil)
 
     private static func template(on server: Server) throws -> String {
@@ -60,6 +69,8 @@ private struct Server {
     let maintenance: PostgresConfiguration
     let role: String
     let password: String
+    /// The folder of the pooler's socket, where there is one.
+    static var pooler: String? { environment("TEST_POOLER") }
 
     struct Missing: Error, CustomStringConvertible {
         let description = "no test database: TEST_DATABASE_URL is not set; run the tests through `make test`"
@@ -89,10 +100,14 @@ private struct Server {
         return configuration
     }
 
-    func application(of database: String) -> PostgresConfiguration {
+    func application(of database: String, directly: Bool = false) -> PostgresConfiguration {
         var configuration = owner(of: database)
         configuration["user"] = role
         configuration["password"] = password
+        if !directly, let pooler = Server.pooler {
+            configuration["host"] = pooler
+            configuration.preparesStatements = false
+        }
         return configuration
     }
 
