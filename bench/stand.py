@@ -39,11 +39,12 @@ def build(chore):
 class Stand:
     """Everything runs and answers once it is made; the cleanup (an ExitStack) ends all of it."""
 
-    def __init__(self, binary, beside, user_count, cleanup):
+    def __init__(self, binary, beside, user_count, cleanup, through=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="flow-manager-bench."))
         cleanup.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.folder.chmod(0o755)  # Postgres may have a user of its own
         self.binary = binary
+        self.through = through  # a command that runs the program
         self.cleanup = cleanup
         self.beside = {server.name: server for server in beside}
         names = ["nginx", "ours", *self.beside]
@@ -60,7 +61,7 @@ class Stand:
         self.emails = [f"user{number}@example.com" for number in range(user_count)]
         self.tokens = self.make_users()
 
-        self.processes = {"ours": self.start([self.binary, "serve"], "ours")}
+        self.processes = {"ours": self.start([*self.through, self.binary, "serve"], "ours")}
         self.processes |= {name: server.start(self) for name, server in self.beside.items()}
         self.processes["nginx"] = self.start_nginx()
         for server in self.ports:
