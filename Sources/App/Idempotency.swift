@@ -61,7 +61,7 @@ package struct IdempotencyKey: Sendable {
     }
 
     /// The answer of the first call with this key, or nil when there was none.
-    func earlierAnswer(on connection: Connection) throws -> Response? {
+    func earlierAnswer(on connection: Connection, isAgain: Bool = false) throws -> Response? {
         guard
             let row = try connection.query(
                 """
@@ -88,6 +88,8 @@ package struct IdempotencyKey: Sendable {
             throw IdempotencyKey.inProgress
         }
         guard run.status.isEnd else { return run.accepted }
+        // It may have ended, and its answer be kept, since the key was looked at.
+        if !isAgain { return try earlierAnswer(on: connection, isAgain: true) }
         var response = run.answer
         response.headers["Idempotency-Replayed"] = "true"
         return response

@@ -61,11 +61,13 @@ package enum Queue {
         let places = Places(of: execution, most: most)
         let (workflowID, version) = (execution.source.workflowID, execution.source.version)
         let (parent, fork) = (execution.parent, execution.fork)
+        // A stored workflow's version holds the flow.
+        let ownFlow = workflowID == nil ? Optional(execution.flow) : Optional.none
         let insertion: SQL = """
             WITH opened AS (
                 INSERT INTO executions (id, user_id, flow, input, status, created_at, workflow_id, version,
                     parent_id, parent_step, item, forked_from, fork_step, fork_input)
-                VALUES (\(execution.id), \(execution.userID), \(optional: workflowID == nil ? execution.flow : nil),
+                VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(execution.input), 'running', clock_timestamp(), \(optional: workflowID), \(optional: version),
                     \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.item),
                     \(optional: fork?.executionID), \(optional: fork?.step), \(optional: fork?.input)))\(rouse)

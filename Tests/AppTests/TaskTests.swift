@@ -90,8 +90,11 @@ import Testing
         #expect(Set(types).count == types.count)
         #expect(
             types.sorted() == [
-                "calc.addition", "calc.division", "calc.multiplication", "calc.square_root", "calc.subtraction",
-                "data.fetch", "data.process", "data.store", "fail", "pass", "random.array", "random.string",
+                "approval", "calc.addition", "calc.division", "calc.multiplication", "calc.square_root",
+                "calc.subtraction",
+                "data.fetch", "data.process", "data.store", "fail", "flow.run", "map", "pass", "random.array",
+                "random.string",
+                "wait",
             ])
         #expect(Tasks.catalog.tasks.filter { $0.effect == .transactional }.map(\.type) == ["data.store"])
     }

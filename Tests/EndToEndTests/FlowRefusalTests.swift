@@ -149,7 +149,10 @@ import Testing
             ]))
         for item in answer["items"].arrayValue ?? [] {
             #expect(item.names == ["type", "summary", "effect", "cost", "active", "input", "output"])
-            #expect(item["effect"] == (item["type"] == "data.store" ? "transactional" : "pure"))
+            let waiting: Set<JSON?> = ["wait", "approval", "flow.run", "map"]
+            let effect: JSON =
+                item["type"] == "data.store" ? "transactional" : waiting.contains(item["type"]) ? "waiting" : "pure"
+            #expect(item["effect"] == effect)
         }
     }
 }

@@ -54,6 +54,11 @@ import Testing
         let record = try stack.post("/api/operations/addition/run", ["arguments": [1]], token: token)["record_id"]
         let recordTarget = "/api/records/\(record.stringValue ?? "")"
         let (division, grant) = ("/api/operations/division/run", ["user_id": .string(user.id), "amount": 5] as JSON)
+        let approval: JSON = [
+            "id": "f", "name": "f", "start_task": "a", "tasks": [["name": "a", "type": "approval"]], "conditions": [],
+        ]
+        let waiting = try stack.post("/flow-manager", ["flow": approval], token: token, headers: [("Prefer", "wait=0")])
+        let waitingRun = "/api/executions/\(waiting["id"].stringValue ?? "")"
         let fail: JSON = [
             "flow": [
                 "id": "f", "name": "f", "start_task": "a", "tasks": [["name": "a", "type": "fail"]], "conditions": [],
@@ -79,6 +84,13 @@ import Testing
             ("GET", "/api/executions", "/api/executions?limit=1&status=failed&sort=created_at", nil, 200),
             ("GET", "/api/executions/{id}", "/api/executions/\(execution)", nil, 200),
             ("GET", "/api/executions/{id}", "/api/executions/\(id)", nil, 404),
+            ("POST", "/api/executions/{id}/cancel", "\(waitingRun)/cancel", nil, 200),
+            ("POST", "/api/executions/{id}/cancel", "\(waitingRun)/cancel", nil, 409),
+            ("POST", "/api/executions/{id}/signal", "\(waitingRun)/signal", nil, 409),
+            ("POST", "/api/executions/{id}/resume", "\(waitingRun)/resume", nil, 202),
+            ("POST", "/api/executions/{id}/resume", "/api/executions/\(execution)/resume", nil, 409),
+            ("POST", "/api/executions/{id}/fork", "/api/executions/\(execution)/fork", ["step": 1], 202),
+            ("POST", "/api/executions/{id}/fork", "/api/executions/\(execution)/fork", ["step": 9], 422),
             ("PUT", "/api/data/{name}", "/api/data/a", ["value": [1, nil, "x"]], 200),
             ("GET", "/api/data", "/api/data", nil, 200),
             ("GET", "/api/data/{name}", "/api/data/a", nil, 200), ("GET", "/api/data/{name}", "/api/data/b", nil, 404),
@@ -97,6 +109,8 @@ import Testing
             ("GET", "/api/workflows/{id}/versions/{version}", "\(workflow)/versions/2", nil, 200),
             ("POST", "/api/workflows/{id}/rollback", "\(workflow)/rollback", ["version": 1], 200),
             ("GET", "/api/workflows/{id}/export", "\(workflow)/export", nil, 200),
+            ("POST", "/api/workflows/{id}/execute", "\(workflow)/execute", nil, 202),
+            ("GET", "/api/workflows/{id}/executions", "\(workflow)/executions", nil, 200),
             ("POST", "/api/workflows/import", "/api/workflows/import", exported, 201),
             ("DELETE", "/api/workflows/{id}", workflow, nil, 204),
             ("GET", "/api/workflows/{id}", workflow, nil, 404),
@@ -146,8 +160,11 @@ import Testing
             try expectDeclared(answer, call.method, call.path)
         }
         let called = Set(calls.filter { $0.status < 300 }.map { "\($0.method) \($0.path)" })
-        // These need a code of an app or a guest, and succeed in the tests of both.
-        let elsewhere = Set(["POST /api/mfa/totp/confirm", "DELETE /api/mfa/totp", "POST /api/guests/convert"])
+        // These need a code of an app, a guest or a run that waits, and succeed in the tests of these.
+        let elsewhere = Set([
+            "POST /api/mfa/totp/confirm", "DELETE /api/mfa/totp", "POST /api/guests/convert",
+            "POST /api/executions/{id}/signal",
+        ])
         #expect(
             called.union(elsewhere) == Set(Routes.all.map { "\($0.method.rawValue) \($0.path)" }),
             "every endpoint succeeds once")

@@ -27,7 +27,7 @@ extension Endpoint<Context> {
             answers: [Answer(.ok, "A page of runs, without their steps", ListQuery.schema(of: summary))]
         ) { context in
             let list = try ListQuery(context, list: path, filters: filters, schema: summary)
-            let workflowID = context.parameters.isEmpty ? nil : try context.id()
+            let workflowID = context.parameters.isEmpty ? nil : try context.workflowID()
             let ofWorkflow: SQL = workflowID.map { "AND e.workflow_id = \($0)" } ?? SQL()
             let rows = try context.connection.query(
                 """
@@ -66,6 +66,14 @@ extension Endpoint<Context> {
 }
 
 extension Context {
+    /// The caller's workflow that the path names, deleted or not: its runs stay.
+    fileprivate func workflowID() throws -> String {
+        let (id, userID) = (try id(), try user.id)
+        let found = try connection.query("SELECT 1 FROM workflows WHERE id = \(id) AND user_id = \(userID)")
+        guard !found.isEmpty else { throw Problem.notFound }
+        return id
+    }
+
     /// The caller's run that the path names.
     func execution() throws -> RecordedExecution {
         guard let found = try Execution.find(try id(), of: user.id, on: connection) else { throw Problem.notFound }

@@ -35,7 +35,7 @@ extension Endpoint<Context> {
 extension TaskCatalog {
     /// Of an item of the catalog.
     static let schema = JSONSchema.object(required: [
-        "type": .string, "summary": .string, "effect": .string(enum: ["pure", "transactional"]),
+        "type": .string, "summary": .string, "effect": .string(enum: Effect.allCases.map(\.rawValue)),
         "cost": JSONSchema.integer.described("Credits, each time it succeeds"), "active": .boolean, "input": .any,
         "output": .any,
     ]).named("TaskType")
