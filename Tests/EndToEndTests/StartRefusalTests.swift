@@ -79,7 +79,7 @@ import Testing
         close(descriptor)
         #expect(unsafe chmod(file, mode) == 0)
         let commands = [
-            ["serve"], ["respond"], ["migrate"], ["seed-demo"], ["user", "list"], ["keys", "list"], ["prune"],
+            ["serve"], ["respond"], ["work"], ["migrate"], ["seed-demo"], ["user", "list"], ["keys", "list"], ["prune"],
             ["config"], ["openapi"],
         ]
         for command in commands {

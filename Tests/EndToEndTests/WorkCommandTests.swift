@@ -1,0 +1,97 @@
+import Glibc
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+/// Workers, kept by the supervisor or called by hand, on runs that are in the queue.
+@Suite struct WorkCommandTests {
+    /// Puts runs of the demo flow into the queue as whoever queues one does; returns their ids.
+    private func enqueue(_ count: Int, of user: TestUser, in stack: Stack) throws -> [String] {
+        try stack.database.connect().query(
+            """
+            WITH opened AS (
+                INSERT INTO executions (id, user_id, flow, input, status, created_at)
+                SELECT gen_random_uuid(), \(user.id)::uuid, \(JSON.demoFlow["flow"] ?? .null), '{}', 'running',
+                    clock_timestamp()
+                FROM generate_series(1, \(count))
+                RETURNING id, user_id),
+            roused AS (
+                DELETE FROM idle_workers
+                WHERE worker = (SELECT worker FROM idle_workers LIMIT 1 FOR UPDATE SKIP LOCKED)
+                RETURNING pg_notify('flow_work', worker::text)),
+            queued AS (
+                INSERT INTO queue (execution_id, user_id, state, available_at)
+                SELECT id, user_id, 'queued', clock_timestamp() FROM opened)
+            SELECT id FROM opened LEFT JOIN roused ON true
+            """
+        ).map { try $0.decode(String.self) }
+    }
+
+    /// Waits until none of them is in the queue.
+    private func wait(for runs: [String], in stack: Stack) throws {
+        let connection = stack.database.connect()
+        for _ in 0..<2_000 {
+            let rows = try connection.query("SELECT count(*) FROM queue WHERE execution_id = ANY(\(runs)::uuid[])")
+            if try rows.first?.decode(Int.self) == 0 { return }
+            poll(nil, 0, 10)
+        }
+        throw TestFailure("runs stay in the queue:\n\(stack.log)")
+    }
+
+    private func expectCompleted(_ runs: [String], of user: TestUser, in stack: Stack) throws {
+        for run in runs {
+            let answer = try stack.get("/api/executions/\(run)", token: user.token)
+            #expect(answer["status"] == "completed", "\(answer.text)")
+        }
+    }
+
+    @Test func aWorkerBesideTheRespondersCarriesOutWhatIsQueued() throws {
+        let stack = try Stack()
+        let user = try stack.makeUser()
+        let runs = try enqueue(20, of: user, in: stack)
+        try wait(for: runs, in: stack)
+        try expectCompleted(runs, of: user, in: stack)
+    }
+
+    @Test func runsOfAWorkerThatDiedAreTakenOver() throws {
+        let stack = try Stack()
+        let user = try stack.makeUser()
+        let started = try #require(stack.log.split(separator: "\n").last { $0.contains("worker-ready") })
+        let worker = try #require(started.split(separator: "pid=").last.flatMap { pid_t($0) })
+        // It cannot get on with them: what they store is held by somebody else.
+        #expect(try stack.send("PUT", "/api/data/result", ["value": 0], token: user.token).status == 200)
+        let held = try HeldRows("UPDATE documents SET value = '1' WHERE user_id = \(user.id)", in: stack.database)
+        let runs = try enqueue(2, of: user, in: stack)
+        try held.waitUntilWanted()
+        kill(worker, SIGKILL)
+        held.release()
+        try wait(for: runs, in: stack)
+        try expectCompleted(runs, of: user, in: stack)
+        #expect(stack.log.contains("runs-rescued"))
+    }
+
+    @Test func onceDrainsWhatIsDueAndEnds() throws {
+        let stack = try Stack(settings: ["WORKERS": "0"])
+        let user = try stack.makeUser()
+        let runs = try enqueue(10, of: user, in: stack)
+        let result = try stack.command(["work", "--once"])
+        #expect(result.status == 0, "\(result.output)")
+        try expectCompleted(runs, of: user, in: stack)
+        #expect(try stack.command(["work", "--once"]).status == 0)
+    }
+
+    @Test func onceFailsWhereThereIsNoDatabase() throws {
+        let result = try Stack.command(
+            ["work", "--once"], environment: ["DATABASE_URL": "postgresql://app@127.0.0.1:1/flows"])
+        #expect(result.status == 1)
+        #expect(result.output.contains("flow-manager work: "))
+    }
+
+    @Test func anotherWordIsRefused() throws {
+        let result = try Stack.command(
+            ["work", "--onec"], environment: ["DATABASE_URL": "postgresql://app@127.0.0.1:1/f"])
+        #expect(result.status == 1)
+        #expect(result.output == "flow-manager work: usage: flow-manager work [--once]\n")
+    }
+}
