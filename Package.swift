@@ -68,7 +68,8 @@ let package = Package(
         .executableTarget(
             name: "flow-manager",
             dependencies: [
-                "Supervision", "Working", "App", "Flows", "Migrations", "FastCGI", "HTTP", "HTTPClient", "JSON", "Postgres",
+                "Supervision", "Working", "App", "Flows", "Migrations", "FastCGI", "HTTP", "HTTPClient", "JSON",
+                "Postgres",
                 "Crypto",
                 "Process", "SharedMemory",
             ],
