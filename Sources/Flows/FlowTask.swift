@@ -117,12 +117,17 @@ package struct TaskContext {
 /// Tells a running step from another thread that nobody waits for its result any more.
 package final class Cancellation: Sendable {
     private let flag = Atomic(false)
+    private let leaving = Atomic(false)
 
     package init() {}
 
     package var isRequested: Bool { flag.load(ordering: .relaxed) }
+    var endsAfterStep: Bool { leaving.load(ordering: .relaxed) }
 
     package func request() { flag.store(true, ordering: .relaxed) }
+
+    /// Has the run go back to the queue after the step at hand: its worker leaves.
+    package func requestAfterStep() { leaving.store(true, ordering: .relaxed) }
 }
 
 /// The run belongs to somebody else by now, or to nobody: it was canceled, or its lease ran out. Nothing of the last

@@ -41,7 +41,7 @@ package enum Queue {
         var columns = row.columns
         var execution = try Execution(&columns)
         let claims = try columns.next(Int.self)
-        let budget = Budget(held: try columns.next(), prices: try columns.next())
+        let budget = Budget(held: try columns.next(), prices: try columns.next(JSON?.self))
         let signal = try columns.next(JSON?.self)
         let places = Places(userID: execution.userID, areLimited: try columns.next(), most: most)
         let age = Duration.microseconds(try columns.next(Int64.self))
@@ -114,10 +114,12 @@ package enum Queue {
         """
     }
 
-    /// One idle worker, if there is any, is told that there is work.
+    /// One idle worker, if there is any, is told that there is work: the one that started last, as those before it may
+    /// have been killed without a word.
     static let rouse: SQL = """
         , roused AS (
-            DELETE FROM idle_workers WHERE worker = (SELECT worker FROM idle_workers LIMIT 1 FOR UPDATE SKIP LOCKED)
+            DELETE FROM idle_workers WHERE worker = (
+                SELECT worker FROM idle_workers ORDER BY worker DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
             RETURNING pg_notify('flow_work', worker::text))
         """
 

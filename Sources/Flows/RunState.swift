@@ -29,6 +29,14 @@ struct RunState {
         /// Commit, and leave the run to whoever takes it then.
         case suspend(Due)
         case end(ExecutionStatus, stoppedAt: String?, TaskFailure?)
+
+        /// Whether an attempt of a step begins.
+        var isStep: Bool {
+            switch self {
+            case .announce, .run: true
+            case .commit, .suspend, .end: false
+            }
+        }
     }
 
     static let stepLimit = 256

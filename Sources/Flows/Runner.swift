@@ -104,7 +104,9 @@ package struct Runner {
     private mutating func run() throws -> Outcome {
         var event = RunState.Event.started
         while true {
-            switch state.next(event, at: elapsed) {
+            let action = state.next(event, at: elapsed)
+            if action.isStep, cancellation?.endsAfterStep == true { return try leave() }
+            switch action {
             case .announce(let definition, _, let attempt):
                 checkpoint.openStep = step(of: definition, attempt: attempt, .running, started: began ?? elapsed)
                 try commit(.goesOn)
@@ -123,6 +125,12 @@ package struct Runner {
                 return .ended(checkpoint.execution)
             }
         }
+    }
+
+    /// Leaves the run to whoever claims it next.
+    private mutating func leave() throws -> Outcome {
+        try commit(.waits(.after(.zero)))
+        return .waits(checkpoint.execution, .after(.zero))
     }
 
     private var elapsed: Duration { .now - start }

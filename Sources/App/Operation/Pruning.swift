@@ -46,7 +46,7 @@ package struct Pruning: Sendable {
     ]
 
     /// Rows that one statement removes.
-    private static let batch = 1_000
+    package static let batch = 1_000
 
     private init(_ table: String, _ name: SQL, _ condition: SQL, mark: SQL? = nil) {
         self.table = table
@@ -62,17 +62,22 @@ package struct Pruning: Sendable {
 
     /// How many rows it removed.
     private func run(on connection: Connection) throws -> Int {
-        let action: SQL = if let mark { "UPDATE \(name) SET \(mark)" } else { "DELETE FROM \(name)" }
         var removed = 0
         while true {
-            let count = try connection.execute(
-                """
-                \(action) WHERE ctid = ANY (ARRAY(
-                    SELECT ctid FROM \(name) WHERE \(condition) LIMIT \(Self.batch) FOR UPDATE SKIP LOCKED
-                ))
-                """)
+            let count = try removeSome(on: connection)
             removed += count
             if count < Self.batch { return removed }
         }
+    }
+
+    /// Removes a batch at most, and says how many rows that were: fewer than a batch when none is left.
+    package func removeSome(on connection: Connection) throws -> Int {
+        let action: SQL = if let mark { "UPDATE \(name) SET \(mark)" } else { "DELETE FROM \(name)" }
+        return try connection.execute(
+            """
+            \(action) WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM \(name) WHERE \(condition) LIMIT \(Self.batch) FOR UPDATE SKIP LOCKED
+            ))
+            """)
     }
 }

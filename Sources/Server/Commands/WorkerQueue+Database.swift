@@ -25,7 +25,12 @@ struct Runs: Sendable {
                 }
             },
             giveBack: { try Queue.giveBack(claim, isUntried: true, on: connection) },
-            interrupt: { if $0 == .atOnce { cancellation.request() } })
+            interrupt: { interruption in
+                switch interruption {
+                case .afterStep: cancellation.requestAfterStep()
+                case .atOnce: cancellation.request()
+                }
+            })
     }
 }
 
@@ -39,13 +44,18 @@ extension WorkerQueue {
             },
             makeKeeper: {
                 let ear = Ear(on: Connection(database))
+                var housekeeping = Housekeeping(from: .now)
                 return Keeper(
                     renew: { leases in
                         let held = try Queue.prolong(
                             Dictionary(leases.map { ($0.run, $0.token) }) { $1 }, on: ear.connection)
                         return Set(leases.filter { !held.contains($0.token) })
                     },
-                    rescue: { try Queue.rescue(on: ear.connection) }, enlist: ear.enlist, withdraw: ear.withdraw,
+                    rescue: {
+                        let count = try Queue.rescue(on: ear.connection)
+                        try housekeeping.goOn(at: .now, on: ear.connection)
+                        return count
+                    }, enlist: ear.enlist, withdraw: ear.withdraw,
                     wait: ear.wait)
             })
     }
