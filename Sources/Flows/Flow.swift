@@ -14,6 +14,9 @@ package struct Flow: Sendable {
 
     package var taskCount: Int { tasks.count }
 
+    /// In the order of the tasks.
+    package var taskTypes: [String] { tasks.map(\.task.type) }
+
     /// Whether it can wait, or do something outside of this database: then a worker runs it.
     package var needsWorker: Bool {
         tasks.contains { $0.task.effect == .external || $0.task.effect == .waiting }

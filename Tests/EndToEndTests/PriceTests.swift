@@ -67,6 +67,11 @@ import Testing
         let key = ("Idempotency-Key", "off")
         let call = ("/api/operations/division/run", ["arguments": [1, 2]] as JSON)
         expectProblem(try stack.post(call.0, call.1, token: user.token, headers: [key]), 409, "operation_inactive")
+        let flow = JSON.flow([.task("a", "pass"), .task("b", "calc.division", ["arguments": [1, 2]])])
+        for target in ["/flow-manager", "/api/flows/validate"] {
+            let answer = try stack.post(target, flow, token: user.token)
+            #expect(answer.status == 422 && answer["errors"].each("pointer") == ["/flow/tasks/1"], "\(answer.text)")
+        }
         #expect(try stack.get("/api/credits", token: user.token)["balance"] == 7)
         #expect(try stack.get("/api/executions", token: user.token)["items"] == [])
         try change(["active": true], of: "division")

@@ -113,7 +113,21 @@ extension Context {
     func flow(_ json: JSON) throws -> Flow {
         var reader = FlowReader(catalog: services.tasks)
         guard let flow = reader.read(json) else { throw Problem.invalid(reader.problems) }
+        try refuseInactive(flow)
         return flow
+    }
+
+    /// A flow with a task that admins have switched off is not begun.
+    func refuseInactive(_ flow: Flow) throws {
+        let prices = try prices
+        let inactive = flow.taskTypes.enumerated().filter { !prices.isActive($0.element) }
+        guard inactive.isEmpty else {
+            throw Problem.invalid(
+                inactive.map {
+                    Violation(
+                        pointer: "/flow/tasks/\($0.offset)", message: "the task type '\($0.element)' is switched off")
+                })
+        }
     }
 
     /// Queues a run, a fork with the steps that it takes over; all of it or nothing.

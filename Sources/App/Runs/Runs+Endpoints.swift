@@ -49,6 +49,9 @@ extension Endpoint<Context> {
             }
         } catch is InsufficientCredits {
             throw Problem.insufficientCredits
+        } catch is Fenced {
+            // A worker took it for lost and goes on with it, or it was canceled.
+            return try later(execution, context)
         }
     }
 
@@ -107,6 +110,7 @@ extension Endpoint<Context> {
     private static func readFlow(_ context: Context) throws -> (Flow, warnings: [Violation]) {
         var reader = FlowReader(catalog: context.services.tasks)
         guard let flow = reader.read(context.input["flow"] ?? .null) else { throw Problem.invalid(reader.problems) }
+        try context.refuseInactive(flow)
         return (flow, reader.warnings)
     }
 }

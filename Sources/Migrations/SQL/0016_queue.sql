@@ -20,6 +20,10 @@ ALTER TABLE executions
     ADD CONSTRAINT executions_status CHECK (
         status IN ('running', 'completed', 'ended_early', 'failed', 'canceled')),
     ADD CONSTRAINT executions_have_a_flow CHECK (flow IS NOT NULL OR workflow_id IS NOT NULL AND version IS NOT NULL);
+-- Without a place in the queue nobody would go on with these: their processes died between two commits.
+UPDATE executions
+SET status = 'failed', finished_at = now(), error = '{"code":"abandoned","message":"The run was broken off"}'
+WHERE status = 'running';
 CREATE INDEX executions_workflow ON executions (workflow_id, created_at, id) WHERE workflow_id IS NOT NULL;
 CREATE INDEX executions_parent ON executions (parent_id, parent_step, item) WHERE parent_id IS NOT NULL;
 
