@@ -106,7 +106,7 @@ extension Log {
     }
 
     /// Of the database also what its library says, which is for the operator and for nobody else.
-    private static func detail(of error: any Error) -> String {
+    static func detail(of error: any Error) -> String {
         (error as? PostgresError)?.debugDescription ?? "\(error)"
     }
 }

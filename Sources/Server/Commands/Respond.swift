@@ -21,9 +21,11 @@ enum Respond {
         let database = try configuration.database
         let application = Application(services: try services(configuration, memory, log), clock: { WallClock.seconds })
         let gate = try configuration.gate
+        let watch = try EndWatch(database) { log.write(.warning, "ends-not-told", ["detail": Log.detail(of: $0)]) }
+        defer { watch.leave() }
         let makeHandler: @Sendable () -> ResponderPool.Handler = {
             let connection = Connection(database)
-            return { .now(application.answer($0, over: connection)) }
+            return { application.reply(to: $0, over: connection, watch) }
         }
         guard let listener = Listener(adopting: 0) else {
             CGI.serve(environment: invocation.environment, handler: makeHandler())
@@ -92,10 +94,14 @@ enum Respond {
 
 extension Application {
     /// A request as the edge hands it over, whole or refused.
-    fileprivate func answer(_ received: Result<Request, Rejection>, over connection: Connection) -> Response {
+    fileprivate func reply(
+        to received: Result<Request, Rejection>, over connection: Connection, _ watch: EndWatch
+    ) -> Reply {
         switch received {
-        case .success(let request): respond(to: request, over: connection).0
-        case .failure(let rejection): refuse(rejection.request, Problem(rejection))
+        case .success(let request):
+            let (response, wait) = respond(to: request, over: connection)
+            return wait.map { .later(watch.later($0, otherwise: response)) } ?? .now(response)
+        case .failure(let rejection): return .now(refuse(rejection.request, Problem(rejection)))
         }
     }
 }

@@ -1,0 +1,149 @@
+import Glibc
+import HTTP
+import JSON
+import Postgres
+import Process
+import TestSupport
+import Testing
+
+/// Answers that wait for the end of a run.
+@Suite struct WaitingTests {
+    let stack: Stack
+    let user: TestUser
+
+    init() throws {
+        stack = try Stack.shared.get()
+        user = try stack.makeUser()
+    }
+
+    @Test func aCallIsAnsweredWithTheEndOfItsRun() throws {
+        let flow = JSON.chain([.task("a", "wait", ["seconds": 0.2]), .task("b", "pass", 7)])
+        let answer = try stack.post("/flow-manager", flow, token: user.token)
+        #expect(answer.status == 200, "\(answer.text)")
+        #expect(answer["message"] == "Task completed successfully!" && answer["result"] == 7)
+        #expect(answer["executed_tasks"].each("task_name") == ["a", "b"])
+        #expect(answer.headers["x-request-id"] != nil && answer.headers["cache-control"] == "no-store")
+
+        let failing = JSON.chain([.task("a", "wait", ["seconds": 0]), .task("b", "fail")])
+        let failed = try stack.post("/flow-manager", failing, token: user.token)
+        #expect(failed.status == 422 && failed["status"] == "failed", "\(failed.text)")
+    }
+
+    @Test func waitsNoLongerThanItsCallerPrefers() throws {
+        let start = Monotonic.now
+        let answer = try stack.post(
+            "/flow-manager", .approval, token: user.token, headers: [("Prefer", "respond-async, wait=1")])
+        let time = Monotonic.now - start
+        #expect(answer.status == 202, "\(answer.text)")
+        #expect(answer.headers["location"] == "/api/executions/\(answer["id"].stringValue ?? "")")
+        #expect(answer["status"] == "waiting")
+        #expect(time >= .seconds(1) && time < .seconds(10), "\(time)")
+        // The run goes on.
+        let id = try #require(answer["id"].stringValue)
+        #expect(try stack.get("/api/executions/\(id)", token: user.token)["status"] == "waiting")
+    }
+
+    @Test func doesNotWaitForWhoeverPrefersSo() throws {
+        let start = Monotonic.now
+        for preference in ["wait=0", "wait=-3", "handling=lenient, WAIT=0"] {
+            let answer = try stack.post(
+                "/flow-manager", .approval, token: user.token, headers: [("Prefer", preference)])
+            #expect(answer.status == 202, "\(preference) \(answer.text)")
+        }
+        #expect(Monotonic.now - start < .seconds(20))
+    }
+
+    @Test(arguments: ["respond-async", "wait", "wait=soon", "", "\u{1F600}=1"])
+    func ignoresAPreferenceItDoesNotKnow(preference: String) throws {
+        let flow = JSON.flow([.task("a", "wait", ["seconds": 0])])
+        let answer = try stack.post("/flow-manager", flow, token: user.token, headers: [("Prefer", preference)])
+        #expect(answer.status == 200, "\(answer.text)")
+    }
+
+    @Test func aSignalReleasesTheAnswer() throws {
+        let call = try stack.begin(.approval, of: user, [("Prefer", "wait=40")])
+        try stack.signal(try #require(try stack.waiting(1, of: user).first), of: user, "yes")
+        let answer = try stack.client.finish(call)
+        #expect(answer.status == 200, "\(answer.text)")
+        #expect(answer["result"]["data"] == "yes")
+    }
+
+    @Test func aCanceledRunIsAnswered() throws {
+        let call = try stack.begin(.approval, of: user)
+        let id = try #require(try stack.waiting(1, of: user).first)
+        #expect(try stack.send("POST", "/api/executions/\(id)/cancel", token: user.token).status == 200)
+        let answer = try stack.client.finish(call)
+        #expect(answer.status == 422 && answer["status"] == "canceled", "\(answer.text)")
+    }
+
+    @Test func aWorkflowsRunIsWaitedForOnDemand() throws {
+        let flow = JSON.flow([.task("a", "wait", ["seconds": 0.2])])["flow"] ?? .null
+        let made = try stack.post("/api/workflows", ["name": "w", "flow": flow], token: user.token)
+        let path = "\(try #require(made.headers["location"]))/execute"
+        let accepted = try stack.post(path, [:], token: user.token)
+        #expect(accepted.status == 202 && accepted["status"] == "queued", "\(accepted.text)")
+        #expect(accepted.headers["location"] == "/api/executions/\(accepted["id"].stringValue ?? "")")
+        let ended = try stack.post(path, [:], token: user.token, headers: [("Prefer", "wait=20")])
+        #expect(ended.status == 200, "\(ended.text)")
+        #expect(ended["status"] == "completed" && ended["workflow_id"] == made["id"])
+        let target = "/api/executions/\(ended["id"].stringValue ?? "")"
+        #expect(try stack.get(target, token: user.token).json == ended.json)
+    }
+
+    /// Whoever is told need not look.
+    @Test func anEndIsAnsweredAtOnce() throws {
+        let quick = JSON.flow([.task("a", "wait", ["seconds": 0])])
+        let runs = try (0..<10).map { _ in
+            try duration {
+                let answer = try stack.post("/flow-manager", quick, token: user.token)
+                #expect(answer.status == 200, "\(answer.text)")
+            }
+        }
+        #expect(runs.sorted()[5] < .milliseconds(500), "\(runs)")
+        guard TestDatabase.givesSessions else { return }
+        let releases = try (0..<10).map { _ in
+            let call = try stack.begin(.approval, of: user)
+            let id = try #require(try stack.waiting(1, of: user).first)
+            return try duration {
+                try stack.signal(id, of: user)
+                let answer = try stack.client.finish(call)
+                #expect(answer.status == 200, "\(answer.text)")
+            }
+        }
+        #expect(releases.sorted()[5] < .milliseconds(400), "\(releases)")
+    }
+
+    private func duration(of body: () throws -> Void) rethrows -> Duration {
+        let start = Monotonic.now
+        try body()
+        return Monotonic.now - start
+    }
+
+    /// What is kept for a call does not outlast it, though its run goes on.
+    @Test(.enabled(if: TestDatabase.givesSessions)) func aCallWhoseClientLeavesIsForgotten() throws {
+        let call = try stack.begin(.approval, of: user)
+        let id = try #require(try stack.waiting(1, of: user).first)
+        let connection = stack.database.connect()
+        func watchers() throws -> Int {
+            try connection.query("SELECT 1 FROM watchers WHERE execution_id = \(id)").count
+        }
+        try eventually("it is watched") { try watchers() == 1 }
+        close(call)
+        try eventually("it is watched no more") { try watchers() == 0 }
+        #expect(try stack.get("/api/executions/\(id)", token: user.token)["status"] == "waiting")
+    }
+
+    /// RFC 3875: the process has nothing else to do.
+    @Test func theFormForOneRequestWaitsToo() throws {
+        let body = JSON.flow([.task("a", "wait", ["seconds": 0.2])]).text
+        let variables = [
+            "REQUEST_METHOD": "POST", "REQUEST_URI": "/flow-manager", "REMOTE_ADDR": "127.0.0.1",
+            "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "\(body.utf8.count)",
+            "HTTP_AUTHORIZATION": "Bearer \(user.token)",
+        ]
+        let result = try stack.command(["respond"], settings: variables, input: body)
+        #expect(result.status == 0)
+        #expect(result.output.hasPrefix("Status: 200"), "\(result.output)")
+        #expect(result.output.contains("Task completed successfully!"))
+    }
+}
