@@ -22,7 +22,7 @@ check: ## everything that must hold before a change goes in; one line of verdict
 bench: ## load against the running parts, and what they cost
 	@bench/run
 
-bench-flows: ## what a flow costs, beside one that DBOS runs
+bench-flows: ## what a flow costs, beside DBOS and beside its statements alone
 	@bench/flows
 
 drill: ## faults on purpose: killed processes, lost answers, a database that goes away

@@ -33,6 +33,12 @@ def processor_seconds(pids):
     return sum(int(fields[11]) + int(fields[12]) for fields in map(stat, pids) if fields) / TICKS_PER_SECOND
 
 
+def processor_seconds_of_all(pid):
+    """The processor time until now of a process and its children, of those that it has seen end too."""
+    ended = sum(map(int, stat(pid)[13:15])) / TICKS_PER_SECOND
+    return processor_seconds(family(pid)) + ended
+
+
 def machine_seconds():
     """The processor time that the machine has spent on anything."""
     user, nice, system, _, _, interrupts, soft, stolen = map(int, (PROC / "stat").read_text().split()[1:9])

@@ -1,0 +1,67 @@
+"""What a worker says to Postgres for one run, as Postgres logs it, made a script for pgbench."""
+
+import re
+
+import processes
+
+ENTRY = re.compile(r"^\S+ \S+ \S+ \[(\d+)\] (\w+):  ", re.MULTILINE)
+EXECUTION = re.compile(r"execute [^:]+: (.*)", re.DOTALL)
+PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
+PLACE = re.compile(r"\$(\d+)")
+CLAIM = "FOR UPDATE OF q SKIP LOCKED"
+
+
+class Transcript:
+    """The statements of a run from its claim to its end, with what they were given.
+
+    The run's own ids become those of the run that a transaction of pgbench claims; all else is given as it was, as
+    parameters too. What the worker sends in one round trip pgbench sends in one: BEGIN with the statement after it,
+    COMMIT with the one before.
+    """
+
+    def __init__(self, log, execution, user):
+        self.names = {execution: ":claimed_id", user: ":claimed_user_id"}
+        self.variables = {}
+        statements = self.of_run(log)
+        claim, *rest = (self.filled_in(*statement) for statement in statements)
+        self.script = f"{claim} \\gset claimed_\n" + in_round_trips(rest) + "\n"
+
+    @staticmethod
+    def of_run(log):
+        """The statements, with their parameters, of the session that claims, up to its next claim."""
+        parts = ENTRY.split(log)[1:]
+        sessions = {}
+        for pid, level, text in zip(parts[::3], parts[1::3], parts[2::3]):
+            statements = sessions.setdefault(pid, [])
+            if level == "LOG" and (found := EXECUTION.match(text)):
+                statements.append((found[1].rstrip().replace("\n\t", "\n"), {}))
+            elif level == "DETAIL" and statements:
+                statements[-1][1].update(PARAMETER.findall(text))
+        for statements in sessions.values():
+            claims = [number for number, (text, _) in enumerate(statements) if CLAIM in text]
+            if claims:
+                return statements[claims[0]:claims[1]]
+        return processes.fail("Postgres' log has no claim")
+
+    def filled_in(self, text, parameters):
+        return PLACE.sub(lambda place: self.name(parameters[place[1]]), text)
+
+    def name(self, literal):
+        if literal == "NULL":
+            return literal
+        value = literal[1:-1].replace("''", "'")
+        if value not in self.names:
+            self.names[value] = f":given{len(self.variables)}"
+            self.variables[self.names[value][1:]] = value
+        return self.names[value]
+
+
+def in_round_trips(statements):
+    lines, previous = [], None
+    for statement in statements:
+        lines += ["\\startpipeline"] if statement == "BEGIN" else []
+        lines.append(f"{statement};")
+        lines += ["\\endpipeline", "\\startpipeline"] if previous == "BEGIN" else []
+        lines += ["\\endpipeline"] if statement == "COMMIT" else []
+        previous = statement
+    return "\n".join(lines)
