@@ -56,6 +56,7 @@ import Testing
             stack.log.split(separator: "\n").count { $0.contains(" responder-exited") } == 2
         }
         #expect(!stack.log.contains("overdue"), "\(stack.log)")
+        #expect(try stack.database.connect().query("SELECT 1 FROM watchers").count == 0)
         if signal == SIGHUP {
             try stack.signal(try #require(ids.first), of: user)
             #expect(try stack.post("/flow-manager", .quick, token: user.token).status == 200)

@@ -90,27 +90,33 @@ import Testing
         #expect(try stack.get(target, token: user.token).json == ended.json)
     }
 
-    /// Whoever is told need not look.
-    @Test func anEndIsAnsweredAtOnce() throws {
+    @Test(.enabled(if: TestDatabase.givesSessions)) func aRunThatIsSoonOverIsAnsweredSoon() throws {
         let quick = JSON.flow([.task("a", "wait", ["seconds": 0])])
-        let runs = try (0..<10).map { _ in
+        let times = try (0..<10).map { _ in
             try duration {
                 let answer = try stack.post("/flow-manager", quick, token: user.token)
                 #expect(answer.status == 200, "\(answer.text)")
             }
         }
-        #expect(runs.sorted()[5] < .milliseconds(500), "\(runs)")
-        guard TestDatabase.givesSessions else { return }
-        let releases = try (0..<10).map { _ in
-            let call = try stack.begin(.approval, of: user)
-            let id = try #require(try stack.waiting(1, of: user).first)
-            return try duration {
-                try stack.signal(id, of: user)
-                let answer = try stack.client.finish(call)
-                #expect(answer.status == 200, "\(answer.text)")
+        #expect(times.sorted()[5] < .milliseconds(500), "\(times)")
+    }
+
+    /// Whoever is told need not look: one release after the other would each be found in another second.
+    @Test(.enabled(if: TestDatabase.givesSessions)) func anEndIsAnsweredAtOnce() throws {
+        var calls: [(id: String, descriptor: Int32)] = []
+        for number in 1...10 {
+            let descriptor = try stack.begin(.approval, of: user)
+            let ids = try stack.waiting(number, of: user).filter { id in !calls.contains { $0.id == id } }
+            calls.append((try #require(ids.first), descriptor))
+        }
+        let times = try calls.map { call in
+            try duration {
+                try stack.signal(call.id, of: user)
+                let answer = try stack.client.finish(call.descriptor)
+                #expect(answer.status == 200 && answer["execution_id"] == .string(call.id), "\(answer.text)")
             }
         }
-        #expect(releases.sorted()[5] < .milliseconds(400), "\(releases)")
+        #expect(times.sorted()[5] < .milliseconds(400), "\(times)")
     }
 
     private func duration(of body: () throws -> Void) rethrows -> Duration {
