@@ -1,6 +1,7 @@
 """The load: clients that run flows one after the other, and remember what they were told."""
 
 import collections
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -16,6 +17,8 @@ from stack import Violation
 CLIENTS = 16
 # How long a call with a key is repeated, and how long a run that answered 202 is waited for, in seconds.
 PATIENCE, RUNNING_PATIENCE = 30, 1
+# What each user is given to spend.
+WEALTH = 1_000_000_000
 
 
 class Call:
@@ -30,17 +33,49 @@ class Call:
 class User:
     """An account, used by one client. Each call has a connection of its own: a kept one may end while it is used."""
 
-    def __init__(self, port):
-        self.port = port
-        self.token = None
-        email, password = f"{secrets.token_hex(8)}@example.org", secrets.token_hex(8)
-        self.id = self.patiently("/create_user", email, password)["id"]
-        self.token = self.patiently("/login", email, password)["token"]
+    def __init__(self, port, email, password):
+        self.port, self.token = port, None
+        self.id, self.workflows = None, {}
+        self.email, self.password = email, password
 
-    def patiently(self, path, email, password):
+    @staticmethod
+    def admin(port):
+        """The one of the demo profile."""
+        user = User(port, "defaultadmin@admin.as", "adminpass")
+        user.log_in()
+        return user
+
+    @staticmethod
+    def make(admin):
+        """A new one who can spend without end."""
+        user = User(admin.port, f"{secrets.token_hex(8)}@example.org", secrets.token_hex(8))
+        user.id = user.patiently("/create_user")["id"]
+        user.log_in()
+        admin.expect(201, "/api/credits/grants", {"user_id": user.id, "amount": WEALTH})
+        return user
+
+    def store_workflows(self):
+        for workflow in flows.WORKFLOWS:
+            self.workflows[workflow] = self.expect(201, "/api/workflows", workflow.draft)["id"]
+
+    def given(self, workflow, number):
+        """The input of a run, with the ids that are this user's."""
+        given = workflow.given(number)
+        return given | {"workflow": self.workflows[flows.NOTES]} if "workflow" in given else given
+
+    def expect(self, wanted, path, body):
+        status, answer = self.post(path, body)
+        if status != wanted:
+            raise Violation(f"{path}: {status} {answer[:300]}")
+        return json.loads(answer)
+
+    def log_in(self):
+        self.token = self.patiently("/login")["token"]
+
+    def patiently(self, path):
         """Clients that log in all at once must wait for each other."""
         while True:
-            status, body = self.post(path, {"email": email, "password": password})
+            status, body = self.post(path, {"email": self.email, "password": self.password})
             if status != 503:
                 return json.loads(body)
             time.sleep(0.05)
@@ -147,3 +182,47 @@ class Load:
             if time.monotonic() > deadline:
                 raise Violation(f"not acknowledged within {PATIENCE} s")
             time.sleep(random.uniform(0, 0.05))
+
+
+class Order:
+    """One run that a client queued. It repeats the call until it is acknowledged, so every one is."""
+
+    def __init__(self, number, user, workflow, name="storm"):
+        self.number, self.user, self.workflow = number, user, workflow
+        self.name = name        # under which fault
+        self.execution_id = None
+
+    def place(self, tolerated=()):
+        path = f"/api/workflows/{self.user.workflows[self.workflow]}/execute"
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            body = {"input": self.user.given(self.workflow, self.number)}
+            status, answer = self.user.post(path, body, f"order-{self.number}")
+            if status == 202:
+                self.execution_id = json.loads(answer)["id"]
+                return self
+            if status not in tolerated and not (status == 409 and tolerated):
+                raise Violation(f"order {self.number}: {status} {answer[:300]}")
+            if time.monotonic() > deadline:
+                raise Violation(f"order {self.number}: not acknowledged within {PATIENCE} s")
+            time.sleep(random.uniform(0, 0.1))
+
+
+def queue_runs(users, count, seconds, tolerated):
+    """Places that many orders, spread over the time; returns those acknowledged and what was wrong."""
+    def queue(user, share):
+        orders, wrong = [], []
+        for _ in range(share):
+            with Load.lock:
+                number = next(Load.numbers)
+            began = time.monotonic()
+            try:
+                workflow, = random.choices(flows.WORKFLOWS, flows.WEIGHTS)
+                orders.append(Order(number, user, workflow).place(tolerated))
+            except (Violation, OSError, http.client.HTTPException) as error:
+                wrong.append(f"order {number}: {error!r}")
+            time.sleep(max(0, random.uniform(0, 2 * seconds / share) - (time.monotonic() - began)))
+        return orders, wrong
+    with concurrent.futures.ThreadPoolExecutor(len(users)) as pool:
+        results = list(pool.map(lambda user: queue(user, count // len(users)), users))
+    return [order for orders, _ in results for order in orders], [text for _, wrong in results for text in wrong]

@@ -1,5 +1,7 @@
 """The faults. Each returns what to say of it; what must not happen raises a Violation."""
 
+import concurrent.futures
+import contextlib
 import os
 import random
 import signal
@@ -79,9 +81,9 @@ def kill_supervisor(stack, count):
     """Its responders leave by themselves, and a new supervisor gets the socket."""
     leaving, returning = [], []
     for _ in range(count):
-        orphans, began = list(stack.responders()), time.monotonic()
+        orphans, began = [*stack.responders(), *stack.workers()], time.monotonic()
         os.kill(stack.supervisor, signal.SIGKILL)
-        eventually("responders outlive their supervisor", lambda: not any(map(lives, orphans)), 35)
+        eventually("its children outlive the supervisor", lambda: not any(map(lives, orphans)), 35)
         leaving.append(time.monotonic() - began)
         stack.log.forget_serving()
         stack.start_supervisor()
@@ -103,3 +105,32 @@ def crash_postgres(stack, count):
         stack.crash_postgres()
         time.sleep(1.5)
     return ""
+
+
+def storm(stack, seconds, calm):
+    """All day long, in minutes: a kill every 1 to 5 s, Postgres restarted in ways that take turns, `calm` s apart."""
+    deadline = time.monotonic() + seconds
+
+    def kill():
+        count = 0
+        while time.monotonic() < deadline:
+            time.sleep(random.uniform(1, 5))
+            victim = random.choice([*stack.responders(), *stack.workers()] or [0])
+            if victim:
+                stack.killed.add(victim)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(victim, signal.SIGKILL)
+                    count += 1
+        return count
+
+    def restart():
+        count = 0
+        while time.monotonic() < deadline:
+            time.sleep(random.uniform(*calm))
+            [stack.restart_postgres, stack.crash_postgres][count % 2]()
+            count += 1
+        return count
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        kills, restarts = pool.submit(kill), pool.submit(restart)
+        return f"{kills.result()} kills, {restarts.result()} restarts of Postgres in {seconds} s"

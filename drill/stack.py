@@ -12,7 +12,26 @@ import subprocess
 import time
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
-RESPONDERS, THREADS = 4, 4
+RESPONDERS, THREADS, WORKERS = 4, 4, 2
+
+# What each transaction did, seen by the database itself: an effect that is done twice over leaves no other trace.
+WITNESSES = """
+CREATE SCHEMA witness;
+CREATE TABLE witness.effects (user_id uuid, name text, value json);
+CREATE TABLE witness.endings (execution_id uuid);
+CREATE TABLE witness.claims (execution_id uuid);
+CREATE FUNCTION witness.effect() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN INSERT INTO witness.effects VALUES (NEW.user_id, NEW.name, NEW.value); RETURN NULL; END $$;
+CREATE FUNCTION witness.ending() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN INSERT INTO witness.endings VALUES (NEW.id); RETURN NULL; END $$;
+CREATE FUNCTION witness.claim() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN INSERT INTO witness.claims VALUES (NEW.execution_id); RETURN NULL; END $$;
+CREATE TRIGGER witness AFTER INSERT OR UPDATE ON documents FOR EACH ROW EXECUTE FUNCTION witness.effect();
+CREATE TRIGGER witness AFTER INSERT OR UPDATE ON executions FOR EACH ROW WHEN (NEW.status <> 'running')
+    EXECUTE FUNCTION witness.ending();
+CREATE TRIGGER witness AFTER UPDATE ON queue FOR EACH ROW
+    WHEN (NEW.lease IS NOT NULL AND NEW.lease IS DISTINCT FROM OLD.lease) EXECUTE FUNCTION witness.claim();
+"""
 
 
 class Violation(Exception):
@@ -35,11 +54,14 @@ class Stack:
         self.environment = os.environ | urls | {
             "CONFIG_TYPE": "demo", "JWT_SECRET_KEY": secrets.token_hex(32), "FLOW_GATE": secrets.token_hex(32),
             "SOCKET": str(self.folder / "socket"), "PORT": str(self.port), "RATE_LIMIT": "off",
+            "REGISTRATION_LIMIT": "off", "USER_CONCURRENCY": "30", "WORKERS": str(WORKERS),
             "RESPONDERS": str(RESPONDERS), "THREADS": str(THREADS), "LOG_FILE": str(self.folder / "log")}
         self.log = Log(self.folder / "log")
         self.killed = set()
         run([SCRIPTS / "render-nginx", self.folder], env=self.environment)
         run([self.binary, "migrate"], env=self.environment)
+        run([self.binary, "seed-demo"], env=self.environment)
+        self.command(WITNESSES)
         self.start_supervisor()
         self.nginx = self.start_nginx()
 
@@ -59,6 +81,14 @@ class Stack:
         lifeline = self.start([self.binary, "serve"])
         self.log.wait("all-ready", place, 30)
         self.supervisor, = children(lifeline.pid)
+
+    def restart(self, **settings):
+        """Ends the supervisor in good order and starts one with other settings."""
+        os.kill(self.supervisor, signal.SIGTERM)
+        eventually("the supervisor does not end", lambda: not lives(self.supervisor), 40)
+        self.log.forget_serving()
+        self.environment |= settings
+        self.start_supervisor()
 
     def start_nginx(self):
         program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin") or "nginx"
@@ -82,22 +112,38 @@ class Stack:
         self.log.events()
         return self.log.serving
 
+    def workers(self):
+        """The workers that have begun to work, and since when."""
+        self.log.events()
+        return self.log.working
+
     def restart_postgres(self):
-        for command in ("stop", "start"):
-            run([SCRIPTS / "postgres-cluster", command, self.cluster])
+        run([SCRIPTS / "postgres-cluster", "stop", self.cluster])
+        self.start_postgres()
+
+    def start_postgres(self):
+        """Starts it unless it runs; its clean-up after a crash may go on afterwards."""
+        run([SCRIPTS / "postgres-cluster", "start", self.cluster])
+
+    @property
+    def postmaster(self):
+        return int((self.cluster / "data/postmaster.pid").read_text().split()[0])
 
     def crash_postgres(self):
         """Ends it at once, as a crash would (SIGQUIT), and starts it: it recovers from its log."""
-        postmaster = int((self.cluster / "data/postmaster.pid").read_text().split()[0])
+        postmaster = self.postmaster
         os.kill(postmaster, signal.SIGQUIT)
         eventually("Postgres goes on", lambda: not lives(postmaster))
-        run([SCRIPTS / "postgres-cluster", "start", self.cluster])
+        self.start_postgres()
+
+    def command(self, script):
+        """Has the superuser do something."""
+        return run(["psql", "-XAtqv", "ON_ERROR_STOP=1", "-d", self.superuser, "-c", script])
 
     def select(self, expression, source):
         """The JSON value of each row, as the superuser sees it."""
         script = f"COPY (SELECT {expression} FROM {source}) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
-        text = run(["psql", "-XAtqv", "ON_ERROR_STOP=1", "-d", self.superuser, "-c", script])
-        return [json.loads(line) for line in text.split("\n") if line]
+        return [json.loads(line) for line in self.command(script).split("\n") if line]
 
 
 class Event:
@@ -118,23 +164,25 @@ class Log:
         path.touch(mode=0o600)
         self.file = path.open()
         self.known, self.rest = [], ""
-        self.serving = {}
+        self.serving, self.working = {}, {}
 
     def events(self):
         """All until now."""
         *lines, self.rest = (self.rest + self.file.read()).split("\n")
         for event in map(Event, lines):
             self.known.append(event)
-            if event.name == "responder-ready":
-                self.serving[event.pid] = event.time
-            elif event.name == "responder-exited":
-                self.serving.pop(event.pid, None)
+            role, _, change = event.name.partition("-")
+            alive = {"responder": self.serving, "worker": self.working}.get(role, {})
+            if change == "ready":
+                alive[event.pid] = event.time
+            elif change == "exited":
+                alive.pop(event.pid, None)
         return self.known
 
     def forget_serving(self):
-        """After the end of a supervisor that could not log its responders' ends."""
+        """After the end of a supervisor that could not log its children's ends."""
         self.events()
-        self.serving = {}
+        self.serving, self.working = {}, {}
 
     def end(self):
         """The place behind the last event, to wait from."""
