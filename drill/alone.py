@@ -129,7 +129,7 @@ def stop_workers(alone, count):
         alone.order(flows.NOTES, f"worker {number} stopped")
         zombies[trace] = alone.work(*inject("sendto", "signal=STOP", number, trace))
     for trace, zombie in zombies.items():
-        eventually("a worker is not stopped", lambda: zombie.poll() is not None or "stopped by SIGSTOP" in read(trace), 40)
+        eventually("a worker goes on", lambda: zombie.poll() is not None or "stopped by SIGSTOP" in read(trace), 40)
     time.sleep(LAPSE)
     eventually("others do not take over", lambda: alone.work().wait(30) == 0 and alone.is_over(), 30)
     asleep = sum(zombie.poll() is None for zombie in zombies.values())

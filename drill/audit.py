@@ -166,7 +166,8 @@ class Audit:
         numbers = {flows.identity(call.number) for call in self.calls}
         queued = {order.execution_id for order in self.orders}
         self.wrong += [f"run of no call: {flow}" for flow in self.runs if flow and flow not in numbers]
-        self.wrong += [f"run of no order: {run.id}" for run in self.runs[None] if not run.parent and run.id not in queued]
+        self.wrong += [
+            f"run of no order: {run.id}" for run in self.runs[None] if not run.parent and run.id not in queued]
         self.count("runs that ended twice", """(SELECT FROM witness.endings
             GROUP BY execution_id HAVING count(*) > 1) AS twice""")
         self.count("steps without their run", """steps s

@@ -6,12 +6,17 @@ import os
 import random
 import signal
 import statistics
+import subprocess
+import sys
 import time
+import urllib.request
 
 from stack import Violation, eventually, lives
 
 # A responder that served for less than this died young; the next one then waits (SupervisorPolicy.youth).
 YOUTH = 2.2
+# Longer than anybody waits for an answer of the database (PostgresConfiguration.answerTimeout), in seconds.
+SILENCE = 17
 
 
 def kill_responders(stack, count):
@@ -104,6 +109,64 @@ def crash_postgres(stack, count):
     for _ in range(count):
         stack.crash_postgres()
         time.sleep(1.5)
+    return ""
+
+
+def exhaust_connections(stack, count):
+    """The database has room for three, where the program wants one a thread."""
+    for _ in range(count):
+        stack.command("ALTER ROLE flow_manager CONNECTION LIMIT 3")
+        stack.command("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'flow_manager'")
+        time.sleep(3)
+        stack.command("ALTER ROLE flow_manager CONNECTION LIMIT -1")
+        time.sleep(1.5)
+    return ""
+
+
+def swallow(stack, count):
+    """Every session stops to answer, for longer than anybody waits for one, and then goes on with what it had."""
+    for _ in range(count):
+        sessions = [*stack.select("pid", "pg_stat_activity WHERE usename = 'flow_manager'")]
+        for signal_number, pause in [(signal.SIGSTOP, SILENCE), (signal.SIGCONT, 1.5)]:
+            for session in sessions:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(session, signal_number)
+            time.sleep(pause)
+    return ""
+
+
+def starve(stack, seconds):
+    """Others take all processors: it is slower, and no lease is lost."""
+    place, waits = stack.log.end(), []
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4 * os.cpu_count())]
+    try:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            began = time.monotonic()
+            with urllib.request.urlopen(f"http://127.0.0.1:{stack.port}/health", timeout=10) as answer:
+                answer.read()
+            waits.append(time.monotonic() - began)
+            time.sleep(0.1)
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+    if any(event.name == "runs-rescued" for event in stack.log.events()[place:]):
+        raise Violation("a lease was lost")
+    return f"health after {1000 * max(waits):.0f} ms at most"
+
+
+def fill_disk(stack, seconds):
+    """The tables' disk has no room left; then it has some again."""
+    with stack.small_disk() as disk:
+        filler = disk / "filler"
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(1 << 16))
+        time.sleep(seconds)
+        filler.unlink()
+        time.sleep(2)
+    time.sleep(1.5)
     return ""
 
 

@@ -1,5 +1,6 @@
 """The program, nginx and Postgres as they are deployed, on ports and data of their own."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -128,6 +129,32 @@ class Stack:
     @property
     def postmaster(self):
         return int((self.cluster / "data/postmaster.pid").read_text().split()[0])
+
+    @contextlib.contextmanager
+    def small_disk(self):
+        """The folder of the tables, on a file system with room for little more than them. Needs root."""
+        folder, before = self.cluster / "data/base", self.cluster / "data/base.before"
+        owner = folder.stat()
+        run([SCRIPTS / "postgres-cluster", "stop", self.cluster])
+        folder.rename(before)
+        folder.mkdir(mode=0o700)
+        used = int(run(["du", "-sk", before]).split()[0])
+        options = f"size={used + (16 << 10)}k,mode=700,uid={owner.st_uid},gid={owner.st_gid}"
+        try:
+            run(["mount", "-t", "tmpfs", "-o", options, "tables", folder])
+            try:
+                run(["cp", "-a", f"{before}/.", folder])
+                self.start_postgres()
+                yield folder
+            finally:
+                run([SCRIPTS / "postgres-cluster", "stop", self.cluster])
+                shutil.rmtree(before)
+                run(["cp", "-a", folder, before])
+                run(["umount", folder])
+        finally:
+            folder.rmdir()
+            before.rename(folder)
+            self.start_postgres()
 
     def crash_postgres(self):
         """Ends it at once, as a crash would (SIGQUIT), and starts it: it recovers from its log."""
