@@ -15,11 +15,11 @@ package struct Budget: Sendable {
     package init(for flow: Flow, at prices: PriceList) {
         var known: [String: Int64] = [:]
         var worst: Int64 = 0
-        for (index, definition) in flow.tasks.enumerated() {
-            let price = prices[definition.task.type]
-            guard price > 0 else { continue }
-            known[definition.task.type] = price
-            worst = worst.addingClamped(price.multipliedClamped(by: Int64(flow.visits(of: index))))
+        for type in Set(flow.taskTypes) where prices[type] > 0 { known[type] = prices[type] }
+        if !known.isEmpty {
+            for (type, visits) in zip(flow.taskTypes, flow.mostVisits) {
+                worst = worst.addingClamped((known[type] ?? 0).multipliedClamped(by: Int64(visits)))
+            }
         }
         self.prices = known
         self.worst = worst
@@ -66,11 +66,13 @@ package struct Budget: Sendable {
         return statements
     }
 
-    /// Whether the user has the worst case; to be asked before the first step. The commit that takes it asks again.
-    package func isCovered(by userID: String, on connection: Connection) throws -> Bool {
+    /// Whether the user has the worst case of so many runs; to be asked before the first step. The commit that takes it
+    /// asks again.
+    package func isCovered(by userID: String, times count: Int = 1, on connection: Connection) throws -> Bool {
         guard worst > 0 else { return true }
+        let wanted = worst.multipliedClamped(by: Int64(count))
         let balance = try connection.query("SELECT balance FROM credits WHERE user_id = \(userID)").first
-        return try balance.map { try $0.decode(Int64.self) >= worst } ?? false
+        return try balance.map { try $0.decode(Int64.self) >= wanted } ?? false
     }
 }
 

@@ -76,7 +76,8 @@ struct Checkpoint {
             for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: standing.isOver)
         let statement = isStored ? later(standing) : opening(standing, elapsed)
         let placed = standing.isOver ? places?.around(statement) : nil
-        let statements = (placed ?? [statement]) + others + payment
+        let lock = concernsOthers(standing, others) ? [Places.lock(of: execution.userID)] : []
+        let statements = lock + (placed ?? [statement]) + others + payment
         let isAlone = connection.transactionStatus == .idle && statements.count == 1
         do {
             if isAlone {
@@ -94,6 +95,16 @@ struct Checkpoint {
         isStored = true
         storedSteps = execution.steps.count
         isOpenStepStored = openStep != nil
+    }
+
+    /// Whether a commit changes the places of other runs in the queue: of those which a step starts, or of the one that
+    /// waits for this one.
+    private func concernsOthers(_ standing: Standing, _ others: [SQL]) -> Bool {
+        switch standing {
+        case .goesOn: false
+        case .waits: !others.isEmpty
+        case .over: execution.parent != nil
+        }
     }
 
     /// The execution, its place in the queue unless it is over, and its steps so far, as one statement.
@@ -140,13 +151,18 @@ struct Checkpoint {
         """
     }
 
+    /// A step that only begins is none: it may be what ends each worker that tries it.
+    private var hasGotOn: Bool { execution.steps.count > storedSteps }
+
     private func advance(_ standing: Standing) -> SQL {
         let mine: SQL = "WHERE execution_id = \(execution.id) AND lease = \(lease) RETURNING execution_id"
         switch standing {
         case .over: return "DELETE FROM queue \(mine)"
         case .goesOn:
             return """
-                UPDATE queue SET lease_until = clock_timestamp() + \(Lease.duration), claims = 0, held = \(budget.held)
+                UPDATE queue
+                SET lease_until = clock_timestamp() + \(Lease.duration), held = \(budget.held), signal = NULL,
+                    claims = CASE WHEN \(hasGotOn) THEN 0 ELSE claims END
                 \(mine)
                 """
         case .waits(let due):

@@ -61,12 +61,35 @@ package struct Execution: Sendable {
     /// What its steps cost together, in credits.
     package var cost: Int64 { steps.reduce(0) { $0 + $1.cost } }
 
-    /// What a step was given: by the fork, or its task's own input, or else what the step before it gave.
-    package func input(of step: Step) -> JSON {
-        if let fork, fork.step == step.number, let input = fork.input { return input }
-        let task = flow["tasks"]?.arrayValue?.first { $0["name"]?.stringValue == step.task }
-        if let own = task?["input"] { return own }
-        return steps.last { $0.number < step.number && !$0.isSuperseded }?.output ?? input
+    /// What each step was given: by the fork, or its task's own input, or else what the step before it gave.
+    package var stepInputs: [JSON] {
+        let own = ownInputs
+        var (before, hasForked) = (input, false)
+        return steps.map { step in
+            defer {
+                if !step.isSuperseded {
+                    before = step.output
+                    hasForked = hasForked || step.number >= fork?.step ?? .max
+                }
+            }
+            if !hasForked, let changed = forkInput(of: step.number) { return changed }
+            return own[step.task] ?? before
+        }
+    }
+
+    /// By the names of their tasks.
+    var ownInputs: [String: JSON] {
+        var inputs: [String: JSON] = [:]
+        for task in flow["tasks"]?.arrayValue ?? [] {
+            if let name = task["name"]?.stringValue, let input = task["input"] { inputs[name] = input }
+        }
+        return inputs
+    }
+
+    /// What a fork gives the first step that it does anew, each time that this is tried.
+    func forkInput(of number: Int) -> JSON? {
+        guard let fork, number >= fork.step else { return nil }
+        return fork.input
     }
 }
 

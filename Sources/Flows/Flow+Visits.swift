@@ -1,27 +1,30 @@
 extension Flow {
-    /// How often a run may come to the task of that position, at most.
+    /// How often a run may come to each task, at most, in their order.
     ///
     /// Without cycles a run comes to a task once. Every cycle has a task with a limit, so between two visits to such
     /// tasks of its cycles a run comes to any other once.
-    func visits(of index: Int) -> Int {
-        if let limit = tasks[index].maxVisits { return limit }
+    var mostVisits: [Int] {
         let limited = tasks.indices.filter { tasks[$0].maxVisits != nil }
-        guard !limited.isEmpty else { return 1 }
-        let ahead = reachable(from: index)
-        let onCycle = limited.filter { ahead.contains($0) && reachable(from: $0).contains(index) }
-        return onCycle.reduce(1) { $0 + (tasks[$1].maxVisits ?? 1) }
+        guard !limited.isEmpty else { return Array(repeating: 1, count: tasks.count) }
+        let behind = limited.map { (limit: tasks[$0].maxVisits ?? 1, task: $0, ahead: reachable(from: $0)) }
+        return tasks.indices.map { index in
+            if let limit = tasks[index].maxVisits { return limit }
+            let ahead = reachable(from: index)
+            return behind.reduce(1) { $0 + (ahead[$1.task] && $1.ahead[index] ? $1.limit : 0) }
+        }
     }
 
-    /// The positions to which edges lead from that one, over others too.
-    private func reachable(from start: Int) -> Set<Int> {
-        var found: Set<Int> = []
+    /// To which positions edges lead from that one, over others too.
+    private func reachable(from start: Int) -> [Bool] {
+        var isFound = Array(repeating: false, count: tasks.count)
         var open = [start]
         while let index = open.popLast() {
             guard let condition = tasks[index].condition else { continue }
-            for case .task(let next) in [condition.onMatch, condition.otherwise] where found.insert(next).inserted {
+            for case .task(let next) in [condition.onMatch, condition.otherwise] where !isFound[next] {
+                isFound[next] = true
                 open.append(next)
             }
         }
-        return found
+        return isFound
     }
 }

@@ -139,9 +139,14 @@ package struct TaskFailure: Error, Sendable, Equatable {
     package let code: String
     package let message: String
 
+    /// The most characters of a message: it is kept with its step, and a run may have thousands.
+    private static let longestMessage = 1_000
+
     package init(code: String, message: String) {
         self.code = code
-        self.message = message
+        self.message =
+            message.utf8.count <= TaskFailure.longestMessage
+            ? message : String(message.prefix(TaskFailure.longestMessage))
     }
 
     /// The input breaks the task's schema; without a pointer where all of it does.

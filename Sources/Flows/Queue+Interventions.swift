@@ -15,53 +15,68 @@ extension Queue {
         most: Int?, on connection: Connection
     ) throws -> Bool {
         try connection.atomically { connection in
-            try connection.execute("SELECT lock_places(\(userID))")
-            // Before the run itself: as its children do at their own ends.
-            try endChildren(of: id, userID, reason, on: connection)
-            let rows = try connection.query(
-                """
-                DELETE FROM queue WHERE execution_id = \(id) AND user_id = \(userID)
-                    AND (\(optional: lease)::uuid IS NULL OR lease = \(optional: lease)) RETURNING held
-                """)
-            guard let held = try rows.first?.decode(Int64.self) else { return false }
-            try endChildren(of: id, userID, reason, on: connection)
-            try connection.pipeline(
-                [
-                    """
-                    WITH open AS (
-                        UPDATE steps SET status = 'canceled'
-                        WHERE execution_id = \(id) AND status IN ('running', 'waiting') RETURNING task)
-                    UPDATE executions
-                    SET status = \(status.rawValue), error = \(reason.json), finished_at = clock_timestamp(),
-                        stopped_at = (SELECT task FROM open),
-                        cost = coalesce((SELECT sum(cost) FROM steps WHERE execution_id = \(id)), 0)
-                    WHERE id = \(id)
-                    """,
-                    """
-                    DELETE FROM watchers WHERE execution_id = \(id)
-                    RETURNING pg_notify('flow_end', execution_id::text)
-                    """,
-                    """
-                    UPDATE queue q
-                    SET is_woken = q.lease IS NOT NULL,
-                        available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
-                    FROM executions e WHERE e.id = \(id) AND q.execution_id = e.parent_id
-                    """,
-                    "SELECT admit_runs(\(userID), \(optional: most))",
-                ] + (held > 0 ? [Ledger.release(held, of: userID, execution: id)] : []))
+            try connection.execute(Places.lock(of: userID))
+            guard let releases = try close(id, of: userID, as: status, reason, lease: lease, on: connection) else {
+                return false
+            }
+            // The credits are locked last, as everywhere.
+            try connection.pipeline(["SELECT admit_runs(\(userID), \(optional: most))"] + releases)
             return true
         }
     }
 
-    private static func endChildren(
-        of id: String, _ userID: String, _ reason: TaskFailure, on connection: Connection
-    ) throws {
+    /// Ends a run and those that it started; returns what releases the credits held for them, or nil when it is over.
+    private static func close(
+        _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
+        on connection: Connection
+    ) throws -> [SQL]? {
+        let rows = try connection.query(
+            """
+            DELETE FROM queue WHERE execution_id = \(id) AND user_id = \(userID)
+                AND (\(optional: lease)::uuid IS NULL OR lease = \(optional: lease)) RETURNING held
+            """)
+        guard let held = try rows.first?.decode(Int64.self) else { return nil }
+        var releases = held > 0 ? [Ledger.release(held, of: userID, execution: id)] : []
+        try connection.pipeline([
+            """
+            WITH open AS (
+                UPDATE steps SET status = 'canceled'
+                WHERE execution_id = \(id) AND status IN ('running', 'waiting') RETURNING task)
+            UPDATE executions
+            SET status = \(status.rawValue), error = \(reason.json), finished_at = clock_timestamp(),
+                stopped_at = (SELECT task FROM open),
+                cost = coalesce((SELECT sum(cost) FROM steps WHERE execution_id = \(id)), 0)
+            WHERE id = \(id)
+            """,
+            "DELETE FROM watchers WHERE execution_id = \(id) RETURNING pg_notify('flow_end', execution_id::text)",
+            """
+            UPDATE queue q
+            SET is_woken = q.lease IS NOT NULL,
+                available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
+            FROM executions e WHERE e.id = \(id) AND q.execution_id = e.parent_id
+            """,
+        ])
         let children = try connection.query(
             "SELECT id FROM executions WHERE parent_id = \(id) AND status = 'running' ORDER BY id")
         for child in children {
-            _ = try end(
-                try child.decode(String.self), of: userID, as: .canceled, reason, most: nil, on: connection)
+            releases +=
+                try close(try child.decode(String.self), of: userID, as: .canceled, reason, on: connection) ?? []
         }
+        return releases
+    }
+
+    /// Ends the runs that a step started and does not wait for any more; in the transaction that is open.
+    static func endChildren(of id: String, step: Int, _ userID: String, on connection: Connection) throws {
+        try connection.execute(Places.lock(of: userID))
+        let reason = TaskFailure(code: "canceled", message: "The step that started the run has ended")
+        let children = try connection.query(
+            """
+            SELECT id FROM executions WHERE parent_id = \(id) AND parent_step = \(step) AND status = 'running' ORDER BY id
+            """)
+        let releases = try children.flatMap {
+            try close(try $0.decode(String.self), of: userID, as: .canceled, reason, on: connection) ?? []
+        }
+        if !releases.isEmpty { try connection.pipeline(releases) }
     }
 
     /// Gives a run what its open approval waits for; false when it does not wait for one.
@@ -75,7 +90,8 @@ extension Queue {
                 WHERE q.execution_id = \(id) AND q.user_id = \(userID) AND q.state = 'waiting' AND q.signal IS NULL
                     AND EXISTS (
                         SELECT 1 FROM steps s
-                        WHERE s.execution_id = q.execution_id AND s.status = 'waiting' AND s.type = 'approval')
+                        WHERE s.execution_id = q.execution_id AND s.status = 'waiting' AND s.type = 'approval'
+                            AND s.error IS NULL)
                 RETURNING q.execution_id)\(rouse)
             SELECT execution_id FROM signaled
             """) == 1

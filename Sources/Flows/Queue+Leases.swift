@@ -2,16 +2,24 @@ package import Postgres
 
 extension Queue {
     /// Prolongs leases, each by its execution's id, and returns those that are still held. One that is not returned was
-    /// lost: its run was canceled or has another owner.
+    /// lost: its run was canceled or has another owner. Whoever changes a row just now is not waited for: it is the
+    /// run's own commit, which prolongs its lease, or its end.
     package static func prolong(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
         guard !leases.isEmpty else { return [] }
         let pairs = leases.map { (execution: $0.key, lease: $0.value) }
         let rows = try connection.query(
             """
-            UPDATE queue q SET lease_until = clock_timestamp() + \(Lease.duration)
-            FROM unnest(\(pairs.map(\.execution))::uuid[], \(pairs.map(\.lease))::uuid[]) AS mine (execution_id, lease)
-            WHERE q.execution_id = mine.execution_id AND q.lease = mine.lease
-            RETURNING q.lease
+            WITH held AS (
+                SELECT q.execution_id, q.lease
+                FROM unnest(\(pairs.map(\.execution))::uuid[], \(pairs.map(\.lease))::uuid[]) AS mine (execution_id, lease)
+                JOIN queue q ON q.execution_id = mine.execution_id AND q.lease = mine.lease),
+            free AS (
+                SELECT q.execution_id FROM queue q JOIN held h ON h.execution_id = q.execution_id AND h.lease = q.lease
+                FOR UPDATE OF q SKIP LOCKED),
+            prolonged AS (
+                UPDATE queue q SET lease_until = clock_timestamp() + \(Lease.duration)
+                FROM free f WHERE q.execution_id = f.execution_id)
+            SELECT lease FROM held
             """)
         return Set(try rows.map { try $0.decode(String.self) })
     }
@@ -21,7 +29,9 @@ extension Queue {
         try connection.execute(
             """
             UPDATE queue SET lease = NULL, lease_until = NULL, state = 'queued', available_at = clock_timestamp()
-            WHERE lease IS NOT NULL AND lease_until < statement_timestamp()
+            WHERE execution_id IN (
+                SELECT execution_id FROM queue WHERE lease IS NOT NULL AND lease_until < statement_timestamp()
+                FOR UPDATE SKIP LOCKED)
             """)
     }
 

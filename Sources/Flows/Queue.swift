@@ -51,6 +51,18 @@ package enum Queue {
             claims: claims)
     }
 
+    /// So many runs a user may have in the queue.
+    private static let mostOfUser = 10_000
+
+    /// Whether the user may queue so many more.
+    package static func hasRoom(for userID: String, count: Int = 1, on connection: Connection) throws -> Bool {
+        let rows = try connection.query(
+            """
+            SELECT count(*) FROM (SELECT FROM queue WHERE user_id = \(userID) LIMIT \(mostOfUser)) AS own
+            """)
+        return try rows.only.decode(Int.self) + count <= mostOfUser
+    }
+
     /// Statements that put a new run into the queue, in the transaction of whoever wants it: its worst case is held.
     ///
     /// - Parameters:
@@ -151,8 +163,8 @@ struct Places {
     /// A run that another one started has its place with it: else the two could wait for each other.
     init(of execution: Execution, most: Int?) {
         userID = execution.userID
-        self.most = execution.parent == nil ? most : nil
-        areLimited = self.most != nil || execution.source.concurrency != nil
+        self.most = most
+        areLimited = execution.parent == nil && (most != nil || execution.source.concurrency != nil)
     }
 
     init(userID: String, areLimited: Bool, most: Int?) {
@@ -164,6 +176,10 @@ struct Places {
     /// The statement that takes or leaves a place, and those which see to it that none is given twice or lost.
     func around(_ statement: SQL) -> [SQL] {
         guard areLimited else { return [statement] }
-        return ["SELECT lock_places(\(userID))", statement, "SELECT admit_runs(\(userID), \(optional: most))"]
+        return [Places.lock(of: userID), statement, "SELECT admit_runs(\(userID), \(optional: most))"]
     }
+
+    /// Taken, before any row of the queue, by whoever changes those of several of the user's runs: so that no two wait
+    /// for each other.
+    static func lock(of userID: String) -> SQL { "SELECT lock_places(\(userID))" }
 }

@@ -34,8 +34,12 @@ package struct Runner {
         }
     }
 
-    /// What the outputs of one run may weigh together, in bytes of their text, roughly.
+    /// What the outputs of one run may weigh together, and the inputs that its tasks have of their own, each time that
+    /// they are given: in bytes of their text, roughly.
     static let outputLimit = 8 << 20
+
+    /// How long a run may take on the thread of the call that began it.
+    private static let longestCall = Duration.seconds(10)
 
     private let connection: Connection
     private let companion: Companion?
@@ -45,7 +49,9 @@ package struct Runner {
     private var signal: JSON?
     private var state: RunState
     private var checkpoint: Checkpoint
-    private var outputWeight = 0
+    private var weight = 0
+    /// What commits together with the wait that comes next.
+    private var others: [SQL] = []
 
     private init(
         _ flow: Flow, _ checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant, signal: JSON? = nil,
@@ -59,7 +65,8 @@ package struct Runner {
         self.signal = signal
         self.state = state
         self.checkpoint = checkpoint
-        outputWeight = checkpoint.execution.steps.reduce(0) { $0 + $1.output.weight }
+        let own = checkpoint.execution.steps.isEmpty ? [:] : checkpoint.execution.ownInputs
+        weight = checkpoint.execution.steps.reduce(0) { $0 + $1.output.weight + (own[$1.task]?.weight ?? 0) }
     }
 
     /// Runs a new execution that its caller waits for. Throws what kept it from going on, such as a database that is
@@ -105,7 +112,8 @@ package struct Runner {
         var event = RunState.Event.started
         while true {
             let action = state.next(event, at: elapsed)
-            if action.isStep, cancellation?.endsAfterStep == true { return try leave() }
+            // A signal that came is used first: the step that it is for has begun.
+            if action.isStep, signal == nil, cancellation?.endsAfterStep == true { return try leave() }
             switch action {
             case .announce(let definition, _, let attempt):
                 checkpoint.openStep = step(of: definition, attempt: attempt, .running, started: began ?? elapsed)
@@ -114,10 +122,12 @@ package struct Runner {
             case .run(let definition, let input, let attempt):
                 event = try advance(definition, input, attempt)
             case .commit:
+                // A worker goes on, so that a caller who has left does not keep the thread.
+                if cancellation == nil, elapsed > Runner.longestCall { return try leave() }
                 try commit(.goesOn)
                 event = .committed
             case .suspend(let due):
-                try commit(.waits(due))
+                try commit(.waits(due), together: others)
                 return .waits(checkpoint.execution, due)
             case .end(let status, let stoppedAt, let failure):
                 checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
@@ -172,18 +182,26 @@ package struct Runner {
             if let delay = state.delay(after: failure, chance: .random(in: 0...1)) {
                 checkpoint.openStep = step(
                     of: definition, attempt: attempt, .waiting, failure: failure, started: started)
+                // It was for this attempt; the next one asks anew.
+                signal = nil
                 return .retries(after: delay)
             }
+            if began != nil, definition.task.effect == .waiting { try endChildren() }
             record(step(of: definition, attempt: attempt, .failure, failure: failure, started: started))
             return .failed
         case .waits(let due, let kept, let statements):
             checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, kept, started: started)
-            if !statements.isEmpty {
-                try openTransaction()
-                try connection.pipeline(statements)
-            }
+            others = statements
             return .waits(due)
         }
+    }
+
+    /// A step that is given up waits no more for what it started.
+    private func endChildren() throws {
+        try openTransaction()
+        let execution = checkpoint.execution
+        try Queue.endChildren(
+            of: execution.id, step: checkpoint.nextNumber, execution.userID, on: connection)
     }
 
     private mutating func record(_ step: Step) {
@@ -207,7 +225,8 @@ package struct Runner {
         of definition: TaskDefinition, _ given: JSON, _ attempt: Int, started: Duration
     ) throws -> Result {
         let (task, execution, number) = (definition.task, checkpoint.execution, checkpoint.nextNumber)
-        let input = execution.fork.flatMap { $0.step == number ? $0.input : nil } ?? given
+        let isForked = execution.steps.allSatisfy { $0.isSuperseded || $0.number < execution.fork?.step ?? 0 }
+        let input = isForked ? execution.forkInput(of: number) ?? given : given
         do {
             if let wrong = task.input.violations(in: input).first { throw TaskFailure(invalidInput: wrong) }
             if task.effect == .transactional { try openTransaction() }
@@ -222,10 +241,10 @@ package struct Runner {
             guard let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }
-                return .done(try weighed(output))
+                return .done(try weighed(output, definition))
             }
             switch try waiting.advance(input, in: context) {
-            case .done(let output): return .done(try weighed(output))
+            case .done(let output): return .done(try weighed(output, definition))
             case .wait(let due, let kept, let statements):
                 if let deadline, .now >= deadline { throw TaskFailure.timeout }
                 return .waits(due.noLater(than: deadline), keeping: kept, together: statements)
@@ -237,12 +256,12 @@ package struct Runner {
         }
     }
 
-    private mutating func weighed(_ output: JSON) throws -> JSON {
-        let weight = output.weight
-        guard outputWeight + weight <= Runner.outputLimit else {
+    private mutating func weighed(_ output: JSON, _ definition: TaskDefinition) throws -> JSON {
+        let more = output.weight + (definition.input?.weight ?? 0)
+        guard weight + more <= Runner.outputLimit else {
             throw TaskFailure(code: "output_too_large", message: "The outputs of this run are too large")
         }
-        outputWeight += weight
+        weight += more
         return output
     }
 }

@@ -569,7 +569,7 @@ CREATE INDEX queue_due ON public.queue USING btree (available_at, execution_id) 
 
 CREATE INDEX queue_leases ON public.queue USING btree (lease_until) WHERE (lease IS NOT NULL);
 
-CREATE INDEX queue_limited ON public.queue USING btree (user_id, workflow_id, execution_id) WHERE is_limited;
+CREATE INDEX queue_user ON public.queue USING btree (user_id, workflow_id, execution_id);
 
 CREATE INDEX records_newest ON public.records USING btree (created_at, id) WHERE (deleted_at IS NULL);
 

@@ -180,6 +180,39 @@ import Testing
         // Between two commits there is one effect at most.
         #expect(actions.split(separator: "commit").allSatisfy { $0.count { types[$0] == "keep" } <= 1 })
     }
+
+    /// Wherever a run is broken off, what is on record leads on to the same rest.
+    @Test(arguments: 0..<100) func aRunGoesOnFromItsRecord(seed: UInt64) throws {
+        var random = SeededGenerator(state: seed)
+        let flow = randomFlow(&random)
+        let whole = try steps(Self.state(flow))
+        for count in 0..<whole.count {
+            var state = try Self.state(flow)
+            for step in whole.prefix(count) { state.replay(step) }
+            #expect(state.nextTask == whole[count].task)
+            #expect(try whole.prefix(count).map(\.task) + steps(state).map(\.task) == whole.map(\.task))
+        }
+    }
+
+    /// The steps from where a run stands to its end; tasks of type `fail` fail, all others give their name.
+    private func steps(_ start: RunState) throws -> [Step] {
+        var (state, event, steps) = (start, RunState.Event.started, [Step]())
+        while true {
+            switch state.next(event, at: .zero) {
+            case .run(let definition, _, let attempt):
+                let fails = definition.task.type == "fail"
+                steps.append(
+                    Step(
+                        number: steps.count + 1, task: definition.name, type: definition.task.type,
+                        status: fails ? .failure : .success, attempt: attempt,
+                        output: fails ? .null : .string(definition.name), failure: fails ? Self.failure : nil,
+                        condition: nil, next: nil, started: .zero, duration: .zero))
+                event = fails ? .failed : .succeeded(.string(definition.name))
+            case .commit, .announce: event = .committed
+            case .suspend, .end: return steps
+            }
+        }
+    }
 }
 
 /// The same numbers every time, so that a failure can be looked into (SplitMix64).

@@ -101,7 +101,7 @@ extension RecordedExecution {
             "workflow_id": JSON(execution.source.workflowID), "version": JSON(execution.source.version),
             "parent_id": JSON(execution.parent?.executionID), "forked_from": JSON(execution.fork?.executionID),
             "credits_charged": .integer(execution.cost),
-            "steps": .array(execution.steps.map { $0.json(input: execution.input(of: $0)) }),
+            "steps": .array(zip(execution.steps, execution.stepInputs).map { $0.json(input: $1) }),
             "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
         ]
     }

@@ -82,7 +82,8 @@ extension Endpoint<Context> {
         let former = try context.execution().execution
         guard former.status.isEnd else { throw Problem(.conflict, "execution_under_way", "The run is under way") }
         let number = Int(context.input["step"]?.integerValue ?? 0)
-        guard let step = former.steps.first(where: { $0.number == number && !$0.isSuperseded }) else {
+        let steps = zip(former.steps, former.stepInputs)
+        guard let (step, given) = steps.first(where: { $0.0.number == number && !$0.0.isSuperseded }) else {
             throw Problem.invalid("/step", "is no step of this run")
         }
         let source = try context.source(forkedFrom: former)
@@ -101,7 +102,7 @@ extension Endpoint<Context> {
                 "id": .string(execution.id), "status": "queued", "forked_from": .string(former.id),
                 "differs": [
                     "step": JSON(number),
-                    "input": .bool(context.input["input"] != nil && context.input["input"] != former.input(of: step)),
+                    "input": .bool(context.input["input"] != nil && context.input["input"] != given),
                     "version": from == to ? .null : ["from": JSON(from), "to": JSON(to)],
                 ],
             ], status: .accepted, headers: ["Location": "/api/executions/\(execution.id)"])
@@ -135,12 +136,19 @@ extension Context {
         let most = services.runsOfUser
         do {
             try connection.atomically { connection in
+                guard try Queue.hasRoom(for: execution.userID, on: connection) else { throw Context.queueFull }
                 _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, most: most))
             }
         } catch let error as PostgresError where error.isInsufficientCredits {
             throw Problem.insufficientCredits
+        } catch let error as PostgresError where error.kind == .commitUnknown {
+            // The answer was lost: whether the run is queued the database knows.
+            guard try Execution.find(execution.id, of: execution.userID, on: connection) != nil else { throw error }
         }
     }
+
+    private static let queueFull = Problem(
+        .tooManyRequests, "too_many_runs", "Too many runs are under way", headers: ["Retry-After": "60"])
 
     fileprivate func flow(of execution: Execution) throws -> Flow { try flow(execution.flow) }
 

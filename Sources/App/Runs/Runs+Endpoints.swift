@@ -50,8 +50,10 @@ extension Endpoint<Context> {
         } catch is InsufficientCredits {
             throw Problem.insufficientCredits
         } catch is Fenced {
-            // A worker took it for lost and goes on with it, or it was canceled.
-            return try later(execution, context)
+            // Canceled, or carried out by a worker since this process took too long: the record says how it stands.
+            let found = try Execution.find(execution.id, of: execution.userID, on: context.connection)?.execution
+            guard let found, found.status.isEnd else { return try later(execution, context) }
+            return found.answer
         }
     }
 

@@ -14,7 +14,7 @@ struct FlowRun: WaitingTask {
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         guard let id = context.kept?["execution_id"]?.stringValue else {
-            let start = try SubFlow(input, context)
+            let start = try SubFlow(input, count: 1, context)
             let child = start.run(on: input["input"] ?? [:], item: 0, of: context)
             return .wait(
                 until: .woken, keeping: ["execution_id": .string(child.id)], together: try start.statements([child]))
@@ -43,8 +43,8 @@ struct FlowMap: WaitingTask {
         let open = results.count { !$0.status.isEnd }
         let room = Int(input["concurrency"]?.integerValue ?? 10) - open
         if ids.count < items.count, room > 0 {
-            let start = try SubFlow(input, context)
             let next = ids.count..<min(items.count, ids.count + room)
+            let start = try SubFlow(input, count: next.count, context)
             let children = next.map { start.run(on: items[$0], item: $0, of: context) }
             return .wait(
                 until: .woken, keeping: ["executions": .array((ids + children.map(\.id)).map(JSON.string))],
@@ -70,7 +70,8 @@ private struct SubFlow {
     let stored: StoredFlow
     let budget: Budget
 
-    init(_ input: JSON, _ context: TaskContext) throws {
+    /// - Parameter count: how many runs are to be started at once.
+    init(_ input: JSON, count: Int, _ context: TaskContext) throws {
         id = input["workflow"]?.stringValue ?? ""
         let version = input["version"]?.integerValue.map { Int($0) }
         guard
@@ -83,9 +84,16 @@ private struct SubFlow {
         guard try SubFlow.level(of: context) < SubFlow.mostLevels else {
             throw TaskFailure(code: "too_deep", message: "Runs start runs more than \(SubFlow.mostLevels) deep")
         }
+        let prices = try PriceList(on: context.connection)
+        guard flow.taskTypes.allSatisfy(prices.isActive) else {
+            throw TaskFailure(code: "task_inactive", message: "A task type of the workflow is switched off")
+        }
+        guard try Queue.hasRoom(for: context.userID, count: count, on: context.connection) else {
+            throw TaskFailure(code: "too_many_runs", message: "Too many runs are under way")
+        }
         self.stored = stored
-        budget = Budget(for: flow, at: try PriceList(on: context.connection))
-        guard try budget.isCovered(by: context.userID, on: context.connection) else {
+        budget = Budget(for: flow, at: prices)
+        guard try budget.isCovered(by: context.userID, times: count, on: context.connection) else {
             throw TaskFailure(code: "insufficient_credits", message: "The credits do not suffice")
         }
     }

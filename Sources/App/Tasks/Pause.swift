@@ -33,16 +33,23 @@ struct Pause: WaitingTask {
         }
     }
 
+    /// Asked for its form first: Postgres would take 'tomorrow' as well, and a time without an offset.
     private func readable(_ until: String, _ context: TaskContext) throws -> String {
-        func read(_ connection: Connection) throws -> String {
-            try connection.query("SELECT rfc3339(\(until)::timestamptz)").only.decode(String.self)
+        func read(_ connection: Connection) throws -> String? {
+            try connection.query(
+                """
+                SELECT CASE
+                    WHEN \(until) ~* '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?(Z|[+-]\\d\\d:\\d\\d)$'
+                    THEN rfc3339(\(until)::timestamptz) END
+                """
+            ).only.decode(String?.self)
         }
         let connection = context.connection
         do {
             // A transaction with the effect of a step before must not fail with the reading.
-            return try connection.transactionStatus == .open ? connection.savepoint(read) : read(connection)
-        } catch let error as PostgresError where error.sqlState?.isDataException == true {
-            throw TaskFailure(code: "invalid_input", message: "/until: is no time")
-        }
+            let found = try connection.transactionStatus == .open ? connection.savepoint(read) : read(connection)
+            if let found { return found }
+        } catch let error as PostgresError where error.sqlState?.isDataException == true {}
+        throw TaskFailure(code: "invalid_input", message: "/until: is no time")
     }
 }

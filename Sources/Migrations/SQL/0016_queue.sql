@@ -64,7 +64,7 @@ CREATE TABLE queue (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX queue_due ON queue (available_at, execution_id) WHERE lease IS NULL AND is_admitted;
 CREATE INDEX queue_leases ON queue (lease_until) WHERE lease IS NOT NULL;
-CREATE INDEX queue_limited ON queue (user_id, workflow_id, execution_id) WHERE is_limited;
+CREATE INDEX queue_user ON queue (user_id, workflow_id, execution_id);
 
 -- Whom to notify, and only as long as somebody waits: notifying makes commits wait for each other. Both may be lost in a
 -- crash, as those who waited then look for themselves each second.

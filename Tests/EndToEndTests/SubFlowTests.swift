@@ -1,0 +1,146 @@
+import Glibc
+import HTTP
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+/// Runs that start runs.
+@Suite struct SubFlowTests {
+    let caller: RunCaller
+
+    init() throws { caller = try RunCaller(Stack.shared.get()) }
+
+    private func run(_ workflow: String, _ input: JSON = [:]) -> JSON {
+        .task("run", "flow.run", ["workflow": .string(workflow), "input": input])
+    }
+
+    private func map(_ items: [JSON], _ workflow: String, _ more: [String: JSON] = [:]) -> JSON {
+        .task("map", "map", (["items": .array(items), "workflow": .string(workflow)] as JSON).with(more))
+    }
+
+    @Test func theResultOfOneIsTheOutputOfTheStep() throws {
+        let child = try caller.keep(.chain([.task("a", "pass"), .task("b", "calc.addition")]))
+        let id = try caller.start(keeping: .chain([run(child, ["arguments": [1, 2]]), .task("c", "pass")]))
+        let parent = try caller.end(id)
+        #expect(parent["status"] == "completed" && parent["result"] == ["result": 3])
+        #expect(parent["steps"]?.each("type") == ["flow.run", "pass"])
+        let list = try caller.get("/api/executions?parent_id=\(id)")["items"]
+        let started = try caller.run(list.each("id").first?.stringValue ?? "")
+        #expect(started["parent_id"] == .string(id) && started["workflow_id"] == .string(child))
+        #expect(started["input"] == ["arguments": [1, 2]])
+    }
+
+    @Test func theFailureOfOneIsThatOfTheStep() throws {
+        let child = try caller.keep(.flow([.task("a", "fail", ["message": "No luck"])]))
+        let parent = try caller.end(
+            caller.start(keeping: .flow([run(child), .task("b", "pass", 1)], [.condition("run", "end", "b")])))
+        #expect(parent["status"] == "completed" && parent["result"] == 1)
+        #expect(parent["steps"]?.each("error").first == ["code": "flow_failed", "message": "No luck"])
+        let gone = try caller.end(caller.start(keeping: .flow([run("00000000-0000-7000-8000-00000000dead")])))
+        #expect(gone["status"] == "failed" && gone["error"]?["code"] == "workflow_not_found")
+    }
+
+    /// What runs itself ends, however often it is allowed at a time.
+    @Test(arguments: [[:], ["concurrency": 1]] as [[String: JSON]])
+    func aRecursionEnds(more: [String: JSON]) throws {
+        let workflow = try caller.keep(.workflowCall(giving: 1))
+        try caller.save(workflow, .flow([run(workflow)]), more)
+        let id = try caller.start(workflow)
+        let top = try caller.end(id)
+        #expect(top["status"] == "failed" && top["error"]?["code"] == "flow_failed")
+        let runs = try caller.get("/api/workflows/\(workflow)/executions?sort=created_at")["items"]
+        #expect(runs.arrayValue?.count == 10)
+        let last = try caller.run(runs.each("id").last?.stringValue ?? "")
+        #expect(last["error"]?["code"] == "too_deep")
+    }
+
+    @Test(arguments: [0, 1, 50]) func aMapKeepsTheOrder(count: Int) throws {
+        let echo = try caller.keep(.flow([.task("a", "pass")]))
+        let items = (0..<count).map { JSON(($0 * 7) % 50) }
+        let run = try caller.end(caller.start(keeping: .flow([map(items, echo, ["concurrency": 3])])))
+        #expect(run["status"] == "completed" && run["result"] == .array(items))
+    }
+
+    @Test func aMapStartsNoMoreThanItMay() throws {
+        let child = try caller.keep(.flow([.task("w", "wait", ["seconds": 0.05])]))
+        let id = try caller.start(keeping: .flow([map(Array(repeating: 1, count: 12), child, ["concurrency": 3])]))
+        let connection = caller.stack.database.connect()
+        var most = 0
+        while true {
+            let open = try connection.query(
+                "SELECT count(*) FROM executions WHERE parent_id = \(id) AND status = 'running'")
+            most = max(most, try open.only.decode(Int.self))
+            if try caller.run(id)["finished_at"] != .null { break }
+            poll(nil, 0, 5)
+        }
+        #expect((1...3).contains(most))
+        #expect(try caller.run(id)["result"]?.arrayValue?.count == 12)
+    }
+
+    @Test func oneItemThatFailsFailsTheStep() throws {
+        let child = try caller.keep(.flow([.task("a", "data.fetch")]))
+        let (fine, missing): (JSON, JSON) = ([:], ["name": "missing"])
+        let run = try caller.end(caller.start(keeping: .flow([map([fine, missing, fine], child)])))
+        #expect(run["status"] == "failed")
+        #expect(run["error"] == ["code": "items_failed", "message": "1 of 3 items failed"])
+    }
+}
+
+/// How many runs are under way at once.
+@Suite struct LimitTests {
+    /// Looks at the runs of a workflow until all are over; returns the most that had their place at once.
+    private func mostAdmitted(_ caller: RunCaller, _ ids: [String]) throws -> Int {
+        let connection = caller.stack.database.connect()
+        var most = 0
+        for _ in 0..<10_000 {
+            let (admitted, open) = try connection.query(
+                """
+                SELECT count(*) FILTER (WHERE is_admitted), count(*) FROM queue WHERE user_id = \(caller.user.id)
+                """
+            ).only.decode(Int.self, Int.self)
+            most = max(most, admitted)
+            if open == 0 { break }
+            poll(nil, 0, 5)
+        }
+        for id in ids { #expect(try caller.end(id)["status"] == "completed") }
+        return most
+    }
+
+    @Test func ofAWorkflow() throws {
+        let caller = try RunCaller(Stack.shared.get())
+        let workflow = try caller.keep(.flow([.task("w", "wait", ["seconds": 0.2])]), ["concurrency": 2])
+        let path = "/api/workflows/\(workflow)/execute"
+        let answers = try caller.atOnce(Array(repeating: (path, [:], []), count: 10))
+        #expect(answers.allSatisfy { $0.status == 202 }, "\(answers.map(\.text))")
+        #expect(try mostAdmitted(caller, answers.compactMap { $0["id"].stringValue }) == 2)
+    }
+
+    /// One that is canceled, before or after it has its place, makes room.
+    @Test func whoIsCanceledMakesRoom() throws {
+        let caller = try RunCaller(Stack.shared.get())
+        let workflow = try caller.keep(.flow([.task("w", "approval")]), ["concurrency": 1])
+        let ids = try (0..<3).map { _ in try caller.start(workflow) }
+        _ = try caller.wait(ids[0])
+        #expect(try caller.run(ids[1])["status"] == "queued")
+        #expect(try caller.act("cancel", ids[1]).status == 200)
+        #expect(try caller.run(ids[2])["status"] == "queued")
+        #expect(try caller.act("cancel", ids[0]).status == 200)
+        _ = try caller.wait(ids[2])
+        #expect(try caller.act("signal", ids[2]).status == 202)
+        #expect(try caller.end(ids[2])["status"] == "completed")
+    }
+
+    @Test func ofAUser() throws {
+        let stack = try Stack(settings: ["USER_CONCURRENCY": "1", "WORKERS": "2"])
+        let caller = try RunCaller(stack)
+        let child = try caller.keep(.workflowCall(giving: 1), ["concurrency": 1])
+        let workflows = try (0..<3).map { _ in
+            try caller.keep(
+                .chain([.task("w", "wait", ["seconds": 0.05]), .task("r", "flow.run", ["workflow": .string(child)])]))
+        }
+        let ids = try (0..<6).map { try caller.start(workflows[$0 % 3]) }
+        // The one and the run that it has started.
+        #expect(try mostAdmitted(caller, ids) <= 2)
+    }
+}

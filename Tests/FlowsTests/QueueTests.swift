@@ -1,0 +1,166 @@
+import JSON
+import Postgres
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Flows
+
+/// Runs from the queue, as workers take them.
+@Suite struct QueueTests {
+    private let place: RunnerPlace
+    private var connection: Connection { place.connection }
+    private static let lease = "00000000-0000-4000-8000-00000000000"
+
+    init() throws { place = try RunnerPlace() }
+
+    private func enqueue(_ flow: JSON, input: JSON = [:]) throws {
+        let execution = Execution(id: RunnerPlace.executionID, userID: RunnerPlace.userID, flow: flow, input: input)
+        var reader = FlowReader(catalog: .plain)
+        let free = reader.read(FlowText.chain(["pass"]))
+        let read = try #require(free)
+        let budget = Budget(for: read, at: try PriceList(on: connection))
+        try connection.transaction { connection in
+            _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, most: nil))
+        }
+    }
+
+    private func claim(_ number: Int = 1, on other: Connection? = nil) throws -> Claim? {
+        try Queue.claim(lease: "\(Self.lease)\(number)", most: nil, on: other ?? connection)
+    }
+
+    private func catalog(_ tasks: [TestTask]) -> TaskCatalog {
+        TaskCatalog(
+            TaskCatalog.plain.tasks.filter { $0.type != "keep" }
+                + [TestTask("keep", effect: .transactional, body: RunnerPlace.keep)] + tasks)
+    }
+
+    private func lapse() throws {
+        try place.database.connect().execute("UPDATE queue SET lease_until = now() - interval '1 second'")
+    }
+
+    private func due() throws {
+        try place.database.connect().execute("UPDATE queue SET available_at = now() WHERE lease IS NULL")
+    }
+
+    @Test func oneOfTwoTakesARun() throws {
+        try enqueue(FlowText.chain(["pass"]))
+        let other = place.database.connectAsApplication()
+        try other.begin()
+        let first = try claim(1, on: other)
+        #expect(first?.execution.id == RunnerPlace.executionID && first?.claims == 1)
+        #expect(try claim(2) == nil, "while the other one has not committed")
+        try other.commit()
+        #expect(try claim(2) == nil)
+        #expect(try Queue.prolong([RunnerPlace.executionID: "\(Self.lease)1"], on: connection).count == 1)
+        #expect(try Queue.prolong([RunnerPlace.executionID: "\(Self.lease)2"], on: connection).isEmpty)
+    }
+
+    @Test func whatWasGivenBackIsTakenAgain() throws {
+        try enqueue(FlowText.chain(["pass"]))
+        let first = try #require(try claim(1))
+        try Queue.giveBack(first, isUntried: true, on: connection)
+        let second = try #require(try claim(2))
+        #expect(second.claims == 1, "it does not count")
+        try Queue.giveBack(first, isUntried: false, on: connection)
+        #expect(try claim(3) == nil, "nobody gives back what is another one's")
+        try Queue.giveBack(second, after: .seconds(60), isUntried: false, on: connection)
+        #expect(try claim(3) == nil)
+        try due()
+        #expect(try claim(3)?.claims == 2)
+    }
+
+    @Test func aLeaseThatRanOutIsNoLease() throws {
+        try enqueue(FlowText.chain(["keep"]))
+        let first = try #require(try claim(1))
+        #expect(try Queue.rescue(on: connection) == 0)
+        try lapse()
+        #expect(try Queue.rescue(on: connection) == 1)
+        let second = try #require(try claim(2))
+        guard case .lost = try Runner.work(on: first, catalog: catalog([]), on: connection, Cancellation()) else {
+            Issue.record("the first one went on")
+            return
+        }
+        #expect(try place.committed().documents == [])
+        guard case .ended = try Runner.work(on: second, catalog: catalog([]), on: connection, Cancellation()) else {
+            Issue.record("the second one did not")
+            return
+        }
+        #expect(try place.committed().documents == ["1"])
+        #expect(try place.committed().status == "completed")
+    }
+
+    /// The sixth time that a run was taken without getting on, nobody tries it any more.
+    @Test func whatEndsItsWorkersIsGivenUp() throws {
+        try enqueue(FlowText.chain(["pass"]))
+        for number in 1...5 {
+            #expect(try claim(number)?.claims == number)
+            try lapse()
+            #expect(try Queue.rescue(on: connection) == 1)
+        }
+        let last = try #require(try claim(6))
+        guard case .ended = try Runner.work(on: last, catalog: catalog([]), on: connection, Cancellation()) else {
+            Issue.record("it is not over")
+            return
+        }
+        let found = try Execution.find(RunnerPlace.executionID, of: RunnerPlace.userID, on: connection)?.execution
+        #expect(found?.status == .failed && found?.failure?.code == "dead_letter")
+        #expect(try claim(7) == nil)
+    }
+
+    /// That it begins is on record before; whoever does it again does it with the same key.
+    @Test func anEffectElsewhereIsAnnounced() throws {
+        struct Crash: Error {}
+        let database = place.database
+        let keys = Keys()
+        let send = TestTask("send", effect: .external) { _, context in
+            let seen = try database.connect().query("SELECT status, attempt FROM steps WHERE seq = 2").only
+            let (status, attempt) = try seen.decode(String.self, Int.self)
+            #expect(status == "running" && attempt == context.attempt)
+            keys.append(context.idempotencyKey)
+            if keys.count == 1 { throw Crash() }
+            return "sent"
+        }
+        try enqueue(FlowText.chain(["keep", "send", "pass"]))
+        let first = try #require(try claim(1))
+        guard case .postponed = try Runner.work(on: first, catalog: catalog([send]), on: connection, Cancellation())
+        else {
+            Issue.record("a crash is no end")
+            return
+        }
+        try due()
+        let second = try #require(try claim(2))
+        guard case .ended = try Runner.work(on: second, catalog: catalog([send]), on: connection, Cancellation()) else {
+            Issue.record("it did not go on")
+            return
+        }
+        #expect(keys.all == Array(repeating: "\(RunnerPlace.executionID)-2", count: 2))
+        let found = try Execution.find(RunnerPlace.executionID, of: RunnerPlace.userID, on: connection)?.execution
+        #expect(found?.status == .completed && found?.result == "sent")
+        #expect(found?.steps.map(\.attempt) == [1, 2, 1])
+        #expect(try place.committed().documents == ["1"])
+    }
+
+    /// A canceled run's step is told, and what it did is not on record.
+    @Test func aCanceledRunIsLost() throws {
+        try enqueue(FlowText.chain(["keep"]))
+        let claim = try #require(try claim())
+        let cancellation = Cancellation()
+        cancellation.request()
+        guard case .lost = try Runner.work(on: claim, catalog: catalog([]), on: connection, cancellation) else {
+            Issue.record("it went on")
+            return
+        }
+        #expect(try place.committed().documents == [])
+    }
+}
+
+/// What a task of a test was called with.
+private final class Keys: Sendable {
+    private let keys = Mutex<[String]>([])
+
+    var all: [String] { keys.withLock { $0 } }
+    var count: Int { all.count }
+
+    func append(_ key: String) { keys.withLock { $0.append(key) } }
+}
