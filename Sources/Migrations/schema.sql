@@ -567,7 +567,7 @@ CREATE INDEX posts_newest ON public.posts USING btree (created_at, id);
 
 CREATE INDEX queue_due ON public.queue USING btree (available_at, execution_id) WHERE ((lease IS NULL) AND is_admitted);
 
-CREATE INDEX queue_leases ON public.queue USING btree (lease_until) WHERE (lease IS NOT NULL);
+CREATE INDEX queue_leases ON public.queue USING btree (execution_id) WHERE (lease IS NOT NULL);
 
 CREATE INDEX queue_user ON public.queue USING btree (user_id, workflow_id, execution_id);
 

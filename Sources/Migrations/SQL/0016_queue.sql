@@ -63,7 +63,8 @@ CREATE TABLE queue (
     CONSTRAINT queue_leases_end CHECK ((lease IS NULL) = (lease_until IS NULL))
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX queue_due ON queue (available_at, execution_id) WHERE lease IS NULL AND is_admitted;
-CREATE INDEX queue_leases ON queue (lease_until) WHERE lease IS NOT NULL;
+-- Not by lease_until: each commit of a run prolongs its lease, which writes no index as long as none has it.
+CREATE INDEX queue_leases ON queue (execution_id) WHERE lease IS NOT NULL;
 CREATE INDEX queue_user ON queue (user_id, workflow_id, execution_id);
 
 -- Whom to notify, and only as long as somebody waits: notifying makes commits wait for each other. Both may be lost in a
