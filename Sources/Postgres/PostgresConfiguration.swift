@@ -55,7 +55,7 @@ package struct PostgresConfiguration: Sendable {
         configuration["client_encoding"] = "UTF8"
         // A pooler takes no `options`, so none are sent where they would be only ours.
         if preparesStatements {
-            let settings = serverSettings.map { "-c \($0)=\($1)" }
+            let settings = (Array(serverSettings) + Array(planning)).map { "-c \($0)=\($1)" }
             configuration["options"] = ([self["options"]].compactMap(\.self) + settings).joined(separator: " ")
         }
         if self["application_name"] == nil { configuration["fallback_application_name"] = "flow-manager" }
@@ -70,7 +70,12 @@ package struct PostgresConfiguration: Sendable {
         ]
     }
 
-    /// The same for one transaction, as its first statement; none where the session has them.
+    /// How statements are planned that are prepared once. Their plans are kept while tables grow: made for a table that
+    /// was empty, one reads all of it, however much that is later. Where there is no index for a plan to use, its
+    /// estimate is beyond measure, and would have it compiled.
+    private var planning: KeyValuePairs<String, String> { ["enable_seqscan": "off", "jit": "off"] }
+
+    /// The limits for one transaction, as its first statement; none where the session has them.
     var transactionSettings: [SQL] {
         guard !preparesStatements else { return [] }
         let calls = serverSettings.map { "set_config(\($0), \($1), true)" as SQL }

@@ -32,6 +32,14 @@ import Testing
         #expect(try preparedCount(on: connection) == 0)
     }
 
+    /// Its plan is kept while the table grows.
+    @Test func statementPreparedForAnEmptyTableUsesItsIndex() throws {
+        try connection.execute("CREATE TABLE places (id int PRIMARY KEY)")
+        try connection.execute("VACUUM ANALYZE places")
+        let plan = try connection.query("EXPLAIN (COSTS off) SELECT id FROM places WHERE id = 1")
+        #expect(try plan.map { try $0.decode(String.self) }.joined().contains("places_pkey"))
+    }
+
     @Test func numberOfPreparedStatementsIsBounded() throws {
         for number in 1...300 { try connection.execute("SELECT \(unsafeRaw: String(number)) FROM things") }
         #expect(try preparedCount(on: connection) <= 256)
