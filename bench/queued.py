@@ -19,6 +19,12 @@ ATTEMPTS = 3
 # Between a call's answer and the next call a worker has time to be idle again.
 PAUSE_SECONDS = 0.03
 PATIENCE_SECONDS = 15
+# A statement's plan is settled when it was carried out that often on a connection, and somewhat more.
+FEW = 12
+# Flows/s below which draining is given up.
+LEAST_RATE = 100
+# As the program has its statements planned.
+PLANNING = "-c enable_seqscan=off -c jit=off"
 
 FILL = """
 WITH filled AS (
@@ -95,7 +101,7 @@ class Queue:
             "pgbench", "-n", "-M", "prepared", "-c", HANDS, "-j", 2, "-t", count // HANDS, *self.peers[chain],
             self.bench.urls["DATABASE_URL"]]
         clocks, began, before = time.time() - time.monotonic(), time.monotonic(), self.spent()
-        processes.run(command, env=self.environment)
+        processes.run(command, env=self.environment | {"PGOPTIONS": PLANNING})
         own, database, machine = (now - then for now, then in zip(self.spent(), before))
         foreign = max(0.0, machine - own - database) / ((time.monotonic() - began) * os.cpu_count())
 
@@ -117,36 +123,55 @@ class Queue:
                 processes.machine_seconds())
 
     def drain(self, count):
-        """The flows/s of each tenth of many runs, in the order of their ends."""
-        measured = self.measure("ours", chains.PURE, count)
-        if measured.void:
-            processes.fail(f"draining: {measured.void}")
+        """The flows/s of each tenth of many runs that come all at once, in the order of their ends.
+
+        They come to a worker that has had little to do: its statements are planned for a queue that is empty.
+        """
+        self.fill(chains.PURE, 0)
+        self.bench.sql("VACUUM ANALYZE queue")
+        worker = self.start_worker()
+        for _ in range(FEW):
+            self.bench.sql(FILL.format(workflow=self.workflows[chains.PURE], count=HANDS))
+            wait_for("the end of a few runs", self.is_drained)
+        self.bench.sql(FILL.format(workflow=self.workflows[chains.PURE], count=count))
+        wait_for("the end of all runs", self.is_drained, count / LEAST_RATE)
+        processes.end(worker)
+        drained = count + FEW * HANDS
+        routes.expect("runs drained", self.bench.recorded("ours"), (drained, 0, routes.STEPS * drained))
         tenths = self.bench.sql(f"""
             SELECT count(*) / {SECONDS}
-            FROM (SELECT finished_at, ntile(10) OVER (ORDER BY finished_at) AS tenth FROM executions) AS ended
+            FROM (SELECT finished_at, ntile(10) OVER (ORDER BY finished_at) AS tenth
+                FROM executions ORDER BY finished_at DESC LIMIT {count}) AS ended
             GROUP BY tenth ORDER BY tenth""")
         return [float(rate) for rate in tenths.split("\n")]
 
     def starts(self, count):
         """How long after its call each run began, in ms, when a worker had nothing to do; the call queues it."""
         self.bench.empty("ours")
-        worker = processes.start([self.bench.binary, "work"], self.bench.log("worker"), self.bench.cleanup,
-                                 env=self.environment)
+        worker = self.start_worker()
         path = f"/api/workflows/{self.workflows[chains.PURE]}/execute"
-        wait_for("an idle worker", lambda: self.bench.sql("SELECT count(*) FROM idle_workers") == "1")
         for _ in range(count):
             status, answer = stand.request(self.bench.ports["ours"], "POST", path, self.bench.tokens[0], "{}")
             routes.expect(f"status of a queued run ({answer})", status, 202)
             time.sleep(PAUSE_SECONDS)
-        wait_for("the end of all runs", lambda: self.bench.recorded("ours") == (
-            count, 0, routes.STEPS * count))
+        wait_for("the end of all runs", self.is_drained)
         processes.end(worker)
+        routes.expect("runs of calls", self.bench.recorded("ours"), (count, 0, routes.STEPS * count))
         return [float(ms) for ms in self.bench.sql("SELECT started_us / 1e3 FROM steps WHERE seq = 1").split("\n")]
 
+    def start_worker(self):
+        worker = processes.start([self.bench.binary, "work"], self.bench.log("worker"), self.bench.cleanup,
+                                 env=self.environment)
+        wait_for("an idle worker", lambda: self.bench.sql("SELECT count(*) FROM idle_workers") == "1")
+        return worker
 
-def wait_for(what, is_there):
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    def is_drained(self):
+        return self.bench.sql("SELECT EXISTS (SELECT FROM queue)") == "f"
+
+
+def wait_for(what, is_there, patience=PATIENCE_SECONDS):
+    deadline = time.monotonic() + patience
     while not is_there():
         if time.monotonic() > deadline:
             processes.fail(f"{what} did not come")
-        time.sleep(0.05)
+        time.sleep(0.1)
