@@ -110,7 +110,7 @@ import Testing
         }
         expectProblem(try other.act("fork", id, ["step": 1]), 404, "not_found")
         expectProblem(try other.get("/api/executions/\(id)"), 404, "not_found")
-        #expect(try other.get("/api/workflows/\(workflow)/executions")["items"] == [])
+        expectProblem(try other.get("/api/workflows/\(workflow)/executions"), 404, "not_found")
         #expect(try other.get("/api/executions?workflow_id=\(workflow)")["items"] == [])
         let foreign = try other.start(keeping: .flow([.task("a", "flow.run", ["workflow": .string(workflow)])]))
         #expect(try other.end(foreign)["error"]?["code"] == "workflow_not_found")
