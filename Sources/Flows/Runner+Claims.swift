@@ -41,8 +41,10 @@ extension Runner {
         } catch let error as PostgresError where error.isUnavailability {
             throw error
         } catch {
-            // Not at once: what failed for a reason unknown would most likely fail again.
-            try Queue.giveBack(claim, after: .seconds(claim.claims), isUntried: false, on: connection)
+            // Not at once: what failed for a reason unknown would most likely fail again. Where others hold what it
+            // needs, such as a stopped worker whose transaction is still open, the run itself is none the worse.
+            let isBlocked = (error as? PostgresError)?.isContention ?? false
+            try Queue.giveBack(claim, after: .seconds(claim.claims), isUntried: isBlocked, on: connection)
             return .postponed(error)
         }
     }

@@ -51,6 +51,12 @@ package struct PostgresError: Error, Sendable, Equatable {
         case .commitUnknown, .decoding, .invalidText, .invalidConfiguration: false
         }
     }
+
+    /// Whether another transaction was in the way; the same may succeed when that has ended.
+    package var isContention: Bool {
+        guard let state = sqlState else { return false }
+        return state == .lockNotAvailable || state.isConflict
+    }
 }
 
 extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
