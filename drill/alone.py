@@ -122,19 +122,25 @@ def is_up(stack):
 
 
 def stop_workers(alone, count):
-    """Each of some workers is stopped at another message, for longer than its lease; then all wake up late."""
+    """Workers are stopped within a run, for longer than their leases; then all wake up late.
+
+    Others have ended some of their runs by then, and wait with the rest.
+    """
     zombies = {}
-    for number in range(CONNECTED + 1, CONNECTED + count + 1):
-        trace = alone.folder / f"trace-{number}"
-        alone.order(flows.NOTES, f"worker {number} stopped")
+    for index in range(count):
+        # Two at each message from the first after the claim on.
+        number = CONNECTED + 2 + index // 2
+        trace = alone.folder / f"trace-{index}"
+        alone.order([flows.NOTES, flows.LONG_PAUSING][index % 2], f"worker stopped at {number}")
         zombies[trace] = alone.work(*inject("sendto", "signal=STOP", number, trace))
     for trace, zombie in zombies.items():
         eventually("a worker goes on", lambda: zombie.poll() is not None or "stopped by SIGSTOP" in read(trace), 40)
     time.sleep(LAPSE)
-    eventually("others do not take over", lambda: alone.work().wait(30) == 0 and alone.is_over(), 30)
+    alone.work().wait(30)
     asleep = sum(zombie.poll() is None for zombie in zombies.values())
     for zombie in zombies.values():
         wake(zombie)
+    eventually("others do not take over", lambda: alone.work().wait(30) == 0 and alone.is_over(), 30)
     return f"{asleep} woke up late"
 
 

@@ -16,6 +16,10 @@ Run = collections.namedtuple("Run", "id user flow status has_ended parent item i
 MONEY = ", ".join(f"coalesce(sum(amount) FILTER (WHERE (debit, credit) = {pair}), 0)" for pair in [
     ("available", "held"), ("held", "revenue"), ("held", "available"), ("available", "revenue")])
 
+# Signs, in the line of an error, that the database was away.
+AWAY = ["status=503", "queue-unavailable", "run-postponed detail=\"the database cannot be reached",
+        "run-postponed detail=\"the connection to the database was lost"]
+
 
 class Audit:
     """Everything that is wrong, and counts of what was looked at. Nothing may be under way any more."""
@@ -187,7 +191,7 @@ class Audit:
         """A process that nobody killed, and any error but that the database was away."""
         if event.name in ("responder-exited", "worker-exited"):
             return "cause=exited(0)" not in event.line and event.pid not in self.stack.killed
-        return event.level == "error" and "status=503" not in event.line and event.name != "queue-unavailable"
+        return event.level == "error" and not any(sign in event.line for sign in AWAY)
 
 
 def canonical(value):

@@ -158,7 +158,7 @@ CALLING = family(
     "calling", "flow.run", lambda items: {"workflow": NOTES_ID, "input": items[0]}, 1, lambda items: items[0])
 MAPPING = family("mapping", "map", lambda items: {"workflow": NOTES_ID, "items": items}, 3, lambda items: items)
 
-PAUSING = pausing(0.1)
-WORKFLOWS = [PURE, NOTES, MIXED, PAUSING, pausing(2), RETRYING, CALLING, MAPPING]
+PAUSING, LONG_PAUSING = pausing(0.1), pausing(3)
+WORKFLOWS = [PURE, NOTES, MIXED, PAUSING, LONG_PAUSING, RETRYING, CALLING, MAPPING]
 # So often each is queued.
 WEIGHTS = [6, 6, 6, 1, 1, 1, 1, 1]
