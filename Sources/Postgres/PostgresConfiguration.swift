@@ -10,7 +10,7 @@ package struct PostgresConfiguration: Sendable {
     /// How long a statement waits for a lock before it gives up with `SQLState.lockNotAvailable`.
     package var lockTimeout: Duration? = .seconds(5)
     /// How long the server keeps a transaction in which nothing happens; then it ends the connection.
-    package var idleInTransactionTimeout: Duration? = .seconds(30)
+    package var idleInTransactionTimeout: Duration? = .seconds(10)
     /// How long this side waits for the answer to one round trip before it closes the connection. Longer than
     /// `statementTimeout`, so that it fires only when the server or the network is silent.
     package var answerTimeout: Duration? = .seconds(15)
