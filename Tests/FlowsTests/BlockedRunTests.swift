@@ -7,12 +7,16 @@ import Testing
 /// A queued run whose effect meets a transaction that does not end, as a stopped worker leaves one behind.
 @Suite struct BlockedRunTests {
     private let place: RunnerPlace
+    /// One that does not wait long for others.
+    private let connection: Connection
     private let catalog = TaskCatalog(
         [TestTask("keep", effect: .transactional, body: RunnerPlace.keep)])
 
     init() throws {
         place = try RunnerPlace()
-        try place.connection.execute("SET lock_timeout = '10ms'")
+        var configuration = place.database.application
+        configuration.lockTimeout = .milliseconds(10)
+        connection = Connection(configuration)
     }
 
     @Test func isNotGivenUpHoweverOftenItIsTried() throws {
@@ -41,8 +45,8 @@ import Testing
         let read = reader.read(json)
         let flow = try #require(read)
         let execution = Execution(id: RunnerPlace.executionID, userID: RunnerPlace.userID, flow: json, input: 1)
-        let budget = Budget(for: flow, at: try PriceList(on: place.connection))
-        try place.connection.atomically { connection in
+        let budget = Budget(for: flow, at: try PriceList(on: connection))
+        try connection.atomically { connection in
             _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, most: nil))
         }
     }
@@ -51,7 +55,7 @@ import Testing
     private func work() throws -> Runner.Work {
         try place.database.connect().execute("UPDATE queue SET available_at = clock_timestamp()")
         let lease = try place.database.connect().query("SELECT gen_random_uuid()::text").only.decode(String.self)
-        let claim = try #require(try Queue.claim(lease: lease, most: nil, on: place.connection))
-        return try Runner.work(on: claim, catalog: catalog, on: place.connection, Cancellation())
+        let claim = try #require(try Queue.claim(lease: lease, most: nil, on: connection))
+        return try Runner.work(on: claim, catalog: catalog, on: connection, Cancellation())
     }
 }

@@ -33,8 +33,12 @@ package final class TestDatabase: Sendable {
 
     deinit { server.drop(name) }
 
-    /// A new connection as the owner, not yet open.
-    package func connect() -> Connection { Connection(owner) }
+    /// A new connection as the owner, not yet open. It may hold a transaction open as long as the test takes.
+    package func connect() -> Connection {
+        var configuration = owner
+        configuration.idleInTransactionTimeout = nil
+        return Connection(configuration)
+    }
 
     /// A new connection as the application's role, not yet open.
     package func connectAsApplication() -> Connection { Connection(application) }

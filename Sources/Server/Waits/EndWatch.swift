@@ -12,6 +12,7 @@ final class EndWatch: Sendable {
     private struct Call {
         let wait: Wait
         let parked: Parked
+        let until: Monotonic
     }
 
     private struct Shared {
@@ -42,7 +43,7 @@ final class EndWatch: Sendable {
     func later(_ wait: Wait, otherwise: Response) -> Later {
         Later(otherwise: otherwise) { [self] parked in
             do {
-                try add(Call(wait: wait, parked: parked))
+                try add(Call(wait: wait, parked: parked, until: .now + wait.limit))
             } catch {
                 parked.answer(otherwise)
             }
@@ -62,7 +63,7 @@ final class EndWatch: Sendable {
     private func add(_ call: Call) throws(ProcessError) {
         try shared.withLock { shared throws(ProcessError) in
             if shared.thread == nil { shared.thread = try NativeThread { [self] in watch() } }
-            shared.waits.add(call, for: call.wait.executionID, until: .now + call.wait.limit)
+            shared.waits.add(call, for: call.wait.executionID, until: call.until)
         }
         bell.ring()
     }
@@ -100,7 +101,15 @@ extension EndWatch {
         try ends.unregister(abandoned)
     }
 
+    /// A connection that is lost just now is no answer as long as there is time for another attempt.
     private func answer(_ calls: [Call], _ ends: RunEnds) {
-        for call in calls where !call.parked.hasLeft { call.parked.answer(call.wait.answer(ends.connection)) }
+        for call in calls where !call.parked.hasLeft {
+            let response = call.wait.answer(ends.connection)
+            if response.status == .unavailable, .now < call.until {
+                shared.withLock { $0.waits.add(call, for: call.wait.executionID, until: call.until) }
+            } else {
+                call.parked.answer(response)
+            }
+        }
     }
 }
