@@ -21,10 +21,12 @@ PAUSE_SECONDS = 0.03
 PATIENCE_SECONDS = 15
 # A statement's plan is settled when it was carried out that often on a connection, and somewhat more.
 FEW = 12
+# To ask costs as much as many flows.
+SELDOM_SECONDS = 3
 # Flows/s below which draining is given up.
 LEAST_RATE = 100
 # As the program has its statements planned.
-PLANNING = "-c enable_seqscan=off -c jit=off"
+PLANNING = "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_generic_plan"
 
 FILL = """
 WITH filled AS (
@@ -134,7 +136,7 @@ class Queue:
             self.bench.sql(FILL.format(workflow=self.workflows[chains.PURE], count=HANDS))
             wait_for("the end of a few runs", self.is_drained)
         self.bench.sql(FILL.format(workflow=self.workflows[chains.PURE], count=count))
-        wait_for("the end of all runs", self.is_drained, count / LEAST_RATE)
+        wait_for("the end of all runs", self.is_drained, count / LEAST_RATE, SELDOM_SECONDS)
         processes.end(worker)
         drained = count + FEW * HANDS
         routes.expect("runs drained", self.bench.recorded("ours"), (drained, 0, routes.STEPS * drained))
@@ -169,9 +171,9 @@ class Queue:
         return self.bench.sql("SELECT EXISTS (SELECT FROM queue)") == "f"
 
 
-def wait_for(what, is_there, patience=PATIENCE_SECONDS):
+def wait_for(what, is_there, patience=PATIENCE_SECONDS, pause=0.1):
     deadline = time.monotonic() + patience
     while not is_there():
         if time.monotonic() > deadline:
             processes.fail(f"{what} did not come")
-        time.sleep(0.1)
+        time.sleep(pause)

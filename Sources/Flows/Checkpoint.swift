@@ -137,7 +137,7 @@ struct Checkpoint {
             , queued AS (
                 INSERT INTO queue (execution_id, user_id, state, available_at, held, prices)
                 VALUES (\(execution.id), \(execution.userID), 'waiting', \(due.moment), \(budget.held),
-                    \(optional: budget.storedPrices)))
+                    \(optional: budget.storedPrices)))\(Queue.rouse)
             """
         }
     }
@@ -145,7 +145,7 @@ struct Checkpoint {
     /// The steps since the last commit and where the run stands now, if it is still this lease's.
     private func later(_ standing: Standing) -> SQL {
         """
-        WITH advanced AS (\(advance(standing)))\(standing.isOver ? ending : SQL()),
+        WITH advanced AS (\(advance(standing)))\(consequence(of: standing)),
         written AS (\(newSteps(of: "a.execution_id", from: "advanced a, ")))
         SELECT 1 / (SELECT count(*) FROM advanced)
         """
@@ -172,6 +172,15 @@ struct Checkpoint {
                     is_woken = false, available_at = CASE WHEN is_woken THEN clock_timestamp() ELSE \(due.moment) END
                 \(mine)
                 """
+        }
+    }
+
+    /// Whoever leaves a run to a worker without being one tells them.
+    private func consequence(of standing: Standing) -> SQL {
+        switch standing {
+        case .over: ending
+        case .waits: places == nil ? Queue.rouse : SQL()
+        case .goesOn: SQL()
         }
     }
 

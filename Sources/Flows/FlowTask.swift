@@ -156,6 +156,8 @@ package struct TaskFailure: Error, Sendable, Equatable {
     }
 
     static let timeout = TaskFailure(code: "timeout", message: "The step took too long")
+    package static let insufficientCredits = TaskFailure(
+        code: "insufficient_credits", message: "The credits do not suffice")
 
     /// What does not fit will not fit the next time.
     var isWorthRetrying: Bool { code != "invalid_input" }

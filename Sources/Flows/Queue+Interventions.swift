@@ -50,10 +50,12 @@ extension Queue {
             """,
             "DELETE FROM watchers WHERE execution_id = \(id) RETURNING pg_notify('flow_end', execution_id::text)",
             """
-            UPDATE queue q
-            SET is_woken = q.lease IS NOT NULL,
-                available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
-            FROM executions e WHERE e.id = \(id) AND q.execution_id = e.parent_id
+            WITH woken AS (
+                UPDATE queue q
+                SET is_woken = q.lease IS NOT NULL,
+                    available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
+                WHERE q.execution_id = (SELECT parent_id FROM executions WHERE id = \(id)))\(rouse)
+            SELECT
             """,
         ])
         let children = try connection.query(

@@ -6,19 +6,16 @@ extension Queue {
     /// run's own commit, which prolongs its lease, or its end.
     package static func prolong(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
         guard !leases.isEmpty else { return [] }
-        let pairs = leases.map { (execution: $0.key, lease: $0.value) }
+        let mine: SQL = """
+            WHERE execution_id = ANY(\(Array(leases.keys))::uuid[]) AND lease = ANY(\(Array(leases.values))::uuid[])
+            """
         let rows = try connection.query(
             """
-            WITH held AS (
-                SELECT q.execution_id, q.lease
-                FROM unnest(\(pairs.map(\.execution))::uuid[], \(pairs.map(\.lease))::uuid[]) AS mine (execution_id, lease)
-                JOIN queue q ON q.execution_id = mine.execution_id AND q.lease = mine.lease),
-            free AS (
-                SELECT q.execution_id FROM queue q JOIN held h ON h.execution_id = q.execution_id AND h.lease = q.lease
-                FOR UPDATE OF q SKIP LOCKED),
+            WITH held AS (SELECT lease FROM queue \(mine)),
+            free AS (SELECT execution_id FROM queue \(mine) FOR UPDATE SKIP LOCKED),
             prolonged AS (
-                UPDATE queue q SET lease_until = clock_timestamp() + \(Lease.duration)
-                FROM free f WHERE q.execution_id = f.execution_id)
+                UPDATE queue SET lease_until = clock_timestamp() + \(Lease.duration)
+                WHERE execution_id = ANY(ARRAY(SELECT execution_id FROM free)))
             SELECT lease FROM held
             """)
         return Set(try rows.map { try $0.decode(String.self) })
@@ -29,9 +26,9 @@ extension Queue {
         try connection.execute(
             """
             UPDATE queue SET lease = NULL, lease_until = NULL, state = 'queued', available_at = clock_timestamp()
-            WHERE execution_id IN (
+            WHERE execution_id = ANY(ARRAY(
                 SELECT execution_id FROM queue WHERE lease IS NOT NULL AND lease_until < statement_timestamp()
-                FOR UPDATE SKIP LOCKED)
+                FOR UPDATE SKIP LOCKED))
             """)
     }
 

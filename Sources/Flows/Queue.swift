@@ -3,6 +3,10 @@ package import Postgres
 
 /// The runs that are under way: who works on them, or what they wait for. Leases and times are by the database's clock.
 ///
+/// A connection keeps the plans of its statements, which may be from when the queue was empty and all ways through it
+/// looked alike; it may be long a minute later. So rows are named by their key, or by a subquery's keys: a join could be
+/// planned as a walk through all of the queue.
+///
 /// ```
 ///            claim            commit                   end, cancel
 ///   queued ---------> running -------> running ... ----------------> (no row)
@@ -30,7 +34,7 @@ package enum Queue {
                 UPDATE queue q
                 SET lease = \(lease), lease_until = clock_timestamp() + \(Lease.duration), state = 'running',
                     claims = claims + 1, is_woken = false
-                FROM due WHERE q.execution_id = due.execution_id
+                WHERE q.execution_id = (SELECT execution_id FROM due)
                 RETURNING q.*)
             SELECT \(Execution.columns), c.claims, c.held, c.prices, c.signal, c.is_limited,
                 (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint,
@@ -49,6 +53,18 @@ package enum Queue {
         return Claim(
             lease: lease, execution: execution, age: age, budget: budget, signal: signal, places: places,
             claims: claims)
+    }
+
+    /// The time until the next run becomes due, if that is within a second.
+    package static func nextDue(on connection: Connection) throws -> Duration? {
+        let rows = try connection.query(
+            """
+            SELECT (extract(epoch FROM available_at - clock_timestamp()) * 1000000)::bigint FROM queue
+            WHERE lease IS NULL AND is_admitted
+                AND available_at > statement_timestamp() AND available_at < statement_timestamp() + interval '1 second'
+            ORDER BY available_at LIMIT 1
+            """)
+        return try rows.first.map { .microseconds(try $0.decode(Int64.self)) }
     }
 
     /// So many runs a user may have in the queue.

@@ -99,8 +99,10 @@ struct RunState {
     /// The wait before the current step's next attempt, when the one at hand failed so; nil if it is the last one.
     /// `chance`, from 0 to 1, is for the part of the wait that is left to it.
     func delay(after failure: TaskFailure, chance: Double) -> Duration? {
-        guard failure.isWorthRetrying else { return nil }
-        return flow.tasks[current].retry.delay(afterAttempt: attempt, chance: chance)
+        let task = flow.tasks[current]
+        // A wait that ran out of time has taken all that its step has.
+        guard failure.isWorthRetrying, failure != .timeout || task.task.effect != .waiting else { return nil }
+        return task.retry.delay(afterAttempt: attempt, chance: chance)
     }
 
     /// The task that comes next, unless the run is over.

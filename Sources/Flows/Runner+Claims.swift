@@ -27,6 +27,8 @@ extension Runner {
         }
         var reader = FlowReader(catalog: catalog)
         guard let flow = reader.read(claim.execution.flow) else {
+            // While releases change, a worker of the other one may know it.
+            if claim.claims < Claim.most { return try postpone(claim, Unreadable(), on: connection) }
             return try giveUp(
                 claim, TaskFailure(code: "flow_invalid", message: "The flow names what is not there any more"),
                 on: connection)
@@ -38,15 +40,24 @@ extension Runner {
             }
         } catch is Fenced {
             return .lost
+        } catch is InsufficientCredits {
+            return try giveUp(claim, .insufficientCredits, on: connection)
         } catch let error as PostgresError where error.isUnavailability {
             throw error
         } catch {
-            // Not at once: what failed for a reason unknown would most likely fail again. Where others hold what it
-            // needs, such as a stopped worker whose transaction is still open, the run itself is none the worse.
-            let isBlocked = (error as? PostgresError)?.isContention ?? false
-            try Queue.giveBack(claim, after: .seconds(claim.claims), isUntried: isBlocked, on: connection)
-            return .postponed(error)
+            return try postpone(claim, error, on: connection)
         }
+    }
+
+    /// A flow that this release cannot read.
+    private struct Unreadable: Error {}
+
+    /// Not at once: what failed for a reason unknown would most likely fail again. Where others hold what it needs, such
+    /// as a stopped worker whose transaction is still open, the run itself is none the worse.
+    private static func postpone(_ claim: Claim, _ error: any Error, on connection: Connection) throws -> Work {
+        let isBlocked = (error as? PostgresError)?.isContention ?? false
+        try Queue.giveBack(claim, after: .seconds(claim.claims), isUntried: isBlocked, on: connection)
+        return .postponed(error)
     }
 
     private static func giveUp(_ claim: Claim, _ reason: TaskFailure, on connection: Connection) throws -> Work {

@@ -257,6 +257,9 @@ package struct Runner {
     }
 
     private mutating func weighed(_ output: JSON, _ definition: TaskDefinition) throws -> JSON {
+        guard output.fits(depth: JSONLimits.standard.depth) else {
+            throw TaskFailure(code: "output_too_deep", message: "The output of this step is nested too deeply")
+        }
         let more = output.weight + (definition.input?.weight ?? 0)
         guard weight + more <= Runner.outputLimit else {
             throw TaskFailure(code: "output_too_large", message: "The outputs of this run are too large")
@@ -280,6 +283,15 @@ extension Due {
 }
 
 extension JSON {
+    /// Whether arrays and objects are nested no deeper than that.
+    fileprivate func fits(depth: Int) -> Bool {
+        switch self {
+        case .null, .bool, .integer, .unsigned, .number, .string: true
+        case .array(let elements): depth > 0 && elements.allSatisfy { $0.fits(depth: depth - 1) }
+        case .object(let object): depth > 0 && object.members.allSatisfy { $0.value.fits(depth: depth - 1) }
+        }
+    }
+
     /// About how many bytes the value's text has.
     fileprivate var weight: Int {
         switch self {

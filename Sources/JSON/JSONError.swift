@@ -39,4 +39,6 @@ package struct JSONLimits: Sendable {
     }
 
     package static let standard = JSONLimits()
+    /// Of what this program wrote itself: a value within the standard limits, with a few levels around it.
+    package static let own = JSONLimits(depth: standard.depth + 16)
 }

@@ -68,7 +68,7 @@ extension JSON: PostgresDecodable {
     package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
         guard let text else { throw PostgresMismatch() }
         let bytes = unsafe text.withUnsafeBufferPointer { unsafe Array($0) }
-        guard let value = try? JSON(parsing: bytes) else { throw PostgresMismatch() }
+        guard let value = try? JSON(parsing: bytes, limits: .own) else { throw PostgresMismatch() }
         self = value
     }
 }

@@ -49,6 +49,20 @@ import Testing
         #expect(started == started.sorted())
     }
 
+    /// What is as deep as it may be lies deeper still in the record.
+    @Test func recordsDeepValues() throws {
+        let caller = try RunCaller(stack)
+        // With the call around it 64 levels.
+        let deep = (1..<63).reduce(JSON.array([])) { value, _ in [value] }
+        let answer = try caller.post("/flow-manager", .chain([.task("a", "pass")], input: deep))
+        #expect(answer.status == 200 && answer["result"] == deep)
+        let id = try #require(answer["execution_id"].stringValue)
+        #expect(try caller.run(id)["steps"]?.each("output") == [deep])
+        let tasks: [JSON] = [.task("a", "pass"), .task("w", "wait", ["seconds": 0])]
+        let kept = try caller.end(caller.start(caller.keep(.chain(tasks)), deep))
+        #expect(kept["status"] == "completed" && kept["steps"]?.each("output").first == deep, "\(kept.text)")
+    }
+
     /// OWASP API1:2023: what is another user's does not exist, whoever asks.
     @Test func isNobodyElses() throws {
         let answer = try stack.post("/flow-manager", .demoFlow, token: user.token)

@@ -47,6 +47,12 @@ import Testing
         }
     }
 
+    /// The time of a step that waits is that of all of it.
+    @Test func neverAWaitWhoseTimeIsUp() throws {
+        let task = failing(["max_attempts": 5, "initial_delay": 60], "approval").with(["timeout": 0.2])
+        expect(try caller.end(caller.start(keeping: .flow([task]))), attempts: 1, atLeast: 200, "timeout")
+    }
+
     /// A call whose step is tried again later is answered when the run is over, or told where it is.
     @Test func withinACall() throws {
         let retry: JSON = ["max_attempts": 2, "initial_delay": 0.1, "jitter": 0]

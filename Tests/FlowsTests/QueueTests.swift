@@ -108,6 +108,85 @@ import Testing
         #expect(try claim(7) == nil)
     }
 
+    /// Others were faster to use the credits that a step found there.
+    @Test func whatCannotBePaidAtItsCommitHasFailed() throws {
+        struct Overdraft: WaitingTask {
+            let type = "overdraft"
+            let summary = "Holds more than there is"
+            let input = JSONSchema.any
+            let output = JSONSchema.any
+
+            func advance(_ input: JSON, in context: TaskContext) -> Progress {
+                let hold = Ledger.hold(5, of: context.userID, execution: context.executionID)
+                return .wait(until: .woken, keeping: .null, together: [hold])
+            }
+        }
+        try enqueue(FlowText.chain(["pass", "overdraft"]))
+        let claim = try #require(try claim())
+        let work = try Runner.work(
+            on: claim, catalog: TaskCatalog(TaskCatalog.plain.tasks + [Overdraft()]), on: connection, Cancellation())
+        guard case .ended = work else { Issue.record("\(work)"); return }
+        let found = try Execution.find(RunnerPlace.executionID, of: RunnerPlace.userID, on: connection)?.execution
+        #expect(found?.status == .failed && found?.failure == .insufficientCredits)
+    }
+
+    /// A worker of another release may know what this one does not.
+    @Test func whatThisReleaseCannotReadIsLeftToOthersFirst() throws {
+        try enqueue(FlowText.chain(["unheard of"]))
+        for number in 1...5 {
+            let claim = try #require(try claim(number))
+            let work = try Runner.work(on: claim, catalog: catalog([]), on: connection, Cancellation())
+            if number < 5 { guard case .postponed = work else { Issue.record("not left"); return } }
+            try due()
+        }
+        let found = try Execution.find(RunnerPlace.executionID, of: RunnerPlace.userID, on: connection)?.execution
+        #expect(found?.status == .failed && found?.failure?.code == "flow_invalid")
+    }
+
+    /// A worker that was idle has plans for an empty queue when much comes at once.
+    @Test func aLongQueueIsNotWalkedThrough() throws {
+        let owner = place.database.connect()
+        try owner.execute("VACUUM ANALYZE queue")
+        #expect(try claim() == nil)
+        func runOne() throws {
+            try enqueue(FlowText.chain(["pass"]))
+            let claim = try #require(try claim())
+            #expect(try Queue.prolong([claim.execution.id: claim.lease], on: connection) == [claim.lease])
+            #expect(try Queue.rescue(on: connection) == 0)
+            _ = try Runner.work(on: claim, catalog: catalog([]), on: connection, Cancellation())
+            try connection.execute("SELECT pg_stat_force_next_flush()")
+            try owner.execute("DELETE FROM executions")
+            try owner.execute("DELETE FROM steps")
+        }
+        func read() throws -> Int {
+            try owner.query(
+                "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'queue'"
+            ).only.decode(Int.self)
+        }
+        try runOne()
+        try owner.execute(
+            """
+            INSERT INTO queue (execution_id, user_id, state, available_at)
+            SELECT gen_random_uuid(), \(RunnerPlace.userID), 'waiting', 'infinity' FROM generate_series(1, 3000)
+            """)
+        let before = try read()
+        try runOne()
+        let rows = try read() - before
+        #expect((1..<100).contains(rows))
+    }
+
+    @Test func whatIsDueWithinASecondIsForeseen() throws {
+        #expect(try Queue.nextDue(on: connection) == nil)
+        try enqueue(FlowText.chain(["pass"]))
+        #expect(try Queue.nextDue(on: connection) == nil, "it is due")
+        let owner = place.database.connect()
+        try owner.execute("UPDATE queue SET available_at = clock_timestamp() + interval '900 milliseconds'")
+        let next = try #require(try Queue.nextDue(on: connection))
+        #expect(next > .zero && next <= .milliseconds(900))
+        try owner.execute("UPDATE queue SET available_at = 'infinity'")
+        #expect(try Queue.nextDue(on: connection) == nil)
+    }
+
     /// That it begins is on record before; whoever does it again does it with the same key.
     @Test func anEffectElsewhereIsAnnounced() throws {
         struct Crash: Error {}

@@ -186,6 +186,15 @@ import Testing
         #expect(execution.steps.map(\.failure?.code) == [nil, "output_too_large", nil])
         #expect(try place.committed().documents == ["1", "3"])
     }
+
+    /// What is on record can be read again.
+    @Test func outputsAreAsDeepAsADocumentAtMost() throws {
+        let wrap = TestTask("wrap") { input, _ in [input] }
+        let execution = try place.run(FlowText.chain(Array(repeating: "wrap", count: 70)), input: 1, tasks: [wrap])
+        #expect(execution.steps.last?.failure?.code == "output_too_deep" && execution.steps.count == 65)
+        let found = try Execution.find(execution.id, of: RunnerPlace.userID, on: place.connection)?.execution
+        #expect(found?.steps.map(\.output) == execution.steps.map(\.output))
+    }
 }
 
 /// What a caller adds to a run's commits.

@@ -40,6 +40,14 @@ import Testing
         #expect(try plan.map { try $0.decode(String.self) }.joined().contains("places_pkey"))
     }
 
+    /// However cheap its first plans were.
+    @Test func statementIsPlannedOnce() throws {
+        for id in 1...10 { try connection.execute("SELECT name FROM things WHERE id = \(id)") }
+        let plans = try connection.query(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%WHERE id = $1'")
+        #expect(try plans.only.decode(Int.self, Int.self) == (10, 0))
+    }
+
     @Test func numberOfPreparedStatementsIsBounded() throws {
         for number in 1...300 { try connection.execute("SELECT \(unsafeRaw: String(number)) FROM things") }
         #expect(try preparedCount(on: connection) <= 256)

@@ -11,7 +11,7 @@ package struct HTTPAnswer: Sendable {
     package var text: String { String(decoding: body, as: UTF8.self) }
 
     /// The body as JSON; null when it is none.
-    package var json: JSON { (try? JSON(parsing: body)) ?? .null }
+    package var json: JSON { (try? JSON(parsing: body, limits: .own)) ?? .null }
 
     package subscript(name: String) -> JSON { json[name] ?? .null }
 }

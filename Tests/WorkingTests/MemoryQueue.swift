@@ -20,6 +20,8 @@ final class MemoryQueue: Sendable {
         var rescues = 0
         var toRescue: [Int] = []
         var isAvailable = true
+        /// Becomes due then.
+        var later: (run: Int, at: Monotonic)?
         fileprivate var lastLease = 0
     }
 
@@ -63,7 +65,7 @@ final class MemoryQueue: Sendable {
     /// A worker's way to it.
     var access: WorkerQueue {
         WorkerQueue(
-            makeHand: { { try self.claim() } },
+            makeHand: { { try self.claim().map(WorkerQueue.Look.job) ?? .nothing(next: self.nextDue()) } },
             makeKeeper: {
                 // Its own, so that a notification can be told from the worker's bell.
                 let notified = Result { try Bell() }
@@ -78,10 +80,18 @@ final class MemoryQueue: Sendable {
             })
     }
 
+    private func nextDue() -> Duration? {
+        contents.withLock { $0.later.map { $0.at - .now } }
+    }
+
     private func claim() throws -> Job? {
         let found = try contents.withLock { contents throws -> (String, Int)? in
             guard contents.isAvailable else { throw Unavailable() }
             contents.looks += 1
+            if let (run, moment) = contents.later, moment <= .now {
+                contents.due.append(run)
+                contents.later = nil
+            }
             guard !contents.due.isEmpty else { return nil }
             contents.lastLease += 1
             let (lease, run) = ("\(contents.lastLease)", contents.due.removeFirst())

@@ -128,6 +128,22 @@ import Working
         #expect(pass(.seconds(1)) == [])
     }
 
+    @Test mutating func theRoundComesEarlyForWhatBecomesDueBeforeIt() {
+        self = .resting()
+        #expect(state.deadline == nil)
+        tell(.notified)
+        look(0)
+        let due = now + .milliseconds(300)
+        #expect(tell(.foundNothing(hand: 0, next: due)) == [.wakeKeeper])
+        #expect(state.deadline == due)
+        tell(.enlisted)
+        look(0)
+        tell(.foundNothing(hand: 0, next: due + .milliseconds(1)))
+        #expect(state.deadline == due, "the first of both")
+        #expect(pass(.milliseconds(300)) == [.wake(hand: 0)])
+        #expect(state.deadline == nil)
+    }
+
     @Test mutating func aProcessWithoutIdleHandsLeavesNotificationsToOthers() {
         self = .resting()
         tell(.notified)

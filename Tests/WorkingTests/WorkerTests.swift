@@ -100,6 +100,17 @@ import Working
         try end(worker)
     }
 
+    @Test func whatBecomesDueBetweenRoundsIsTakenThen() throws {
+        let queue = try MemoryQueue()
+        let worker = try worker(on: queue)
+        #expect(queue.wait { $0.enlisted.count == 1 && $0.looks > 0 })
+        queue.change { $0.later = (1, .now + .milliseconds(30)) }
+        // Somebody is told, and finds that it is not due yet.
+        queue.contents.withLock { $0.enlisted.popLast() }?.ring()
+        #expect(queue.wait { $0.done == [1] })
+        try end(worker)
+    }
+
     @Test func allLeasesAreRenewedAndALostOneInterruptsItsRun() throws {
         let queue = try MemoryQueue { run, flag in
             try flag.wait(for: run == 2 ? .atOnce : .afterStep)

@@ -94,7 +94,7 @@ private struct SubFlow {
         self.stored = stored
         budget = Budget(for: flow, at: prices)
         guard try budget.isCovered(by: context.userID, times: count, on: context.connection) else {
-            throw TaskFailure(code: "insufficient_credits", message: "The credits do not suffice")
+            throw TaskFailure.insufficientCredits
         }
     }
 

@@ -65,7 +65,10 @@ CREATE TABLE queue (
 CREATE INDEX queue_due ON queue (available_at, execution_id) WHERE lease IS NULL AND is_admitted;
 -- Not by lease_until: each commit of a run prolongs its lease, which writes no index as long as none has it.
 CREATE INDEX queue_leases ON queue (execution_id) WHERE lease IS NOT NULL;
-CREATE INDEX queue_user ON queue (user_id, workflow_id, execution_id);
+CREATE INDEX queue_user ON queue (user_id, workflow_id);
+-- Those that have their places, and those that wait for one, in their order.
+CREATE INDEX queue_admitted ON queue (user_id, workflow_id) WHERE is_limited AND is_admitted;
+CREATE INDEX queue_unadmitted ON queue (user_id, workflow_id, execution_id) WHERE is_limited AND NOT is_admitted;
 
 -- Whom to notify, and only as long as somebody waits: notifying makes commits wait for each other. Both may be lost in a
 -- crash, as those who waited then look for themselves each second.

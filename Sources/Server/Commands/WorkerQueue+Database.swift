@@ -11,10 +11,12 @@ struct Runs: Sendable {
     let most: Int?
 
     /// The next run that is due.
-    fileprivate func next(on connection: Connection) throws -> Job? {
-        guard let claim = try Queue.claim(lease: UUIDv7.make(), most: most, on: connection) else { return nil }
+    fileprivate func next(on connection: Connection) throws -> WorkerQueue.Look {
+        guard let claim = try Queue.claim(lease: UUIDv7.make(), most: most, on: connection) else {
+            return .nothing(next: try Queue.nextDue(on: connection))
+        }
         let cancellation = Cancellation()
-        return Job(
+        let job = Job(
             lease: Working.Lease(run: claim.execution.id, token: claim.lease),
             run: {
                 switch try Runner.work(on: claim, catalog: catalog, on: connection, cancellation) {
@@ -31,6 +33,7 @@ struct Runs: Sendable {
                 case .atOnce: cancellation.request()
                 }
             })
+        return .job(job)
     }
 }
 

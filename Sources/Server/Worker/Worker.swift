@@ -90,16 +90,15 @@ extension Worker {
     /// Looks once, and carries out what it finds.
     private func takeUp(_ look: WorkerQueue.Hand, as hand: Int) {
         let asked = Monotonic.now
-        let job: Job?
+        var found = WorkerQueue.Look.nothing(next: nil)
         do {
-            job = try look()
+            found = try look()
             queueAnswered()
         } catch {
             queueFailed(error)
-            job = nil
         }
-        guard let job else {
-            handle(.foundNothing(hand: hand))
+        guard case .job(let job) = found else {
+            if case .nothing(let next) = found { handle(.foundNothing(hand: hand, next: next.map { .now + $0 })) }
             return
         }
         let isWorking = shared.withLock { shared in

@@ -2,8 +2,15 @@ package import Process
 
 /// What a worker asks of the queue it works for. Each of its threads makes its own ways to it, and keeps them.
 package struct WorkerQueue: Sendable {
-    /// The next run that is due, claimed; nil when there is none.
-    package typealias Hand = () throws -> Job?
+    /// Looks for the next run that is due, and claims it.
+    package typealias Hand = () throws -> Look
+
+    /// What a look finds.
+    package enum Look {
+        case job(Job)
+        /// Nothing is due; something will be so soon, if it is before the next round.
+        case nothing(next: Duration?)
+    }
 
     /// For the keeper of the leases.
     package struct Keeper {

@@ -4,7 +4,7 @@ extension WorkerState {
     package enum Event: Sendable {
         /// What came of a look. `asked` is an instant before the claim: the lease is good for its length from then on.
         case found(hand: Int, lease: Lease, asked: Monotonic)
-        case foundNothing(hand: Int)
+        case foundNothing(hand: Int, next: Monotonic? = nil)
         /// The run came to an end or was given back.
         case finished(hand: Int)
         /// A hand that was ordered to leave is about to.

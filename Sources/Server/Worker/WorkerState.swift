@@ -11,7 +11,7 @@ package import Process
 ///
 /// A hand is a thread that carries out one run after another. One that found work has the next idle hand look as well,
 /// so that work spreads; one that is done looks again unasked. An idle hand looks when the process is notified, and one
-/// of them in each round of the keeper.
+/// of them in each round of the keeper, which comes early where a run is known to become due before it.
 ///
 /// The process is notified once for each time that it is enlisted, and is enlisted while a hand has nothing to do. What
 /// became due just before that notifies nobody. So a look that began before the enlistment proves nothing, and one that
@@ -60,6 +60,8 @@ package struct WorkerState: Sendable {
     /// The number of the enlistment in force, from 1.
     private var enlistment: Int?
     private var enlistments = 0
+    /// When a run becomes due, as the last looks say.
+    private var nextDue: Monotonic?
     private var actions: [Action] = []
 
     /// A worker whose hands wait for the keeper's first round.
@@ -80,7 +82,7 @@ package struct WorkerState: Sendable {
     package mutating func handle(_ event: Event, at now: Monotonic) -> [Action] {
         switch event {
         case .found(let hand, let lease, let asked): found(lease, by: hand, asked)
-        case .foundNothing(let hand): foundNothing(hand)
+        case .foundNothing(let hand, let next): foundNothing(hand, next)
         case .finished(let hand): hands[hand] = .told
         case .left(let hand): left(hand)
         case .round: round(at: now)
@@ -126,7 +128,8 @@ extension WorkerState {
     package var deadline: Monotonic? {
         switch phase {
         case .leaving(let limit), .breakingOff(let limit): limit
-        case .working, .ended: nil
+        case .working: nextDue
+        case .ended: nil
         }
     }
 
@@ -156,10 +159,12 @@ extension WorkerState {
         if !isWorking { actions.append(.interrupt(hand: hand, .afterStep)) }
     }
 
-    private mutating func foundNothing(_ hand: Int) {
+    private mutating func foundNothing(_ hand: Int, _ next: Monotonic?) {
         guard case .looking(let before) = hands[hand] else { return }
         hands[hand] = enlistment == nil || enlistment == before ? .idle : .told
-        if needsEnlisting { actions.append(.wakeKeeper) }
+        let soonest = [next, nextDue].compactMap(\.self).min()
+        if needsEnlisting || soonest != nextDue { actions.append(.wakeKeeper) }
+        nextDue = soonest
     }
 
     /// A hand that was told but has not begun to look will see whatever came before; one that looks looks once more.
@@ -171,6 +176,7 @@ extension WorkerState {
 
     private mutating func round(at now: Monotonic) {
         hasBegun = true
+        nextDue = nil
         if !isAnyTold { tellOne() }
         for (hand, state) in hands.enumerated() {
             guard case .running(_, let renewed) = state, renewed + policy.lease <= now else { continue }
