@@ -201,7 +201,7 @@ struct Checkpoint {
                 started_us, duration_us, cost)
             SELECT \(id), s.*
             FROM \(from)json_to_recordset(\(JSON.array(rows.map(\.row)))) AS s (
-                seq integer, task text, type text, status text, attempt integer, output json, error json, condition text,
+                seq integer, task text, type text, status step_status, attempt integer, output json, error json, condition text,
                 next text, started_us bigint, duration_us bigint, cost bigint)
             """
         guard isOpenStepStored else { return insertion }
@@ -222,7 +222,7 @@ struct Checkpoint {
             SELECT 1 FROM executions e
             WHERE e.id = \(execution.id) AND e.status = \(execution.status.rawValue) AND EXISTS (
                 SELECT 1 FROM steps s
-                WHERE s.execution_id = e.id AND s.seq = \(last?.number ?? 0) AND s.status = \(last?.status.rawValue ?? "")
+                WHERE s.execution_id = e.id AND s.seq = \(last?.number ?? 0) AND s.status = \(optional: last?.status.rawValue)
                     AND s.attempt = \(last?.attempt ?? 0))
             """
         ).isEmpty

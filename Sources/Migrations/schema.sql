@@ -1,3 +1,21 @@
+CREATE TYPE public.run_status AS ENUM (
+    'queued',
+    'running',
+    'waiting',
+    'completed',
+    'ended_early',
+    'failed',
+    'canceled'
+);
+
+CREATE TYPE public.step_status AS ENUM (
+    'success',
+    'failure',
+    'running',
+    'waiting',
+    'canceled'
+);
+
 CREATE FUNCTION public.admit_runs(owner uuid, most bigint) RETURNS void
     LANGUAGE sql
     AS $$
@@ -159,7 +177,7 @@ CREATE TABLE public.executions (
     user_id uuid NOT NULL,
     flow json,
     input json NOT NULL,
-    status text NOT NULL,
+    status public.run_status NOT NULL,
     stopped_at text,
     created_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
@@ -173,8 +191,7 @@ CREATE TABLE public.executions (
     forked_from uuid,
     fork_step integer,
     fork_input json,
-    CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL)))),
-    CONSTRAINT executions_status CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'ended_early'::text, 'failed'::text, 'canceled'::text])))
+    CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
 
@@ -183,7 +200,7 @@ CREATE TABLE public.executions_default (
     user_id uuid NOT NULL,
     flow json,
     input json NOT NULL,
-    status text NOT NULL,
+    status public.run_status NOT NULL,
     stopped_at text,
     created_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
@@ -197,8 +214,7 @@ CREATE TABLE public.executions_default (
     forked_from uuid,
     fork_step integer,
     fork_input json,
-    CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL)))),
-    CONSTRAINT executions_status CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'ended_early'::text, 'failed'::text, 'canceled'::text])))
+    CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
 
 CREATE TABLE public.guests (
@@ -271,7 +287,7 @@ CREATE TABLE public.queue (
     execution_id uuid NOT NULL,
     user_id uuid NOT NULL,
     workflow_id uuid,
-    state text NOT NULL,
+    state public.run_status NOT NULL,
     available_at timestamp with time zone NOT NULL,
     lease uuid,
     lease_until timestamp with time zone,
@@ -283,8 +299,7 @@ CREATE TABLE public.queue (
     is_limited boolean DEFAULT false NOT NULL,
     is_admitted boolean DEFAULT true NOT NULL,
     CONSTRAINT queue_held_check CHECK ((held >= 0)),
-    CONSTRAINT queue_leases_end CHECK (((lease IS NULL) = (lease_until IS NULL))),
-    CONSTRAINT queue_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'waiting'::text])))
+    CONSTRAINT queue_leases_end CHECK (((lease IS NULL) = (lease_until IS NULL)))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
 
@@ -349,7 +364,7 @@ CREATE TABLE public.steps (
     seq integer NOT NULL,
     task text NOT NULL,
     type text NOT NULL,
-    status text NOT NULL,
+    status public.step_status NOT NULL,
     attempt integer NOT NULL,
     output json,
     error json,
@@ -358,8 +373,7 @@ CREATE TABLE public.steps (
     started_us bigint NOT NULL,
     duration_us bigint NOT NULL,
     cost bigint DEFAULT 0 NOT NULL,
-    superseded boolean DEFAULT false NOT NULL,
-    CONSTRAINT steps_status CHECK ((status = ANY (ARRAY['success'::text, 'failure'::text, 'running'::text, 'waiting'::text, 'canceled'::text])))
+    superseded boolean DEFAULT false NOT NULL
 )
 PARTITION BY RANGE (execution_id);
 
@@ -368,7 +382,7 @@ CREATE TABLE public.steps_default (
     seq integer NOT NULL,
     task text NOT NULL,
     type text NOT NULL,
-    status text NOT NULL,
+    status public.step_status NOT NULL,
     attempt integer NOT NULL,
     output json,
     error json,
@@ -377,8 +391,7 @@ CREATE TABLE public.steps_default (
     started_us bigint NOT NULL,
     duration_us bigint NOT NULL,
     cost bigint DEFAULT 0 NOT NULL,
-    superseded boolean DEFAULT false NOT NULL,
-    CONSTRAINT steps_status CHECK ((status = ANY (ARRAY['success'::text, 'failure'::text, 'running'::text, 'waiting'::text, 'canceled'::text])))
+    superseded boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.token_keys (
@@ -565,13 +578,11 @@ CREATE INDEX ledger_user ON public.ledger USING btree (user_id, created_at, id);
 
 CREATE INDEX posts_newest ON public.posts USING btree (created_at, id);
 
-CREATE INDEX queue_admitted ON public.queue USING btree (user_id, workflow_id) WHERE (is_limited AND is_admitted);
-
 CREATE INDEX queue_due ON public.queue USING btree (available_at, execution_id) WHERE ((lease IS NULL) AND is_admitted);
 
 CREATE INDEX queue_leases ON public.queue USING btree (execution_id) WHERE (lease IS NOT NULL);
 
-CREATE INDEX queue_unadmitted ON public.queue USING btree (user_id, workflow_id, execution_id) WHERE (is_limited AND (NOT is_admitted));
+CREATE INDEX queue_limited ON public.queue USING btree (user_id, is_admitted, workflow_id) WHERE is_limited;
 
 CREATE INDEX queue_user ON public.queue USING btree (user_id, workflow_id);
 

@@ -34,6 +34,14 @@ extension Connection {
         deferred = ["BEGIN"] + preamble
     }
 
+    /// Has a statement of the open transaction go with the next one, or with COMMIT, in that round trip: for one whose
+    /// result nobody reads. Where it fails, that round trip does, with its error.
+    package func executeLater(_ sql: SQL) throws(PostgresError) {
+        guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
+        guard sql.binds.areSendable else { throw PostgresError(.invalidText) }
+        deferred.append(sql)
+    }
+
     /// Commits, together with last statements that go in the same round trip; returns the rows of each.
     ///
     /// Whether it returns or throws, the transaction is over. If a statement fails, none of it takes place and the
@@ -44,7 +52,7 @@ extension Connection {
     package func commit(after statements: [SQL] = []) throws(PostgresError) -> [Rows] {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
         defer { rollback() }
-        if transaction == .pending && statements.isEmpty { return [] }
+        if transaction == .pending && statements.isEmpty && deferred.count == 1 + preamble.count { return [] }
         let results = try roundTrip(statements, commits: true)
         // COMMIT in a failed transaction is no error to the server: it answers ROLLBACK.
         guard results.last?.commandTag == "COMMIT" else { throw PostgresError(.server(.failedTransaction)) }
@@ -71,20 +79,26 @@ extension Connection {
         deferred.append("SAVEPOINT \(unsafeRaw: name)")
         do {
             let value = try body(self)
-            if !withdraw(name) { deferred.append("RELEASE SAVEPOINT \(unsafeRaw: name)") }
+            if let place = placeOfDeferred(name) {
+                deferred.remove(at: place)
+            } else {
+                deferred.append("RELEASE SAVEPOINT \(unsafeRaw: name)")
+            }
             return value
         } catch {
-            if !withdraw(name) { rollBack(to: name) }
+            if let place = placeOfDeferred(name) {
+                deferred.removeSubrange(place...)
+            } else {
+                rollBack(to: name)
+            }
             throw error
         }
     }
 
-    /// Takes back a savepoint that was not sent yet, with all that followed it.
-    private func withdraw(_ name: String) -> Bool {
+    /// Where a savepoint is that was not sent yet.
+    private func placeOfDeferred(_ name: String) -> Int? {
         let savepoint = "SAVEPOINT \(name)"
-        guard let index = deferred.firstIndex(where: { $0.shape.text == savepoint }) else { return false }
-        deferred.removeSubrange(index...)
-        return true
+        return deferred.firstIndex { $0.shape.text == savepoint }
     }
 
     private func rollBack(to name: String) {

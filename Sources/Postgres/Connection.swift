@@ -9,7 +9,8 @@ package final class Connection {
     private(set) var link: Link?
     private var reconnection = Reconnection()
     var transaction = Transaction.none
-    /// Sent ahead of the next statement, in its round trip: BEGIN, SAVEPOINT and RELEASE wait here.
+    /// Sent ahead of the next statement, in its round trip: BEGIN, SAVEPOINT and RELEASE wait here, and statements whose
+    /// results nobody reads.
     var deferred: [SQL] = []
     var savepointDepth = 0
 

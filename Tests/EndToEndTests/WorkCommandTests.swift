@@ -59,9 +59,8 @@ import Testing
         let user = try stack.makeUser()
         let started = try #require(stack.log.split(separator: "\n").last { $0.contains("worker-ready") })
         let worker = try #require(started.split(separator: "pid=").last.flatMap { pid_t($0) })
-        // It cannot get on with them: what they store is held by somebody else.
-        #expect(try stack.send("PUT", "/api/data/result", ["value": 0], token: user.token).status == 200)
-        let held = try HeldRows("UPDATE documents SET value = '1' WHERE user_id = \(user.id)", in: stack.database)
+        // It cannot get on with them: what they read is held by somebody else.
+        let held = try HeldRows("LOCK TABLE documents", in: stack.database)
         let runs = try enqueue(2, of: user, in: stack)
         try held.waitUntilWanted()
         kill(worker, SIGKILL)

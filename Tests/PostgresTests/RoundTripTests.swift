@@ -36,6 +36,7 @@ import Testing
                 try connection.commit(after: [insert, insert])
             }
             #expect(whole == 1)
+            #expect(try roundTrips { try connection.transaction { try $0.executeLater(insert) } } == 1)
             #expect(try roundTrips { try connection.pipeline([insert, insert]) } == 1)
             let nested = try roundTrips {
                 try connection.transaction { connection in

@@ -46,6 +46,50 @@ import Testing
         #expect(try committedIDs() == [])
     }
 
+    @Test func statementsThatCanWaitGoWithTheNextOne() throws {
+        func insertLater(_ id: Int) throws { try connection.executeLater("INSERT INTO things VALUES (\(id))") }
+        try connection.transaction { connection in
+            try insertLater(1)
+            #expect(try connection.query("SELECT id FROM things").count == 1)
+            try insertLater(2)
+        }
+        #expect(try committedIDs() == [1, 2])
+        try connection.transaction { _ in try insertLater(3) }
+        #expect(try committedIDs() == [1, 2, 3], "with COMMIT alone")
+        try connection.begin()
+        try insertLater(4)
+        connection.rollback()
+        try connection.transaction { connection in
+            try connection.savepoint { _ in try insertLater(5) }
+            #expect(throws: Change.self) {
+                try connection.savepoint { _ in
+                    try insertLater(6)
+                    throw Change()
+                }
+            }
+        }
+        #expect(try committedIDs() == [1, 2, 3, 5])
+    }
+
+    @Test func statementsThatCanWaitFailWithTheNextOne() throws {
+        try connection.begin()
+        try connection.executeLater("INSERT INTO things VALUES (1), (1)")
+        #expect(connection.transactionStatus == .open)
+        let failure = #expect(throws: PostgresError.self) { try connection.commit(after: ["SELECT 1"]) }
+        #expect(failure?.sqlState == .uniqueViolation)
+        #expect(connection.transactionStatus == .idle)
+        #expect(try committedIDs() == [])
+
+        let outside = #expect(throws: PostgresError.self) { try connection.executeLater("SELECT 1") }
+        #expect(outside?.kind == .server(.noActiveTransaction))
+        try connection.transaction { connection in
+            let text = #expect(throws: PostgresError.self) { try connection.executeLater("SELECT \("\0")") }
+            #expect(text?.kind == .invalidText)
+            try connection.execute("INSERT INTO things VALUES (7)")
+        }
+        #expect(try committedIDs() == [7])
+    }
+
     @Test func emptyTransactionSendsNothing() throws {
         var unreachable = database.owner
         unreachable["host"] = "/nonexistent"

@@ -44,7 +44,7 @@ extension Endpoint<Context> {
         let value = context.input["value"] ?? .null
         let violations = Document.name.violations(in: .string(name))
         guard violations.isEmpty else { throw Problem.badRequest("The name is not valid") }
-        try Document.store(value, as: name, of: context.user.id, on: context.connection)
+        try context.connection.execute(Document.storing(value, as: name, of: context.user.id))
         guard let kept = try Document.find(name, of: context.user.id, on: context.connection) else {
             throw Problem.notFound
         }

@@ -23,12 +23,11 @@ enum Document {
     }
 
     /// Keeps the value under the name, in place of an earlier one.
-    static func store(_ value: JSON, as name: String, of userID: String, on connection: Connection) throws {
-        _ = try connection.execute(
-            """
-            INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value))
-            ON CONFLICT (user_id, name) DO UPDATE SET value = excluded.value, updated_at = now()
-            """)
+    static func storing(_ value: JSON, as name: String, of userID: String) -> SQL {
+        """
+        INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value))
+        ON CONFLICT (user_id, name) DO UPDATE SET value = excluded.value, updated_at = now()
+        """
     }
 
     /// The name that a task's input gives, or nil; throws `TaskFailure` for one that no document can have.

@@ -1,5 +1,6 @@
 import Flows
 import JSON
+import Postgres
 
 /// Keeps a value as one of the user's documents, in the transaction of the run.
 struct DataStore: FlowTask {
@@ -12,7 +13,7 @@ struct DataStore: FlowTask {
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         let value = input["value"] ?? input
         let name = try input["value"] == nil ? "result" : Document.name(in: input) ?? "result"
-        try Document.store(value, as: name, of: context.userID, on: context.connection)
+        try context.connection.executeLater(Document.storing(value, as: name, of: context.userID))
         return ["name": .string(name), "value": value]
     }
 }

@@ -1,6 +1,10 @@
 -- A run is open as long as its status says 'running'. Who works on it, or what it waits for, is its row in queue; a run
 -- that is over has none. An execution of a stored workflow names its version instead of holding its flow.
+-- Types and not constraints: those are read anew by each statement that writes, which costs more than the writing.
+CREATE TYPE run_status AS ENUM ('queued', 'running', 'waiting', 'completed', 'ended_early', 'failed', 'canceled');
 ALTER TABLE executions
+    DROP CONSTRAINT executions_status_check,
+    ALTER COLUMN status TYPE run_status USING status::run_status,
     ALTER COLUMN flow DROP NOT NULL,
     ADD COLUMN workflow_id uuid,
     ADD COLUMN version     integer,
@@ -16,9 +20,6 @@ ALTER TABLE executions
     ADD COLUMN forked_from uuid,
     ADD COLUMN fork_step   integer,
     ADD COLUMN fork_input  json,
-    DROP CONSTRAINT executions_status_check,
-    ADD CONSTRAINT executions_status CHECK (
-        status IN ('running', 'completed', 'ended_early', 'failed', 'canceled')),
     ADD CONSTRAINT executions_have_a_flow CHECK (flow IS NOT NULL OR workflow_id IS NOT NULL AND version IS NOT NULL);
 -- Without a place in the queue nobody would go on with these: their processes died between two commits.
 UPDATE executions
@@ -29,11 +30,12 @@ CREATE INDEX executions_parent ON executions (parent_id, parent_step, item) WHER
 
 -- 'running': begun by a task with an effect elsewhere, which may have happened. 'waiting': for a time, a signal, another
 -- run or its next attempt; output holds what the task keeps meanwhile. A superseded step was repeated by a later one.
+CREATE TYPE step_status AS ENUM ('success', 'failure', 'running', 'waiting', 'canceled');
 ALTER TABLE steps
-    ADD COLUMN cost       bigint NOT NULL DEFAULT 0,
-    ADD COLUMN superseded boolean NOT NULL DEFAULT false,
     DROP CONSTRAINT steps_status_check,
-    ADD CONSTRAINT steps_status CHECK (status IN ('success', 'failure', 'running', 'waiting', 'canceled'));
+    ALTER COLUMN status TYPE step_status USING status::step_status,
+    ADD COLUMN cost       bigint NOT NULL DEFAULT 0,
+    ADD COLUMN superseded boolean NOT NULL DEFAULT false;
 
 -- Runs that are under way, one row each.
 --
@@ -43,7 +45,7 @@ CREATE TABLE queue (
     execution_id uuid PRIMARY KEY,
     user_id      uuid NOT NULL,
     workflow_id  uuid,
-    state        text NOT NULL CHECK (state IN ('queued', 'running', 'waiting')),
+    state        run_status NOT NULL,
     -- When it may be taken; 'infinity' until somebody wakes it.
     available_at timestamptz NOT NULL,
     lease        uuid,
@@ -66,9 +68,8 @@ CREATE INDEX queue_due ON queue (available_at, execution_id) WHERE lease IS NULL
 -- Not by lease_until: each commit of a run prolongs its lease, which writes no index as long as none has it.
 CREATE INDEX queue_leases ON queue (execution_id) WHERE lease IS NOT NULL;
 CREATE INDEX queue_user ON queue (user_id, workflow_id);
--- Those that have their places, and those that wait for one, in their order.
-CREATE INDEX queue_admitted ON queue (user_id, workflow_id) WHERE is_limited AND is_admitted;
-CREATE INDEX queue_unadmitted ON queue (user_id, workflow_id, execution_id) WHERE is_limited AND NOT is_admitted;
+-- Those that have their places, and those that wait for one.
+CREATE INDEX queue_limited ON queue (user_id, is_admitted, workflow_id) WHERE is_limited;
 
 -- Whom to notify, and only as long as somebody waits: notifying makes commits wait for each other. Both may be lost in a
 -- crash, as those who waited then look for themselves each second.
