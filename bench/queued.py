@@ -125,7 +125,8 @@ class Queue:
                 processes.machine_seconds())
 
     def drain(self, count):
-        """The flows/s of each tenth of many runs that come all at once, in the order of their ends.
+        """The flows/s of each tenth of many runs that come all at once, in the order of their ends; and the processor
+        time of the worker and of Postgres, in us a flow, of one piece of the way after the other.
 
         They come to a worker that has had little to do: its statements are planned for a queue that is empty.
         """
@@ -136,7 +137,16 @@ class Queue:
             self.bench.sql(FILL.format(workflow=self.workflows[chains.PURE], count=HANDS))
             wait_for("the end of a few runs", self.is_drained)
         self.bench.sql(FILL.format(workflow=self.workflows[chains.PURE], count=count))
-        wait_for("the end of all runs", self.is_drained, count / LEAST_RATE, SELDOM_SECONDS)
+        costs, looked = [], (count, self.spent_by(worker))
+
+        def is_drained():
+            nonlocal looked
+            before, looked = looked, (int(self.bench.sql("SELECT count(*) FROM queue")), self.spent_by(worker))
+            done = before[0] - looked[0]
+            costs.append((looked[1] - before[1]) / done * 1e6 if done else 0)
+            return looked[0] == 0
+
+        wait_for("the end of all runs", is_drained, count / LEAST_RATE, SELDOM_SECONDS)
         processes.end(worker)
         drained = count + FEW * HANDS
         routes.expect("runs drained", self.bench.recorded("ours"), (drained, 0, routes.STEPS * drained))
@@ -145,7 +155,11 @@ class Queue:
             FROM (SELECT finished_at, ntile(10) OVER (ORDER BY finished_at) AS tenth
                 FROM executions ORDER BY finished_at DESC LIMIT {count}) AS ended
             GROUP BY tenth ORDER BY tenth""")
-        return [float(rate) for rate in tenths.split("\n")]
+        # It has hardly begun at the first look, and may have ended long before the last.
+        return [float(rate) for rate in tenths.split("\n")], costs[1:-1]
+
+    def spent_by(self, worker):
+        return processes.processor_seconds([worker.pid]) + processes.processor_seconds_of_all(self.bench.database()[0])
 
     def starts(self, count):
         """How long after its call each run began, in ms, when a worker had nothing to do; the call queues it."""

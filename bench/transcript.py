@@ -15,8 +15,7 @@ class Transcript:
     """The statements of a run from its claim to its end, with what they were given.
 
     The run's own ids become those of the run that a transaction of pgbench claims; all else is given as it was, as
-    parameters too. What the worker sends in one round trip pgbench sends in one: BEGIN with the statement after it,
-    COMMIT with the one before.
+    parameters too. What the worker sends in one round trip pgbench sends in one: from BEGIN to COMMIT.
     """
 
     def __init__(self, log, execution, user):
@@ -57,11 +56,5 @@ class Transcript:
 
 
 def in_round_trips(statements):
-    lines, previous = [], None
-    for statement in statements:
-        lines += ["\\startpipeline"] if statement == "BEGIN" else []
-        lines.append(f"{statement};")
-        lines += ["\\endpipeline", "\\startpipeline"] if previous == "BEGIN" else []
-        lines += ["\\endpipeline"] if statement == "COMMIT" else []
-        previous = statement
-    return "\n".join(lines)
+    marks = {"BEGIN": "\\startpipeline\nBEGIN;", "COMMIT": "COMMIT;\n\\endpipeline"}
+    return "\n".join(marks.get(statement, f"{statement};") for statement in statements)

@@ -102,16 +102,16 @@ package struct FlowReader {
     }
 
     /// Text in double braces is kept free for expressions, so that no stored flow changes its meaning later.
-    private mutating func refuseTemplates(in value: JSON, at pointer: String) {
+    private mutating func refuseTemplates(in value: JSON, at pointer: @autoclosure () -> String) {
         switch value {
         case .string(let text) where text.contains("{{"):
-            report(pointer, "templates ('{{ … }}') are not supported")
+            report(pointer(), "templates ('{{ … }}') are not supported")
         case .array(let elements):
-            for (index, element) in elements.enumerated() { refuseTemplates(in: element, at: "\(pointer)/\(index)") }
+            for (index, element) in elements.enumerated() { refuseTemplates(in: element, at: "\(pointer())/\(index)") }
         case .object(let object):
             for member in object.members {
                 refuseTemplates(
-                    in: member.value, at: pointer + JSONPointer(arrayLiteral: .name(member.name)).description)
+                    in: member.value, at: pointer() + JSONPointer(arrayLiteral: .name(member.name)).description)
             }
         default: break
         }

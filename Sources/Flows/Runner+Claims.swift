@@ -18,15 +18,14 @@ extension Runner {
     ///
     /// - Throws: `PostgresError` when the database is not to be reached: the lease then runs out.
     package static func work(
-        on claim: Claim, catalog: TaskCatalog, on connection: Connection, _ cancellation: Cancellation
+        on claim: Claim, flows: FlowCache, on connection: Connection, _ cancellation: Cancellation
     ) throws -> Work {
         guard claim.claims <= Claim.most else {
             return try giveUp(
                 claim, TaskFailure(code: "dead_letter", message: "The run was given up after \(Claim.most) attempts"),
                 on: connection)
         }
-        var reader = FlowReader(catalog: catalog)
-        guard let flow = reader.read(claim.execution.flow) else {
+        guard let flow = flows.flow(of: claim.execution) else {
             // While releases change, a worker of the other one may know it.
             if claim.claims < Claim.most { return try postpone(claim, Unreadable(), on: connection) }
             return try giveUp(

@@ -56,6 +56,6 @@ import Testing
         try place.database.connect().execute("UPDATE queue SET available_at = clock_timestamp()")
         let lease = try place.database.connect().query("SELECT gen_random_uuid()::text").only.decode(String.self)
         let claim = try #require(try Queue.claim(lease: lease, most: nil, on: connection))
-        return try Runner.work(on: claim, catalog: catalog, on: connection, Cancellation())
+        return try Runner.work(on: claim, flows: FlowCache(catalog: catalog), on: connection, Cancellation())
     }
 }

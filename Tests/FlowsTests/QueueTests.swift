@@ -77,12 +77,18 @@ import Testing
         try lapse()
         #expect(try Queue.rescue(on: connection) == 1)
         let second = try #require(try claim(2))
-        guard case .lost = try Runner.work(on: first, catalog: catalog([]), on: connection, Cancellation()) else {
+        guard
+            case .lost = try Runner.work(
+                on: first, flows: FlowCache(catalog: catalog([])), on: connection, Cancellation())
+        else {
             Issue.record("the first one went on")
             return
         }
         #expect(try place.committed().documents == [])
-        guard case .ended = try Runner.work(on: second, catalog: catalog([]), on: connection, Cancellation()) else {
+        guard
+            case .ended = try Runner.work(
+                on: second, flows: FlowCache(catalog: catalog([])), on: connection, Cancellation())
+        else {
             Issue.record("the second one did not")
             return
         }
@@ -99,7 +105,10 @@ import Testing
             #expect(try Queue.rescue(on: connection) == 1)
         }
         let last = try #require(try claim(6))
-        guard case .ended = try Runner.work(on: last, catalog: catalog([]), on: connection, Cancellation()) else {
+        guard
+            case .ended = try Runner.work(
+                on: last, flows: FlowCache(catalog: catalog([])), on: connection, Cancellation())
+        else {
             Issue.record("it is not over")
             return
         }
@@ -124,7 +133,8 @@ import Testing
         try enqueue(FlowText.chain(["pass", "overdraft"]))
         let claim = try #require(try claim())
         let work = try Runner.work(
-            on: claim, catalog: TaskCatalog(TaskCatalog.plain.tasks + [Overdraft()]), on: connection, Cancellation())
+            on: claim, flows: FlowCache(catalog: TaskCatalog(TaskCatalog.plain.tasks + [Overdraft()])), on: connection,
+            Cancellation())
         guard case .ended = work else { Issue.record("\(work)"); return }
         let found = try Execution.find(RunnerPlace.executionID, of: RunnerPlace.userID, on: connection)?.execution
         #expect(found?.status == .failed && found?.failure == .insufficientCredits)
@@ -135,7 +145,8 @@ import Testing
         try enqueue(FlowText.chain(["unheard of"]))
         for number in 1...5 {
             let claim = try #require(try claim(number))
-            let work = try Runner.work(on: claim, catalog: catalog([]), on: connection, Cancellation())
+            let work = try Runner.work(
+                on: claim, flows: FlowCache(catalog: catalog([])), on: connection, Cancellation())
             if number < 5 { guard case .postponed = work else { Issue.record("not left"); return } }
             try due()
         }
@@ -153,7 +164,7 @@ import Testing
             let claim = try #require(try claim())
             #expect(try Queue.prolong([claim.execution.id: claim.lease], on: connection) == [claim.lease])
             #expect(try Queue.rescue(on: connection) == 0)
-            _ = try Runner.work(on: claim, catalog: catalog([]), on: connection, Cancellation())
+            _ = try Runner.work(on: claim, flows: FlowCache(catalog: catalog([])), on: connection, Cancellation())
             try connection.execute("SELECT pg_stat_force_next_flush()")
             try owner.execute("DELETE FROM executions")
             try owner.execute("DELETE FROM steps")
@@ -202,14 +213,19 @@ import Testing
         }
         try enqueue(FlowText.chain(["keep", "send", "pass"]))
         let first = try #require(try claim(1))
-        guard case .postponed = try Runner.work(on: first, catalog: catalog([send]), on: connection, Cancellation())
+        guard
+            case .postponed = try Runner.work(
+                on: first, flows: FlowCache(catalog: catalog([send])), on: connection, Cancellation())
         else {
             Issue.record("a crash is no end")
             return
         }
         try due()
         let second = try #require(try claim(2))
-        guard case .ended = try Runner.work(on: second, catalog: catalog([send]), on: connection, Cancellation()) else {
+        guard
+            case .ended = try Runner.work(
+                on: second, flows: FlowCache(catalog: catalog([send])), on: connection, Cancellation())
+        else {
             Issue.record("it did not go on")
             return
         }
@@ -226,7 +242,10 @@ import Testing
         let claim = try #require(try claim())
         let cancellation = Cancellation()
         cancellation.request()
-        guard case .lost = try Runner.work(on: claim, catalog: catalog([]), on: connection, cancellation) else {
+        guard
+            case .lost = try Runner.work(
+                on: claim, flows: FlowCache(catalog: catalog([])), on: connection, cancellation)
+        else {
             Issue.record("it went on")
             return
         }

@@ -18,7 +18,8 @@ enum Work {
         let worker = try Worker(
             policy: try policy(configuration, isDraining: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
-                of: Runs(catalog: Tasks.catalog, most: try configuration.runsOfUser), in: try configuration.database),
+                of: Runs(flows: FlowCache(catalog: Tasks.catalog), most: try configuration.runsOfUser),
+                in: try configuration.database),
             observe: { log.write($0) })
         try worker.start()
         control.reportReady()

@@ -6,7 +6,7 @@ import Working
 
 /// How queued runs are carried out.
 struct Runs: Sendable {
-    let catalog: TaskCatalog
+    let flows: FlowCache
     /// How many limited runs a user may have under way; nil: any number.
     let most: Int?
 
@@ -19,7 +19,7 @@ struct Runs: Sendable {
         let job = Job(
             lease: Working.Lease(run: claim.execution.id, token: claim.lease),
             run: {
-                switch try Runner.work(on: claim, catalog: catalog, on: connection, cancellation) {
+                switch try Runner.work(on: claim, flows: flows, on: connection, cancellation) {
                 case .ended, .waits: return .settled
                 // Somebody else's, or broken off because the worker leaves: what is not ours cannot be given back.
                 case .lost: return .unfinished
