@@ -123,6 +123,16 @@ def exhaust_connections(stack, count):
     return ""
 
 
+def forbid_writing(stack, count):
+    """The server takes no writes for a while, as one that another has taken over from."""
+    for _ in range(count):
+        for change, pause in [("SET default_transaction_read_only = on", 3), ("RESET default_transaction_read_only", 1.5)]:
+            stack.command(f"ALTER SYSTEM {change}")
+            stack.command("SELECT pg_reload_conf()")
+            time.sleep(pause)
+    return ""
+
+
 def swallow(stack, count):
     """Every session stops to answer, for longer than anybody waits for one, and then goes on with what it had."""
     for _ in range(count):

@@ -15,9 +15,10 @@ constexpr size_t kept_capacity = 64 * 1024;
 /// The first room, so that threads which see only small documents stay small.
 constexpr size_t first_capacity = 4 * 1024;
 
-/// Grows by doubling: simdjson alone would allocate anew for every document a little longer than the last.
+/// Grows by doubling: simdjson alone would allocate anew for every document a little longer than the last. Room for
+/// deeper documents serves too: whoever walks the tape counts for itself.
 simdjson::error_code make_room(size_t length, size_t depth) noexcept {
-    if (parser.capacity() >= length && parser.max_depth() == depth) {
+    if (parser.capacity() >= length && parser.max_depth() >= depth) {
         return simdjson::SUCCESS;
     }
     size_t capacity = std::max(parser.capacity(), first_capacity);

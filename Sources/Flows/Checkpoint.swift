@@ -17,11 +17,11 @@ struct Checkpoint {
     /// The step at hand, if it is to be on record before it is over.
     var openStep: Step?
     private(set) var isStored: Bool
-    private var storedSteps: Int
-    private var isOpenStepStored: Bool
-    private let lease: String
-    private let places: Places?
-    private var budget: Budget
+    private(set) var storedSteps: Int
+    private(set) var isOpenStepStored: Bool
+    let lease: String
+    let places: Places?
+    private(set) var budget: Budget
 
     init(_ execution: Execution, lease: String, budget: Budget) {
         self.execution = execution
@@ -107,113 +107,6 @@ struct Checkpoint {
         }
     }
 
-    /// The execution, its place in the queue unless it is over, and its steps so far, as one statement.
-    private func opening(_ standing: Standing, _ elapsed: Duration) -> SQL {
-        let finishedAt: SQL = standing.isOver ? "clock_timestamp()" : "NULL"
-        let row: SQL = """
-            WITH opened AS (
-                INSERT INTO executions (id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at)
-                VALUES (\(execution.id), \(execution.userID), \(execution.flow), \(execution.input),
-                    \(execution.status.rawValue), \(optional: execution.stoppedAt), \(optional: execution.failure?.json),
-                    \(execution.cost), clock_timestamp() - \(elapsed.microseconds) * interval '1 microsecond',
-                    \(finishedAt)))
-            """
-        return "\(row)\(queued(standing)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
-    }
-
-    /// The place in the queue of a run that its caller has begun.
-    private func queued(_ standing: Standing) -> SQL {
-        switch standing {
-        case .over: SQL()
-        case .goesOn:
-            """
-            , queued AS (
-                INSERT INTO queue (execution_id, user_id, state, available_at, lease, lease_until, held, prices)
-                VALUES (\(execution.id), \(execution.userID), 'running', clock_timestamp(), \(lease),
-                    clock_timestamp() + \(Lease.duration), \(budget.held), \(optional: budget.storedPrices)))
-            """
-        case .waits(let due):
-            """
-            , queued AS (
-                INSERT INTO queue (execution_id, user_id, state, available_at, held, prices)
-                VALUES (\(execution.id), \(execution.userID), 'waiting', \(due.moment), \(budget.held),
-                    \(optional: budget.storedPrices)))\(Queue.rouse)
-            """
-        }
-    }
-
-    /// The steps since the last commit and where the run stands now, if it is still this lease's.
-    private func later(_ standing: Standing) -> SQL {
-        """
-        WITH advanced AS (\(advance(standing)))\(consequence(of: standing)),
-        written AS (\(newSteps(of: "a.execution_id", from: "advanced a, ")))
-        SELECT 1 / (SELECT count(*) FROM advanced)
-        """
-    }
-
-    /// A step that only begins is none: it may be what ends each worker that tries it.
-    private var hasGotOn: Bool { execution.steps.count > storedSteps }
-
-    private func advance(_ standing: Standing) -> SQL {
-        let mine: SQL = "WHERE execution_id = \(execution.id) AND lease = \(lease) RETURNING execution_id"
-        switch standing {
-        case .over: return "DELETE FROM queue \(mine)"
-        case .goesOn:
-            return """
-                UPDATE queue
-                SET lease_until = clock_timestamp() + \(Lease.duration), held = \(budget.held), signal = NULL,
-                    claims = CASE WHEN \(hasGotOn) THEN 0 ELSE claims END
-                \(mine)
-                """
-        case .waits(let due):
-            return """
-                UPDATE queue
-                SET lease = NULL, lease_until = NULL, state = 'waiting', claims = 0, held = \(budget.held), signal = NULL,
-                    is_woken = false, available_at = CASE WHEN is_woken THEN clock_timestamp() ELSE \(due.moment) END
-                \(mine)
-                """
-        }
-    }
-
-    /// Whoever leaves a run to a worker without being one tells them.
-    private func consequence(of standing: Standing) -> SQL {
-        switch standing {
-        case .over: ending
-        case .waits: places == nil ? Queue.rouse : SQL()
-        case .goesOn: SQL()
-        }
-    }
-
-    private var ending: SQL {
-        """
-        , ended AS (
-            UPDATE executions
-            SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt),
-                error = \(optional: execution.failure?.json), cost = \(execution.cost), finished_at = clock_timestamp()
-            FROM advanced a WHERE id = a.execution_id)\(Queue.tell(of: execution))
-        """
-    }
-
-    private func newSteps(of id: SQL, from: SQL) -> SQL {
-        let rows = execution.steps[storedSteps...] + (openStep.map { [$0] } ?? [])
-        let insertion: SQL = """
-            INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
-                started_us, duration_us, cost)
-            SELECT \(id), s.*
-            FROM \(from)json_to_recordset(\(JSON.array(rows.map(\.row)))) AS s (
-                seq integer, task text, type text, status step_status, attempt integer, output json, error json, condition text,
-                next text, started_us bigint, duration_us bigint, cost bigint)
-            """
-        guard isOpenStepStored else { return insertion }
-        return """
-            \(insertion)
-            ON CONFLICT (execution_id, seq) DO UPDATE
-            SET status = excluded.status, attempt = excluded.attempt, output = excluded.output, error = excluded.error,
-                condition = excluded.condition, next = excluded.next, duration_us = excluded.duration_us,
-                cost = excluded.cost
-            """
-    }
-
     /// Whether a commit whose answer was lost did happen: its last step is there as it was written, and so is the run.
     private func isOnRecord(_ connection: Connection) throws -> Bool {
         let last = openStep ?? execution.steps.last
@@ -230,48 +123,12 @@ struct Checkpoint {
 }
 
 extension Checkpoint.Standing {
-    fileprivate var isOver: Bool {
+    var isOver: Bool {
         if case .over = self { true } else { false }
-    }
-}
-
-extension Due {
-    /// As the database's clock tells it.
-    var moment: SQL {
-        switch self {
-        case .after(let duration): "clock_timestamp() + \(duration.microseconds) * interval '1 microsecond'"
-        case .at(let text, nil): "\(text)::timestamptz"
-        case .at(let text, let rest?): "least(\(text)::timestamptz, \(Due.after(rest).moment))"
-        case .woken: "'infinity'"
-        }
     }
 }
 
 extension PostgresError {
     /// Whether a statement that commits by itself may have been carried out all the same.
     fileprivate var losesAnswer: Bool { kind == .connectionLost || kind == .timedOut }
-}
-
-extension Step {
-    /// The step as a row of `steps`; absent members are NULL.
-    fileprivate var row: JSON {
-        var row: [JSONObject.Member] = [
-            .init(name: "seq", value: JSON(number)),
-            .init(name: "task", value: .string(task)),
-            .init(name: "type", value: .string(type)),
-            .init(name: "status", value: .string(status.rawValue)),
-            .init(name: "attempt", value: JSON(attempt)),
-            .init(name: "started_us", value: .integer(started.microseconds)),
-            .init(name: "duration_us", value: .integer(duration.microseconds)),
-            .init(name: "cost", value: .integer(cost)),
-        ]
-        if let failure {
-            row.append(.init(name: "error", value: failure.json))
-        } else {
-            row.append(.init(name: "output", value: output))
-        }
-        if let condition { row.append(.init(name: "condition", value: .string(condition))) }
-        if let next { row.append(.init(name: "next", value: .string(next))) }
-        return .object(JSONObject(row))
-    }
 }

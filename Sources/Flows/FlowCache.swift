@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Flows of stored workflows, read once for many runs: a version never changes.
+/// Flows of stored workflows, read once for many runs: a version never changes, unless the database goes back to an
+/// older state.
 ///
 /// It holds at most 64 flows of 64 KB of text; what is larger is read each time. One cache serves all threads.
 package final class FlowCache: Sendable {
@@ -22,7 +23,7 @@ package final class FlowCache: Sendable {
         let source = execution.source
         guard let workflowID = source.workflowID, let number = source.version else { return read(execution) }
         let version = Version(workflowID: workflowID, number: number)
-        if let known = flows.withLock({ $0[version] }) { return known }
+        if let known = flows.withLock({ $0[version] }), known.definition == execution.flow { return known }
         let flow = read(execution)
         guard let flow, flow.definition.weight <= FlowCache.heaviest else { return flow }
         flows.withLock { flows in

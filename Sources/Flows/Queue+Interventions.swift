@@ -19,8 +19,10 @@ extension Queue {
             guard let releases = try close(id, of: userID, as: status, reason, lease: lease, on: connection) else {
                 return false
             }
-            // The credits are locked last, as everywhere.
-            try connection.pipeline(["SELECT admit_runs(\(userID), \(optional: most))"] + releases)
+            // Of the run that waited for this one, and of those that get its place. The credits are locked last, as
+            // everywhere.
+            let tell: SQL = "WITH ended AS (SELECT)\(rouse) SELECT"
+            try connection.pipeline(["SELECT admit_runs(\(userID), \(optional: most))", tell] + releases)
             return true
         }
     }
@@ -50,12 +52,10 @@ extension Queue {
             """,
             "DELETE FROM watchers WHERE execution_id = \(id) RETURNING pg_notify('flow_end', execution_id::text)",
             """
-            WITH woken AS (
-                UPDATE queue q
-                SET is_woken = q.lease IS NOT NULL,
-                    available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
-                WHERE q.execution_id = (SELECT parent_id FROM executions WHERE id = \(id)))\(rouse)
-            SELECT
+            UPDATE queue q
+            SET is_woken = q.lease IS NOT NULL,
+                available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
+            WHERE q.execution_id = (SELECT parent_id FROM executions WHERE id = \(id))
             """,
         ])
         let children = try connection.query(

@@ -47,6 +47,20 @@ extension Queue {
             """)
     }
 
+    /// The time until the next run becomes due, if that is within a second; below zero for one that became due since it
+    /// was looked for. What has been due for longer is in other hands just now.
+    package static func nextDue(on connection: Connection) throws -> Duration? {
+        let rows = try connection.query(
+            """
+            SELECT (extract(epoch FROM available_at - clock_timestamp()) * 1000000)::bigint FROM queue
+            WHERE lease IS NULL AND is_admitted
+                AND available_at > statement_timestamp() - interval '10 milliseconds'
+                AND available_at < statement_timestamp() + interval '1 second'
+            ORDER BY available_at LIMIT 1
+            """)
+        return try rows.first.map { .microseconds(try $0.decode(Int64.self)) }
+    }
+
     /// Whoever queues a run next tells this worker, once, on the channel `flow_work`.
     package static func registerIdle(_ worker: String, on connection: Connection) throws {
         try connection.execute(

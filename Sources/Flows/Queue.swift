@@ -55,18 +55,6 @@ package enum Queue {
             claims: claims)
     }
 
-    /// The time until the next run becomes due, if that is within a second.
-    package static func nextDue(on connection: Connection) throws -> Duration? {
-        let rows = try connection.query(
-            """
-            SELECT (extract(epoch FROM available_at - clock_timestamp()) * 1000000)::bigint FROM queue
-            WHERE lease IS NULL AND is_admitted
-                AND available_at > statement_timestamp() AND available_at < statement_timestamp() + interval '1 second'
-            ORDER BY available_at LIMIT 1
-            """)
-        return try rows.first.map { .microseconds(try $0.decode(Int64.self)) }
-    }
-
     /// So many runs a user may have in the queue.
     private static let mostOfUser = 10_000
 

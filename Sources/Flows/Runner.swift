@@ -41,17 +41,17 @@ package struct Runner {
     /// How long a run may take on the thread of the call that began it.
     private static let longestCall = Duration.seconds(10)
 
-    private let connection: Connection
+    let connection: Connection
     private let companion: Companion?
-    private let cancellation: Cancellation?
-    private let flow: Flow
-    private let start: ContinuousClock.Instant
-    private var signal: JSON?
-    private var state: RunState
-    private var checkpoint: Checkpoint
-    private var weight = 0
+    let cancellation: Cancellation?
+    let flow: Flow
+    let start: ContinuousClock.Instant
+    var signal: JSON?
+    var state: RunState
+    var checkpoint: Checkpoint
+    var weight = 0
     /// What commits together with the wait that comes next.
-    private var others: [SQL] = []
+    var others: [SQL] = []
 
     private init(
         _ flow: Flow, _ checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant, signal: JSON? = nil,
@@ -143,10 +143,10 @@ package struct Runner {
         return .waits(checkpoint.execution, .after(.zero))
     }
 
-    private var elapsed: Duration { .now - start }
+    var elapsed: Duration { .now - start }
 
     /// When the step at hand began, if it did before.
-    private var began: Duration? { checkpoint.openStep?.started }
+    var began: Duration? { checkpoint.openStep?.started }
 
     /// One statement commits by itself; a companion's need a transaction around them.
     private mutating func commit(_ standing: Checkpoint.Standing, together others: [SQL] = []) throws {
@@ -155,129 +155,9 @@ package struct Runner {
     }
 
     /// Begins the transaction of the next commit, unless one is open which holds an effect.
-    private func openTransaction() throws {
+    func openTransaction() throws {
         guard connection.transactionStatus == .idle else { return }
         try connection.begin()
         if !checkpoint.isStored { try companion?.open(connection) }
-    }
-
-    private enum Result {
-        case done(JSON)
-        case failed(TaskFailure)
-        case waits(Due, keeping: JSON, together: [SQL])
-    }
-
-    /// One attempt of a step, or one look at what it waits for.
-    private mutating func advance(
-        _ definition: TaskDefinition, _ input: JSON, _ attempt: Int
-    ) throws -> RunState.Event {
-        if cancellation?.isRequested == true { throw Fenced() }
-        let now = elapsed
-        let started = began ?? now
-        switch try result(of: definition, input, attempt, started: started) {
-        case .done(let output):
-            record(step(of: definition, attempt: attempt, .success, output, started: started))
-            return .succeeded(output)
-        case .failed(let failure):
-            if let delay = state.delay(after: failure, chance: .random(in: 0...1)) {
-                checkpoint.openStep = step(
-                    of: definition, attempt: attempt, .waiting, failure: failure, started: started)
-                // It was for this attempt; the next one asks anew.
-                signal = nil
-                return .retries(after: delay)
-            }
-            if began != nil, definition.task.effect == .waiting { try endChildren() }
-            record(step(of: definition, attempt: attempt, .failure, failure: failure, started: started))
-            return .failed
-        case .waits(let due, let kept, let statements):
-            checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, kept, started: started)
-            others = statements
-            return .waits(due)
-        }
-    }
-
-    /// A step that is given up waits no more for what it started.
-    private func endChildren() throws {
-        try openTransaction()
-        let execution = checkpoint.execution
-        try Queue.endChildren(
-            of: execution.id, step: checkpoint.nextNumber, execution.userID, on: connection)
-    }
-
-    private mutating func record(_ step: Step) {
-        checkpoint.append(step)
-        signal = nil
-    }
-
-    private func step(
-        of definition: TaskDefinition, attempt: Int, _ status: StepStatus, _ output: JSON = .null,
-        failure: TaskFailure? = nil, started: Duration
-    ) -> Step {
-        let isOver = status.isEnd
-        return Step(
-            number: checkpoint.nextNumber, task: definition.name, type: definition.task.type, status: status,
-            attempt: attempt, output: output, failure: failure, condition: isOver ? definition.condition?.name : nil,
-            next: isOver ? definition.condition.map { flow.name(of: $0.target(after: status)) } : nil,
-            started: started, duration: isOver ? elapsed - started : .zero)
-    }
-
-    private mutating func result(
-        of definition: TaskDefinition, _ given: JSON, _ attempt: Int, started: Duration
-    ) throws -> Result {
-        let (task, execution, number) = (definition.task, checkpoint.execution, checkpoint.nextNumber)
-        let isForked = execution.steps.allSatisfy { $0.isSuperseded || $0.number < execution.fork?.step ?? 0 }
-        let input = isForked ? execution.forkInput(of: number) ?? given : given
-        do {
-            if let wrong = task.input.violations(in: input).first { throw TaskFailure(invalidInput: wrong) }
-            if task.effect == .transactional { try openTransaction() }
-            // Of a step that waits the whole wait counts, of any other the attempt.
-            let since = task.effect == .waiting ? start + started : .now
-            let deadline = definition.timeout.map { since + $0 }
-            let open = checkpoint.openStep
-            let context = TaskContext(
-                executionID: execution.id, step: number, attempt: attempt, userID: execution.userID,
-                connection: connection, deadline: deadline, kept: open?.failure == nil ? open?.output : nil,
-                signal: signal, cancellation: cancellation)
-            guard let waiting = task as? any WaitingTask else {
-                let output = try task.run(input, in: context)
-                if let deadline, .now > deadline { throw TaskFailure.timeout }
-                return .done(try weighed(output, definition))
-            }
-            switch try waiting.advance(input, in: context) {
-            case .done(let output): return .done(try weighed(output, definition))
-            case .wait(let due, let kept, let statements):
-                if let deadline, .now >= deadline { throw TaskFailure.timeout }
-                return .waits(due.noLater(than: deadline), keeping: kept, together: statements)
-            }
-        } catch let failure as TaskFailure {
-            // A failed effect goes whole; a pure task that fails leaves the effect before it alone.
-            if task.effect == .transactional { connection.rollback() }
-            return .failed(failure)
-        }
-    }
-
-    private mutating func weighed(_ output: JSON, _ definition: TaskDefinition) throws -> JSON {
-        guard output.fits(depth: JSONLimits.standard.depth) else {
-            throw TaskFailure(code: "output_too_deep", message: "The output of this step is nested too deeply")
-        }
-        let more = output.weight + (definition.input?.weight ?? 0)
-        guard weight + more <= Runner.outputLimit else {
-            throw TaskFailure(code: "output_too_large", message: "The outputs of this run are too large")
-        }
-        weight += more
-        return output
-    }
-}
-
-extension Due {
-    /// A wait ends with the time of its step, if that has one.
-    fileprivate func noLater(than deadline: ContinuousClock.Instant?) -> Due {
-        guard let deadline else { return self }
-        let rest = max(.zero, deadline - .now)
-        return switch self {
-        case .after(let duration): .after(min(duration, rest))
-        case .at(let moment, _): .at(moment, orAfter: rest)
-        case .woken: .after(rest)
-        }
     }
 }

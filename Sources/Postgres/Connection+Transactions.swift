@@ -35,7 +35,7 @@ extension Connection {
     }
 
     /// Has a statement of the open transaction go with the next one, or with COMMIT, in that round trip: for one whose
-    /// result nobody reads. Where it fails, that round trip does, with its error.
+    /// result nobody reads. Where it fails, that round trip does, with its error; ahead of a savepoint the session ends.
     package func executeLater(_ sql: SQL) throws(PostgresError) {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
         guard sql.binds.areSendable else { throw PostgresError(.invalidText) }

@@ -128,20 +128,21 @@ import Working
         #expect(pass(.seconds(1)) == [])
     }
 
-    @Test mutating func theRoundComesEarlyForWhatBecomesDueBeforeIt() {
+    @Test mutating func whatBecomesDueIsLookedForThen() {
         self = .resting()
-        #expect(state.deadline == nil)
+        #expect(state.nextDue == nil)
         tell(.notified)
         look(0)
         let due = now + .milliseconds(300)
         #expect(tell(.foundNothing(hand: 0, next: due)) == [.wakeKeeper])
-        #expect(state.deadline == due)
+        #expect(state.nextDue == due)
         tell(.enlisted)
         look(0)
         tell(.foundNothing(hand: 0, next: due + .milliseconds(1)))
-        #expect(state.deadline == due, "the first of both")
-        #expect(pass(.milliseconds(300)) == [.wake(hand: 0)])
-        #expect(state.deadline == nil)
+        #expect(state.nextDue == due, "the first of both")
+        #expect(tell(.due) == [.wake(hand: 0)])
+        #expect(state.nextDue == nil)
+        #expect(tell(.due) == [], "a hand is told already")
     }
 
     @Test mutating func aProcessWithoutIdleHandsLeavesNotificationsToOthers() {

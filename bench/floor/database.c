@@ -7,7 +7,7 @@
 #define NEW_STEPS(execution, rows) \
     "INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next, started_us, " \
     "duration_us) SELECT " execution "::uuid, s.* FROM json_to_recordset(" rows ") AS s (seq integer, task text, " \
-    "type text, status text, attempt integer, output json, error json, condition text, next text, " \
+    "type text, status step_status, attempt integer, output json, error json, condition text, next text, " \
     "started_us bigint, duration_us bigint)"
 
 /* The program's own, but for the last three, which put a run on the record step by step. */
@@ -50,8 +50,9 @@ static PGconn *open_connection(void) {
     const char *names[] = {"dbname", "options", NULL};
     const char *values[] = {
         getenv("DATABASE_URL"),
-        /* Limits cost the server timers; these are the program's. */
-        "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC",
+        /* Limits cost the server timers; these are the program's, and so is how it has statements planned. */
+        "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000 -c timezone=UTC "
+        "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_generic_plan",
         NULL,
     };
     PGconn *connection = PQconnectdbParams(names, values, 1);

@@ -16,7 +16,8 @@ struct run {
     struct arena *arena;
     struct flow_room *room;
     const char *user;
-    bool step_by_step, has_begun; /* a transaction */
+    bool step_by_step;
+    const char *kept; /* what the last step stores: it goes with its commit */
     char id[37];
     struct timespec start;
 };
@@ -90,12 +91,7 @@ static bool process(struct run *run) {
 }
 
 static bool store(struct run *run) {
-    const char *values[] = {run->user, "result", run->room->input.bytes};
-    const struct call calls[] = {{BEGIN, 0, NULL}, {STORE, 3, values}};
-    PGresult *result = database_run(run->connection, &calls[run->has_begun], 2 - run->has_begun);
-    if (!result) return false;
-    PQclear(result);
-    run->has_begun = true;
+    run->kept = run->room->input.bytes;
     text_put(&run->room->output, "{\"name\":\"result\",\"value\":");
     text_add(&run->room->output, run->room->input.bytes, run->room->input.length);
     text_put(&run->room->output, "}");
@@ -149,6 +145,7 @@ static int read_chain(const struct json *flow, struct step steps[STEP_LIMIT]) {
         if (!step->task || !find_type(step)) return 0;
         step->condition = find_by("source_task", name, conditions);
         if (json_member(step->condition, "when")) return 0;
+        if (step->work == store && step->condition) return 0;
         bool is_met = !json_is_string(json_member(step->condition, "outcome"), "failure");
         name = step->next = json_member(step->condition, is_met ? "target_task_success" : "target_task_failure");
     }
@@ -190,12 +187,13 @@ static void note(struct run *run, int number, const struct step *step, long long
     text_format(&room->answers, ",\"duration_ms\":%.3f}", (double)duration / 1000);
 }
 
-/* One statement and, where a task has begun a transaction, its commit. */
+/* One statement and, where a task has something to store, a transaction of both. */
 static bool commit(struct run *run, struct call call) {
-    const struct call calls[] = {call, {COMMIT, 0, NULL}};
-    PGresult *result = database_run(run->connection, calls, 1 + run->has_begun);
+    const char *values[] = {run->user, "result", run->kept};
+    const struct call calls[] = {{BEGIN, 0, NULL}, {STORE, 3, values}, call, {COMMIT, 0, NULL}};
+    PGresult *result = database_run(run->connection, run->kept ? calls : &calls[2], run->kept ? 4 : 1);
     bool is_done = result;
-    run->has_begun = false;
+    run->kept = NULL;
     PQclear(result);
     return is_done;
 }
@@ -252,7 +250,7 @@ int flow_run(const struct json *call, const char *user, bool step_by_step, PGcon
     text_put(&room->steps, "[");
     char *input = given ? strndup(given->text.start, given->text.length) : strdup("{}");
 
-    struct run run = {connection, arena, room, user, step_by_step, false, "", {0}};
+    struct run run = {connection, arena, room, user, step_by_step, NULL, "", {0}};
     make_id(run.id);
     clock_gettime(CLOCK_MONOTONIC, &run.start);
     bool is_done = run_steps(&run, steps, count, input);

@@ -82,12 +82,12 @@ extension Workflow {
     static func list(
         _ list: ListQuery, for principal: Principal, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {
-        try connection.query(
+        let own: SQL = principal.isAdmin ? "" : "AND w.user_id = \(principal.id)"
+        return try connection.query(
             """
             SELECT w.id, w.user_id, v.name, v.description, w.version, w.concurrency, rfc3339(w.created_at),
                 rfc3339(w.updated_at), \(ListQuery.position(created: "w.created_at"))
-            FROM \(current) AND (w.user_id = \(principal.id) OR \(principal.isAdmin))
-            \(list.clauses(created: "w.created_at", id: "w.id"))
+            FROM \(current) \(own) \(list.clauses(created: "w.created_at", id: "w.id"))
             """
         ).map { row in
             let (id, userID, name, description, version, concurrency, createdAt, updatedAt, created) = try row.decode(

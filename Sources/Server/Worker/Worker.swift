@@ -138,13 +138,17 @@ extension Worker {
             if isRound {
                 nextRound = .now + policy.round
                 makeRound(keeper)
+            } else if let due = nextDue, due <= .now {
+                handle(.due)
             }
             enlist(keeper, isRound)
             if let limit = shared.withLock({ $0.state.deadline }) { nextRound = min(nextRound, limit) }
-            wait(keeper, until: nextRound)
+            wait(keeper, until: min(nextRound, nextDue ?? nextRound))
         }
         enlist(keeper, true)
     }
+
+    private var nextDue: Monotonic? { shared.withLock { $0.state.nextDue } }
 
     private func makeRound(_ keeper: WorkerQueue.Keeper) {
         let asked = Monotonic.now

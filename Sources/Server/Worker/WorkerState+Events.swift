@@ -11,6 +11,8 @@ extension WorkerState {
         case left(hand: Int)
         /// The keeper's round; the first one sets the hands going.
         case round
+        /// `nextDue` has come.
+        case due
         /// Those leases were renewed, except for those that are lost. `asked` is an instant before that.
         case renewed([Lease], lost: Set<Lease>, asked: Monotonic)
         /// From now on something that becomes due notifies this process, once.

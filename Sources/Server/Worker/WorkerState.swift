@@ -11,7 +11,7 @@ package import Process
 ///
 /// A hand is a thread that carries out one run after another. One that found work has the next idle hand look as well,
 /// so that work spreads; one that is done looks again unasked. An idle hand looks when the process is notified, and one
-/// of them in each round of the keeper, which comes early where a run is known to become due before it.
+/// of them in each round of the keeper, and when a run becomes due of which the last looks have told.
 ///
 /// The process is notified once for each time that it is enlisted, and is enlisted while a hand has nothing to do. What
 /// became due just before that notifies nobody. So a look that began before the enlistment proves nothing, and one that
@@ -61,7 +61,7 @@ package struct WorkerState: Sendable {
     private var enlistment: Int?
     private var enlistments = 0
     /// When a run becomes due, as the last looks say.
-    private var nextDue: Monotonic?
+    package private(set) var nextDue: Monotonic?
     private var actions: [Action] = []
 
     /// A worker whose hands wait for the keeper's first round.
@@ -86,6 +86,7 @@ package struct WorkerState: Sendable {
         case .finished(let hand): hands[hand] = .told
         case .left(let hand): left(hand)
         case .round: round(at: now)
+        case .due: look()
         case .renewed(let leases, let lost, let asked): renewed(leases, lost, asked)
         case .enlisted: enlisted()
         case .notified:
@@ -128,8 +129,7 @@ extension WorkerState {
     package var deadline: Monotonic? {
         switch phase {
         case .leaving(let limit), .breakingOff(let limit): limit
-        case .working: nextDue
-        case .ended: nil
+        case .working, .ended: nil
         }
     }
 
@@ -174,10 +174,14 @@ extension WorkerState {
         if !isAnyTold, !isAnyLooking { tellOne() }
     }
 
-    private mutating func round(at now: Monotonic) {
-        hasBegun = true
+    private mutating func look() {
         nextDue = nil
         if !isAnyTold { tellOne() }
+    }
+
+    private mutating func round(at now: Monotonic) {
+        hasBegun = true
+        look()
         for (hand, state) in hands.enumerated() {
             guard case .running(_, let renewed) = state, renewed + policy.lease <= now else { continue }
             actions.append(.interrupt(hand: hand, .atOnce))
