@@ -19,10 +19,10 @@ extension Queue {
             guard let releases = try close(id, of: userID, as: status, reason, lease: lease, on: connection) else {
                 return false
             }
-            // Of the run that waited for this one, and of those that get its place. The credits are locked last, as
+            // For the run that waited for this one, and those that get its place. The credits are locked last, as
             // everywhere.
-            let tell: SQL = "WITH ended AS (SELECT)\(rouse) SELECT"
-            try connection.pipeline(["SELECT admit_runs(\(userID), \(optional: most))", tell] + releases)
+            let rousing: SQL = "WITH ended AS (SELECT)\(rouse) SELECT"
+            try connection.pipeline(["SELECT admit_runs(\(userID), \(optional: most))", rousing] + releases)
             return true
         }
     }

@@ -29,10 +29,10 @@ import Testing
         try Queue.claim(lease: "\(Self.lease)\(number)", most: nil, on: other ?? connection)
     }
 
-    private func catalog(_ tasks: [TestTask]) -> TaskCatalog {
-        TaskCatalog(
-            TaskCatalog.plain.tasks.filter { $0.type != "keep" }
-                + [TestTask("keep", effect: .transactional, body: RunnerPlace.keep)] + tasks)
+    private func flows(_ tasks: [TestTask]) -> FlowCache {
+        let plain = TaskCatalog.plain.tasks.filter { $0.type != "keep" }
+        let keep = TestTask("keep", effect: .transactional, body: RunnerPlace.keep)
+        return FlowCache(catalog: TaskCatalog(plain + [keep] + tasks))
     }
 
     private func lapse() throws {
@@ -79,7 +79,7 @@ import Testing
         let second = try #require(try claim(2))
         guard
             case .lost = try Runner.work(
-                on: first, flows: FlowCache(catalog: catalog([])), on: connection, Cancellation())
+                on: first, flows: flows([]), on: connection, Cancellation())
         else {
             Issue.record("the first one went on")
             return
@@ -87,7 +87,7 @@ import Testing
         #expect(try place.committed().documents == [])
         guard
             case .ended = try Runner.work(
-                on: second, flows: FlowCache(catalog: catalog([])), on: connection, Cancellation())
+                on: second, flows: flows([]), on: connection, Cancellation())
         else {
             Issue.record("the second one did not")
             return
@@ -107,7 +107,7 @@ import Testing
         let last = try #require(try claim(6))
         guard
             case .ended = try Runner.work(
-                on: last, flows: FlowCache(catalog: catalog([])), on: connection, Cancellation())
+                on: last, flows: flows([]), on: connection, Cancellation())
         else {
             Issue.record("it is not over")
             return
@@ -146,7 +146,7 @@ import Testing
         for number in 1...5 {
             let claim = try #require(try claim(number))
             let work = try Runner.work(
-                on: claim, flows: FlowCache(catalog: catalog([])), on: connection, Cancellation())
+                on: claim, flows: flows([]), on: connection, Cancellation())
             if number < 5 { guard case .postponed = work else { Issue.record("not left"); return } }
             try due()
         }
@@ -166,7 +166,7 @@ import Testing
             let claim = try #require(try claim(on: connection))
             #expect(try Queue.prolong([claim.execution.id: claim.lease], on: connection) == [claim.lease])
             #expect(try Queue.rescue(on: connection) == 0)
-            _ = try Runner.work(on: claim, flows: FlowCache(catalog: catalog([])), on: connection, Cancellation())
+            _ = try Runner.work(on: claim, flows: flows([]), on: connection, Cancellation())
             try connection.execute("SELECT pg_stat_force_next_flush()")
             try owner.execute("DELETE FROM executions")
             try owner.execute("DELETE FROM steps")
@@ -218,7 +218,7 @@ import Testing
         let first = try #require(try claim(1))
         guard
             case .postponed = try Runner.work(
-                on: first, flows: FlowCache(catalog: catalog([send])), on: connection, Cancellation())
+                on: first, flows: flows([send]), on: connection, Cancellation())
         else {
             Issue.record("a crash is no end")
             return
@@ -227,7 +227,7 @@ import Testing
         let second = try #require(try claim(2))
         guard
             case .ended = try Runner.work(
-                on: second, flows: FlowCache(catalog: catalog([send])), on: connection, Cancellation())
+                on: second, flows: flows([send]), on: connection, Cancellation())
         else {
             Issue.record("it did not go on")
             return
@@ -247,7 +247,7 @@ import Testing
         cancellation.request()
         guard
             case .lost = try Runner.work(
-                on: claim, flows: FlowCache(catalog: catalog([])), on: connection, cancellation)
+                on: claim, flows: flows([]), on: connection, cancellation)
         else {
             Issue.record("it went on")
             return

@@ -22,7 +22,7 @@ enum Document {
         }
     }
 
-    /// Keeps the value under the name, in place of an earlier one.
+    /// The statement that keeps the value under the name, in place of an earlier one.
     static func storing(_ value: JSON, as name: String, of userID: String) -> SQL {
         """
         INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value))

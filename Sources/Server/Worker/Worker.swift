@@ -97,10 +97,13 @@ extension Worker {
         } catch {
             queueFailed(error)
         }
-        guard case .job(let job) = found else {
-            if case .nothing(let next) = found { handle(.foundNothing(hand: hand, next: next.map { .now + $0 })) }
-            return
+        switch found {
+        case .job(let job): takeOver(job, as: hand, asked)
+        case .nothing(let next): handle(.foundNothing(hand: hand, next: next.map { .now + $0 }))
         }
+    }
+
+    private func takeOver(_ job: Job, as hand: Int, _ asked: Monotonic) {
         let isWorking = shared.withLock { shared in
             shared.interrupts[hand] = job.interrupt
             handle(.found(hand: hand, lease: job.lease, asked: asked), &shared)
