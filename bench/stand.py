@@ -20,6 +20,7 @@ import uuid
 import processes
 import records
 import servers
+import transcript
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPTS = CHECKOUT / "scripts"
@@ -111,6 +112,8 @@ class Stand:
         cluster = SCRIPTS / "postgres-cluster"
         self.cleanup.callback(processes.run, [cluster, "stop", self.postgres])
         processes.run([cluster, "init", self.postgres])
+        with (self.postgres / "data/postgresql.conf").open("a") as settings:
+            settings.write(f"log_line_prefix = '{transcript.PREFIX}'\n")
         processes.run([cluster, "start", self.postgres])
         settings = (self.postgres / "urls.env").read_text() + (self.postgres / "superuser.env").read_text()
         self.urls = dict(line.split("=", 1) for line in settings.splitlines())

@@ -1,10 +1,13 @@
 """What a worker says to Postgres for one run, as Postgres logs it, made a script for pgbench."""
 
+import itertools
 import re
 
 import processes
 
-ENTRY = re.compile(r"^\S+ \S+ \S+ \[(\d+)\] (\w+):  ", re.MULTILINE)
+# How Postgres is to begin the lines of its log: with the time, the process and the transaction.
+PREFIX = "%m [%p] %v "
+ENTRY = re.compile(r"^\S+ \S+ \S+ \[(\d+)\] (\S*) (\w+):  ", re.MULTILINE)
 EXECUTION = re.compile(r"execute [^:]+: (.*)", re.DOTALL)
 PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 PLACE = re.compile(r"\$(\d+)")
@@ -15,29 +18,28 @@ class Transcript:
     """The statements of a run from its claim to its end, with what they were given.
 
     The run's own ids become those of the run that a transaction of pgbench claims; all else is given as it was, as
-    parameters too. What the worker sends in one round trip pgbench sends in one: from BEGIN to COMMIT.
+    parameters too. What the worker sends in one round trip pgbench sends in one: a transaction.
     """
 
     def __init__(self, log, execution, user):
         self.names = {execution: ":claimed_id", user: ":claimed_user_id"}
         self.variables = {}
-        statements = self.of_run(log)
-        claim, *rest = (self.filled_in(*statement) for statement in statements)
-        self.script = f"{claim} \\gset claimed_\n" + in_round_trips(rest) + "\n"
+        (_, claim), *rest = ((transaction, self.filled_in(*said)) for transaction, *said in self.of_run(log))
+        self.script = f"{claim} \\gset claimed_\n" + in_round_trips(rest)
 
     @staticmethod
     def of_run(log):
-        """The statements, with their parameters, of the session that claims, up to its next claim."""
+        """The transactions, statements and parameters of the session that claims, up to its next claim."""
         parts = ENTRY.split(log)[1:]
         sessions = {}
-        for pid, level, text in zip(parts[::3], parts[1::3], parts[2::3]):
+        for pid, transaction, level, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4]):
             statements = sessions.setdefault(pid, [])
             if level == "LOG" and (found := EXECUTION.match(text)):
-                statements.append((found[1].rstrip().replace("\n\t", "\n"), {}))
+                statements.append((transaction, found[1].rstrip().replace("\n\t", "\n"), {}))
             elif level == "DETAIL" and statements:
-                statements[-1][1].update(PARAMETER.findall(text))
+                statements[-1][2].update(PARAMETER.findall(text))
         for statements in sessions.values():
-            claims = [number for number, (text, _) in enumerate(statements) if CLAIM in text]
+            claims = [number for number, (_, text, _) in enumerate(statements) if CLAIM in text]
             if claims:
                 return statements[claims[0]:claims[1]]
         return processes.fail("Postgres' log has no claim")
@@ -56,5 +58,8 @@ class Transcript:
 
 
 def in_round_trips(statements):
-    marks = {"BEGIN": "\\startpipeline\nBEGIN;", "COMMIT": "COMMIT;\n\\endpipeline"}
-    return "\n".join(marks.get(statement, f"{statement};") for statement in statements)
+    script = ""
+    for _, group in itertools.groupby(statements, key=lambda said: said[0]):
+        lines = [f"{statement};\n" for _, statement in group]
+        script += "".join(lines if len(lines) == 1 else ["\\startpipeline\n", *lines, "\\endpipeline\n"])
+    return script

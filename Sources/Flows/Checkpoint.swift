@@ -63,8 +63,7 @@ struct Checkpoint {
         execution.duration = duration
     }
 
-    /// Commits everything since the last commit, with the open transaction if there is one and with `others`, which
-    /// need one. When the answer to the commit was lost, the database is asked whether it happened; an error from
+    /// Commits everything since the last commit, with the open transaction if there is one and with `others`. When the answer to the commit was lost, the database is asked whether it happened; an error from
     /// here means that it did not, or that even this question got no answer.
     ///
     /// - Throws: `Fenced` when the run is not this lease's any more, `InsufficientCredits` when it cannot be paid.
@@ -77,20 +76,13 @@ struct Checkpoint {
         let statement = isStored ? later(standing) : opening(standing, elapsed)
         let placed = standing.isOver ? places?.around(statement) : nil
         let lock = concernsOthers(standing, others) ? [Places.lock(of: execution.userID)] : []
-        let statements = lock + (placed ?? [statement]) + others + payment
-        let isAlone = connection.transactionStatus == .idle && statements.count == 1
+        if connection.transactionStatus == .idle { try connection.begin() }
         do {
-            if isAlone {
-                try connection.execute(statement)
-            } else {
-                if connection.transactionStatus == .idle { try connection.begin() }
-                try connection.commit(after: statements)
-            }
+            try connection.commit(after: lock + (placed ?? [statement]) + others + payment)
         } catch {
             if error.sqlState == .divisionByZero { throw Fenced() }
             if error.isInsufficientCredits { throw InsufficientCredits() }
-            let mayHaveHappened = error.kind == .commitUnknown || isAlone && error.losesAnswer
-            guard mayHaveHappened, try isOnRecord(connection) else { throw error }
+            guard error.kind == .commitUnknown, try isOnRecord(connection) else { throw error }
         }
         isStored = true
         storedSteps = execution.steps.count
@@ -126,9 +118,4 @@ extension Checkpoint.Standing {
     var isOver: Bool {
         if case .over = self { true } else { false }
     }
-}
-
-extension PostgresError {
-    /// Whether a statement that commits by itself may have been carried out all the same.
-    fileprivate var losesAnswer: Bool { kind == .connectionLost || kind == .timedOut }
 }

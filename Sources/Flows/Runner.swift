@@ -148,7 +148,6 @@ package struct Runner {
     /// When the step at hand began, if it did before.
     var began: Duration? { checkpoint.openStep?.started }
 
-    /// One statement commits by itself; a companion's need a transaction around them.
     private mutating func commit(_ standing: Checkpoint.Standing, together others: [SQL] = []) throws {
         if companion != nil { try openTransaction() }
         try checkpoint.commit(standing, on: connection, elapsed: elapsed, together: others)

@@ -31,7 +31,7 @@ extension Connection {
     package func begin() throws(PostgresError) {
         guard transaction == .none else { throw PostgresError(.server(.activeTransaction)) }
         transaction = .pending
-        deferred = ["BEGIN"] + preamble
+        knowsSavepoints = false
     }
 
     /// Has a statement of the open transaction go with the next one, or with COMMIT, in that round trip: for one whose
@@ -42,18 +42,22 @@ extension Connection {
         deferred.append(sql)
     }
 
-    /// Commits, together with last statements that go in the same round trip; returns the rows of each.
+    /// Commits, together with last statements that go in the same round trip; returns the rows of each. A transaction of
+    /// which nothing was sent before needs neither BEGIN nor COMMIT: the server makes one of the batch.
     ///
     /// Whether it returns or throws, the transaction is over. If a statement fails, none of it takes place and the
     /// error is that statement's.
-    /// - Throws: `commitUnknown` when the connection ends before COMMIT is answered;
+    /// - Throws: `commitUnknown` when the connection ends before the commit is answered;
     ///   `SQLState.failedTransaction` when an earlier failure had made the server roll back.
     @discardableResult
     package func commit(after statements: [SQL] = []) throws(PostgresError) -> [Rows] {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
         defer { rollback() }
-        if transaction == .pending && statements.isEmpty && deferred.count == 1 + preamble.count { return [] }
-        let results = try roundTrip(statements, commits: true)
+        if transaction == .pending && !knowsSavepoints {
+            guard !(deferred + statements).isEmpty else { return [] }
+            return try roundTrip(statements, committing: .atEnd).map(Rows.init)
+        }
+        let results = try roundTrip(statements, committing: .asLastStatement)
         // COMMIT in a failed transaction is no error to the server: it answers ROLLBACK.
         guard results.last?.commandTag == "COMMIT" else { throw PostgresError(.server(.failedTransaction)) }
         return results.dropLast().map(Rows.init)
@@ -73,6 +77,7 @@ extension Connection {
     @discardableResult
     package func savepoint<T>(_ body: (Connection) throws -> T) throws -> T {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
+        knowsSavepoints = true
         savepointDepth += 1
         defer { savepointDepth -= 1 }
         let name = "savepoint_\(savepointDepth)"

@@ -9,15 +9,17 @@ package final class Connection {
     private(set) var link: Link?
     private var reconnection = Reconnection()
     var transaction = Transaction.none
-    /// Sent ahead of the next statement, in its round trip: BEGIN, SAVEPOINT and RELEASE wait here, and statements whose
-    /// results nobody reads.
+    /// Sent ahead of the next statement, in its round trip: SAVEPOINT and RELEASE wait here, and statements whose results
+    /// nobody reads.
     var deferred: [SQL] = []
     var savepointDepth = 0
+    /// The transaction has, or had, a savepoint.
+    var knowsSavepoints = false
 
     /// Where the session's transaction stands, as far as this side knows.
     enum Transaction {
         case none
-        /// BEGIN is deferred: the server has seen nothing of it.
+        /// BEGIN is still to be sent: the server has seen nothing of it.
         case pending
         case begun
         /// It ended with its connection; its owner has not taken note yet.
@@ -50,7 +52,7 @@ package final class Connection {
     /// its limits are those of the session.
     package func execute(unsafeScript text: String) throws(PostgresError) {
         guard !text.utf8.contains(0) else { throw PostgresError(.invalidText) }
-        if !deferred.isEmpty { _ = try roundTrip([]) }
+        if transaction == .pending || !deferred.isEmpty { _ = try roundTrip([]) }
         let link = try openLink()
         defer { settle(link) }
         try link.runScript(text)
@@ -64,25 +66,33 @@ package final class Connection {
 
     /// Sends what was deferred, the statements and, if asked, COMMIT; returns the results of the latter two.
     func roundTrip(
-        _ statements: [SQL], commits: Bool = false, isRepeated: Bool = false
+        _ statements: [SQL], committing commit: Link.Commit = .untold, isRepeated: Bool = false
     ) throws(PostgresError) -> ArraySlice<QueryResult> {
-        // Outside of a transaction the batch is one of its own.
-        let ahead = transaction == .none ? preamble : deferred
+        let ahead = opening(committing: commit) + deferred
         var batch = ahead.isEmpty ? statements : ahead + statements
-        if commits { batch.append("COMMIT") }
+        if commit == .asLastStatement { batch.append("COMMIT") }
         guard batch.allSatisfy(\.binds.areSendable) else { throw PostgresError(.invalidText) }
         let link = try openLink()
         let (priorTransaction, priorDeferred) = (transaction, deferred)
         deferred = []
         do {
             defer { settle(link) }
-            return try link.run(batch, commits: commits).dropFirst(ahead.count)
+            return try link.run(batch, committing: commit).dropFirst(ahead.count)
         } catch {
             // Nothing but this batch was lost with its connection, so it can be repeated on another one.
             guard error.isStaleStatement && priorTransaction != .begun && !isRepeated else { throw error }
             (transaction, deferred) = (priorTransaction, priorDeferred)
         }
-        return try roundTrip(statements, commits: commits, isRepeated: true)
+        return try roundTrip(statements, committing: commit, isRepeated: true)
+    }
+
+    /// What begins a transaction: outside of one the batch is one of its own.
+    private func opening(committing commit: Link.Commit) -> [SQL] {
+        switch transaction {
+        case .none: preamble
+        case .pending: commit == .atEnd ? preamble : ["BEGIN"] + preamble
+        case .begun, .lost: []
+        }
     }
 
     private func openLink() throws(PostgresError) -> Link {

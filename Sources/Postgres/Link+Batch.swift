@@ -7,16 +7,26 @@ extension Link {
         case statement
     }
 
+    /// Where a batch commits, for a caller who must know whether it did.
+    enum Commit {
+        /// The caller has no use for the difference: to it a loss is a failure.
+        case untold
+        /// Its last statement is COMMIT.
+        case asLastStatement
+        /// The batch is a whole transaction, which the server commits when it comes to its end.
+        case atEnd
+    }
+
     /// Sends the statements in one round trip and returns one result for each.
     ///
     /// A statement that fails keeps the later ones from being carried out. Outside of a transaction block the batch
     /// is a transaction of its own. The binds must be sendable.
     ///
-    /// - Parameter commits: the last statement is COMMIT, so that a loss may leave its outcome unknown.
-    /// - Throws: the error of the statement that failed. Whether the link is still of use says `isUsable`.
-    func run(_ batch: [SQL], commits: Bool = false) throws(PostgresError) -> [QueryResult] {
+    /// - Throws: the error of the statement that failed; `commitUnknown` when a loss leaves open whether the batch was
+    ///   committed. Whether the link is still of use says `isUsable`.
+    func run(_ batch: [SQL], committing commit: Commit = .untold) throws(PostgresError) -> [QueryResult] {
         let deadline = answerTimeout.map { ContinuousClock.now + $0 }
-        return try collect(send(batch), commits: commits, before: deadline)
+        return try collect(send(batch), committing: commit, before: deadline)
     }
 
     /// Queues the batch. Where this fails, the synchronisation that makes the server commit has not been queued.
@@ -55,7 +65,7 @@ extension Link {
 
     /// Reads every answer, also those after a failure, so that the link is ready for the next batch.
     private func collect(
-        _ answers: [Answer], commits: Bool, before deadline: ContinuousClock.Instant?
+        _ answers: [Answer], committing commit: Commit, before deadline: ContinuousClock.Instant?
     ) throws(PostgresError) -> [QueryResult] {
         var results: [QueryResult] = []
         var failure: PostgresError?
@@ -69,10 +79,11 @@ extension Link {
                     results.append(result)
                 }
             } catch {
-                // Where the server itself says why it leaves before it has come to COMMIT, nothing was committed. A
-                // pooler that has lost the server says so in class 08, and knows no more of the COMMIT than this side.
+                // Where the server itself says why it leaves before it has come to the commit, nothing was committed. A
+                // pooler that has lost the server says so in class 08, and knows no more of it than this side.
                 let isServers = error.sqlState.map { $0.conditionClass != "08" } ?? false
-                let isKnown = !commits || isServers && index < answers.count - 1
+                let isBeforeCommit = commit == .atEnd || index < answers.count - 1
+                let isKnown = commit == .untold || isServers && isBeforeCommit
                 throw failure ?? (isKnown ? error : error.leavingCommitUnknown)
             }
         }
@@ -80,8 +91,13 @@ extension Link {
             let refusal = try synchronise(before: deadline)
             failure = failure ?? refusal
         } catch {
+            if let failure { throw failure }
+            switch commit {
+            case .untold: throw error
             // A COMMIT that was confirmed is one, whatever became of the connection afterwards.
-            guard commits && failure == nil else { throw failure ?? error }
+            case .asLastStatement: break
+            case .atEnd: throw error.leavingCommitUnknown
+            }
         }
         hasAnswered = true
         if let failure { throw failure }

@@ -77,10 +77,13 @@ import Testing
         #expect(try connection.query("SELECT id FROM things").isEmpty)
     }
 
-    @Test func lossThatIsExplainedBeforeCommitIsNoDoubt() throws {
+    @Test(arguments: [true, false]) func lossThatIsExplainedBeforeCommitIsNoDoubt(pipelined: Bool) throws {
+        let insert: SQL = "INSERT INTO things VALUES (1)"
         try connection.begin()
-        try connection.execute("INSERT INTO things VALUES (1)")
-        let error = #expect(throws: PostgresError.self) { try connection.commit(after: [Self.suicide]) }
+        if !pipelined { try connection.execute(insert) }
+        let error = #expect(throws: PostgresError.self) {
+            try connection.commit(after: (pipelined ? [insert] : []) + [Self.suicide])
+        }
         #expect(error?.kind == .connectionLost)
         #expect(connection.transactionStatus == .idle)
         #expect(try connection.query("SELECT id FROM things").isEmpty)

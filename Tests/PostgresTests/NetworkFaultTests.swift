@@ -18,15 +18,16 @@ import Testing
         return try Proxy(to: configuration, fault: fault)
     }
 
-    @Test(arguments: [Proxy.Fault.cutAfterCommit, .silentAfterCommit, .poolerFailsAfterCommit])
-    func lostAnswerToCommitIsUnknown(fault: Proxy.Fault) throws {
+    @Test(arguments: [Proxy.Fault.cutAfterCommit, .silentAfterCommit, .poolerFailsAfterCommit], [true, false])
+    func lostAnswerToCommitIsUnknown(fault: Proxy.Fault, pipelined: Bool) throws {
         let proxy = try proxy(fault, answerTimeout: .seconds(1))
         defer { proxy.stop() }
         let connection = Connection(proxy.configuration)
         try connection.execute("SELECT 1")
         try connection.begin()
+        if !pipelined { try connection.execute("SELECT 1") }
         let error = #expect(throws: PostgresError.self) {
-            try connection.commit(after: ["INSERT INTO things VALUES (1)"])
+            try connection.commit(after: ["INSERT INTO things VALUES (1) /* Proxy: COMMIT */"])
         }
         #expect(error?.kind == .commitUnknown)
         proxy.set(nil)

@@ -5,6 +5,8 @@ import Synchronization
 /// A unix-socket proxy in front of the test server, whose network can be made to fail at a chosen moment.
 final class Proxy: Sendable {
     enum Fault {
+        // What commits is told by its text, which may also be a comment.
+
         /// Passes the COMMIT on, and then neither its answer nor anything else.
         case silentAfterCommit
         /// Passes the COMMIT on and cuts the connection before its answer.

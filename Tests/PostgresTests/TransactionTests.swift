@@ -156,10 +156,13 @@ import Testing
         }
     }
 
-    @Test func failureOfCommitItselfIsReported() throws {
+    @Test(arguments: [true, false]) func failureOfCommitItselfIsReported(pipelined: Bool) throws {
+        let insert: SQL = "INSERT INTO parts VALUES (7)"
         try connection.begin()
-        try connection.execute("INSERT INTO parts VALUES (7)")
-        let error = #expect(throws: PostgresError.self) { try connection.commit(after: ["SELECT 1"]) }
+        if !pipelined { try connection.execute(insert) }
+        let error = #expect(throws: PostgresError.self) {
+            try connection.commit(after: (pipelined ? [insert] : []) + ["SELECT 1"])
+        }
         #expect(error?.kind == .server(.foreignKeyViolation))
         #expect(error?.constraint == "parts_thing_fkey")
         #expect(connection.transactionStatus == .idle)
@@ -222,6 +225,15 @@ import Testing
             try connection.execute("INSERT INTO things VALUES (1)")
         }
         #expect(try committedIDs() == [1])
+    }
+
+    @Test func savepointInATransactionOfOneRoundTrip() throws {
+        try connection.begin()
+        try connection.savepoint { try $0.executeLater("INSERT INTO things VALUES (1)") }
+        try connection.commit(after: ["INSERT INTO things VALUES (2)"])
+        try connection.begin()
+        try connection.commit(after: ["INSERT INTO things VALUES (3)"])
+        #expect(try committedIDs() == [1, 2, 3])
     }
 
     @Test func scriptTakesPartInATransaction() throws {

@@ -21,14 +21,12 @@ static const struct {
                                 "WHERE s.id = $1 AND s.user_id = $2 AND s.ended_at IS NULL AND s.expires_at > now() "
                                 "AND u.disabled_at IS NULL"},
     [FETCH] = {"fetch", "SELECT value, rfc3339(updated_at) FROM documents WHERE user_id = $1 AND name = $2"},
-    [BEGIN] = {"begin", "BEGIN"},
     [STORE] = {"store", "INSERT INTO documents (user_id, name, value) VALUES ($1, $2, $3) "
                         "ON CONFLICT (user_id, name) DO UPDATE SET value = excluded.value, updated_at = now()"},
     [RECORD] = {"record", "WITH opened AS (INSERT INTO executions "
                           "(id, user_id, flow, input, status, stopped_at, created_at, finished_at) "
                           "VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() - $7 * interval '1 microsecond', "
                           "clock_timestamp())) " NEW_STEPS("$8", "$9")},
-    [COMMIT] = {"commit", "COMMIT"},
     [OPEN_RUN] = {"open_run", "INSERT INTO executions (id, user_id, flow, input, status, created_at) "
                               "VALUES ($1, $2, $3, $4, 'running', clock_timestamp())"},
     [ADD_STEP] = {"add_step", NEW_STEPS("$1", "$2")},

@@ -4,7 +4,7 @@
 
 #include <libpq-fe.h>
 
-enum statement { PRINCIPAL, FETCH, BEGIN, STORE, RECORD, COMMIT, OPEN_RUN, ADD_STEP, END_RUN, STATEMENTS };
+enum statement { PRINCIPAL, FETCH, STORE, RECORD, OPEN_RUN, ADD_STEP, END_RUN, STATEMENTS };
 
 struct call {
     enum statement statement;
@@ -12,7 +12,7 @@ struct call {
     const char *const *values;
 };
 
-/* Sends the calls in one round trip. The result of the last, or NULL if one failed: then nothing is in force that was
+/* Sends the calls in one round trip, which is a transaction. The result of the last, or NULL if one failed: then nothing is in force that was
  * not committed, and the connection is a new one. Connects first where *connection is NULL. */
 PGresult *database_run(PGconn **connection, const struct call *calls, int count);
 
