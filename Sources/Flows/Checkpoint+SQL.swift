@@ -96,7 +96,7 @@ extension Checkpoint {
             INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
                 started_us, duration_us, cost)
             SELECT \(id), s.*
-            FROM \(from)json_to_recordset(\(JSON.array(rows.map(\.row)))) AS s (
+            FROM \(from)json_to_recordset(\(JSONText.array(objects: rows) { $1.writeRow(to: &$0) })) AS s (
                 seq integer, task text, type text, status step_status, attempt integer, output json, error json, condition text,
                 next text, started_us bigint, duration_us bigint, cost bigint)
             """
@@ -125,24 +125,17 @@ extension Due {
 
 extension Step {
     /// The step as a row of `steps`; absent members are NULL.
-    fileprivate var row: JSON {
-        var row: [JSONObject.Member] = [
-            .init(name: "seq", value: JSON(number)),
-            .init(name: "task", value: .string(task)),
-            .init(name: "type", value: .string(type)),
-            .init(name: "status", value: .string(status.rawValue)),
-            .init(name: "attempt", value: JSON(attempt)),
-            .init(name: "started_us", value: .integer(started.microseconds)),
-            .init(name: "duration_us", value: .integer(duration.microseconds)),
-            .init(name: "cost", value: .integer(cost)),
-        ]
-        if let failure {
-            row.append(.init(name: "error", value: failure.json))
-        } else {
-            row.append(.init(name: "output", value: output))
-        }
-        if let condition { row.append(.init(name: "condition", value: .string(condition))) }
-        if let next { row.append(.init(name: "next", value: .string(next))) }
-        return .object(JSONObject(row))
+    fileprivate func writeRow(to row: inout JSONWriter) {
+        row.member("seq", number)
+        row.member("task", task)
+        row.member("type", type)
+        row.member("status", status.rawValue)
+        row.member("attempt", attempt)
+        row.member("started_us", started.microseconds)
+        row.member("duration_us", duration.microseconds)
+        row.member("cost", cost)
+        if let failure { row.member("error", failure.json) } else { row.member("output", output) }
+        if let condition { row.member("condition", condition) }
+        if let next { row.member("next", next) }
     }
 }

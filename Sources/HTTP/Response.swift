@@ -14,7 +14,11 @@ package struct Response: Sendable {
 
     /// A JSON body with its content type.
     package static func json(_ value: JSON, status: Status = .ok, headers: Headers = [:]) -> Response {
-        var response = Response(status: status, headers: headers, body: value.serialized())
+        json(JSONText(value), status: status, headers: headers)
+    }
+
+    package static func json(_ text: JSONText, status: Status = .ok, headers: Headers = [:]) -> Response {
+        var response = Response(status: status, headers: headers, body: text.bytes)
         response.headers.append(name: "Content-Type", value: "application/json; charset=utf-8")
         return response
     }

@@ -104,7 +104,10 @@ extension JSON {
         let start = unsafe strings + Int(word & 0xFF_FFFF_FFFF_FFFF)
         let length = Int(unsafe UnsafeRawPointer(start).loadUnaligned(as: UInt32.self))
         let bytes = unsafe UnsafeBufferPointer(start: start + 4, count: length)
-        let string = unsafe String(copying: UTF8Span(unchecked: bytes.span))
+        var text = unsafe UTF8Span(unchecked: bytes.span)
+        // A string that is known to be ASCII is compared byte by byte.
+        _ = text.checkForASCII()
+        let string = String(copying: text)
         if string.hasMarksInARow(moreThan: limits.marks) { throw .tooManyMarks }
         return string
     }

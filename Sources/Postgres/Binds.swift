@@ -3,10 +3,12 @@ import JSON
 /// The values bound to one statement, ready for libpq: one buffer in which each value ends with a zero byte.
 package struct Binds: Sendable {
     private struct Bind: Sendable {
-        /// Where the value begins in `bytes`, or nil for NULL.
-        let offset: Int?
-        let length: Int
+        /// Where the value begins in `bytes`; negative for NULL.
+        var offset: Int
+        let length: Int32
         let isBinary: Bool
+
+        static let null = Bind(offset: -1, length: 0, isBinary: false)
     }
 
     private var bytes: [UInt8] = []
@@ -25,7 +27,7 @@ package struct Binds: Sendable {
     /// The server shall never see this statement.
     mutating func refuse() { areSendable = false }
 
-    mutating func appendNull() { items.append(Bind(offset: nil, length: 0, isBinary: false)) }
+    mutating func appendNull() { items.append(.null) }
 
     /// A value in the text format of its type.
     mutating func append(text: String) {
@@ -35,10 +37,10 @@ package struct Binds: Sendable {
         finishValue(from: offset, isBinary: false)
     }
 
-    /// The text of a JSON value.
-    mutating func append(json: JSON) {
+    /// A JSON text, which holds no zero byte.
+    mutating func append(json: JSONText) {
         let offset = bytes.count
-        json.write(into: &bytes)
+        bytes += json.bytes
         finishValue(from: offset, isBinary: false)
     }
 
@@ -51,15 +53,16 @@ package struct Binds: Sendable {
     }
 
     private mutating func finishValue(from offset: Int, isBinary: Bool) {
-        items.append(Bind(offset: offset, length: bytes.count - offset, isBinary: isBinary))
+        items.append(Bind(offset: offset, length: Int32(clamping: bytes.count - offset), isBinary: isBinary))
         bytes.append(0)
     }
 
     mutating func append(_ other: Binds) {
         let shift = bytes.count
         bytes += other.bytes
-        items += other.items.map {
-            Bind(offset: $0.offset.map { $0 + shift }, length: $0.length, isBinary: $0.isBinary)
+        for var item in other.items {
+            if item.offset >= 0 { item.offset += shift }
+            items.append(item)
         }
         hasBinary = hasBinary || other.hasBinary
         areSendable = areSendable && other.areSendable
@@ -75,11 +78,11 @@ package struct Binds: Sendable {
         guard !items.isEmpty else { return body(0, nil, nil, nil) }
         return unsafe bytes.withUnsafeBytes { buffer in
             let values = unsafe items.map { item -> UnsafePointer<CChar>? in
-                guard let offset = item.offset, let base = buffer.baseAddress else { return nil }
-                return unsafe (base + offset).assumingMemoryBound(to: CChar.self)
+                guard item.offset >= 0, let base = buffer.baseAddress else { return nil }
+                return unsafe (base + item.offset).assumingMemoryBound(to: CChar.self)
             }
             guard hasBinary else { return unsafe body(Int32(items.count), values, nil, nil) }
-            let lengths = items.map { Int32($0.length) }
+            let lengths = items.map(\.length)
             let formats: [Int32] = items.map { $0.isBinary ? 1 : 0 }
             return unsafe body(Int32(items.count), values, lengths, formats)
         }

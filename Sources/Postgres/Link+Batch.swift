@@ -99,7 +99,7 @@ extension Link {
             case .atEnd: throw error.leavingCommitUnknown
             }
         }
-        hasAnswered = true
+        answered()
         if let failure { throw failure }
         return results
     }

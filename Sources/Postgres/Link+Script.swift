@@ -15,7 +15,7 @@ extension Link {
             failure = failure ?? refusal
         }
         guard unsafe PQenterPipelineMode(handle) == 1 else { throw spent(PostgresError(.connectionLost, message)) }
-        hasAnswered = true
+        answered()
         if let failure { throw failure }
     }
 }

@@ -11,10 +11,15 @@ import Glibc
     let answerTimeout: Duration?
     var statements: PreparedStatements
     /// True once a batch was answered; a server that accepts connections and then fails does not count as up.
-    var hasAnswered = false
+    var hasAnswered: Bool { lastAnswer != nil }
+    /// When the last batch was answered.
+    private var lastAnswer: ContinuousClock.Instant?
     /// True once the session listens: what was notified before is lost to it.
     var isListening = false
     private var isSpent = false
+
+    /// A link that was idle for less is in use.
+    private static let use = Duration.milliseconds(1)
 
     /// Connects, which takes no longer than `connect_timeout` for each host named.
     init(_ configuration: PostgresConfiguration) throws(PostgresError) {
@@ -70,9 +75,10 @@ import Glibc
 
     /// Reads what came while nothing was asked; true when it says that the server is gone.
     ///
-    /// A server that restarts leaves its news in the socket. Looking there before each use costs a microsecond and
-    /// saves the first request after a restart from failing.
+    /// A server that restarts leaves its news in the socket. Looking there costs a microsecond and saves the first request
+    /// after a restart from failing; a link in use is not worth it.
     func hasEndedWhileIdle() -> Bool {
+        if let lastAnswer, ContinuousClock.now - lastAnswer < Self.use { return false }
         var byte: UInt8 = 0
         while unsafe recv(PQsocket(handle), &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) >= 0 || errno != EAGAIN {
             guard unsafe PQconsumeInput(handle) == 1 else { return true }
@@ -82,6 +88,9 @@ import Glibc
         }
         return false
     }
+
+    /// Takes note that a batch was answered.
+    func answered() { lastAnswer = .now }
 
     /// The next result of what was sent, nil between the results of one statement and those of the next.
     ///

@@ -33,6 +33,10 @@ extension Double: PostgresEncodable {
 
 /// Its text, for columns of type `json` (and `jsonb`, which keeps neither order nor spelling).
 extension JSON: PostgresEncodable {
+    package func encode(to binds: inout Binds) { binds.append(json: JSONText(self)) }
+}
+
+extension JSONText: PostgresEncodable {
     package func encode(to binds: inout Binds) { binds.append(json: self) }
 }
 

@@ -11,6 +11,8 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     /// The statement without its values. Equal shapes share one prepared statement.
     struct Shape: Hashable, Sendable {
         fileprivate var pieces: [Piece] = []
+        /// The texts of the pieces that are raw.
+        fileprivate var raws: [String] = []
 
         /// By the first piece and the number of pieces: hardly two statements begin with one literal.
         func hash(into hasher: inout Hasher) {
@@ -22,13 +24,14 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     /// Nothing, to append to.
     package init() {}
 
-    package init(stringLiteral value: StaticString) { shape.pieces = [.literal(Literal(value))] }
+    package init(stringLiteral value: StaticString) { shape.pieces = [Piece(value)] }
 
     package init(stringInterpolation: Interpolation) { self = stringInterpolation.sql }
 
     /// Appends another piece with its binds; the caller sees to the space between.
     package mutating func append(_ other: SQL) {
         shape.pieces += other.shape.pieces
+        if !other.shape.raws.isEmpty { shape.raws += other.shape.raws }
         if !other.binds.isEmpty { binds.append(other.binds) }
     }
 
@@ -42,7 +45,7 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         }
 
         package mutating func appendLiteral(_ literal: StaticString) {
-            if literal.utf8CodeUnitCount > 0 { sql.shape.pieces.append(.literal(Literal(literal))) }
+            if literal.utf8CodeUnitCount > 0 { sql.shape.pieces.append(Piece(literal)) }
         }
 
         package mutating func appendInterpolation(_ value: some PostgresEncodable) {
@@ -65,34 +68,37 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
 
         /// Text that becomes SQL as it stands. Whoever calls this vouches for it.
         package mutating func appendInterpolation(unsafeRaw text: String) {
-            sql.shape.pieces.append(.raw(text))
+            sql.shape.pieces.append(.raw)
+            sql.shape.raws.append(text)
             if text.utf8.contains(0) { sql.binds.refuse() }
         }
     }
 }
 
 extension SQL {
-    fileprivate enum Piece: Hashable, Sendable {
-        case literal(Literal)
-        /// The next of the values.
-        case bind
-        case raw(String)
-    }
-
     /// A literal of the source, which is told from others by where it stands: its text is neither copied nor read
-    /// before the server is to prepare it.
-    fileprivate struct Literal: Hashable, Sendable {
+    /// before the server is to prepare it. Two numbers, so that a statement is put together by copying bytes.
+    fileprivate struct Piece: Hashable, Sendable {
         private let address: UInt
         private let count: Int
 
-        init(_ text: StaticString) {
-            // A literal of one scalar may be kept as that scalar instead of a pointer.
-            precondition(text.hasPointerRepresentation, "SQL of one character")
-            unsafe address = UInt(bitPattern: text.utf8Start)
-            count = text.utf8CodeUnitCount
+        /// The next of the values.
+        static let bind = Piece(address: 0, count: 1)
+        /// The next of the raw texts.
+        static let raw = Piece(address: 0, count: 2)
+
+        private init(address: UInt, count: Int) {
+            self.address = address
+            self.count = count
         }
 
-        var text: String {
+        init(_ literal: StaticString) {
+            // A literal of one scalar may be kept as that scalar instead of a pointer.
+            precondition(literal.hasPointerRepresentation, "SQL of one character")
+            unsafe self.init(address: UInt(bitPattern: literal.utf8Start), count: literal.utf8CodeUnitCount)
+        }
+
+        var literal: String {
             let start = unsafe UnsafePointer<UInt8>(bitPattern: address)
             return unsafe String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
         }
@@ -104,13 +110,14 @@ extension SQL.Shape {
     var text: String {
         var text = ""
         var number = 0
+        var raws = raws.makeIterator()
         for piece in pieces {
             switch piece {
-            case .literal(let literal): text += literal.text
-            case .raw(let raw): text += raw
             case .bind:
                 number += 1
                 text += "$\(number)"
+            case .raw: text += raws.next() ?? ""
+            default: text += piece.literal
             }
         }
         return text

@@ -21,10 +21,39 @@ import Testing
         #expect(try JSON(parsing: Array(text.utf8)) == value)
     }
 
-    @Test func appends() {
-        var bytes = Array("data: ".utf8)
-        JSON.array([1, "x"]).write(into: &bytes)
-        #expect(bytes == Array("data: [1,\"x\"]".utf8))
+    @Test func writesMemberByMember() throws {
+        let text = JSONText.object { object in
+            object.member("string", "é\"")
+            object.member("none", optional: nil)
+            object.member("some", optional: "x")
+            object.member("int", 7)
+            object.member("integer", Int64.min)
+            object.member("value", ["a": [1, ["b": nil]]])
+            object.member("empty", objects: [] as [Int]) { _, _ in }
+            object.member("objects", objects: 1...2) { object, number in
+                object.member("number", number)
+                object.member("inner", objects: [number]) { $0.member("again", $1) }
+                object.member("last", [:])
+            }
+            object.member("end", "")
+        }
+        #expect(
+            String(decoding: text.bytes, as: UTF8.self) == """
+                {"string":"é\\"","none":null,"some":"x","int":7,"integer":-9223372036854775808,\
+                "value":{"a":[1,{"b":null}]},"empty":[],"objects":[{"number":1,"inner":[{"again":1}],"last":{}},\
+                {"number":2,"inner":[{"again":2}],"last":{}}],"end":""}
+                """)
+        #expect(JSONText.object { _ in } == JSONText([:]))
+        #expect(JSONText.array(objects: [5]) { $0.member("n", $1) } == JSONText([["n": 5]]))
+    }
+
+    @Test(arguments: [
+        (0, "0.000"), (7, "0.007"), (1_000, "1.000"), (12_345, "12.345"), (-1, "-0.001"), (-20_050, "-20.050"),
+        (Int64.max, "9223372036854775.807"), (Int64.min, "-9223372036854775.808"),
+    ])
+    func writesThousandths(value: Int64, text: String) {
+        let object = JSONText.object { $0.member("n", thousandths: value) }
+        #expect(String(decoding: object.bytes, as: UTF8.self) == "{\"n\":\(text)}")
     }
 
     @Test func everyScalarComesBack() throws {

@@ -3,19 +3,21 @@ import HTTP
 import JSON
 
 extension Execution {
-    /// The answer of `POST /flow-manager`.
-    var flowAnswer: JSON {
-        [
-            "message": .string(message), "execution_id": .string(id), "flow_id": flow["id"] ?? .null,
-            "flow_name": flow["name"] ?? .null, "status": .string(status.rawValue), "stopped_at": JSON(stoppedAt),
-            "result": result, "credits_charged": .integer(cost), "duration_ms": .number(duration.milliseconds),
-            "executed_tasks": .array(steps.filter { !$0.isSuperseded }.map(\.taskAnswer)),
-        ]
-    }
-
     /// The answer of `POST /flow-manager` for a run that is over.
     var answer: Response {
-        .json(flowAnswer, status: status == .failed || status == .canceled ? .unprocessable : .ok)
+        let text = JSONText.object { answer in
+            answer.member("message", message)
+            answer.member("execution_id", id)
+            answer.member("flow_id", flow["id"] ?? .null)
+            answer.member("flow_name", flow["name"] ?? .null)
+            answer.member("status", status.rawValue)
+            answer.member("stopped_at", optional: stoppedAt)
+            answer.member("result", result)
+            answer.member("credits_charged", cost)
+            answer.member("duration_ms", thousandths: duration.microseconds)
+            answer.member("executed_tasks", objects: steps.lazy.filter { !$0.isSuperseded }) { $1.writeAnswer(to: &$0) }
+        }
+        return .json(text, status: status == .failed || status == .canceled ? .unprocessable : .ok)
     }
 
     /// The answer for a run that goes on.
@@ -50,12 +52,16 @@ extension Execution {
 }
 
 extension Step {
-    fileprivate var taskAnswer: JSON {
-        [
-            "task_name": .string(task), "type": .string(type), "status": .string(status.rawValue),
-            "attempt": JSON(attempt), "data": output, "error": failure?.json ?? .null, "condition": JSON(condition),
-            "next": JSON(next), "duration_ms": .number(duration.milliseconds),
-        ]
+    fileprivate func writeAnswer(to answer: inout JSONWriter) {
+        answer.member("task_name", task)
+        answer.member("type", type)
+        answer.member("status", status.rawValue)
+        answer.member("attempt", attempt)
+        answer.member("data", output)
+        answer.member("error", failure?.json ?? .null)
+        answer.member("condition", optional: condition)
+        answer.member("next", optional: next)
+        answer.member("duration_ms", thousandths: duration.microseconds)
     }
 
     fileprivate static let taskAnswer = JSONSchema.object(required: [

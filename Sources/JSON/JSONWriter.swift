@@ -1,0 +1,255 @@
+/// Writes a JSON text from its beginning to its end. The names of an object's members must be distinct.
+@safe package struct JSONWriter: ~Copyable {
+    // A buffer of its own, because an array looks at its owner with each byte.
+    private var base: UnsafeMutablePointer<UInt8>
+    private var count = 0
+    private var capacity = 1_024
+    /// A member or an element stands before the next one.
+    private var needsComma = false
+
+    /// So many bytes hold whatever is written besides strings: a number, a word, or an escape with what surrounds it.
+    private static let pieceLength = 32
+
+    init() {
+        unsafe base = .allocate(capacity: capacity)
+    }
+
+    deinit {
+        unsafe base.deallocate()
+    }
+
+    var bytes: [UInt8] {
+        unsafe Array(UnsafeBufferPointer(start: base, count: count))
+    }
+}
+
+/// What an object is written with. The names are those of this program, so they hold nothing to escape.
+extension JSONWriter {
+    package mutating func member(_ name: StaticString, _ value: JSON) {
+        beginMember(name)
+        append(value)
+    }
+
+    package mutating func member(_ name: StaticString, _ value: String) {
+        beginMember(name)
+        appendQuoted(value)
+    }
+
+    /// nil is null.
+    package mutating func member(_ name: StaticString, optional value: String?) {
+        beginMember(name)
+        if let value { appendQuoted(value) } else { append("null") }
+    }
+
+    package mutating func member(_ name: StaticString, _ value: Int64) {
+        beginMember(name)
+        append(value)
+    }
+
+    package mutating func member(_ name: StaticString, _ value: Int) {
+        member(name, Int64(value))
+    }
+
+    /// A number of thousandths, such as microseconds for a time in milliseconds.
+    package mutating func member(_ name: StaticString, thousandths value: Int64) {
+        beginMember(name)
+        makeRoom(for: Self.pieceLength)
+        if value < 0 { put(UInt8(ascii: "-")) }
+        putDigits(value.magnitude / 1_000)
+        put(UInt8(ascii: "."))
+        putDigits(value.magnitude % 1_000, atLeast: 3)
+    }
+
+    /// An array of objects: for each element that with the members that `write` adds.
+    package mutating func member<Element>(
+        _ name: StaticString, objects elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
+    ) {
+        beginMember(name)
+        appendObjects(elements, write)
+    }
+
+    private mutating func beginMember(_ name: StaticString) {
+        makeRoom(for: name.utf8CodeUnitCount + Self.pieceLength)
+        if needsComma { put(UInt8(ascii: ",")) }
+        needsComma = true
+        put(UInt8(ascii: "\""))
+        unsafe put(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        put(UInt8(ascii: "\""))
+        put(UInt8(ascii: ":"))
+    }
+}
+
+extension JSONWriter {
+    mutating func appendObject(_ write: (inout JSONWriter) -> Void) {
+        append(UInt8(ascii: "{"))
+        needsComma = false
+        write(&self)
+        needsComma = true
+        append(UInt8(ascii: "}"))
+    }
+
+    mutating func appendObjects<Element>(
+        _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
+    ) {
+        append(UInt8(ascii: "["))
+        var isFirst = true
+        for element in elements {
+            if !isFirst { append(UInt8(ascii: ",")) }
+            isFirst = false
+            appendObject { write(&$0, element) }
+        }
+        append(UInt8(ascii: "]"))
+    }
+
+    mutating func append(_ value: JSON) {
+        switch value {
+        case .null: append("null")
+        case .bool(let value): append(value ? "true" : "false")
+        case .integer(let value): append(value)
+        case .unsigned(let value):
+            makeRoom(for: Self.pieceLength)
+            putDigits(value)
+        case .number(let value): append(value.description)
+        case .string(let value): appendQuoted(value)
+        case .array(let elements):
+            append(UInt8(ascii: "["))
+            for index in elements.indices {
+                if index > 0 { append(UInt8(ascii: ",")) }
+                append(elements[index])
+            }
+            append(UInt8(ascii: "]"))
+        case .object(let object):
+            append(UInt8(ascii: "{"))
+            for index in object.members.indices {
+                if index > 0 { append(UInt8(ascii: ",")) }
+                appendQuoted(object.members[index].name)
+                put(UInt8(ascii: ":"))
+                append(object.members[index].value)
+            }
+            append(UInt8(ascii: "}"))
+        }
+    }
+
+    private mutating func append(_ value: Int64) {
+        makeRoom(for: Self.pieceLength)
+        if value < 0 { put(UInt8(ascii: "-")) }
+        putDigits(value.magnitude)
+    }
+
+    /// There is room for two more bytes after it.
+    private mutating func appendQuoted(_ string: String) {
+        unsafe string.utf8Span.span.withUnsafeBufferPointer { utf8 in
+            makeRoom(for: utf8.count + Self.pieceLength)
+            put(UInt8(ascii: "\""))
+            let start = count
+            unsafe put(utf8)
+            if mustEscape(from: start) {
+                count = start
+                for index in utf8.indices {
+                    makeRoom(for: Self.pieceLength)
+                    unsafe mustEscape(utf8[index]) ? putEscape(of: utf8[index]) : put(utf8[index])
+                }
+                makeRoom(for: Self.pieceLength)
+            }
+            put(UInt8(ascii: "\""))
+        }
+    }
+
+    private mutating func append(_ text: String) {
+        unsafe text.utf8Span.span.withUnsafeBufferPointer { utf8 in
+            makeRoom(for: utf8.count)
+            unsafe put(utf8)
+        }
+    }
+
+    private mutating func append(_ byte: UInt8) {
+        makeRoom(for: 1)
+        put(byte)
+    }
+}
+
+/// Escapes (RFC 8259, section 7): of quotation mark, reverse solidus and the control characters.
+extension JSONWriter {
+    /// Whether something must be escaped of what was written from `start` on: most strings are copied first and then
+    /// looked through where they lie, eight bytes at a time. There must be room for eight more.
+    private func mustEscape(from start: Int) -> Bool {
+        // Whatever lies beyond the end looks like spaces.
+        unsafe UnsafeMutableRawPointer(base + count).storeBytes(of: 0x2020_2020_2020_2020, as: UInt64.self)
+        var position = start
+        while position < count {
+            let word = unsafe UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self)
+            if mustEscape(oneOf: word) { return true }
+            position += 8
+        }
+        return false
+    }
+
+    private func mustEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    /// For eight bytes at once: in each, subtracting carries into the highest bit where the byte is less.
+    private func mustEscape(oneOf word: UInt64) -> Bool {
+        let (ones, highest): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        let controls = word &- ones &* 0x20
+        let quotes = word ^ ones &* UInt64(UInt8(ascii: "\"")) &- ones
+        let solidi = word ^ ones &* UInt64(UInt8(ascii: "\\")) &- ones
+        return (controls | quotes | solidi) & ~word & highest != 0
+    }
+
+    private mutating func putEscape(of byte: UInt8) {
+        put(UInt8(ascii: "\\"))
+        switch byte {
+        case UInt8(ascii: "\n"): put(UInt8(ascii: "n"))
+        case UInt8(ascii: "\r"): put(UInt8(ascii: "r"))
+        case UInt8(ascii: "\t"): put(UInt8(ascii: "t"))
+        case 0..<0x20:
+            append(byte < 0x10 ? "u000" : "u00")
+            append(String(byte, radix: 16))
+        default: put(byte)
+        }
+    }
+}
+
+/// The buffer.
+extension JSONWriter {
+    /// The digits from the last to the first, in a fifth of the time that `description` takes; zeros ahead of them where
+    /// they are fewer.
+    private mutating func putDigits(_ value: UInt64, atLeast least: Int = 1) {
+        var length = 1
+        var rest = value / 10
+        while rest > 0 || length < least {
+            rest /= 10
+            length += 1
+        }
+        rest = value
+        for position in stride(from: count + length - 1, through: count, by: -1) {
+            let digit: UInt64
+            (rest, digit) = rest.quotientAndRemainder(dividingBy: 10)
+            unsafe base[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+        }
+        count += length
+    }
+
+    private mutating func makeRoom(for more: Int) {
+        guard capacity - count < more else { return }
+        capacity = max(capacity * 2, count + more)
+        let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+        unsafe larger.update(from: base, count: count)
+        unsafe base.deallocate()
+        unsafe base = larger
+    }
+
+    /// There must be room.
+    private mutating func put(_ byte: UInt8) {
+        unsafe base[count] = byte
+        count += 1
+    }
+
+    /// There must be room.
+    private mutating func put(_ run: UnsafeBufferPointer<UInt8>) {
+        guard let start = run.baseAddress else { return }
+        unsafe (base + count).update(from: start, count: run.count)
+        count += run.count
+    }
+}
