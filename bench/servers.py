@@ -37,6 +37,9 @@ class Floor:
     """The least that does the same; see floor/."""
     name = "floor"
 
+    def __init__(self, is_batch=False):
+        self.scheduling = ["chrt", "--batch", "0"] if is_batch else []
+
     def start(self, bench):
         self.program = bench.folder / "floor"
         sources = sorted((HERE / "floor").glob("*.c"))
@@ -44,7 +47,8 @@ class Floor:
         flags = ["-O2", "-Wall", "-Wextra"]
         processes.run(["cc", *flags, "-o", self.program, *sources, *libraries, "-lfcgi", "-lpthread"])
         with listen(bench.socket(self.name)) as listener:
-            return bench.start([self.program, RESPONDERS, THREADS], self.name, stdin=listener)
+            command = [*self.scheduling, self.program, RESPONDERS, THREADS]
+            return bench.start(command, self.name, stdin=listener)
 
     @staticmethod
     def site(ours):

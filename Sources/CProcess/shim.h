@@ -3,6 +3,7 @@
 #define CPROCESS_SHIM_H
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/eventfd.h>

@@ -43,8 +43,8 @@ package struct Flow: Sendable {
     }
 }
 
-/// One task of a flow.
-struct TaskDefinition: Sendable {
+/// One task of a flow. A class, because every stage of a step passes it on.
+final class TaskDefinition: Sendable {
     let name: String
     let task: any FlowTask
     /// Nil: the task gets the previous task's output, the first one the call's input.
@@ -56,6 +56,19 @@ struct TaskDefinition: Sendable {
     let maxVisits: Int?
     /// What decides after it; nil: the flow ends with the task's status.
     let condition: Condition?
+
+    init(
+        name: String, task: any FlowTask, input: JSON?, retry: Retry, timeout: Duration?, maxVisits: Int?,
+        condition: Condition?
+    ) {
+        self.name = name
+        self.task = task
+        self.input = input
+        self.retry = retry
+        self.timeout = timeout
+        self.maxVisits = maxVisits
+        self.condition = condition
+    }
 }
 
 /// The edge out of a task: where its status leads.

@@ -66,9 +66,8 @@ extension Runner {
     private mutating func result(
         of definition: TaskDefinition, _ given: JSON, _ attempt: Int, started: Duration
     ) throws -> Result {
-        let (task, execution, number) = (definition.task, checkpoint.execution, checkpoint.nextNumber)
-        let isForked = execution.steps.allSatisfy { $0.isSuperseded || $0.number < execution.fork?.step ?? 0 }
-        let input = isForked ? execution.forkInput(of: number) ?? given : given
+        let (task, number) = (definition.task, checkpoint.nextNumber)
+        let input = forkInput(of: number) ?? given
         do {
             if let wrong = task.input.violations(in: input).first { throw TaskFailure(invalidInput: wrong) }
             if task.effect == .transactional { try openTransaction() }
@@ -77,9 +76,9 @@ extension Runner {
             let deadline = definition.timeout.map { since + $0 }
             let open = checkpoint.openStep
             let context = TaskContext(
-                executionID: execution.id, step: number, attempt: attempt, userID: execution.userID,
-                connection: connection, deadline: deadline, kept: open?.failure == nil ? open?.output : nil,
-                signal: signal, cancellation: cancellation)
+                executionID: checkpoint.execution.id, step: number, attempt: attempt,
+                userID: checkpoint.execution.userID, connection: connection, deadline: deadline,
+                kept: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: cancellation)
             guard let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }
@@ -96,6 +95,13 @@ extension Runner {
             if task.effect == .transactional { connection.rollback() }
             return .failed(failure)
         }
+    }
+
+    /// What the fork gives that step, unless one that it does anew is over.
+    private func forkInput(of number: Int) -> JSON? {
+        guard let fork = checkpoint.execution.fork else { return nil }
+        let isFirst = checkpoint.execution.steps.allSatisfy { $0.isSuperseded || $0.number < fork.step }
+        return isFirst ? checkpoint.execution.forkInput(of: number) : nil
     }
 
     private mutating func weighed(_ output: JSON, _ definition: TaskDefinition) throws -> JSON {

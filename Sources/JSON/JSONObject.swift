@@ -34,6 +34,9 @@ package struct JSONObject: Sendable, Hashable {
         }
     }
 
+    /// Adds a member whose name is new.
+    mutating func append(_ member: Member) { members.append(member) }
+
     private func index(of name: String) -> Int? {
         members.firstIndex { $0.name == name }
     }

@@ -54,25 +54,27 @@ private struct Inspection {
     }
 
     mutating func inspect(_ value: JSON, _ schema: JSONSchema) {
-        switch (schema.form, value) {
-        case (.any, _): inspectAny(value)
-        case (.unchecked, _): break
-        case (.null, .null), (.boolean, .bool): break
-        case (.integer(let range), .integer(let number)): inspect(number, range)
-        case (.integer(let range), .unsigned): report("must be at most \(range.upperBound)")
-        case (.number(let range), .integer), (.number(let range), .unsigned), (.number(let range), .number):
-            inspect(value.doubleValue ?? 0, range)
-        case (.string(let least, let most, let format), .string(let string)):
-            inspect(string, least, most, format)
-        case (.choice(let choices), .string(let string)): inspect(string, choices)
-        case (.constant(let constant), _):
-            if value != constant { report("must be \(constant.text)") }
-        case (.array(let element, let count), .array(let elements)): inspect(elements, element, count)
-        case (.object(let properties, let additional), .object(let object)):
-            inspect(object, properties, additional)
-        case (.anyOf(let schemas), _): inspect(value, anyOf: schemas)
-        default: report("must be \(schema.nouns.joined(separator: " or "))")
+        // One after the other, as a switch over both would copy both.
+        switch schema.form {
+        case .any: return inspectAny(value)
+        case .unchecked: return
+        case .null: if case .null = value { return }
+        case .boolean: if case .bool = value { return }
+        case .integer(let range):
+            if case .integer(let number) = value { return inspect(number, range) }
+            if case .unsigned = value { return report("must be at most \(range.upperBound)") }
+        case .number(let range): if let number = value.doubleValue { return inspect(number, range) }
+        case .string(let least, let most, let format):
+            if case .string(let string) = value { return inspect(string, least, most, format) }
+        case .choice(let choices): if case .string(let string) = value { return inspect(string, choices) }
+        case .constant(let constant): return value == constant ? () : report("must be \(constant.text)")
+        case .array(let element, let count):
+            if case .array(let elements) = value { return inspect(elements, element, count) }
+        case .object(let properties, let additional):
+            if case .object(let object) = value { return inspect(object, properties, additional) }
+        case .anyOf(let schemas): return inspect(value, anyOf: schemas)
         }
+        report("must be \(schema.nouns.joined(separator: " or "))")
     }
 
     private mutating func inspect(_ number: Int64, _ range: ClosedRange<Int64>) {
@@ -153,11 +155,11 @@ extension Inspection {
         lazy var absent = properties.map(\.name).filter { object[$0] == nil }
         var missing = properties.count(where: \.isRequired)
         for member in object.members {
-            let property = properties.first { $0.name == member.name }
-            if property?.isRequired == true { missing -= 1 }
+            let property = properties.firstIndex { $0.name == member.name }
+            if let property, properties[property].isRequired { missing -= 1 }
             at(.name(member.name)) {
                 $0.inspectName(member.name)
-                if let schema = property?.schema ?? additional {
+                if let schema = property.map({ properties[$0].schema }) ?? additional {
                     $0.inspect(member.value, schema)
                 } else {
                     $0.report("is not a known field", hint: Violation.didYouMean(member.name, among: absent))

@@ -23,8 +23,7 @@
     }
 }
 
-/// What an object is written with. The names are those of this program, so they hold nothing to escape.
-extension JSONWriter {
+extension JSONWriter: JSONMembers {
     package mutating func member(_ name: StaticString, _ value: JSON) {
         beginMember(name)
         append(value)
@@ -35,7 +34,6 @@ extension JSONWriter {
         appendQuoted(value)
     }
 
-    /// nil is null.
     package mutating func member(_ name: StaticString, optional value: String?) {
         beginMember(name)
         if let value { appendQuoted(value) } else { append("null") }
@@ -58,6 +56,11 @@ extension JSONWriter {
         putDigits(value.magnitude / 1_000)
         put(UInt8(ascii: "."))
         putDigits(value.magnitude % 1_000, atLeast: 3)
+    }
+
+    package mutating func member(_ name: StaticString, object write: (inout JSONWriter) -> Void) {
+        beginMember(name)
+        appendObject(write)
     }
 
     /// An array of objects: for each element that with the members that `write` adds.

@@ -18,12 +18,17 @@ package struct Account: Sendable {
     let role: Role
     let createdAt: String
 
-    var json: JSON {
-        [
-            "id": .string(id), "email": JSON(email), "username": JSON(username), "name": JSON(name), "age": JSON(age),
-            "role": .string(role.rawValue), "created_at": .string(createdAt),
-        ]
+    func write(to object: inout (some JSONMembers & ~Copyable)) {
+        object.member("id", id)
+        object.member("email", optional: email)
+        object.member("username", optional: username)
+        object.member("name", optional: name)
+        object.member("age", JSON(age))
+        object.member("role", role.rawValue)
+        object.member("created_at", createdAt)
     }
+
+    var json: JSON { JSON(object: write) }
 
     static let role = JSONSchema.string(enum: Role.allCases.map(\.rawValue))
     /// What an admin may make of a user.

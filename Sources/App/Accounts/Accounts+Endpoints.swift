@@ -70,10 +70,10 @@ extension Endpoint<Context> {
 
     private static let me = Endpoint(
         .get, "/me", access: .user, summary: "The caller's own account",
-        answers: [Answer(.ok, "The account", Account.profile)]
+        answers: [Answer(.ok, "The account", Profile.schema)]
     ) { context in
         let user = try context.user
-        return .json(user.account.profile(user.credits))
+        return .json(Profile(account: user.account, credits: user.credits).text)
     }
 
     private static let changeMe = Endpoint(
@@ -87,7 +87,7 @@ extension Endpoint<Context> {
             ).named("AccountChange")),
         idempotency: .refused,
         answers: [
-            Answer(.ok, "The account; after a change of the password all other sessions have ended", Account.profile),
+            Answer(.ok, "The account; after a change of the password all other sessions have ended", Profile.schema),
             Answer(.forbidden, "The current password is another one", Problem.schema),
             Answer(.tooManyRequests, "After wrong passwords: Retry-After says when to try again", Problem.schema),
         ]
@@ -104,7 +104,7 @@ extension Endpoint<Context> {
             }
             let name = context.input["name"]
             let account = try name.map { try user.account.rename($0.stringValue, on: connection) } ?? user.account
-            return .json(account.profile(user.credits))
+            return .json(Profile(account: account, credits: user.credits).text)
         }
     }
 

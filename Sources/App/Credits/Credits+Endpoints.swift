@@ -9,7 +9,7 @@ extension Endpoint<Context> {
         .get, "/api/credits", access: .user, summary: "What the caller can spend",
         answers: [Answer(.ok, "The caller's credits", Credits.schema)]
     ) { context in
-        .json(try context.user.credits.json)
+        .json(JSONText.object(try context.user.credits.write))
     }
 
     private static let filters: [ListQuery.Filter] = [.id("user_id", "user_id")]

@@ -14,7 +14,10 @@ struct Credits: Sendable {
         "held": JSONSchema.integer.described("What is put aside for runs that go on"),
     ]).named("Credits")
 
-    var json: JSON { ["balance": .integer(balance), "held": .integer(held)] }
+    func write(to object: inout (some JSONMembers & ~Copyable)) {
+        object.member("balance", balance)
+        object.member("held", held)
+    }
 
     /// To `users`, named `u`, what `columns` are of.
     static let join: SQL = "LEFT JOIN credits c ON c.user_id = u.id"
@@ -36,17 +39,6 @@ struct Credits: Sendable {
         try connection.query("SELECT balance FROM credits WHERE user_id = \(userID) FOR UPDATE").first?
             .decode(Int64.self) ?? 0
     }
-}
-
-extension Account {
-    /// The account as its user sees it.
-    func profile(_ credits: Credits) -> JSON {
-        var profile = json.objectValue ?? JSONObject()
-        profile["credits"] = credits.json
-        return .object(profile)
-    }
-
-    static let profile = schema.extended(by: ["credits": Credits.schema]).named("Profile")
 }
 
 /// What a new account begins with, in whole credits; an admin with none.

@@ -32,8 +32,8 @@ extension Endpoint<Context> {
                 "guest_limit", "There is a guest of this network address already",
                 wait: try Guest.wait(of: context.network, on: context.connection))
         }
-        let credits = Credits(balance: context.services.welcome.guest, held: 0)
-        var response = try session.answer(context, status: .created, with: ["user": account.profile(credits)])
+        let profile = Profile(account: account, credits: Credits(balance: context.services.welcome.guest, held: 0))
+        var response = try session.answer(context, status: .created, with: ["user": profile.json])
         response.headers.append(name: "Location", value: "/me")
         return response
     }
@@ -43,7 +43,7 @@ extension Endpoint<Context> {
         summary: "Make the calling guest an account, and keep its things",
         body: .json(Registration.schema), idempotency: .refused,
         answers: [
-            Answer(.ok, "The account; its session goes on", Account.profile),
+            Answer(.ok, "The account; its session goes on", Profile.schema),
             Answer(.conflict, "The name is taken", Problem.schema), tooManyAccounts,
         ]
     ) { context in
@@ -56,7 +56,7 @@ extension Endpoint<Context> {
             let account = try Guest.convert(
                 guest.id, to: registration, passwordHash: hash, context.audit, on: context.connection)
             guard let account else { throw Problem.forbidden }
-            return .json(account.profile(try context.user.credits))
+            return .json(Profile(account: account, credits: try context.user.credits).text)
         } catch let error as PostgresError where error.sqlState == .uniqueViolation {
             throw Problem.nameTaken
         }

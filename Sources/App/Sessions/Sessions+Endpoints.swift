@@ -91,7 +91,7 @@ extension Session {
     /// What a login and a renewal answer: `token` is the access token's older name.
     static let tokens = JSONSchema.object(required: tokenMembers, optional: ["created": .boolean]).named("Tokens")
     /// The same for a guest, with its account.
-    static let guestTokens = JSONSchema.object(required: tokenMembers).extended(by: ["user": Account.profile])
+    static let guestTokens = JSONSchema.object(required: tokenMembers).extended(by: ["user": Profile.schema])
         .named("GuestTokens")
 
     static let foreignPage = Answer(.forbidden, "A page of another origin calls", Problem.schema)

@@ -15,6 +15,7 @@ enum Respond {
     static func run(_ invocation: Invocation) throws {
         // First of all: it blocks the signals that every later thread is to inherit blocked.
         let control = Mutex(try ChildControl(environment: invocation.environment))
+        Scheduling.finishOthersFirst()
         let configuration = invocation.configuration
         let log = try Log(file: configuration.logFile)
         let memory = try memory(invocation.environment, log)

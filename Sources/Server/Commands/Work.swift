@@ -13,6 +13,7 @@ enum Work {
         guard invocation.words(flags: ["--once"]).isEmpty else { throw UsageError("work [--once]") }
         // First of all: it blocks the signals that every later thread is to inherit blocked.
         let control = try ChildControl(environment: invocation.environment)
+        Scheduling.finishOthersFirst()
         let configuration = invocation.configuration
         let log = try Log(file: configuration.logFile)
         let worker = try Worker(

@@ -1,0 +1,17 @@
+import JSON
+
+/// An account as its user sees it.
+struct Profile {
+    let account: Account
+    let credits: Credits
+
+    func write(to object: inout (some JSONMembers & ~Copyable)) {
+        account.write(to: &object)
+        object.member("credits") { credits.write(to: &$0) }
+    }
+
+    var json: JSON { JSON(object: write) }
+    var text: JSONText { .object(write) }
+
+    static let schema = Account.schema.extended(by: ["credits": Credits.schema]).named("Profile")
+}
