@@ -9,6 +9,7 @@ import time
 import chains
 import processes
 import routes
+import servers
 import stand
 import transcript
 
@@ -100,7 +101,7 @@ class Queue:
     def measure(self, who, chain, count):
         self.fill(chain, count)
         command = [self.bench.binary, "work", "--once"] if who == "ours" else [
-            "pgbench", "-n", "-M", "prepared", "-c", HANDS, "-j", 2, "-t", count // HANDS, *self.peers[chain],
+            *servers.BATCH, "pgbench", "-n", "-M", "prepared", "-c", HANDS, "-j", 2, "-t", count // HANDS, *self.peers[chain],
             self.bench.urls["DATABASE_URL"]]
         clocks, began, before = time.time() - time.monotonic(), time.monotonic(), self.spent()
         processes.run(command, env=self.environment | {"PGOPTIONS": PLANNING})

@@ -12,6 +12,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 SCRIPTS = HERE.parent / "scripts"
 # Processes and threads of the program and of the floor.
 RESPONDERS, THREADS = 2, 4
+# Runs a command in the scheduling class that the program puts its own processes into.
+BATCH = ["chrt", "--batch", "0"]
 
 
 def sites(bench, site):
@@ -37,8 +39,8 @@ class Floor:
     """The least that does the same; see floor/."""
     name = "floor"
 
-    def __init__(self, is_batch=False):
-        self.scheduling = ["chrt", "--batch", "0"] if is_batch else []
+    def __init__(self, is_plain=False):
+        self.scheduling = [] if is_plain else BATCH
 
     def start(self, bench):
         self.program = bench.folder / "floor"

@@ -96,7 +96,7 @@ extension Checkpoint {
             INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
                 started_us, duration_us, cost)
             SELECT \(id), s.*
-            FROM \(from)json_to_recordset(\(JSONText.array(objects: rows) { $1.writeRow(to: &$0) })) AS s (
+            FROM \(from)json_to_recordset(\(JSONText.array { for row in rows { $0.element(object: row.writeRow) } })) AS s (
                 seq integer, task text, type text, status step_status, attempt integer, output json, error json, condition text,
                 next text, started_us bigint, duration_us bigint, cost bigint)
             """

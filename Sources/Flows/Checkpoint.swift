@@ -63,8 +63,9 @@ struct Checkpoint {
         execution.duration = duration
     }
 
-    /// Commits everything since the last commit, with the open transaction if there is one and with `others`. When the answer to the commit was lost, the database is asked whether it happened; an error from
-    /// here means that it did not, or that even this question got no answer.
+    /// Commits everything since the last commit, with the open transaction if there is one and with `others`. When the
+    /// answer to the commit was lost, the database is asked whether it happened; an error from here means that it did
+    /// not, or that even this question got no answer.
     ///
     /// - Throws: `Fenced` when the run is not this lease's any more, `InsufficientCredits` when it cannot be paid.
     mutating func commit(

@@ -175,7 +175,8 @@ package enum StepStatus: String, Sendable, CaseIterable {
 extension Duration {
     /// Whole microseconds, as they are stored.
     package var microseconds: Int64 {
-        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
     }
 
     /// Milliseconds to the microsecond, as they are answered.

@@ -79,7 +79,7 @@ extension Runner {
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
                 userID: checkpoint.execution.userID, connection: connection, deadline: deadline,
                 kept: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: cancellation)
-            guard let waiting = task as? any WaitingTask else {
+            guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }
                 return .done(try weighed(output, definition))

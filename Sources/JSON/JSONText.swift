@@ -19,11 +19,9 @@ package struct JSONText: Sendable, Equatable {
         JSONText { $0.appendObject(write) }
     }
 
-    /// An array of objects: for each element that with the members that `write` adds.
-    package static func array<Element>(
-        objects elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
-    ) -> JSONText {
-        JSONText { $0.appendObjects(elements, write) }
+    /// An array of the elements that `write` adds.
+    package static func array(_ write: (inout JSONWriter) -> Void) -> JSONText {
+        JSONText { $0.appendArray(write) }
     }
 }
 

@@ -63,12 +63,17 @@ extension JSONWriter: JSONMembers {
         appendObject(write)
     }
 
-    /// An array of objects: for each element that with the members that `write` adds.
-    package mutating func member<Element>(
-        _ name: StaticString, objects elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
-    ) {
+    /// An array of the elements that `write` adds.
+    package mutating func arrayMember(_ name: StaticString, _ write: (inout JSONWriter) -> Void) {
         beginMember(name)
-        appendObjects(elements, write)
+        appendArray(write)
+    }
+
+    /// An element of the array at hand: an object with the members that `write` adds.
+    package mutating func element(object write: (inout JSONWriter) -> Void) {
+        makeRoom(for: Self.pieceLength)
+        if needsComma { put(UInt8(ascii: ",")) }
+        appendObject(write)
     }
 
     private mutating func beginMember(_ name: StaticString) {
@@ -91,16 +96,11 @@ extension JSONWriter {
         append(UInt8(ascii: "}"))
     }
 
-    mutating func appendObjects<Element>(
-        _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
-    ) {
+    mutating func appendArray(_ write: (inout JSONWriter) -> Void) {
         append(UInt8(ascii: "["))
-        var isFirst = true
-        for element in elements {
-            if !isFirst { append(UInt8(ascii: ",")) }
-            isFirst = false
-            appendObject { write(&$0, element) }
-        }
+        needsComma = false
+        write(&self)
+        needsComma = true
         append(UInt8(ascii: "]"))
     }
 

@@ -31,7 +31,7 @@ extension Connection {
     package func begin() throws(PostgresError) {
         guard transaction == .none else { throw PostgresError(.server(.activeTransaction)) }
         transaction = .pending
-        knowsSavepoints = false
+        deferred = []
     }
 
     /// Has a statement of the open transaction go with the next one, or with COMMIT, in that round trip: for one whose
@@ -53,8 +53,9 @@ extension Connection {
     package func commit(after statements: [SQL] = []) throws(PostgresError) -> [Rows] {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
         defer { rollback() }
-        if transaction == .pending && !knowsSavepoints {
-            guard !(deferred + statements).isEmpty else { return [] }
+        // A savepoint that is open stands in the batch, and asks for a transaction block.
+        if transaction == .pending && savepointDepth == 0 {
+            guard !deferred.isEmpty || !statements.isEmpty else { return [] }
             return try roundTrip(statements, committing: .atEnd).map(Rows.init)
         }
         let results = try roundTrip(statements, committing: .asLastStatement)
@@ -77,7 +78,6 @@ extension Connection {
     @discardableResult
     package func savepoint<T>(_ body: (Connection) throws -> T) throws -> T {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
-        knowsSavepoints = true
         savepointDepth += 1
         defer { savepointDepth -= 1 }
         let name = "savepoint_\(savepointDepth)"

@@ -13,13 +13,11 @@ package final class Connection {
     /// nobody reads.
     var deferred: [SQL] = []
     var savepointDepth = 0
-    /// The transaction has, or had, a savepoint.
-    var knowsSavepoints = false
 
     /// Where the session's transaction stands, as far as this side knows.
     enum Transaction {
         case none
-        /// BEGIN is still to be sent: the server has seen nothing of it.
+        /// The server has seen nothing of it yet.
         case pending
         case begun
         /// It ended with its connection; its owner has not taken note yet.

@@ -11,9 +11,9 @@ import Glibc
     let answerTimeout: Duration?
     var statements: PreparedStatements
     /// True once a batch was answered; a server that accepts connections and then fails does not count as up.
-    var hasAnswered: Bool { lastAnswer != nil }
+    private(set) var hasAnswered = false
     /// When the last batch was answered.
-    private var lastAnswer: ContinuousClock.Instant?
+    private var lastAnswer = ContinuousClock.now
     /// True once the session listens: what was notified before is lost to it.
     var isListening = false
     private var isSpent = false
@@ -78,7 +78,7 @@ import Glibc
     /// A server that restarts leaves its news in the socket. Looking there costs a microsecond and saves the first request
     /// after a restart from failing; a link in use is not worth it.
     func hasEndedWhileIdle() -> Bool {
-        if let lastAnswer, ContinuousClock.now - lastAnswer < Self.use { return false }
+        if hasAnswered, ContinuousClock.now - lastAnswer < Self.use { return false }
         var byte: UInt8 = 0
         while unsafe recv(PQsocket(handle), &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) >= 0 || errno != EAGAIN {
             guard unsafe PQconsumeInput(handle) == 1 else { return true }
@@ -90,7 +90,10 @@ import Glibc
     }
 
     /// Takes note that a batch was answered.
-    func answered() { lastAnswer = .now }
+    func answered() {
+        hasAnswered = true
+        lastAnswer = .now
+    }
 
     /// The next result of what was sent, nil between the results of one statement and those of the next.
     ///

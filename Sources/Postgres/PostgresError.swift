@@ -11,8 +11,8 @@ package struct PostgresError: Error, Sendable, Equatable {
         case connectionLost
         /// No connection could be opened, or the last attempt failed so recently that none was made.
         case connectionUnavailable
-        /// The connection ended after COMMIT was sent, before its answer came: whether the transaction took place
-        /// only the database knows. Look there for a key it wrote; never just repeat it.
+        /// The connection ended after the commit was asked for, before its answer came: whether the transaction took
+        /// place only the database knows. Look there for a key it wrote; never just repeat it.
         case commitUnknown
         /// The client's deadline passed; the connection was closed, with the consequences of `connectionLost`.
         case timedOut
@@ -40,7 +40,7 @@ package struct PostgresError: Error, Sendable, Equatable {
         self.detail = detail
     }
 
-    /// The same loss, seen by a transaction whose COMMIT may have arrived.
+    /// The same loss, seen by a transaction that may have been committed.
     var leavingCommitUnknown: PostgresError { PostgresError(.commitUnknown, detail, sqlState: sqlState) }
 
     /// True when the service is temporarily away, rather than the request being wrong.

@@ -54,12 +54,7 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         }
 
         /// Binds NULL for nil. It has a label because the compiler takes an optional without one for a mistake.
-        package mutating func appendInterpolation(optional value: (some PostgresEncodable)?) {
-            appendInterpolation(value)
-        }
-
-        /// nil is NULL.
-        package mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
+        package mutating func appendInterpolation(optional value: (any PostgresEncodable)?) {
             sql.shape.pieces.append(.bind)
             if let value { value.encode(to: &sql.binds) } else { sql.binds.appendNull() }
         }
@@ -76,8 +71,9 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
 }
 
 extension SQL {
-    /// A literal of the source, which is told from others by where it stands: its text is neither copied nor read
-    /// before the server is to prepare it. Two numbers, so that a statement is put together by copying bytes.
+    /// A literal of the source, or the mark of a value or a raw text. A literal is told from others by where it stands: its
+    /// text is neither copied nor read before the server is to prepare it. Two numbers, so that a statement is put
+    /// together by copying bytes.
     fileprivate struct Piece: Hashable, Sendable {
         private let address: UInt
         private let count: Int

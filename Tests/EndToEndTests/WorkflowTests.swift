@@ -115,9 +115,9 @@ import Testing
             """
             INSERT INTO workflow_versions
             SELECT workflow_id, 2, name, NULL, replace(flow::text, 'pass', 'gone')::json, now() FROM workflow_versions
-            WHERE workflow_id = \(made["id"].stringValue)
+            WHERE workflow_id = \(optional: made["id"].stringValue)
             """,
-            "UPDATE workflows SET version = 2 WHERE id = \(made["id"].stringValue)",
+            "UPDATE workflows SET version = 2 WHERE id = \(optional: made["id"].stringValue)",
         ])
         #expect(try save(path, .workflow("b"))["version"] == 3)
         let answer = try save("\(path)/rollback", ["version": 2], method: "POST")

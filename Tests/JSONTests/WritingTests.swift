@@ -29,22 +29,27 @@ import Testing
             object.member("int", 7)
             object.member("integer", Int64.min)
             object.member("value", ["a": [1, ["b": nil]]])
-            object.member("empty", objects: [] as [Int]) { _, _ in }
-            object.member("objects", objects: 1...2) { object, number in
-                object.member("number", number)
-                object.member("inner", objects: [number]) { $0.member("again", $1) }
-                object.member("last", [:])
+            object.arrayMember("empty") { _ in }
+            object.arrayMember("objects") { array in
+                for number in 1...2 {
+                    array.element { element in
+                        element.member("number", number)
+                        element.arrayMember("inner") { $0.element { $0.member("again", number) } }
+                        element.member("last", [:])
+                    }
+                }
             }
+            object.member("object") { $0.member("inner", true) }
             object.member("end", "")
         }
         #expect(
             String(decoding: text.bytes, as: UTF8.self) == """
                 {"string":"é\\"","none":null,"some":"x","int":7,"integer":-9223372036854775808,\
                 "value":{"a":[1,{"b":null}]},"empty":[],"objects":[{"number":1,"inner":[{"again":1}],"last":{}},\
-                {"number":2,"inner":[{"again":2}],"last":{}}],"end":""}
+                {"number":2,"inner":[{"again":2}],"last":{}}],"object":{"inner":true},"end":""}
                 """)
         #expect(JSONText.object { _ in } == JSONText([:]))
-        #expect(JSONText.array(objects: [5]) { $0.member("n", $1) } == JSONText([["n": 5]]))
+        #expect(JSONText.array { $0.element { $0.member("n", 5) } } == JSONText([["n": 5]]))
     }
 
     @Test(arguments: [
@@ -54,6 +59,15 @@ import Testing
     func writesThousandths(value: Int64, text: String) {
         let object = JSONText.object { $0.member("n", thousandths: value) }
         #expect(String(decoding: object.bytes, as: UTF8.self) == "{\"n\":\(text)}")
+    }
+
+    /// At every distance from the end of the buffer, which grows in the middle of what is to be escaped.
+    @Test(arguments: ["a", "\u{1}"]) func growsAtEveryLength(character: Character) throws {
+        for length in stride(from: 0, through: 1_100, by: character == "a" ? 1 : 3) {
+            let name = String(repeating: character, count: length)
+            let value: JSON = .object(JSONObject([.init(name: name, value: [1])]))
+            #expect(try JSON(parsing: value.serialized()) == value)
+        }
     }
 
     @Test func everyScalarComesBack() throws {

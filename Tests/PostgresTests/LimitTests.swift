@@ -53,6 +53,10 @@ import Testing
             #expect(try settings(connection) == expected)
         }
         try connection.begin()
+        try connection.executeLater("SELECT 1")
+        let alone = try connection.commit(after: ["SELECT current_setting('statement_timeout')"])
+        #expect(try alone.map { try $0.only.decode(String.self) } == ["61s"])
+        try connection.begin()
         #expect(throws: PostgresError.self) { try connection.commit(after: ["SELECT 1", "SELECT 1 / 0"]) }
         #expect(try settings(connection) == expected)
     }

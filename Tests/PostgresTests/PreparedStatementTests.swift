@@ -73,6 +73,17 @@ import Testing
         connection.rollback()
     }
 
+    @Test func lostStatementOfAWholeTransactionIsPreparedAgain() throws {
+        let select: SQL = "SELECT name FROM things"
+        try connection.execute(select)
+        try connection.execute("DEALLOCATE ALL")
+        try connection.begin()
+        try connection.executeLater("INSERT INTO things (name) SELECT 'later' WHERE false")
+        let rows = try connection.commit(after: [select])
+        #expect(try rows.last?.first?.decode(String.self) == "one")
+        #expect(connection.transactionStatus == .idle)
+    }
+
     @Test func changeWithinATransactionFailsItOnce() throws {
         let select: SQL = "SELECT name FROM things"
         try connection.execute(select)

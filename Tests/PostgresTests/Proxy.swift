@@ -5,8 +5,6 @@ import Synchronization
 /// A unix-socket proxy in front of the test server, whose network can be made to fail at a chosen moment.
 final class Proxy: Sendable {
     enum Fault {
-        // What commits is told by its text, which may also be a comment.
-
         /// Passes the COMMIT on, and then neither its answer nor anything else.
         case silentAfterCommit
         /// Passes the COMMIT on and cuts the connection before its answer.
@@ -78,6 +76,7 @@ final class Proxy: Sendable {
         while case let count = unsafe read(source, &buffer, buffer.count), count > 0 {
             if isRequest { requestCount.add(1, ordering: .relaxed) }
             let fault = fault.withLock { $0 }
+            // Whatever says so, be it in a comment.
             let commits = isRequest && buffer[..<count].firstRange(of: Array("COMMIT".utf8)) != nil
             isSilent = isSilent || fault == .blackHole
             if isSilent { continue }

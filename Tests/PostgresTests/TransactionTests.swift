@@ -95,6 +95,7 @@ import Testing
         unreachable["host"] = "/nonexistent"
         let connection = Connection(unreachable)
         #expect(try connection.transaction { $0.transactionStatus } == .open)
+        try connection.transaction { try $0.savepoint { _ in } }
         try connection.begin()
         connection.rollback()
         #expect(connection.transactionStatus == .idle)
@@ -140,6 +141,16 @@ import Testing
         try connection.begin()
         try connection.commit(after: ["INSERT INTO things VALUES (1)", "INSERT INTO things VALUES (2)"])
         #expect(try committedIDs() == [1, 2])
+    }
+
+    /// VACUUM is refused after BEGIN.
+    @Test func wholeTransactionIsTheServersOwn() throws {
+        try connection.begin()
+        try connection.commit(after: ["VACUUM things"])
+        try connection.begin()
+        try connection.execute("SELECT 1")
+        let error = #expect(throws: PostgresError.self) { try connection.commit(after: ["VACUUM things"]) }
+        #expect(error?.sqlState?.rawValue == "25001")
     }
 
     @Test(arguments: [true, false]) func pipelinedFailureIsThatOfItsStatement(prepared: Bool) throws {
@@ -227,12 +238,14 @@ import Testing
         #expect(try committedIDs() == [1])
     }
 
-    @Test func savepointInATransactionOfOneRoundTrip() throws {
+    @Test func savepointThatIsOpenAtTheCommit() throws {
         try connection.begin()
-        try connection.savepoint { try $0.executeLater("INSERT INTO things VALUES (1)") }
-        try connection.commit(after: ["INSERT INTO things VALUES (2)"])
-        try connection.begin()
-        try connection.commit(after: ["INSERT INTO things VALUES (3)"])
+        try connection.savepoint { connection in
+            try connection.executeLater("INSERT INTO things VALUES (1)")
+            try connection.commit(after: ["INSERT INTO things VALUES (2)"])
+        }
+        connection.rollback()
+        try connection.transaction { _ = try $0.execute("INSERT INTO things VALUES (3)") }
         #expect(try committedIDs() == [1, 2, 3])
     }
 

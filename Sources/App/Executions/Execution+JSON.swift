@@ -15,7 +15,9 @@ extension Execution {
             answer.member("result", result)
             answer.member("credits_charged", cost)
             answer.member("duration_ms", thousandths: duration.microseconds)
-            answer.member("executed_tasks", objects: steps.lazy.filter { !$0.isSuperseded }) { $1.writeAnswer(to: &$0) }
+            answer.arrayMember("executed_tasks") { tasks in
+                for step in steps where !step.isSuperseded { tasks.element(object: step.writeAnswer) }
+            }
         }
         return .json(text, status: status == .failed || status == .canceled ? .unprocessable : .ok)
     }
