@@ -101,8 +101,8 @@ class Queue:
     def measure(self, who, chain, count):
         self.fill(chain, count)
         command = [self.bench.binary, "work", "--once"] if who == "ours" else [
-            *servers.BATCH, "pgbench", "-n", "-M", "prepared", "-c", HANDS, "-j", 2, "-t", count // HANDS, *self.peers[chain],
-            self.bench.urls["DATABASE_URL"]]
+            *servers.BATCH, "pgbench", "-n", "-M", "prepared", "-c", HANDS, "-j", 2, "-t", count // HANDS,
+            *self.peers[chain], self.bench.urls["DATABASE_URL"]]
         clocks, began, before = time.time() - time.monotonic(), time.monotonic(), self.spent()
         processes.run(command, env=self.environment | {"PGOPTIONS": PLANNING})
         own, database, machine = (now - then for now, then in zip(self.spent(), before))

@@ -91,12 +91,13 @@ extension Checkpoint {
     }
 
     private func newSteps(of id: SQL, from: SQL) -> SQL {
-        let rows = execution.steps[storedSteps...] + (openStep.map { [$0] } ?? [])
+        let steps = execution.steps[storedSteps...] + (openStep.map { [$0] } ?? [])
+        let rows = JSONText.array { for step in steps { $0.element(object: step.writeRow) } }
         let insertion: SQL = """
             INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
                 started_us, duration_us, cost)
             SELECT \(id), s.*
-            FROM \(from)json_to_recordset(\(JSONText.array { for row in rows { $0.element(object: row.writeRow) } })) AS s (
+            FROM \(from)json_to_recordset(\(rows)) AS s (
                 seq integer, task text, type text, status step_status, attempt integer, output json, error json, condition text,
                 next text, started_us bigint, duration_us bigint, cost bigint)
             """

@@ -38,7 +38,6 @@ package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
 
     private static func isSame(_ a: String, _ b: String) -> Bool {
         guard a.utf8.count == b.utf8.count else { return false }
-        if a == b { return true }
         let (a, b) = (a.utf8Span.span, b.utf8Span.span)
         for index in a.indices where lowercase(a[index]) != lowercase(b[index]) { return false }
         return true

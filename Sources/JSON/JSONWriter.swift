@@ -89,19 +89,19 @@ extension JSONWriter: JSONMembers {
 
 extension JSONWriter {
     mutating func appendObject(_ write: (inout JSONWriter) -> Void) {
-        append(UInt8(ascii: "{"))
-        needsComma = false
-        write(&self)
-        needsComma = true
-        append(UInt8(ascii: "}"))
+        append(write, between: UInt8(ascii: "{"), and: UInt8(ascii: "}"))
     }
 
     mutating func appendArray(_ write: (inout JSONWriter) -> Void) {
-        append(UInt8(ascii: "["))
+        append(write, between: UInt8(ascii: "["), and: UInt8(ascii: "]"))
+    }
+
+    private mutating func append(_ write: (inout JSONWriter) -> Void, between start: UInt8, and end: UInt8) {
+        append(start)
         needsComma = false
         write(&self)
         needsComma = true
-        append(UInt8(ascii: "]"))
+        append(end)
     }
 
     mutating func append(_ value: JSON) {

@@ -53,7 +53,7 @@ package struct Binds: Sendable {
     }
 
     private mutating func finishValue(from offset: Int, isBinary: Bool) {
-        items.append(Bind(offset: offset, length: Int32(clamping: bytes.count - offset), isBinary: isBinary))
+        items.append(Bind(offset: offset, length: Int32(bytes.count - offset), isBinary: isBinary))
         bytes.append(0)
     }
 
