@@ -24,20 +24,20 @@ package struct Application: Sendable {
         let id = RequestID.of(request)
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
         var response: Response
-        var deferred: Deferral.Wait?
+        var deferral: Deferral?
         do {
-            (response, deferred) = try answer(request, id, audit, connection)
+            (response, deferral) = try answer(request, id, audit, connection)
         } catch {
             response = problem(for: error, in: request, id).response(requestID: id)
         }
         connection.rollback()
         if audit.awaitsSeal, response.status.rawValue < 500 { seal(over: connection) }
-        complete(&response, to: request, id)
-        return (response, deferred.map { wait($0, request, id) })
+        complete(&response, to: request, id, granted: deferral?.granted)
+        return (response, deferral?.wait.map { wait($0, granted: deferral?.granted, request, id) })
     }
 
     /// What its handler left, with all that an answer has and can come to beside.
-    private func wait(_ deferred: Deferral.Wait, _ request: Request, _ id: String) -> Wait {
+    private func wait(_ deferred: Deferral.Wait, granted: Int?, _ request: Request, _ id: String) -> Wait {
         Wait(executionID: deferred.executionID, limit: .seconds(deferred.seconds)) { connection in
             var response: Response
             do {
@@ -45,7 +45,7 @@ package struct Application: Sendable {
             } catch {
                 response = problem(for: error, in: request, id).response(requestID: id)
             }
-            complete(&response, to: request, id)
+            complete(&response, to: request, id, granted: granted)
             return response
         }
     }
@@ -70,8 +70,8 @@ package struct Application: Sendable {
     /// One request, straight down.
     private func answer(
         _ request: Request, _ id: String, _ audit: AuditTrail, _ connection: Connection
-    ) throws -> (Response, Deferral.Wait?) {
-        guard let path = Path(parsing: request.path) else { throw Problem.badRequest("The path is not valid") }
+    ) throws -> (Response, Deferral?) {
+        guard let path = Path(parsing: request.path) else { throw Problem(.badRequest, "The path is not valid") }
         switch router.match(method: request.method, path: path) {
         case .none: throw Problem.notFound
         case .otherMethods(let allow):
@@ -91,21 +91,22 @@ package struct Application: Sendable {
                 connection: connection, audit: audit,
                 services: services, deferral: deferral, now: now)
             guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
-                return (try endpoint.handle(context), deferral?.wait)
+                return (try endpoint.handle(context), deferral)
             }
             let answer = try key.answeringOnce(over: connection) { try endpoint.handle(context) }
-            return (answer, deferral?.wait)
+            return (answer, deferral)
         }
     }
 
-    /// The headers that every answer has.
-    private func complete(_ response: inout Response, to request: Request, _ id: String) {
+    /// The headers that every answer has; `granted` is how long the call may wait by its own preference.
+    private func complete(_ response: inout Response, to request: Request, _ id: String, granted: Int? = nil) {
         response.headers.reserveCapacity(8)
         response.headers.append(name: "X-Request-Id", value: id)
         response.headers.append(name: "X-Content-Type-Options", value: "nosniff")
         if response.headers["Cache-Control"] == nil {
             response.headers.append(name: "Cache-Control", value: "no-store")
         }
+        if let granted { response.headers.append(name: "Preference-Applied", value: "wait=\(granted)") }
         services.crossOrigin.complete(&response, to: request)
     }
 

@@ -1,7 +1,7 @@
 import HTTP
 
-/// Which pages may use the interface with their user's cookies: our own, and those of the origins that the settings
-/// name, which may also read the answers (CORS: Fetch Standard, section 3.3).
+/// Which pages may call the API with their user's cookies: our own, and those of the origins in the settings, which may
+/// also read the answers (CORS: Fetch Standard, section 3.3).
 package struct CrossOrigin: Sendable {
     /// As browsers write them in `Origin`.
     private let origins: [String]
@@ -11,16 +11,16 @@ package struct CrossOrigin: Sendable {
 
     private init(origins: [String]) { self.origins = origins }
 
-    /// Reads a list with commas; nil unless all of it are origins as browsers write them.
+    /// Parses a list separated by commas; nil unless every item is an origin as browsers write it.
     package init?(parsing list: String) {
         let items = list.split(separator: ",", omittingEmptySubsequences: false).map { $0.split(separator: " ") }
         guard items.allSatisfy({ $0.count == 1 && Self.isOrigin($0[0]) }) else { return nil }
         origins = items.map { String($0[0]) }
     }
 
-    /// Throws 403 for a call that a page of another origin makes: whoever takes cookies, or gives them, asks this first.
+    /// Throws 403 for a call that a page of another origin makes. Code that accepts or sets cookies calls this first.
     ///
-    /// Browsers name that origin, or how far away it is (Fetch Metadata, section 2.1); other callers say neither.
+    /// Browsers send that origin, or its relation to ours (Fetch Metadata, section 2.1); other clients send neither.
     func check(_ request: Request) throws {
         let headers = request.headers
         guard headers.count(of: "origin") < 2, headers.count(of: "sec-fetch-site") < 2 else {
@@ -37,7 +37,7 @@ package struct CrossOrigin: Sendable {
         }
     }
 
-    /// Lets pages of the named origins read the answer, and those of no other.
+    /// Lets pages of the allowed origins read the answer, and no other pages.
     func complete(_ response: inout Response, to request: Request) {
         if origins.isEmpty { return }
         response.headers.append(name: "Vary", value: "Origin")
@@ -56,17 +56,17 @@ package struct CrossOrigin: Sendable {
         }
     }
 
-    /// Of requests, beside those that any page may send.
+    /// Request headers that these pages may send, in addition to those that any page may.
     private static let readHeaders =
         "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-CSRF-TOKEN, X-Request-Id"
-    /// Of answers, beside those that any page may read.
+    /// Response headers that these pages may read, in addition to those that any page may.
     private static let shownHeaders =
         "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
 }
 
 extension CrossOrigin {
-    /// Whether a browser would write the origin so (RFC 6454, section 6.2): a scheme, a host in lower case, and the port
-    /// unless it is the scheme's own.
+    /// Whether a browser would write the origin like this (RFC 6454, section 6.2): a scheme, a host in lower case, and
+    /// the port unless it is the scheme's default.
     private static func isOrigin(_ text: Substring) -> Bool {
         guard let scheme = ["http://", "https://"].first(where: text.hasPrefix) else { return false }
         var host = text.dropFirst(scheme.count)
@@ -89,6 +89,5 @@ extension CrossOrigin {
 }
 
 extension Problem {
-    fileprivate static let foreignPage = Problem(
-        .forbidden, "origin_refused", "A page of another origin may not do this")
+    fileprivate static let foreignPage = Problem(.originRefused)
 }

@@ -4,7 +4,7 @@ import HTTP
 import JSON
 import Postgres
 
-/// The `Idempotency-Key` of a call, and what it makes sure of: one effect, and the same answer again for a day.
+/// The `Idempotency-Key` of a call: it makes the call take effect once, and stores the answer for a day.
 ///
 /// The key's row is claimed in the transaction of the effect. A second call with the key waits on that row until
 /// the first has committed (then it gets the first one's answer) or rolled back (then it goes ahead itself).
@@ -27,11 +27,11 @@ package struct IdempotencyKey: Sendable {
     ) throws {
         guard endpoint.idempotency != .none, let key = request.headers["idempotency-key"] else { return nil }
         guard endpoint.idempotency != .refused, let caller else {
-            throw Problem.badRequest("This call takes no Idempotency-Key", code: "idempotency_refused")
+            throw Problem(.idempotencyRefused)
         }
         guard request.headers.count(of: "idempotency-key") == 1, (1...255).contains(key.utf8.count),
             key.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
-        else { throw Problem.badRequest("The Idempotency-Key is not valid", code: "idempotency_key_invalid") }
+        else { throw Problem(.idempotencyKeyInvalid) }
         self.key = key
         userID = caller.id
         method = request.method
@@ -73,8 +73,7 @@ package struct IdempotencyKey: Sendable {
         let (digest, status, headers, body, execution) = try row.decode(
             [UInt8].self, Int?.self, JSON?.self, String?.self, String?.self)
         guard bodyDigests.contains(digest) else {
-            throw Problem(
-                .unprocessable, "idempotency_key_reused", "This Idempotency-Key belongs to a call with another body")
+            throw Problem(.idempotencyKeyReused)
         }
         if let status, let body {
             var response = Response(status: Status(rawValue: status), body: Array(body.utf8))
@@ -131,9 +130,7 @@ package struct IdempotencyKey: Sendable {
         status.isSuccess || status == .paymentRequired || status == .unprocessable
     }
 
-    private static let inProgress = Problem(
-        .conflict, "idempotency_in_progress", "The first call with this Idempotency-Key is still under way",
-        headers: ["Retry-After": "1"])
+    private static let inProgress = Problem(.idempotencyInProgress, headers: ["Retry-After": "1"])
 
     /// Whether the key is ours now. Waits for another call that holds it, at most as long as a statement may wait
     /// for a lock; then 409.

@@ -3,15 +3,15 @@ import HTTP
 import JSON
 import Postgres
 
-/// The paging, filtering and selecting of a list, the same for every list: newest or oldest first by
-/// `(created_at, id)`, or by another column and id where the list says so, a page at a time.
+/// Paging, filtering and field selection, the same for every list. Items are ordered by `(created_at, id)`, or by
+/// another column and the id where the list declares one.
 struct ListQuery {
-    /// One column that may be filtered by equality.
+    /// A column that a query may compare with a value.
     struct Filter {
         let name: String
         let column: SQL
         let schema: JSONSchema
-        /// What a value of the query must be to compare with the column.
+        /// Converts the query's text to a value of the column; nil when it is not valid.
         let parse: @Sendable (String) -> SQL?
 
         static func text(_ name: String, _ column: SQL, among choices: [String]) -> Filter {
@@ -33,15 +33,15 @@ struct ListQuery {
         }
     }
 
-    /// A column of integers that a list may be sorted by, besides the time.
+    /// A column of integers that a list may be sorted by, in addition to the time.
     struct Order {
         let name: String
         let column: SQL
     }
 
-    /// What a page's query needs from the row of each item besides the item itself.
+    /// Where an item is in the order of its list; a cursor holds that of the last item of a page.
     struct Position {
-        /// Of what the list is sorted by; of a time its microseconds since 1970.
+        /// The value of the column that the list is sorted by; for a time, the microseconds since 1970.
         let value: Int64
         let id: String
 
@@ -55,7 +55,7 @@ struct ListQuery {
 
     private let scope: String
     private let limit: Int
-    /// Nil: by time.
+    /// Nil: sorted by time.
     private let order: Order?
     private let isDescending: Bool
     private let after: Position?
@@ -66,25 +66,25 @@ struct ListQuery {
     static func parameters(_ filters: [Filter], orders: [Order] = [], schema: JSONSchema) -> [QueryParameter] {
         let names = ["created_at"] + orders.map(\.name)
         return [
-            QueryParameter("limit", .integer(1...100), "Items a page; 20 unless told"),
-            QueryParameter("cursor", .string, "Where the page before ended: its next_cursor"),
+            QueryParameter("limit", .integer(1...100), "Maximum number of items. Default: 20"),
+            QueryParameter("cursor", .string, "`next_cursor` of the previous page"),
             QueryParameter(
                 "sort", .string(enum: names + names.map { "-\($0)" }),
-                "Least or oldest first, with - greatest or newest; -created_at unless told"),
+                "The field to sort by, ascending; with `-` in front, descending. Default: -created_at"),
             QueryParameter(
                 "fields", .array(of: .string(enum: schema.propertyNames), count: 1...schema.propertyNames.count),
-                "Fields to answer, by comma"),
-        ] + filters.map { QueryParameter($0.name, $0.schema, "Only items with this \($0.name)") }
+                "The fields that each item has, separated by commas. Default: all"),
+        ] + filters.map { QueryParameter($0.name, $0.schema, "Only items with this `\($0.name)`") }
     }
 
-    /// Throws 400 for a value that the list does not know. `list` names the list, so that no cursor of another list
-    /// or user passes.
+    /// Throws 400 for a value that is not valid. `list` names the list, so that a cursor of another list or user is
+    /// refused.
     init(
         _ context: Context, list: String, filters: [Filter], orders: [Order] = [], schema: JSONSchema
     ) throws {
         let query = context.query
         guard let limit = Int(query["limit"] ?? "20"), (1...100).contains(limit) else {
-            throw Problem.badRequest("'limit' must be 1 to 100")
+            throw Problem(.badRequest, "'limit' must be an integer from 1 to 100")
         }
         self.limit = limit
         let sort = query["sort"] ?? "-created_at"
@@ -93,21 +93,24 @@ struct ListQuery {
         order = orders.first { $0.name == name }
         guard order != nil || name == "created_at" else {
             let names = ["created_at"] + orders.map(\.name)
-            throw Problem.badRequest("'sort' must be \(names.joined(separator: " or ")), with or without - before it")
+            throw Problem(
+                .badRequest, "'sort' must be \(names.joined(separator: " or ")), with or without - in front of it")
         }
         scope = "\(list) \(try context.user.id)" + (order.map { " by \($0.name)" } ?? "")
         conditions = try filters.compactMap { filter in
             guard let text = query[filter.name] else { return nil }
-            guard let value = filter.parse(text) else { throw Problem.badRequest("'\(filter.name)' is not valid") }
+            guard let value = filter.parse(text) else { throw Problem(.badRequest, "'\(filter.name)' is not valid") }
             return "\(filter.column) = \(value)"
         }
         let known = schema.propertyNames
         fields = query["fields"]?.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         for field in fields ?? [] where !known.contains(field) {
-            throw Problem.badRequest("Unknown field '\(field)'")
+            throw Problem(.badRequest, "'fields' names an unknown field: '\(field)'")
         }
-        if let fields, fields.count > known.count { throw Problem.badRequest("'fields' names some twice") }
-        // Times until the year 2100, of which the database knows what to make.
+        if let fields, fields.count > known.count {
+            throw Problem(.badRequest, "'fields' names a field twice")
+        }
+        // Times until the year 2100, which the database can represent.
         let greatest: Int64 = order == nil ? 4_102_444_800_000_000 : .max
         after = try query["cursor"].map { [scope] in try ListQuery.position(from: $0, in: scope, upTo: greatest) }
     }
@@ -156,12 +159,18 @@ struct ListQuery {
         guard let bytes = Base64URL.decode(cursor.utf8), let parts = try? JSON(parsing: bytes).arrayValue,
             parts.count == 3, parts[0] == .string(scope), let value = parts[1].integerValue,
             (0...greatest).contains(value), let id = parts[2].stringValue, UUIDv7.isValid(id)
-        else { throw Problem.badRequest("The cursor is not one of this list", code: "invalid_cursor") }
+        else { throw Problem(.invalidCursor) }
         return Position(value: value, id: id)
     }
 
-    /// The schema of a page of such items.
+    /// The schema of a page of such items, named after them: `PostPage`. No member of an item is required, because the
+    /// caller selects the fields.
     static func schema(of item: JSONSchema) -> JSONSchema {
-        .object(required: ["items": .array(of: item.partial), "next_cursor": JSONSchema.string.nullable])
+        let page = JSONSchema.object(required: [
+            "items": .array(of: item.partial),
+            "next_cursor": JSONSchema.string.nullable.described(
+                "Pass it as `cursor` to get the next page; null on the last page"),
+        ])
+        return item.name.map { page.named("\($0)Page") } ?? page
     }
 }

@@ -3,23 +3,21 @@ import HTTP
 import Postgres
 
 extension Problem {
-    /// The one table from the database's errors to answers. Text of the database never enters one.
+    /// Maps an error of the database to an answer, which never contains the database's own text.
     init(_ error: PostgresError) {
         self =
             switch error.kind {
             case .server where error.isInsufficientCredits: .insufficientCredits
-            case .server(let state) where state == .uniqueViolation:
-                Problem(.conflict, "conflict", "This exists already")
-            case .server(let state) where state.isDataException:
-                Problem(.unprocessable, "invalid_value", "A value is not valid")
+            case .server(let state) where state == .uniqueViolation: Problem(.conflict)
+            case .server(let state) where state.isDataException: Problem(.invalidValue)
             case .server(let state) where state == .lockNotAvailable || state == .queryCanceled || state.isConflict:
                 .unavailable()
-            case .invalidText: Problem(.unprocessable, "invalid_value", "A text must not contain U+0000")
+            case .invalidText: Problem(.invalidValue, "A text must not contain U+0000")
             case .commitUnknown: .unavailable(retryAfter: 2)
             case _ where error.isUnavailability: .unavailable(retryAfter: 2)
             default: .internalError
             }
     }
 
-    static let insufficientCredits = Problem(.paymentRequired, "insufficient_credits", "The credits do not suffice")
+    static let insufficientCredits = Problem(.insufficientCredits)
 }

@@ -1,8 +1,8 @@
 import HTTP
 import Postgres
 
-/// So many calls a user or a network address may make in a window of time; counted in the database, so by all
-/// processes together.
+/// The maximum number of calls that a user or a network address may make in a window of time. The database counts
+/// them, so the limit applies to all processes together.
 struct RateLimit: Sendable {
     /// Whose calls are counted together.
     enum Subject {
@@ -14,7 +14,7 @@ struct RateLimit: Sendable {
     let calls: Int
     let seconds: Int
 
-    /// Counts one call; throws 429 for one too many.
+    /// Counts one call. Throws 429 when it exceeds the limit.
     func count(_ subject: Subject, on connection: Connection) throws {
         let (column, value): (SQL, String) =
             switch subject {
@@ -31,15 +31,15 @@ struct RateLimit: Sendable {
             """
         ).only
         let (counted, wait) = try row.decode(Int.self, Int.self)
-        guard counted <= calls else { throw exceeded("rate_limited", "Too many calls, please wait", wait: wait) }
+        guard counted <= calls else { throw exceeded(.rateLimited, wait: wait) }
     }
 
-    /// 429, with how many seconds there are to wait, in the fields of RFC 9110 and of the IETF's draft
+    /// 429 with the seconds to wait, in the fields of RFC 9110 and of the IETF's draft
     /// draft-ietf-httpapi-ratelimit-headers.
-    func exceeded(_ code: String, _ message: String, wait: Int) -> Problem {
+    func exceeded(_ code: ProblemCode, wait: Int) -> Problem {
         let wait = max(wait, 1)
         return Problem(
-            .tooManyRequests, code, message,
+            code,
             headers: [
                 "Retry-After": String(wait), "RateLimit-Policy": "\"\(name)\";q=\(calls);w=\(seconds)",
                 "RateLimit": "\"\(name)\";r=0;t=\(wait)",

@@ -1,16 +1,40 @@
 package import HTTP
 package import JSON
 
-/// The one list of endpoints.
+/// The one list of endpoints, in the order in which a new user meets them.
 package enum Routes {
     package static let all: [Endpoint<Context>] =
-        Endpoint.health + Endpoint.accounts + Endpoint.sessions + Endpoint.apiKeys + Endpoint.secondFactors
-        + Endpoint.guests + Endpoint.users + Endpoint.audit + Endpoint.runs + Endpoint.executions + Endpoint.data
-        + Endpoint.posts + Endpoint.arrays + Endpoint.credits + Endpoint.prices + Endpoint.operations
-        + Endpoint.records + Endpoint.workflows + Endpoint.workflowRuns
+        Endpoint.health + Endpoint.description + Endpoint.accounts + Endpoint.sessions + Endpoint.runs
+        + Endpoint.prices
+        + Endpoint.executions + Endpoint.workflows + Endpoint.workflowRuns + Endpoint.data + Endpoint.posts
+        + Endpoint.arrays + Endpoint.operations + Endpoint.records + Endpoint.credits + Endpoint.apiKeys
+        + Endpoint.secondFactors + Endpoint.guests + Endpoint.users + Endpoint.audit
 
-    /// The interface as an OpenAPI document, derived from the list.
-    package static let document: JSON = OpenAPI.document(
+    /// All that is published of them.
+    package static let interface = Interface(
         title: "Flow Manager", version: "0.1.0",
-        summary: "Log in, post a chain of tasks, get the answer; every run is on the record.", endpoints: all)
+        summary: "Log in, post a chain of tasks, get the answer. Every run is on record.",
+        description: """
+            Log in with `POST /login`, send the token as `Authorization: Bearer <token>`, and post a chain of tasks to
+            `POST /flow-manager`: the answer says what each task gave. Every run stays readable under
+            `/api/executions`. A flow that you run often is stored under `/api/workflows` and executed by its id.
+
+            Bodies are JSON in UTF-8, at most 1 MiB. Times are RFC 3339 in UTC; durations in requests are seconds. Ids
+            are UUIDs. Fields that a body's schema does not name are refused.
+
+            Lists answer `items` and `next_cursor`: pass it as `cursor` to get the next page. They take `limit`, `sort`,
+            `fields` and the filters that each of them names.
+
+            A POST that is sent with an `Idempotency-Key` takes effect once, however often it is repeated.
+            """,
+        endpoints: all, variables: ExampleVariables.all)
+
+    /// The OpenAPI document, made once.
+    package static let document: JSON = interface.openAPI
+
+    /// The calls of the Postman collection by folder, in the order in which they are made.
+    package static let folders = interface.folders(and: [CookieMode.folder])
+
+    /// The Postman collection, made once.
+    package static let postmanCollection: JSON = interface.postmanCollection(of: folders)
 }

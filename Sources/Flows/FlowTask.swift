@@ -28,10 +28,10 @@ package protocol WaitingTask: FlowTask {
 extension WaitingTask {
     package var effect: Effect { .waiting }
 
-    /// Nobody can wait here: what cannot be done at once has failed.
+    /// Waiting is not possible here: a task that is not done at once fails.
     package func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         guard case .done(let output) = try advance(input, in: context) else {
-            throw TaskFailure(code: "cannot_wait", message: "Nobody can wait here")
+            throw TaskFailure(code: "cannot_wait", message: "This task has to wait, which is not possible here")
         }
         return output
     }
@@ -157,7 +157,7 @@ package struct TaskFailure: Error, Sendable, Equatable {
 
     static let timeout = TaskFailure(code: "timeout", message: "The step took too long")
     package static let insufficientCredits = TaskFailure(
-        code: "insufficient_credits", message: "The credits do not suffice")
+        code: "insufficient_credits", message: "Not enough credits")
 
     /// What does not fit will not fit the next time.
     var isWorthRetrying: Bool { code != "invalid_input" }

@@ -129,7 +129,7 @@ struct RunState {
         stepCount += 1
         attempt = 1
         if let limit = flow.tasks[current].maxVisits, visits[current] > limit {
-            return TaskFailure(code: "max_visits", message: "The task was visited more than \(limit) times")
+            return TaskFailure(code: "max_visits", message: "The task was entered more than \(limit) times")
         }
         guard stepCount <= RunState.longestRun else {
             return TaskFailure(code: "too_many_steps", message: "The run has more than \(RunState.longestRun) steps")

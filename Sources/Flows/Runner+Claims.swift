@@ -29,7 +29,7 @@ extension Runner {
             // While releases change, a worker of the other one may know it.
             if claim.claims < Claim.most { return try postpone(claim, Unreadable(), on: connection) }
             return try giveUp(
-                claim, TaskFailure(code: "flow_invalid", message: "The flow names what is not there any more"),
+                claim, TaskFailure(code: "flow_invalid", message: "The flow names a task type that no longer exists"),
                 on: connection)
         }
         do {

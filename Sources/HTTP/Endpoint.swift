@@ -1,6 +1,5 @@
-package import JSON
-
-/// Everything there is to say about one route: the router dispatches by it, the OpenAPI document is written from it.
+/// Everything there is to say about one route: the router dispatches by it; the API description and the Postman
+/// collection are written from it.
 ///
 /// `Context` is what a handler is given; this room does not know it. A class, because every request passes one on
 /// and none is ever changed.
@@ -8,36 +7,67 @@ package final class Endpoint<Context>: Sendable {
     package let method: Method
     /// `/posts/{id}`: literal segments and parameters in braces, each filling one segment.
     package let path: String
+    /// The `operationId`, from which generated clients make the names of their functions: `listPosts`.
+    package let operation: String
+    package let tag: Tag
     package let access: Access
-    /// What an API key must be good for to call it.
+    /// The scope that an API key must have to call it.
     package let scope: Scope
+    /// One line, without a full stop.
     package let summary: String
+    /// What the summary leaves open, in Markdown.
+    package let description: String?
+    package let parameters: [PathParameter]
     package let query: [QueryParameter]
+    /// Request headers that the handler reads itself.
+    package let headers: [RequestHeader]
     package let body: BodyFormat
     package let idempotency: Idempotency
     /// Whether the answer may come later, as `Prefer: wait` asks (RFC 7240, section 4.3).
     package let waits: Bool
     package let answers: [Answer]
+    /// Errors of the endpoint's own; those of the common stages (401, 404, …) are added by rule.
+    package let problems: [ProblemCode]
+    package let examples: [Example]
     package let handle: @Sendable (Context) throws -> Response
 
     package init(
-        _ method: Method, _ path: String, access: Access, scope: Scope? = nil, summary: String,
-        query: [QueryParameter] = [],
-        body: BodyFormat = .none, idempotency: Idempotency = .none, waits: Bool = false,
-        answers: [Answer],
+        _ method: Method, _ path: String, operation: String, tag: Tag, access: Access, scope: Scope? = nil,
+        summary: String, description: String? = nil, parameters: [PathParameter] = [], query: [QueryParameter] = [],
+        headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
+        waits: Bool = false, answers: [Answer], problems: [ProblemCode] = [], examples: [Example] = [],
         handle: @escaping @Sendable (Context) throws -> Response
     ) {
         self.method = method
         self.path = path
+        self.operation = operation
+        self.tag = tag
         self.access = access
         self.scope = scope ?? (access == .admin ? .admin : method == .get ? .read : .write)
         self.summary = summary
+        self.description = description
+        self.parameters = parameters
         self.query = query
+        self.headers = headers
         self.body = body
         self.idempotency = idempotency
         self.waits = waits
         self.answers = answers
+        self.problems = problems
+        self.examples = examples
         self.handle = handle
+    }
+}
+
+/// A chapter of the API description: the endpoints that belong together.
+package struct Tag: Sendable, Equatable {
+    package let name: String
+    /// One sentence, in Markdown.
+    package let summary: String
+
+    package init(_ name: String, _ summary: String) {
+        self.name = name
+        self.summary = summary
     }
 }
 
@@ -51,9 +81,12 @@ package enum Access: Sendable {
     /// A user with an account who has logged in: what manages it is not for API keys, and guests have none.
     case account
     case admin
+
+    /// Whether an API key may be enough.
+    package var takesKeys: Bool { self == .user || self == .admin }
 }
 
-/// What API keys are good for; the method of an endpoint decides unless it says otherwise.
+/// What an API key permits; the method of an endpoint decides unless the endpoint names a scope.
 package enum Scope: String, Sendable, CaseIterable {
     case read
     /// To run flows.
@@ -61,40 +94,6 @@ package enum Scope: String, Sendable, CaseIterable {
     case write
     /// What only admins may do.
     case admin
-}
-
-/// What a call's body may be. Both forms arrive at the handler as the same JSON, already valid by the schema.
-package enum BodyFormat: Sendable {
-    case none
-    case json(JSONSchema)
-    /// JSON, or nothing, which counts as an empty object.
-    case optionalJSON(JSONSchema)
-    /// JSON, or `application/x-www-form-urlencoded` read as an object of strings.
-    case jsonOrForm(JSONSchema)
-    /// The same, or nothing, which counts as an empty object.
-    case optionalJSONOrForm(JSONSchema)
-
-    package var schema: JSONSchema? {
-        switch self {
-        case .none: nil
-        case .json(let schema), .optionalJSON(let schema), .jsonOrForm(let schema), .optionalJSONOrForm(let schema):
-            schema
-        }
-    }
-
-    package var isOptional: Bool {
-        switch self {
-        case .optionalJSON, .optionalJSONOrForm: true
-        case .none, .json, .jsonOrForm: false
-        }
-    }
-
-    package var takesForm: Bool {
-        switch self {
-        case .jsonOrForm, .optionalJSONOrForm: true
-        case .none, .json, .optionalJSON: false
-        }
-    }
 }
 
 /// What an `Idempotency-Key` does to a call.
@@ -107,33 +106,7 @@ package enum Idempotency: Sendable {
     case byHandler
     /// Answers that hold a secret are not kept; a key is answered 400.
     case refused
-}
 
-package struct QueryParameter: Sendable {
-    package let name: String
-    package let schema: JSONSchema
-    package let summary: String
-
-    package init(_ name: String, _ schema: JSONSchema, _ summary: String) {
-        self.name = name
-        self.schema = schema
-        self.summary = summary
-    }
-}
-
-/// One status that an endpoint answers of itself; those of the common stages (401, 404, …) are added by rule.
-package struct Answer: Sendable {
-    package let status: Status
-    package let summary: String
-    package let schema: JSONSchema?
-    package let contentType: String
-
-    package init(
-        _ status: Status, _ summary: String, _ schema: JSONSchema? = nil, contentType: String = "application/json"
-    ) {
-        self.status = status
-        self.summary = summary
-        self.schema = schema
-        self.contentType = contentType
-    }
+    /// Whether a call may carry a key.
+    package var takesKey: Bool { self == .wholeCall || self == .byHandler }
 }

@@ -1,143 +1,101 @@
 package import JSON
 
-/// Writes the OpenAPI 3.1 document of a list of endpoints.
-package enum OpenAPI {
-    package static func document<Context>(
-        title: String, version: String, summary: String, endpoints: [Endpoint<Context>]
-    ) -> JSON {
-        var components: [String: JSON] = [:]
-        _ = Problem.schema.render(into: &components)
+extension Interface {
+    /// The OpenAPI 3.1 document.
+    package var openAPI: JSON {
+        var schemas: [String: JSON] = [:]
+        let problem = Problem.schema.render(into: &schemas)
         var paths = JSONObject()
         for endpoint in endpoints {
             var operations = paths[endpoint.path]?.objectValue ?? JSONObject()
-            operations[endpoint.method.rawValue.lowercased()] = operation(endpoint, &components)
+            var operation = OpenAPIOperation(endpoint, problem, variables, schemas)
+            operations[endpoint.method.rawValue.lowercased()] = operation.json
+            schemas = operation.schemas
             paths[endpoint.path] = .object(operations)
         }
-        let schemas = components.sorted { $0.key < $1.key }.map { JSONObject.Member(name: $0.key, value: $0.value) }
         return [
             "openapi": "3.1.0",
-            "info": ["title": .string(title), "version": .string(version), "summary": .string(summary)],
-            "servers": [["url": "/"]],
+            "info": [
+                "title": .string(title), "version": .string(version), "summary": .string(summary),
+                "description": .string(description + Interface.tableOfCodes),
+                "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
+            ],
+            "servers": [["url": "/", "description": "Where this document was read"]],
+            "tags": .array(tags.map { ["name": .string($0.name), "description": .string($0.summary)] }),
             "paths": .object(paths),
             "components": [
-                "schemas": .object(JSONObject(schemas)),
-                "securitySchemes": [
-                    "bearer": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"],
-                    "cookie": ["type": "apiKey", "in": "cookie", "name": "access_token"],
-                    "csrf": ["type": "apiKey", "in": "header", "name": "X-CSRF-TOKEN"],
-                ],
+                "schemas": .object(
+                    JSONObject(schemas.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: $0.value) })),
+                "headers": .object(JSONObject(ResponseHeader.allCases.map(Interface.component))),
+                "examples": .object(JSONObject(ProblemCode.allCases.map(Interface.component))),
+                "securitySchemes": Interface.securitySchemes,
             ],
         ]
     }
 
-    private static func operation<Context>(
-        _ endpoint: Endpoint<Context>, _ components: inout [String: JSON]
-    ) -> JSON {
-        var operation = JSONObject([
-            .init(name: "operationId", value: .string(operationID(endpoint))),
-            .init(name: "summary", value: .string(endpoint.summary)),
-        ])
-        let parameters = self.parameters(endpoint, &components)
-        if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
-        if let body = requestBody(endpoint.body, &components) { operation["requestBody"] = body }
-        operation["responses"] = responses(endpoint, &components)
-        operation["security"] = security(endpoint)
-        return .object(operation)
+    private static func component(_ header: ResponseHeader) -> JSONObject.Member {
+        var none: [String: JSON] = [:]
+        return .init(
+            name: header.rawValue,
+            value: ["description": .string(header.summary), "schema": header.schema.render(into: &none)])
     }
 
-    /// A token; or the cookie that holds it, beside which a call that may change something shows its CSRF token.
-    private static func security<Context>(_ endpoint: Endpoint<Context>) -> JSON {
-        guard endpoint.access != .everyone else { return [] }
-        return [["bearer": []], endpoint.method == .get ? ["cookie": []] : ["cookie": [], "csrf": []]]
-    }
-
-    /// `getPostsId` for `GET /posts/{id}`.
-    private static func operationID<Context>(_ endpoint: Endpoint<Context>) -> String {
-        let words = endpoint.path.split { !$0.isLetter && !$0.isNumber }
-        return endpoint.method.rawValue.lowercased()
-            + words.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
-    }
-
-    private static func parameters<Context>(
-        _ endpoint: Endpoint<Context>, _ components: inout [String: JSON]
-    ) -> [JSON] {
-        var parameters: [JSON] = endpoint.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { segment in
-            let name = String(segment.dropFirst().dropLast())
-            return ["name": .string(name), "in": "path", "required": true, "schema": schema(ofParameter: name)]
-        }
-        for field in endpoint.query {
-            // Several values are one field, by comma; for single ones "explode" means nothing.
-            parameters.append([
-                "name": .string(field.name), "in": "query", "description": .string(field.summary),
-                "explode": false, "schema": field.schema.render(into: &components),
+    private static func component(_ code: ProblemCode) -> JSONObject.Member {
+        .init(
+            name: code.rawValue,
+            value: [
+                "summary": .string(code.message), "description": .string(code.remedy),
+                "value": [
+                    "message": .string(code.message), "code": .string(code.rawValue),
+                    "request_id": "019a5f2e-7c1b-7000-8000-5f0c2b9d4e61",
+                ],
             ])
-        }
-        if endpoint.idempotency == .wholeCall || endpoint.idempotency == .byHandler {
-            parameters.append([
-                "name": "Idempotency-Key", "in": "header",
+    }
+
+    private static var tableOfCodes: String {
+        """
+
+
+        ## Errors
+
+        Every answer that is no success has one shape: `message` for people, `code` for programs, `request_id` for the
+        operator, and `errors` where a body breaks its schema. New codes may be added: treat an unknown one by its status.
+
+        | code | status | what happened | what to do |
+        |---|---|---|---|
+
+        """
+            + ProblemCode.allCases.map {
+                "| `\($0.rawValue)` | \($0.status.rawValue) | \($0.message) | \($0.remedy) |"
+            }.joined(separator: "\n") + """
+
+
+                A task that fails adds codes of its own: `error.code` of its step, and the code of a 422 of
+                `POST /api/operations/{type}/run`. Examples: `invalid_input`, `division_by_zero`, `timeout`.
+                """
+    }
+
+    private static var securitySchemes: JSON {
+        [
+            "bearer": [
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
                 "description":
-                    "1 to 255 visible ASCII characters: the call has one effect, its answer is kept 24 hours",
-                "schema": ["type": "string", "pattern": "^[!-~]{1,255}$"],
-            ])
-        }
-        return parameters
-    }
-
-    /// An id is a UUID; any other is a text that `Path` takes for a segment.
-    private static func schema(ofParameter name: String) -> JSON {
-        guard name != "id" else { return ["type": "string", "format": "uuid"] }
-        return ["type": "string", "pattern": #"^(?!\.{1,2}$)[^\u0000-\u001F\u007F/\\]+$"#]
-    }
-
-    private static func requestBody(_ format: BodyFormat, _ components: inout [String: JSON]) -> JSON? {
-        guard let schema = format.schema?.render(into: &components) else { return nil }
-        let types = ["application/json"] + (format.takesForm ? ["application/x-www-form-urlencoded"] : [])
-        let content = types.map { JSONObject.Member(name: $0, value: ["schema": schema]) }
-        return ["required": .bool(!format.isOptional), "content": .object(JSONObject(content))]
-    }
-
-    private static func responses<Context>(
-        _ endpoint: Endpoint<Context>, _ components: inout [String: JSON]
-    ) -> JSON {
-        var responses = JSONObject()
-        for answer in endpoint.answers {
-            responses[String(answer.status.rawValue)] = response(answer, &components)
-        }
-        for answer in commonAnswers(endpoint) where responses[String(answer.status.rawValue)] == nil {
-            responses[String(answer.status.rawValue)] = response(answer, &components)
-        }
-        return .object(responses)
-    }
-
-    private static func response(_ answer: Answer, _ components: inout [String: JSON]) -> JSON {
-        var response = JSONObject([.init(name: "description", value: .string(answer.summary))])
-        if let schema = answer.schema {
-            response["content"] = [answer.contentType: ["schema": schema.render(into: &components)]]
-        }
-        return .object(response)
-    }
-
-    /// What the common stages answer, by rule from what the endpoint says of itself.
-    private static func commonAnswers<Context>(_ endpoint: Endpoint<Context>) -> [Answer] {
-        var answers: [Answer] = [Answer(.badRequest, "The request cannot be read", Problem.schema)]
-        if endpoint.access != .everyone {
-            answers.append(Answer(.unauthorized, "No valid token", Problem.schema))
-            answers.append(
-                Answer(.forbidden, "Not for this role, this API key, or by cookie this page", Problem.schema))
-        }
-        if endpoint.path.contains("{") { answers.append(Answer(.notFound, "There is none", Problem.schema)) }
-        if endpoint.idempotency == .wholeCall || endpoint.idempotency == .byHandler {
-            answers.append(Answer(.conflict, "The first call with this key is still under way", Problem.schema))
-        }
-        if !endpoint.query.isEmpty {
-            answers.append(Answer(.uriTooLong, "The address is longer than the web server reads", Problem.schema))
-        }
-        if endpoint.body.schema != nil {
-            answers.append(Answer(.contentTooLarge, "The body is larger than 1 MiB", Problem.schema))
-            answers.append(Answer(.unsupportedMediaType, "The body is of another type", Problem.schema))
-            answers.append(Answer(.unprocessable, "The body breaks its schema or a rule", Problem.schema))
-        }
-        answers.append(Answer(.unavailable, "Busy or not ready; Retry-After says when to come back", Problem.schema))
-        return answers
+                    "The `access_token` of `POST /login`: it is valid for 30 minutes, `POST /refresh` renews it.",
+            ],
+            "apiKey": [
+                "type": "http", "scheme": "bearer", "bearerFormat": "fm_…",
+                "description":
+                    "An API key of `POST /api/keys`, sent as a token is. A call needs the scope that stands beside it.",
+            ],
+            "cookie": [
+                "type": "apiKey", "in": "cookie", "name": "access_token",
+                "description": "For browsers: `POST /login` sets the cookie.",
+            ],
+            "csrf": [
+                "type": "apiKey", "in": "header", "name": "X-CSRF-TOKEN",
+                "description":
+                    "Beside the cookie, for calls that change something: `csrf_token` of the login, or of `GET /csrf`.",
+            ],
+        ]
     }
 }

@@ -11,18 +11,25 @@ package struct Problem: Error, Sendable {
     package var violations: [Violation]
     package var headers: Headers
 
+    /// - Parameter message: in place of the code's own, to name what the caller has to correct.
     package init(
-        _ status: Status, _ code: String, _ message: String, violations: [Violation] = [], headers: Headers = [:]
+        _ code: ProblemCode, _ message: String? = nil, violations: [Violation] = [], headers: Headers = [:]
     ) {
-        self.status = status
-        self.code = code
-        self.message = message
+        status = code.status
+        self.code = code.rawValue
+        self.message = message ?? code.message
         self.violations = violations
         self.headers = headers
     }
 
+    /// 422 for a task that failed, with the error of its step.
+    package init(failedTask code: String, _ message: String) {
+        self.init(.validationFailed, message)
+        self.code = code
+    }
+
     package func response(requestID: String) -> Response {
-        var body: JSONObject = JSONObject([
+        var body = JSONObject([
             .init(name: "message", value: .string(message)),
             .init(name: "code", value: .string(code)),
             .init(name: "request_id", value: .string(requestID)),
@@ -31,20 +38,31 @@ package struct Problem: Error, Sendable {
         return .json(.object(body), status: status, headers: headers)
     }
 
-    /// The schema of `response(requestID:)`, for the OpenAPI document.
+    /// The schema of `response(requestID:)`, for the API description.
     package static let schema = JSONSchema.object(
-        required: ["message": .string(), "code": .string(), "request_id": .string()],
+        required: [
+            "message": JSONSchema.string.described("What happened, for people"),
+            "code": JSONSchema.string.described("What happened, for programs: a code of the table under Errors"),
+            "request_id": JSONSchema.string.described("Identifies the call in the operator's logs"),
+        ],
         optional: [
-            "errors": .array(
+            "errors": JSONSchema.array(
                 of: .object(
-                    required: ["pointer": .string(), "message": .string()], optional: ["hint": .string()]))
+                    required: [
+                        "pointer": JSONSchema.string.described("The wrong field, as a JSON pointer (RFC 6901)"),
+                        "message": JSONSchema.string.described("What is wrong with it: \"must be a string\""),
+                    ],
+                    optional: [
+                        "hint": JSONSchema.string.described("What was probably meant: \"did you mean 'email'?\"")
+                    ])
+            ).described("Everything that is wrong with the body, at most 100 entries")
         ]
-    ).named("Problem")
+    ).described("Every answer that is no success").named("Problem")
 }
 
 extension Violation {
     fileprivate var json: JSON {
-        var members: JSONObject = JSONObject([
+        var members = JSONObject([
             .init(name: "pointer", value: .string(pointer)), .init(name: "message", value: .string(message)),
         ])
         if let hint { members["hint"] = .string(hint) }
@@ -53,45 +71,33 @@ extension Violation {
 }
 
 extension Problem {
-    package static func badRequest(_ message: String, code: String = "bad_request") -> Problem {
-        Problem(.badRequest, code, message)
-    }
-
-    package static let notFound = Problem(.notFound, "not_found", "Not found")
-
-    package static let forbidden = Problem(.forbidden, "forbidden", "You may not do this")
+    package static let notFound = Problem(.notFound)
+    package static let forbidden = Problem(.forbidden)
 
     /// 401 with the challenge that RFC 6750, section 3 asks for; it names an error only where a token was refused.
-    package static func unauthorized(_ message: String, code: String) -> Problem {
-        let refusesToken = code == "token_invalid" || code == "token_expired"
+    package static func unauthorized(_ code: ProblemCode) -> Problem {
+        let refusesToken = code == .tokenInvalid || code == .tokenExpired
         let parameter = refusesToken ? ", error=\"invalid_token\"" : ""
-        return Problem(
-            .unauthorized, code, message,
-            headers: ["WWW-Authenticate": "Bearer realm=\"flow-manager\"" + parameter])
+        return Problem(code, headers: ["WWW-Authenticate": "Bearer realm=\"flow-manager\"" + parameter])
     }
 
     package static func methodNotAllowed(allow: String) -> Problem {
-        Problem(.methodNotAllowed, "method_not_allowed", "Method not allowed", headers: ["Allow": allow])
+        Problem(.methodNotAllowed, headers: ["Allow": allow])
     }
 
     /// Everything that is wrong with a body that could be read.
     package static func invalid(_ violations: [Violation]) -> Problem {
-        Problem(.unprocessable, "validation_failed", "The request is not valid", violations: violations)
+        Problem(.validationFailed, violations: violations)
     }
 
     package static func invalid(_ pointer: String, _ message: String) -> Problem {
         invalid([Violation(pointer: pointer, message: message)])
     }
 
-    package static let unsupportedMediaType = Problem(
-        .unsupportedMediaType, "unsupported_media_type", "The body must be application/json in UTF-8")
-
     /// 503: the caller did nothing wrong and may repeat the call.
     package static func unavailable(retryAfter seconds: Int = 1) -> Problem {
-        Problem(
-            .unavailable, "unavailable", "The service is busy, please try again",
-            headers: ["Retry-After": String(seconds)])
+        Problem(.unavailable, headers: ["Retry-After": String(seconds)])
     }
 
-    package static let internalError = Problem(.internalError, "internal_error", "Internal error")
+    package static let internalError = Problem(.internalError)
 }

@@ -15,15 +15,22 @@ package struct Status: RawRepresentable, Sendable, Hashable {
     package static let forbidden = Status(rawValue: 403)
     package static let notFound = Status(rawValue: 404)
     package static let methodNotAllowed = Status(rawValue: 405)
+    package static let requestTimeout = Status(rawValue: 408)
     package static let conflict = Status(rawValue: 409)
     package static let preconditionFailed = Status(rawValue: 412)
     package static let contentTooLarge = Status(rawValue: 413)
     package static let uriTooLong = Status(rawValue: 414)
     package static let unsupportedMediaType = Status(rawValue: 415)
+    package static let misdirectedRequest = Status(rawValue: 421)
     package static let unprocessable = Status(rawValue: 422)
     package static let tooManyRequests = Status(rawValue: 429)
+    package static let headersTooLarge = Status(rawValue: 431)
     package static let internalError = Status(rawValue: 500)
+    package static let notImplemented = Status(rawValue: 501)
+    package static let badGateway = Status(rawValue: 502)
     package static let unavailable = Status(rawValue: 503)
+    package static let gatewayTimeout = Status(rawValue: 504)
+    package static let httpVersionNotSupported = Status(rawValue: 505)
 
     package var isSuccess: Bool { (200..<300).contains(rawValue) }
 

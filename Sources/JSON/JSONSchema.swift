@@ -34,7 +34,7 @@ package final class JSONSchema: Sendable {
     }
 
     let form: Form
-    let name: String?
+    package let name: String?
     let description: String?
     let example: JSON?
 

@@ -8,7 +8,7 @@ extension Configuration {
         }
     }
 
-    /// The `DB_…` settings as a connection string, if there is a host among them.
+    /// The `DB_…` settings as a connection string; nil if `DB_HOST` is not set.
     private var databaseParts: String? {
         guard value("DB_HOST") != nil else { return nil }
         let keywords: KeyValuePairs = [
@@ -23,8 +23,8 @@ extension Configuration {
         }.joined(separator: " ")
     }
 
-    /// Statements of a migration may take as long as they need. Migrators wait for each other by a lock of the session,
-    /// which a pooler would leave to somebody else, so the way has to be a direct one.
+    /// The connection of `migrate`. It must not pass a pooler in transaction mode: migrators wait for each other by a
+    /// session lock, which such a pooler would leave to another client.
     var migrationDatabase: PostgresConfiguration {
         get throws {
             if let url = value("MIGRATION_DATABASE_URL") {
@@ -35,19 +35,21 @@ extension Configuration {
             let configuration = try database
             guard configuration.preparesStatements else {
                 throw ConfigurationError(
-                    setting: "MIGRATION_DATABASE_URL", reason: "is not set; DB_PREPARE=off needs one past the pooler")
+                    setting: "MIGRATION_DATABASE_URL", reason: "must be set if DB_PREPARE is off, and bypass the pooler"
+                )
             }
             return configuration
         }
     }
 
     private func postgres(_ url: String?, _ setting: String) throws -> PostgresConfiguration {
-        guard let url else { throw ConfigurationError(setting: setting, reason: "is not set") }
+        guard let url else { throw ConfigurationError(setting: setting, reason: "must be set") }
         guard var configuration = try? PostgresConfiguration(url) else {
-            throw ConfigurationError(setting: setting, reason: "is no address of a Postgres database")
+            throw ConfigurationError(
+                setting: setting, reason: "is not a valid Postgres URL like postgresql://user@host/name")
         }
         configuration.preparesStatements = try isOn("DB_PREPARE")
-        // As long as a call waits for another one with its Idempotency-Key.
+        // Limits how long a request waits for another one with the same Idempotency-Key.
         configuration.lockTimeout = .seconds(2)
         return configuration
     }

@@ -5,7 +5,7 @@ extension Configuration {
     private var tokenSecret: [UInt8] {
         get throws {
             guard let secret = try secret("JWT_SECRET_KEY") else {
-                throw ConfigurationError(setting: "JWT_SECRET_KEY", reason: "is not set")
+                throw ConfigurationError(setting: "JWT_SECRET_KEY", reason: "must be set")
             }
             return secret
         }
@@ -15,14 +15,17 @@ extension Configuration {
         get throws {
             let previous = try secret("SEALING_PREVIOUS_KEY")
             guard let key = try secret("SEALING_KEY") else {
-                guard previous == nil else { throw ConfigurationError(setting: "SEALING_KEY", reason: "is not set") }
+                guard previous == nil else {
+                    throw ConfigurationError(
+                        setting: "SEALING_KEY", reason: "must be set if SEALING_PREVIOUS_KEY is set")
+                }
                 return nil
             }
             return try KeyRing(key: key, previous: [previous].compactMap(\.self))
         }
     }
 
-    /// Nil when nobody is to wait after failed logins. Any secret does that all processes know.
+    /// Nil if logins are not throttled. Any secret that all processes share is suitable.
     var loginThrottleKey: HMACSHA256? {
         get throws {
             guard try isOn("LOGIN_THROTTLE") else { return nil }
@@ -30,7 +33,7 @@ extension Configuration {
         }
     }
 
-    /// For digests of bodies: the present one, then one of before.
+    /// The keys of request body digests: the current one, then the previous one if there is one.
     var bodyKeys: [HMACSHA256] {
         get throws {
             try [tokenSecret, secret("JWT_PREVIOUS_SECRET_KEY")].compactMap(\.self).map { secret in
@@ -43,7 +46,7 @@ extension Configuration {
         HMACSHA256(key: HMACSHA256(key: secret).code(for: purpose.utf8))
     }
 
-    /// The keys of the access tokens before the first that `keys rotate` makes.
+    /// The keys of access tokens from the settings, which `keys rotate jwt` supersedes.
     var tokenKeys: TokenKeys {
         get throws {
             try TokenKeys(secret: try tokenSecret, previous: try secret("JWT_PREVIOUS_SECRET_KEY"))

@@ -1,134 +1,169 @@
 import App
 
-/// One thing that can be set, by the environment or a file of `NAME=value` lines.
+/// One setting, which comes from the environment or a file of `NAME=value` lines.
 struct Setting: Sendable {
     let name: String
-    /// Empty: not set unless told.
-    let standard: String
-    /// Never printed.
+    /// Empty for a setting without a default.
+    let defaultValue: String
+    /// Whether the value must never be printed.
     let isSecret: Bool
     let summary: String
 
-    private init(_ name: String, _ standard: String, isSecret: Bool = false, _ summary: String) {
+    private init(_ name: String, _ defaultValue: String, isSecret: Bool = false, _ summary: String) {
         self.name = name
-        self.standard = standard
+        self.defaultValue = defaultValue
         self.isSecret = isSecret
         self.summary = summary
     }
 
-    /// The one table of settings; `flow-manager config` and the README print it.
+    /// The table of all settings. `flow-manager config` prints its names with their values; the README prints the table.
     static let all: [Setting] = [
-        Setting("CONFIG_TYPE", "production", "`production`, or `demo`: accounts that everybody knows may be made"),
-        Setting("DATABASE_URL", "", isSecret: true, "Postgres for running, as `postgresql://…`; also `AWS_PGSQL_PATH`"),
         Setting(
-            "MIGRATION_DATABASE_URL", "", isSecret: true, "Postgres as the owner of the tables; else `DATABASE_URL`"),
-        Setting("DB_HOST", "", "In place of `DATABASE_URL`: the database's parts, each libpq's own unless told"),
-        Setting("DB_PORT", "", "Port of `DB_HOST`"),
-        Setting("DB_NAME", "", "Name of the database"),
-        Setting("DB_USER", "", "Role that runs the program"),
-        Setting("DB_PASSWORD", "", isSecret: true, "Its password"),
-        Setting("DB_SSL_MODE", "", "libpq's `sslmode`; `verify-full` for a remote host"),
-        Setting("DB_PREPARE", "on", "`off`: for pgbouncer in transaction mode; `MIGRATION_DATABASE_URL` goes past it"),
+            "CONFIG_TYPE", "production",
+            "Profile: `production`, or `demo`, which allows accounts with well-known passwords"),
+        Setting(
+            "DATABASE_URL", "", isSecret: true,
+            "Postgres connection URL, `postgresql://…`. Alternative name: `AWS_PGSQL_PATH`"),
+        Setting(
+            "MIGRATION_DATABASE_URL", "", isSecret: true,
+            "Connection URL of the tables' owner, for `migrate`. Default: `DATABASE_URL`"),
+        Setting(
+            "DB_HOST", "",
+            "Database host, instead of `DATABASE_URL`. libpq's defaults apply to unset `DB_…` settings"),
+        Setting("DB_PORT", "", "Database port"),
+        Setting("DB_NAME", "", "Database name"),
+        Setting("DB_USER", "", "Database role of the application"),
+        Setting("DB_PASSWORD", "", isSecret: true, "Password of `DB_USER`"),
+        Setting("DB_SSL_MODE", "", "libpq's `sslmode`. Use `verify-full` for a remote host"),
+        Setting(
+            "DB_PREPARE", "on",
+            "Set `off` for pgbouncer in transaction mode, and `MIGRATION_DATABASE_URL` to bypass pgbouncer"),
         Setting(
             "JWT_SECRET_KEY", "", isSecret: true,
-            "Key of the access tokens, 32 bytes or more; `keys rotate jwt` makes those after it"),
-        Setting("JWT_PREVIOUS_SECRET_KEY", "", isSecret: true, "The key before it, still good for reading tokens"),
+            "First key that signs access tokens, at least 32 bytes. `keys rotate jwt` creates later keys"),
         Setting(
-            "SEALING_KEY", "", isSecret: true, "Key of secrets in the database, 32 bytes or more; none are kept without"
-        ),
-        Setting("SEALING_PREVIOUS_KEY", "", isSecret: true, "The key before it, still good for reading them"),
+            "JWT_PREVIOUS_SECRET_KEY", "", isSecret: true,
+            "Previous `JWT_SECRET_KEY`, which still verifies tokens"),
+        Setting(
+            "SEALING_KEY", "", isSecret: true,
+            "Key that encrypts secrets in the database, at least 32 bytes. Required to store secrets"),
+        Setting("SEALING_PREVIOUS_KEY", "", isSecret: true, "Previous `SEALING_KEY`, which still decrypts secrets"),
         Setting("JWT_ISSUER", "flow-manager", "`iss` of the access tokens"),
         Setting("JWT_AUDIENCE", "flow-manager", "`aud` of the access tokens"),
-        Setting("CLERK_FRONTEND_URL", "", "Clerk as an issuer of tokens: the address of its Frontend API"),
+        Setting("CLERK_FRONTEND_URL", "", "URL of Clerk's Frontend API, to accept tokens that Clerk issues"),
+        Setting("CLERK_SECRET_KEY", "", isSecret: true, "Accepted, but not used"),
         Setting(
-            "CLERK_SECRET_KEY", "", isSecret: true,
-            "Accepted; would serve to read Clerk users' e-mails, and is not used yet"),
-        Setting("OIDC_ISSUER", "", "An OpenID Connect provider as an issuer of tokens: its `iss`, an https:// address"),
+            "OIDC_ISSUER", "",
+            "`iss` of an OpenID Connect provider, an https:// URL, to accept tokens that it issues"),
+        Setting("OIDC_AUDIENCE", "", "Accepted `aud` of external tokens, comma-separated. Required with `OIDC_ISSUER`"),
         Setting(
-            "OIDC_AUDIENCE", "", "`aud` that tokens of other issuers may have, with commas; needed with `OIDC_ISSUER`"),
-        Setting(
-            "AUTHORIZED_PARTIES", "", "`azp` that they may have, with commas; needed with `CLERK_FRONTEND_URL`"),
+            "AUTHORIZED_PARTIES", "",
+            "Accepted `azp` of external tokens, comma-separated. Required with `CLERK_FRONTEND_URL`"),
         Setting(
             "HTTP_ALLOW_ADDRESSES", "",
-            "Private addresses that may be asked, over http too, with commas: `10.0.0.0/8`, `10.1.2.3:80`"),
+            "Private addresses that outgoing requests may reach, over http too: `10.0.0.0/8,10.1.2.3:80`"),
         Setting(
-            "FLOW_GATE", "", isSecret: true, "Secret that the web server sends with each request, 32 bytes or more"),
-        Setting("SOCKET", "/run/flow-manager/flow-manager.sock", "Where the responders listen; at most 107 bytes"),
-        Setting("RESPONDERS", "2", "Responder processes"),
-        Setting("THREADS", "4", "Threads a responder, each with a database connection of its own"),
-        Setting("WORKERS", "1", "Worker processes, which carry out what was queued"),
-        Setting("WORKER_THREADS", "4", "Threads a worker, each with a database connection of its own, and one beside"),
-        Setting("LOG_FILE", "", "File that the log is appended to; standard error unless told"),
+            "FLOW_GATE", "", isSecret: true,
+            "Secret that the web server sends with each request, at least 32 bytes"),
+        Setting(
+            "SOCKET", "/run/flow-manager/flow-manager.sock",
+            "Unix socket on which the responders listen, at most 107 bytes"),
+        Setting("RESPONDERS", "2", "Number of responder processes"),
+        Setting("THREADS", "4", "Threads per responder, each with its own database connection"),
+        Setting("WORKERS", "1", "Number of worker processes, which execute queued runs"),
+        Setting(
+            "WORKER_THREADS", "4",
+            "Threads per worker, each with its own database connection. A worker has one more of both"),
+        Setting("LOG_FILE", "", "File to append the log to. Default: standard error"),
         Setting(
             "LOGIN_CREATES_ACCOUNT", "",
-            "`on`: the first login of an unknown e-mail makes its account; in the demo profile `on` unless told"),
-        Setting("CLIENT_CREDITS", "", "Credits of a new client; 20 in the demo profile and else 0, unless told"),
-        Setting("GUEST_CREDITS", "", "Credits of a new guest; 50 in the demo profile and else 0, unless told"),
-        Setting("FRONTEND_URL", "", "Origins, with commas, whose pages may call with cookies and read the answers"),
+            "Whether a login with an unknown e-mail creates the account. Default: `on` in the demo profile, else `off`"),
+        Setting("CLIENT_CREDITS", "", "Credits of a new client. Default: 20 in the demo profile, else 0"),
+        Setting("GUEST_CREDITS", "", "Credits of a new guest. Default: 50 in the demo profile, else 0"),
         Setting(
-            "USER_CONCURRENCY", "off", "Runs of one user that may be under way in the queue at once; `off`: any number"),
-        Setting("LOGIN_THROTTLE", "on", "`off`: nobody waits after failed logins"),
-        Setting("REGISTRATION_LIMIT", "20", "Accounts a minute from one network address; `off`: any number"),
+            "FRONTEND_URL", "",
+            "Origins that may call with cookies and read the responses (CORS), comma-separated"),
+        Setting(
+            "USER_CONCURRENCY", "off",
+            "Limit of queued runs that execute at the same time, per user. `off`: no limit"),
+        Setting("LOGIN_THROTTLE", "on", "`off`: no delay after failed logins"),
+        Setting("REGISTRATION_LIMIT", "20", "Limit of new accounts per minute, per network address. `off`: no limit"),
         Setting("CLIENT_PASSWORD", "Test1234!", isSecret: true, "Password of the demo profile's client"),
-        Setting("ADMIN_EMAIL", "", "E-mail of the first admin, whom `migrate` makes unless somebody had it before"),
         Setting(
-            "ADMIN_PASSWORD", "", isSecret: true, "Its password; in the demo profile also its admin's, else `adminpass`"
-        ),
+            "ADMIN_EMAIL", "",
+            "E-mail of the first admin. `migrate` creates the account, unless this e-mail is or was in use"),
+        Setting(
+            "ADMIN_PASSWORD", "", isSecret: true,
+            "Password of the first admin and of the demo profile's admin. Default in the demo profile: `adminpass`"),
     ]
 }
 
-/// A setting that cannot be used; names it and never shows its value.
+/// A setting or settings file that is not valid. The description names it and never shows a value.
 struct ConfigurationError: Error, CustomStringConvertible {
     let setting: String
+    /// The rest of a sentence that begins with the name of the setting: what is wrong, and what to do.
     let reason: String
 
-    var description: String { "\(setting): \(reason)" }
+    var description: String { "\(setting) \(reason)" }
 }
 
 /// The settings in force.
 struct Configuration: Sendable {
     private let values: [String: String]
 
-    /// Values of the environment go before those of the file.
+    /// Values of the environment override those of the file.
     init(environment: [String: String], file: [String: String] = [:]) {
         values = file.merging(environment) { $1 }
     }
 
-    /// What is set, or the standard value; nil for a setting without either.
+    /// The value that is set, or else the default; nil without either. An empty value counts as not set.
     func value(_ name: String) -> String? {
         if let value = values[name], !value.isEmpty { return value }
         guard let setting = Setting.all.first(where: { $0.name == name }) else { return nil }
-        return setting.standard.isEmpty ? nil : setting.standard
+        return setting.defaultValue.isEmpty ? nil : setting.defaultValue
     }
 
     func required(_ name: String) throws -> String {
-        guard let value = value(name) else { throw ConfigurationError(setting: name, reason: "is not set") }
+        guard let value = value(name) else { throw ConfigurationError(setting: name, reason: "must be set") }
         return value
     }
 
     private func number(_ name: String, in range: ClosedRange<Int>) throws -> Int {
         guard let number = Int(try required(name)), range.contains(number) else {
-            throw ConfigurationError(setting: name, reason: "must be \(range.lowerBound) to \(range.upperBound)")
+            throw ConfigurationError(
+                setting: name, reason: "must be a number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
     }
 
-    /// - Parameter standard: for a setting whose standard value depends on others.
-    func isOn(_ name: String, otherwise standard: String? = nil) throws -> Bool {
-        switch value(name) ?? standard {
+    /// Nil for `off`, which means no limit.
+    private func limit(_ name: String) throws -> Int? {
+        let text = try required(name)
+        if text == "off" { return nil }
+        guard let limit = Int(text), (1...1_000_000).contains(limit) else {
+            throw ConfigurationError(setting: name, reason: "must be off or a number from 1 to 1000000")
+        }
+        return limit
+    }
+
+    /// - Parameter defaultValue: for a setting whose default depends on other settings.
+    func isOn(_ name: String, default defaultValue: String? = nil) throws -> Bool {
+        switch value(name) ?? defaultValue {
         case "on": true
         case "off": false
         default: throw ConfigurationError(setting: name, reason: "must be on or off")
         }
     }
 
-    /// A secret of at least 32 bytes that is no pattern; the demo profile only asks for the length.
+    /// A secret of at least 32 bytes and, except in the demo profile, at least 10 different bytes.
     func secret(_ name: String) throws -> [UInt8]? {
         guard let text = value(name) else { return nil }
         let bytes = Array(text.utf8)
-        guard bytes.count >= 32 else { throw ConfigurationError(setting: name, reason: "must have 32 bytes or more") }
+        guard bytes.count >= 32 else {
+            throw ConfigurationError(setting: name, reason: "must have at least 32 bytes")
+        }
         guard try isDemo || Set(bytes).count >= 10 else {
-            throw ConfigurationError(setting: name, reason: "is too easy to guess")
+            throw ConfigurationError(setting: name, reason: "is too easy to guess; use a random value")
         }
         return bytes
     }
@@ -145,33 +180,27 @@ extension Configuration {
         }
     }
 
-    /// Nil when any number of accounts may be made.
-    var registrationLimit: Int? {
-        get throws {
-            value("REGISTRATION_LIMIT") == "off" ? nil : try number("REGISTRATION_LIMIT", in: 1...1_000_000)
-        }
-    }
+    /// New accounts per minute and network address; nil for no limit.
+    var registrationLimit: Int? { get throws { try limit("REGISTRATION_LIMIT") } }
 
-    /// Nil when any number of a user's runs may be under way.
-    var runsOfUser: Int? {
-        get throws { value("USER_CONCURRENCY") == "off" ? nil : try number("USER_CONCURRENCY", in: 1...1_000_000) }
-    }
+    /// Queued runs of one user that execute at the same time; nil for no limit.
+    var runsOfUser: Int? { get throws { try limit("USER_CONCURRENCY") } }
 
     var loginCreatesAccount: Bool {
-        get throws { try isOn("LOGIN_CREATES_ACCOUNT", otherwise: try isDemo ? "on" : "off") }
+        get throws { try isOn("LOGIN_CREATES_ACCOUNT", default: try isDemo ? "on" : "off") }
     }
 
     var welcome: WelcomeCredits {
         get throws {
-            let standard = try isDemo ? DemoProfile.welcome : WelcomeCredits(client: 0, guest: 0)
+            let defaults = try isDemo ? DemoProfile.welcome : WelcomeCredits(client: 0, guest: 0)
             return WelcomeCredits(
-                client: try credits("CLIENT_CREDITS", otherwise: standard.client),
-                guest: try credits("GUEST_CREDITS", otherwise: standard.guest))
+                client: try credits("CLIENT_CREDITS", default: defaults.client),
+                guest: try credits("GUEST_CREDITS", default: defaults.guest))
         }
     }
 
-    private func credits(_ name: String, otherwise standard: Int64) throws -> Int64 {
-        try value(name) == nil ? standard : Int64(number(name, in: 0...1_000_000_000))
+    private func credits(_ name: String, default defaultValue: Int64) throws -> Int64 {
+        try value(name) == nil ? defaultValue : Int64(number(name, in: 0...1_000_000_000))
     }
 
     var crossOrigin: CrossOrigin {
@@ -180,7 +209,7 @@ extension Configuration {
             guard let crossOrigin = CrossOrigin(parsing: list) else {
                 throw ConfigurationError(
                     setting: "FRONTEND_URL",
-                    reason: "must be origins as browsers write them, like https://app.example, with commas between")
+                    reason: "must be comma-separated origins as browsers send them, like https://app.example")
             }
             return crossOrigin
         }
@@ -196,13 +225,14 @@ extension Configuration {
     var clientPassword: String { get throws { try required("CLIENT_PASSWORD") } }
     var adminEmail: String? { value("ADMIN_EMAIL") }
 
-    /// Outside the demo profile there is none unless told, and never the one that everybody knows.
+    /// Outside the demo profile there is no default, and the well-known password of the demo profile is not valid.
     var adminPassword: String {
         get throws {
             if try isDemo { return value("ADMIN_PASSWORD") ?? DemoProfile.adminPassword }
             let password = try required("ADMIN_PASSWORD")
             guard password != DemoProfile.adminPassword else {
-                throw ConfigurationError(setting: "ADMIN_PASSWORD", reason: "is that of the demo profile")
+                throw ConfigurationError(
+                    setting: "ADMIN_PASSWORD", reason: "must not be the password of the demo profile")
             }
             return password
         }

@@ -2,60 +2,95 @@ import Glibc
 import Postgres
 import Process
 
-/// The executable: one word says what this process is.
+/// The executable. Its first argument names the command to run.
 @main
 struct FlowManager {
-    /// One thing that the executable can be told to do.
     struct Command: Sendable {
         let name: String
         let summary: String
+        /// Empty for a command without arguments.
+        var forms: [CommandForm] = []
         let run: @Sendable (Invocation) throws -> Void
     }
 
     static let commands: [Command] = [
-        Command(name: "serve", summary: "Supervise responders on one socket, and workers", run: Serve.run),
+        Command(name: "serve", summary: "Start the supervisor, which starts responders and workers", run: Serve.run),
         Command(
             name: "respond", summary: "Answer FastCGI requests on descriptor 0, or one CGI request", run: Respond.run),
-        Command(name: "work", summary: "Carry out what was queued: work [--once]", run: Work.run),
-        Command(name: "migrate", summary: "Bring the database's schema up to date", run: Migrate.run),
-        Command(name: "seed-demo", summary: "Make the demo profile's accounts", run: SeedDemo.run),
-        Command(name: "user", summary: "Users: \(UserCommand.usage)", run: UserCommand.run),
-        Command(name: "audit", summary: "The audit log: \(AuditCommand.usage)", run: AuditCommand.run),
+        Command(name: "work", summary: "Execute queued runs", forms: Work.forms, run: Work.run),
+        Command(name: "migrate", summary: "Migrate the database schema and create the first admin", run: Migrate.run),
+        Command(name: "seed-demo", summary: "Create the accounts of the demo profile", run: SeedDemo.run),
         Command(
-            name: "ledger", summary: "The books of credits: \(LedgerCommand.usage)", run: LedgerCommand.run),
-        Command(name: "keys", summary: "Keys that sign and seal: \(KeysCommand.usage)", run: KeysCommand.run),
-        Command(name: "prune", summary: "Remove what has expired", run: Prune.run),
+            name: "user", summary: "Manage users; passwords are read from standard input", forms: UserCommand.forms,
+            run: UserCommand.run),
+        Command(name: "audit", summary: "Verify the audit log", forms: AuditCommand.forms, run: AuditCommand.run),
+        Command(
+            name: "ledger", summary: "Verify the ledger of credits", forms: LedgerCommand.forms,
+            run: LedgerCommand.run),
+        Command(
+            name: "keys", summary: "Manage the keys that sign tokens and encrypt secrets", forms: KeysCommand.forms,
+            run: KeysCommand.run),
+        Command(name: "prune", summary: "Delete expired rows from the database", run: Prune.run),
         Command(name: "config", summary: "Print the settings in force, without secrets", run: PrintConfiguration.run),
-        Command(name: "openapi", summary: "Print the interface as an OpenAPI document", run: PrintOpenAPI.run),
+        Command(name: "openapi", summary: "Print the OpenAPI document", run: PrintOpenAPI.run),
+        Command(name: "postman", summary: "Print the Postman collection", run: PrintPostman.run),
     ]
 
     static func main() {
-        // Before anything opens a file: what a daemon starter left closed must not become a socket.
+        // First of all: a standard descriptor that the parent left closed must not be reused for a socket or file.
         fillStandardDescriptors()
         let arguments = CommandLine.arguments.dropFirst()
-        guard let command = commands.first(where: { $0.name == arguments.first }) else {
-            printUsage()
-            exit(arguments.isEmpty || arguments.first == "help" ? 0 : 2)
+        guard let name = arguments.first, !["help", "--help", "-h"].contains(name) else {
+            printHelp()
+            exit(0)
+        }
+        guard let command = commands.first(where: { $0.name == name }) else {
+            let message = "flow-manager: unknown command '\(name)'; run 'flow-manager help' for a list of commands\n"
+            Files.write(Array(message.utf8), to: 2)
+            exit(2)
         }
         do {
             try command.run(try Invocation(arguments: Array(arguments.dropFirst())))
         } catch {
-            // Of the database also what its library says, which is for the operator and for nobody else.
+            // The operator sees the database's own message too; clients never do.
             let reason = (error as? PostgresError)?.debugDescription ?? "\(error)"
             Files.write(Array("flow-manager \(command.name): \(reason)\n".utf8), to: 2)
             exit(1)
         }
     }
 
-    private static func printUsage() {
-        print("usage: flow-manager COMMAND [--env-file PATH]\n")
+    private static func printHelp() {
+        print("usage: flow-manager COMMAND [ARGUMENT...] [--env-file PATH]\n\nCommands:")
         for command in commands {
             print("  " + command.name.padded(to: 12) + command.summary)
+            for form in command.forms {
+                print("    " + form.arguments.padded(to: 30) + form.summary)
+            }
         }
+        print(
+            """
+
+            Settings come from the environment and from one file of NAME=value lines; the
+            environment takes precedence. The file is the first of these that is given or
+            exists:
+              --env-file PATH
+              the path in the environment variable FLOW_MANAGER_ENV
+              flow-manager.env in the directory of the executable
+              .env in the working directory
+            Run 'flow-manager config' to print the settings in force.
+
+            Exit status: 0 on success, 1 on failure, 2 if the command is unknown.
+            """)
     }
 }
 
-/// What a command was started with.
+/// One way to call a command: the arguments after its name, as the help and usage texts show them.
+struct CommandForm: Sendable {
+    let arguments: String
+    let summary: String
+}
+
+/// The arguments and settings of a command.
 struct Invocation {
     let arguments: [String]
     let environment: [String: String]
@@ -72,12 +107,12 @@ struct Invocation {
         configuration = Configuration(environment: environment, file: file)
     }
 
-    /// The argument after that one.
+    /// The argument that follows `option`; nil if there is none.
     static func value(of option: String, in arguments: [String]) -> String? {
         arguments.firstIndex(of: option).map { $0 + 1 }.flatMap { $0 < arguments.count ? arguments[$0] : nil }
     }
 
-    /// The arguments that are none of these flags, and neither `--env-file`, one of these options nor their values.
+    /// The arguments without these flags, and without `--env-file` and these options and their values.
     func words(options: [String] = [], flags: [String] = []) -> [String] {
         var words: [String] = []
         var arguments = arguments.makeIterator()
@@ -92,14 +127,18 @@ struct Invocation {
     }
 }
 
-/// How a command is to be called that was called otherwise.
+/// The command's arguments are not valid; the description shows the valid ones.
 struct UsageError: Error, CustomStringConvertible {
     let description: String
 
-    init(_ usage: String) { description = "usage: flow-manager \(usage)" }
+    init(_ command: String, _ forms: [CommandForm]) {
+        description =
+            "usage: "
+            + forms.map { "flow-manager \(command) \($0.arguments)" }.joined(separator: "\n   or: ")
+    }
 }
 
 extension String {
-    /// The text with spaces after it up to that width.
+    /// The text, padded with spaces to `width`; at least one space follows it.
     func padded(to width: Int) -> String { self + String(repeating: " ", count: max(1, width - count)) }
 }

@@ -1,14 +1,16 @@
 import Glibc
 import Process
 
-/// Finds and reads the file of settings. It holds secrets, so it is refused when others may read or change it.
+/// Finds and reads the settings file. It holds secrets, so a file that other users can read or change is an error.
 enum SettingsFile {
     /// The first of: `--env-file PATH`, `FLOW_MANAGER_ENV`, `flow-manager.env` beside the executable, `.env` in the
-    /// working folder. The first two must exist if they are named.
+    /// working directory. A file that is named by one of the first two must exist.
     static func load(named path: String?, environment: [String: String], executable: String?) throws -> [String: String]
     {
         if let path = path ?? environment["FLOW_MANAGER_ENV"] {
-            guard let values = try read(path) else { throw ConfigurationError(setting: path, reason: "is not there") }
+            guard let values = try read(path) else {
+                throw ConfigurationError(setting: path, reason: "does not exist")
+            }
             return values
         }
         let beside = executable.flatMap { path in path.lastIndex(of: "/").map { path[...$0] + "flow-manager.env" } }
@@ -18,7 +20,7 @@ enum SettingsFile {
         return [:]
     }
 
-    /// The file's settings; nil where there is no such file.
+    /// The file's settings; nil if the file does not exist.
     private static func read(_ path: String) throws -> [String: String]? {
         let bytes: [UInt8]
         do {
@@ -26,15 +28,16 @@ enum SettingsFile {
         } catch let error where error.code == ENOENT || error.code == ENOTDIR {
             return nil
         } catch Files.notPrivate {
-            throw ConfigurationError(setting: path, reason: "may be read or changed by others; chmod 600 it")
+            throw ConfigurationError(
+                setting: path, reason: "is accessible to other users; run chmod 600 on it")
         } catch {
             throw ConfigurationError(setting: path, reason: "cannot be read (\(error))")
         }
         return parse(String(decoding: bytes, as: UTF8.self))
     }
 
-    /// `NAME=value` lines, as shells read them also with `export` before the name; `#` begins a comment line, quotes
-    /// around a value are dropped.
+    /// Parses `NAME=value` lines. As in shells, `export` may precede the name; `#` begins a comment line, and quotes
+    /// around a value are removed. Other lines are ignored.
     static func parse(_ text: String) -> [String: String] {
         var values: [String: String] = [:]
         for line in text.split(whereSeparator: \.isNewline) {

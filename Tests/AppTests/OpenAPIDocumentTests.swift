@@ -13,12 +13,40 @@ import Testing
             schemas?["Flow"]?["properties"]?["tasks"]?["items"] == ["$ref": "#/components/schemas/FlowTask"])
     }
 
-    @Test func everyReferenceLeadsToASchema() {
+    @Test func everyReferenceLeadsToAComponent() {
         let references = references(in: Routes.document)
         #expect(!references.isEmpty)
         for reference in references {
-            #expect(reference.hasPrefix("#/components/schemas/"))
-            #expect(schemas?[String(reference.dropFirst("#/components/schemas/".count))] != nil, "\(reference)")
+            let steps = reference.split(separator: "/")
+            #expect(steps.count == 4 && steps.starts(with: ["#", "components"]))
+            let component = steps.dropFirst().reduce(Routes.document) { (value: JSON?, step) in value?[String(step)] }
+            #expect(component != nil, "\(reference)")
+        }
+    }
+
+    /// What a reader finds beside each name: no operation, parameter or answer is without words.
+    @Test func everythingIsDescribed() {
+        for path in Routes.document["paths"]?.objectValue?.members ?? [] {
+            for operation in path.value.objectValue?.members ?? [] {
+                let what = "\(operation.name) \(path.name)"
+                let summary = operation.value["summary"]?.stringValue ?? ""
+                #expect(summary.first?.isUppercase == true && summary.last != "." && summary.count < 80, "\(what)")
+                for parameter in operation.value["parameters"]?.arrayValue ?? [] {
+                    #expect(parameter["description"]?.stringValue?.isEmpty == false, "\(what)")
+                }
+                for response in operation.value["responses"]?.objectValue?.members ?? [] {
+                    #expect(response.value["description"]?.stringValue?.isEmpty == false, "\(what)")
+                }
+            }
+        }
+    }
+
+    /// A generated client makes a class of each object in an answer: by a name that means something.
+    @Test func objectsInAnswersHaveNames() {
+        for endpoint in Routes.all {
+            for answer in endpoint.answers where answer.schema?.propertyNames.isEmpty == false {
+                #expect(answer.schema?.name != nil, "\(endpoint.operation)")
+            }
         }
     }
 

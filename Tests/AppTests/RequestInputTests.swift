@@ -129,7 +129,7 @@ import Testing
     }
 
     private static let endpoint = Endpoint<Context>(
-        .get, "/x", access: .everyone, summary: "",
+        .get, "/x", operation: "test", tag: Tag("Test", ""), access: .everyone, summary: "",
         query: [QueryParameter("limit", .integer, ""), QueryParameter("sort", .string, "")], answers: []
     ) { _ in .noContent }
 }

@@ -30,7 +30,7 @@ import Testing
     @Test func isMadeOnceAndNeverChanged() throws {
         let made = try migrate(email, "canary of an admin")
         #expect(made.status == 0)
-        #expect(made.output.hasSuffix("the schema is up to date\nmade the account of ADMIN_EMAIL\n"))
+        #expect(made.output.hasSuffix("the schema is up to date\ncreated the account of ADMIN_EMAIL\n"))
         #expect(try isAdmin(email, "canary of an admin") == true)
         let entries = try stack.database.connect().query(
             """
@@ -42,7 +42,7 @@ import Testing
         for password in ["canary of another", nil] {
             let again = try migrate(email.uppercased(), password)
             #expect(again.status == 0)
-            #expect(again.output.hasSuffix("the account of ADMIN_EMAIL stays as it is\n"))
+            #expect(again.output.hasSuffix("ADMIN_EMAIL is or was in use; no account created\n"))
             #expect(!(made.output + again.output).contains("canary"))
         }
         #expect(try isAdmin(email, "canary of an admin") == true)
@@ -59,7 +59,7 @@ import Testing
         #expect(try migrate(email, "a good password").status == 0)
         try stack.database.connect().execute(
             "UPDATE users SET deleted_at = now(), disabled_at = now() WHERE email = \(email)")
-        #expect(try migrate(email, "a good password").output.hasSuffix("stays as it is\n"))
+        #expect(try migrate(email, "a good password").output.hasSuffix("no account created\n"))
         #expect(try isAdmin(email, "a good password") == nil)
     }
 
@@ -71,18 +71,21 @@ import Testing
         }
         let all = results.withLock(\.self)
         #expect(all.map(\.status) == [0, 0], "\(all.map(\.output))")
-        #expect(all.count { $0.output.contains("made the account") } == 1)
+        #expect(all.count { $0.output.contains("created the account") } == 1)
         #expect(try isAdmin(email, "a good password") == true)
     }
 
     @Test func saysWhatIsWrongAndNotThePassword() throws {
         let cases: [(email: String, password: String?, said: String)] = [
-            (email, nil, "ADMIN_PASSWORD: is not set"),
-            (email, "adminpass", "ADMIN_PASSWORD: is that of the demo profile"),
-            (email, "canary", "ADMIN_EMAIL and ADMIN_PASSWORD: password must be 8 to 1024 bytes long"),
+            (email, nil, "ADMIN_PASSWORD must be set"),
+            (email, "adminpass", "ADMIN_PASSWORD must not be the password of the demo profile"),
+            (email, "canary", "ADMIN_EMAIL and ADMIN_PASSWORD are not valid: password must be 8 to 1024 bytes long"),
             ("canary@example.org", "canary@example.org", "password must not be the e-mail or username"),
-            ("operator", "canary of an admin", "ADMIN_EMAIL and ADMIN_PASSWORD: email must be an e-mail"),
-            ("a b@example.org", "canary of an admin", "ADMIN_EMAIL and ADMIN_PASSWORD: email must be an e-mail"),
+            ("operator", "canary of an admin", "ADMIN_EMAIL and ADMIN_PASSWORD are not valid: email must be an e-mail"),
+            (
+                "a b@example.org", "canary of an admin",
+                "ADMIN_EMAIL and ADMIN_PASSWORD are not valid: email must be an e-mail"
+            ),
         ]
         for (email, password, said) in cases {
             let result = try migrate(email, password)

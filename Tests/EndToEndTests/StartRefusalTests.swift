@@ -16,18 +16,18 @@ import Testing
 
     @Test(
         arguments: [
-            ("DATABASE_URL", "", "is not set"), ("DATABASE_URL", notAnAddress, "is no address"),
-            ("AWS_PGSQL_PATH", notAnAddress, "is no address"),
+            ("DATABASE_URL", "", "must be set"), ("DATABASE_URL", notAnAddress, "is not a valid Postgres URL"),
+            ("AWS_PGSQL_PATH", notAnAddress, "is not a valid Postgres URL"),
             ("DB_PREPARE", "canary", "must be on or off"), ("CONFIG_TYPE", "canary", "must be demo or production"),
-            ("JWT_SECRET_KEY", "", "is not set"), ("JWT_SECRET_KEY", "canary", "must have 32 bytes or more"),
+            ("JWT_SECRET_KEY", "", "must be set"), ("JWT_SECRET_KEY", "canary", "must have at least 32 bytes"),
             ("JWT_SECRET_KEY", easy, "is too easy to guess"),
-            ("JWT_PREVIOUS_SECRET_KEY", "canary", "must have 32 bytes or more"),
+            ("JWT_PREVIOUS_SECRET_KEY", "canary", "must have at least 32 bytes"),
             ("JWT_PREVIOUS_SECRET_KEY", easy, "is too easy to guess"),
-            ("SEALING_KEY", "canary", "must have 32 bytes or more"), ("SEALING_KEY", easy, "is too easy to guess"),
-            ("SEALING_PREVIOUS_KEY", "canary", "must have 32 bytes or more"),
+            ("SEALING_KEY", "canary", "must have at least 32 bytes"), ("SEALING_KEY", easy, "is too easy to guess"),
+            ("SEALING_PREVIOUS_KEY", "canary", "must have at least 32 bytes"),
             ("SEALING_PREVIOUS_KEY", easy, "is too easy to guess"),
-            ("FLOW_GATE", "canary", "must have 32 bytes or more"), ("FLOW_GATE", easy, "is too easy to guess"),
-            ("THREADS", "canary", "must be 1 to 64"), ("LOGIN_THROTTLE", "canary", "must be on or off"),
+            ("FLOW_GATE", "canary", "must have at least 32 bytes"), ("FLOW_GATE", easy, "is too easy to guess"),
+            ("THREADS", "canary", "must be a number from 1 to 64"), ("LOGIN_THROTTLE", "canary", "must be on or off"),
             ("LOGIN_CREATES_ACCOUNT", "canary", "must be on or off"),
         ])
     func serverPartsNameTheSetting(setting: String, value: String, reason: String) throws {
@@ -36,34 +36,37 @@ import Testing
         // One value that is read by either of two names is called by the first of them.
         let name = setting == "AWS_PGSQL_PATH" ? "DATABASE_URL" : setting
         for command in ["serve", "respond"] {
-            try expectRefusal(of: [command], environment, "flow-manager \(command): \(name): \(reason)")
+            try expectRefusal(of: [command], environment, "flow-manager \(command): \(name) \(reason)")
         }
     }
 
     @Test func theSupervisorNeedsAGate() throws {
         let environment = Self.good.merging(["FLOW_GATE": ""]) { $1 }
-        try expectRefusal(of: ["serve"], environment, "flow-manager serve: FLOW_GATE: is not set")
+        try expectRefusal(of: ["serve"], environment, "flow-manager serve: FLOW_GATE must be set")
     }
 
     @Test func aPreviousSealingKeyNeedsAPresentOne() throws {
         let previous = "canary-of-a-key-that-sealed-0123456789"
         let environment = Self.good.merging(["SEALING_KEY": "", "SEALING_PREVIOUS_KEY": previous]) { $1 }
         for command in ["serve", "respond"] {
-            try expectRefusal(of: [command], environment, "flow-manager \(command): SEALING_KEY: is not set")
+            try expectRefusal(
+                of: [command], environment,
+                "flow-manager \(command): SEALING_KEY must be set if SEALING_PREVIOUS_KEY is set")
         }
     }
 
     @Test(arguments: [["migrate"], ["user", "list"], ["keys", "list"], ["prune"], ["seed-demo"]])
     func commandsNameTheDatabase(arguments: [String]) throws {
         let demo = Self.good.merging(["CONFIG_TYPE": "demo"]) { $1 }
-        for (value, reason) in [("", "is not set"), (Self.notAnAddress, "is no address")] {
+        for (value, reason) in [("", "must be set"), (Self.notAnAddress, "is not a valid Postgres URL")] {
             try expectRefusal(
                 of: arguments, demo.merging(["DATABASE_URL": value]) { $1 },
-                "flow-manager \(arguments[0]): DATABASE_URL: \(reason)")
+                "flow-manager \(arguments[0]): DATABASE_URL \(reason)")
         }
         let migration = demo.merging(["MIGRATION_DATABASE_URL": Self.notAnAddress]) { $1 }
         if arguments == ["migrate"] {
-            try expectRefusal(of: arguments, migration, "flow-manager migrate: MIGRATION_DATABASE_URL: is no address")
+            try expectRefusal(
+                of: arguments, migration, "flow-manager migrate: MIGRATION_DATABASE_URL is not a valid Postgres URL")
         }
     }
 
@@ -80,17 +83,17 @@ import Testing
         #expect(unsafe chmod(file, mode) == 0)
         let commands = [
             ["serve"], ["respond"], ["work"], ["migrate"], ["seed-demo"], ["user", "list"], ["keys", "list"], ["prune"],
-            ["config"], ["openapi"],
+            ["config"], ["openapi"], ["postman"],
         ]
         for command in commands {
-            let said = "flow-manager \(command[0]): \(file): may be read or changed by others; chmod 600 it\n"
+            let said = "flow-manager \(command[0]): \(file) is accessible to other users; run chmod 600 on it\n"
             try expectRefusal(of: command + ["--env-file", file], Self.good, said)
             try expectRefusal(of: command, Self.good.merging(["FLOW_MANAGER_ENV": file]) { $1 }, said)
         }
         let inFolder = try Stack.command(
             ["-c", "cd \(folder) && exec \(Stack.executable) config"], of: "/bin/sh", environment: Self.good)
         #expect(inFolder.status == 1)
-        #expect(inFolder.output == "flow-manager config: .env: may be read or changed by others; chmod 600 it\n")
+        #expect(inFolder.output == "flow-manager config: .env is accessible to other users; run chmod 600 on it\n")
     }
 
     private func expectRefusal(

@@ -75,7 +75,7 @@ import Testing
             ("add \(unique("name"))", "short", "password must be 8 to 1024 bytes long"),
             ("add \(unique("name"))", "Sunshine", "password is too common"),
             ("reset-password user1", "12345678", "password is too common"),
-            ("add \(unique("name"))", "", "a password is read from standard input, and there was none"),
+            ("add \(unique("name"))", "", "no password on standard input"),
             ("add 'two words'", "long enough", "username must not contain spaces or control characters"),
             ("disable nobody", "", "there is no user of that name"),
             ("reset-password nobody@example.org", "long enough", "there is no user of that name"),

@@ -24,11 +24,13 @@ import Testing
     }
 
     private static let problems: [(Problem, Int, String)] = [
-        (.badRequest("x"), 400, "bad_request"), (.badRequest("x", code: "invalid_json"), 400, "invalid_json"),
-        (.unauthorized("x", code: "token_invalid"), 401, "token_invalid"), (.forbidden, 403, "forbidden"),
+        (Problem(.badRequest, "x"), 400, "bad_request"), (Problem(.invalidJSON), 400, "invalid_json"),
+        (.unauthorized(.tokenInvalid), 401, "token_invalid"), (.forbidden, 403, "forbidden"),
         (.notFound, 404, "not_found"), (.methodNotAllowed(allow: "GET"), 405, "method_not_allowed"),
-        (.unsupportedMediaType, 415, "unsupported_media_type"), (.invalid("/a", "is bad"), 422, "validation_failed"),
+        (Problem(.unsupportedMediaType), 415, "unsupported_media_type"),
+        (.invalid("/a", "is bad"), 422, "validation_failed"),
         (.internalError, 500, "internal_error"), (.unavailable(), 503, "unavailable"),
+        (Problem(failedTask: "division_by_zero", "Division by zero"), 422, "division_by_zero"),
     ]
 
     @Test(arguments: problems) func fitsItsSchema(problem: Problem, status: Int, code: String) throws {
@@ -41,9 +43,9 @@ import Testing
 
     @Test(
         arguments: [
-            (.unauthorized("x", code: "token_missing"), "WWW-Authenticate", "Bearer realm=\"flow-manager\""),
+            (.unauthorized(.tokenMissing), "WWW-Authenticate", "Bearer realm=\"flow-manager\""),
             (
-                .unauthorized("x", code: "token_invalid"), "WWW-Authenticate",
+                .unauthorized(.tokenInvalid), "WWW-Authenticate",
                 "Bearer realm=\"flow-manager\", error=\"invalid_token\""
             ),
             (.methodNotAllowed(allow: "GET, HEAD"), "Allow", "GET, HEAD"),
@@ -51,6 +53,18 @@ import Testing
         ] as [(Problem, String, String)])
     func hasTheHeadersOfItsStatus(problem: Problem, name: String, value: String) {
         #expect(problem.response(requestID: "").headers[name] == value)
+    }
+}
+
+@Suite struct ProblemCodeTests {
+    /// Texts for people: whole sentences, of which the message has no full stop, as it may be part of a longer one.
+    @Test(arguments: ProblemCode.allCases) func saysWhatHappenedAndWhatToDo(code: ProblemCode) {
+        #expect(!code.status.isSuccess)
+        #expect(code.message.first?.isUppercase == true && code.message.last != ".")
+        #expect(code.remedy.first?.isUppercase == true && code.remedy.last == ".")
+        #expect(code.rawValue.allSatisfy { $0.isASCII && ($0.isLowercase || $0 == "_") })
+        // Both are cells of a table in Markdown.
+        #expect(!(code.message + code.remedy).contains { $0 == "|" || $0.isNewline })
     }
 }
 

@@ -9,7 +9,9 @@ import Testing
     ]
 
     private static func endpoint(_ method: Method, _ path: String) -> Endpoint<Void> {
-        Endpoint(method, path, access: .everyone, summary: path, answers: []) { _ in .noContent }
+        Endpoint(
+            method, path, operation: path, tag: Tag("Test", ""), access: .everyone, summary: path, answers: []
+        ) { _ in .noContent }
     }
 
     /// What was found, as one line.

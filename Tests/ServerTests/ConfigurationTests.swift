@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test func environmentGoesBeforeFileAndStandard() {
+    @Test func environmentOverridesFileAndDefaults() {
         let configuration = Configuration(
             environment: ["THREADS": "3", "SOCKET": ""], file: ["THREADS": "5", "RESPONDERS": "7", "LOG_FILE": ""])
         #expect(configuration.value("THREADS") == "3")
@@ -28,7 +28,7 @@ import Testing
         #expect(configuration.value("NO_SUCH_SETTING") == nil)
     }
 
-    @Test func standardValuesAreUsable() throws {
+    @Test func defaultsAreValid() throws {
         let configuration = Configuration(environment: [:])
         #expect(try !configuration.isDemo)
         #expect(try configuration.responders == 2)
@@ -55,22 +55,24 @@ import Testing
     }
 
     @Test(arguments: ["Demo", "test", " demo"]) func otherTypesAreRefused(type: String) {
-        #expect(refusal(["CONFIG_TYPE": type]) { try $0.isDemo } == "CONFIG_TYPE: must be demo or production")
+        #expect(refusal(["CONFIG_TYPE": type]) { try $0.isDemo } == "CONFIG_TYPE must be demo or production")
     }
 
     @Test(arguments: ["0", "65", "-1", "four", "4 ", "4.0", "99999999999999999999"]) func numbersHaveARange(
         text: String
     ) {
-        #expect(refusal(["THREADS": text]) { try $0.threads } == "THREADS: must be 1 to 64")
-        #expect(refusal(["RESPONDERS": text]) { try $0.responders } == "RESPONDERS: must be 1 to 64")
-        #expect(refusal(["WORKER_THREADS": text]) { try $0.workerThreads } == "WORKER_THREADS: must be 1 to 64")
+        #expect(refusal(["THREADS": text]) { try $0.threads } == "THREADS must be a number from 1 to 64")
+        #expect(refusal(["RESPONDERS": text]) { try $0.responders } == "RESPONDERS must be a number from 1 to 64")
+        #expect(
+            refusal(["WORKER_THREADS": text]) { try $0.workerThreads } == "WORKER_THREADS must be a number from 1 to 64"
+        )
     }
 
     @Test func thereMayBeNoWorkers() throws {
         #expect(try Configuration(environment: ["WORKERS": "0"]).workers == 0)
         #expect(try Configuration(environment: ["WORKERS": "64"]).workers == 64)
-        #expect(refusal(["WORKERS": "65"]) { try $0.workers } == "WORKERS: must be 0 to 64")
-        #expect(refusal(["WORKERS": "-1"]) { try $0.workers } == "WORKERS: must be 0 to 64")
+        #expect(refusal(["WORKERS": "65"]) { try $0.workers } == "WORKERS must be a number from 0 to 64")
+        #expect(refusal(["WORKERS": "-1"]) { try $0.workers } == "WORKERS must be a number from 0 to 64")
     }
 
     @Test func newUsersHaveCreditsInTheDemoProfile() throws {
@@ -80,7 +82,8 @@ import Testing
         #expect(production.client == 0 && production.guest == 3)
         for text in ["-1", "1.5", "many", "1000000001"] {
             #expect(
-                refusal(["CLIENT_CREDITS": text]) { try $0.welcome } == "CLIENT_CREDITS: must be 0 to 1000000000")
+                refusal(["CLIENT_CREDITS": text]) { try $0.welcome }
+                    == "CLIENT_CREDITS must be a number from 0 to 1000000000")
         }
     }
 
@@ -90,18 +93,21 @@ import Testing
         for text in ["0", "none", "-1"] {
             #expect(
                 refusal(["REGISTRATION_LIMIT": text]) { try $0.registrationLimit }
-                    == "REGISTRATION_LIMIT: must be 1 to 1000000")
+                    == "REGISTRATION_LIMIT must be off or a number from 1 to 1000000")
         }
     }
 
     @Test(
         arguments: [
-            ([:], "JWT_SECRET_KEY: is not set"), (["JWT_SECRET_KEY": ""], "JWT_SECRET_KEY: is not set"),
-            (["JWT_SECRET_KEY": "0123456789abcdef0123456789abcde"], "JWT_SECRET_KEY: must have 32 bytes or more"),
-            (["JWT_SECRET_KEY": "abcabcabcabcabcabcabcabcabcabcabcabc"], "JWT_SECRET_KEY: is too easy to guess"),
+            ([:], "JWT_SECRET_KEY must be set"), (["JWT_SECRET_KEY": ""], "JWT_SECRET_KEY must be set"),
+            (["JWT_SECRET_KEY": "0123456789abcdef0123456789abcde"], "JWT_SECRET_KEY must have at least 32 bytes"),
+            (
+                ["JWT_SECRET_KEY": "abcabcabcabcabcabcabcabcabcabcabcabc"],
+                "JWT_SECRET_KEY is too easy to guess; use a random value"
+            ),
             (
                 ["JWT_SECRET_KEY": "0123456789abcdef0123456789abcdef", "JWT_PREVIOUS_SECRET_KEY": "short"],
-                "JWT_PREVIOUS_SECRET_KEY: must have 32 bytes or more"
+                "JWT_PREVIOUS_SECRET_KEY must have at least 32 bytes"
             ),
         ] as [([String: String], String)])
     func weakKeysAreRefused(environment: [String: String], expected: String) {
@@ -135,10 +141,10 @@ import Testing
         #expect(refusal(["CONFIG_TYPE": "demo", "FLOW_GATE": pattern]) { try $0.gate } == nil)
         #expect(
             refusal(["CONFIG_TYPE": "production", "FLOW_GATE": pattern]) { try $0.gate }
-                == "FLOW_GATE: is too easy to guess")
+                == "FLOW_GATE is too easy to guess; use a random value")
         #expect(
             refusal(["CONFIG_TYPE": "demo", "FLOW_GATE": "ab"]) { try $0.gate }
-                == "FLOW_GATE: must have 32 bytes or more")
+                == "FLOW_GATE must have at least 32 bytes")
     }
 
     @Test(arguments: [
@@ -159,7 +165,7 @@ import Testing
         "https://a.example,,https://b.example", "https://a.example,*", "https://a.example;https://b.example",
     ])
     func otherListsOfOriginsAreRefused(list: String) {
-        #expect(refusal(["FRONTEND_URL": list]) { try $0.crossOrigin }?.hasPrefix("FRONTEND_URL: must be") == true)
+        #expect(refusal(["FRONTEND_URL": list]) { try $0.crossOrigin }?.hasPrefix("FRONTEND_URL must be") == true)
     }
 
     @Test func databasesAreFoundByEitherName() throws {
@@ -181,8 +187,8 @@ import Testing
 
     @Test(arguments: ["Off", "false", "0", "off "]) func preparingIsOnOrOff(text: String) {
         let environment = ["DATABASE_URL": "postgresql:///flows", "DB_PREPARE": text]
-        #expect(refusal(environment) { try $0.database } == "DB_PREPARE: must be on or off")
-        #expect(refusal(environment) { try $0.migrationDatabase } == "DB_PREPARE: must be on or off")
+        #expect(refusal(environment) { try $0.database } == "DB_PREPARE must be on or off")
+        #expect(refusal(environment) { try $0.migrationDatabase } == "DB_PREPARE must be on or off")
     }
 
     /// Migrations need a session, and behind a pooler there is none.
@@ -190,7 +196,7 @@ import Testing
         var environment = ["DATABASE_URL": "postgresql:///flows", "DB_PREPARE": "off"]
         #expect(
             refusal(environment) { try $0.migrationDatabase }
-                == "MIGRATION_DATABASE_URL: is not set; DB_PREPARE=off needs one past the pooler")
+                == "MIGRATION_DATABASE_URL must be set if DB_PREPARE is off, and bypass the pooler")
         environment["MIGRATION_DATABASE_URL"] = "postgresql:///flows"
         #expect(try Configuration(environment: environment).migrationDatabase.preparesStatements)
     }
@@ -208,11 +214,11 @@ import Testing
             }
         }
         let text = try #require(refusal)
-        #expect(text.hasPrefix("\(setting): "))
+        #expect(text.hasPrefix("\(setting) "))
         #expect(!text.contains("canary"))
     }
 
     @Test func aDatabaseIsNeeded() {
-        #expect(refusal([:]) { try $0.database } == "DATABASE_URL: is not set")
+        #expect(refusal([:]) { try $0.database } == "DATABASE_URL must be set")
     }
 }

@@ -31,18 +31,18 @@ import Testing
 
     @Test(
         arguments: [
-            (["OIDC_ISSUER": "https://issuer.example"], "OIDC_AUDIENCE: is needed with OIDC_ISSUER"),
-            (["OIDC_AUDIENCE": " , ", "OIDC_ISSUER": "https://a"], "OIDC_AUDIENCE: is needed with OIDC_ISSUER"),
-            (["CLERK_FRONTEND_URL": "https://a"], "AUTHORIZED_PARTIES: is needed with CLERK_FRONTEND_URL"),
+            (["OIDC_ISSUER": "https://issuer.example"], "OIDC_AUDIENCE must be set if OIDC_ISSUER is set"),
+            (["OIDC_AUDIENCE": " , ", "OIDC_ISSUER": "https://a"], "OIDC_AUDIENCE must be set if OIDC_ISSUER is set"),
+            (["CLERK_FRONTEND_URL": "https://a"], "AUTHORIZED_PARTIES must be set if CLERK_FRONTEND_URL is set"),
             (
                 ["CLERK_FRONTEND_URL": "https://issuer.example", "AUTHORIZED_PARTIES": "app"].merging(
                     ["OIDC_ISSUER": "https://issuer.example", "OIDC_AUDIENCE": "api"]) { $1 },
-                "OIDC_ISSUER: must not be CLERK_FRONTEND_URL too"
+                "OIDC_ISSUER must differ from CLERK_FRONTEND_URL"
             ),
-            (["OIDC_ISSUER": "https://a", "JWT_ISSUER": "https://a"], "OIDC_ISSUER: must not be JWT_ISSUER too"),
+            (["OIDC_ISSUER": "https://a", "JWT_ISSUER": "https://a"], "OIDC_ISSUER must differ from JWT_ISSUER"),
             (
                 ["HTTP_ALLOW_ADDRESSES": "localhost", "OIDC_ISSUER": "https://a"],
-                "HTTP_ALLOW_ADDRESSES: must be addresses like 10.0.0.0/8 or 127.0.0.1:8080"
+                "HTTP_ALLOW_ADDRESSES must be comma-separated addresses like 10.0.0.0/8 or 127.0.0.1:8080"
             ),
         ] as [([String: String], String)])
     func refusal(environment: [String: String], expected: String) {

@@ -3,17 +3,17 @@ import Testing
 
 @testable import flow_manager
 
-/// What the README says of the settings is what the program reads.
+/// The README documents the settings that the program reads.
 @Suite struct ReadmeTests {
-    @Test func itsTableIsThatOfTheSettings() throws {
+    @Test func tableOfSettingsMatchesTheProgram() throws {
         let rows = try Readme.text().split(separator: "\n").filter { line in
             line.wholeMatch(of: #/\| `[A-Z_]+` \|[^|]*\|[^|]*\|/#) != nil
         }
         #expect(
             rows.map(String.init)
                 == Setting.all.map { setting in
-                    let standard = setting.standard.isEmpty ? "" : "`\(setting.standard)`"
-                    return "| `\(setting.name)` | \(standard) | \(setting.summary) |"
+                    let defaultValue = setting.defaultValue.isEmpty ? "" : "`\(setting.defaultValue)`"
+                    return "| `\(setting.name)` | \(defaultValue) | \(setting.summary) |"
                 })
     }
 }

@@ -47,7 +47,7 @@ import Testing
         let path = "\(folder.path)/\(name)"
         for attempt in [{ try load(named: path) }, { try load(environment: ["FLOW_MANAGER_ENV": path]) }] {
             let error = #expect(throws: ConfigurationError.self) { try attempt() }
-            #expect(error.map { "\($0)" } == "\(path): is not there")
+            #expect(error.map { "\($0)" } == "\(path) does not exist")
         }
     }
 

@@ -3,18 +3,19 @@ import HTTP
 import JSON
 import Postgres
 
-/// A user's key for programs: `Authorization: Bearer fm_…`. It does what its scopes allow and its user may, and never
-/// manages the account itself.
+/// A user's key for programs: `Authorization: Bearer fm_…`. It permits what both its scopes and its user's role permit,
+/// and never the management of the account itself.
 enum APIKey {
-    /// As scanners for leaked secrets look for it.
+    /// Makes keys recognizable to scanners for leaked secrets.
     static let prefix = "fm_"
-    /// Random bytes of a key: as many as a digest has.
+    /// The number of random bytes in a key, equal to the length of its digest.
     private static let length = 32
-    /// Keys of one user that stand at a time.
+    /// The maximum number of active keys of one user.
     static let mostKeys = 100
-    /// Seconds that a key holds: at least, at most, and unless told.
+    /// The permitted lifetimes of a key, in seconds.
     static let lifetime: ClosedRange<Int64> = 60...366 * 86_400
-    static let standardLifetime: Int64 = 365 * 86_400
+    /// The lifetime of a key that is created without one.
+    static let defaultLifetime: Int64 = 365 * 86_400
 
     private static let members: KeyValuePairs<String, JSONSchema> = [
         "id": .string(format: .uuid), "name": name, "scopes": scopes, "created_at": .string(format: .dateTime),
@@ -25,24 +26,29 @@ enum APIKey {
     static let scopes = JSONSchema.array(
         of: .string(enum: Scope.allCases.map(\.rawValue)), count: 1...Scope.allCases.count)
     static let schema = JSONSchema.object(required: members).named("APIKey")
-    /// What its making answers, and nothing after it.
-    static let made = JSONSchema.object(required: members, optional: ["key": .string]).named("NewAPIKey")
+    /// A new key: the only answer that contains the key itself.
+    static let made = JSONSchema.object(
+        required: members,
+        optional: [
+            "key": JSONSchema.string.described("The key itself; no other answer shows it")
+        ]
+    ).named("NewAPIKey")
 
     private static let columns: SQL = """
         id, name, array_to_json(scopes), rfc3339(created_at), rfc3339(expires_at),
         \(ListQuery.position(created: "created_at"))
         """
 
-    /// Makes a key; nil when the user has as many as may be. The key itself is in no other answer. Throws 401 when the
-    /// user has been disabled meanwhile.
+    /// Creates a key; nil when the user has the maximum number of keys. Only its digest is stored. Throws 401 when the
+    /// user has been disabled in the meantime.
     static func make(
         _ name: String, scopes: Set<Scope>, lifetime: Int64, for userID: String, _ audit: AuditTrail,
         on connection: Connection
     ) throws -> (key: String, json: JSON)? {
         let key = prefix + SecureRandom.token(bytes: length)
         return try connection.transaction { connection in
-            // One of a user's calls at a time: of two at once neither would see the other's key. And whoever ends all
-            // of the user's keys must not miss one.
+            // Locks the user, because two concurrent calls would not count each other's key, and `endAll` would miss
+            // a key that is inserted at the same time.
             let user = try connection.query(
                 "SELECT FROM users WHERE id = \(userID) AND disabled_at IS NULL FOR NO KEY UPDATE")
             guard !user.isEmpty else { throw Problem.invalidToken }
@@ -66,7 +72,7 @@ enum APIKey {
         }
     }
 
-    /// Who calls with that key, if it still stands and its user too.
+    /// The caller that the key identifies; nil if the key has ended or expired, or its user is disabled.
     static func principal(_ key: String, on connection: Connection) throws -> Principal? {
         try connection.query(
             """
@@ -84,7 +90,7 @@ enum APIKey {
         }
     }
 
-    /// The user's keys that still stand, a page at a time.
+    /// The user's active keys, a page at a time.
     static func list(
         _ list: ListQuery, of userID: String, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {
@@ -96,7 +102,7 @@ enum APIKey {
         ).map(read)
     }
 
-    /// Ends one of the user's keys; false when there is none of that id.
+    /// Ends one of the user's keys; false when the user has no active key with the id.
     static func end(_ id: String, of userID: String, on connection: Connection) throws -> Bool {
         try connection.execute(
             """

@@ -6,41 +6,46 @@ extension Endpoint<Context> {
     static let apiKeys: [Endpoint] = [makeKey, listKeys, endKey]
 
     private static let makeKey = Endpoint(
-        .post, "/api/keys", access: .account, summary: "Make an API key; the answer alone shows it",
+        .post, "/api/keys", operation: "createAPIKey", tag: .apiKeys, access: .account, summary: "Create an API key",
+        description: """
+            No other answer shows the `key` again: store it safely. Send it as `Authorization: Bearer fm_…`. It does \
+            what both its scopes and its user may do. The scope `admin` is only for admins.
+            """,
         body: .json(
             .object(
                 required: ["name": APIKey.name],
                 optional: [
-                    "scopes": APIKey.scopes.described("read, run and write unless told"),
-                    "expires_in": JSONSchema.integer(APIKey.lifetime).described("Seconds; a year unless told"),
+                    "scopes": APIKey.scopes.described("Default: `read`, `run` and `write`"),
+                    "expires_in": JSONSchema.integer(APIKey.lifetime).described(
+                        "Seconds until the key expires. Default: one year"),
                 ]
             ).named("APIKeyDraft")),
-        idempotency: .refused,
-        answers: [
-            Answer(.created, "The key", APIKey.made),
-            Answer(.conflict, "The caller has as many keys as may be", Problem.schema),
+        idempotency: .refused, answers: [Answer(.created, "The key", APIKey.made)], problems: [.tooManyKeys],
+        examples: [
+            Example(
+                "Create a key for a nightly job",
+                body: ["name": "Nightly import", "scopes": ["read", "run"], "expires_in": 7_776_000],
+                keeps: ["key_id": "/id"])
         ]
     ) { context in
         let user = try context.user
         let scopes = context.input["scopes"].map(Scope.set) ?? [.read, .run, .write]
         guard user.isAdmin || !scopes.contains(.admin) else {
-            throw Problem.invalid("/scopes", "only admins may give the scope 'admin'")
+            throw Problem.invalid("/scopes", "only admins may grant the scope 'admin'")
         }
         let made = try APIKey.make(
             context.input["name"]?.stringValue ?? "", scopes: scopes,
-            lifetime: context.input["expires_in"]?.integerValue ?? APIKey.standardLifetime, for: user.id,
+            lifetime: context.input["expires_in"]?.integerValue ?? APIKey.defaultLifetime, for: user.id,
             context.audit, on: context.connection)
-        guard let (key, json) = made else {
-            throw Problem(.conflict, "too_many_keys", "There are \(APIKey.mostKeys) keys already")
-        }
+        guard let (key, json) = made else { throw Problem(.tooManyKeys) }
         var answer = json.objectValue ?? JSONObject()
         answer["key"] = .string(key)
         return .created(.object(answer), at: "/api/keys")
     }
 
     private static let listKeys = Endpoint(
-        .get, "/api/keys", access: .account, summary: "The caller's API keys",
-        query: ListQuery.parameters([], schema: APIKey.schema),
+        .get, "/api/keys", operation: "listAPIKeys", tag: .apiKeys, access: .account, summary: "List your API keys",
+        description: "Expired and deleted keys are left out.", query: ListQuery.parameters([], schema: APIKey.schema),
         answers: [Answer(.ok, "A page of keys", ListQuery.schema(of: APIKey.schema))]
     ) { context in
         let list = try ListQuery(context, list: "keys", filters: [], schema: APIKey.schema)
@@ -48,8 +53,9 @@ extension Endpoint<Context> {
     }
 
     private static let endKey = Endpoint(
-        .delete, "/api/keys/{id}", access: .account, summary: "End one of the caller's API keys",
-        answers: [Answer(.noContent, "Ended")]
+        .delete, "/api/keys/{id}", operation: "deleteAPIKey", tag: .apiKeys, access: .account,
+        summary: "Delete one of your API keys", description: "Calls with the key are refused from then on.",
+        answers: [Answer(.noContent, "The key is deleted")]
     ) { context in
         let id = try context.id()
         return try context.connection.transaction { connection in

@@ -1,10 +1,10 @@
 import HTTP
 import JSON
 
-/// A user's account as others may see it; the password's hash is never part of it.
+/// A user's account as clients may see it, which never contains the password's hash.
 package struct Account: Sendable {
     enum Role: String, Sendable, CaseIterable {
-        /// Without a name or a password, for a few days.
+        /// A user without a name or a password, who expires after a few days.
         case guest
         case client
         case admin
@@ -31,12 +31,13 @@ package struct Account: Sendable {
     var json: JSON { JSON(object: write) }
 
     static let role = JSONSchema.string(enum: Role.allCases.map(\.rawValue))
-    /// What an admin may make of a user.
+    /// The roles that an admin may assign.
     static let assignableRole = JSONSchema.string(enum: [Role.client.rawValue, Role.admin.rawValue])
 
     static let schema = JSONSchema.object(required: [
         "id": .string(format: .uuid), "email": JSONSchema.string.nullable, "username": JSONSchema.string.nullable,
         "name": JSONSchema.string.nullable, "age": JSONSchema.integer.nullable,
-        "role": role, "created_at": .string(format: .dateTime),
+        "role": role.described("A `guest` has no e-mail, username or password"),
+        "created_at": .string(format: .dateTime),
     ]).named("Account")
 }

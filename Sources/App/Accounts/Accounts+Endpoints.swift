@@ -7,11 +7,20 @@ extension Endpoint<Context> {
     static let accounts: [Endpoint] = [register, createUser, login, me, changeMe]
 
     private static let register = Endpoint(
-        .post, "/register", access: .everyone, summary: "Make an account with a username or an e-mail",
+        .post, "/register", operation: "register", tag: .accounts, access: .everyone,
+        summary: "Create an account with a username or an e-mail",
+        description: "A username that looks like an e-mail is taken as the account's e-mail.",
         body: .json(Registration.schema), idempotency: .refused,
         answers: [
-            Answer(.ok, "The account", .object(required: ["message": .string, "user": Account.schema])),
-            Answer(.conflict, "The name is taken", Problem.schema), tooManyAccounts,
+            Answer(
+                .ok, "The account",
+                JSONSchema.object(required: ["message": .string, "user": Account.schema]).named("Registered"))
+        ],
+        problems: [.alreadyRegistered, .rateLimited],
+        examples: [
+            Example(
+                "Create your account", body: ["email": "{{email}}", "password": "{{password}}", "name": "You"],
+                keeps: ["user_id": "/user/id"])
         ]
     ) { context in
         guard let account = try signUp(Registration(context.input), context) else { throw Problem.nameTaken }
@@ -19,33 +28,32 @@ extension Endpoint<Context> {
     }
 
     private static let createUser = Endpoint(
-        .post, "/create_user", access: .everyone, summary: "Make an account with an e-mail",
+        .post, "/create_user", operation: "createUser", tag: .accounts, access: .everyone,
+        summary: "Create an account with an e-mail",
         body: .json(
             .object(
                 required: ["email": Registration.email, "password": Registration.password],
                 optional: ["name": Registration.name, "age": .integer(0...150)]
             ).named("NewUser")),
-        idempotency: .refused,
-        answers: [
-            Answer(.created, "The account", Account.schema), Answer(.conflict, "The e-mail is taken", Problem.schema),
-            tooManyAccounts,
+        idempotency: .refused, answers: [Answer(.created, "The account", Account.schema)],
+        problems: [.alreadyRegistered, .rateLimited],
+        examples: [
+            Example(
+                "Create a second account",
+                body: ["email": "second.{{email}}", "password": "{{password}}", "name": "Second", "age": 30])
         ]
     ) { context in
         guard let account = try signUp(Registration(context.input), context) else { throw Problem.nameTaken }
         return .created(account.json, at: "/me")
     }
 
-    static let tooManyAccounts = Answer(
-        .tooManyRequests, "Too many accounts from this network address: Retry-After says when to try again",
-        Problem.schema)
-
-    /// Makes the account that somebody wants for himself; nil when the name is taken.
+    /// Creates the account that a caller registers; nil when the name is taken.
     static func signUp(_ registration: Registration, _ context: Context) throws -> Account? {
         try countRegistration(context)
         return try makeAccount(registration, context)
     }
 
-    /// Throws 429 for one account too many from the caller's network address, before it costs a hash.
+    /// Throws 429 when the caller's network address has created too many accounts, before a password is hashed.
     static func countRegistration(_ context: Context) throws {
         guard let limit = context.services.registrationLimit, !context.network.isEverybody else { return }
         try RateLimit(name: "registrations", calls: limit, seconds: 60).count(
@@ -69,7 +77,7 @@ extension Endpoint<Context> {
     }
 
     private static let me = Endpoint(
-        .get, "/me", access: .user, summary: "The caller's own account",
+        .get, "/me", operation: "getMe", tag: .accounts, access: .user, summary: "Read your own account",
         answers: [Answer(.ok, "The account", Profile.schema)]
     ) { context in
         let user = try context.user
@@ -77,20 +85,19 @@ extension Endpoint<Context> {
     }
 
     private static let changeMe = Endpoint(
-        .patch, "/me", access: .account, summary: "Change the caller's own name or password",
+        .patch, "/me", operation: "updateMe", tag: .accounts, access: .account,
+        summary: "Change your own name or password",
+        description: "A new password ends all other sessions. It needs the current one.",
         body: .json(
             .object(
                 optional: [
                     "name": Registration.name.nullable, "password": Registration.password,
-                    "current_password": JSONSchema.string.described("The password so far, to change it"),
+                    "current_password": JSONSchema.string.described("Required for a new password"),
                 ]
             ).named("AccountChange")),
-        idempotency: .refused,
-        answers: [
-            Answer(.ok, "The account; after a change of the password all other sessions have ended", Profile.schema),
-            Answer(.forbidden, "The current password is another one", Problem.schema),
-            Answer(.tooManyRequests, "After wrong passwords: Retry-After says when to try again", Problem.schema),
-        ]
+        idempotency: .refused, answers: [Answer(.ok, "The account", Profile.schema)],
+        problems: [.wrongPassword, .loginThrottled],
+        examples: [Example("Change your name", body: ["name": "Your Name"])]
     ) { context in
         let user = try context.user
         let change = try passwordChange(for: user.account, context)
@@ -108,7 +115,8 @@ extension Endpoint<Context> {
         }
     }
 
-    /// The hashes of the present and of the new password, if the call has one and its caller knows the present one.
+    /// The hashes of the current and the new password; nil when the call sets none. Throws unless the caller knows the
+    /// current one.
     private static func passwordChange(
         for account: Account, _ context: Context
     ) throws -> (old: String, new: String)? {
@@ -118,11 +126,11 @@ extension Endpoint<Context> {
         return (old, try context.passwords.hash(Array(password.utf8)))
     }
 
-    /// The hash of the account's present password, which the call must have as `current_password`.
+    /// The hash of the account's current password, which the call must send as `current_password`.
     @discardableResult
     static func proveCurrentPassword(of account: Account, _ context: Context) throws -> String {
         guard let password = context.input["current_password"]?.stringValue else {
-            throw Problem.invalid("/current_password", "is needed for this change")
+            throw Problem.invalid("/current_password", "is required to change the password")
         }
         let attempt = try context.services.loginLimits?.attempt(
             .account(id: account.id), from: context.request.remoteAddress)
@@ -135,7 +143,6 @@ extension Endpoint<Context> {
 }
 
 extension Problem {
-    fileprivate static let wrongPassword = Problem(
-        .forbidden, "wrong_password", "The current password is not right")
-    static let nameTaken = Problem(.conflict, "already_registered", "User registered already, Please login")
+    fileprivate static let wrongPassword = Problem(.wrongPassword)
+    static let nameTaken = Problem(.alreadyRegistered)
 }

@@ -2,10 +2,10 @@ import Crypto
 import HTTP
 import Postgres
 
-/// From a request's token or cookie to the account behind it, before anything else of the request is looked at.
+/// Finds the account of a request by its token or cookie, before anything else of the request is read.
 enum Authentication {
-    /// Nil only where everyone may call. Throws 401 for a missing or invalid token or key, 403 for a role or key that
-    /// does not do, and for a cookie that somebody else's page may have sent; `audit` knows by then who it is.
+    /// Nil only where everyone may call. Throws 401 for a missing or invalid token or key, and 403 for an insufficient
+    /// role or scope and for a cookie that a page of another site may have sent; `audit` has the caller by then.
     static func principal(
         of request: Request, for endpoint: Endpoint<Context>, services: Services, now: Int64, _ audit: AuditTrail,
         _ connection: Connection
@@ -26,7 +26,7 @@ enum Authentication {
         return principal
     }
 
-    /// By our own tokens first: all that other issuers cost those is nothing.
+    /// Tries our own tokens first, so that other issuers cost them nothing.
     private static func principal(
         of token: String, orOf issuers: [ExternalIssuer], _ services: Services, _ now: Int64, _ audit: AuditTrail,
         _ connection: Connection
@@ -43,13 +43,13 @@ enum Authentication {
         return try Session.principal(session: claims.session, user: claims.subject, on: connection)
     }
 
-    /// Browsers add cookies by themselves, whoever's page makes a call: one that may change something must come from a
-    /// page that is allowed to, and show what only such a page could read.
+    /// Browsers send cookies with the calls of every page. A call that may change something must therefore come from an
+    /// allowed page, and present a CSRF token that only such a page can read.
     private static func principal(
         ofCookieIn request: Request, _ services: Services, _ now: Int64, _ audit: AuditTrail, _ connection: Connection
     ) throws -> Principal? {
         guard let token = try request.token(inCookie: SessionCookies.access) else { throw Problem.tokenMissing }
-        // No other issuer's: those have no session, and so no CSRF token that a change could show.
+        // Tokens of other issuers are not accepted: they have no session, and so no CSRF token.
         let found = try principal(of: token, orOf: [], services, now, audit, connection)
         guard let session = found?.sessionID, !["GET", "HEAD"].contains(request.method) else { return found }
         try services.crossOrigin.check(request)
@@ -60,11 +60,11 @@ enum Authentication {
     }
 
     /// The credentials of `Authorization: Bearer` (RFC 6750, section 2.1); the scheme in any case, any spaces after
-    /// it (RFC 9110, section 11.4). Nil without the header; one that is there never gives way to a cookie.
+    /// it (RFC 9110, section 11.4). Nil without the header; a header takes precedence over a cookie.
     private static func bearerToken(of request: Request) throws -> String? {
         guard request.headers.count(of: "authorization") < 2 else { throw Problem.invalidToken }
         guard let field = request.headers["authorization"] else { return nil }
-        // By bytes, which costs a fraction of what characters do.
+        // Comparing bytes costs a fraction of comparing characters.
         let bytes = field.utf8Span.span
         var start = scheme.count
         guard bytes.count > start, bytes[start] == UInt8(ascii: " ") else { throw Problem.tokenMissing }
@@ -78,9 +78,8 @@ enum Authentication {
 }
 
 extension Problem {
-    static let tokenMissing = Problem.unauthorized("Token is missing", code: "token_missing")
-    static let tokenExpired = Problem.unauthorized("Token has expired", code: "token_expired")
-    static let invalidToken = Problem.unauthorized("Invalid token", code: "token_invalid")
-    fileprivate static let csrfFailed = Problem(
-        .forbidden, "csrf_failed", "With a cookie this call needs the session's CSRF token in X-CSRF-TOKEN")
+    static let tokenMissing = Problem.unauthorized(.tokenMissing)
+    static let tokenExpired = Problem.unauthorized(.tokenExpired)
+    static let invalidToken = Problem.unauthorized(.tokenInvalid)
+    fileprivate static let csrfFailed = Problem(.csrfFailed)
 }

@@ -5,27 +5,42 @@ import Postgres
 
 extension Endpoint<Context> {
     static let login = Endpoint(
-        .post, "/login", access: .everyone, summary: "Log in by e-mail or username and get a token",
+        .post, "/login", operation: "login", tag: .accounts, access: .everyone,
+        summary: "Log in and get a token",
+        description: """
+            Takes an `email` or a `username`, and the `password`; with a second factor also the app's code as `otp`.
+            OAuth 2 clients may send the form of the password grant. Browsers get the tokens as cookies as well.
+            """,
         body: .jsonOrForm(
             .object(
                 required: ["password": .string],
                 optional: [
-                    "email": .string, "username": .string, "otp": .string,
-                    // What OAuth 2 clients send along; it decides nothing here.
+                    "email": .string, "username": JSONSchema.string.described("May hold an e-mail"),
+                    "otp": JSONSchema.string.described("The authenticator app's code, or a recovery code"),
+                    // OAuth 2 clients send these; nothing depends on them.
                     "grant_type": .string, "scope": .string, "client_id": .string, "client_secret": .string,
                 ]
             ).named("Login")),
-        idempotency: .refused,
-        answers: [
-            Answer(.ok, "The tokens", Session.tokens),
-            Answer(.unauthorized, "Unknown name, wrong password, or a one-time password is needed", Problem.schema),
-            Answer(.tooManyRequests, "After failed logins: Retry-After says when to try again", Problem.schema),
-            Session.foreignPage,
+        idempotency: .refused, answers: [Answer(.ok, "The tokens", Session.tokens, headers: [.setCookie])],
+        problems: [.invalidCredentials, .otpRequired, .otpInvalid, .originRefused, .loginThrottled],
+        examples: [
+            Example(
+                "Log in", body: ["email": "{{email}}", "password": "{{password}}"],
+                keeps: ["token": "/token", "refresh_token": "/refresh_token", "X-CSRF-TOKEN": "/csrf_token"]),
+            Example(
+                "Log in a second time, by username", body: ["username": "{{email}}", "password": "{{password}}"],
+                keeps: ["second_token": "/token"]),
+            Example(
+                "Log in as an OAuth 2 client",
+                body: ["grant_type": "password", "username": "{{email}}", "password": "{{password}}"], isForm: true),
+            Example(
+                "Log in as an admin", body: ["email": "{{admin_email}}", "password": "{{admin_password}}"],
+                keeps: ["admin_token": "/token"]),
         ]
     ) { context in
         try context.services.crossOrigin.check(context.request)
         guard let name = (context.input["email"] ?? context.input["username"])?.stringValue else {
-            throw Problem.invalid("/email", "an e-mail or a username is needed")
+            throw Problem.invalid("/email", "is required, or username")
         }
         let password = context.input["password"]?.stringValue ?? ""
         let (userID, hash, factor, isNew) = try logIn(name, password, context)
@@ -79,7 +94,7 @@ extension Endpoint<Context> {
         let factor = try SecondFactor.find(of: userID, context.services.sealingKeys, on: context.connection)
         guard let factor, factor.isConfirmed else { return .password }
         guard let code = context.input["otp"]?.stringValue else {
-            throw Problem.unauthorized("A one-time password is needed", code: "otp_required")
+            throw Problem.unauthorized(.otpRequired)
         }
         let proof = try factor.guarded(by: context.services.loginLimits) {
             try context.connection.transaction { connection in
@@ -88,13 +103,12 @@ extension Endpoint<Context> {
         }
         guard let proof else {
             try context.audit.recordFailure(.codeFailed(of: userID, at: context.now), isReal: true)
-            throw Problem.unauthorized("The one-time password is not right", code: "otp_invalid")
+            throw Problem.unauthorized(.otpInvalid)
         }
         return proof
     }
 }
 
 extension Problem {
-    fileprivate static let authenticationFailed = Problem.unauthorized(
-        "Authentication failed", code: "invalid_credentials")
+    fileprivate static let authenticationFailed = Problem.unauthorized(.invalidCredentials)
 }

@@ -28,7 +28,7 @@ package struct LoginLimits: Sendable {
                 accountFromAddress: number("both\0\(network.text)\0\(name)")))
         let wait = throttle.admit(attempt.keys, at: Uptime.seconds)
         guard wait == 0 else {
-            throw LoginLimits.slowest.exceeded("login_throttled", "Too many tries, please wait", wait: Int(wait))
+            throw LoginLimits.slowest.exceeded(.loginThrottled, wait: Int(wait))
         }
         return attempt
     }

@@ -2,13 +2,13 @@ import Crypto
 import HTTP
 import JSON
 
-/// What a password must be (OWASP ASVS 5, 6.2): long enough, not the account's own name, none that everybody tries.
+/// The rules for passwords (OWASP ASVS 5, 6.2): long enough, not the account's own name, not a common password.
 enum PasswordPolicy {
-    /// In bytes: what can be hashed.
+    /// The length in bytes that the hasher accepts.
     private static let length = PasswordHasher.acceptedLength
     static let lengthText = "\(length.lowerBound) to \(length.upperBound) bytes"
 
-    /// Throws 422 for a password that the account must not have.
+    /// Throws 422 for a password that breaks a rule.
     static func check(_ password: String, for account: Account) throws {
         let violations = violations(of: password, at: "/password", names: [account.email, account.username])
         guard violations.isEmpty else { throw Problem.invalid(violations) }

@@ -1,18 +1,18 @@
 import HTTP
 
-/// Who calls: the account behind a token or key, as it is now. A class, because every stage passes it on.
+/// The caller: the present account of a token or key. A class, because every stage passes it on.
 package final class Principal: Sendable {
-    /// What the caller has shown.
+    /// How the caller was authenticated.
     enum Credential: Sendable {
         case session(id: String)
         case key(id: String, Set<Scope>)
-        /// A token of another issuer, which is there to end it: as good as a session, and none of ours.
+        /// A token of another issuer. It permits what a session does, but only the issuer can end it.
         case identity
     }
 
     package let account: Account
     let credential: Credential
-    /// What it had when the call came.
+    /// The account's credits when the call was authenticated.
     let credits: Credits
 
     init(account: Account, credential: Credential, credits: Credits) {
@@ -22,7 +22,7 @@ package final class Principal: Sendable {
     }
 
     var id: String { account.id }
-    /// Whether the call may do what only admins may: an admin's key needs the scope for it.
+    /// Whether the caller has admin rights: an API key of an admin needs the `admin` scope.
     var isAdmin: Bool {
         guard account.role == .admin else { return false }
         if case .key(_, let scopes) = credential { return scopes.contains(.admin) }
@@ -34,7 +34,7 @@ package final class Principal: Sendable {
         if case .session(let id) = credential { id } else { nil }
     }
 
-    /// Whether the call's credential and role do for that endpoint.
+    /// Whether the credential and role permit a call of that endpoint.
     func mayCall(_ endpoint: Endpoint<Context>) -> Bool {
         switch endpoint.access {
         case .admin where !isAdmin, .account where account.role == .guest: return false

@@ -1,7 +1,7 @@
 import HTTP
 import JSON
 
-/// What it takes to make an account.
+/// The data of a new account.
 struct Registration {
     let email: String?
     let username: String?
@@ -12,13 +12,13 @@ struct Registration {
     static let email = JSONSchema.string(maxLength: 254, format: .email)
     static let username = JSONSchema.string(minLength: 1, maxLength: 254)
     static let name = JSONSchema.string(maxLength: 200)
-    /// Its length counts in bytes, which `init` checks.
+    /// `init` checks its length, which counts bytes.
     static let password = JSONSchema.string.described("\(PasswordPolicy.lengthText) of UTF-8")
     static let schema = JSONSchema.object(
         required: ["password": password], optional: ["email": email, "username": username, "name": name]
     ).named("Registration")
 
-    /// An account of the program's own making, bound by no policy.
+    /// An account that the program itself creates, without a check of its values.
     init(email: String?, username: String?, password: String) {
         self.email = email
         self.username = username
@@ -27,7 +27,7 @@ struct Registration {
         age = nil
     }
 
-    /// Reads a body that fits its endpoint's schema; throws every rule that the values break.
+    /// Reads a body that fits its endpoint's schema. Throws 422 with every rule that the values break.
     init(_ input: JSON) throws {
         let login = input["username"]?.stringValue
         let namedEmail = login.flatMap { $0.contains("@") ? $0 : nil }
@@ -39,15 +39,15 @@ struct Registration {
 
         var violations: [Violation] = []
         if email == nil, username == nil {
-            violations.append(Violation(pointer: "/email", message: "an e-mail or a username is needed"))
+            violations.append(Violation(pointer: "/email", message: "an e-mail or a username is required"))
         }
         if input["email"] == nil, let namedEmail {
-            // What looks like an e-mail is one: nobody takes another's address as a name.
+            // A name that looks like an e-mail is treated as one, so that it cannot take another user's address.
             violations += Registration.email.violations(in: .string(namedEmail)).map {
                 Violation(pointer: "/username", message: $0.message)
             }
         } else if input["email"] != nil, namedEmail != nil {
-            violations.append(Violation(pointer: "/username", message: "must not be an e-mail beside 'email'"))
+            violations.append(Violation(pointer: "/username", message: "must not be an e-mail if 'email' is given too"))
         }
         if let username, username.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.isUnseen }) {
             violations.append(Violation(pointer: "/username", message: "must not contain spaces or control characters"))

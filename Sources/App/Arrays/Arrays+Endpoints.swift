@@ -7,14 +7,21 @@ extension Endpoint<Context> {
 
     private static let limit = RateLimit(name: "generate_array", calls: 10, seconds: 60)
 
+    private static let sentence = JSONSchema.object(required: [
+        "sentence": JSONSchema.string(minLength: 1, maxLength: 100_000).described("Any text")
+    ]).named("Sentence")
+
     private static let generateArray = Endpoint(
-        .post, "/generate_array", access: .user, summary: "500 random numbers for a sentence",
-        body: .json(.object(required: ["sentence": .string(minLength: 1, maxLength: 100_000)]).named("Sentence")),
-        idempotency: .wholeCall,
+        .post, "/generate_array", operation: "generateArray", tag: .arrays, access: .user,
+        summary: "Generate 500 random numbers",
+        description: "The numbers do not depend on the sentence. Limit: 10 calls per user and minute.",
+        body: .json(sentence), idempotency: .wholeCall,
         answers: [
-            Answer(.ok, "Numbers in [0, 1)", .array(of: .number(0...1), count: 500...500)),
-            Answer(.tooManyRequests, "More than 10 calls in a minute", Problem.schema),
-        ]
+            Answer(
+                .ok, "Random numbers, at least 0 and less than 1", .array(of: .number(0...1), count: 500...500))
+        ],
+        problems: [.rateLimited],
+        examples: [Example("Generate an array", body: ["sentence": "Give me some numbers"])]
     ) { context in
         try limit.count(.user(context.user.id), on: context.connection)
         return .json(.array(SecureRandom.doubles(count: 500).map(JSON.number)))

@@ -10,7 +10,8 @@ extension Endpoint<Context> {
     ]
 
     private static let listAudit = Endpoint(
-        .get, "/api/audit", access: .admin, summary: "Who did what: logins, keys, roles, deletions",
+        .get, "/api/audit", operation: "listAuditEntries", tag: .audit, access: .admin, summary: "List the audit log",
+        description: "Logins, API keys, roles, deletions and other changes, each with who made it.",
         query: ListQuery.parameters(auditFilters, schema: AuditLog.schema),
         answers: [Answer(.ok, "A page of entries", ListQuery.schema(of: AuditLog.schema))]
     ) { context in

@@ -3,11 +3,11 @@ import JSON
 import Postgres
 
 extension Endpoint<Context> {
-    static let credits: [Endpoint] = [myCredits, ledger, grantCredits]
+    static let credits: [Endpoint] = [myCredits, grantCredits, ledger]
 
     private static let myCredits = Endpoint(
-        .get, "/api/credits", access: .user, summary: "What the caller can spend",
-        answers: [Answer(.ok, "The caller's credits", Credits.schema)]
+        .get, "/api/credits", operation: "getCredits", tag: .credits, access: .user, summary: "Read your credits",
+        answers: [Answer(.ok, "Your credits", Credits.schema)]
     ) { context in
         .json(JSONText.object(try context.user.credits.write))
     }
@@ -15,8 +15,12 @@ extension Endpoint<Context> {
     private static let filters: [ListQuery.Filter] = [.id("user_id", "user_id")]
 
     private static let ledger = Endpoint(
-        .get, "/api/ledger", access: .user,
-        summary: "Where the caller's credits came from and went to; for admins another's, by user_id",
+        .get, "/api/ledger", operation: "listLedgerEntries", tag: .credits, access: .user,
+        summary: "List the entries of your ledger",
+        description: """
+            Every change of your credits is an entry: where the credits came from, and where they went. Admins read \
+            another user's ledger with `user_id`.
+            """,
         query: ListQuery.parameters(filters, schema: LedgerEntry.schema),
         answers: [Answer(.ok, "A page of entries", ListQuery.schema(of: LedgerEntry.schema))]
     ) { context in
@@ -28,13 +32,20 @@ extension Endpoint<Context> {
     }
 
     private static let grantCredits = Endpoint(
-        .post, "/api/credits/grants", access: .admin, summary: "Give a user credits",
+        .post, "/api/credits/grants", operation: "grantCredits", tag: .credits, access: .admin,
+        summary: "Grant credits to a user",
         body: .json(
             .object(
-                required: ["user_id": .string(format: .uuid), "amount": .integer(1...LedgerEntry.largestGrant)],
-                optional: ["note": .string(maxLength: 500)]
+                required: [
+                    "user_id": JSONSchema.string(format: .uuid).described("The user who gets the credits"),
+                    "amount": .integer(1...LedgerEntry.largestGrant),
+                ],
+                optional: ["note": JSONSchema.string(maxLength: 500).described("A reason, shown in the ledger")]
             ).named("CreditGrant")),
-        idempotency: .wholeCall, answers: [Answer(.created, "The entry of the ledger", LedgerEntry.schema)]
+        idempotency: .wholeCall, answers: [Answer(.created, "The ledger entry", LedgerEntry.schema)],
+        examples: [
+            Example("Grant credits", body: ["user_id": "{{user_id}}", "amount": 10, "note": "Welcome"])
+        ]
     ) { context in
         let (userID, amount) = (context.input["user_id"]?.stringValue ?? "", context.input["amount"]?.integerValue ?? 0)
         return try context.connection.atomically { connection in

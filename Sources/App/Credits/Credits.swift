@@ -2,16 +2,16 @@ import Flows
 import JSON
 import Postgres
 
-/// What a user has, in whole credits.
+/// A user's balance, in whole credits.
 struct Credits: Sendable {
-    /// What can be spent.
+    /// The credits available to spend.
     let balance: Int64
-    /// What is put aside for runs that go on.
+    /// The credits reserved for active runs.
     let held: Int64
 
     static let schema = JSONSchema.object(required: [
-        "balance": JSONSchema.integer.described("What can be spent"),
-        "held": JSONSchema.integer.described("What is put aside for runs that go on"),
+        "balance": JSONSchema.integer.described("The credits available to spend"),
+        "held": JSONSchema.integer.described("The credits reserved for active runs"),
     ]).named("Credits")
 
     func write(to object: inout (some JSONMembers & ~Copyable)) {
@@ -19,9 +19,9 @@ struct Credits: Sendable {
         object.member("held", held)
     }
 
-    /// To `users`, named `u`, what `columns` are of.
+    /// Joins to `users`, aliased `u`, the table that `columns` reads.
     static let join: SQL = "LEFT JOIN credits c ON c.user_id = u.id"
-    /// What `init(_:)` takes, in its order.
+    /// The columns that `init(_:)` reads, in its order.
     static let columns: SQL = "coalesce(c.balance, 0), coalesce(c.held, 0)"
 
     init(balance: Int64, held: Int64) {
@@ -34,14 +34,14 @@ struct Credits: Sendable {
         held = try columns.next()
     }
 
-    /// What the user can spend; nobody else spends of it until the transaction ends.
+    /// The user's available credits; the row stays locked until the transaction ends.
     static func lockedBalance(of userID: String, on connection: Connection) throws -> Int64 {
         try connection.query("SELECT balance FROM credits WHERE user_id = \(userID) FOR UPDATE").first?
             .decode(Int64.self) ?? 0
     }
 }
 
-/// What a new account begins with, in whole credits; an admin with none.
+/// The credits of a new account, in whole credits; an admin gets none.
 package struct WelcomeCredits: Sendable {
     package let client: Int64
     package let guest: Int64
@@ -51,7 +51,7 @@ package struct WelcomeCredits: Sendable {
         self.guest = guest
     }
 
-    /// Gives them, in the transaction that makes the account.
+    /// Grants the credits, in the transaction that creates the account.
     func give(to userID: String, _ role: Account.Role, on connection: Connection) throws {
         switch role {
         case .client: try WelcomeCredits.give(client, to: userID, on: connection)

@@ -5,7 +5,7 @@ import Postgres
 
 /// Entries of the ledger as users and admins read them.
 enum LedgerEntry {
-    /// The most that one grant makes.
+    /// The maximum of one grant.
     static let largestGrant: Int64 = 1_000_000_000_000
 
     private static let account = JSONSchema.string(enum: Ledger.Account.allCases.map(\.rawValue))
@@ -14,9 +14,10 @@ enum LedgerEntry {
         "id": .string(format: .uuid), "user_id": .string(format: .uuid),
         "debit": account.described("The account that the credits come from"),
         "credit": account.described("The account that they go to"),
-        "amount": .integer, "balance": JSONSchema.integer.described("What the user can spend after it"),
-        "held": JSONSchema.integer.described("What is put aside after it"),
-        "execution_id": JSONSchema.string(format: .uuid).nullable, "note": JSONSchema.string.nullable,
+        "amount": .integer, "balance": JSONSchema.integer.described("The user's available credits after it"),
+        "held": JSONSchema.integer.described("The user's reserved credits after it"),
+        "execution_id": JSONSchema.string(format: .uuid).nullable.described("The run that the entry belongs to"),
+        "note": JSONSchema.string.nullable.described("The reason of a grant"),
         "created_at": .string(format: .dateTime),
     ]).named("LedgerEntry")
 
@@ -38,14 +39,14 @@ enum LedgerEntry {
         return (ListQuery.Position(createdAtMicroseconds: created, id: id), json)
     }
 
-    /// Makes credits for a user who exists; the entry.
+    /// Grants credits to a user who exists, and returns the entry.
     static func grant(_ amount: Int64, to userID: String, note: String?, on connection: Connection) throws -> JSON {
         try read(
             try connection.query("\(Ledger.grant(amount, to: userID, note: note)) RETURNING \(columns)").only
         ).json
     }
 
-    /// A page of the entries that the condition holds for.
+    /// A page of the entries that meet the condition.
     static func list(
         _ list: ListQuery, where condition: SQL, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {

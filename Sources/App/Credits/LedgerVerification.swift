@@ -1,11 +1,11 @@
 import Flows
 package import Postgres
 
-/// What the entries of a ledger come to.
+/// The totals of a ledger.
 package struct LedgerSum: Sendable, CustomStringConvertible {
     let entries: Int64
     let users: Int64
-    /// In the order of `Ledger.Account`; the house's issued is what all others have together, below zero.
+    /// In the order of `Ledger.Account`. `issued` is the negative sum of all other accounts.
     let accounts: [String]
 
     package var description: String {
@@ -14,7 +14,7 @@ package struct LedgerSum: Sendable, CustomStringConvertible {
     }
 }
 
-/// What is wrong with a ledger, the first faults.
+/// The first faults that were found in a ledger.
 package struct LedgerFlaws: Error, CustomStringConvertible {
     package let flaws: [String]
 
@@ -22,14 +22,14 @@ package struct LedgerFlaws: Error, CustomStringConvertible {
 }
 
 extension Ledger {
-    /// As many flaws are told.
+    /// The maximum number of flaws in a report.
     private static let mostFlaws = 20
 
-    /// Reckons from the entries what everybody must have, and compares: with each entry's own word, with `credits`, and
-    /// all accounts with each other. Throws `LedgerFlaws` for what is wrong.
+    /// Computes every user's balance from the entries and compares it with the balance that each entry states and with
+    /// `credits`, and checks that all accounts add up to 0. Throws `LedgerFlaws` for the differences.
     ///
-    /// It may run while the program serves, since an entry and what it changes are committed together. It proves that
-    /// the books agree, not that they tell the truth: whoever may write as the tables' owner can forge both sides.
+    /// It may run while the service is running, because an entry and the change it describes are committed together.
+    /// It proves that the tables are consistent, not that they are true: the tables' owner can change both sides.
     package static func verify(on connection: Connection) throws -> LedgerSum {
         let flaws = try connection.query("\(flaws) LIMIT \(mostFlaws)").map { try $0.decode(String.self) }
         guard flaws.isEmpty else { throw LedgerFlaws(flaws: flaws) }
@@ -43,7 +43,7 @@ extension Ledger {
         return LedgerSum(entries: entries, users: users, accounts: [issued, available, held, revenue])
     }
 
-    /// One text a flaw: of each user's entries the first, then those of `credits`, then the sums.
+    /// One text for each flaw: the first one in each user's entries, then those in `credits`, then the sums.
     private static var flaws: SQL {
         """
         WITH walked AS (
@@ -77,7 +77,7 @@ extension Ledger {
         """
     }
 
-    /// What one entry does to that account.
+    /// The change that one entry makes to the account.
     private static func change(of account: Account) -> SQL {
         """
         CASE WHEN credit = \(account.rawValue) THEN amount WHEN debit = \(account.rawValue) THEN -amount ELSE 0 END

@@ -2,14 +2,19 @@ import Flows
 import JSON
 import Postgres
 
-/// A JSON document that a user keeps under a name: what `data.fetch` reads and `data.store` writes.
+/// A JSON document that a user has stored under a name: what `data.fetch` reads and `data.store` writes.
 enum Document {
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)
 
+    private static let updatedAt = JSONSchema.string(format: .dateTime).described("When it was last stored")
+
     static let schema = JSONSchema.object(required: [
-        "name": name, "value": .any, "updated_at": .string(format: .dateTime),
+        "name": name, "value": JSONSchema.any.described("The stored JSON value"), "updated_at": updatedAt,
     ])
     .named("Document")
+
+    /// What a list shows of a document.
+    static let summary = JSONSchema.object(required: ["name": name, "updated_at": updatedAt]).named("DocumentSummary")
 
     static func find(_ name: String, of userID: String, on connection: Connection) throws -> (
         value: JSON, updatedAt: String
@@ -22,7 +27,7 @@ enum Document {
         }
     }
 
-    /// The statement that keeps the value under the name, in place of an earlier one.
+    /// The statement that stores the value under the name and replaces an earlier one.
     static func storing(_ value: JSON, as name: String, of userID: String) -> SQL {
         """
         INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value))
@@ -30,7 +35,7 @@ enum Document {
         """
     }
 
-    /// The name that a task's input gives, or nil; throws `TaskFailure` for one that no document can have.
+    /// The name in a task's input, or nil; throws `TaskFailure` for one that no document can have.
     static func name(in input: JSON) throws -> String? {
         guard let value = input["name"] else { return nil }
         guard let text = value.stringValue, name.violations(in: value).isEmpty else {

@@ -5,7 +5,9 @@ import Postgres
 
 extension Endpoint<Context> {
     static let executions: [Endpoint] =
-        [list(at: "/api/executions", summary: "The caller's runs"), read] + executionInterventions
+        [
+            list(at: "/api/executions", operation: "listExecutions", tag: .executions, summary: "List your runs"), read,
+        ] + executionInterventions
 
     private static let filters: [ListQuery.Filter] = [
         .text("status", "coalesce(q.state, e.status)", among: ExecutionStatus.allCases.map(\.rawValue)),
@@ -21,9 +23,10 @@ extension Endpoint<Context> {
     ]).named("ExecutionSummary")
 
     /// Runs of the caller; in a path with an id, those of that workflow.
-    static func list(at path: String, summary text: String) -> Endpoint {
+    static func list(at path: String, operation: String, tag: Tag, summary text: String) -> Endpoint {
         Endpoint(
-            .get, path, access: .user, summary: text, query: ListQuery.parameters(filters, schema: summary),
+            .get, path, operation: operation, tag: tag, access: .user, summary: text,
+            query: ListQuery.parameters(filters, schema: summary),
             answers: [Answer(.ok, "A page of runs, without their steps", ListQuery.schema(of: summary))]
         ) { context in
             let list = try ListQuery(context, list: path, filters: filters, schema: summary)
@@ -58,7 +61,8 @@ extension Endpoint<Context> {
     }
 
     private static let read = Endpoint(
-        .get, "/api/executions/{id}", access: .user, summary: "One run with all its steps",
+        .get, "/api/executions/{id}", operation: "getExecution", tag: .executions, access: .user,
+        summary: "Read a run with all its steps",
         answers: [Answer(.ok, "The run", RecordedExecution.schema)]
     ) { context in
         .json(try context.execution().json)
@@ -66,7 +70,7 @@ extension Endpoint<Context> {
 }
 
 extension Context {
-    /// The caller's workflow that the path names, deleted or not: its runs stay.
+    /// The caller's workflow that the path names, deleted or not: its runs stay on record.
     fileprivate func workflowID() throws -> String {
         let (id, userID) = (try id(), try user.id)
         let found = try connection.query("SELECT 1 FROM workflows WHERE id = \(id) AND user_id = \(userID)")

@@ -4,47 +4,63 @@ import HTTP
 import JSON
 import Postgres
 
-/// What a caller does to a run that is on record.
+/// What a caller may do to a run on record.
 extension Endpoint<Context> {
-    static let executionInterventions: [Endpoint] = [cancel, resume, fork, signal]
-
-    private static let run = Answer(.ok, "The run", RecordedExecution.schema)
-    private static let conflict = Answer(.conflict, "The run does not stand so", Problem.schema)
+    static let executionInterventions: [Endpoint] = [signal, cancel, resume, fork]
 
     private static let cancel = Endpoint(
-        .post, "/api/executions/{id}/cancel", access: .user, scope: .run,
-        summary: "End a run that is under way; a step at hand counts for nothing", idempotency: .wholeCall,
-        answers: [run, conflict]
+        .post, "/api/executions/{id}/cancel", operation: "cancelExecution", tag: .executions, access: .user,
+        scope: .run, summary: "Cancel an active run",
+        description: "The run ends at once. A step that is being carried out is not recorded, and costs nothing.",
+        idempotency: .wholeCall, answers: [Answer(.ok, "The run", RecordedExecution.schema)],
+        problems: [.executionOver],
+        examples: [Example("Cancel the run that waits", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
         let found = try context.execution().execution
         let reason = TaskFailure(code: "canceled", message: "The run was canceled")
         let isCanceled = try Queue.end(
             found.id, of: found.userID, as: .canceled, reason, most: context.services.runsOfUser,
             on: context.connection)
-        guard isCanceled else { throw Problem(.conflict, "execution_over", "The run is over") }
+        guard isCanceled else { throw Problem(.executionOver) }
         return .json(try context.execution().json)
     }
 
     private static let resume = Endpoint(
-        .post, "/api/executions/{id}/resume", access: .user, scope: .run,
-        summary: "Take up a run that failed or was canceled, from that step on", idempotency: .wholeCall,
-        answers: [Answer(.accepted, "The run goes on", Execution.accepted), conflict]
+        .post, "/api/executions/{id}/resume", operation: "resumeExecution", tag: .executions, access: .user,
+        scope: .run, summary: "Resume a failed or canceled run",
+        description: "It continues with the step that failed or was canceled: earlier steps are not repeated.",
+        idempotency: .wholeCall, answers: [Answer(.accepted, "The run is queued", Execution.accepted)],
+        problems: [.executionNotResumable, .insufficientCredits],
+        examples: [Example("Resume the canceled run", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
         let found = try context.execution().execution
         let budget = Budget(for: try context.flow(of: found), at: try context.prices)
         let isResumed = try Queue.resume(
             found, budget: budget, most: context.services.runsOfUser, on: context.connection)
         guard isResumed else {
-            throw Problem(.conflict, "execution_not_resumable", "Only a failed or canceled run can be resumed")
+            throw Problem(.executionNotResumable)
         }
         return Execution.accepted(found.id, .queued)
     }
 
     private static let signal = Endpoint(
-        .post, "/api/executions/{id}/signal", access: .user, scope: .run,
-        summary: "Release the approval that a run waits for, or refuse it",
-        body: .optionalJSON(JSONSchema.object(optional: ["approved": .boolean, "data": .any]).named("Signal")),
-        idempotency: .wholeCall, answers: [Answer(.accepted, "The run goes on", Execution.accepted), conflict]
+        .post, "/api/executions/{id}/signal", operation: "signalExecution", tag: .executions, access: .user,
+        scope: .run, summary: "Decide the approval that a run waits for",
+        description: "An approved task succeeds with `data` in its output; a refused one fails.",
+        body: .optionalJSON(
+            JSONSchema.object(
+                optional: [
+                    "approved": JSONSchema.boolean.described("Default: true"),
+                    "data": JSONSchema.any.described("Part of the task's output"),
+                ]
+            ).named("Signal")),
+        idempotency: .wholeCall, answers: [Answer(.accepted, "The run is queued", Execution.accepted)],
+        problems: [.executionNotWaiting],
+        examples: [
+            Example(
+                "Approve", path: ["id": "{{approval_execution_id}}"],
+                body: ["approved": true, "data": ["comment": "Looks good"]])
+        ]
     ) { context in
         let found = try context.execution().execution
         let value: JSON = [
@@ -52,35 +68,32 @@ extension Endpoint<Context> {
             "by": .string(try context.user.id),
         ]
         guard try Queue.signal(found.id, of: found.userID, with: value, on: context.connection) else {
-            throw Problem(.conflict, "execution_not_waiting", "The run does not wait for a signal")
+            throw Problem(.executionNotWaiting)
         }
         return Execution.accepted(found.id, .queued)
     }
 
     private static let fork = Endpoint(
-        .post, "/api/executions/{id}/fork", access: .user, scope: .run,
-        summary: "Start a new run with what a former one had up to a step, and change what comes then",
+        .post, "/api/executions/{id}/fork", operation: "forkExecution", tag: .executions, access: .user, scope: .run,
+        summary: "Start a new run from a step of an earlier one",
+        description: """
+            The new run takes over the results of all steps before `step`, and carries out the rest: with another
+            `input` for that step, or with another `version` of the workflow.
+            """,
         body: .json(
             JSONSchema.object(
-                required: ["step": .integer(1...Int64(Int32.max))],
-                optional: ["input": .any, "version": .integer(1...Int64(Int32.max))]
+                required: ["step": JSONSchema.integer(1...Int64(Int32.max)).described("The `number` of a step")],
+                optional: [
+                    "input": JSONSchema.any.described("Default: the step's input in the earlier run"),
+                    "version": JSONSchema.integer(1...Int64(Int32.max)).described("Default: the earlier run's"),
+                ]
             ).named("Fork")),
-        idempotency: .wholeCall,
-        answers: [
-            Answer(
-                .accepted, "The new run, and what differs from the former one",
-                .object(required: [
-                    "id": .string(format: .uuid), "status": .constant("queued"), "forked_from": .string(format: .uuid),
-                    "differs": .object(required: [
-                        "step": .integer, "input": .boolean,
-                        "version": JSONSchema.object(required: ["from": .integer, "to": .integer]).nullable,
-                    ]),
-                ])),
-            conflict,
-        ]
+        idempotency: .wholeCall, answers: [Answer(.accepted, "The new run is queued", forked)],
+        problems: [.executionUnderWay, .insufficientCredits, .tooManyRuns],
+        examples: [Example("Repeat the chain from its second step", body: ["step": 2, "input": ["values": [1, 2]]])]
     ) { context in
         let former = try context.execution().execution
-        guard former.status.isEnd else { throw Problem(.conflict, "execution_under_way", "The run is under way") }
+        guard former.status.isEnd else { throw Problem(.executionUnderWay) }
         let number = Int(context.input["step"]?.integerValue ?? 0)
         let steps = zip(former.steps, former.stepInputs)
         guard let (step, given) = steps.first(where: { $0.0.number == number && !$0.0.isSuperseded }) else {
@@ -92,7 +105,7 @@ extension Endpoint<Context> {
             id: UUIDv7.make(), userID: former.userID, source: source.source, flow: source.flow, input: former.input)
         execution.fork = Execution.Fork(executionID: former.id, step: number, input: context.input["input"])
         guard flow.leads(former.steps.filter { $0.number < number }, to: step.task, input: former.input) else {
-            throw Problem.invalid("/version", "does not come to this step in the same way")
+            throw Problem.invalid("/version", "does not lead to this step in the same way")
         }
         let budget = Budget(for: flow, at: try context.prices)
         try context.enqueue(execution, budget)
@@ -109,8 +122,18 @@ extension Endpoint<Context> {
     }
 }
 
+extension Endpoint<Context> {
+    private static let forked = JSONSchema.object(required: [
+        "id": .string(format: .uuid), "status": .constant("queued"), "forked_from": .string(format: .uuid),
+        "differs": JSONSchema.object(required: [
+            "step": .integer, "input": JSONSchema.boolean.described("Whether the step's input differs"),
+            "version": JSONSchema.object(required: ["from": .integer, "to": .integer]).nullable,
+        ]).described("What differs from the earlier run"),
+    ]).named("ForkedRun")
+}
+
 extension Context {
-    /// The flow, which was valid when it was taken and may name what is not there any more.
+    /// The flow, which was valid when it was stored and may name a task type that no longer exists.
     func flow(_ json: JSON) throws -> Flow {
         var reader = FlowReader(catalog: services.tasks)
         guard let flow = reader.read(json) else { throw Problem.invalid(reader.problems) }
@@ -118,7 +141,7 @@ extension Context {
         return flow
     }
 
-    /// A flow with a task that admins have switched off is not begun.
+    /// Throws 422 for a flow with a task type that an admin has switched off.
     func refuseInactive(_ flow: Flow) throws {
         let prices = try prices
         let inactive = flow.taskTypes.enumerated().filter { !prices.isActive($0.element) }
@@ -131,7 +154,7 @@ extension Context {
         }
     }
 
-    /// Queues a run, a fork with the steps that it takes over; all of it or nothing.
+    /// Queues a run, and for a fork the steps that it takes over, in one transaction.
     func enqueue(_ execution: Execution, _ budget: Budget) throws {
         let most = services.runsOfUser
         do {
@@ -142,21 +165,20 @@ extension Context {
         } catch let error as PostgresError where error.isInsufficientCredits {
             throw Problem.insufficientCredits
         } catch let error as PostgresError where error.kind == .commitUnknown {
-            // The answer was lost: whether the run is queued the database knows.
+            // The answer of the commit was lost: the database knows whether the run is queued.
             guard try Execution.find(execution.id, of: execution.userID, on: connection) != nil else { throw error }
         }
     }
 
-    private static let queueFull = Problem(
-        .tooManyRequests, "too_many_runs", "Too many runs are under way", headers: ["Retry-After": "60"])
+    private static let queueFull = Problem(.tooManyRuns, headers: ["Retry-After": "60"])
 
     fileprivate func flow(of execution: Execution) throws -> Flow { try flow(execution.flow) }
 
-    /// The flow of a fork: the former run's, or that of another version of its workflow.
+    /// The flow of a fork: the earlier run's, or that of another version of its workflow.
     fileprivate func source(forkedFrom former: Execution) throws -> (source: FlowSource, flow: JSON) {
         guard case .workflow(let id, let version, _) = former.source else {
             guard input["version"] == nil else {
-                throw Problem.invalid("/version", "is none: the run's flow is not a stored workflow's")
+                throw Problem.invalid("/version", "is not allowed: the run's flow is not a stored workflow's")
             }
             return (.call, former.flow)
         }

@@ -18,6 +18,8 @@ final class Deferral {
     }
 
     var wait: Wait?
+    /// The seconds of the caller's own preference that were granted (RFC 7240, section 3); nil without one.
+    var granted: Int?
 }
 
 extension Context {
@@ -29,12 +31,14 @@ extension Context {
     func wait(
         for executionID: String, standard: Int, answer: @escaping @Sendable (Connection) throws -> Response
     ) {
-        let seconds = min(preferredWait ?? standard, Context.longestWait)
+        let preferred = preferredWait.map { min($0, Context.longestWait) }
+        deferral?.granted = preferred
+        let seconds = preferred ?? standard
         guard seconds > 0 else { return }
         deferral?.wait = Deferral.Wait(executionID: executionID, seconds: seconds, answer: answer)
     }
 
-    /// A preference that cannot be read is none.
+    /// Nil also for a preference that cannot be read.
     private var preferredWait: Int? {
         request.headers["prefer"]?.split(separator: ",").lazy.compactMap { preference -> Int? in
             let words = preference.split { $0 == " " || $0 == "\t" }

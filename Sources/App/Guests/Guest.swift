@@ -1,14 +1,15 @@
 import Crypto
 import Postgres
 
-/// A user without a name and a password: for a few days, one per network address at a time, or until it gets both.
+/// A user without a name and a password. It expires after a few days unless it is converted to an account; each
+/// network address has at most one guest at a time.
 enum Guest {
-    /// How long a guest lasts, and its only session with it.
+    /// The lifetime of a guest and of its only session.
     static let lifetimeDays = 3
-    /// What a network address may have.
+    /// The limit for one network address.
     static let limit = RateLimit(name: "guests", calls: 1, seconds: lifetimeDays * 86_400)
 
-    /// Makes the network's guest; nil while it has one.
+    /// Creates a guest for the network; nil if the network has one already.
     static func make(of network: Network, on connection: Connection) throws -> Account? {
         try connection.query(
             """
@@ -25,15 +26,15 @@ enum Guest {
         ).first.map(Account.init)
     }
 
-    /// Seconds until the network may have another one.
+    /// Seconds until the network may create another guest.
     static func wait(of network: Network, on connection: Connection) throws -> Int {
         try connection.query(
             "SELECT ceil(extract(epoch FROM expires_at - now()))::bigint FROM guests WHERE network = \(network.text)"
         ).first?.decode(Int.self) ?? 0
     }
 
-    /// Makes the guest a client; what it has made and its session stay, and that lasts as long as any other. Nil when
-    /// it is no guest any more. A name that is taken violates uniqueness.
+    /// Turns the guest into a client, which keeps its data and its session; the session gets the usual lifetime. Nil
+    /// when the user is no longer a guest. Throws a unique violation when the name is taken.
     static func convert(
         _ id: String, to registration: Registration, passwordHash: String, _ audit: AuditTrail,
         on connection: Connection

@@ -7,14 +7,16 @@ extension Endpoint<Context> {
     static let guests: [Endpoint] = [makeGuest, convertGuest]
 
     private static let makeGuest = Endpoint(
-        .post, "/api/guests", access: .everyone, summary: "Try it without an account: a guest for three days",
+        .post, "/api/guests", operation: "createGuest", tag: .guests, access: .everyone,
+        summary: "Try the service as a guest",
+        description: """
+            A guest has no name and no password, lasts \(Guest.lifetimeDays) days, and has this one session. A network \
+            address has one guest at a time.
+            """,
         idempotency: .refused,
-        answers: [
-            Answer(.created, "The guest and its tokens", Session.guestTokens),
-            Answer(
-                .tooManyRequests, "The network address has a guest; Retry-After says when it may have another one",
-                Problem.schema), Session.foreignPage,
-        ]
+        answers: [Answer(.created, "The guest and its tokens", Session.guestTokens, headers: [.setCookie])],
+        problems: [.guestLimit, .originRefused],
+        examples: [Example("Try the service as a guest", keeps: ["guest_token": "/token"])]
     ) { context in
         try context.services.crossOrigin.check(context.request)
         let made = try context.connection.transaction { connection in
@@ -29,8 +31,7 @@ extension Endpoint<Context> {
         }
         guard let (account, session) = made, let session else {
             throw Guest.limit.exceeded(
-                "guest_limit", "There is a guest of this network address already",
-                wait: try Guest.wait(of: context.network, on: context.connection))
+                .guestLimit, wait: try Guest.wait(of: context.network, on: context.connection))
         }
         let profile = Profile(account: account, credits: Credits(balance: context.services.welcome.guest, held: 0))
         var response = try session.answer(context, status: .created, with: ["user": profile.json])
@@ -39,12 +40,18 @@ extension Endpoint<Context> {
     }
 
     private static let convertGuest = Endpoint(
-        .post, "/api/guests/convert", access: .session,
-        summary: "Make the calling guest an account, and keep its things",
-        body: .json(Registration.schema), idempotency: .refused,
-        answers: [
-            Answer(.ok, "The account; its session goes on", Profile.schema),
-            Answer(.conflict, "The name is taken", Problem.schema), tooManyAccounts,
+        .post, "/api/guests/convert", operation: "convertGuest", tag: .guests, access: .session,
+        summary: "Turn the guest into an account",
+        description: """
+            The account keeps the guest's id, session, credits and everything that the guest has created. Only a guest \
+            may call this.
+            """,
+        body: .json(Registration.schema), idempotency: .refused, answers: [Answer(.ok, "The account", Profile.schema)],
+        problems: [.alreadyRegistered, .rateLimited],
+        examples: [
+            Example(
+                "Turn the guest into an account", body: ["email": "guest.{{email}}", "password": "{{password}}"],
+                as: .token("guest_token"))
         ]
     ) { context in
         let guest = try context.user.account

@@ -3,10 +3,10 @@ import JSON
 import Postgres
 
 extension Endpoint<Context> {
-    static let health: [Endpoint] = [page, healthCheck, readiness, openAPI]
+    static let health: [Endpoint] = [page, healthCheck, readiness]
 
     private static let page = Endpoint(
-        .get, "/", access: .everyone, summary: "A page that says what this is",
+        .get, "/", operation: "getPage", tag: .service, access: .everyone, summary: "Show the start page",
         answers: [Answer(.ok, "The page", contentType: "text/html")]
     ) { _ in
         let html = """
@@ -31,36 +31,34 @@ extension Endpoint<Context> {
     }
 
     private static let healthCheck = Endpoint(
-        .get, "/health", access: .everyone, summary: "Whether the process answers",
-        answers: [Answer(.ok, "It does", .object(required: ["status": .constant("ok")]))]
+        .get, "/health", operation: "getHealth", tag: .service, access: .everyone,
+        summary: "Check that the process answers",
+        description: "Says nothing about the database; `GET /ready` does.",
+        answers: [
+            Answer(.ok, "The process answers", .object(required: ["status": .constant("ok")]).named("Health"))
+        ]
     ) { _ in alive }
 
-    /// Written once: this answer is asked for more often than any other.
+    /// Made once: no other answer is requested more often.
     private static let alive = Response.json(["status": "ok"])
 
     private static let readiness = Endpoint(
-        .get, "/ready", access: .everyone, summary: "Whether the database is there and up to date",
+        .get, "/ready", operation: "getReadiness", tag: .service, access: .everyone,
+        summary: "Check that calls can be served",
+        description: "The database must be reachable and its schema up to date.",
         answers: [
-            Answer(.ok, "Calls will be served", .object(required: ["status": .constant("ready")])),
-            Answer(.unavailable, "Its code says why they will not", Problem.schema),
-        ]
+            Answer(.ok, "Calls can be served", .object(required: ["status": .constant("ready")]).named("Readiness"))
+        ],
+        problems: [.databaseUnavailable, .migrationsPending]
     ) { context in
-        let obstacle: String?
+        let obstacle: ProblemCode?
         do {
-            obstacle = try context.services.obstacle(context.connection)
+            let code = try context.services.obstacle(context.connection)
+            obstacle = code.map { ProblemCode(rawValue: $0) ?? .unavailable }
         } catch is PostgresError {
-            obstacle = "database_unavailable"
+            obstacle = .databaseUnavailable
         }
-        if let obstacle {
-            throw Problem(.unavailable, obstacle, "The service is not ready", headers: ["Retry-After": "2"])
-        }
+        if let obstacle { throw Problem(obstacle, headers: ["Retry-After": "2"]) }
         return .json(["status": "ready"])
-    }
-
-    private static let openAPI = Endpoint(
-        .get, "/openapi.json", access: .everyone, summary: "This interface as an OpenAPI 3.1 document",
-        answers: [Answer(.ok, "The document", .any)]
-    ) { _ in
-        .json(Routes.document)
     }
 }

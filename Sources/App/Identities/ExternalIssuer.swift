@@ -2,7 +2,7 @@ package import Crypto
 import HTTP
 import Postgres
 
-/// An issuer of tokens beside ourselves: an OpenID Connect provider or Clerk.
+/// An external issuer of tokens: an OpenID Connect provider or Clerk.
 package struct ExternalIssuer: Sendable {
     private let trusted: TrustedIssuer
     private let keys: IssuerKeys
@@ -12,10 +12,10 @@ package struct ExternalIssuer: Sendable {
         self.keys = keys
     }
 
-    /// Whose token it is. The issuer that it names is looked for among those we know, and nowhere else.
+    /// The owner of the token. Only the configured issuers are considered.
     ///
-    /// Nil for a token of nobody we know, one that is not valid, and one whose user may not call. Throws 401 for one
-    /// that has expired, 503 while it cannot be told whether the issuer's key signed it.
+    /// Nil for a token of an unknown issuer or key, and for one whose user is disabled. Throws 401 for a token that has
+    /// expired or is not valid, and 503 while the issuer's keys cannot be fetched.
     static func principal(
         _ token: String, among issuers: [ExternalIssuer], welcome: WelcomeCredits, now: Int64, _ audit: AuditTrail,
         on connection: Connection

@@ -2,8 +2,8 @@ import Crypto
 import JSON
 import Postgres
 
-/// Somebody whom another issuer vouches for. Issuer and subject together name one person for ever (OpenID Connect
-/// Core 1.0, section 5.7), so they name one account here.
+/// A user that an external issuer has authenticated. Issuer and subject together identify one person for ever (OpenID
+/// Connect Core 1.0, section 5.7), so they identify one account here.
 struct Identity {
     let issuer: String
     let subject: String
@@ -17,16 +17,16 @@ struct Identity {
         name = Self.value(claims.name, fitting: Registration.name)
     }
 
-    /// What an account could not have is left out; it is no reason to refuse the call.
+    /// A value that an account cannot have is left out; the call is not refused for it.
     private static func value(_ text: String?, fitting schema: JSONSchema) -> String? {
         text.flatMap { schema.violations(in: .string($0)).isEmpty && !$0.utf8.contains(0) ? $0 : nil }
     }
 
-    /// The account behind it, made at first sight; nil when it is disabled or deleted.
+    /// The account of this identity, created on the first call; nil when it is disabled or deleted.
     func principal(welcome: WelcomeCredits, _ audit: AuditTrail, on connection: Connection) throws -> Principal? {
         if let known = try known(on: connection) { return known }
         try makeAccount(welcome, audit, on: connection)
-        // Whoever else came with the same at that moment has made it, and it is there now; or it may not call.
+        // A concurrent call may have created it, so it exists now; or it is disabled.
         return try known(on: connection)
     }
 
@@ -43,14 +43,14 @@ struct Identity {
         }
     }
 
-    /// Makes the account, unless there was one at any time.
+    /// Creates the account, unless there has ever been one.
     ///
-    /// It is never another one that exists: an e-mail is no proof of being its owner here, where e-mails are not
-    /// verified, so whoever registers somebody's address first would share the account that is linked to it later.
+    /// It never links an existing account by e-mail: e-mails are not verified here, so an attacker who registers the
+    /// address of another person first would share the account that is linked to it later.
     private func makeAccount(_ welcome: WelcomeCredits, _ audit: AuditTrail, on connection: Connection) throws {
         try connection.transaction { connection in
             let userID = UUIDv7.make()
-            // First, since who comes second waits for this row, and finds it.
+            // First, because a concurrent call waits for this row and then finds it.
             let isFirst = try connection.execute(
                 """
                 INSERT INTO identities (issuer, subject, user_id) VALUES (\(issuer), \(subject), \(userID))
@@ -65,7 +65,7 @@ struct Identity {
         }
     }
 
-    /// False when the e-mail is somebody else's.
+    /// False when another account has the e-mail.
     private func insertUser(_ id: String, email: String?, on connection: Connection) throws -> Bool {
         try connection.execute(
             """

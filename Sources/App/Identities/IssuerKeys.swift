@@ -2,18 +2,18 @@ package import Crypto
 import HTTP
 import Synchronization
 
-/// The keys of one issuer of tokens, for all threads of a process; asked for when they are first needed.
+/// The keys of one token issuer, shared by all threads of a process and fetched when they are first needed.
 package final class IssuerKeys: Sendable {
     private let cache = Mutex(KeyCache())
-    /// Held by the thread that asks the issuer. Others wait for it here, for no longer than `fetch` may take.
+    /// Held by the thread that fetches. Other threads wait for it, at most as long as `fetch` may take.
     private let asking = Mutex(())
     private let fetch: @Sendable () throws -> JSONWebKeySet
     private let clock: @Sendable () -> ContinuousClock.Instant
     private let observe: @Sendable (any Error) -> Void
 
     /// - Parameters:
-    ///   - fetch: asks the issuer. Ends by itself within seconds, for its callers wait.
-    ///   - observe: is told why an attempt came to nothing.
+    ///   - fetch: requests the keys. It must end within seconds, because its callers wait.
+    ///   - observe: receives the error of a failed attempt.
     package init(
         fetch: @escaping @Sendable () throws -> JSONWebKeySet,
         clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
@@ -24,11 +24,11 @@ package final class IssuerKeys: Sendable {
         self.observe = observe
     }
 
-    /// The key of that name; nil when the issuer has none. Throws 503 when that cannot be told.
+    /// The key with that id; nil when the issuer has none. Throws 503 when the keys cannot be fetched.
     func key(named id: String) throws -> PublicKey? {
         switch find(id) {
         case .askIssuer: asking.withLock { _ in askIfDue() }
-        // One thread asks; the others go on with what there is.
+        // One thread fetches; the others continue with the old key.
         case .oldKey: _ = asking.withLockIfAvailable { _ in askIfDue() }
         case let finding: return try key(of: finding)
         }

@@ -1,27 +1,27 @@
 import Crypto
 
-/// What is known of an issuer's keys, and when to ask for them again: decides, and does nothing itself.
+/// The cached keys of an issuer, and when to fetch them again: decides, and does no IO.
 ///
-/// Whatever tokens come, the issuer is asked at most once in `cooldown`. While it cannot be asked, the keys of the last
-/// answer go on to serve, up to `longestUse`; about a key that is not among them nothing can be said then.
+/// The keys are fetched at most once per `cooldown`, whatever tokens arrive. While the issuer does not answer, the last
+/// keys stay in use up to `longestUse`; a key that is not among them is then neither accepted nor refused.
 struct KeyCache {
-    /// How long an answer holds. A key that the issuer withdraws opens no door after that.
+    /// How long an answer is fresh. A key that the issuer has withdrawn is refused after that.
     static let lifetime = Duration.seconds(10 * 60)
-    /// How long an answer serves while there is no newer one to be had.
+    /// How long an answer is used while no newer one can be fetched.
     static let longestUse = Duration.seconds(24 * 3600)
     /// From the beginning of one attempt to that of the next.
     static let cooldown = Duration.seconds(30)
 
-    /// What a look for a key came to.
+    /// The result of a lookup.
     enum Finding {
         case key(PublicKey)
-        /// Good enough to go on with, but it is time to ask the issuer again.
+        /// Still usable, but the keys have to be fetched again.
         case oldKey(PublicKey)
         /// The issuer has no such key.
         case none
-        /// The issuer must be asked, or is being asked.
+        /// The keys must be fetched, or are being fetched.
         case askIssuer
-        /// The issuer could not be asked, and is not to be asked again before that time is over.
+        /// The keys could not be fetched, and will not be requested again before that time.
         case unavailable(retryAfter: Duration)
     }
 
@@ -35,7 +35,7 @@ struct KeyCache {
     /// When the keys were asked for.
     private var keysTime: ContinuousClock.Instant?
     private var attempt: (began: ContinuousClock.Instant, outcome: Attempt)?
-    /// Whether the last attempt that has come to an end came to nothing.
+    /// Whether the last finished attempt failed.
     private var isFailing = false
 
     /// The key of that name.
@@ -47,7 +47,7 @@ struct KeyCache {
         guard let attempt, !mayAsk(at: now) else { return .askIssuer }
         switch attempt.outcome {
         case .succeeded: return .none
-        // Nobody waits for an issuer that did not answer the last time: its silence would hold every thread.
+        // No thread waits for an issuer that did not answer the last time: it could block every thread.
         case .underWay where !isFailing: return .askIssuer
         case .underWay, .failed: return .unavailable(retryAfter: attempt.began + KeyCache.cooldown - now)
         }
@@ -60,7 +60,7 @@ struct KeyCache {
         return true
     }
 
-    /// Ends the attempt that has been claimed; nil is for one that came to nothing.
+    /// Ends the claimed attempt; nil: it failed.
     mutating func end(with answer: JSONWebKeySet?) {
         guard let began = attempt?.began else { return }
         attempt = (began, answer == nil ? .failed : .succeeded)

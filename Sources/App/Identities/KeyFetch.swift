@@ -7,29 +7,29 @@ import JSON
 package enum KeyAddress: Sendable {
     /// The set itself (RFC 7517, section 5).
     case keySet(url: String)
-    /// A document that says where (OpenID Connect Discovery 1.0, section 4).
+    /// A document that names its address (OpenID Connect Discovery 1.0, section 4).
     case discovery(url: String, issuer: String)
 }
 
-/// Why an issuer's answer is not taken.
+/// Why an issuer's answer is refused.
 package enum KeyFetchError: Error, Equatable {
     case status(Int)
-    /// The answer is no JSON.
+    /// The answer is not JSON.
     case notJSON
-    /// The document of discovery is another issuer's.
+    /// The discovery document belongs to another issuer.
     case otherIssuer
-    /// It names no address of keys, or one from which nothing can be believed.
+    /// The discovery document has no `jwks_uri`, or one that cannot be trusted.
     case untrustworthyAddress
 }
 
-/// Asks an issuer for its keys over HTTP.
+/// Fetches the keys of an issuer over HTTP.
 package struct KeyFetch: Sendable {
     private let address: KeyAddress
     private let settings: HTTPClientSettings
 
-    /// For all there is to ask.
+    /// For all requests of one fetch together.
     static let deadline = Duration.seconds(5)
-    /// Of one answer, in bytes.
+    /// Maximum size of one answer, in bytes.
     static let bodyLimit = 256 << 10
 
     package init(_ address: KeyAddress, allowing allowed: [AddressRange]) {
@@ -37,7 +37,7 @@ package struct KeyFetch: Sendable {
         var settings = HTTPClientSettings()
         settings.allowedAddresses = allowed
         settings.bodyLimit = Self.bodyLimit
-        // An issuer knows where its keys are: whoever sends us elsewhere may be somebody else.
+        // An issuer knows the address of its keys: a redirect may come from an attacker.
         settings.redirectLimit = 0
         self.settings = settings
     }

@@ -2,9 +2,9 @@ package import Crypto
 import Flows
 package import Postgres
 
-/// The accounts of the demo profile, which the documentation names with their passwords. Never made elsewhere.
+/// The accounts of the demo profile, whose passwords are in the documentation. No other profile creates them.
 package enum DemoProfile {
-    /// Makes those that are not there yet, gives those credits that never had any, and sets prices that nobody set.
+    /// Creates the missing accounts, grants credits to those that never had any, and sets prices that are not set.
     package static func seed(
         clientPassword: String, adminPassword: String, passwords: PasswordHasher, welcome: WelcomeCredits,
         on connection: Connection
@@ -33,7 +33,7 @@ package enum DemoProfile {
         }
     }
 
-    /// The new account's id; nil when somebody else has the name.
+    /// The new account's id; nil when another account has the name.
     private static func make(
         _ registration: Registration, _ passwordHash: String, _ role: Account.Role, on connection: Connection
     ) throws -> String? {
@@ -43,7 +43,7 @@ package enum DemoProfile {
     }
 
     package static let adminPassword = "adminpass"
-    /// What new clients and guests begin with unless told.
+    /// The default credits of new clients and guests.
     package static let welcome = WelcomeCredits(client: 20, guest: 50)
     private static let adminCredits: Int64 = 1_000
     private static let operationCost: Int64 = 5

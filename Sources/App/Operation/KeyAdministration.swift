@@ -1,7 +1,7 @@
 package import Crypto
 package import Postgres
 
-/// What an operator does with keys from the command line, while the program serves.
+/// Key administration from the command line, while the service runs.
 package struct KeyAdministration {
     private let connection: Connection
     /// Those of the settings.
@@ -14,14 +14,14 @@ package struct KeyAdministration {
         self.sealingKeys = sealingKeys
     }
 
-    /// Makes the key that is to sign the access tokens; returns what happens when.
+    /// Creates the next key that signs access tokens; returns its id and the time from which it signs.
     ///
-    /// The key before it goes on verifying, the one before that no longer does: unless forced, that is refused while
-    /// tokens of it may be about. Refresh tokens outlive any number of changes.
+    /// The previous key still verifies, the one before it no longer does: unless forced, the rotation is refused while
+    /// tokens of that key may be valid. Refresh tokens outlive any number of rotations.
     package func rotateTokenKey(isForced: Bool) throws -> String {
         let sealingKeys = try requiredSealingKeys()
         return try connection.transaction { connection in
-            // One at a time, and nobody who only reads has to wait.
+            // One rotation at a time; readers do not wait.
             try connection.execute("LOCK TABLE token_keys IN SHARE ROW EXCLUSIVE MODE")
             if !isForced { try refuseToEndTokens(connection) }
             let (id, signsAt) = try TokenKey.make(sealedBy: sealingKeys, on: connection)
@@ -31,12 +31,12 @@ package struct KeyAdministration {
 
     private func refuseToEndTokens(_ connection: Connection) throws {
         guard let seconds = try TokenKey.secondsOfOldTokens(on: connection) else {
-            // Nobody knows since when the settings' second key no longer signs.
+            // When the settings' second key stopped signing is not known.
             guard tokenKeys.ids.count < 2 else {
                 throw Refusal(
                     description: """
-                        JWT_PREVIOUS_SECRET_KEY would no longer verify; if it has not signed for \
-                        \(TokenKey.tokensEnd / 60) minutes, take it out of the settings, or say --force
+                        this would end tokens of JWT_PREVIOUS_SECRET_KEY; if it has not signed for \
+                        \(TokenKey.tokensEnd / 60) minutes, remove it from the settings, or pass --force
                         """)
             }
             return
@@ -44,13 +44,13 @@ package struct KeyAdministration {
         guard seconds <= 0 else {
             throw Refusal(
                 description: """
-                    tokens of the key that would go are good for another \(seconds) s; \
-                    wait, or say --force to end them
+                    tokens of the oldest key are valid for another \(seconds) s; \
+                    wait, or pass --force to end them now
                     """)
         }
     }
 
-    /// One line a key: what it is for, its id, since when it is there, and what it does at present; never the key.
+    /// One line per key: its purpose, id, origin and present use; never the key itself.
     package func list(_ line: (String) -> Void) throws {
         try listTokenKeys(line)
         try listSealingKeys(line)
@@ -96,8 +96,8 @@ package struct KeyAdministration {
         }
     }
 
-    /// Puts every sealed value under the present sealing key, so that the one before it can be dropped. What it has
-    /// done stays done however it ends, and it may run while the program serves. Throws when a value does not open.
+    /// Reseals every value with the present sealing key, so that the previous one can be removed. It may run while the
+    /// service runs, and keeps its progress if it is interrupted. Throws when a value cannot be opened.
     package func reseal(_ line: (String) -> Void) throws {
         let keys = try requiredSealingKeys()
         var failed = 0
@@ -107,13 +107,17 @@ package struct KeyAdministration {
             failed += unopened
         }
         guard failed == 0 else {
-            throw Refusal(description: "\(failed) values are sealed by no key of the settings, or were changed")
+            throw Refusal(
+                description: """
+                    \(failed) values cannot be opened: they were sealed with a key that is not in the settings, \
+                    or are damaged
+                    """)
         }
     }
 
     private func requiredSealingKeys() throws -> KeyRing {
         guard let sealingKeys else {
-            throw Refusal(description: "SEALING_KEY is not set, and nothing secret is kept without")
+            throw Refusal(description: "SEALING_KEY is not set: secrets cannot be stored without it")
         }
         return sealingKeys
     }

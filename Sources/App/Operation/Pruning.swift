@@ -1,9 +1,9 @@
 package import Postgres
 
-/// Rows that have expired and are of no use to anybody: what is removed, by the command or a worker, at any time.
+/// Expired rows of one table, which the command or a worker removes at any time.
 ///
-/// Each statement is a transaction of its own and takes no row that somebody else holds, so that no request waits for
-/// it, and several at once share the work. A request that wants a row which has gone finds it expired before.
+/// Each statement is a transaction of its own and skips locked rows, so that no request waits for it, and concurrent
+/// runs share the work. A request treats an expired row as missing before it is removed.
 package struct Pruning: Sendable {
     package let table: String
     private let name: SQL

@@ -1,4 +1,4 @@
-/// Why a command did nothing, in a sentence for the operator. It holds no secret.
+/// Why a command failed, as a message for the operator. It contains no secret.
 package struct Refusal: Error, CustomStringConvertible {
     package let description: String
 

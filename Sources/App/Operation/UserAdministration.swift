@@ -3,7 +3,7 @@ import JSON
 package import Crypto
 package import Postgres
 
-/// What an operator does with users from the command line, where no admin can log in yet or any more.
+/// User administration from the command line, for when no admin can log in.
 package struct UserAdministration {
     private let connection: Connection
     private let passwords: PasswordHasher
@@ -31,8 +31,8 @@ package struct UserAdministration {
         }
     }
 
-    /// Makes the admin that a new installation begins with; false, and nothing changed, when somebody has that e-mail
-    /// or once had it. Only a new one needs the password.
+    /// Creates the first admin of a new installation; returns false and changes nothing when a user has that e-mail, or
+    /// once had it. The password is only read for a new admin.
     package func addFirstAdmin(_ email: String, password: () throws -> String) throws -> Bool {
         let known = try connection.query("SELECT FROM users WHERE folded(email) = folded(\(email)) LIMIT 1")
         guard known.isEmpty else { return false }
@@ -50,7 +50,7 @@ package struct UserAdministration {
         }
     }
 
-    /// Sets another password, and ends all sessions and keys of the user: somebody else may hold them.
+    /// Sets a new password and ends all sessions and keys of the user, which another person may hold.
     package func resetPassword(of name: String, to password: String) throws {
         let user = try find(name)
         let account = user.account
@@ -63,7 +63,7 @@ package struct UserAdministration {
         }
     }
 
-    /// For whoever has lost the app and the recovery codes: the password is enough again.
+    /// For a user who has lost the app and the recovery codes: the password is enough again.
     package func removeFactor(of name: String) throws {
         let id = try find(name).account.id
         let isRemoved = try connection.transaction { try SecondFactor.remove(of: id, audit, on: $0) }
@@ -76,7 +76,7 @@ package struct UserAdministration {
 
     package func grantAdmin(_ name: String) throws { try change(name, ["role": "admin"]) }
 
-    /// One line a user: id, role, names, and whether it is disabled.
+    /// One line per user: id, role, names, and whether the user is disabled.
     package func list(_ line: (String) -> Void) throws {
         for user in try User.all(on: connection) {
             let names = [user.account.email, user.account.username].compactMap(\.self).joined(separator: " ")
@@ -98,7 +98,7 @@ package struct UserAdministration {
         return user
     }
 
-    /// Says in words what is wrong with an input.
+    /// Turns a problem of the input into a message for the operator.
     private func checked<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()

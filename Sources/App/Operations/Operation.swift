@@ -2,11 +2,11 @@ import Flows
 import HTTP
 import JSON
 
-/// A task type under a short name, run by itself and kept as a record.
+/// A task type under a short name, which runs as a single task and leaves a record.
 struct Operation: Sendable {
     let type: String
     let taskType: String
-    /// The member of the task's input that the only argument becomes; nil for a task that takes `arguments`.
+    /// The member of the task's input that gets the only argument; nil for a task that takes `arguments`.
     private let member: String?
 
     private init(_ type: String, _ taskType: String, member: String? = nil) {
@@ -15,7 +15,7 @@ struct Operation: Sendable {
         self.member = member
     }
 
-    /// The one list.
+    /// Every operation.
     static let all = [
         Operation("addition", "calc.addition"), Operation("subtraction", "calc.subtraction"),
         Operation("multiplication", "calc.multiplication"), Operation("division", "calc.division"),
@@ -25,8 +25,10 @@ struct Operation: Sendable {
     static let names = all.map(\.type)
 
     static let schema = JSONSchema.object(required: [
-        "type": .string(enum: names), "task_type": .string, "summary": .string,
-        "cost": JSONSchema.integer.described("Credits, each time it succeeds"), "active": .boolean,
+        "type": .string(enum: names),
+        "task_type": JSONSchema.string.described("The task type that does the same in flows"), "summary": .string,
+        "cost": JSONSchema.integer.described("Credits for each success"),
+        "active": JSONSchema.boolean.described("Whether it may run"),
     ]).named("Operation")
 
     func json(_ catalog: TaskCatalog, _ price: Price) -> JSON {
@@ -36,7 +38,7 @@ struct Operation: Sendable {
         ]
     }
 
-    /// What the task gets for those arguments; throws what is wrong with them.
+    /// The task's input for the arguments. Throws 422 for arguments that do not fit.
     func input(_ arguments: [JSON], for task: any FlowTask) throws -> JSON {
         if member != nil, arguments.count != 1 { throw Problem.invalid("/arguments", "must have 1 element") }
         let input: JSON = .object(

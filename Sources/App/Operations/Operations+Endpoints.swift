@@ -7,9 +7,14 @@ import Postgres
 extension Endpoint<Context> {
     static let operations: [Endpoint] = [listOperations, operation, changeOperation, runOperation]
 
+    private static let typeParameter = PathParameter(
+        "type", .string(enum: Operation.names), "The operation's name")
+    private static let addition = ["type": "addition"]
+
     private static let listOperations = Endpoint(
-        .get, "/api/operations", access: .user, summary: "The operations and what they cost",
-        answers: [Answer(.ok, "All of them", ListQuery.schema(of: Operation.schema))]
+        .get, "/api/operations", operation: "listOperations", tag: .operations, access: .user,
+        summary: "List the operations with their costs",
+        answers: [Answer(.ok, "All operations, in one page", ListQuery.schema(of: Operation.schema))]
     ) { context in
         let prices = try context.prices
         let items = Operation.all.map { $0.json(context.services.tasks, prices.price(of: $0.taskType)) }
@@ -17,37 +22,63 @@ extension Endpoint<Context> {
     }
 
     private static let operation = Endpoint(
-        .get, "/api/operations/{type}", access: .user, summary: "One operation and what it costs",
-        answers: [Answer(.ok, "The operation", Operation.schema)]
+        .get, "/api/operations/{type}", operation: "getOperation", tag: .operations, access: .user,
+        summary: "Read an operation with its cost", parameters: [typeParameter],
+        answers: [Answer(.ok, "The operation", Operation.schema)],
+        examples: [Example("Read an operation", path: addition)]
     ) { context in
         let operation = try named(context)
         return .json(operation.json(context.services.tasks, try context.prices.price(of: operation.taskType)))
     }
 
     private static let changeOperation = Endpoint(
-        .patch, "/api/operations/{type}", access: .admin,
-        summary: "Change what an operation costs, or whether it may run",
-        body: .json(priceChange), answers: [Answer(.ok, "The operation", Operation.schema)]
+        .patch, "/api/operations/{type}", operation: "updateOperation", tag: .operations, access: .admin,
+        summary: "Change an operation's cost, or activate or deactivate it",
+        description: """
+            The same price applies to its task type in flows. The change takes effect within a second. Fields that the \
+            body does not name keep their values.
+            """,
+        parameters: [typeParameter], body: .json(priceChange),
+        answers: [Answer(.ok, "The operation", Operation.schema)],
+        examples: [Example("Change an operation's cost", path: addition, body: ["cost": 5])]
     ) { context in
         let operation = try named(context)
         return .json(operation.json(context.services.tasks, try changePrice(of: operation.taskType, context)))
     }
 
     private static let runOperation = Endpoint(
-        .post, "/api/operations/{type}/run", access: .user, scope: .run,
-        summary: "Run an operation now, pay for it, and keep a record",
-        body: .json(.object(required: ["arguments": .array(of: .number, count: 0...1_000)]).named("OperationCall")),
+        .post, "/api/operations/{type}/run", operation: "runOperation", tag: .operations, access: .user,
+        scope: .run, summary: "Run an operation, pay for it, and keep a record",
+        description: """
+            `square_root` takes one number, `division` takes two, `random_string` takes the length of the text, and \
+            the others take up to 1,000 numbers. A calculation that fails is answered 422 with a code of its own, such \
+            as `division_by_zero`: it costs nothing and leaves no record.
+            """,
+        parameters: [typeParameter],
+        body: .json(
+            .object(
+                required: [
+                    "arguments": JSONSchema.array(of: .number, count: 0...1_000).described(
+                        "The numbers to calculate with, in their order")
+                ]
+            ).named("OperationCall")),
         idempotency: .byHandler,
         answers: [
             Answer(
-                .ok, "The result; user_balance is what the caller can spend after it",
-                .object(required: [
-                    "result": .any, "user_balance": .integer, "record_id": .string(format: .uuid),
-                ])),
-            Answer(.accepted, "An earlier call with this Idempotency-Key is still running"),
-            Answer(.paymentRequired, "The caller's credits do not suffice", Problem.schema),
-            Answer(.conflict, "The operation is switched off", Problem.schema),
-            Answer(.unprocessable, "The arguments do not fit, or have no result", Problem.schema),
+                .ok, "The result",
+                JSONSchema.object(required: [
+                    "result": JSONSchema.any.described("A number, or the text of `random_string`"),
+                    "user_balance": JSONSchema.integer.described("Your available credits after it"),
+                    "record_id": .string(format: .uuid),
+                ]).named("OperationResult")),
+            Answer(
+                .accepted, "An earlier call with this `Idempotency-Key` is still in progress", Execution.accepted),
+        ],
+        problems: [.insufficientCredits, .operationInactive],
+        examples: [
+            Example("Add numbers", path: addition, body: ["arguments": [1, 2]], keeps: ["record_id": "/record_id"]),
+            Example(
+                "Divide by zero", path: ["type": "division"], body: ["arguments": [1, 0]], status: .unprocessable),
         ]
     ) { context in
         let key = context.idempotencyKey

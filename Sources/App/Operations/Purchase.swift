@@ -10,12 +10,12 @@ struct Purchase {
     private let arguments: JSON
     private let input: JSON
     private let flow: Flow
-    /// By the price when the call came, whatever it is when it ends.
+    /// Uses the price at the start of the call, even if it changes during the run.
     private let budget: Budget
     private let executionID = UUIDv7.make()
     private let recordID = UUIDv7.make()
 
-    /// Throws 422 for arguments that do not fit, 409 for an operation that is switched off.
+    /// Throws 422 for arguments that do not fit, 409 for an inactive operation.
     init(of operation: Operation, _ context: Context) throws {
         let name = JSON.string(operation.type)
         var reader = FlowReader(catalog: context.services.tasks)
@@ -26,9 +26,7 @@ struct Purchase {
             ])
         else { throw Problem.notFound }
         let prices = try context.prices
-        guard prices.isActive(operation.taskType) else {
-            throw Problem(.conflict, "operation_inactive", "This operation is switched off")
-        }
+        guard prices.isActive(operation.taskType) else { throw Problem(.operationInactive) }
         self.operation = operation
         self.flow = flow
         arguments = context.input["arguments"] ?? []
@@ -36,10 +34,10 @@ struct Purchase {
         budget = Budget(for: flow, at: prices)
     }
 
-    /// Runs it. Throws 402 before anything is done, and 422 for a run that failed, which is on record and costs nothing.
+    /// Runs the operation. Throws 402 before it starts, and 422 for a failed run, which is stored and costs nothing.
     ///
-    /// The balance is locked before the run, because the answer tells what is left, and the key keeps the answer in the
-    /// commit of the charge. Between the two nothing waits for anybody.
+    /// Locks the balance before the run, because the answer contains the new balance and is stored under the key in the
+    /// commit of the charge. Nothing blocks between the two.
     func made(_ context: Context, with key: IdempotencyKey?) throws -> Response {
         let (connection, user, cost) = (context.connection, try context.user, budget.worst)
         var left = user.credits.balance - cost
@@ -53,7 +51,7 @@ struct Purchase {
         try keyed?.open(connection)
         if cost > 0 { left = try Credits.lockedBalance(of: user.id, on: connection) - cost }
         guard left >= 0 else { throw Problem.insufficientCredits }
-        // It joins the transaction that is open, and ends it.
+        // The run joins the open transaction and ends it.
         let execution = try Runner.run(
             flow, Execution(id: executionID, userID: user.id, flow: flow.definition, input: input), budget: budget,
             on: connection,
@@ -68,7 +66,7 @@ struct Purchase {
 
     private func outcome(of execution: Execution, left: Int64) -> Result<JSON, Problem> {
         if let failure = execution.steps.last?.failure {
-            return .failure(Problem(.unprocessable, failure.code, failure.message))
+            return .failure(Problem(failedTask: failure.code, failure.message))
         }
         return .success([
             "result": execution.result["result"] ?? .null, "user_balance": .integer(left),
@@ -76,7 +74,7 @@ struct Purchase {
         ])
     }
 
-    /// Goes into the commit of the run; one that failed leaves none.
+    /// The record, written in the commit of the run; a failed run leaves none.
     private func record(of execution: Execution, userID: String, left: Int64) -> [SQL] {
         guard execution.status == .completed else { return [] }
         return [

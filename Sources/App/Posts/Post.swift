@@ -1,7 +1,7 @@
 import HTTP
 import JSON
 
-/// A text that a user wrote: everybody signed in reads the published ones, only owner and admins change it.
+/// A text that a user wrote. Every signed-in user reads the published ones; only the owner and admins change one.
 struct Post {
     let id: String
     let userID: String
@@ -11,25 +11,32 @@ struct Post {
     let version: Int64
     let createdAt: String
     let updatedAt: String
-    /// Its place in a list.
+    /// Its position in a list.
     let position: ListQuery.Position
 
     static let title = JSONSchema.string(minLength: 1, maxLength: 300)
     static let content = JSONSchema.string(maxLength: 100_000)
+    private static let published = JSONSchema.boolean.described(
+        "Whether every signed-in user may read it; otherwise its owner and admins")
 
     static let schema = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "user_id": .string(format: .uuid), "title": title, "content": content,
-        "published": .boolean, "created_at": .string(format: .dateTime), "updated_at": .string(format: .dateTime),
+        "id": .string(format: .uuid), "user_id": JSONSchema.string(format: .uuid).described("The owner"),
+        "title": title, "content": content, "published": published,
+        "created_at": .string(format: .dateTime), "updated_at": .string(format: .dateTime),
     ]).named("Post")
 
-    /// Everything a writer says of a post.
+    /// A whole post, as a writer sends it.
     static let draft = JSONSchema.object(
-        required: ["title": title, "content": content], optional: ["published": .boolean]
+        required: ["title": title, "content": content],
+        optional: [
+            "published": JSONSchema.boolean.described(
+                "Whether every signed-in user may read it; otherwise its owner and admins. Default: true")
+        ]
     ).named("PostDraft")
 
-    /// Only what is to change.
+    /// The fields that change.
     static let change = JSONSchema.object(
-        required: [:], optional: ["title": title, "content": content, "published": .boolean]
+        required: [:], optional: ["title": title, "content": content, "published": published]
     ).named("PostChange")
 
     var json: JSON {

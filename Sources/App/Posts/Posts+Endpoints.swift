@@ -3,24 +3,36 @@ import JSON
 import Postgres
 
 extension Endpoint<Context> {
-    static let posts: [Endpoint] = [list, create("/posts"), create("/upload"), read, replace, change, remove]
+    static let posts: [Endpoint] = [create, upload, list, read, replace, change, remove]
 
     private static let filters: [ListQuery.Filter] = [.boolean("published", "published"), .id("user_id", "user_id")]
 
     private static let list = Endpoint(
-        .get, "/posts", access: .user, summary: "Published posts and the caller's own",
-        query: ListQuery.parameters(filters, schema: Post.schema),
+        .get, "/posts", operation: "listPosts", tag: .posts, access: .user,
+        summary: "List published posts and your own", query: ListQuery.parameters(filters, schema: Post.schema),
         answers: [Answer(.ok, "A page of posts", ListQuery.schema(of: Post.schema))]
     ) { context in
         let list = try ListQuery(context, list: "posts", filters: filters, schema: Post.schema)
         return list.page(try Post.list(list, for: context.user, on: context.connection))
     }
 
-    /// `/upload` is the older name of the same call.
-    private static func create(_ path: String) -> Endpoint {
+    private static let create = create(
+        "/posts", operation: "createPost", summary: "Create a post", keeps: ["post_id": "/id"])
+    private static let upload = create(
+        "/upload", operation: "uploadPost", summary: "Create a post", description: "The older name of `POST /posts`.")
+
+    private static func create(
+        _ path: String, operation: String, summary: String, description: String? = nil,
+        keeps: KeyValuePairs<String, String> = [:]
+    ) -> Endpoint {
         Endpoint(
-            .post, path, access: .user, summary: "Write a post", body: .json(Post.draft), idempotency: .wholeCall,
-            answers: [Answer(.created, "The post", Post.schema)]
+            .post, path, operation: operation, tag: .posts, access: .user, summary: summary, description: description,
+            body: .json(Post.draft), idempotency: .wholeCall,
+            answers: [Answer(.created, "The post", Post.schema, headers: [.etag])],
+            examples: [
+                Example(
+                    summary, body: ["title": "Hello", "content": "The first post.", "published": true], keeps: keeps)
+            ]
         ) { context in
             let post = try Post.insert(context.input, of: context.user.id, on: context.connection)
             return .created(post.json, at: "/posts/\(post.id)", headers: ["ETag": post.tag.description])
@@ -28,9 +40,11 @@ extension Endpoint<Context> {
     }
 
     private static let read = Endpoint(
-        .get, "/posts/{id}", access: .user, summary: "One post",
+        .get, "/posts/{id}", operation: "getPost", tag: .posts, access: .user, summary: "Read a post",
+        headers: [.ifNoneMatch],
         answers: [
-            Answer(.ok, "The post", Post.schema), Answer(.notModified, "The version of If-None-Match still stands"),
+            Answer(.ok, "The post", Post.schema, headers: [.etag]),
+            Answer(.notModified, "The version that `If-None-Match` names is current", headers: [.etag]),
         ]
     ) { context in
         guard let post = try Post.find(try context.id(), on: context.connection), post.mayBeRead(by: try context.user)
@@ -42,7 +56,10 @@ extension Endpoint<Context> {
     }
 
     private static let replace = Endpoint(
-        .put, "/posts/{id}", access: .user, summary: "Write a post anew", body: .json(Post.draft), answers: changed
+        .put, "/posts/{id}", operation: "replacePost", tag: .posts, access: .user, summary: "Replace a post",
+        description: "Its owner and admins may. A post without `published` is published.", headers: [.ifMatch],
+        body: .json(Post.draft), answers: changed, problems: [.versionMismatch],
+        examples: [Example("Replace a post", body: ["title": "Hello again", "content": "The second text."])]
     ) { context in
         var draft = context.input.objectValue ?? JSONObject()
         draft["published"] = draft["published"] ?? true
@@ -50,15 +67,18 @@ extension Endpoint<Context> {
     }
 
     private static let change = Endpoint(
-        .patch, "/posts/{id}", access: .user, summary: "Change parts of a post", body: .json(Post.change),
-        answers: changed
+        .patch, "/posts/{id}", operation: "updatePost", tag: .posts, access: .user, summary: "Change parts of a post",
+        description: "Its owner and admins may. Fields that the body does not name keep their values.",
+        headers: [.ifMatch], body: .json(Post.change), answers: changed, problems: [.versionMismatch],
+        examples: [Example("Withdraw a post", body: ["published": false])]
     ) { context in
         try update(context, context.input)
     }
 
     private static let remove = Endpoint(
-        .delete, "/posts/{id}", access: .user, summary: "Delete a post",
-        answers: [Answer(.noContent, "Deleted")] + refusals
+        .delete, "/posts/{id}", operation: "deletePost", tag: .posts, access: .user, summary: "Delete a post",
+        description: "Its owner and admins may.", headers: [.ifMatch],
+        answers: [Answer(.noContent, "The post is deleted")], problems: [.versionMismatch]
     ) { context in
         try context.connection.transaction { connection in
             try changeable(context).delete(on: connection)
@@ -66,12 +86,7 @@ extension Endpoint<Context> {
         }
     }
 
-    private static let changed = [Answer(.ok, "The post", Post.schema)] + refusals
-
-    private static let refusals = [
-        Answer(.forbidden, "Only its owner and admins change a post", Problem.schema),
-        Answer(.preconditionFailed, "The post is no longer the version of If-Match", Problem.schema),
-    ]
+    private static let changed = [Answer(.ok, "The post", Post.schema, headers: [.etag])]
 
     private static func update(_ context: Context, _ change: JSON) throws -> Response {
         try context.connection.transaction { connection in
@@ -80,14 +95,14 @@ extension Endpoint<Context> {
         }
     }
 
-    /// The post of the path, locked, if the caller may change it and it is the version that the caller knows.
+    /// The post of the path, locked. Throws 403 unless the caller may change it, 412 unless `If-Match` names its version.
     private static func changeable(_ context: Context) throws -> Post {
         let user = try context.user
         guard let post = try Post.find(try context.id(), locked: true, on: context.connection), post.mayBeRead(by: user)
         else { throw Problem.notFound }
         guard post.mayBeChanged(by: user) else { throw Problem.forbidden }
         if let expected = context.request.headers["if-match"], !post.tag.matches(ifMatch: expected) {
-            throw Problem(.preconditionFailed, "version_mismatch", "The post has changed since")
+            throw Problem(.versionMismatch)
         }
         return post
     }

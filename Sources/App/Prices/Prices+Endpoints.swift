@@ -7,8 +7,15 @@ extension Endpoint<Context> {
     static let prices: [Endpoint] = [changeTaskType]
 
     private static let changeTaskType = Endpoint(
-        .patch, "/api/task-types/{type}", access: .admin, summary: "Change what a task costs, or whether it may run",
-        body: .json(priceChange), answers: [Answer(.ok, "The task type", TaskCatalog.schema)]
+        .patch, "/api/task-types/{type}", operation: "updateTaskType", tag: .flows, access: .admin,
+        summary: "Change a task type's cost, or activate or deactivate it",
+        description: "The change takes effect within a second. Fields that the body does not name keep their values.",
+        parameters: [PathParameter("type", .string, "The task type: `random.string`")],
+        body: .json(priceChange), answers: [Answer(.ok, "The task type", TaskCatalog.schema)],
+        examples: [
+            Example(
+                "Change a task type's cost", path: ["type": "random.string"], body: ["cost": 5, "active": true])
+        ]
     ) { context in
         guard let task = context.services.tasks.tasks.first(where: { $0.type == context.parameters[0] }) else {
             throw Problem.notFound
@@ -17,10 +24,13 @@ extension Endpoint<Context> {
     }
 
     static let priceChange = JSONSchema.object(
-        optional: ["cost": .integer(0...1_000_000_000), "active": .boolean]
+        optional: [
+            "cost": JSONSchema.integer(0...1_000_000_000).described("Credits for each success"),
+            "active": JSONSchema.boolean.described("Whether it may run"),
+        ]
     ).named("PriceChange")
 
-    /// Makes the change of the call's body; every process goes by it within a second.
+    /// Applies the change that the body describes. Every process uses the new price within a second.
     static func changePrice(of type: String, _ context: Context) throws -> Price {
         try context.connection.transaction { connection in
             let price = try Price.set(
@@ -33,10 +43,14 @@ extension Endpoint<Context> {
 }
 
 extension TaskCatalog {
-    /// Of an item of the catalog.
+    /// The schema of one item of the catalog.
     static let schema = JSONSchema.object(required: [
-        "type": .string, "summary": .string, "effect": .string(enum: Effect.allCases.map(\.rawValue)),
-        "cost": JSONSchema.integer.described("Credits, each time it succeeds"), "active": .boolean, "input": .any,
-        "output": .any,
+        "type": JSONSchema.string.described("The `type` of a task in a flow"), "summary": .string,
+        "effect": JSONSchema.string(enum: Effect.allCases.map(\.rawValue)).described(
+            "What running it changes: nothing, this database, another system, or it waits"),
+        "cost": JSONSchema.integer.described("Credits for each success"),
+        "active": JSONSchema.boolean.described("Whether it may run"),
+        "input": JSONSchema.any.described("The JSON Schema of its input"),
+        "output": JSONSchema.any.described("The JSON Schema of its output"),
     ]).named("TaskType")
 }

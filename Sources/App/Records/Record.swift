@@ -2,7 +2,7 @@ import HTTP
 import JSON
 import Postgres
 
-/// What is kept of an operation that somebody ran.
+/// The record of an operation that a user ran.
 struct Record {
     let userID: String
     let json: JSON
@@ -10,9 +10,10 @@ struct Record {
 
     static let schema = JSONSchema.object(required: [
         "id": .string(format: .uuid), "operation": .string(enum: Operation.names), "arguments": .array(of: .number),
-        "amount": JSONSchema.integer.described("What it cost then"),
-        "user_balance": JSONSchema.integer.described("What its user could spend after it"),
-        "result": .any, "user_id": .string(format: .uuid), "execution_id": .string(format: .uuid),
+        "amount": JSONSchema.integer.described("The credits that it cost"),
+        "user_balance": JSONSchema.integer.described("The user's available credits after it"),
+        "result": JSONSchema.any.described("A number, or the text of `random_string`"),
+        "user_id": .string(format: .uuid), "execution_id": .string(format: .uuid),
         "created_at": .string(format: .dateTime),
     ]).named("Record")
 
@@ -47,7 +48,7 @@ struct Record {
         ).first.map(Record.init)
     }
 
-    /// Those that the principal may read, a page at a time.
+    /// The records that the principal may read, a page at a time.
     static func list(
         _ list: ListQuery, for principal: Principal, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {
@@ -63,7 +64,7 @@ struct Record {
         }
     }
 
-    /// Shows the record to nobody any more; it stays in the table. False when there is none of that id.
+    /// Marks the record as deleted; the row stays in the table. False when there is no record with the id.
     static func delete(_ id: String, _ audit: AuditTrail, on connection: Connection) throws -> Bool {
         try connection.transaction { connection in
             let isDeleted =

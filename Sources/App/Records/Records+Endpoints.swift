@@ -15,7 +15,8 @@ extension Endpoint<Context> {
     ]
 
     private static let listRecords = Endpoint(
-        .get, "/api/records", access: .user, summary: "The operations that the caller has run; for admins everybody's",
+        .get, "/api/records", operation: "listRecords", tag: .records, access: .user, summary: "List your records",
+        description: "Admins get the records of all users, or those of one user with `user_id`.",
         query: ListQuery.parameters(filters, orders: orders, schema: Record.schema),
         answers: [Answer(.ok, "A page of records", ListQuery.schema(of: Record.schema))]
     ) { context in
@@ -24,7 +25,7 @@ extension Endpoint<Context> {
     }
 
     private static let record = Endpoint(
-        .get, "/api/records/{id}", access: .user, summary: "One record",
+        .get, "/api/records/{id}", operation: "getRecord", tag: .records, access: .user, summary: "Read a record",
         answers: [Answer(.ok, "The record", Record.schema)]
     ) { context in
         guard let record = try Record.find(try context.id(), on: context.connection),
@@ -34,8 +35,9 @@ extension Endpoint<Context> {
     }
 
     private static let deleteRecord = Endpoint(
-        .delete, "/api/records/{id}", access: .admin, summary: "Delete a record; nothing is given back for it",
-        answers: [Answer(.noContent, "Deleted")]
+        .delete, "/api/records/{id}", operation: "deleteRecord", tag: .records, access: .admin,
+        summary: "Delete a record", description: "The credits that it cost are not refunded.",
+        answers: [Answer(.noContent, "The record is deleted")]
     ) { context in
         guard try Record.delete(try context.id(), context.audit, on: context.connection) else { throw Problem.notFound }
         return .noContent

@@ -8,16 +8,20 @@ extension Endpoint<Context> {
     static let runs: [Endpoint] = [run, validate, taskTypes]
 
     private static let run = Endpoint(
-        .post, "/flow-manager", access: .user, scope: .run, summary: "Run a chain of tasks now and get its result",
+        .post, "/flow-manager", operation: "runFlow", tag: .flows, access: .user, scope: .run,
+        summary: "Run a chain of tasks and get its result",
+        description: """
+            The flow is checked as a whole before its first task runs. A chain that has to wait (`wait`, `approval`,
+            `flow.run`, `map`, a retry) is carried out by a worker: the call waits for its end, up to 50 seconds or as
+            long as `Prefer: wait` says, and answers 202 with the run's address if it is still active then.
+            """,
         body: .json(callBody), idempotency: .byHandler, waits: true,
         answers: [
-            Answer(.ok, "The chain ran to an end it was built for", Execution.flowAnswer),
-            Answer(
-                .accepted, "The chain goes on, or an earlier call with this Idempotency-Key does", Execution.accepted),
-            Answer(.paymentRequired, "The credits do not suffice for every task of the chain", Problem.schema),
-            Answer(
-                .unprocessable, "The chain failed, or is not valid", .anyOf([Execution.flowAnswer, Problem.schema])),
-        ]
+            Answer(.ok, "The chain reached an end of its own: `completed` or `ended_early`", Execution.flowAnswer),
+            Answer(.accepted, "The run is still active", Execution.accepted),
+            Answer(.unprocessable, "A task failed and the chain ended with it", Execution.flowAnswer),
+        ],
+        problems: [.insufficientCredits, .tooManyRuns], examples: runExamples
     ) { context in
         let key = context.idempotencyKey
         if let answer = try key?.earlierAnswer(on: context.connection) { return answer }
@@ -37,7 +41,7 @@ extension Endpoint<Context> {
         }
     }
 
-    /// On this thread, to its end or until it has to wait.
+    /// Runs the flow on this thread, to its end or until it has to wait.
     private static func run(
         _ flow: Flow, _ execution: Execution, _ budget: Budget, _ context: Context
     ) throws -> Response {
@@ -50,14 +54,14 @@ extension Endpoint<Context> {
         } catch is InsufficientCredits {
             throw Problem.insufficientCredits
         } catch is Fenced {
-            // Canceled, or carried out by a worker since this process took too long: the record says how it stands.
+            // The run was canceled, or a worker took it over because this process was too slow: its record has the state.
             let found = try Execution.find(execution.id, of: execution.userID, on: context.connection)?.execution
             guard let found, found.status.isEnd else { return try later(execution, context) }
             return found.answer
         }
     }
 
-    /// By a worker.
+    /// Queues the flow for a worker.
     private static func enqueue(_ execution: Execution, _ budget: Budget, _ context: Context) throws -> Response {
         try context.connection.transaction { connection in
             if let key = context.idempotencyKey { try key.claim(for: execution.id, on: connection) }
@@ -66,7 +70,7 @@ extension Endpoint<Context> {
         return try later(execution, context)
     }
 
-    /// The answer when the run is over, if its caller can wait so long; else where to look for it.
+    /// The answer at the end of the run if the caller waits that long, else 202 with the run's address.
     private static func later(_ execution: Execution, _ context: Context) throws -> Response {
         let (id, userID) = (execution.id, execution.userID)
         context.wait(for: id, standard: Context.longestWait) { connection in
@@ -76,17 +80,53 @@ extension Endpoint<Context> {
         return Execution.accepted(id, execution.status == .running ? .queued : execution.status)
     }
 
+    private static let runExamples = [
+        Example(
+            "Run the demo chain", body: ["flow": FlowFormat.example, "input": [:]],
+            keeps: ["execution_id": "/execution_id"]),
+        Example(
+            "Run a flow that waits for an approval", headers: ["Prefer": "wait=2"],
+            body: [
+                "flow": [
+                    "id": "approval", "name": "Ask first", "start_task": "ask",
+                    "tasks": [
+                        ["name": "ask", "type": "approval", "input": ["message": "Store the result?"]],
+                        ["name": "store", "type": "data.store"],
+                    ],
+                    "conditions": [
+                        [
+                            "name": "approved", "source_task": "ask", "target_task_success": "store",
+                            "target_task_failure": "END_FAILED",
+                        ]
+                    ],
+                ]
+            ], status: .accepted, keeps: ["approval_execution_id": "/id"]),
+        Example(
+            "Run a flow that takes an hour, without waiting for it", headers: ["Prefer": "wait=0"],
+            body: [
+                "flow": [
+                    "id": "pause", "name": "Pause", "start_task": "pause",
+                    "tasks": [["name": "pause", "type": "wait", "input": ["seconds": 3600]]], "conditions": [],
+                ]
+            ], status: .accepted, keeps: ["waiting_execution_id": "/id"]),
+    ]
+
     private static let validate = Endpoint(
-        .post, "/api/flows/validate", access: .user, scope: .run, summary: "Check a flow without running it",
+        .post, "/api/flows/validate", operation: "validateFlow", tag: .flows, access: .user, scope: .run,
+        summary: "Check a flow without running it",
+        description: "Answers every problem at once, and what a run may cost at most.",
         body: .json(callBody), idempotency: .wholeCall,
         answers: [
             Answer(
                 .ok, "The flow is valid",
-                .object(required: [
-                    "valid": .constant(true), "task_count": .integer, "max_cost": .integer,
-                    "warnings": .array(of: .object(required: ["pointer": .string, "message": .string])),
-                ]))
-        ]
+                JSONSchema.object(required: [
+                    "valid": .constant(true), "task_count": .integer,
+                    "max_cost": JSONSchema.integer.described("Credits that a run costs at most"),
+                    "warnings": .array(
+                        of: JSONSchema.object(required: ["pointer": .string, "message": .string]).named("FlowWarning")),
+                ]).named("FlowValidation"))
+        ],
+        examples: [Example("Check the demo chain", body: ["flow": FlowFormat.example])]
     ) { context in
         let (flow, warnings) = try readFlow(context)
         return .json([
@@ -97,8 +137,9 @@ extension Endpoint<Context> {
     }
 
     private static let taskTypes = Endpoint(
-        .get, "/api/task-types", access: .everyone, summary: "The task types that flows may use",
-        answers: [Answer(.ok, "The catalog", ListQuery.schema(of: TaskCatalog.schema))]
+        .get, "/api/task-types", operation: "listTaskTypes", tag: .flows, access: .everyone,
+        summary: "List the task types that flows may use",
+        answers: [Answer(.ok, "All task types", ListQuery.schema(of: TaskCatalog.schema))]
     ) { context in
         .json(["items": context.services.tasks.json(try context.prices), "next_cursor": .null])
     }
@@ -106,8 +147,9 @@ extension Endpoint<Context> {
     /// Only the frame is checked with the body: the flow itself is read by `FlowReader`, which reports what is
     /// wrong with its form and its meaning together.
     private static let callBody = JSONSchema.object(
-        required: ["flow": .unchecked(FlowFormat.flow)], optional: ["input": .any]
-    ).example(["flow": FlowFormat.example]).named("FlowCall")
+        required: ["flow": .unchecked(FlowFormat.flow)],
+        optional: ["input": JSONSchema.any.described("What the first task gets unless it has an `input` of its own")]
+    ).named("FlowCall")
 
     private static func readFlow(_ context: Context) throws -> (Flow, warnings: [Violation]) {
         var reader = FlowReader(catalog: context.services.tasks)

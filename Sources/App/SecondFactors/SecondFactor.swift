@@ -3,14 +3,13 @@ import HTTP
 import JSON
 import Postgres
 
-/// A user's authenticator app (RFC 6238), and the recovery codes that stand in for it.
+/// A user's authenticator app (RFC 6238), and the recovery codes that replace it.
 struct SecondFactor {
     private let userID: String
     private let secret: [UInt8]
     let isConfirmed: Bool
 
-    /// The user's factor, confirmed or not; nil when there is none. `locked` keeps others from changing it until the
-    /// transaction ends.
+    /// The user's factor, confirmed or not; nil when there is none. `locked` locks the row until the transaction ends.
     static func find(
         of userID: String, locked: Bool = false, _ keys: KeyRing?, on connection: Connection
     ) throws -> SecondFactor? {
@@ -20,7 +19,7 @@ struct SecondFactor {
         ).first
         guard let row else { return nil }
         let (sealed, isConfirmed) = try row.decode([UInt8].self, Bool.self)
-        // Without the key nobody who has a factor gets in: a lost setting must not take it away.
+        // Without the sealing key, users with a factor cannot log in: a lost setting must not disable the factor.
         guard let keys else { throw Problem.unavailable() }
         do {
             let secret = try keys.open(sealed, associated: associated(userID))
@@ -30,8 +29,8 @@ struct SecondFactor {
         }
     }
 
-    /// Lets `proof` look at a code unless too many were wrong lately, wherever they came from: only who knows the
-    /// password gets as far as this, and six digits are soon tried from many addresses.
+    /// Calls `proof` and counts a failure. Throws 429 after too many recent failures from any address: an attacker who
+    /// knows the password could otherwise try all six-digit codes from many addresses.
     func guarded(by limits: LoginLimits?, _ proof: () throws -> AuditEvent.Factor?) throws -> AuditEvent.Factor? {
         let attempt = try limits?.attempt(.secondFactor(userID: userID), from: nil)
         let proof = try proof()
@@ -39,7 +38,7 @@ struct SecondFactor {
         return proof
     }
 
-    /// Begins a factor, in place of one that was not confirmed; what its app needs, or nil when one is in force.
+    /// Creates an unconfirmed factor, or replaces one. Returns what the app needs; nil when a confirmed factor exists.
     static func begin(
         for account: Account, _ keys: KeyRing, issuer: String, on connection: Connection
     ) throws -> JSON? {
@@ -56,7 +55,7 @@ struct SecondFactor {
         return ["secret": .string(Base32.encode(secret)), "uri": .string(uri)]
     }
 
-    /// Puts the factor in force and makes its recovery codes, which are shown once.
+    /// Activates the factor and creates its recovery codes, which are shown once.
     func confirm(on connection: Connection) throws -> [RecoveryCode] {
         let codes = RecoveryCode.makeSet()
         try connection.execute("UPDATE second_factors SET confirmed_at = now() WHERE user_id = \(userID)")
@@ -68,14 +67,14 @@ struct SecondFactor {
         return codes
     }
 
-    /// Whether the app shows that code now, and it has not counted before.
+    /// Whether the code is the app's current one and has not been used before.
     func accepts(_ code: String, now: Int64, on connection: Connection) throws -> Bool {
         guard let step = TOTP(secret: secret).matchingStep(code, at: now) else { return false }
         return try connection.execute(
             "UPDATE second_factors SET last_step = \(step) WHERE user_id = \(userID) AND last_step < \(step)") == 1
     }
 
-    /// What the code proves: the app, or a recovery code not used yet; nil for nothing.
+    /// The factor that the code proves: the app, or an unused recovery code; nil for a wrong code.
     func proof(
         _ code: String, now: Int64, _ audit: AuditTrail, on connection: Connection
     ) throws -> AuditEvent.Factor? {
@@ -91,7 +90,7 @@ struct SecondFactor {
         return .recoveryCode
     }
 
-    /// Removes the user's factor with its recovery codes; false when there is none. In a transaction.
+    /// Removes the user's factor with its recovery codes; false when there is none. The caller opens a transaction.
     static func remove(of userID: String, _ audit: AuditTrail, on connection: Connection) throws -> Bool {
         try connection.execute("DELETE FROM recovery_codes WHERE user_id = \(userID)")
         guard try connection.execute("DELETE FROM second_factors WHERE user_id = \(userID)") == 1 else { return false }
@@ -99,6 +98,6 @@ struct SecondFactor {
         return true
     }
 
-    /// Where a sealed secret belongs.
+    /// The associated data of a sealed secret, which binds it to its user.
     static func associated(_ userID: String) -> [UInt8] { Array("second factor of \(userID)".utf8) }
 }

@@ -6,18 +6,39 @@ import Postgres
 extension Endpoint<Context> {
     static let secondFactors: [Endpoint] = [beginFactor, confirmFactor, removeFactor]
 
-    private static let code = JSONSchema.string(minLength: 1, maxLength: 100)
-    private static let wrongCode = Answer(.forbidden, "The code is not right, or was used before", Problem.schema)
+    private static let codeBody = BodyFormat.json(
+        .object(
+            required: [
+                "code": JSONSchema.string(minLength: 1, maxLength: 100).described(
+                    "The code that the app shows. To remove the app, a recovery code will do")
+            ]
+        ).named("SecondFactorCode"))
 
     private static let beginFactor = Endpoint(
-        .post, "/api/mfa/totp", access: .account, summary: "Begin to use an authenticator app; confirm it with a code",
-        body: .json(.object(required: ["current_password": .string]).named("SecondFactorDraft")),
+        .post, "/api/mfa/totp", operation: "createSecondFactor", tag: .secondFactor, access: .account,
+        summary: "Start to set up an authenticator app",
+        description: """
+            Add the secret to the app, by hand or as a QR code of the `uri`, and confirm it with the app's first code: \
+            logins need a code only from then on. A repeated call replaces a secret that is not confirmed yet.
+            """,
+        body: .json(
+            .object(
+                required: ["current_password": JSONSchema.string.described("The password of the account")]
+            ).named("SecondFactorDraft")),
         idempotency: .refused,
         answers: [
-            Answer(.created, "What the app needs, shown once", .object(required: ["secret": .string, "uri": .string])),
-            Answer(.forbidden, "The current password is another one", Problem.schema),
-            Answer(.conflict, "An app is in use already", Problem.schema),
-            Answer(.tooManyRequests, "After wrong passwords: Retry-After says when to try again", Problem.schema),
+            Answer(
+                .created, "What the app needs; no other answer shows it",
+                JSONSchema.object(required: [
+                    "secret": JSONSchema.string.described("The secret in Base32, to be typed into the app"),
+                    "uri": JSONSchema.string.described("The `otpauth://` address, to be shown as a QR code"),
+                ]).named("NewSecondFactor"))
+        ],
+        problems: [.wrongPassword, .secondFactorActive, .loginThrottled],
+        examples: [
+            Example(
+                "Start to set up an authenticator app", body: ["current_password": "{{password}}"],
+                keeps: ["totp_secret": "/secret"])
         ]
     ) { context in
         guard let keys = context.services.sealingKeys else { throw Problem.unavailable() }
@@ -26,26 +47,31 @@ extension Endpoint<Context> {
         guard
             let begun = try SecondFactor.begin(
                 for: account, keys, issuer: "Flow Manager", on: context.connection)
-        else { throw Problem(.conflict, "second_factor_active", "An authenticator app is in use already") }
+        else { throw Problem(.secondFactorActive) }
         return .created(begun, at: "/api/mfa/totp")
     }
 
     private static let confirmFactor = Endpoint(
-        .post, "/api/mfa/totp/confirm", access: .account, summary: "Put the authenticator app in force",
-        body: .json(.object(required: ["code": code]).named("SecondFactorCode")), idempotency: .refused,
+        .post, "/api/mfa/totp/confirm", operation: "confirmSecondFactor", tag: .secondFactor, access: .account,
+        summary: "Activate the authenticator app",
+        description: "Each of the recovery codes replaces a code of the app once. Store them safely.",
+        body: codeBody, idempotency: .refused,
         answers: [
             Answer(
-                .ok, "The recovery codes, shown once", .object(required: ["recovery_codes": .array(of: .string)])),
-            wrongCode, Answer(.conflict, "There is no app to confirm", Problem.schema),
-            Answer(.tooManyRequests, "After wrong codes: Retry-After says when to try again", Problem.schema),
+                .ok, "The recovery codes; no other answer shows them",
+                JSONSchema.object(required: ["recovery_codes": .array(of: .string)]).named("RecoveryCodes"))
+        ],
+        problems: [.wrongCode, .nothingToConfirm, .loginThrottled],
+        examples: [
+            Example(
+                "Activate the authenticator app", body: ["code": "{{otp}}"],
+                keeps: ["recovery_code": "/recovery_codes/0"])
         ]
     ) { context in
         try context.connection.transaction { connection in
             let factor = try SecondFactor.find(
                 of: context.user.id, locked: true, context.services.sealingKeys, on: connection)
-            guard let factor, !factor.isConfirmed else {
-                throw Problem(.conflict, "nothing_to_confirm", "There is no authenticator app to confirm")
-            }
+            guard let factor, !factor.isConfirmed else { throw Problem(.nothingToConfirm) }
             try prove(factor, context) { try factor.accepts($0, now: context.now, on: connection) ? .app : nil }
             let codes = try factor.confirm(on: connection)
             try context.audit.record(.factorSet(of: context.user.id))
@@ -54,13 +80,13 @@ extension Endpoint<Context> {
     }
 
     private static let removeFactor = Endpoint(
-        .delete, "/api/mfa/totp", access: .account, summary: "Stop using the authenticator app",
-        body: .json(.object(required: ["code": code]).named("SecondFactorCode")), idempotency: .refused,
-        answers: [
-            Answer(.noContent, "Removed, with the recovery codes"), wrongCode,
-            Answer(.notFound, "There is none", Problem.schema),
-            Answer(.tooManyRequests, "After wrong codes: Retry-After says when to try again", Problem.schema),
-        ]
+        .delete, "/api/mfa/totp", operation: "deleteSecondFactor", tag: .secondFactor, access: .account,
+        summary: "Remove the authenticator app",
+        description: "Takes a code of the app or a recovery code. The recovery codes are deleted too.",
+        body: codeBody, idempotency: .refused,
+        answers: [Answer(.noContent, "The authenticator app is removed")],
+        problems: [.wrongCode, .notFound, .loginThrottled],
+        examples: [Example("Remove the authenticator app", body: ["code": "{{recovery_code}}"])]
     ) { context in
         try context.connection.transaction { connection in
             let factor = try SecondFactor.find(
@@ -78,6 +104,6 @@ extension Endpoint<Context> {
         let proof = try factor.guarded(by: context.services.loginLimits) {
             try proof(context.input["code"]?.stringValue ?? "")
         }
-        guard proof != nil else { throw Problem(.forbidden, "wrong_code", "The code is not right") }
+        guard proof != nil else { throw Problem(.wrongCode) }
     }
 }

@@ -1,19 +1,18 @@
 import HTTP
 
-/// A session's tokens as a browser keeps them: no script reads them, and the one that renews the session is sent to
-/// `/refresh` alone.
+/// A session's tokens as cookies: scripts cannot read them, and browsers send the refresh token to `/refresh` only.
 struct SessionCookies {
     static let access = "access_token"
     static let refresh = "refresh_token"
 
     private let cookies: [Cookie]
 
-    /// - Parameter secondsLeft: until the session ends.
+    /// - Parameter secondsLeft: seconds until the session ends.
     init(access: String, refresh: String, secondsLeft: Int, for request: Request) {
         cookies = Self.pair(access, Int(Session.tokenLifetime), refresh, secondsLeft, request)
     }
 
-    /// What takes both away.
+    /// Cookies that delete both.
     init(removedBy request: Request) {
         cookies = Self.pair("", 0, "", 0, request)
     }
@@ -34,8 +33,8 @@ struct SessionCookies {
 }
 
 extension Request {
-    /// The token that a cookie of that name holds; nil when there is none. Throws 401 when there are two: one of them
-    /// was planted, maybe by a neighbouring site.
+    /// The token in the cookie of that name; nil when there is none. Throws 401 when there are two, because another
+    /// site under the same domain may have set one of them.
     func token(inCookie name: String) throws -> String? {
         guard let values = cookies(named: name), values.count < 2 else { throw Problem.invalidToken }
         return values.first

@@ -4,20 +4,27 @@ import JSON
 import Postgres
 
 extension Endpoint<Context> {
-    static let sessions: [Endpoint] = [refresh, logout, csrf, listSessions, endSession]
+    static let sessions: [Endpoint] = [refresh, csrf, listSessions, endSession, logout]
 
     private static let refresh = Endpoint(
-        .post, "/refresh", access: .everyone, summary: "Get a new pair of tokens for a refresh token",
+        .post, "/refresh", operation: "refresh", tag: .sessions, access: .everyone,
+        summary: "Renew the tokens of a session",
+        description: """
+            Takes the refresh token from the body or from the cookie. A refresh token works once: when an old one is
+            used again, the session ends. A call whose answer was lost may be repeated within 10 seconds.
+            """,
         body: .optionalJSONOrForm(
             .object(
                 optional: [
-                    "refresh_token": JSONSchema.string.described("Unless the cookie holds it"), "grant_type": .string,
+                    "refresh_token": JSONSchema.string.described("Default: the cookie's"), "grant_type": .string,
                 ]
             ).named("Refresh")),
-        idempotency: .refused,
-        answers: [
-            Answer(.ok, "The tokens; the refresh token before is used up", Session.tokens),
-            Answer(.unauthorized, "No refresh token that renews a session", Problem.schema), Session.foreignPage,
+        idempotency: .refused, answers: [Answer(.ok, "The new tokens", Session.tokens, headers: [.setCookie])],
+        problems: [.tokenMissing, .tokenInvalid, .originRefused],
+        examples: [
+            Example(
+                "Renew your tokens", body: ["refresh_token": "{{refresh_token}}"],
+                keeps: ["token": "/token", "refresh_token": "/refresh_token", "X-CSRF-TOKEN": "/csrf_token"])
         ]
     ) { context in
         try context.services.crossOrigin.check(context.request)
@@ -32,9 +39,13 @@ extension Endpoint<Context> {
     }
 
     private static let logout = Endpoint(
-        .post, "/logout", access: .session, summary: "End this session, or all of them",
-        body: .optionalJSON(.object(optional: ["all": .boolean]).named("Logout")),
-        idempotency: .refused, answers: [Answer(.noContent, "Ended; tokens of other issuers are theirs to end")]
+        .post, "/logout", operation: "logout", tag: .sessions, access: .session,
+        summary: "End this session, or all of your sessions",
+        description: "Its tokens are refused from the next call on. A token of another issuer is that issuer's to end.",
+        body: .optionalJSON(
+            .object(optional: ["all": JSONSchema.boolean.described("Default: false")]).named("Logout")),
+        idempotency: .refused, answers: [Answer(.noContent, "The session has ended", headers: [.setCookie])],
+        examples: [Example("Log out of the second session", body: ["all": false], as: .token("second_token"))]
     ) { context in
         let user = try context.user
         if context.input["all"] == true {
@@ -51,25 +62,31 @@ extension Endpoint<Context> {
     }
 
     private static let csrf = Endpoint(
-        .get, "/csrf", access: .session, summary: "What calls with a cookie send in X-CSRF-TOKEN to change something",
-        answers: [Answer(.ok, "The token of this session", .object(required: ["csrf_token": .string]))]
+        .get, "/csrf", operation: "getCSRFToken", tag: .sessions, access: .session,
+        summary: "Get the token that calls by cookie send as X-CSRF-TOKEN",
+        answers: [
+            Answer(
+                .ok, "The session's token", JSONSchema.object(required: ["csrf_token": .string]).named("CSRFToken"))
+        ],
+        examples: [Example("Get the CSRF token", keeps: ["X-CSRF-TOKEN": "/csrf_token"])]
     ) { context in
         guard let session = try context.user.sessionID else { throw Problem.forbidden }
         return .json(["csrf_token": .string(try context.tokens.csrfToken(session: session))])
     }
 
     private static let listSessions = Endpoint(
-        .get, "/api/sessions", access: .session, summary: "Where the caller is logged in",
-        query: ListQuery.parameters([], schema: Session.schema),
-        answers: [Answer(.ok, "A page of sessions", ListQuery.schema(of: Session.schema))]
+        .get, "/api/sessions", operation: "listSessions", tag: .sessions, access: .session,
+        summary: "List where you are logged in", query: ListQuery.parameters([], schema: Session.schema),
+        answers: [Answer(.ok, "A page of sessions", ListQuery.schema(of: Session.schema))],
+        examples: [Example("List your sessions", keeps: ["session_id": "/items/0/id"])]
     ) { context in
         let list = try ListQuery(context, list: "sessions", filters: [], schema: Session.schema)
         return list.page(try Session.list(list, for: context.user, on: context.connection))
     }
 
     private static let endSession = Endpoint(
-        .delete, "/api/sessions/{id}", access: .session, summary: "End one of the caller's sessions",
-        answers: [Answer(.noContent, "Ended")]
+        .delete, "/api/sessions/{id}", operation: "endSession", tag: .sessions, access: .session,
+        summary: "End one of your sessions", answers: [Answer(.noContent, "The session has ended")]
     ) { context in
         guard try Session.end(try context.id(), of: context.user.id, on: context.connection) else {
             throw Problem.notFound
@@ -83,21 +100,24 @@ extension Session {
     static let tokenLifetime: Int64 = 30 * 60
 
     private static let tokenMembers: KeyValuePairs<String, JSONSchema> = [
-        "token": .string, "access_token": .string, "token_type": .constant("bearer"), "expires_in": .integer,
-        "refresh_token": .string,
-        "csrf_token": JSONSchema.string.described("For X-CSRF-TOKEN, where the cookies are used"),
+        "token": JSONSchema.string.described("The access token"),
+        "access_token": JSONSchema.string.described("The same"), "token_type": .constant("bearer"),
+        "expires_in": JSONSchema.integer.described("Seconds that the access token is valid"),
+        "refresh_token": JSONSchema.string.described("What `POST /refresh` takes, once"),
+        "csrf_token": JSONSchema.string.described("What calls by cookie send as `X-CSRF-TOKEN`"),
     ]
 
-    /// What a login and a renewal answer: `token` is the access token's older name.
-    static let tokens = JSONSchema.object(required: tokenMembers, optional: ["created": .boolean]).named("Tokens")
+    /// What a login and a renewal answer; `token` is the older name of `access_token`.
+    static let tokens = JSONSchema.object(
+        required: tokenMembers,
+        optional: ["created": JSONSchema.boolean.described("Whether this login created the account")]
+    ).named("Tokens")
     /// The same for a guest, with its account.
     static let guestTokens = JSONSchema.object(required: tokenMembers).extended(by: ["user": Profile.schema])
         .named("GuestTokens")
 
-    static let foreignPage = Answer(.forbidden, "A page of another origin calls", Problem.schema)
-
-    /// The tokens: in the body for programs, as cookies for browsers. Where this is answered, another page must not
-    /// have called, or it would log its visitors in as somebody else: `CrossOrigin.check` comes first.
+    /// The tokens: in the body for programs, as cookies for browsers. The caller must have passed `CrossOrigin.check`:
+    /// otherwise a page of another origin could log its visitors in to a foreign account.
     func answer(
         _ context: Context, status: Status = .ok, with members: KeyValuePairs<String, JSON> = [:]
     ) throws -> Response {
@@ -121,11 +141,14 @@ extension Session {
 
     static let schema = JSONSchema.object(required: [
         "id": .string(format: .uuid), "created_at": .string(format: .dateTime),
-        "last_used_at": JSONSchema.string(format: .dateTime).described("When it began or was last renewed"),
-        "expires_at": .string(format: .dateTime), "address": .string, "agent": .string, "current": .boolean,
+        "last_used_at": JSONSchema.string(format: .dateTime).described(
+            "When it was last renewed; at first, when it began"),
+        "expires_at": .string(format: .dateTime), "address": .string,
+        "agent": JSONSchema.string.described("The `User-Agent` of the login"),
+        "current": JSONSchema.boolean.described("Whether it is the session of this call"),
     ]).named("Session")
 
-    /// The principal's sessions that still stand, a page at a time.
+    /// The principal's active sessions, a page at a time.
     static func list(
         _ list: ListQuery, for principal: Principal, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {

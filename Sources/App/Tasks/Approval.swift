@@ -1,13 +1,14 @@
 import Flows
 import JSON
 
-/// Lets somebody decide whether the run goes on; with a time-out it fails when nobody does.
+/// Waits for a person's decision whether the run continues; with a timeout it fails when none is made.
 struct Approval: WaitingTask {
     let type = "approval"
-    let summary = "Waits until somebody releases the run by POST /api/executions/{id}/signal"
-    let input = JSONSchema.any.described("message: what is to be decided")
+    let summary = "Waits for a decision by `POST /api/executions/{id}/signal`, and fails if it is a refusal"
+    let input = JSONSchema.any.described("`message`: what has to be decided, for people")
     let output = JSONSchema.object(required: [
-        "approved": .constant(true), "data": .any, "by": .string(format: .uuid),
+        "approved": .constant(true), "data": JSONSchema.any.described("The `data` of the signal"),
+        "by": JSONSchema.string(format: .uuid).described("The user who approved"),
     ])
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {

@@ -1,8 +1,8 @@
 import Flows
 import JSON
 
-/// Arithmetic on the numbers in `arguments`: exact on integers as long as the result is one that JSON values hold,
-/// whatever comes before it; otherwise in doubles.
+/// Arithmetic on the numbers in `arguments`: exact on integers if the result is an integer of at most 64 bits, even if
+/// intermediate values are larger; otherwise in doubles.
 struct Calculation: FlowTask {
     let type: String
     let summary: String
@@ -48,10 +48,12 @@ struct Calculation: FlowTask {
         return try finite(double(numbers[0]) / double(numbers[1]))
     }
 
-    static let squareRoot = Calculation("square_root", "The square root of a number", arguments: 1...1) { numbers in
+    static let squareRoot = Calculation(
+        "square_root", "Computes the square root of a number", arguments: 1...1
+    ) { numbers in
         let number = double(numbers[0])
         guard number >= 0 else {
-            throw TaskFailure(code: "negative_number", message: "The square root of a negative number")
+            throw TaskFailure(code: "negative_number", message: "A negative number has no square root")
         }
         let root = number.squareRoot()
         if let exact = Int128(exactly: root), integer(numbers[0]) == exact * exact { return json(exact) }

@@ -1,12 +1,12 @@
 import Flows
 import JSON
 
-/// Statistics of all numbers in a value, however deep they stand in it.
+/// Statistics of all numbers in a value, at any depth.
 struct DataProcess: FlowTask {
     let type = "data.process"
-    let summary = "Count, sum, least, greatest and mean of all numbers in its input"
+    let summary = "Computes the count, sum, minimum, maximum and mean of all numbers in its input"
     let effect = Effect.pure
-    let input = JSONSchema.any
+    let input = JSONSchema.any.described("Any value: numbers are found at any depth")
     let output = JSONSchema.object(required: [
         "count": .integer, "sum": .number, "min": JSONSchema.number.nullable, "max": JSONSchema.number.nullable,
         "mean": JSONSchema.number.nullable,

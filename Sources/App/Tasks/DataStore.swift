@@ -2,12 +2,14 @@ import Flows
 import JSON
 import Postgres
 
-/// Keeps a value as one of the user's documents, in the transaction of the run.
+/// Stores a value as one of the user's documents, in the transaction of the run.
 struct DataStore: FlowTask {
     let type = "data.store"
-    let summary = "Keeps a value under a name ('result' unless told); any other input is kept whole"
+    let summary = "Stores a value as one of the user's documents"
     let effect = Effect.transactional
-    let input = JSONSchema.any.described("name: under which name; value: what to keep")
+    let input = JSONSchema.any.described(
+        "`value`: what to store; `name`: the document's name. Default: 'result'. "
+            + "An input without `value` is stored whole as 'result'")
     let output = JSONSchema.object(required: ["name": Document.name, "value": .any])
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {

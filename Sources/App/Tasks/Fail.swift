@@ -1,12 +1,12 @@
 import Flows
 import JSON
 
-/// Fails, with a message if it is given one: ends a branch on purpose.
+/// Always fails, with the input's message: ends a branch on purpose.
 struct Fail: FlowTask {
     let type = "fail"
-    let summary = "Fails with the message it is given"
+    let summary = "Always fails, with the message of its input"
     let effect = Effect.pure
-    let input = JSONSchema.any
+    let input = JSONSchema.any.described("`message`: the error's message")
     let output = JSONSchema.null
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {

@@ -6,11 +6,13 @@ import Postgres
 /// Runs a stored workflow and waits for its result.
 struct FlowRun: WaitingTask {
     let type = "flow.run"
-    let summary = "Runs one of the user's workflows and gives its result"
+    let summary = "Runs one of the user's workflows and returns its result"
     let input = JSONSchema.object(
-        required: ["workflow": .string(format: .uuid)],
-        optional: ["input": .any, "version": .integer(1...Int64(Int32.max))])
-    let output = JSONSchema.any
+        required: ["workflow": SubFlow.workflow],
+        optional: [
+            "input": JSONSchema.any.described("The input of the run. Default: {}"), "version": SubFlow.version,
+        ])
+    let output = JSONSchema.any.described("The result of the run")
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         guard let id = context.kept?["execution_id"]?.stringValue else {
@@ -27,14 +29,20 @@ struct FlowRun: WaitingTask {
     }
 }
 
-/// Runs a stored workflow for each item of an array, some of them at a time.
+/// Runs a stored workflow for each item of an array, a limited number of them at a time.
 struct FlowMap: WaitingTask {
     let type = "map"
-    let summary = "Runs one of the user's workflows on each item of an array, and gives their results in its order"
+    let summary = "Runs one of the user's workflows for each item of an array and returns the results in the same order"
     let input = JSONSchema.object(
-        required: ["items": .array(of: .any, count: 0...1_000), "workflow": .string(format: .uuid)],
-        optional: ["concurrency": .integer(1...100), "version": .integer(1...Int64(Int32.max))])
-    let output = JSONSchema.array(of: .any)
+        required: [
+            "items": JSONSchema.array(of: .any, count: 0...1_000).described("Each is the input of one run"),
+            "workflow": SubFlow.workflow,
+        ],
+        optional: [
+            "concurrency": JSONSchema.integer(1...100).described("Maximum number of concurrent runs. Default: 10"),
+            "version": SubFlow.version,
+        ])
+    let output = JSONSchema.array(of: .any).described("The results of the runs")
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         let items = input["items"]?.arrayValue ?? []
@@ -63,8 +71,12 @@ struct FlowMap: WaitingTask {
 
 /// The workflow that a step starts runs of.
 private struct SubFlow {
-    /// So deep runs may start runs, which keeps a workflow that runs itself from filling the queue.
+    /// The maximum depth of runs that start runs: it keeps a workflow that runs itself from filling the queue.
     private static let mostLevels = 10
+
+    static let workflow = JSONSchema.string(format: .uuid).described("The workflow's id")
+    static let version = JSONSchema.integer(1...Int64(Int32.max)).described(
+        "The version to run. Default: the current one")
 
     let id: String
     let stored: StoredFlow
@@ -76,20 +88,21 @@ private struct SubFlow {
         let version = input["version"]?.integerValue.map { Int($0) }
         guard
             let stored = try StoredFlow.find(id, of: context.userID, version: version, on: context.connection)
-        else { throw TaskFailure(code: "workflow_not_found", message: "There is no such workflow") }
+        else { throw TaskFailure(code: "workflow_not_found", message: "There is no workflow with this id and version") }
         var reader = FlowReader(catalog: Tasks.catalog)
         guard let flow = reader.read(stored.flow) else {
-            throw TaskFailure(code: "workflow_invalid", message: "The workflow names what is not there any more")
+            throw TaskFailure(code: "workflow_invalid", message: "The workflow names a task type that no longer exists")
         }
         guard try SubFlow.level(of: context) < SubFlow.mostLevels else {
-            throw TaskFailure(code: "too_deep", message: "Runs start runs more than \(SubFlow.mostLevels) deep")
+            throw TaskFailure(
+                code: "too_deep", message: "Runs may start runs at most \(SubFlow.mostLevels) levels deep")
         }
         let prices = try PriceList(on: context.connection)
         guard flow.taskTypes.allSatisfy(prices.isActive) else {
             throw TaskFailure(code: "task_inactive", message: "A task type of the workflow is switched off")
         }
         guard try Queue.hasRoom(for: context.userID, count: count, on: context.connection) else {
-            throw TaskFailure(code: "too_many_runs", message: "Too many runs are under way")
+            throw TaskFailure(code: "too_many_runs", message: "Too many of the user's runs are active")
         }
         self.stored = stored
         budget = Budget(for: flow, at: prices)

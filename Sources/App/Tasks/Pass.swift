@@ -1,10 +1,10 @@
 import Flows
 import JSON
 
-/// Hands on what it was given.
+/// Returns its input.
 struct Pass: FlowTask {
     let type = "pass"
-    let summary = "Hands its input on unchanged"
+    let summary = "Returns its input unchanged"
     let effect = Effect.pure
     let input = JSONSchema.any
     let output = JSONSchema.any

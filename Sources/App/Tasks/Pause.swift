@@ -2,14 +2,19 @@ import Flows
 import JSON
 import Postgres
 
-/// Lets time go by, without a thread.
+/// Waits for a time, without holding a thread.
 struct Pause: WaitingTask {
     let type = "wait"
-    let summary = "Waits for some seconds, or until a time"
+    let summary = "Waits for a number of seconds, or until a given time"
     let input = JSONSchema.object(
-        optional: ["seconds": .number(0...31_536_000), "until": .string(format: .dateTime)]
-    ).described("seconds or until, one of them")
-    let output = JSONSchema.object(required: ["until": .string(format: .dateTime)])
+        optional: [
+            "seconds": JSONSchema.number(0...31_536_000).described("How long to wait"),
+            "until": JSONSchema.string(format: .dateTime).described("When to continue (RFC 3339)"),
+        ]
+    ).described("Either `seconds` or `until`")
+    let output = JSONSchema.object(required: [
+        "until": JSONSchema.string(format: .dateTime).described("When the wait ended")
+    ])
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         let moment = try context.kept?["until"]?.stringValue ?? moment(input, context)
@@ -18,7 +23,7 @@ struct Pause: WaitingTask {
         return .wait(until: .at(moment), keeping: ["until": .string(moment)])
     }
 
-    /// By the database's clock, which is the one that all workers have in common.
+    /// By the database's clock, which all workers share.
     private func moment(_ input: JSON, _ context: TaskContext) throws -> String {
         switch (input["seconds"]?.doubleValue, input["until"]?.stringValue) {
         case (let seconds?, nil):
@@ -29,11 +34,11 @@ struct Pause: WaitingTask {
                 """
             ).only.decode(String.self)
         case (nil, let until?): try readable(until, context)
-        default: throw TaskFailure(code: "invalid_input", message: "seconds or until is required, one of them")
+        default: throw TaskFailure(code: "invalid_input", message: "either seconds or until is required")
         }
     }
 
-    /// Asked for its form first: Postgres would take 'tomorrow' as well, and a time without an offset.
+    /// Checks the form first, because Postgres would also accept 'tomorrow', and a time without an offset.
     private func readable(_ until: String, _ context: TaskContext) throws -> String {
         func read(_ connection: Connection) throws -> String? {
             try connection.query(
@@ -46,10 +51,10 @@ struct Pause: WaitingTask {
         }
         let connection = context.connection
         do {
-            // A transaction with the effect of a step before must not fail with the reading.
+            // A parse error must not abort a transaction that holds the effect of an earlier step.
             let found = try connection.transactionStatus == .open ? connection.savepoint(read) : read(connection)
             if let found { return found }
         } catch let error as PostgresError where error.sqlState?.isDataException == true {}
-        throw TaskFailure(code: "invalid_input", message: "/until: is no time")
+        throw TaskFailure(code: "invalid_input", message: "/until: must be a date and time with an offset (RFC 3339)")
     }
 }

@@ -5,9 +5,9 @@ import JSON
 /// Random numbers in [0, 1).
 struct RandomArray: FlowTask {
     let type = "random.array"
-    let summary = "Random numbers in [0, 1), 500 unless told"
+    let summary = "Generates random numbers, each at least 0 and less than 1"
     let effect = Effect.pure
-    let input = JSONSchema.any.described("n: how many numbers, 1 to 10000")
+    let input = JSONSchema.any.described("`n`: how many numbers, from 1 to 10000. Default: 500")
     let output = JSONSchema.array(of: .number(0...1))
 
     private static let count = JSONSchema.integer(1...10_000)
@@ -15,7 +15,7 @@ struct RandomArray: FlowTask {
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         let count = input["n"] ?? 500
         guard RandomArray.count.violations(in: count).isEmpty, let number = count.integerValue else {
-            throw TaskFailure(code: "invalid_input", message: "n must be 1 to 10000")
+            throw TaskFailure(code: "invalid_input", message: "n must be an integer from 1 to 10000")
         }
         return .array(SecureRandom.doubles(count: Int(number)).map(JSON.number))
     }

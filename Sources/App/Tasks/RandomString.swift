@@ -5,9 +5,11 @@ import JSON
 /// A random string of letters and digits.
 struct RandomString: FlowTask {
     let type = "random.string"
-    let summary = "A random string of letters and digits"
+    let summary = "Generates a random string of letters and digits"
     let effect = Effect.pure
-    let input = JSONSchema.object(required: ["length": .integer(1...1_000)])
+    let input = JSONSchema.object(required: [
+        "length": JSONSchema.integer(1...1_000).described("Number of characters")
+    ])
     let output = JSONSchema.object(required: ["result": .string])
 
     private static let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -8,7 +8,9 @@ struct User {
     let isDisabled: Bool
     let position: ListQuery.Position
 
-    static let schema = Account.schema.extended(by: ["disabled": .boolean]).named("User")
+    static let schema = Account.schema.extended(by: [
+        "disabled": JSONSchema.boolean.described("Whether the user is locked out")
+    ]).named("User")
 
     var json: JSON {
         var json = account.json.objectValue ?? JSONObject()
@@ -56,7 +58,7 @@ struct User {
         ).first.map(User.init)
     }
 
-    /// The user, or nil; `locked` keeps others from changing it until the transaction ends.
+    /// The user, or nil; `locked` locks the row until the transaction ends.
     static func find(_ id: String, locked: Bool = false, on connection: Connection) throws -> User? {
         let lock: SQL = locked ? "FOR UPDATE" : ""
         return try connection.query(
@@ -64,7 +66,7 @@ struct User {
         ).first.map(User.init)
     }
 
-    /// Writes the members that `change` has over those of the user. A disabled user's sessions and keys end for good.
+    /// Updates the members that `change` names. A disabled user's sessions and keys end for good.
     func update(_ change: JSON, _ audit: AuditTrail, on connection: Connection) throws -> User {
         let isDisabled = change["disabled"]?.boolValue ?? isDisabled
         let rows = try connection.query(
@@ -87,7 +89,7 @@ struct User {
         return updated
     }
 
-    /// Keeps the row for the records that name it; its names may be taken again.
+    /// Marks the user as deleted. The row stays, because records refer to it; its e-mail and username become available.
     func delete(_ audit: AuditTrail, on connection: Connection) throws {
         try connection.execute(
             """
@@ -97,14 +99,14 @@ struct User {
         try audit.record(.userDeleted(account.id))
     }
 
-    /// Ends whatever was given out to call in the user's name.
+    /// Ends all sessions and API keys of the user.
     func endAccess(on connection: Connection) throws {
         try Session.endAll(of: account.id, on: connection)
         try APIKey.endAll(of: account.id, on: connection)
     }
 
-    /// Whether nobody could administrate without this user. Locks the admins until the transaction ends, so that
-    /// two of them cannot remove each other at once.
+    /// Whether this user is the only active admin. Locks the admins until the transaction ends, so that two of them
+    /// cannot remove each other at the same time.
     static func isLastAdmin(_ id: String, on connection: Connection) throws -> Bool {
         let admins = try connection.query(
             """

@@ -3,7 +3,7 @@ import JSON
 import Postgres
 
 extension Endpoint<Context> {
-    static let users: [Endpoint] = [listUsers, addUser, user, changeUser, deleteUser]
+    static let users: [Endpoint] = [addUser, listUsers, user, changeUser, deleteUser]
 
     private static let filters: [ListQuery.Filter] = [
         .text("role", "u.role", among: Account.Role.allCases.map(\.rawValue)),
@@ -11,8 +11,8 @@ extension Endpoint<Context> {
     ]
 
     private static let listUsers = Endpoint(
-        .get, "/api/users", access: .admin, summary: "All users",
-        query: ListQuery.parameters(filters, schema: User.schema),
+        .get, "/api/users", operation: "listUsers", tag: .users, access: .admin, summary: "List all users",
+        description: "Deleted users are left out.", query: ListQuery.parameters(filters, schema: User.schema),
         answers: [Answer(.ok, "A page of users", ListQuery.schema(of: User.schema))]
     ) { context in
         let list = try ListQuery(context, list: "users", filters: filters, schema: User.schema)
@@ -20,7 +20,9 @@ extension Endpoint<Context> {
     }
 
     private static let addUser = Endpoint(
-        .post, "/api/users", access: .admin, summary: "Make an account for somebody, an admin too",
+        .post, "/api/users", operation: "createUserAsAdmin", tag: .users, access: .admin,
+        summary: "Create an account for a user or an admin",
+        description: "Needs an e-mail, a username or both. Default of `role`: `client`.",
         body: .json(
             .object(
                 required: ["password": Registration.password],
@@ -29,8 +31,13 @@ extension Endpoint<Context> {
                     "age": .integer(0...150), "role": Account.assignableRole,
                 ]
             ).named("UserDraft")),
-        idempotency: .wholeCall,
-        answers: [Answer(.created, "The user", User.schema), Answer(.conflict, "The name is taken", Problem.schema)]
+        idempotency: .wholeCall, answers: [Answer(.created, "The user", User.schema)], problems: [.alreadyRegistered],
+        examples: [
+            Example(
+                "Create an admin",
+                body: ["email": "admin.{{email}}", "password": "{{password}}", "role": "admin"],
+                keeps: ["new_user_id": "/id"])
+        ]
     ) { context in
         let role = (context.input["role"]?.stringValue).flatMap(Account.Role.init) ?? .client
         guard let account = try makeAccount(Registration(context.input), role: role, context),
@@ -40,37 +47,49 @@ extension Endpoint<Context> {
     }
 
     private static let user = Endpoint(
-        .get, "/api/users/{id}", access: .admin, summary: "One user", answers: [Answer(.ok, "The user", User.schema)]
+        .get, "/api/users/{id}", operation: "getUser", tag: .users, access: .admin, summary: "Read a user",
+        answers: [Answer(.ok, "The user", User.schema)],
+        examples: [Example("Read a user", path: ["id": "{{new_user_id}}"])]
     ) { context in
         guard let user = try User.find(try context.id(), on: context.connection) else { throw Problem.notFound }
         return .json(user.json)
     }
 
     private static let changeUser = Endpoint(
-        .patch, "/api/users/{id}", access: .admin, summary: "Change a user's role or name, disable or enable it",
+        .patch, "/api/users/{id}", operation: "updateUser", tag: .users, access: .admin,
+        summary: "Change a user's name or role, disable or enable the user",
+        description: """
+            Disabling a user ends all sessions and API keys of the user for good: enabling the user does not bring \
+            them back.
+            """,
         body: .json(
             .object(
                 optional: [
                     "name": Registration.name.nullable, "role": Account.assignableRole, "disabled": .boolean,
                 ]
             ).named("UserChange")),
-        answers: [
-            Answer(.ok, "The user", User.schema),
-            Answer(.conflict, "The last admin must stay one, a guest must get an account first", Problem.schema),
+        answers: [Answer(.ok, "The user", User.schema)], problems: [.guest, .lastAdmin],
+        examples: [
+            Example("Make an admin a client", path: ["id": "{{new_user_id}}"], body: ["role": "client"])
         ]
     ) { context in
         let isDemotion = context.input["role"] == "client" || context.input["disabled"] == true
         return try changeUser(context, removesAdmin: isDemotion) { user, connection in
             guard user.account.role != .guest || context.input["role"] == nil else {
-                throw Problem(.conflict, "guest", "A guest has to get an account before it gets a role")
+                throw Problem(.guest)
             }
             return .json(try user.update(context.input, context.audit, on: connection).json)
         }
     }
 
     private static let deleteUser = Endpoint(
-        .delete, "/api/users/{id}", access: .admin, summary: "Delete a user; what it made stays on the record",
-        answers: [Answer(.noContent, "Deleted"), lastAdmin]
+        .delete, "/api/users/{id}", operation: "deleteUser", tag: .users, access: .admin, summary: "Delete a user",
+        description: """
+            Ends all sessions and API keys of the user. Runs, records and ledger entries are kept; the e-mail and the \
+            username may be registered again.
+            """,
+        answers: [Answer(.noContent, "The user is deleted")], problems: [.lastAdmin],
+        examples: [Example("Delete a user", path: ["id": "{{new_user_id}}"])]
     ) { context in
         try changeUser(context, removesAdmin: true) { user, connection in
             try user.delete(context.audit, on: connection)
@@ -78,17 +97,16 @@ extension Endpoint<Context> {
         }
     }
 
-    private static let lastAdmin = Answer(.conflict, "The last admin must stay one", Problem.schema)
-
+    /// Throws 409 for a change that would leave no admin.
     private static func changeUser(
         _ context: Context, removesAdmin: Bool, _ change: (User, Connection) throws -> Response
     ) throws -> Response {
         let id = try context.id()
         return try context.connection.transaction { connection in
-            // The admins first, always in one order, so that two such calls cannot wait for each other.
+            // Locks the admins first, always in the same order, so that two such calls cannot deadlock.
             let isLastAdmin = try removesAdmin && User.isLastAdmin(id, on: connection)
             guard let user = try User.find(id, locked: true, on: connection) else { throw Problem.notFound }
-            if isLastAdmin { throw Problem(.conflict, "last_admin", "The last admin must stay one") }
+            if isLastAdmin { throw Problem(.lastAdmin) }
             return try change(user, connection)
         }
     }

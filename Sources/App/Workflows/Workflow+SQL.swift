@@ -14,7 +14,7 @@ extension Workflow {
             version: version, revision: revision, concurrency: concurrency, createdAt: createdAt, updatedAt: updatedAt)
     }
 
-    /// All workflows that are there, each with its version that stands.
+    /// All workflows that are not deleted, each with its current version.
     private static let current: SQL = """
         workflows w JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = w.version
         WHERE w.deleted_at IS NULL
@@ -28,18 +28,18 @@ extension Workflow {
         """
     }
 
-    /// The workflow, or nil; `locked` keeps others from changing it until the transaction ends.
+    /// The workflow, or nil; `locked` prevents concurrent changes until the transaction ends.
     static func find(_ id: String, locked: Bool = false, on connection: Connection) throws -> Workflow? {
         guard locked else { return try connection.query(selection(id)).first.map(Workflow.init) }
-        // Two statements: one that waits for the row would then look for the version that stood before, in vain.
+        // Two statements: one that waits for the row lock would then look for the previous version and find none.
         let lock: SQL = "SELECT FROM workflows WHERE id = \(id) FOR NO KEY UPDATE"
         return try connection.pipeline([lock, selection(id)])[1].first.map(Workflow.init)
     }
 
-    /// Keeps a workflow; nil when the user has as many as may be. Throws 401 when the user has been disabled meanwhile.
+    /// Stores a workflow; nil when the user has the maximum number. Throws 401 for a user who is disabled by now.
     static func insert(_ draft: WorkflowDraft, of userID: String, on connection: Connection) throws -> Workflow? {
         try connection.atomically { connection in
-            // One of a user's calls at a time: of two at once neither would see the other's workflow.
+            // One call per user at a time: of two concurrent ones, neither would count the other's workflow.
             let user = try connection.query(
                 "SELECT FROM users WHERE id = \(userID) AND disabled_at IS NULL FOR NO KEY UPDATE")
             guard !user.isEmpty else { throw Problem.invalidToken }
@@ -56,11 +56,11 @@ extension Workflow {
         }
     }
 
-    /// Writes what differs; the workflow must have been found locked. Returns it as it stands then.
+    /// Saves what differs and returns the saved workflow. The workflow must have been found with `locked`.
     func save(_ draft: WorkflowDraft, on connection: Connection) throws -> Workflow {
         let addsVersion = !draft.content.isIdentical(to: content)
         guard addsVersion || draft.concurrency != concurrency else { return self }
-        // Later than the last change, whatever the clock says: versions are listed by their times.
+        // Later than the last change even if the clock went back, because versions are listed by their times.
         let change: SQL = """
             UPDATE workflows
             SET version = version + \(addsVersion ? 1 : 0), revision = revision + 1,
@@ -106,7 +106,7 @@ extension Workflow {
 }
 
 extension Workflow.Content {
-    /// The statement that keeps it as the version that the workflow's row names.
+    /// The statement that stores it as the version that the workflow's row names.
     fileprivate func insertion(as workflowID: String) -> SQL {
         """
         INSERT INTO workflow_versions (workflow_id, version, name, description, flow, created_at)
@@ -117,7 +117,7 @@ extension Workflow.Content {
 }
 
 extension WorkflowVersion {
-    /// The version of that number, or nil; whether anybody may see it, its workflow says.
+    /// The version with that number, or nil. The caller checks access to the workflow.
     static func find(_ number: Int64, of workflow: Workflow, on connection: Connection) throws -> WorkflowVersion? {
         try connection.query(
             """

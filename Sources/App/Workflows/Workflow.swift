@@ -2,43 +2,46 @@ import Flows
 import HTTP
 import JSON
 
-/// A flow that a user keeps, to run it again. Only its owner and admins see it and change it.
+/// A flow that a user has stored in order to run it again. Only its owner and admins may read and change it.
 ///
-/// What is run, its content, comes in versions that never change: whoever saves another content adds one. To save what
-/// stands already changes nothing and adds none, so that a program may put its workflows in place again and again.
+/// Its content comes in versions that never change: saving different content adds a version. Saving the present content
+/// changes nothing, so that a program may save its workflows repeatedly.
 struct Workflow {
-    /// What a version holds.
+    /// The content of a version.
     struct Content {
         let name: String
         let description: String?
-        /// As its writer wrote it.
+        /// As the caller sent it.
         let flow: JSON
     }
 
     let id: String
     let userID: String
     let content: Content
-    /// The number of the version that holds the content; the first one is 1.
+    /// The number of the version with this content; the first one is 1.
     let version: Int64
-    /// Counts every change, also those that make no version.
+    /// Counts every change, including those that add no version.
     let revision: Int64
-    /// So many runs of it at a time; nil: any number. No version holds it: it is about all of them.
+    /// The maximum number of concurrent runs; nil: no limit. It applies to all versions and belongs to none.
     let concurrency: Int64?
     let createdAt: String
     let updatedAt: String
 
-    /// Workflows that a user keeps at a time.
+    /// The maximum number of workflows that a user may have.
     static let mostWorkflows = 1_000
 
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)
-    static let description = JSONSchema.string(maxLength: 10_000).nullable
-    static let concurrency = JSONSchema.integer(1...1_000).nullable.described("Runs at a time; null: any number")
+    static let description = JSONSchema.string(maxLength: 10_000).nullable.described("For readers; it has no effect")
+    static let concurrency = JSONSchema.integer(1...1_000).nullable.described(
+        "Maximum number of concurrent runs. Further runs wait in the queue. Default: null, which means no limit")
 
-    /// What a list shows: a page of flows might be a hundred MiB.
+    /// What a list shows. It leaves out the flow, because a page of flows could be 100 MiB.
     static let summary = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "user_id": .string(format: .uuid), "name": name, "description": description,
-        "version": .integer, "concurrency": concurrency, "created_at": .string(format: .dateTime),
-        "updated_at": .string(format: .dateTime),
+        "id": .string(format: .uuid), "user_id": JSONSchema.string(format: .uuid).described("The owner"),
+        "name": name, "description": description,
+        "version": JSONSchema.integer.described("The number of the current version, from 1"),
+        "concurrency": concurrency,
+        "created_at": .string(format: .dateTime), "updated_at": .string(format: .dateTime),
     ]).named("WorkflowSummary")
 
     static let schema = summary.extended(by: ["flow": FlowFormat.flow]).named("Workflow")
@@ -57,7 +60,7 @@ struct Workflow {
 }
 
 extension Workflow.Content {
-    /// Whether it is the same to the byte: to Swift two texts are equal that differ in how their accents are composed.
+    /// Whether both are the same bytes: in Swift, strings that differ in Unicode normalization are equal.
     func isIdentical(to other: Workflow.Content) -> Bool { json.serialized() == other.json.serialized() }
 
     private var json: JSON { ["name": .string(name), "description": JSON(description), "flow": flow] }
@@ -70,7 +73,8 @@ struct WorkflowVersion {
     let createdAt: String
 
     static let summary = JSONSchema.object(required: [
-        "version": .integer, "name": Workflow.name, "description": Workflow.description,
+        "version": JSONSchema.integer.described("The number of the version, from 1"), "name": Workflow.name,
+        "description": Workflow.description,
         "created_at": .string(format: .dateTime),
     ]).named("WorkflowVersionSummary")
 

@@ -2,7 +2,7 @@ import Flows
 import HTTP
 import JSON
 
-/// What a caller says of a workflow, checked whole.
+/// A workflow as a caller sends it, checked completely.
 struct WorkflowDraft {
     let content: Workflow.Content
     let concurrency: Int64?
@@ -17,7 +17,7 @@ struct WorkflowDraft {
         self.concurrency = concurrency
     }
 
-    /// Throws 422 with everything that is wrong, in the frame and in the flow.
+    /// Throws 422 with everything that is wrong with the workflow and its flow.
     init(_ json: JSON, by schema: JSONSchema = schema, catalog: TaskCatalog) throws {
         var problems = schema.violations(in: json)
         if let flow = json["flow"] { problems += Self.problems(of: flow, catalog) }
@@ -29,8 +29,8 @@ struct WorkflowDraft {
             concurrency: json["concurrency"]?.integerValue)
     }
 
-    /// An older version's content to be saved again. Throws 422 where its flow is none any more, as when it needs a
-    /// task type that this program does not have.
+    /// The content of an older version, to be saved again. Throws 422 if its flow is no longer valid, for example
+    /// because it names a task type that no longer exists.
     init(restoring version: WorkflowVersion, of workflow: Workflow, catalog: TaskCatalog) throws {
         let problems = Self.problems(of: version.content.flow, catalog)
         guard problems.isEmpty else { throw Problem.invalid(problems) }
@@ -44,16 +44,17 @@ struct WorkflowDraft {
     }
 }
 
-/// A workflow as a document of its own, to be kept in a file or taken to another installation.
+/// A workflow as a document of its own, to store in a file or to import into another installation.
 enum WorkflowDocument {
     private static let format: JSON = "flow-manager.workflow"
-    /// Rises when documents change so that a reader of the last one would get them wrong.
+    /// Incremented with each incompatible change of the format.
     private static let version: JSON = 1
 
     static let schema = JSONSchema.object(
         required: [
-            "format": .constant(format), "format_version": .constant(version), "name": Workflow.name,
-            "flow": .unchecked(FlowFormat.flow),
+            "format": JSONSchema.constant(format).described("Identifies the document as a workflow"),
+            "format_version": JSONSchema.constant(version).described("The version of the document's format"),
+            "name": Workflow.name, "flow": .unchecked(FlowFormat.flow),
         ],
         optional: ["description": Workflow.description, "concurrency": Workflow.concurrency]
     ).example(
@@ -68,11 +69,12 @@ enum WorkflowDocument {
         ]
     }
 
-    /// Throws 422 with everything that is wrong; of another format's version that alone, since the rest may be right.
+    /// Throws 422 with everything that is wrong; for another version of the format with that alone, because the rest
+    /// may be valid in that version.
     static func read(_ json: JSON, catalog: TaskCatalog) throws -> WorkflowDraft {
         if json["format"] == format, let other = json["format_version"]?.integerValue, .integer(other) != version {
             throw Problem.invalid(
-                "/format_version", "version \(other) of the format cannot be read here, only version \(version.text)")
+                "/format_version", "must be \(version.text): version \(other) of the format is not supported")
         }
         return try WorkflowDraft(json, by: schema, catalog: catalog)
     }

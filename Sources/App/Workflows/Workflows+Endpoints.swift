@@ -1,10 +1,11 @@
+import Flows
 import HTTP
 import JSON
 import Postgres
 
 extension Endpoint<Context> {
     static let workflows: [Endpoint] = [
-        list, create, read, replace, remove, listVersions, readVersion, rollback, export, importDocument,
+        create, list, read, replace, listVersions, readVersion, rollback, export, importDocument, remove,
     ]
 
     private static let filters: [ListQuery.Filter] = [
@@ -12,27 +13,36 @@ extension Endpoint<Context> {
     ]
 
     private static let list = Endpoint(
-        .get, "/api/workflows", access: .user, summary: "The caller's workflows; for admins, everybody's",
+        .get, "/api/workflows", operation: "listWorkflows", tag: .workflows, access: .user,
+        summary: "List your workflows", description: "Admins get those of all users. The items lack the flow.",
         query: ListQuery.parameters(filters, schema: Workflow.summary),
-        answers: [Answer(.ok, "A page of workflows, without their flows", ListQuery.schema(of: Workflow.summary))]
+        answers: [Answer(.ok, "A page of workflows", ListQuery.schema(of: Workflow.summary))]
     ) { context in
         let list = try ListQuery(context, list: "workflows", filters: filters, schema: Workflow.summary)
         return list.page(try Workflow.list(list, for: context.user, on: context.connection))
     }
 
-    /// The whole draft is for its reader, which reports what is wrong in the frame and in the flow together.
+    /// `WorkflowDraft` checks the whole body, to report what is wrong in the frame and in the flow together.
     private static let create = Endpoint(
-        .post, "/api/workflows", access: .user, summary: "Keep a flow, to run it again",
-        body: .json(.unchecked(WorkflowDraft.schema)), idempotency: .wholeCall, answers: made
+        .post, "/api/workflows", operation: "createWorkflow", tag: .workflows, access: .user,
+        summary: "Store a flow as a workflow", body: .json(.unchecked(WorkflowDraft.schema)),
+        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows],
+        examples: [
+            Example(
+                "Store the demo chain",
+                body: ["name": "Nightly figures", "description": "Sums up the day", "flow": FlowFormat.example],
+                keeps: ["workflow_id": "/id"])
+        ]
     ) { context in
         try keep(WorkflowDraft(context.input, catalog: context.services.tasks), context)
     }
 
     private static let read = Endpoint(
-        .get, "/api/workflows/{id}", access: .user, summary: "One workflow with its flow",
+        .get, "/api/workflows/{id}", operation: "getWorkflow", tag: .workflows, access: .user,
+        summary: "Read a workflow with its flow", headers: [.ifNoneMatch],
         answers: [
-            Answer(.ok, "The workflow", Workflow.schema),
-            Answer(.notModified, "What If-None-Match names still stands"),
+            Answer(.ok, "The workflow", Workflow.schema, headers: [.etag]),
+            Answer(.notModified, "The version that `If-None-Match` names is current", headers: [.etag]),
         ]
     ) { context in
         let workflow = try found(context)
@@ -43,8 +53,19 @@ extension Endpoint<Context> {
     }
 
     private static let replace = Endpoint(
-        .put, "/api/workflows/{id}", access: .user, summary: "Save a workflow anew; another content is another version",
-        body: .json(.unchecked(WorkflowDraft.schema)), answers: changed
+        .put, "/api/workflows/{id}", operation: "replaceWorkflow", tag: .workflows, access: .user,
+        summary: "Replace a workflow",
+        description: """
+            A changed name, description or flow becomes a new version. The same content again changes nothing, so a
+            program may put its workflows at each of its starts.
+            """,
+        headers: [.ifMatch], body: .json(.unchecked(WorkflowDraft.schema)), answers: changed,
+        problems: [.versionMismatch],
+        examples: [
+            Example(
+                "Rename the workflow and limit its runs",
+                body: ["name": "Figures of the night", "flow": FlowFormat.example, "concurrency": 2])
+        ]
     ) { context in
         let draft = try WorkflowDraft(context.input, catalog: context.services.tasks)
         return try context.connection.transaction { connection in
@@ -53,8 +74,10 @@ extension Endpoint<Context> {
     }
 
     private static let remove = Endpoint(
-        .delete, "/api/workflows/{id}", access: .user, summary: "Delete a workflow; its executions stay",
-        answers: [Answer(.noContent, "Deleted"), mismatch]
+        .delete, "/api/workflows/{id}", operation: "deleteWorkflow", tag: .workflows, access: .user,
+        summary: "Delete a workflow", description: "Its runs stay on record.", headers: [.ifMatch],
+        answers: [Answer(.noContent, "The workflow is deleted")], problems: [.versionMismatch],
+        examples: [Example("Delete the imported workflow", path: ["id": "{{imported_workflow_id}}"])]
     ) { context in
         try context.connection.transaction { connection in
             try changeable(context).delete(context.audit, on: connection)
@@ -63,11 +86,10 @@ extension Endpoint<Context> {
     }
 
     private static let listVersions = Endpoint(
-        .get, "/api/workflows/{id}/versions", access: .user, summary: "What a workflow was, from save to save",
+        .get, "/api/workflows/{id}/versions", operation: "listWorkflowVersions", tag: .workflows, access: .user,
+        summary: "List the versions of a workflow", description: "The items lack the flow.",
         query: ListQuery.parameters([], schema: WorkflowVersion.summary),
-        answers: [
-            Answer(.ok, "A page of versions, without their flows", ListQuery.schema(of: WorkflowVersion.summary))
-        ]
+        answers: [Answer(.ok, "A page of versions", ListQuery.schema(of: WorkflowVersion.summary))]
     ) { context in
         let workflow = try found(context)
         let list = try ListQuery(
@@ -76,8 +98,11 @@ extension Endpoint<Context> {
     }
 
     private static let readVersion = Endpoint(
-        .get, "/api/workflows/{id}/versions/{version}", access: .user, summary: "One version with its flow",
-        answers: [Answer(.ok, "The version", WorkflowVersion.schema)]
+        .get, "/api/workflows/{id}/versions/{version}", operation: "getWorkflowVersion", tag: .workflows,
+        access: .user, summary: "Read a version of a workflow with its flow",
+        parameters: [PathParameter("version", .integer(1...Int64(Int32.max)), "The number of the version")],
+        answers: [Answer(.ok, "The version", WorkflowVersion.schema)],
+        examples: [Example("Read the first version", path: ["version": "1"])]
     ) { context in
         let workflow = try found(context)
         let text = context.parameters[1]
@@ -88,16 +113,17 @@ extension Endpoint<Context> {
     }
 
     private static let rollback = Endpoint(
-        .post, "/api/workflows/{id}/rollback", access: .user,
-        summary: "Save an earlier version's content again, as the newest version",
+        .post, "/api/workflows/{id}/rollback", operation: "rollbackWorkflow", tag: .workflows, access: .user,
+        summary: "Make an earlier version the newest", headers: [.ifMatch],
         body: .json(.object(required: ["version": .integer(1...Int64(Int32.max))]).named("WorkflowRollback")),
-        idempotency: .wholeCall, answers: changed
+        idempotency: .wholeCall, answers: changed, problems: [.versionMismatch],
+        examples: [Example("Return to the first version", body: ["version": 1])]
     ) { context in
         try context.connection.atomically { connection in
             let workflow = try changeable(context)
             let number = context.input["version"]?.integerValue ?? 0
             guard let version = try WorkflowVersion.find(number, of: workflow, on: connection) else {
-                throw Problem.invalid("/version", "the workflow has \(workflow.version) as its newest version")
+                throw Problem.invalid("/version", "must be at most \(workflow.version), the newest version")
             }
             let draft = try WorkflowDraft(restoring: version, of: workflow, catalog: context.services.tasks)
             return answer(try workflow.save(draft, on: connection))
@@ -105,26 +131,32 @@ extension Endpoint<Context> {
     }
 
     private static let export = Endpoint(
-        .get, "/api/workflows/{id}/export", access: .user, summary: "A workflow as a document of its own",
-        answers: [Answer(.ok, "What /api/workflows/import takes", WorkflowDocument.schema)]
+        .get, "/api/workflows/{id}/export", operation: "exportWorkflow", tag: .workflows, access: .user,
+        summary: "Export a workflow as a document",
+        answers: [Answer(.ok, "What `POST /api/workflows/import` takes", WorkflowDocument.schema)]
     ) { context in
         .json(WorkflowDocument.json(of: try found(context)))
     }
 
     private static let importDocument = Endpoint(
-        .post, "/api/workflows/import", access: .user, summary: "Keep a workflow that was exported, as a new one",
-        body: .json(.unchecked(WorkflowDocument.schema)), idempotency: .wholeCall, answers: made
+        .post, "/api/workflows/import", operation: "importWorkflow", tag: .workflows, access: .user,
+        summary: "Create a workflow from an exported document", body: .json(.unchecked(WorkflowDocument.schema)),
+        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows],
+        examples: [
+            Example(
+                "Import a workflow",
+                body: [
+                    "format": "flow-manager.workflow", "format_version": 1, "name": "Imported figures",
+                    "flow": FlowFormat.example,
+                ],
+                keeps: ["imported_workflow_id": "/id"])
+        ]
     ) { context in
         try keep(WorkflowDocument.read(context.input, catalog: context.services.tasks), context)
     }
 
-    private static let made = [
-        Answer(.created, "The workflow", Workflow.schema),
-        Answer(.conflict, "The caller has as many workflows as may be", Problem.schema),
-    ]
-    private static let changed = [Answer(.ok, "The workflow", Workflow.schema), mismatch]
-    private static let mismatch = Answer(
-        .preconditionFailed, "The workflow is no longer what If-Match names", Problem.schema)
+    private static let created = [Answer(.created, "The workflow", Workflow.schema, headers: [.etag])]
+    private static let changed = [Answer(.ok, "The workflow", Workflow.schema, headers: [.etag])]
 
     private static func answer(_ workflow: Workflow) -> Response {
         .json(workflow.json, headers: ["ETag": workflow.tag.description])
@@ -132,7 +164,7 @@ extension Endpoint<Context> {
 
     private static func keep(_ draft: WorkflowDraft, _ context: Context) throws -> Response {
         guard let workflow = try Workflow.insert(draft, of: context.user.id, on: context.connection) else {
-            throw Problem(.conflict, "too_many_workflows", "There are \(Workflow.mostWorkflows) workflows already")
+            throw Problem(.tooManyWorkflows)
         }
         return .created(
             workflow.json, at: "/api/workflows/\(workflow.id)", headers: ["ETag": workflow.tag.description])
@@ -146,11 +178,11 @@ extension Endpoint<Context> {
         return workflow
     }
 
-    /// The same, locked, if it is what the caller knows.
+    /// The same, locked. Throws 412 unless `If-Match` names its version.
     private static func changeable(_ context: Context) throws -> Workflow {
         let workflow = try found(context, locked: true)
         if let expected = context.request.headers["if-match"], !workflow.tag.matches(ifMatch: expected) {
-            throw Problem(.preconditionFailed, "version_mismatch", "The workflow has changed since")
+            throw Problem(.versionMismatch)
         }
         return workflow
     }

@@ -7,19 +7,37 @@ import Postgres
 /// Runs of stored workflows.
 extension Endpoint<Context> {
     static let workflowRuns: [Endpoint] = [
-        execute, list(at: "/api/workflows/{id}/executions", summary: "The caller's runs of a workflow"),
+        execute,
+        list(
+            at: "/api/workflows/{id}/executions", operation: "listWorkflowExecutions", tag: .workflows,
+            summary: "List your runs of a workflow"),
     ]
 
     private static let execute = Endpoint(
-        .post, "/api/workflows/{id}/execute", access: .user, scope: .run, summary: "Queue a run of a workflow",
+        .post, "/api/workflows/{id}/execute", operation: "executeWorkflow", tag: .workflows, access: .user,
+        scope: .run, summary: "Run a workflow",
+        description: """
+            The run is queued and carried out by a worker. Without `Prefer: wait` the call answers 202 at once, with it
+            200 and the whole run if that ends in time.
+            """,
         body: .optionalJSON(
-            JSONSchema.object(optional: ["input": .any, "version": .integer(1...Int64(Int32.max))])
-                .named("WorkflowCall")),
+            JSONSchema.object(
+                optional: [
+                    "input": JSONSchema.any.described("Default: `{}`"),
+                    "version": JSONSchema.integer(1...Int64(Int32.max)).described("Default: the newest"),
+                ]
+            ).named("WorkflowCall")),
         idempotency: .wholeCall, waits: true,
         answers: [
-            Answer(.accepted, "The run, which has not ended yet", Execution.accepted),
-            Answer(.ok, "The run, which ended within the time of `Prefer: wait`", RecordedExecution.schema),
-            Answer(.paymentRequired, "The credits do not suffice for every task of it", Problem.schema),
+            Answer(.accepted, "The run is queued, or still active", Execution.accepted),
+            Answer(.ok, "The run, which ended in time", RecordedExecution.schema),
+        ],
+        problems: [.insufficientCredits, .tooManyRuns],
+        examples: [
+            Example("Queue a run", body: ["input": ["amount": 3]]),
+            Example(
+                "Run it and wait for the result", headers: ["Prefer": "wait=20"], body: ["input": ["amount": 3]],
+                status: .ok),
         ]
     ) { context in
         let id = try context.id()

@@ -6,7 +6,7 @@ import Postgres
 import Process
 import SharedMemory
 
-/// `migrate`: brings the schema up to date, gives the running role its rights, and makes the first admin.
+/// `migrate`: applies pending migrations, grants the application role its rights, and creates the first admin.
 enum Migrate {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
@@ -15,9 +15,10 @@ enum Migrate {
         let migrator = Migrator()
         try migrator.migrate(connection) { event in
             switch event {
-            case .waiting: print("waiting for another migrator")
+            case .waiting: print("waiting for another migration to finish")
             case .applying: break
-            case .gaveWay(let migration, let attempt): print("\(migration.label) gave way, attempt \(attempt)")
+            case .gaveWay(let migration, let attempt):
+                print("\(migration.label) could not get its locks, attempt \(attempt)")
             case .applied(let migration): print("applied \(migration.label)")
             }
         }
@@ -35,36 +36,38 @@ enum Migrate {
             welcome: try configuration.welcome)
         do {
             let isNew = try users.addFirstAdmin(email) { try configuration.adminPassword }
-            print(isNew ? "made the account of ADMIN_EMAIL" : "the account of ADMIN_EMAIL stays as it is")
+            print(isNew ? "created the account of ADMIN_EMAIL" : "ADMIN_EMAIL is or was in use; no account created")
         } catch let refusal as Refusal {
-            throw ConfigurationError(setting: "ADMIN_EMAIL and ADMIN_PASSWORD", reason: refusal.description)
+            throw ConfigurationError(
+                setting: "ADMIN_EMAIL and ADMIN_PASSWORD", reason: "are not valid: \(refusal.description)")
         }
     }
 }
 
 extension PasswordHasher {
-    /// For a command, which hashes one password at a time and shares the machine with nobody it knows.
+    /// For a command, which hashes one password at a time and needs no slots shared with other processes.
     static var alone: PasswordHasher {
         get throws { PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 0)) }
     }
 }
 
-/// `seed-demo`: the accounts that the documentation names. Refused outside the demo profile.
+/// `seed-demo`: creates the accounts that the documentation names. Fails outside the demo profile.
 enum SeedDemo {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
         guard try configuration.isDemo else {
-            throw ConfigurationError(setting: "CONFIG_TYPE", reason: "is not demo; no demo accounts are made")
+            throw ConfigurationError(
+                setting: "CONFIG_TYPE", reason: "must be demo: demo accounts exist in the demo profile only")
         }
         try DemoProfile.seed(
             clientPassword: configuration.clientPassword, adminPassword: configuration.adminPassword,
             passwords: try PasswordHasher.alone, welcome: try configuration.welcome,
             on: Connection(try configuration.database))
-        print("the demo accounts are there")
+        print("the demo accounts are ready")
     }
 }
 
-/// `prune`: removes what has expired.
+/// `prune`: deletes expired rows and prints how many from which table.
 enum Prune {
     static func run(_ invocation: Invocation) throws {
         try Pruning.run(on: Connection(try invocation.configuration.database)) { table, rows in
@@ -73,7 +76,7 @@ enum Prune {
     }
 }
 
-/// `config`: the settings in force. Of a secret only whether it is set.
+/// `config`: prints the settings in force; of a secret, only whether it is set.
 enum PrintConfiguration {
     static func run(_ invocation: Invocation) throws {
         for setting in Setting.all {
@@ -84,7 +87,12 @@ enum PrintConfiguration {
     }
 }
 
-/// `openapi`: the document that `/openapi.json` answers.
+/// `openapi`: prints the document that `/openapi.json` serves.
 enum PrintOpenAPI {
     static func run(_ invocation: Invocation) throws { print(Routes.document.text) }
+}
+
+/// `postman`: prints the Postman collection, indented so that changes to it are readable as a diff.
+enum PrintPostman {
+    static func run(_ invocation: Invocation) throws { print(Routes.postmanCollection.indentedText) }
 }

@@ -2,20 +2,23 @@ import App
 import Migrations
 import Postgres
 
-/// `audit`: what an operator does with the audit log.
+/// `audit`: verifies the audit log.
 enum AuditCommand {
-    static let usage = "verify [--head POSITION:HEX]"
+    static let forms = [
+        CommandForm(
+            arguments: "verify [--head POSITION:HEX]", summary: "Verify the hash chain and print its head")
+    ]
 
-    /// `verify` prints the head of an unbroken chain, to be kept elsewhere, and fails for any other.
+    /// Prints the head of an intact chain, which the operator keeps outside the database; fails if the chain is broken.
     static func run(_ invocation: Invocation) throws {
         let remembered = Invocation.value(of: "--head", in: invocation.arguments)
         let head = remembered.flatMap { AuditHead($0) }
         guard invocation.words(options: ["--head"]) == ["verify"],
             (head == nil) == !invocation.arguments.contains("--head")
         else {
-            throw UsageError("audit \(usage)")
+            throw UsageError("audit", forms)
         }
-        // A long log takes as long as it takes.
+        // Without a statement timeout, because the log may be long.
         let connection = Connection(try invocation.configuration.database.forMigrations)
         let found = try AuditLog.verify(against: head, on: connection)
         print("\(found.position) entries, unbroken; head \(found)")

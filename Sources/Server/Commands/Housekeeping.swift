@@ -2,21 +2,21 @@ import App
 import Postgres
 import Process
 
-/// What a worker removes beside its work: every so often what has expired, a batch in each of its keeper's rounds, so
-/// that leases are renewed in time.
+/// A worker's periodic deletion of expired rows. Each round of its lease keeper deletes one batch at most, so that
+/// leases are renewed in time.
 struct Housekeeping {
     private static let interval = Duration.seconds(600)
 
     private var next: Monotonic
-    /// Tables that are still to be gone through this time.
+    /// The tables that the current pass has still to prune.
     private var pending: ArraySlice<Pruning> = []
 
-    /// Workers that start together do not clean together.
+    /// The first pass starts after a random delay, so that workers that start together do not prune together.
     init(from now: Monotonic) {
         next = now + Self.interval * Double.random(in: 0.1...1)
     }
 
-    /// Does what is due, one statement at most.
+    /// Executes the next statement, if one is due.
     mutating func goOn(at now: Monotonic, on connection: Connection) throws {
         if pending.isEmpty, next <= now {
             pending = Pruning.all[...]

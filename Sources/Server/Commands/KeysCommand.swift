@@ -1,9 +1,13 @@
 import App
 import Postgres
 
-/// `keys`: the keys that sign and seal, while the program serves.
+/// `keys`: manages the keys that sign tokens and encrypt secrets. The server may be running.
 enum KeysCommand {
-    static let usage = "list | rotate jwt [--force] | reseal"
+    static let forms = [
+        CommandForm(arguments: "list", summary: "List the keys and their states"),
+        CommandForm(arguments: "rotate jwt [--force]", summary: "Add a signing key; --force ends valid tokens"),
+        CommandForm(arguments: "reseal", summary: "Encrypt all secrets with the current key"),
+    ]
 
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
@@ -14,7 +18,7 @@ enum KeysCommand {
         case ["list"]: try keys.list { print($0) }
         case ["rotate", "jwt"]: print(try keys.rotateTokenKey(isForced: invocation.arguments.contains("--force")))
         case ["reseal"]: try keys.reseal { print($0) }
-        default: throw UsageError("keys \(usage)")
+        default: throw UsageError("keys", forms)
         }
     }
 }

@@ -3,14 +3,16 @@ import Flows
 import Migrations
 import Postgres
 
-/// `ledger`: what an operator does with the books of credits.
+/// `ledger`: verifies the ledger of credits.
 enum LedgerCommand {
-    static let usage = "verify"
+    static let forms = [
+        CommandForm(arguments: "verify", summary: "Check all balances against their entries")
+    ]
 
-    /// `verify` prints what the entries add up to, or what is wrong with them, and then fails.
+    /// Prints the totals of the entries; fails with the first error that it finds.
     static func run(_ invocation: Invocation) throws {
-        guard invocation.words() == ["verify"] else { throw UsageError("ledger \(usage)") }
-        // A long ledger takes as long as it takes.
+        guard invocation.words() == ["verify"] else { throw UsageError("ledger", forms) }
+        // Without a statement timeout, because the ledger may be long.
         let connection = Connection(try invocation.configuration.database.forMigrations)
         print(try Ledger.verify(on: connection))
     }

@@ -13,7 +13,7 @@ import Synchronization
 /// `respond`: the responder. FastCGI on descriptor 0 with a thread pool, or one plain CGI request.
 enum Respond {
     static func run(_ invocation: Invocation) throws {
-        // First of all: it blocks the signals that every later thread is to inherit blocked.
+        // First of all: it blocks signals, and threads inherit the signal mask of the thread that starts them.
         let control = Mutex(try ChildControl(environment: invocation.environment))
         Scheduling.finishOthersFirst()
         let configuration = invocation.configuration
@@ -44,7 +44,7 @@ enum Respond {
         pool.drain { connection in control.withLock { $0.handOver(connection) } }
     }
 
-    /// Throws for every setting that cannot be used, and touches nothing outside this process.
+    /// Throws for every setting that is not valid; has no effect outside this process.
     static func services(_ configuration: Configuration, _ memory: SharedMemory, _ log: Log) throws -> Services {
         Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, log),
@@ -60,7 +60,7 @@ enum Respond {
             observe: { log.write($0) })
     }
 
-    /// Each with the keys that all threads of this process share.
+    /// The external issuers. All threads of this process share their cached keys.
     private static func issuers(_ configuration: Configuration, _ log: Log) throws -> [ExternalIssuer] {
         let allowed = try configuration.allowedAddresses
         return try configuration.issuers.map { issuer in
@@ -72,7 +72,7 @@ enum Respond {
         }
     }
 
-    /// The memory that the supervisor shares out; without one, or with one of another version, this process's own.
+    /// The supervisor's shared memory; this process's own if there is no supervisor or its layout version differs.
     private static func memory(_ environment: [String: String], _ log: Log) throws -> SharedMemory {
         if let descriptor = environment[Serve.memoryVariable].flatMap({ Int32($0) }) {
             do {
@@ -84,7 +84,7 @@ enum Respond {
         return try SharedMemory()
     }
 
-    /// As many at once as the machine has cores; fewer than half of a process's threads may wait for a turn.
+    /// At most one hash per core at a time; fewer than half of a process's threads may wait for a slot.
     private static func passwords(_ configuration: Configuration, _ memory: SharedMemory) throws -> PasswordHasher {
         let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let slots = HashingSlots(
@@ -94,7 +94,7 @@ enum Respond {
 }
 
 extension Application {
-    /// A request as the edge hands it over, whole or refused.
+    /// Answers a request, or the rejection of a request that could not be read.
     fileprivate func reply(
         to received: Result<Request, Rejection>, over connection: Connection, _ watch: EndWatch
     ) -> Reply {
@@ -111,15 +111,15 @@ extension Problem {
     fileprivate init(_ rejection: Rejection) {
         self =
             switch rejection.reason {
-            case .malformed: .badRequest("The request is not valid")
-            case .bodyTooLarge: Problem(.contentTooLarge, "content_too_large", "The body is larger than 1 MiB")
-            case .bodyIncomplete: .badRequest("The body is not complete", code: "body_incomplete")
+            case .malformed: Problem(.badRequest)
+            case .bodyTooLarge: Problem(.contentTooLarge)
+            case .bodyIncomplete: Problem(.bodyIncomplete)
             }
     }
 }
 
 extension MigrationState {
-    /// Why `/ready` says no, as its code. A newer database serves this program too.
+    /// The code of the `/ready` failure. A database newer than this program is no failure.
     fileprivate var obstacle: String? {
         if case .behind = self { "migrations_pending" } else { nil }
     }

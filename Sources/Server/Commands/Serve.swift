@@ -22,17 +22,17 @@ enum Serve {
         try withExtendedLifetime(memory) { try supervisor.run() }
     }
 
-    /// The environment variable that names the descriptor of the memory which all of them share.
+    /// The environment variable that tells children the descriptor of the shared memory.
     static let memoryVariable = "FLOW_MANAGER_MEMORY"
     private static let memoryDescriptor: Int32 = 4
 
-    /// What would keep every child from starting is told once, here, before anything listens.
+    /// Reports an invalid setting once, before the socket exists, instead of once by every child.
     private static func check(_ configuration: Configuration, _ memory: SharedMemory, _ log: Log) throws {
         _ = try configuration.database
         _ = try Respond.services(configuration, memory, log)
         _ = try Work.policy(configuration)
         guard try configuration.gate != nil else {
-            throw ConfigurationError(setting: "FLOW_GATE", reason: "is not set")
+            throw ConfigurationError(setting: "FLOW_GATE", reason: "must be set")
         }
     }
 }

@@ -3,12 +3,17 @@ import Crypto
 import Postgres
 import Process
 
-/// `user`: users from the command line. Passwords come from standard input: an argument is everybody's to read.
+/// `user`: manages users. Passwords come from standard input, because every user of the machine can read arguments.
 enum UserCommand {
-    static let usage = """
-        add NAME [--admin] | list | disable NAME | enable NAME | reset-password NAME | remove-factor NAME | \
-        grant-admin NAME
-        """
+    static let forms = [
+        CommandForm(arguments: "add NAME [--admin]", summary: "Create a user by e-mail or username"),
+        CommandForm(arguments: "list", summary: "List users"),
+        CommandForm(arguments: "disable NAME", summary: "Disable a user"),
+        CommandForm(arguments: "enable NAME", summary: "Enable a disabled user"),
+        CommandForm(arguments: "reset-password NAME", summary: "Set a password; end sessions and API keys"),
+        CommandForm(arguments: "remove-factor NAME", summary: "Remove the second factor"),
+        CommandForm(arguments: "grant-admin NAME", summary: "Make a user an admin"),
+    ]
 
     static func run(_ invocation: Invocation) throws {
         let connection = Connection(try invocation.configuration.database)
@@ -17,9 +22,9 @@ enum UserCommand {
         switch invocation.words(flags: ["--admin"]) {
         case ["list"]: try users.list { print($0) }
         case let words where words.count == 2: try change(words[1], by: words[0], users, invocation)
-        default: throw UsageError("user \(usage)")
+        default: throw UsageError("user", forms)
         }
-        // What was done is done: if its entry in the audit log gets no seal now, it gets one later.
+        // The change is committed. If sealing its audit entry fails now, a later command or request seals it.
         _ = try? AuditLog.seal(on: connection)
     }
 
@@ -34,13 +39,13 @@ enum UserCommand {
         case "reset-password": try users.resetPassword(of: name, to: try password())
         case "remove-factor": try users.removeFactor(of: name)
         case "grant-admin": try users.grantAdmin(name)
-        default: throw UsageError("user \(usage)")
+        default: throw UsageError("user", forms)
         }
     }
 
     private static func password() throws -> String {
         guard let password = Terminal.readSecret(prompt: "Password: ") else {
-            throw Refusal(description: "a password is read from standard input, and there was none")
+            throw Refusal(description: "no password on standard input")
         }
         return password
     }

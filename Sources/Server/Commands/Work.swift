@@ -6,12 +6,14 @@ import Process
 import Supervision
 import Working
 
-/// `work`: carries out what was queued, until it is told to leave. `work --once`: what is due now, for cron where
-/// nothing may stay running.
+/// `work`: executes queued runs until the process is stopped. `work --once` executes the runs that are due and exits,
+/// for cron on hosts that permit no long-running processes.
 enum Work {
+    static let forms = [CommandForm(arguments: "[--once]", summary: "Execute the runs that are due, then exit")]
+
     static func run(_ invocation: Invocation) throws {
-        guard invocation.words(flags: ["--once"]).isEmpty else { throw UsageError("work [--once]") }
-        // First of all: it blocks the signals that every later thread is to inherit blocked.
+        guard invocation.words(flags: ["--once"]).isEmpty else { throw UsageError("work", forms) }
+        // First of all: it blocks signals, and threads inherit the signal mask of the thread that starts them.
         let control = try ChildControl(environment: invocation.environment)
         Scheduling.finishOthersFirst()
         let configuration = invocation.configuration
@@ -28,7 +30,7 @@ enum Work {
         try worker.finish()
     }
 
-    /// Throws for every setting that cannot be used.
+    /// Throws for every setting that is not valid.
     static func policy(_ configuration: Configuration, isDraining: Bool = false) throws -> WorkerPolicy {
         WorkerPolicy(
             hands: try configuration.workerThreads, isDraining: isDraining, lease: .seconds(Flows.Lease.seconds))

@@ -1,0 +1,30 @@
+import HTTP
+
+/// The variables of the Postman collection, which all examples share.
+enum ExampleVariables {
+    private static let id = "019a5f2e-7c1b-7000-8000-5f0c2b9d4e61"
+
+    static let all =
+        [
+            ExampleVariable("URL", initial: "http://127.0.0.1:8080", "Where the service is"),
+            ExampleVariable("email", initial: "you@example.org", "Your e-mail: any that has no account yet"),
+            ExampleVariable("password", initial: "lasting impression", "Your password"),
+            ExampleVariable("admin_email", initial: "defaultadmin@admin.as", "An admin's e-mail: the demo profile's"),
+            ExampleVariable("admin_password", initial: "adminpass", "The admin's password"),
+            ExampleVariable("token", sample: "eyJhbGciOi…", "Your access token: logging in sets it"),
+            ExampleVariable("refresh_token", sample: "fmr_…", "What renews it: logging in sets it"),
+            ExampleVariable("X-CSRF-TOKEN", sample: "4f1d…", "What calls by cookie show: logging in sets it"),
+            ExampleVariable("second_token", sample: "eyJhbGciOi…", "The token of a second session"),
+            ExampleVariable("admin_token", sample: "eyJhbGciOi…", "The admin's token: logging in as admin sets it"),
+            ExampleVariable("guest_token", sample: "eyJhbGciOi…", "The guest's token"),
+            ExampleVariable("totp_secret", sample: "JBSWY3DPEHPK3PXP", "The secret of the authenticator app"),
+            ExampleVariable("otp", sample: "492039", "The app's present code, computed before it is sent"),
+            ExampleVariable("recovery_code", sample: "k3vq-7m2x-9wfa-5tzn", "One of the recovery codes"),
+        ] + ids
+
+    /// Ids that answers set.
+    private static let ids = [
+        "user_id", "new_user_id", "session_id", "key_id", "execution_id", "approval_execution_id",
+        "waiting_execution_id", "workflow_id", "imported_workflow_id", "post_id", "record_id",
+    ].map { ExampleVariable($0, sample: id, "Set by the answer of an earlier request") }
+}

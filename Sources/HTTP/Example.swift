@@ -1,0 +1,79 @@
+package import JSON
+
+/// A call that works as it is written: the API description and the Postman collection show it, and tests send it.
+///
+/// Texts may hold `{{name}}`, a variable of the collection: its value is set by the reader or kept from the answer of
+/// an earlier example.
+package struct Example: Sendable {
+    /// What the call shows to prove who sends it.
+    package enum Credentials: Sendable, Equatable {
+        case none
+        /// The bearer token in that variable.
+        case token(String)
+        /// The cookies of an earlier login and `X-CSRF-TOKEN`.
+        case cookie
+        /// The cookies alone.
+        case cookieWithoutProof
+    }
+
+    package let title: String
+    /// Values of path parameters; an id that is not here is the variable of its resource: `{{post_id}}`.
+    package let path: [String: String]
+    package let query: [QueryField]
+    package let headers: [HeaderField]
+    package let body: JSON?
+    /// Whether the body is sent as `application/x-www-form-urlencoded`.
+    package let isForm: Bool
+    /// The status that is answered; nil: the endpoint's first.
+    package let status: Status?
+    /// Nil: `token` for users, `admin_token` for admins, none where everyone may call.
+    package let credentials: Credentials?
+    /// Variables that are set from the answer, each with the JSON pointer of its value.
+    package let keeps: [Kept]
+
+    package struct QueryField: Sendable {
+        package let name: String
+        package let value: String
+    }
+    package struct HeaderField: Sendable {
+        package let name: String
+        package let value: String
+    }
+    package struct Kept: Sendable {
+        package let variable: String
+        package let pointer: String
+    }
+
+    package init(
+        _ title: String, path: [String: String] = [:], query: KeyValuePairs<String, String> = [:],
+        headers: KeyValuePairs<String, String> = [:], body: JSON? = nil, isForm: Bool = false, status: Status? = nil,
+        as credentials: Credentials? = nil, keeps: KeyValuePairs<String, String> = [:]
+    ) {
+        self.title = title
+        self.path = path
+        self.query = query.map { QueryField(name: $0.key, value: $0.value) }
+        self.headers = headers.map { HeaderField(name: $0.key, value: $0.value) }
+        self.body = body
+        self.isForm = isForm
+        self.status = status
+        self.credentials = credentials
+        self.keeps = keeps.map { Kept(variable: $0.key, pointer: $0.value) }
+    }
+}
+
+/// A variable that examples use.
+package struct ExampleVariable: Sendable {
+    package let name: String
+    /// What a collection begins with; empty for one that an answer sets.
+    package let initial: String
+    /// What the API description shows in its place.
+    package let sample: String
+    package let summary: String
+
+    package init(_ name: String, initial: String = "", sample: String? = nil, _ summary: String) {
+        self.name = name
+        self.initial = initial
+        self.sample = sample ?? initial
+        self.summary = summary
+    }
+}

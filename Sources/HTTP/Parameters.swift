@@ -1,0 +1,49 @@
+package import JSON
+
+package struct QueryParameter: Sendable {
+    package let name: String
+    package let schema: JSONSchema
+    package let summary: String
+
+    package init(_ name: String, _ schema: JSONSchema, _ summary: String) {
+        self.name = name
+        self.schema = schema
+        self.summary = summary
+    }
+}
+
+/// A parameter in an endpoint's path that is no id.
+package struct PathParameter: Sendable {
+    package let name: String
+    package let schema: JSONSchema
+    package let summary: String
+
+    package init(_ name: String, _ schema: JSONSchema, _ summary: String) {
+        self.name = name
+        self.schema = schema
+        self.summary = summary
+    }
+}
+
+/// A header that some endpoints read, as the API description shows it.
+package enum RequestHeader: String, Sendable {
+    case ifMatch = "If-Match"
+    case ifNoneMatch = "If-None-Match"
+    case prefer = "Prefer"
+    case idempotencyKey = "Idempotency-Key"
+
+    package var summary: String {
+        switch self {
+        case .ifMatch: "The `ETag` of the version that you have read: the call is refused with 412 if it has changed"
+        case .ifNoneMatch:
+            "The `ETag` of the version that you have: it is answered 304, without a body, if it is current"
+        case .prefer: "`wait=20` waits up to 20 seconds for the end of the run. Maximum: 50"
+        case .idempotencyKey:
+            "1 to 255 visible ASCII characters. The call has its effect once: when it is repeated with the same key "
+                + "and body within 24 hours, it gets the stored answer"
+        }
+    }
+
+    /// What a value must match; nil: any text.
+    package var pattern: String? { self == .idempotencyKey ? "^[!-~]{1,255}$" : nil }
+}

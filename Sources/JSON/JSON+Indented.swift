@@ -1,0 +1,19 @@
+extension JSON {
+    /// The value as a JSON text for people: members and elements on lines of their own, two spaces a level.
+    package var indentedText: String { indented(by: "") }
+
+    private func indented(by margin: String) -> String {
+        let inner = margin + "  "
+        switch self {
+        case .array(let elements) where !elements.isEmpty:
+            let lines = elements.map { inner + $0.indented(by: inner) }
+            return "[\n" + lines.joined(separator: ",\n") + "\n" + margin + "]"
+        case .object(let object) where !object.members.isEmpty:
+            let lines = object.members.map {
+                "\(inner)\(JSON.string($0.name).text): \($0.value.indented(by: inner))"
+            }
+            return "{\n" + lines.joined(separator: ",\n") + "\n" + margin + "}"
+        default: return text
+        }
+    }
+}
