@@ -34,8 +34,7 @@ package struct UserAdministration {
     /// Makes the admin that a new installation begins with; false, and nothing changed, when somebody has that e-mail
     /// or once had it. Only a new one needs the password.
     package func addFirstAdmin(_ email: String, password: () throws -> String) throws -> Bool {
-        let known = try connection.query("SELECT FROM users WHERE folded(email) = folded(\(email)) LIMIT 1")
-        guard known.isEmpty else { return false }
+        if try Account.hasEverHad(email: email, on: connection) { return false }
         let password = try password()
         let registration = try checked {
             let violations = Registration.email.violations(in: .string(email))
