@@ -67,7 +67,8 @@ struct ListQuery {
         let names = ["created_at"] + orders.map(\.name)
         return [
             QueryParameter("limit", .integer(1...100), "Items a page; 20 unless told"),
-            QueryParameter("cursor", .string, "Where the page before ended: its next_cursor"),
+            QueryParameter(
+                "cursor", .string(maxLength: Request.longestQueryValue), "Where the page before ended: its next_cursor"),
             QueryParameter(
                 "sort", .string(enum: names + names.map { "-\($0)" }),
                 "Least or oldest first, with - greatest or newest; -created_at unless told"),

@@ -82,7 +82,7 @@ extension Endpoint<Context> {
             .object(
                 optional: [
                     "name": Registration.name.nullable, "password": Registration.password,
-                    "current_password": JSONSchema.string.described("The password so far, to change it"),
+                    "current_password": PasswordPolicy.attempted.described("The password so far, to change it"),
                 ]
             ).named("AccountChange")),
         idempotency: .refused,

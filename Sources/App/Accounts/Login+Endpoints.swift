@@ -8,11 +8,12 @@ extension Endpoint<Context> {
         .post, "/login", access: .everyone, summary: "Log in by e-mail or username and get a token",
         body: .jsonOrForm(
             .object(
-                required: ["password": .string],
+                required: ["password": PasswordPolicy.attempted],
                 optional: [
-                    "email": .string, "username": .string, "otp": .string,
+                    "email": Registration.loginName, "username": Registration.loginName, "otp": .string(maxLength: 100),
                     // What OAuth 2 clients send along; it decides nothing here.
-                    "grant_type": .string, "scope": .string, "client_id": .string, "client_secret": .string,
+                    "grant_type": .string(maxLength: 1_024), "scope": .string(maxLength: 1_024),
+                    "client_id": .string(maxLength: 1_024), "client_secret": .string(maxLength: 1_024),
                 ]
             ).named("Login")),
         idempotency: .refused,

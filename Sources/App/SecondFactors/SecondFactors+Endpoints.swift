@@ -11,7 +11,7 @@ extension Endpoint<Context> {
 
     private static let beginFactor = Endpoint(
         .post, "/api/mfa/totp", access: .account, summary: "Begin to use an authenticator app; confirm it with a code",
-        body: .json(.object(required: ["current_password": .string]).named("SecondFactorDraft")),
+        body: .json(.object(required: ["current_password": PasswordPolicy.attempted]).named("SecondFactorDraft")),
         idempotency: .refused,
         answers: [
             Answer(.created, "What the app needs, shown once", .object(required: ["secret": .string, "uri": .string])),

@@ -11,7 +11,8 @@ extension Endpoint<Context> {
         body: .optionalJSONOrForm(
             .object(
                 optional: [
-                    "refresh_token": JSONSchema.string.described("Unless the cookie holds it"), "grant_type": .string,
+                    "refresh_token": JSONSchema.string(maxLength: 1_024).described("Unless the cookie holds it"),
+                    "grant_type": .string(maxLength: 1_024),
                 ]
             ).named("Refresh")),
         idempotency: .refused,

@@ -7,7 +7,7 @@ struct Pause: WaitingTask {
     let type = "wait"
     let summary = "Waits for some seconds, or until a time"
     let input = JSONSchema.object(
-        optional: ["seconds": .number(0...31_536_000), "until": .string(format: .dateTime)]
+        optional: ["seconds": .number(0...31_536_000), "until": .string(maxLength: 64, format: .dateTime)]
     ).described("seconds or until, one of them")
     let output = JSONSchema.object(required: ["until": .string(format: .dateTime)])
 
