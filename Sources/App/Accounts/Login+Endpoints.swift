@@ -48,9 +48,11 @@ extension Endpoint<Context> {
     private static func logIn(
         _ name: String, _ password: String, _ context: Context
     ) throws -> (userID: String, passwordHash: String, factor: AuditEvent.Factor, isNew: Bool) {
+        let (limits, address) = (context.services.loginLimits, context.request.remoteAddress)
+        try limits?.check(name, from: address)
         var found = try Account.findForLogin(name, on: context.connection)
-        let attempt = try context.services.loginLimits?.attempt(
-            found.map { .account(id: $0.id) } ?? .unknown(name: name), from: context.request.remoteAddress)
+        let attempt = try limits?.attempt(
+            found.map { .account(id: $0.id) } ?? .unknown(name: name), named: name, from: address)
         if found == nil, context.services.loginCreatesAccount, name.contains("@"),
             let registration = try? Registration(["email": .string(name), "password": .string(password)]),
             Registration.email.violations(in: .string(name)).isEmpty
