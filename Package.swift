@@ -94,8 +94,8 @@ let package = Package(
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
         tests("FlowsTests", "Flows", "JSON", "Postgres", "TestSupport"),
         tests(
-            "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Postgres", "Crypto", "SharedMemory",
-            "TestSupport"),
+            "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Migrations", "Postgres", "Crypto",
+            "SharedMemory", "TestSupport"),
         .executableTarget(
             name: "supervised", dependencies: ["Supervision", "Process"], path: "Tests/Fixtures/supervised",
             swiftSettings: settings),

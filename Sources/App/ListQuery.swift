@@ -67,7 +67,8 @@ struct ListQuery {
         let names = ["created_at"] + orders.map(\.name)
         return [
             QueryParameter("limit", .integer(1...100), "Maximum number of items. Default: 20"),
-            QueryParameter("cursor", .string, "`next_cursor` of the previous page"),
+            QueryParameter(
+                "cursor", .string(maxLength: Request.longestQueryValue), "`next_cursor` of the previous page"),
             QueryParameter(
                 "sort", .string(enum: names + names.map { "-\($0)" }),
                 "The field to sort by, ascending; with `-` in front, descending. Default: -created_at"),

@@ -2,12 +2,18 @@ import HTTP
 import JSON
 
 extension Request {
+    /// The maximum length of a value in the query, in Unicode scalars.
+    static let longestQueryValue = 1_000
+
     /// The query's fields. Throws 400 for one that the endpoint does not declare.
     func fields(declaredBy endpoint: Endpoint<Context>) throws -> FormFields {
         guard let fields = FormFields(parsing: query) else { throw Problem(.badRequest, "The query is not valid") }
         if let name = fields.duplicate { throw Problem(.badRequest, "The query names '\(name)' twice") }
         for field in fields.fields where !endpoint.query.contains(where: { $0.name == field.name }) {
             throw Problem(.badRequest, "Unknown query field '\(field.name)'")
+        }
+        for field in fields.fields where field.value.unicodeScalars.count > Request.longestQueryValue {
+            throw Problem(.badRequest, "'\(field.name)' is too long")
         }
         return fields
     }

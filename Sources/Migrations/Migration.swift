@@ -31,6 +31,7 @@ package enum Migrations {
         migration(14, "credits", PackageResources._014_credits_sql),
         migration(15, "workflows", PackageResources._015_workflows_sql),
         migration(16, "queue", PackageResources._016_queue_sql),
+        migration(17, "deleted_names", PackageResources._017_deleted_names_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a name cannot begin with a digit, so that is replaced.

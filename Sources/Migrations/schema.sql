@@ -594,6 +594,8 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id);
 
+CREATE INDEX users_deleted_email ON public.users USING btree (public.folded(email)) WHERE (deleted_at IS NOT NULL);
+
 CREATE UNIQUE INDEX users_email ON public.users USING btree (public.folded(email)) WHERE (deleted_at IS NULL);
 
 CREATE INDEX users_newest ON public.users USING btree (created_at, id) WHERE (deleted_at IS NULL);

@@ -1,7 +1,8 @@
 /// Slows whoever guesses passwords, without locking out whose password it is.
 ///
 /// ```
-/// let keys = LoginThrottle.Keys(account: …, address: …, accountFromAddress: …)
+/// let wait = throttle.delay(forAddress: …, nameFromAddress: …, at: now)   // before the account is looked up
+/// let keys = LoginThrottle.Keys(account: …, address: …, accountFromAddress: …, nameFromAddress: …)
 /// let wait = throttle.admit(keys, at: now)          // before the password is hashed, which is what costs
 /// guard wait == 0 else { 429, Retry-After: wait }   // not counted: hammering makes it no longer
 /// wrong password, or no such account:  throttle.countFailure(keys, at: now)
@@ -14,26 +15,34 @@
 ///   attacker's own address is slowed by it; the owner at another address is not, as nothing was counted there.
 /// - this address, whatever the account: after more than 20 failures, for many names tried with one password. More are
 ///   free as one address may stand for a whole office.
+/// - the name, as it was given, from this address: like the account from this address, and known without a lookup, so
+///   that a caller who goes on while slowed costs no statement. An account has several names, so this limit is not
+///   enough by itself: guesses under all of them count together for the account.
 /// - the account, from wherever: it never makes anybody wait, since then anybody could lock its owner out. But after 50
 ///   failures each address has one free one only, which is what slows many addresses together.
 ///
-/// A success forgets only the account from this address: an attacker with an account of his own must not be able to
-/// clear his address by it.
+/// A success forgets only the account and the name from this address: an attacker with an account of his own must not
+/// be able to clear his address by it. Failures under the account's other name stay, and make that name wait for a
+/// minute at most.
 ///
-/// The keys are digests of the account, or of a name that nobody has: both are slowed alike. The address is the peer's as the web server saw it, never one that a client
-/// may state, and for IPv6 its first 64 bits, of which one customer has 2^64 addresses.
+/// The keys are digests of the account, or of a name that nobody has: both are slowed alike. The address is the peer's
+/// as the web server saw it, never one that a client may state, and for IPv6 its first 64 bits, of which one customer
+/// has 2^64 addresses.
 package struct LoginThrottle: Sendable {
-    /// What one try counts for; see `FailureTable` for how they are made. The three must differ by more than what they
+    /// What one try counts for; see `FailureTable` for how they are made. They must differ by more than what they
     /// are of, such as a prefix, as they share one table.
     package struct Keys: Hashable, Sendable {
         let account: UInt64
         let address: UInt64
         let accountFromAddress: UInt64
+        /// Nil for a try that gave no name.
+        let nameFromAddress: UInt64?
 
-        package init(account: UInt64, address: UInt64, accountFromAddress: UInt64) {
+        package init(account: UInt64, address: UInt64, accountFromAddress: UInt64, nameFromAddress: UInt64? = nil) {
             self.account = account
             self.address = address
             self.accountFromAddress = accountFromAddress
+            self.nameFromAddress = nameFromAddress
         }
     }
 
@@ -47,6 +56,15 @@ package struct LoginThrottle: Sendable {
 
     package init(in memory: SharedMemory) {
         table = FailureTable(in: memory)
+    }
+
+    /// Zero when the name may be looked up now, else how many seconds later. It claims nothing: `admit` decides.
+    ///
+    /// - Parameter addressKey: nil for an address that is not slowed as a whole.
+    package func delay(forAddress addressKey: UInt64?, nameFromAddress: UInt64, at now: UInt64) -> UInt64 {
+        max(
+            addressKey.map { table.delay(for: $0, under: address, at: now) } ?? 0,
+            table.delay(for: nameFromAddress, under: account, at: now))
     }
 
     /// Zero when the password may be tried now, else how many seconds later.
@@ -70,11 +88,13 @@ package struct LoginThrottle: Sendable {
         table.countFailure(of: keys.account, at: now)
         table.countFailure(of: keys.address, at: now)
         table.countFailure(of: keys.accountFromAddress, at: now)
+        if let name = keys.nameFromAddress { table.countFailure(of: name, at: now) }
     }
 
     /// After the right password.
     package func forgetFailures(_ keys: Keys) {
         table.forget(keys.accountFromAddress)
+        if let name = keys.nameFromAddress { table.forget(name) }
     }
 
     private func policy(for key: UInt64, at now: UInt64) -> ThrottlePolicy {

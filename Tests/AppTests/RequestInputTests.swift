@@ -128,6 +128,16 @@ import Testing
         #expect(problem?.status == .badRequest)
     }
 
+    @Test func aValueOfAQueryHasAMaximumLength() throws {
+        func fields(_ length: Int) throws -> FormFields {
+            try Request(method: "GET", target: "/x?sort=" + String(repeating: "a", count: length))
+                .fields(declaredBy: Self.endpoint)
+        }
+        #expect(try fields(1_000).fields.count == 1)
+        let problem = #expect(throws: Problem.self) { try fields(1_001) }
+        #expect(problem?.status == .badRequest)
+    }
+
     private static let endpoint = Endpoint<Context>(
         .get, "/x", operation: "test", tag: Tag("Test", ""), access: .everyone, summary: "",
         query: [QueryParameter("limit", .integer, ""), QueryParameter("sort", .string, "")], answers: []

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import HTTP
 import JSON
+import Postgres
 import TestSupport
 import Testing
 
@@ -114,6 +115,19 @@ import Testing
         for number in 0..<6 { #expect(try login(from: "192.0.2.\(100 + number)").text.contains("otp_invalid")) }
         // The first wait is a second, which may be over on a busy machine; each one after it is twice as long.
         #expect(try (120..<126).contains { try login(from: "192.0.2.\($0)").status == 429 })
+    }
+
+    /// The e-mail and the username of an account name one, whose guesses count together.
+    @Test func guessesByEitherNameCountTogether() throws {
+        let name = unique("both")
+        try stack.database.connect().execute("UPDATE users SET username = \(name) WHERE id = \(user.id)")
+        func guess(_ number: Int) throws -> Int {
+            try login(number % 2 == 0 ? name : user.email, "wrong", from: "192.0.2.70").status
+        }
+        for number in 0..<6 { #expect(try guess(number) == 401) }
+        // The first wait may be over on a busy machine. Counted one by one, the names would have tries left.
+        #expect(try (6..<12).contains { try guess($0) == 429 })
+        #expect(try login(name, user.password, from: "192.0.2.71").status == 200)
     }
 
     /// What stands for everybody makes nobody wait but for one name; mapped addresses are IPv4 ones.

@@ -109,6 +109,29 @@ import Testing
         #expect(guess(keys(2, from: 31), from: 1_000, seconds: 1) == 6)
     }
 
+    /// What is known before the lookup: the address, and the name as it was given.
+    @Test func aSlowedNameOrAddressIsKnownBeforeTheLookup() {
+        let (email, username): (UInt64, UInt64) = (1 << 40, 2 << 40)
+        func keys(named name: UInt64) -> LoginThrottle.Keys {
+            LoginThrottle.Keys(account: 3 << 40, address: 4 << 40, accountFromAddress: 5 << 40, nameFromAddress: name)
+        }
+        func delay(_ address: UInt64?, _ name: UInt64) -> UInt64 {
+            throttle.delay(forAddress: address, nameFromAddress: name, at: 1_000)
+        }
+        for _ in 0..<6 { throttle.countFailure(keys(named: email), at: 1_000) }
+        for _ in 0..<3 {
+            // It claims no turn.
+            #expect(delay(4 << 40, email) == 1)
+            #expect(delay(4 << 40, username) == 0)
+        }
+        #expect(throttle.admit(keys(named: username), at: 1_000) == 1, "the account is one under both names")
+        throttle.forgetFailures(keys(named: email))
+        #expect(delay(4 << 40, email) == 0)
+        for _ in 0..<15 { throttle.countFailure(keys(named: username), at: 1_000) }
+        #expect(delay(4 << 40, email) == 1)
+        #expect(delay(nil, email) == 0)
+    }
+
     @Test func aLostTurnIsNotUsedUp() {
         let slowedAddress = keys(1, from: 1)
         for account: UInt64 in 1...100 { _ = guess(keys(account, from: 1), from: 1_000, seconds: 1) }

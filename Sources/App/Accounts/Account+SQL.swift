@@ -55,9 +55,22 @@ extension Account {
         return try Account(try rows.only)
     }
 
-    /// The condition on `users`, named `u`, for who logs in by that name: what looks like an e-mail is one.
+    /// The condition on `users`, named `u`, for the account that has that name and is not deleted: what looks like an
+    /// e-mail is one. It is the whole predicate of the unique indexes, which serve no statement without it.
     static func isNamed(_ login: String) -> SQL {
-        login.contains("@") ? "folded(u.email) = folded(\(login))" : "folded(u.username) = folded(\(login))"
+        let name: SQL = login.contains("@") ? "folded(u.email)" : "folded(u.username)"
+        return "\(name) = folded(\(login)) AND u.deleted_at IS NULL"
+    }
+
+    /// Whether an account has that e-mail, or had it when it was deleted.
+    static func hasEverHad(email: String, on connection: Connection) throws -> Bool {
+        let rows = try connection.query(
+            """
+            SELECT FROM users WHERE folded(email) = folded(\(email)) AND deleted_at IS NULL
+            UNION ALL SELECT FROM users WHERE folded(email) = folded(\(email)) AND deleted_at IS NOT NULL
+            LIMIT 1
+            """)
+        return !rows.isEmpty
     }
 
     /// The account that logs in by that e-mail or username, with its password's hash.

@@ -92,7 +92,7 @@ extension Endpoint<Context> {
             .object(
                 optional: [
                     "name": Registration.name.nullable, "password": Registration.password,
-                    "current_password": JSONSchema.string.described("Required for a new password"),
+                    "current_password": PasswordPolicy.attempted.described("Required for a new password"),
                 ]
             ).named("AccountChange")),
         idempotency: .refused, answers: [Answer(.ok, "The account", Profile.schema)],

@@ -13,12 +13,15 @@ extension Endpoint<Context> {
             """,
         body: .jsonOrForm(
             .object(
-                required: ["password": .string],
+                required: ["password": PasswordPolicy.attempted],
                 optional: [
-                    "email": .string, "username": JSONSchema.string.described("May hold an e-mail"),
-                    "otp": JSONSchema.string.described("The authenticator app's code, or a recovery code"),
+                    "email": Registration.loginName,
+                    "username": Registration.loginName.described("May hold an e-mail"),
+                    "otp": JSONSchema.string(maxLength: 100).described(
+                        "The authenticator app's code, or a recovery code"),
                     // OAuth 2 clients send these; nothing depends on them.
-                    "grant_type": .string, "scope": .string, "client_id": .string, "client_secret": .string,
+                    "grant_type": .string(maxLength: 1_024), "scope": .string(maxLength: 1_024),
+                    "client_id": .string(maxLength: 1_024), "client_secret": .string(maxLength: 1_024),
                 ]
             ).named("Login")),
         idempotency: .refused, answers: [Answer(.ok, "The tokens", Session.tokens, headers: [.setCookie])],
@@ -62,9 +65,11 @@ extension Endpoint<Context> {
     private static func logIn(
         _ name: String, _ password: String, _ context: Context
     ) throws -> (userID: String, passwordHash: String, factor: AuditEvent.Factor, isNew: Bool) {
+        let (limits, address) = (context.services.loginLimits, context.request.remoteAddress)
+        try limits?.check(name, from: address)
         var found = try Account.findForLogin(name, on: context.connection)
-        let attempt = try context.services.loginLimits?.attempt(
-            found.map { .account(id: $0.id) } ?? .unknown(name: name), from: context.request.remoteAddress)
+        let attempt = try limits?.attempt(
+            found.map { .account(id: $0.id) } ?? .unknown(name: name), named: name, from: address)
         if found == nil, context.services.loginCreatesAccount, name.contains("@"),
             let registration = try? Registration(["email": .string(name), "password": .string(password)]),
             Registration.email.violations(in: .string(name)).isEmpty

@@ -13,24 +13,40 @@ package struct LoginLimits: Sendable {
         self.key = key
     }
 
+    /// Throws 429 for a login by a name or from an address that has to wait, before anything is looked up. It claims no
+    /// turn: `attempt` does, when the lookup has found whose secret is tried.
+    func check(_ name: String, from address: String?) throws {
+        let network = Network(of: address ?? "")
+        // What stands for everybody is slowed by the account, which is not known yet.
+        let wait = throttle.delay(
+            forAddress: network.isEverybody ? nil : number("address\0\(network.text)"),
+            nameFromAddress: number(of: name, from: network), at: Uptime.seconds)
+        if wait > 0 { throw LoginLimits.exceeded(wait) }
+    }
+
     /// One try of the secret of an account, or of a name that nobody has: both are slowed alike. Throws 429 when it
     /// comes too soon after failed ones, before the secret has cost anything.
     ///
-    /// - Parameter address: nil where all addresses count as one.
-    func attempt(_ subject: Subject, from address: String?) throws -> Attempt {
-        let (name, network) = (subject.name, Network(of: address ?? ""))
-        // What stands for everybody must not make everybody wait: it counts by name alone.
-        let place = network.isEverybody ? "\(network.text)\0\(name)" : network.text
+    /// - Parameters:
+    ///   - name: the account's, as the caller gave it; nil where the caller gave none.
+    ///   - address: nil where all addresses count as one.
+    func attempt(_ subject: Subject, named name: String? = nil, from address: String?) throws -> Attempt {
+        let (account, network) = (subject.name, Network(of: address ?? ""))
+        // What stands for everybody must not make everybody wait: it counts by account alone.
+        let place = network.isEverybody ? "\(network.text)\0\(account)" : network.text
         let attempt = Attempt(
             throttle: throttle,
             keys: LoginThrottle.Keys(
-                account: number("account\0\(name)"), address: number("address\0\(place)"),
-                accountFromAddress: number("both\0\(network.text)\0\(name)")))
+                account: number("account\0\(account)"), address: number("address\0\(place)"),
+                accountFromAddress: number("both\0\(network.text)\0\(account)"),
+                nameFromAddress: name.map { number(of: $0, from: network) }))
         let wait = throttle.admit(attempt.keys, at: Uptime.seconds)
-        guard wait == 0 else {
-            throw LoginLimits.slowest.exceeded(.loginThrottled, wait: Int(wait))
-        }
+        if wait > 0 { throw LoginLimits.exceeded(wait) }
         return attempt
+    }
+
+    private static func exceeded(_ wait: UInt64) -> Problem {
+        slowest.exceeded(.loginThrottled, wait: Int(wait))
     }
 
     /// What is left to whoever has failed often; before that the waits are shorter.
@@ -49,6 +65,10 @@ package struct LoginLimits: Sendable {
             case .secondFactor(let userID): "second factor \(userID)"
             }
         }
+    }
+
+    private func number(of name: String, from network: Network) -> UInt64 {
+        number("name\0\(network.text)\0\(name.lowercased())")
     }
 
     private func number(_ text: String) -> UInt64 {

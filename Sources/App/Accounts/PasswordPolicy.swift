@@ -6,6 +6,8 @@ import JSON
 enum PasswordPolicy {
     /// The length in bytes that the hasher accepts.
     private static let length = PasswordHasher.acceptedLength
+    /// A password that is tried. What is longer than any that is right is refused before it costs a hash.
+    static let attempted = JSONSchema.string(maxLength: length.upperBound)
     static let lengthText = "\(length.lowerBound) to \(length.upperBound) bytes"
 
     /// Throws 422 for a password that breaks a rule.

@@ -11,9 +11,11 @@ struct Registration {
 
     static let email = JSONSchema.string(maxLength: 254, format: .email)
     static let username = JSONSchema.string(minLength: 1, maxLength: 254)
+    /// What a login may name: no longer than any name of an account.
+    static let loginName = JSONSchema.string(maxLength: 254)
     static let name = JSONSchema.string(maxLength: 200)
     /// `init` checks its length, which counts bytes.
-    static let password = JSONSchema.string.described("\(PasswordPolicy.lengthText) of UTF-8")
+    static let password = PasswordPolicy.attempted.described("\(PasswordPolicy.lengthText) of UTF-8")
     static let schema = JSONSchema.object(
         required: ["password": password], optional: ["email": email, "username": username, "name": name]
     ).named("Registration")

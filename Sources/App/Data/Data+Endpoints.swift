@@ -30,9 +30,9 @@ extension Endpoint<Context> {
         examples: [Example("Read a document", path: ["name": "numbers"])]
     ) { context in
         let name = context.parameters[0]
-        guard let found = try Document.find(name, of: context.user.id, on: context.connection) else {
-            throw Problem.notFound
-        }
+        guard Document.name.violations(in: .string(name)).isEmpty,
+            let found = try Document.find(name, of: context.user.id, on: context.connection)
+        else { throw Problem.notFound }
         return .json(Document.json(name, found.value, found.updatedAt))
     }
 

@@ -34,8 +34,7 @@ package struct UserAdministration {
     /// Creates the first admin of a new installation; returns false and changes nothing when a user has that e-mail, or
     /// once had it. The password is only read for a new admin.
     package func addFirstAdmin(_ email: String, password: () throws -> String) throws -> Bool {
-        let known = try connection.query("SELECT FROM users WHERE folded(email) = folded(\(email)) LIMIT 1")
-        guard known.isEmpty else { return false }
+        if try Account.hasEverHad(email: email, on: connection) { return false }
         let password = try password()
         let registration = try checked {
             let violations = Registration.email.violations(in: .string(email))

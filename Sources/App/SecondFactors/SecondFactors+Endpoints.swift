@@ -23,7 +23,7 @@ extension Endpoint<Context> {
             """,
         body: .json(
             .object(
-                required: ["current_password": JSONSchema.string.described("The password of the account")]
+                required: ["current_password": PasswordPolicy.attempted.described("The password of the account")]
             ).named("SecondFactorDraft")),
         idempotency: .refused,
         answers: [

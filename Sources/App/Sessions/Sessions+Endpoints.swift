@@ -16,7 +16,8 @@ extension Endpoint<Context> {
         body: .optionalJSONOrForm(
             .object(
                 optional: [
-                    "refresh_token": JSONSchema.string.described("Default: the cookie's"), "grant_type": .string,
+                    "refresh_token": JSONSchema.string(maxLength: 1_024).described("Default: the cookie's"),
+                    "grant_type": .string(maxLength: 1_024),
                 ]
             ).named("Refresh")),
         idempotency: .refused, answers: [Answer(.ok, "The new tokens", Session.tokens, headers: [.setCookie])],

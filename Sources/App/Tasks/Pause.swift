@@ -9,7 +9,7 @@ struct Pause: WaitingTask {
     let input = JSONSchema.object(
         optional: [
             "seconds": JSONSchema.number(0...31_536_000).described("How long to wait"),
-            "until": JSONSchema.string(format: .dateTime).described("When to continue (RFC 3339)"),
+            "until": JSONSchema.string(maxLength: 64, format: .dateTime).described("When to continue (RFC 3339)"),
         ]
     ).described("Either `seconds` or `until`")
     let output = JSONSchema.object(required: [

@@ -54,7 +54,7 @@ struct User {
     /// The user of that e-mail or username, disabled or not.
     static func find(named name: String, on connection: Connection) throws -> User? {
         try connection.query(
-            "SELECT \(columns) FROM users u WHERE \(Account.isNamed(name)) AND u.deleted_at IS NULL"
+            "SELECT \(columns) FROM users u WHERE \(Account.isNamed(name))"
         ).first.map(User.init)
     }
 

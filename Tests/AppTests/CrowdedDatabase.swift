@@ -1,0 +1,115 @@
+import Crypto
+import HTTP
+import JSON
+import Migrations
+import Postgres
+import SharedMemory
+import TestSupport
+
+@testable import App
+
+/// A database in which every table that a call without an account may look at has a row for each of 20,000 users, and
+/// the services of one program over it.
+struct CrowdedDatabase: Sendable {
+    static let shared = Result { try CrowdedDatabase() }
+    static let password = "lasting impression"
+    static let issuerName = "https://issuer.example.org"
+    private static let users = 20_000
+
+    let database: TestDatabase
+    let services: Services
+    private let issuerKey: SigningKey
+
+    init() throws {
+        database = try TestDatabase.make()
+        issuerKey = try SigningKey(.edDSA, id: "first")
+        services = try Self.services(try JSONWebKeySet(["keys": [issuerKey.jwk]]))
+        try fill()
+    }
+
+    /// The id of one of the users, whose e-mail is `user{number}@example.org` and whose username is `user{number}`.
+    static func id(_ number: Int) -> String {
+        let digits = String(number, radix: 16)
+        return "00000000-0000-7000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
+    }
+
+    /// A token of the other issuer.
+    func externalToken(of subject: String, now: Int64) -> String {
+        issuerKey.token([
+            "iss": .string(Self.issuerName), "sub": .string(subject), "aud": "api", "iat": .integer(now),
+            "exp": .integer(now + 300), "email": .string("\(subject)@example.org"),
+        ])
+    }
+
+    /// - Parameter loginLimits: default: of its own.
+    static func services(
+        _ issuerKeys: JSONWebKeySet? = nil, loginLimits: LoginLimits? = nil
+    ) throws -> Services {
+        let memory = try SharedMemory()
+        let secret = [UInt8](repeating: 0x5a, count: 32)
+        let sealingKeys = try KeyRing(key: [UInt8](repeating: 1, count: 32))
+        let issuer = issuerKeys.map { keys in
+            ExternalIssuer(
+                TrustedIssuer(issuerName, proof: .audience, audiences: ["api"], authorizedParties: []),
+                keys: IssuerKeys(fetch: { keys }, observe: { _ in }))
+        }
+        return Services(
+            tokens: SessionTokens(
+                keys: try TokenKeys(secret: secret), issuer: "i", audience: "a", sealingKeys: sealingKeys),
+            issuers: [issuer].compactMap(\.self),
+            passwords: PasswordHasher(
+                slots: HashingSlots(Slots(in: memory, limit: 4), waiting: 4), cost: .init(passes: 1, kibibytes: 8)),
+            tasks: Tasks.catalog, bodyKeys: [HMACSHA256(key: [1])], sealingKeys: sealingKeys,
+            loginLimits: loginLimits
+                ?? LoginLimits(throttle: LoginThrottle(in: memory), key: HMACSHA256(key: [2])),
+            registrationLimit: 1_000, loginCreatesAccount: true, welcome: WelcomeCredits(client: 1, guest: 1),
+            crossOrigin: .none, runsOfUser: nil,
+            obstacle: { connection in
+                _ = try Migrator().state(connection)
+                return nil
+            }, observe: { _ in })
+    }
+
+    private func fill() throws {
+        let owner = database.connect()
+        let hash = try services.passwords.hash(Array(Self.password.utf8))
+        let numbers: SQL = """
+            (SELECT n, ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid AS id
+             FROM generate_series(1, \(Self.users)) n) AS user_numbers
+            """
+        try owner.execute("ALTER TABLE audit_log DISABLE TRIGGER audit_log_grows")
+        try owner.pipeline([
+            """
+            INSERT INTO users (id, email, username, password_hash)
+            SELECT id, 'user' || n || '@example.org', 'user' || n, \(hash) FROM \(numbers)
+            """,
+            "INSERT INTO sessions (id, user_id, expires_at) SELECT id, id, now() + interval '1 day' FROM \(numbers)",
+            """
+            INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at)
+            SELECT id, id, 'key', sha256(n::text::bytea), '{read}', now() + interval '1 day' FROM \(numbers)
+            """,
+            "INSERT INTO credits (user_id, balance, entries) SELECT id, 1, 0 FROM \(numbers)",
+            """
+            INSERT INTO identities (issuer, subject, user_id)
+            SELECT \(Self.issuerName), 'subject' || n, id FROM \(numbers)
+            """,
+            """
+            INSERT INTO guests (network, user_id, expires_at)
+            SELECT '2001:db8:0:' || to_hex(n), id, now() + interval '1 day' FROM \(numbers)
+            """,
+            """
+            INSERT INTO rate_limits (network, name, window_start, calls)
+            SELECT '2001:db8:0:' || to_hex(n), 'registrations', now(), 1 FROM \(numbers)
+            """,
+            // The first hundred have no second factor.
+            "INSERT INTO second_factors (user_id, secret) SELECT id, '\\x00' FROM \(numbers) WHERE n > 100",
+            "INSERT INTO recovery_codes (user_id, digest) SELECT id, sha256(n::text::bytea) FROM \(numbers)",
+            """
+            INSERT INTO audit_log (id, action, origin, actor, detail, position, seal)
+            SELECT id, 'login', 'request', id, '{}', n, '\\x00' FROM \(numbers)
+            """,
+        ])
+        try owner.execute("ALTER TABLE audit_log ENABLE TRIGGER audit_log_grows")
+        try owner.execute("ANALYZE")
+    }
+}

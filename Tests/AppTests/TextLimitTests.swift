@@ -1,0 +1,45 @@
+import App
+import Flows
+import HTTP
+import JSON
+import Testing
+
+/// No text of a caller is taken at any length: whatever reads it later has a bound to rely on.
+@Suite struct TextLimitTests {
+    /// The places of strings without a limit.
+    private func unlimited(_ schema: JSON, at place: String) -> [String] {
+        var found: [String] = []
+        if schema["type"] == "string", schema["maxLength"] == nil, schema["enum"] == nil, schema["format"] != "uuid" {
+            found.append(place)
+        }
+        switch schema {
+        case .object(let object):
+            for member in object.members where member.name != "examples" {
+                found += unlimited(member.value, at: "\(place)/\(member.name)")
+            }
+        case .array(let elements):
+            for (index, element) in elements.enumerated() { found += unlimited(element, at: "\(place)/\(index)") }
+        default: break
+        }
+        return found
+    }
+
+    @Test func everyTextOfABodyHasAMaximumLength() {
+        #expect(unlimited(["type": "object", "properties": ["a": ["type": "string"]]], at: "") == ["/properties/a"])
+        let found = Routes.all.flatMap { endpoint in
+            endpoint.body.schema.map { unlimited($0.json, at: "\(endpoint.method) \(endpoint.path) ") } ?? []
+        }
+        #expect(found == [])
+    }
+
+    @Test func everyTextOfAQueryHasAMaximumLength() {
+        let found = Routes.all.flatMap { endpoint in
+            endpoint.query.flatMap { unlimited($0.schema.json, at: "\(endpoint.path)?\($0.name)") }
+        }
+        #expect(found == [])
+    }
+
+    @Test func everyTextOfATasksInputHasAMaximumLength() {
+        #expect(Tasks.catalog.tasks.flatMap { unlimited($0.input.json, at: $0.type) } == [])
+    }
+}
