@@ -94,7 +94,7 @@ let package = Package(
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
         tests("FlowsTests", "Flows", "JSON", "Postgres", "TestSupport"),
         tests(
-            "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Postgres", "Crypto", "SharedMemory",
+            "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Postgres", "Process", "Crypto", "SharedMemory",
             "TestSupport"),
         .executableTarget(
             name: "supervised", dependencies: ["Supervision", "Process"], path: "Tests/Fixtures/supervised",
