@@ -113,6 +113,6 @@ let package = Package(
 if Context.environment["FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["JSON", "HTTP", "Crypto"], path: "Tests/Fuzz", exclude: ["Corpus"],
-            swiftSettings: settings))
+            name: "fuzz", dependencies: ["App", "Flows", "Postgres", "JSON", "HTTP", "Crypto"], path: "Tests/Fuzz",
+            exclude: ["Corpus"], swiftSettings: settings))
 }
