@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Postgres
 import TestSupport
 import Testing
 
@@ -34,6 +35,14 @@ import Testing
     private func grant() throws {
         let grant: JSON = ["user_id": .string(caller.user.id), "amount": 10_000]
         #expect(try caller.stack.post("/api/credits/grants", grant, token: caller.stack.adminToken()).status == 201)
+    }
+
+    /// Without the record, which takes long to read here.
+    private func waitForEnd(of run: String) throws {
+        let connection = caller.stack.database.connect()
+        try eventually("the run is over") {
+            try connection.query("SELECT FROM queue WHERE execution_id = \(run)").isEmpty
+        }
     }
 
     /// Sends the calls all at once, each beside one of another user, who must notice nothing.
@@ -87,6 +96,21 @@ import Testing
             #expect([200, 202].contains(answer.status), "\(wait): \(answer.text.prefix(300))")
         }
         #expect(servers == before, "a process ended")
+    }
+
+    /// Each resumption shows once more what the step was given, up to the room that a record has.
+    @Test func resumptionsDoNotMakeARecordWithoutEnd() throws {
+        let large = JSON.string(String(repeating: "x", count: 900_000))
+        let flow = JSON.chain([.task("a", "pass"), .task("b", "fail")])
+        let run = try caller.start(caller.keep(flow), large)
+        for _ in 0..<12 {
+            try waitForEnd(of: run)
+            #expect(try caller.act("resume", run).status == 202)
+        }
+        try waitForEnd(of: run)
+        let ended = try caller.run(run)
+        #expect(ended["error"]?["code"] == "run_too_large")
+        #expect(ended["steps"]?.arrayValue?.count == 10)
     }
 }
 
