@@ -28,7 +28,7 @@ bench-flows: ## what a flow costs, beside DBOS and beside its statements alone
 drill: ## faults on purpose: killed processes, lost answers, a database that goes away
 	@scripts/drill
 
-fuzz: ## a minute of made-up input for each parser of what strangers send
+fuzz: ## a minute of made-up input for each parser of what callers send, for tasks and for flows
 	@scripts/install
 	@scripts/fuzz
 

@@ -94,7 +94,7 @@ let package = Package(
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
         tests("FlowsTests", "Flows", "JSON", "Postgres", "TestSupport"),
         tests(
-            "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Migrations", "Postgres", "Crypto",
+            "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Migrations", "Postgres", "Process", "Crypto",
             "SharedMemory", "TestSupport"),
         .executableTarget(
             name: "supervised", dependencies: ["Supervision", "Process"], path: "Tests/Fixtures/supervised",
@@ -113,6 +113,6 @@ let package = Package(
 if Context.environment["FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["JSON", "HTTP", "Crypto"], path: "Tests/Fuzz", exclude: ["Corpus"],
-            swiftSettings: settings))
+            name: "fuzz", dependencies: ["App", "Flows", "Postgres", "JSON", "HTTP", "Crypto"], path: "Tests/Fuzz",
+            exclude: ["Corpus"], swiftSettings: settings))
 }

@@ -70,11 +70,17 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         unsafe wire.pointee.ipcFd = -1
     }
 
-    /// After an error the stream takes no more, and keeps the error.
+    /// After an error the stream takes no more, and keeps the error. The library counts bytes in 32 bits.
     private func put(_ bytes: [UInt8]) {
-        unsafe bytes.withUnsafeBytes {
-            guard let start = $0.baseAddress, unsafe !$0.isEmpty else { return }
-            _ = unsafe FCGX_PutStr(start.assumingMemoryBound(to: CChar.self), Int32($0.count), wire.pointee.out)
+        unsafe bytes.withUnsafeBytes { bytes in
+            var rest = unsafe bytes[...]
+            while unsafe !rest.isEmpty {
+                let piece = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
+                guard let start = piece.baseAddress else { return }
+                _ = unsafe FCGX_PutStr(
+                    start.assumingMemoryBound(to: CChar.self), Int32(piece.count), wire.pointee.out)
+                unsafe rest = rest.dropFirst(piece.count)
+            }
         }
     }
 

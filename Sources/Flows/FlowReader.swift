@@ -90,11 +90,13 @@ package struct FlowReader {
             return nil
         }
         if let input = task["input"] {
-            let room = FlowReader.mostProblems - faults.count
+            let room = max(0, FlowReader.mostProblems - faults.count)
             faults += known.input.violations(in: input).prefix(room).map {
                 Violation(pointer: "\(pointer())/input\($0.pointer)", message: $0.message, hint: $0.hint)
             }
         }
+        // Numbers outside of the schema's ranges would not be safe to convert.
+        guard faults.isEmpty else { return nil }
         return TaskDefinition(
             name: name, task: known, input: task["input"], retry: task["retry"].map(Retry.init) ?? .none,
             timeout: task["timeout"]?.doubleValue.map { .seconds($0) },

@@ -30,6 +30,7 @@ extension Runner {
             }
             if began != nil, definition.task.effect == .waiting { try endChildren() }
             record(step(of: definition, attempt: attempt, .failure, failure: failure, started: started))
+            weight += definition.input?.weight ?? 0
             return .failed
         case .waits(let due, let kept, let statements):
             checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, kept, started: started)

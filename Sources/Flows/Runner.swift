@@ -34,8 +34,8 @@ package struct Runner {
         }
     }
 
-    /// What the outputs of one run may weigh together, and the inputs that its tasks have of their own, each time that
-    /// they are given: in bytes of their text, roughly.
+    /// What the outputs of one run may weigh together, the inputs that its tasks have of their own, each time that they
+    /// are given, and all inputs of superseded steps: in bytes of their text, roughly. It bounds the run's record.
     static let outputLimit = 8 << 20
 
     /// How long a run may take on the thread of the call that began it.
@@ -65,8 +65,12 @@ package struct Runner {
         self.signal = signal
         self.state = state
         self.checkpoint = checkpoint
-        let own = checkpoint.execution.steps.isEmpty ? [:] : checkpoint.execution.ownInputs
-        weight = checkpoint.execution.steps.reduce(0) { $0 + $1.output.weight + (own[$1.task]?.weight ?? 0) }
+        guard !checkpoint.execution.steps.isEmpty else { return }
+        let own = checkpoint.execution.ownInputs
+        for (step, input) in zip(checkpoint.execution.steps, checkpoint.execution.stepInputs) {
+            let counts = step.isSuperseded || own[step.task] != nil
+            weight += step.output.weight + (counts ? input.weight : 0)
+        }
     }
 
     /// Runs a new execution that its caller waits for. Throws what kept it from going on, such as a database that is
@@ -115,6 +119,11 @@ package struct Runner {
             // A signal that came is used first: the step that it is for has begun.
             if action.isStep, signal == nil, cancellation?.endsAfterStep == true { return try leave() }
             switch action {
+            case .announce(let definition, _, _) where isFull(for: definition),
+                .run(let definition, _, _) where isFull(for: definition):
+                return try end(
+                    .failed, stoppedAt: definition.name,
+                    TaskFailure(code: "run_too_large", message: "The record of this run is too large"))
             case .announce(let definition, _, let attempt):
                 checkpoint.openStep = step(of: definition, attempt: attempt, .running, started: began ?? elapsed)
                 try commit(.goesOn)
@@ -130,11 +139,22 @@ package struct Runner {
                 try commit(.waits(due), together: others)
                 return .waits(checkpoint.execution, due)
             case .end(let status, let stoppedAt, let failure):
-                checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
-                try commit(.over, together: companion?.close(checkpoint.execution) ?? [])
-                return .ended(checkpoint.execution)
+                return try end(status, stoppedAt: stoppedAt, failure)
             }
         }
+    }
+
+    /// Whether the record has no room for one more step of that task. One that has begun may end.
+    private func isFull(for definition: TaskDefinition) -> Bool {
+        checkpoint.openStep == nil && weight + (definition.input?.weight ?? 0) > Runner.outputLimit
+    }
+
+    private mutating func end(
+        _ status: ExecutionStatus, stoppedAt: String?, _ failure: TaskFailure?
+    ) throws -> Outcome {
+        checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
+        try commit(.over, together: companion?.close(checkpoint.execution) ?? [])
+        return .ended(checkpoint.execution)
     }
 
     /// Leaves the run to whoever claims it next.

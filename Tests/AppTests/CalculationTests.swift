@@ -50,7 +50,8 @@ import Testing
             ([4_294_967_296, 4_294_967_296], "1.8446744073709552e+19"),
             ([.integer(.min), -1], "9223372036854775808"), ([.integer(.min), -1, -1], "-9223372036854775808"),
             ([.integer(.max), .integer(.max), 0], "0"), ([1e200, 1e200], "out_of_range"), ([0, -1], "0"),
-            ([0.0, -1], "-0.0"),
+            ([0.0, -1], "-0.0"), ([.integer(.max), .integer(.max), .integer(.max), 0], "0"),
+            ([.integer(.max), .integer(.max), .integer(.max), 0.0], "0.0"),
             (Array(repeating: 2, count: 63), "9223372036854775808"),
             (Array(repeating: 2, count: 200), "1.6069380442589903e+60"),
         ] as [([JSON], String)])
@@ -78,7 +79,10 @@ import Testing
             ([4], "2"), ([0], "0"), ([2], "1.4142135623730951"), ([4.0], "2.0"), ([2.25], "1.5"), ([-0.0], "-0.0"),
             ([9_223_372_030_926_249_001], "3037000499"), ([9_223_372_030_926_249_000], "3037000499.0"),
             ([.unsigned(18_446_744_065_119_617_025)], "4294967295"), ([.unsigned(.max)], "4294967296.0"),
-            ([-1], "negative_number"), ([-0.5], "negative_number"),
+            ([-1], "negative_number"), ([-0.5], "negative_number"), ([1e39], "3.162277660168379e+19"),
+            ([1e300], "1e+150"), ([0x1p254], "1.7014118346046923e+38"), ([0x1p126], "9.223372036854776e+18"),
+            ([.number(.greatestFiniteMagnitude)], "1.3407807929942596e+154"),
+            ([.number(.leastNonzeroMagnitude)], "2.2227587494850775e-162"),
         ] as [([JSON], String)])
     func takesSquareRoots(arguments: [JSON], expected: String) throws {
         #expect(try result(.squareRoot, arguments) == expected)

@@ -107,6 +107,10 @@ import Testing
             Violation(pointer: "/flow/tasks/0/typ", message: "is not a known field")
         ),
         ("tasks/0/timeout", 0, Violation(pointer: "/flow/tasks/0/timeout", message: "must be at least 0.001")),
+        (
+            "tasks/0/timeout", 1e39,
+            Violation(pointer: "/flow/tasks/0/timeout", message: "must be at most 31536000.0")
+        ),
         ("tasks/0/max_visits", 0, Violation(pointer: "/flow/tasks/0/max_visits", message: "must be at least 1")),
         ("tasks/0/credential", "c", Violation(pointer: "/flow/tasks/0/credential", message: "is not a known field")),
         ("conditions/0/when", "$.x", Violation(pointer: "/flow/conditions/0/when", message: "is not a known field")),
@@ -199,10 +203,14 @@ import Testing
     /// Any value in the place of any other one is read or refused, and its problems have places in the flow.
     @Test func takesNoHarmFromAnyShape() {
         let strange: [JSON] = [
-            nil, true, 0, -1, 1.5, .unsigned(.max), "", "first", "end", "x\u{0}y", [], [[]], [:], ["name": [:]],
+            nil, true, 0, -1, 1.5, .unsigned(.max), .integer(.min), 1e39, -1e308, "", "first", "end", "x\u{0}y", [],
+            [[]], [:], ["name": [:]],
             .array(Array(repeating: nil, count: 2_000)), .array(Array(repeating: Self.flow, count: 20)),
         ]
+        let retry: JSON = ["max_attempts": 2, "initial_delay": 1, "factor": 2, "max_delay": 3, "jitter": 0.5]
         let flow = Self.flow.replacing(["tasks", "1", "input"], with: ["numbers": [1]])
+            .replacing(["tasks", "0", "retry"], with: retry).replacing(["tasks", "0", "timeout"], with: 1)
+            .replacing(["tasks", "0", "max_visits"], with: 1)
         for place in flow.places {
             for value in strange {
                 let problems = read(flow.replacing(place, with: value)).problems

@@ -59,6 +59,21 @@ import Testing
         #expect(notes == 1 && executions == 4)
     }
 
+    /// The caller is told that the value does not fit, and nothing has moved.
+    @Test func creditsBeyondSixtyFourBitsAreRefused() throws {
+        let connection = place.connection
+        try connection.execute(Ledger.grant(.max, to: user))
+        #expect(refusal(of: Ledger.grant(1, to: user), on: connection)?.sqlState?.isDataException == true)
+        try connection.execute(Ledger.hold(.max, of: user, execution: run))
+        try connection.execute(Ledger.grant(.max, to: user))
+        let before = try books()
+        for amount: Int64 in [1, .max] {
+            let refusal = refusal(of: Ledger.hold(amount, of: user, execution: run), on: connection)
+            #expect(refusal?.sqlState?.isDataException == true)
+        }
+        #expect(try books() == before)
+    }
+
     @Test func idsAndTimesGoByTheOrderOfTheEntries() throws {
         for _ in 1...20 { try place.connection.execute(Ledger.grant(1, to: user)) }
         let rows = try place.connection.query(

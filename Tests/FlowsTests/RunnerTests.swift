@@ -187,6 +187,17 @@ import Testing
         #expect(try place.committed().documents == ["1", "3"])
     }
 
+    /// What a step was given is shown with it, so a cycle of failures with a large input must not go on for ever.
+    @Test func theInputsOfFailedStepsTakeRoomInTheRecordToo() throws {
+        let quarter = JSON.string(String(repeating: "x", count: Runner.outputLimit / 4 - 10))
+        let flow = FlowText.flow(
+            start: "a", ["a": "fail"], [FlowText.condition("c", after: "a", success: "end", failure: "a")]
+        ).replacing(["tasks", "0", "input"], with: quarter).replacing(["tasks", "0", "max_visits"], with: 1_000)
+        let execution = try place.run(flow)
+        #expect(execution.status == .failed && execution.stoppedAt == "a")
+        #expect(execution.failure?.code == "run_too_large" && execution.steps.count == 4)
+    }
+
     /// What is on record can be read again.
     @Test func outputsAreAsDeepAsADocumentAtMost() throws {
         let wrap = TestTask("wrap") { input, _ in [input] }

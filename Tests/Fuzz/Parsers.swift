@@ -4,8 +4,8 @@ import JSON
 
 typealias Parser = @Sendable ([UInt8]) -> Void
 
-/// The parsers of what strangers send before anybody knows who they are. Each is given any bytes, and besides not
-/// trapping must keep what its line says.
+/// The parsers of what strangers send before anybody knows who they are, and what reads the work of those who are known.
+/// Each is given any bytes, and besides not trapping must keep what its line says.
 let parsers: [String: Parser] = [
     // One text for one value: what is read is written again as it was.
     "base64url": { input in
@@ -53,6 +53,8 @@ let parsers: [String: Parser] = [
             precondition(!segment.isEmpty && segment != "." && segment != ".." && !segment.utf8.contains(0x2F))
         }
     },
+    "task": { runTask($0) },
+    "flow": { readFlow($0) },
 ]
 
 private let now: Int64 = 1_800_000_000

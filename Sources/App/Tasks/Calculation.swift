@@ -2,7 +2,7 @@ import Flows
 import JSON
 
 /// Arithmetic on the numbers in `arguments`: exact on integers if the result is an integer of at most 64 bits, even if
-/// intermediate values are larger; otherwise in doubles.
+/// intermediate values are larger; otherwise in doubles, from left to right.
 struct Calculation: FlowTask {
     let type: String
     let summary: String
@@ -33,8 +33,10 @@ struct Calculation: FlowTask {
         try fold($0, { $0.subtractingReportingOverflow($1) }, -)
     }
 
-    static let multiplication = Calculation("multiplication", "Multiplies numbers", arguments: 1...1_000) {
-        try fold($0, { $0.multipliedReportingOverflow(by: $1) }, *)
+    static let multiplication = Calculation("multiplication", "Multiplies numbers", arguments: 1...1_000) { numbers in
+        // Only a zero brings a product back that has left the range of what JSON values hold.
+        let isZero = numbers.contains { integer($0) == 0 }
+        return try fold(numbers, { isZero ? (0, false) : $0.multipliedReportingOverflow(by: $1) }, *)
     }
 
     static let division = Calculation("division", "Divides the first number by the second", arguments: 2...2) {
@@ -42,8 +44,10 @@ struct Calculation: FlowTask {
         guard numbers[1].doubleValue != 0 else {
             throw TaskFailure(code: "division_by_zero", message: "Division by zero")
         }
-        if let dividend = integer(numbers[0]), let divisor = integer(numbers[1]), dividend % divisor == 0 {
-            return json(dividend / divisor)
+        if let dividend = integer(numbers[0]), let divisor = integer(numbers[1]), dividend % divisor == 0,
+            let quotient = json(dividend / divisor)
+        {
+            return quotient
         }
         return try finite(double(numbers[0]) / double(numbers[1]))
     }
@@ -56,7 +60,10 @@ struct Calculation: FlowTask {
             throw TaskFailure(code: "negative_number", message: "A negative number has no square root")
         }
         let root = number.squareRoot()
-        if let exact = Int128(exactly: root), integer(numbers[0]) == exact * exact { return json(exact) }
+        // An integer is below 2^64, and so its root is small enough to be squared. Any double may be in its place.
+        if let square = integer(numbers[0]), let exact = Int64(exactly: root), Int128(exact) * Int128(exact) == square {
+            return .integer(exact)
+        }
         return .number(root)
     }
 
@@ -73,7 +80,7 @@ struct Calculation: FlowTask {
         if integers.count == numbers.count {
             var (result, overflow) = (integers[0], false)
             for number in integers.dropFirst() where !overflow { (result, overflow) = exact(result, number) }
-            if !overflow { return json(result) }
+            if !overflow, let exact = json(result) { return exact }
         }
         return try finite(numbers.dropFirst().reduce(double(numbers[0])) { approximate($0, double($1)) })
     }
@@ -87,9 +94,9 @@ struct Calculation: FlowTask {
         }
     }
 
-    private static func json(_ result: Int128) -> JSON {
+    /// Nil for what JSON values do not hold exactly.
+    private static func json(_ result: Int128) -> JSON? {
         Int64(exactly: result).map(JSON.integer) ?? UInt64(exactly: result).map(JSON.unsigned)
-            ?? .number(Double(result))
     }
 
     private static func double(_ number: JSON) -> Double { number.doubleValue ?? .nan }
