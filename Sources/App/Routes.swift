@@ -4,7 +4,8 @@ package import JSON
 /// The one list of endpoints.
 package enum Routes {
     package static let all: [Endpoint<Context>] =
-        Endpoint.health + Endpoint.accounts + Endpoint.sessions + Endpoint.apiKeys + Endpoint.secondFactors
+        Endpoint.site
+        + Endpoint.health + Endpoint.accounts + Endpoint.sessions + Endpoint.apiKeys + Endpoint.secondFactors
         + Endpoint.guests + Endpoint.users + Endpoint.audit + Endpoint.runs + Endpoint.executions + Endpoint.data
         + Endpoint.posts + Endpoint.arrays + Endpoint.credits + Endpoint.prices + Endpoint.operations
         + Endpoint.records + Endpoint.workflows + Endpoint.workflowRuns
