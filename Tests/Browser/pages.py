@@ -1,4 +1,4 @@
-"""pages.py ADDRESS FOLDER: the pages at / and /docs as people see them. Screenshots are left in FOLDER."""
+"""pages.py ADDRESS FOLDER: tests the pages at / and /docs in a browser, and leaves screenshots in FOLDER."""
 
 import json
 import pathlib
@@ -86,7 +86,8 @@ def try_out(browser):
     answer = f"{block} .live-responses-table"
     browser.wait(lambda: "Task completed successfully!" in browser.text(answer), "the answer")
     assert browser.text(f"{answer} .response .response-col_status").startswith("200")
-    photograph(browser, "docs-answer", f"{block} .responses-wrapper")
+    browser.run("document.querySelector(arguments[0]).scrollIntoView()", f"{block} .responses-wrapper")
+    browser.screenshot(FOLDER / "docs-answer.png")
 
 
 def sessions_end_with_their_tab(browser):
@@ -110,14 +111,14 @@ def expect_unauthorized(browser, block):
     browser.wait(lambda: "token_missing" in browser.text(f"{block} .live-responses-table"), "a refused call")
 
 
-def photograph(browser, name, part="body"):
-    """That part of the page light and dark, wide and on a telephone, where nothing may stick out."""
+def photograph(browser, name):
+    """The page light and dark, wide and on a telephone; its width must fit."""
     for scheme in ("dark", "light"):
         browser.chromium("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         for width, height in ((390, 844), (1280, 900)):
             browser.chromium("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
                              mobile=width < 500)
-            browser.run("document.querySelector(arguments[0]).scrollIntoView()", part)
+            # Not in the middle of a transition.
             browser.run("return Promise.allSettled(document.getAnimations().map((each) => each.finished)).then()")
             browser.screenshot(FOLDER / f"{name}-{scheme}-{width}.png")
             assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), f"{name} at {width}"

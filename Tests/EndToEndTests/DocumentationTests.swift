@@ -4,15 +4,16 @@ import Process
 import TestSupport
 import Testing
 
-/// The files behind `/docs`, as nginx serves them. In the place of Swagger UI, which comes from the network, there are
-/// two short files; the browser test has the real ones.
+/// The files behind `/docs`, as nginx serves them. Two short files stand in for Swagger UI, which comes from the
+/// network; the browser test has the real ones.
 @Suite struct DocumentationTests {
     let stack: Stack
 
     init() throws { stack = try Self.documented.get() }
 
     private static let documented = Result {
-        var template = Array("/tmp/static.XXXXXX".utf8CString)
+        let parent = Environment.current["TEST_FOLDER"] ?? "/tmp"
+        var template = Array("\(parent)/static.XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: \(errno)") }
         let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let script = """
@@ -34,7 +35,7 @@ import Testing
         return pin.firstMatch(of: #/==([0-9.]+) /#).map { String($0.1) } ?? ""
     }()
 
-    /// Each file, with what a browser may make of it and how long it keeps it.
+    /// Each file with its media type and its `Cache-Control`.
     private static let files: [(path: String, type: String, cache: String)] = [
         ("/docs", "text/html", "no-cache"),
         ("/docs/docs.js", "text/javascript", "no-cache"),
@@ -48,7 +49,7 @@ import Testing
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-    /// What is wrong with the headers that protect an answer; each must be there once.
+    /// The protective headers that are wrong, missing or repeated.
     private func flaws(_ answer: HTTPAnswer, policy: String, cache: String) -> [String] {
         let expected = [
             ("content-security-policy", policy), ("referrer-policy", "no-referrer"), ("cache-control", cache),
@@ -96,14 +97,14 @@ import Testing
         for name in names { #expect(try stack.get(name).status == 200, "\(name)") }
     }
 
-    @Test func oneAddressOfThePageLeadsToTheOther() throws {
+    @Test func redirectsFromTheTrailingSlash() throws {
         let answer = try stack.get("/docs/")
         #expect(answer.status == 308)
         #expect(answer.headers["location"] == "/docs")
         #expect(flaws(answer, policy: Self.strict, cache: "no-cache") == [])
     }
 
-    @Test func takesNoMethodsButThoseThatRead() throws {
+    @Test func refusesOtherMethods() throws {
         for method in ["POST", "PUT", "PATCH", "DELETE", "FOO"] {
             let page = try stack.client.send(method, "/docs")
             expectProblem(page, 405, "method_not_allowed", method)
@@ -124,7 +125,7 @@ import Testing
         "/docs/assets", "/docs/assets/", "/docs/assets/\(version)", "/docs/assets/\(version)/", "/docs/nothing.js",
         "/docs/docs.js/", "/docs//outside.js", "/docsx", "/docs.js", "/outside.js",
     ])
-    func givesOutNothingElse(path: String) throws {
+    func servesNothingElse(path: String) throws {
         let answer = try stack.get(path)
         if path == "/docs/." {
             #expect(answer.status == 308 && answer.headers["location"] == "/docs")

@@ -11,12 +11,12 @@ import Testing
 
     init() throws { stack = try Stack.shared.get() }
 
-    /// What a browser asked by that host is shown.
+    /// The landing page as a request with that `Host` gets it.
     private func page(host: String) throws -> HTTPAnswer {
         try stack.client.exchange(Array("GET / HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n".utf8))
     }
 
-    @Test func theLandingPageLeadsOn() throws {
+    @Test func theLandingPageLinksToTheRest() throws {
         let page = try stack.get("/")
         #expect(page.status == 200)
         #expect(page.headers["content-type"] == "text/html; charset=utf-8")
@@ -32,7 +32,7 @@ import Testing
             let style = try #require(page.text.firstMatch(of: #/<style>([^<]*)<\/style>/#)).1
             let policy = try #require(page.headers["content-security-policy"])
             let source = try #require(policy.firstMatch(of: #/style-src 'sha256-([A-Za-z0-9+\/]{43}=)';/#)).1
-            // By another way than the program's: openssl reads the style sheet as the browser does.
+            // By openssl, from the text between the tags, as a browser computes it.
             let digest = try Stack.command(
                 ["-c", "openssl dgst -sha256 -binary | openssl base64"], of: "/bin/bash",
                 environment: Environment.current, input: String(style))
@@ -54,9 +54,9 @@ import Testing
         "a:+80", "a:080", "a:80:80", "a:", "-a", ".", "a..b", "[::1", "[a]", "[<::]", "user@host", "a%20b", "é.example",
         String(repeating: "a", count: 256),
     ])
-    func noOtherHostReachesThePage(host: String) throws {
+    func anUnsafeHostIsReplaced(host: String) throws {
         let page = try page(host: host)
-        // nginx refuses some of them, and normalizes none.
+        // nginx refuses some of them itself.
         guard page.status == 200 else { return expectProblem(page, 400) }
         #expect(page.text.contains("curl -s http://127.0.0.1:8080/login "))
         #expect(host.utf8.count < 3 || !page.text.contains(host))
@@ -72,7 +72,7 @@ import Testing
         #expect(result.output.contains(#""message":"Task completed successfully!""#), "\(result.output)")
     }
 
-    @Test func theyTakeTheCertificateThatMakeRunHasMade() throws {
+    @Test func itsCommandsAcceptTheSelfSignedCertificateOfThisMachine() throws {
         let client = try FastCGIClient(path: stack.socket)
         func page(_ host: String) throws -> String {
             try client.exchange(stack.params("GET", "/", [("HTTP_HOST", host), ("HTTPS", "on")])).text

@@ -3,11 +3,11 @@ import HTTP
 /// The address by which a client has reached this server, as it may stand in a page and in a shell command.
 struct BaseURL: Sendable, CustomStringConvertible {
     let description: String
-    /// Whether it is this machine over TLS: with the certificate that `make run` has made, which nobody vouches for.
+    /// Whether it is this machine over TLS, whose certificate is the self-signed one of `make run`.
     let isSelfSigned: Bool
 
-    /// Takes the host of the request's `Host` field, which anybody may have written: a host that is more than letters,
-    /// digits and the marks of names gives way to the address that `make run` serves.
+    /// Takes the host from the request's `Host` field, which the client controls: unless it is plainly a name or an
+    /// address, the address of `make run` takes its place.
     init(of request: Request) {
         guard request.headers.count(of: "host") == 1, let host = request.headers["host"], Self.isPlain(host) else {
             (description, isSelfSigned) = ("http://127.0.0.1:8080", false)

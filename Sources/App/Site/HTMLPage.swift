@@ -5,7 +5,7 @@ import HTTP
 /// nothing else.
 struct HTMLPage: Sendable {
     let title: String
-    /// HTML. Whatever it takes from a request has been checked to be plain text.
+    /// HTML, inserted as it is: the caller escapes or checks what comes from a request.
     let content: String
 
     func response(status: Status = .ok) -> Response {

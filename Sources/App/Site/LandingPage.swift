@@ -20,7 +20,7 @@ enum LandingPage {
 
         """
 
-    /// For any profile: no account is there by itself in all of them.
+    /// They work in every profile, since they begin with an account of the reader's own.
     private static func commands(_ url: BaseURL) -> String {
         let account = #"{"email":"you@example.org","password":"lasting impression"}"#
         let curl = url.isSelfSigned ? "curl -sk" : "curl -s"

@@ -10,8 +10,8 @@ extension Endpoint<Context> {
         LandingPage.response(to: context.request)
     }
 
-    /// The web server answers this itself where it has the files. Without them, or without such a web server, the
-    /// call arrives here.
+    /// nginx serves the page from files. Where they are missing, and under a web server without that configuration, the
+    /// request arrives here.
     private static let documentation = Endpoint(
         .get, "/docs", access: .everyone, summary: "This interface as a page to read and to try out",
         answers: [
@@ -24,7 +24,7 @@ extension Endpoint<Context> {
         title: "Flow Manager: documentation",
         content: """
             <h1>The documentation is not installed</h1>
-            <p class="lead">Its page is made of Swagger UI, whose files the web server does not have. All else works.</p>
+            <p class="lead">Its page is made of Swagger UI, whose files are missing here. Everything else works.</p>
             <ul>
             <li><a href="/openapi.json"><b>OpenAPI</b><span>Every call, for any viewer of such documents</span></a></li>
             <li><a href="/"><b>Start</b><span>What this is, and how to run a flow</span></a></li>
