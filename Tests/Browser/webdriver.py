@@ -28,7 +28,7 @@ class Browser:
     def begin(self):
         started = (re.search(r"started successfully on port (\d+)", line) for line in self.driver.stdout)
         port = next(filter(None, started))[1]
-        self.connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
+        self.connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
         # Names are not resolved: what a page would fetch from elsewhere fails, and shows in the log.
         arguments = ["--headless=new", "--window-size=1280,900", "--disable-background-networking",
                      "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
@@ -84,8 +84,8 @@ class Browser:
         return self.call("GET", f"/element/{self.find(selector)}/displayed")
 
     def wait(self, condition, what):
-        """The first value of the condition that is true; fails after ten seconds."""
-        deadline = time.monotonic() + 10
+        """The first value of the condition that is true; fails after half a minute, for a busy machine is slow."""
+        deadline = time.monotonic() + 30
         while not (value := condition()):
             assert time.monotonic() < deadline, f"timed out: {what}"
             time.sleep(0.02)
