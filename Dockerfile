@@ -29,6 +29,16 @@ RUN swift build -c release --static-swift-stdlib --product flow-manager \
     && install -m 0755 .build/release/flow-manager /usr/local/bin/
 
 
+FROM debian:bookworm-slim AS static
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends python3-pip \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /source
+COPY nginx/docs nginx/docs
+COPY scripts/static-files scripts/swagger-ui.txt scripts/
+RUN scripts/static-files /static
+
+
 FROM debian:bookworm-slim AS api
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
@@ -38,6 +48,7 @@ RUN apt-get update \
     && install -d -m 0700 -o flow-manager -g flow-manager /var/lib/flow-manager
 COPY nginx /opt/flow-manager/nginx
 COPY scripts/container-api scripts/render-nginx /opt/flow-manager/scripts/
+COPY --from=static /static /opt/flow-manager/static
 COPY --from=build /usr/local/bin/flow-manager /usr/local/bin/
 USER 10001
 WORKDIR /var/lib/flow-manager

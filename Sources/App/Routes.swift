@@ -4,9 +4,8 @@ package import JSON
 /// The one list of endpoints, in the order in which a new user meets them.
 package enum Routes {
     package static let all: [Endpoint<Context>] =
-        Endpoint.health + Endpoint.description + Endpoint.accounts + Endpoint.sessions + Endpoint.runs
-        + Endpoint.prices
-        + Endpoint.executions + Endpoint.workflows + Endpoint.workflowRuns + Endpoint.data + Endpoint.posts
+        Endpoint.site + Endpoint.description + Endpoint.health + Endpoint.accounts + Endpoint.sessions
+        + Endpoint.runs + Endpoint.prices + Endpoint.executions + Endpoint.workflows + Endpoint.workflowRuns + Endpoint.data + Endpoint.posts
         + Endpoint.arrays + Endpoint.operations + Endpoint.records + Endpoint.credits + Endpoint.apiKeys
         + Endpoint.secondFactors + Endpoint.guests + Endpoint.users + Endpoint.audit
 

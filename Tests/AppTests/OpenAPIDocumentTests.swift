@@ -1,4 +1,5 @@
 import App
+import HTTP
 import JSON
 import Testing
 

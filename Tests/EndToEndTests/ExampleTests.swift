@@ -9,10 +9,10 @@ import Testing
 /// The examples of the description are calls that work: each is sent, in the order of the Postman collection, and
 /// answers as the description says.
 @Suite struct ExampleTests {
-    /// A database of its own, where nothing has happened yet.
+    /// A database of its own, where nothing has happened yet, and the files behind `/docs`.
     let stack: Stack
 
-    init() throws { stack = try Stack() }
+    init() throws { stack = try Stack(settings: ["STATIC": makeStaticFiles()]) }
 
     @Test func everyExampleAnswersAsDescribed() throws {
         var visit = Visit(stack)

@@ -26,7 +26,9 @@ import Testing
                 // From elsewhere, since an address has one guest.
                 let answer = try stack.client.from("127.0.0.2").send(
                     operation.name.uppercased(), path.name.replacing("{id}", with: "x"))
-                #expect(![404, 405].contains(answer.status), "\(operation.name) \(path.name)")
+                // The files behind /docs are in the stack of `DocumentationTests` only.
+                let isMissing = answer.status == 404 && path.name != "/docs"
+                #expect(!isMissing && answer.status != 405, "\(operation.name) \(path.name)")
                 #expect(answer.status < 500)
                 #expect(operation.value["responses"]?[String(answer.status)] != nil, "\(operation.name) \(path.name)")
             }
@@ -65,7 +67,8 @@ import Testing
             ]
         ]
         let calls: [(method: String, path: String, target: String, body: JSON?, status: Int)] = [
-            ("GET", "/", "/", nil, 200), ("GET", "/health", "/health", nil, 200), ("GET", "/ready", "/ready", nil, 200),
+            ("GET", "/", "/", nil, 200), ("GET", "/docs", "/docs", nil, 404), ("GET", "/health", "/health", nil, 200),
+            ("GET", "/ready", "/ready", nil, 200),
             ("GET", "/openapi.json", "/openapi.json", nil, 200),
             ("POST", "/register", "/register", ["username": .string(unique("name")), "password": password], 200),
             (

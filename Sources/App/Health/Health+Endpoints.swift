@@ -3,32 +3,7 @@ import JSON
 import Postgres
 
 extension Endpoint<Context> {
-    static let health: [Endpoint] = [page, healthCheck, readiness]
-
-    private static let page = Endpoint(
-        .get, "/", operation: "getPage", tag: .service, access: .everyone, summary: "Show the start page",
-        answers: [Answer(.ok, "The page", contentType: "text/html")]
-    ) { _ in
-        let html = """
-            <!doctype html>
-            <html lang="en">
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width">
-            <title>Flow Manager</title>
-            <h1>Flow Manager</h1>
-            <p>Log in, post a chain of tasks, get the answer; every run is on the record.</p>
-            <ul>
-            <li><a href="/openapi.json">The interface (OpenAPI)</a></li>
-            <li><a href="/api/task-types">The task types</a></li>
-            <li><a href="/health">Health</a></li>
-            <li><a href="/ready">Readiness</a></li>
-            </ul>
-            </html>
-
-            """
-        return Response(
-            status: .ok, headers: ["Content-Type": "text/html; charset=utf-8"], body: Array(html.utf8))
-    }
+    static let health: [Endpoint] = [healthCheck, readiness]
 
     private static let healthCheck = Endpoint(
         .get, "/health", operation: "getHealth", tag: .service, access: .everyone,

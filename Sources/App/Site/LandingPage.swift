@@ -1,0 +1,55 @@
+import HTTP
+
+/// The page at `/`: what this is, where to read on, and three commands to paste into a shell.
+enum LandingPage {
+    static func response(to request: Request) -> Response {
+        HTMLPage(title: "Flow Manager", content: introduction + commands(BaseURL(of: request))).response()
+    }
+
+    private static let introduction = """
+        <h1>Flow Manager</h1>
+        <p class="lead">Log in, post a chain of tasks, get the answer; every run is on the record.</p>
+        <ul>
+        <li class="first"><a href="/docs"><b>Documentation</b><span>Every call, to read and try out</span></a></li>
+        <li><a href="/openapi.json"><b>OpenAPI</b><span>The same, for programs</span></a></li>
+        <li><a href="/postman.json"><b>Postman</b><span>The same, as a collection</span></a></li>
+        <li><a href="/api/task-types"><b>Task types</b><span>What steps of a flow can do</span></a></li>
+        <li><a href="/health"><b>Health</b><span>Is the process there?</span></a></li>
+        <li><a href="/ready"><b>Readiness</b><span>Is the database ready?</span></a></li>
+        </ul>
+
+        """
+
+    /// They work in every profile, since they begin with an account of the reader's own.
+    private static func commands(_ url: BaseURL) -> String {
+        let account = #"{"email":"you@example.org","password":"lasting impression"}"#
+        let curl = url.isSelfSigned ? "curl -sk" : "curl -s"
+        return """
+            <h2>Run a flow from a shell</h2>
+            <p>Once: make an account, with an e-mail and a password of your own.</p>
+            <pre>\(curl) \(url)/register -H 'Content-Type: application/json' \\
+              -d '\(account)'</pre>
+            <p>Log in. The token lasts for 30 minutes.</p>
+            <pre>TOKEN=$(\(curl) \(url)/login -H 'Content-Type: application/json' \\
+              -d '\(account)' \\
+              | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')</pre>
+            <p>Run a flow of three tasks. The answer says what each gave, and which condition led on.</p>
+            <pre>\(curl) \(url)/flow-manager -H "Authorization: Bearer $TOKEN" \\
+              -H 'Content-Type: application/json' -d '\(flow)'</pre>
+            """
+    }
+
+    private static let flow = """
+        {"flow": {
+          "id": "flow123", "name": "Data processing flow", "start_task": "task1",
+          "tasks": [
+            {"name": "task1", "description": "Fetch data"},
+            {"name": "task2", "description": "Process data"},
+            {"name": "task3", "description": "Store data"}],
+          "conditions": [
+            {"name": "condition_task1_result", "source_task": "task1", "outcome": "success",
+             "target_task_success": "task2", "target_task_failure": "end"},
+            {"name": "condition_task2_result", "source_task": "task2", "outcome": "success",
+             "target_task_success": "task3", "target_task_failure": "end"}]}}
+        """
+}

@@ -1,0 +1,41 @@
+import HTTP
+
+extension Endpoint<Context> {
+    static let site: [Endpoint] = [landingPage, documentation]
+
+    private static let landingPage = Endpoint(
+        .get, "/", operation: "getLandingPage", tag: .service, access: .everyone,
+        summary: "Show what this is and how to start",
+        answers: [Answer(.ok, "The page", contentType: "text/html")]
+    ) { context in
+        LandingPage.response(to: context.request)
+    }
+
+    /// nginx serves the page from files. Where they are missing, and under a web server without that configuration, the
+    /// request arrives here.
+    private static let documentation = Endpoint(
+        .get, "/docs", operation: "getDocumentation", tag: .service, access: .everyone,
+        summary: "Show this description as a page to read and to try out",
+        answers: [
+            Answer(.ok, "The page", contentType: "text/html"),
+            Answer(.notFound, "Its files are not installed: the page says how to get them", contentType: "text/html"),
+        ]
+    ) { _ in missingDocumentation }
+
+    private static let missingDocumentation = HTMLPage(
+        title: "Flow Manager: documentation",
+        content: """
+            <h1>The documentation is not installed</h1>
+            <p class="lead">Its page is made of Swagger UI, whose files are missing here. Everything else works.</p>
+            <ul>
+            <li><a href="/openapi.json"><b>OpenAPI</b><span>Every call, for any viewer of such documents</span></a></li>
+            <li><a href="/"><b>Start</b><span>What this is, and how to run a flow</span></a></li>
+            </ul>
+            <h2>To install it</h2>
+            <p>With access to PyPI, <code>make run</code> fetches the files at its start, and the build of the container
+            image includes them. For another nginx, this command writes them:</p>
+            <pre>scripts/static-files FOLDER</pre>
+            <p><code>STATIC</code> names that folder to <code>scripts/render-nginx</code>.</p>
+            """
+    ).response(status: .notFound)
+}

@@ -1,0 +1,149 @@
+"""pages.py ADDRESS FOLDER: tests the pages at / and /docs in a browser, and leaves screenshots in FOLDER."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import time
+import urllib.request
+from urllib.parse import quote
+
+from webdriver import Browser
+
+ADDRESS, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
+EMAIL, PASSWORD = "user3784mail@gmail.com", "aFtg&89M"
+DOCUMENT = json.load(urllib.request.urlopen(ADDRESS + "/openapi.json", timeout=10))
+
+
+def operation(method, path):
+    """Where the page shows the operation: its block, and the link that opens it."""
+    described = DOCUMENT["paths"][path][method]
+    tag, name = described.get("tags", ["default"])[0], described["operationId"]
+    return f'[id="operations-{tag.replace(" ", "_")}-{name}"]', f"/docs#/{quote(tag)}/{name}"
+
+
+def landing_page(browser):
+    browser.open(ADDRESS + "/")
+    links = browser.run("return [...document.links].map((link) => link.getAttribute('href'))")
+    assert {"/docs", "/openapi.json", "/postman.json", "/health"} <= set(links), links
+    for link in links:
+        # Where there is no collection yet, there is no page to link to either.
+        if link != "/postman.json" or link in DOCUMENT["paths"]:
+            assert urllib.request.urlopen(ADDRESS + link, timeout=10).status == 200, link
+    font = browser.run("return getComputedStyle(document.querySelector('pre')).fontFamily")
+    assert "monospace" in font, f"the page's style sheet is not in use: {font}"
+    photograph(browser, "landing")
+
+
+def commands_of_the_landing_page(browser):
+    """All of them, pasted into one shell."""
+    browser.open(ADDRESS + "/")
+    script = "\n".join(browser.run("return [...document.querySelectorAll('pre')].map((block) => block.innerText)"))
+    output = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20, check=True).stdout
+    assert '"message":"Task completed successfully!"' in output, output
+
+
+def documentation(browser):
+    browser.open(ADDRESS + "/docs/")
+    browser.find(".opblock-tag")
+    assert browser.run("return location.pathname") == "/docs"
+    assert browser.text("h1, .title").startswith(DOCUMENT["info"]["title"])
+    photograph(browser, "docs")
+
+
+def configuration_by_query(browser):
+    query = "&".join(f"{name}=https://evil.example/x.json" for name in ("url", "configUrl", "spec"))
+    browser.open(f"{ADDRESS}/docs?{query}")
+    assert browser.text(".info .link") == "/openapi.json"
+
+
+def filter_by_path(browser):
+    browser.type(".operation-filter-input", "generate_array")
+    browser.wait(lambda: browser.run("return document.querySelectorAll('.opblock').length") == 1, "one operation")
+    assert browser.is_shown(operation("post", "/generate_array")[0])
+
+
+def log_in(browser):
+    browser.type("#login [name=email]", EMAIL)
+    browser.type("#login [name=password]", "wrong")
+    browser.click("#login button")
+    browser.wait(lambda: browser.text("#notice") == "Authentication failed", "the refusal")
+    assert not browser.is_shown("#session")
+    browser.call("POST", f"/element/{browser.find('#login [name=password]')}/clear")
+    browser.type("#login [name=password]", PASSWORD)
+    browser.click("#login button")
+    browser.wait(lambda: browser.is_shown("#session"), "the log-in")
+    assert browser.text("#name") == EMAIL and browser.text("#notice") == ""
+
+
+def try_out(browser):
+    block, link = operation("post", "/flow-manager")
+    browser.open(ADDRESS + link)
+    assert browser.text("#name") == EMAIL, "the session ended with the page"
+    example = json.loads(browser.call("GET", f"/element/{browser.find(block + ' textarea')}/property/value"))
+    assert example["flow"]["tasks"], f"no flow to try out: {example}"
+    browser.click(f"{block} .execute")
+    answer = f"{block} .live-responses-table"
+    browser.wait(lambda: "Task completed successfully!" in browser.text(answer), "the answer")
+    assert browser.text(f"{answer} .response .response-col_status").startswith("200")
+    browser.run("document.querySelector(arguments[0]).scrollIntoView()", f"{block} .responses-wrapper")
+    browser.screenshot(FOLDER / "docs-answer.png")
+
+
+def sessions_end_with_their_tab(browser):
+    assert browser.run("return localStorage.length + document.cookie.length") == 0
+    first = browser.call("GET", "/window")
+    browser.new_tab()
+    block, link = operation("post", "/flow-manager")
+    browser.open(ADDRESS + link)
+    expect_unauthorized(browser, block)
+    browser.call("DELETE", "/window")
+    browser.call("POST", "/window", {"handle": first})
+    assert browser.is_shown("#session")
+    browser.click("#logout")
+    expect_unauthorized(browser, block)
+    assert browser.run("return sessionStorage.length") == 0
+
+
+def expect_unauthorized(browser, block):
+    browser.wait(lambda: browser.is_shown("#login"), "the log-in")
+    browser.click(f"{block} .execute")
+    browser.wait(lambda: "token_missing" in browser.text(f"{block} .live-responses-table"), "a refused call")
+
+
+def photograph(browser, name):
+    """The page light and dark, wide and on a telephone; its width must fit."""
+    for scheme in ("dark", "light"):
+        browser.chromium("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        for width, height in ((390, 844), (1280, 900)):
+            browser.chromium("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
+                             mobile=width < 500)
+            # Not in the middle of a transition.
+            browser.run("return Promise.allSettled(document.getAnimations().map((each) => each.finished)).then()")
+            browser.screenshot(FOLDER / f"{name}-{scheme}-{width}.png")
+            assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), f"{name} at {width}"
+    browser.chromium("Emulation.clearDeviceMetricsOverride")
+
+
+def expect_quiet(browser):
+    """No error in the console, where broken policies show as well, and no request to elsewhere."""
+    # A refused log-in and a call without a token are meant to fail, and the console says so.
+    errors = [entry["message"] for entry in browser.log("browser") if "status of 401" not in entry["message"]]
+    assert not errors, errors
+    events = [json.loads(entry["message"])["message"] for entry in browser.log("performance")]
+    urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    strange = [url for url in urls if not url.startswith((ADDRESS + "/", "data:"))]
+    assert not strange, strange
+
+
+began = time.monotonic()
+with Browser() as browser:
+    for check in (landing_page, commands_of_the_landing_page, documentation, configuration_by_query, filter_by_path,
+                  log_in, try_out, sessions_end_with_their_tab):
+        try:
+            check(browser)
+            expect_quiet(browser)
+        except AssertionError:
+            browser.screenshot(FOLDER / "browser-failed.png")
+            raise
+        print(f"{time.monotonic() - began:5.1f} s  {check.__name__}", flush=True)

@@ -1,0 +1,103 @@
+"""A browser to drive: Chromium through chromedriver, by the few calls of the WebDriver protocol that the tests make."""
+
+import base64
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"    # by this name the protocol hands elements out
+
+
+class Browser:
+    """One browser, with its driver; both end with the `with` block."""
+
+    def __enter__(self):
+        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+        self.path = ""
+        try:
+            self.begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def begin(self):
+        started = (re.search(r"started successfully on port (\d+)", line) for line in self.driver.stdout)
+        port = next(filter(None, started))[1]
+        self.connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
+        # Names are not resolved: what a page would fetch from elsewhere fails, and shows in the log.
+        arguments = ["--headless=new", "--window-size=1280,900", "--disable-background-networking",
+                     "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+        if os.geteuid() == 0:
+            arguments.append("--no-sandbox")    # Chromium has none for root
+        self.path = "/session/" + self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
+            "goog:chromeOptions": {"binary": shutil.which("chromium"), "args": arguments},
+        }}})["sessionId"]
+
+    def __exit__(self, *_):
+        try:
+            if self.path:
+                self.call("DELETE", "")
+        finally:
+            self.driver.terminate()
+            self.driver.wait()
+
+    def call(self, method, path, body=None):
+        self.connection.request(method, self.path + path, json.dumps(body or {}) if method == "POST" else None)
+        value = json.load(self.connection.getresponse())["value"]
+        if isinstance(value, dict) and "error" in value:
+            raise AssertionError(f"{method} {path}: {value['error']}: {value['message'].splitlines()[0]}")
+        return value
+
+    def open(self, url):
+        self.call("POST", "/url", {"url": url})
+
+    def run(self, script, *arguments):
+        """The value that a script returns in the page."""
+        return self.call("POST", "/execute/sync", {"script": script, "args": arguments})
+
+    def chromium(self, command, **parameters):
+        """A command of Chromium's own protocol, for what WebDriver does not have."""
+        return self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def find(self, selector):
+        """The first element of that selector, as soon as there is one."""
+        query = {"using": "css selector", "value": selector}
+        return self.wait(lambda: self.call("POST", "/elements", query), selector)[0][ELEMENT]
+
+    def click(self, selector):
+        self.call("POST", f"/element/{self.find(selector)}/click")
+
+    def type(self, selector, text):
+        self.call("POST", f"/element/{self.find(selector)}/value", {"text": text})
+
+    def text(self, selector):
+        return self.call("GET", f"/element/{self.find(selector)}/text")
+
+    def is_shown(self, selector):
+        return self.call("GET", f"/element/{self.find(selector)}/displayed")
+
+    def wait(self, condition, what):
+        """The first value of the condition that is true; fails after half a minute, for a busy machine is slow."""
+        deadline = time.monotonic() + 30
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"timed out: {what}"
+            time.sleep(0.02)
+        return value
+
+    def new_tab(self):
+        self.call("POST", "/window", {"handle": self.call("POST", "/window/new", {"type": "tab"})["handle"]})
+
+    def log(self, kind):
+        """What was logged since the last call: `browser` is the console, `performance` the network."""
+        return self.call("POST", "/se/log", {"type": kind})
+
+    def screenshot(self, path):
+        picture = self.chromium("Page.captureScreenshot", format="png")["data"]
+        path.write_bytes(base64.b64decode(picture))
