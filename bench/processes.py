@@ -63,6 +63,11 @@ def megabytes(pids):
     return sum(kilobytes) / 1024
 
 
+def cache_folder():
+    """For what one measurement makes and later ones use as well."""
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "flow-manager"
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
