@@ -9,6 +9,8 @@ from report import markdown, spread
 OLD, NEW = servers.Program.name, "ours"
 COLUMNS = ["route", "own CPU OLD, µs", "own CPU NEW, µs", "own CPU NEW ÷ OLD", "requests/s NEW ÷ OLD",
            "p99 NEW ÷ OLD", "errors OLD, NEW", "foreign CPU", "void rounds"]
+# Of the machine. With more than this, own CPU varies by more than the limits.
+QUIET = 0.05
 
 
 def table(results):
@@ -53,6 +55,12 @@ def cold_start(results):
 
 def memory(results, position):
     return results.memory[NEW][position] / results.memory[OLD][position]
+
+
+def disturbance(results):
+    """A line that says so if other processes disturbed the rounds, else none."""
+    middle = statistics.median(measured.foreign for rounds in results.rounds.values() for measured in rounds)
+    return [f"Other processes took {middle:.0%} of the machine: the verdicts say little."] if middle > QUIET else []
 
 
 def goals(results, limits):
