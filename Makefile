@@ -1,10 +1,10 @@
 # One word for each chore. The work is in scripts/, which can be run by hand as well.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check bench bench-flows drill fuzz format lint schema image clean
+.PHONY: help run stop test check bench bench-flows bench-compare drill fuzz format lint schema image clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 run: ## build and serve on 127.0.0.1:8080 (HTTP) and 8443 (HTTPS) until Ctrl-C, demo data included
 	@scripts/run
@@ -24,6 +24,9 @@ bench: ## load against the running parts, and what they cost
 
 bench-flows: ## what a flow costs, beside DBOS and beside its statements alone
 	@bench/flows
+
+bench-compare: ## two builds side by side: OLD=…, a revision or an executable, and NEW=… or this checkout
+	@bench/compare $(OLD) $(NEW)
 
 drill: ## faults on purpose: killed processes, lost answers, a database that goes away
 	@scripts/drill

@@ -106,7 +106,7 @@ class Load:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as wrk:
             try:
                 time.sleep(self.seconds * 0.8)
-                memory = processes.megabytes(processes.family(self.bench.processes[server].pid))
+                memory = self.bench.memory(server)
                 output, _ = wrk.communicate(timeout=self.seconds + 20)
             finally:
                 wrk.kill()

@@ -1,6 +1,5 @@
-"""What answers beside the program, behind the same nginx: nginx itself, the floor in C, and DBOS."""
+"""What answers beside the program, behind the same nginx: nginx itself, the floor in C, another build, and DBOS."""
 
-import os
 import pathlib
 import re
 import socket
@@ -35,6 +34,12 @@ def nginx_site(ours):
                     """default_type application/json; return 200 '{"status":"ok"}';""")
 
 
+def fastcgi_site(ours, name):
+    """The site before another FastCGI server."""
+    site = replaced(ours, "upstream flow_manager {", f"upstream {name} {{")
+    return replaced(site, "fastcgi_pass flow_manager;", f"fastcgi_pass {name};")
+
+
 class Floor:
     """The least that does the same; see floor/."""
     name = "floor"
@@ -52,10 +57,22 @@ class Floor:
             command = [*self.scheduling, self.program, RESPONDERS, THREADS]
             return bench.start(command, self.name, stdin=listener)
 
-    @staticmethod
-    def site(ours):
-        site = replaced(ours, "upstream flow_manager {", "upstream floor {")
-        return replaced(site, "fastcgi_pass flow_manager;", "fastcgi_pass floor;")
+    def site(self, ours):
+        return fastcgi_site(ours, self.name)
+
+
+class Program:
+    """Another build of the program, with the same settings over the same database."""
+    name = "old"
+
+    def __init__(self, binary):
+        self.binary = binary
+
+    def start(self, bench):
+        return bench.start([self.binary, "serve"], self.name, {"SOCKET": str(bench.socket(self.name))})
+
+    def site(self, ours):
+        return fastcgi_site(ours, self.name)
 
 
 class DBOS:
@@ -64,8 +81,7 @@ class DBOS:
     record = records.DBOS
 
     def start(self, bench):
-        cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-        environment = pathlib.Path(cache) / "flow-manager/bench-peers"
+        environment = processes.cache_folder() / "bench-peers"
         environment.parent.mkdir(parents=True, exist_ok=True)
         processes.run([SCRIPTS / "python-environment", environment, HERE / "peers/requirements.txt"])
         bench.sql(f"CREATE DATABASE {self.record.database}", database="postgres")

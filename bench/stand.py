@@ -26,15 +26,19 @@ CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPTS = CHECKOUT / "scripts"
 
 
-def build(chore):
-    """The program, and what else the chore needs; BINARY names one that is built already."""
-    processes.run([SCRIPTS / "install", chore])
-    if binary := os.environ.get("BINARY"):
-        return pathlib.Path(binary).resolve(strict=True)
+def build(chore, binary=None):
+    """The program, and what else the chore needs; `binary` or BINARY names one that is built already."""
+    binary = binary or os.environ.get("BINARY")
+    processes.run([SCRIPTS / "install", chore], env=os.environ | ({"BINARY": str(binary)} if binary else {}))
+    return pathlib.Path(binary).resolve(strict=True) if binary else compiled(CHECKOUT)
+
+
+def compiled(checkout):
+    """The program that a checkout builds."""
     command = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--product", "flow-manager"]
-    if subprocess.run(command, cwd=CHECKOUT, stdout=sys.stderr, check=False).returncode:
+    if subprocess.run(command, cwd=checkout, stdout=sys.stderr, check=False).returncode:
         processes.fail("the program does not build")
-    return CHECKOUT / ".build/release/flow-manager"
+    return checkout / ".build/release/flow-manager"
 
 
 class Stand:
@@ -74,7 +78,12 @@ class Stand:
     def responders(self, server):
         """The processes that answer; of the program, its supervisor is none."""
         pid = self.processes[server].pid
-        return processes.children(pid) if server == "ours" else processes.family(pid)
+        is_program = server == "ours" or isinstance(self.beside.get(server), servers.Program)
+        return processes.children(pid) if is_program else processes.family(pid)
+
+    def memory(self, server):
+        """MB of all processes of the server."""
+        return processes.megabytes(processes.family(self.processes[server].pid))
 
     def database(self):
         """The processes of Postgres."""
