@@ -83,7 +83,7 @@ let package = Package(
             dependencies: ["HTTP", "JSON", "Postgres", "Crypto", "Migrations", "Process", "Flows", "CCrypto"],
             path: "Tests/TestSupport", swiftSettings: settings),
         tests("JSONTests", "JSON"),
-        tests("HTTPTests", "HTTP", "JSON"),
+        tests("HTTPTests", "HTTP", "JSON", "TestSupport"),
         tests("FastCGITests", "FastCGI", "HTTP", "TestSupport"),
         tests("HTTPClientTests", "HTTPClient", "HTTP", "TestSupport"),
         tests("PostgresTests", "Postgres", "JSON", "TestSupport"),

@@ -50,7 +50,7 @@ import Testing
         #expect(list["items"].arrayValue?.allSatisfy { $0["cost"] == 5 && $0["active"] == true } == true)
         let one = try stack.get("/api/operations/square_root", token: user.token)
         #expect(one.json == list["items"].arrayValue?[4])
-        #expect(one["task_type"] == "calc.square_root" && one["summary"] == "The square root of a number")
+        #expect(one["task_type"] == "calc.square_root" && one["summary"] == "Computes the square root of a number")
         expectProblem(try stack.get("/api/operations/Addition", token: user.token), 404)
         expectChallenge(try stack.get("/api/operations"), "token_missing")
         let types = try stack.get("/api/task-types")["items"].arrayValue ?? []

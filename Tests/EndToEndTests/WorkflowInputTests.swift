@@ -105,7 +105,7 @@ import Testing
             newer["errors"] == [
                 [
                     "pointer": "/format_version",
-                    "message": "version 2 of the format cannot be read here, only version 1",
+                    "message": "must be 1: version 2 of the format is not supported",
                 ]
             ])
         for (name, value) in [("format", "other" as JSON), ("format_version", "1"), ("format_version", 1.0)] {

@@ -1,0 +1,36 @@
+import HTTP
+import TestSupport
+import Testing
+
+/// nginx answers some errors before a request reaches the program: in the same shape, with the same codes and messages.
+@Suite struct WebServerProblemTests {
+    private static let codes = ["request_timeout", "headers_too_large", "bad_gateway", "gateway_timeout"]
+
+    /// The lines `STATUS VALUE;` of one of nginx' maps.
+    private func map(_ variable: String) throws -> [(status: Int, value: String)] {
+        let text = try sourceText("nginx/problems.conf")
+        let block = try #require(text.split(separator: "map $status \(variable) {").last?.split(separator: "\n}").first)
+        return block.split(separator: "\n").compactMap { line in
+            let words = line.split(separator: " ", maxSplits: 1)
+            guard words.count == 2, let status = Int(words[0]) else { return nil }
+            return (status, words[1].filter { $0 != "\"" && $0 != ";" })
+        }
+    }
+
+    @Test func hasCodesAndMessagesOfTheTable() throws {
+        let messages = Dictionary(uniqueKeysWithValues: try map("$flow_problem_message").map { ($0.status, $0.value) })
+        let codes = try map("$flow_problem_code")
+        #expect(Set(codes.map(\.value)).isSuperset(of: Self.codes))
+        for (status, value) in codes {
+            let code = try #require(ProblemCode(rawValue: value), "\(value)")
+            #expect(code.status.rawValue == status, "\(value)")
+            #expect(messages[status] == code.message, "\(value)")
+        }
+    }
+
+    @Test func theOtherPortHasItsCode() throws {
+        let site = try sourceText("nginx/flow-manager.conf.template")
+        let code = ProblemCode.tlsRequired
+        #expect(site.contains(#"{"message":"\#(code.message)","code":"\#(code.rawValue)""#))
+    }
+}
