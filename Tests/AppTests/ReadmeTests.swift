@@ -31,6 +31,27 @@ import Testing
         }
     }
 
+    /// The table of the flow format is what the schema says, field by field.
+    @Test func itsFlowFormatIsTheSchema() throws {
+        let rows = fields(of: FlowFormat.flow.json, under: "")
+        #expect(rows.count > 20)
+        let table = try Readme.text().split(separator: "\n").filter { $0.hasPrefix("| `") && rows.contains(String($0)) }
+        #expect(table.map(String.init) == rows)
+    }
+
+    private func fields(of schema: JSON, under prefix: String) -> [String] {
+        let required = schema["required"]?.arrayValue ?? []
+        return (schema["properties"]?.objectValue?.members ?? []).flatMap { member in
+            let isRequired = required.contains(.string(member.name)) ? "yes" : ""
+            let meaning = member.value["description"]?.stringValue ?? ""
+            let isArray = member.value["type"] == "array"
+            return ["| `\(prefix)\(member.name)` | \(isRequired) | \(meaning) |"]
+                + fields(
+                    of: isArray ? member.value["items"] ?? .null : member.value,
+                    under: "\(prefix)\(member.name)\(isArray ? "[]" : "").")
+        }
+    }
+
     @Test func itsCallRunsAFlow() throws {
         let calls = try Readme.codeBlocks("sh").flatMap { $0.split(separator: "curl ") }
         let call = try body(of: try #require(calls.first { $0.contains("/flow-manager ") }))
