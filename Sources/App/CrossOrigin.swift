@@ -61,7 +61,7 @@ package struct CrossOrigin: Sendable {
         "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-CSRF-TOKEN, X-Request-Id"
     /// Response headers that these pages may read, in addition to those that any page may.
     private static let shownHeaders =
-        "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+        "ETag, Idempotency-Replayed, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
 }
 
 extension CrossOrigin {

@@ -187,8 +187,12 @@ extension OpenAPIOperation {
 
     /// The answer for errors of one status. Where the status also has an answer of the endpoint's own, both shapes may come.
     private mutating func refusal(_ status: Status, _ codes: [ProblemCode], beside own: Answer?) -> JSON {
-        let texts = codes.map { "`\($0.rawValue)`: \($0.message). \($0.remedy)" }
-        let list = texts.count == 1 ? texts[0] : texts.map { "- \($0)" }.joined(separator: "\n")
+        // What to do about each of several codes stands in its example and in the table: repeated here, it would make
+        // half of the document.
+        let list =
+            codes.count == 1
+            ? "`\(codes[0].rawValue)`: \(codes[0].message). \(codes[0].remedy)"
+            : codes.map { "- `\($0.rawValue)`: \($0.message)" }.joined(separator: "\n")
         let examples = codes.map {
             JSONObject.Member(name: $0.rawValue, value: ["$ref": .string("#/components/examples/\($0.rawValue)")])
         }

@@ -68,7 +68,7 @@ import Testing
         let location = try #require(made.headers["location"])
         let tag = try #require(made.headers["etag"])
         let answers = try [
-            stack.get("/"), stack.get("/health"), stack.get("/openapi.json"), stack.get("/nowhere"), made,
+            stack.get("/"), stack.get("/health"), stack.get("/api/task-types"), stack.get("/nowhere"), made,
             stack.get(location, token: user.token, headers: [("If-None-Match", tag)]),
             stack.client.send("OPTIONS", "/me"), stack.client.send("TRACE", "/me"), stack.client.send("HEAD", "/me"),
             stack.post("/logout", [:], token: user.token),

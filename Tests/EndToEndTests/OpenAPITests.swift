@@ -18,6 +18,17 @@ import Testing
         #expect(answer.body == Routes.document.serialized())
     }
 
+    /// They are large, and a page asks for them whenever it is opened.
+    @Test(arguments: ["/openapi.json", "/postman.json"]) func whatABrowserHasIsNotSentAgain(path: String) throws {
+        let answer = try stack.get(path)
+        #expect(answer.status == 200 && answer.body.count > 10_000)
+        #expect(answer.headers["cache-control"] == "no-cache")
+        let tag = try #require(answer.headers["etag"])
+        let again = try stack.get(path, headers: [("If-None-Match", tag)])
+        #expect(again.status == 304 && again.body.isEmpty && again.headers["etag"] == tag)
+        #expect(try stack.get(path, headers: [("If-None-Match", "\"0\"")]).body == answer.body)
+    }
+
     @Test func servesEveryOperationOfTheDocument() throws {
         let paths = try #require(Routes.document["paths"]?.objectValue).members
         #expect(paths.reduce(0) { $0 + ($1.value.objectValue?.count ?? 0) } == Routes.all.count)

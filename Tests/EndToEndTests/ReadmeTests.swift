@@ -14,8 +14,8 @@ import Testing
         let blocks = try Readme.codeBlocks("sh").filter { !$0.hasPrefix("make run") }
         #expect(blocks.count >= 5)
         // A status that is no success fails the line, and so all of them.
-        let script = "set -eo pipefail\n" + blocks.joined(separator: "\n").replacing("curl -s ", with: "curl -sf ")
-            .replacing("127.0.0.1:8080", with: "127.0.0.1:\(stack.client.port)")
+        let lines = blocks.joined(separator: "\n").replacing("curl -s ", with: "curl -sf ")
+        let script = "set -eo pipefail\n" + lines.replacing(":8080", with: ":\(stack.client.port)")
         let output = stack.folder + "/readme.txt"
         let folder = Stack.executable.prefix(upTo: Stack.executable.lastIndex(of: "/") ?? Stack.executable.endIndex)
         var environment = stack.environment
