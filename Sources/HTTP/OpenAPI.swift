@@ -60,6 +60,11 @@ extension Interface {
 
         Every answer that is no success has one shape: `message` for people, `code` for programs, `request_id` for the
         operator, and `errors` where a body breaks its schema. New codes may be added: treat an unknown one by its status.
+        A task that fails adds codes of its own: `error.code` of its step, and the code of a 422 of
+        `POST /api/operations/{type}/run`. Examples: `invalid_input`, `division_by_zero`, `timeout`.
+
+        <details>
+        <summary>All codes, and what to do about each</summary>
 
         | code | status | what happened | what to do |
         |---|---|---|---|
@@ -67,12 +72,7 @@ extension Interface {
         """
             + ProblemCode.allCases.map {
                 "| `\($0.rawValue)` | \($0.status.rawValue) | \($0.message) | \($0.remedy) |"
-            }.joined(separator: "\n") + """
-
-
-                A task that fails adds codes of its own: `error.code` of its step, and the code of a 422 of
-                `POST /api/operations/{type}/run`. Examples: `invalid_input`, `division_by_zero`, `timeout`.
-                """
+            }.joined(separator: "\n") + "\n\n</details>\n"
     }
 
     private static var securitySchemes: JSON {

@@ -79,14 +79,6 @@ form.addEventListener("submit", (event) => {
 });
 document.getElementById("logout").addEventListener("click", (event) => attempt(logOut, event.target));
 
-// The tags begin collapsed. Once a filter is typed, the operations that match it are to be seen.
-document.getElementById("swagger-ui").addEventListener("input", ({ target }) => {
-  if (!target.matches(".operation-filter-input")) return;
-  for (const tag of ui.specSelectors.taggedOperations().keys()) {
-    ui.layoutActions.show(["operations-tag", tag], target.value !== "");
-  }
-});
-
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const showTheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", showTheme);
@@ -104,7 +96,7 @@ const ui = SwaggerUIBundle({
   tryItOutEnabled: true,
   filter: true,
   displayRequestDuration: true,
-  docExpansion: "none",
+  docExpansion: "list",
   defaultModelsExpandDepth: 0,
   requestInterceptor: (request) => Object.assign(request, { credentials: "omit" }),
   responseInterceptor: (response) => {

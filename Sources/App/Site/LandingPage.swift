@@ -8,13 +8,13 @@ enum LandingPage {
 
     private static let introduction = """
         <h1>Flow Manager</h1>
-        <p class="lead">Log in, post a chain of tasks, get the answer; every run is on the record.</p>
+        <p class="lead">Log in, post a chain of tasks, get the answer. Every run is on record.</p>
         <ul>
         <li class="first"><a href="/docs"><b>Documentation</b><span>Every call, to read and try out</span></a></li>
         <li><a href="/openapi.json"><b>OpenAPI</b><span>The same, for programs</span></a></li>
         <li><a href="/postman.json"><b>Postman</b><span>The same, as a collection</span></a></li>
-        <li><a href="/api/task-types"><b>Task types</b><span>What steps of a flow can do</span></a></li>
-        <li><a href="/health"><b>Health</b><span>Is the process there?</span></a></li>
+        <li><a href="/api/task-types"><b>Task types</b><span>What the tasks of a flow can do</span></a></li>
+        <li><a href="/health"><b>Health</b><span>Is the process up?</span></a></li>
         <li><a href="/ready"><b>Readiness</b><span>Is the database ready?</span></a></li>
         </ul>
 
@@ -26,14 +26,14 @@ enum LandingPage {
         let curl = url.isSelfSigned ? "curl -sk" : "curl -s"
         return """
             <h2>Run a flow from a shell</h2>
-            <p>Once: make an account, with an e-mail and a password of your own.</p>
+            <p>Once: create an account, with an e-mail and a password of your own.</p>
             <pre>\(curl) \(url)/register -H 'Content-Type: application/json' \\
               -d '\(account)'</pre>
-            <p>Log in. The token lasts for 30 minutes.</p>
+            <p>Log in. The token is valid for 30 minutes.</p>
             <pre>TOKEN=$(\(curl) \(url)/login -H 'Content-Type: application/json' \\
               -d '\(account)' \\
               | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')</pre>
-            <p>Run a flow of three tasks. The answer says what each gave, and which condition led on.</p>
+            <p>Run a flow of three tasks. The answer says what each gave, and which condition led to the next.</p>
             <pre>\(curl) \(url)/flow-manager -H "Authorization: Bearer $TOKEN" \\
               -H 'Content-Type: application/json' -d '\(flow)'</pre>
             """
