@@ -36,7 +36,8 @@ RUN apt-get update \
 WORKDIR /source
 COPY nginx/docs nginx/docs
 COPY scripts/static-files scripts/swagger-ui.txt scripts/
-RUN scripts/static-files /static
+# Without PyPI everything but /docs works.
+RUN scripts/static-files /static || install -d /static
 
 
 FROM debian:bookworm-slim AS api

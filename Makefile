@@ -12,7 +12,7 @@ run: ## build and serve on 127.0.0.1:8080 (HTTP) and 8443 (HTTPS) until Ctrl-C, 
 stop: ## stop what `make run` started
 	@scripts/stop
 
-test: ## all tests, beside a throw-away Postgres
+test: ## all tests, with a temporary Postgres
 	@scripts/install
 	@FSYNC=off scripts/with-postgres swift test
 
@@ -31,7 +31,7 @@ bench-compare: ## two builds side by side: OLD=…, a revision or an executable,
 drill: ## faults on purpose: killed processes, lost answers, a database that goes away
 	@scripts/drill
 
-fuzz: ## a minute of made-up input for each parser of what callers send, for tasks and for flows
+fuzz: ## a minute of random input for each parser of what callers send, for tasks and for flows
 	@scripts/install
 	@scripts/fuzz
 
@@ -41,7 +41,7 @@ format: ## format the Swift sources in place
 lint: ## Swift format and the house's rules, shell scripts, Dockerfile, nginx
 	@scripts/check format rules shell docker nginx
 
-schema: ## write the snapshot of the database's schema anew from the migrations
+schema: ## regenerate the snapshot of the database schema from the migrations
 	@WRITE_SCHEMA=1 FSYNC=off scripts/with-postgres swift test --filter MigrationsTests.SnapshotTests
 
 image: ## container images flow-manager-api and flow-manager-db

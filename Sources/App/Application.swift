@@ -79,23 +79,36 @@ package struct Application: Sendable {
             return (Response(status: .noContent, headers: ["Allow": allow]), nil)
         case .endpoint(let position, let parameters):
             let endpoint = endpoints[position]
-            let now = clock()
-            let caller = try Authentication.principal(
-                of: request, for: endpoint, services: services, now: now, audit, connection)
-            let deferral = endpoint.waits ? Deferral() : nil
-            let context = Context(
-                request: request, parameters: parameters, query: try request.fields(declaredBy: endpoint),
-                input: try request.input(endpoint.body), caller: caller,
-                idempotencyKey: try IdempotencyKey(
-                    of: request, id: id, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
-                connection: connection, audit: audit,
-                services: services, deferral: deferral, now: now)
-            guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
-                return (try endpoint.handle(context), deferral)
+            do {
+                return try answer(request, id, endpoint, parameters, audit, connection)
+            } catch let problem as Problem {
+                assert(endpoint.declares(problem), "\(endpoint.operation) does not declare \(problem.code)")
+                throw problem
             }
-            let answer = try key.answeringOnce(over: connection) { try endpoint.handle(context) }
-            return (answer, deferral)
         }
+    }
+
+    /// The endpoint's answer: who calls, then the request's parts, then the handler.
+    private func answer(
+        _ request: Request, _ id: String, _ endpoint: Endpoint<Context>, _ parameters: [String], _ audit: AuditTrail,
+        _ connection: Connection
+    ) throws -> (Response, Deferral?) {
+        let now = clock()
+        let caller = try Authentication.principal(
+            of: request, for: endpoint, services: services, now: now, audit, connection)
+        let deferral = endpoint.waits ? Deferral() : nil
+        let context = Context(
+            request: request, parameters: parameters, query: try request.fields(declaredBy: endpoint),
+            input: try request.input(endpoint.body), caller: caller,
+            idempotencyKey: try IdempotencyKey(
+                of: request, id: id, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
+            connection: connection, audit: audit,
+            services: services, deferral: deferral, now: now)
+        guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
+            return (try endpoint.handle(context), deferral)
+        }
+        let answer = try key.answeringOnce(over: connection) { try endpoint.handle(context) }
+        return (answer, deferral)
     }
 
     /// The headers that every answer has; `granted` is how long the call may wait by its own preference.

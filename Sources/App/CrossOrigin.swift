@@ -59,9 +59,9 @@ package struct CrossOrigin: Sendable {
     /// Request headers that these pages may send, in addition to those that any page may.
     private static let readHeaders =
         "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-CSRF-TOKEN, X-Request-Id"
-    /// Response headers that these pages may read, in addition to those that any page may.
+    /// Response headers that these pages may read. Cookies are for no script.
     private static let shownHeaders =
-        "ETag, Idempotency-Replayed, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+        ResponseHeader.allCases.filter { $0 != .setCookie }.map(\.rawValue).joined(separator: ", ")
 }
 
 extension CrossOrigin {

@@ -1,6 +1,13 @@
 extension Endpoint {
-    /// Every error that the endpoint may answer, each once: its own, and those of the common stages, which follow from
-    /// what it says of itself.
+    /// Whether the API description names the error for this endpoint; one of a failed task, or of the program's own
+    /// failure, it need not name.
+    package func declares(_ problem: Problem) -> Bool {
+        guard let code = ProblemCode(rawValue: problem.code), code != .internalError else { return true }
+        return allProblems.contains(code)
+    }
+
+    /// The errors that the endpoint may answer, each once: its own, and those of the common stages, which follow from
+    /// its other values. Those that any call may meet (500, and the web server's own) are not among them.
     package var allProblems: [ProblemCode] {
         var codes = problems
         if access != .everyone { codes += [.tokenMissing, .tokenExpired, .tokenInvalid, .forbidden] }
@@ -22,6 +29,8 @@ extension Endpoint {
         case .wholeCall, .byHandler: codes += [.idempotencyKeyInvalid, .idempotencyInProgress, .idempotencyKeyReused]
         }
         codes.append(.unavailable)
-        return codes.enumerated().filter { codes[..<$0.offset].contains($0.element) == false }.map(\.element)
+        return codes.reduce(into: []) { distinct, code in
+            if !distinct.contains(code) { distinct.append(code) }
+        }
     }
 }

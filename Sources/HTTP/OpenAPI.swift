@@ -58,8 +58,9 @@ extension Interface {
 
         ## Errors
 
-        Every answer that is no success has one shape: `message` for people, `code` for programs, `request_id` for the
-        operator, and `errors` where a body breaks its schema. New codes may be added: treat an unknown one by its status.
+        Every error response has one shape: `message` for people, `code` for programs, `request_id` for the operator,
+        and `errors` where a body breaks its schema. Beside the errors that it lists, each call may answer 429, 500, 502
+        and 504. New codes may be added: treat an unknown one by its status.
         A task that fails adds codes of its own: `error.code` of its step, and the code of a 422 of
         `POST /api/operations/{type}/run`. Examples: `invalid_input`, `division_by_zero`, `timeout`.
 
@@ -85,7 +86,7 @@ extension Interface {
             "apiKey": [
                 "type": "http", "scheme": "bearer", "bearerFormat": "fm_…",
                 "description":
-                    "An API key of `POST /api/keys`, sent as a token is. A call needs the scope that stands beside it.",
+                    "An API key of `POST /api/keys`, sent as a bearer token. The call requires the scope in brackets.",
             ],
             "cookie": [
                 "type": "apiKey", "in": "cookie", "name": "access_token",
@@ -94,7 +95,7 @@ extension Interface {
             "csrf": [
                 "type": "apiKey", "in": "header", "name": "X-CSRF-TOKEN",
                 "description":
-                    "Beside the cookie, for calls that change something: `csrf_token` of the login, or of `GET /csrf`.",
+                    "Required with the cookie for calls that change data: `csrf_token` of the login, or of `GET /csrf`.",
             ],
         ]
     }

@@ -1,6 +1,6 @@
 package import JSON
 
-/// An error as a client sees it: the one shape of every answer that is no success.
+/// An error as a client sees it: the one shape of every error response.
 ///
 /// `message` is for people, `code` for programs. Nothing internal may enter either: what went wrong inside is
 /// reported to the log under the request's id.
@@ -57,7 +57,7 @@ package struct Problem: Error, Sendable {
                     ])
             ).described("Everything that is wrong with the body, at most 100 entries")
         ]
-    ).described("Every answer that is no success").named("Problem")
+    ).described("Every error response").named("Problem")
 }
 
 extension Violation {

@@ -32,6 +32,13 @@ import Testing
         for name in names { #expect(name.allSatisfy { $0.isASCII && $0.isLetter } && name.first?.isLowercase == true) }
     }
 
+    @Test func browsersHaveAFolder() {
+        #expect(
+            Routes.folders.last?.calls.map(\.operation) == [
+                "login", "getMe", "runFlow", "runFlow", "refresh", "logout",
+            ])
+    }
+
     @Test func bodiesFitTheirSchemas() {
         let samples = Dictionary(Routes.interface.variables.map { ($0.name, $0.sample) }) { first, _ in first }
         for endpoint in Routes.all {

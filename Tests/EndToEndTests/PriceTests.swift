@@ -79,6 +79,25 @@ import Testing
         #expect(later["user_balance"] == 2, "that answer was not kept")
     }
 
+    /// A run whose task type has been switched off since is not resumed either.
+    @Test func aRunOfWhatIsSwitchedOffIsNotResumed() throws {
+        let flow: JSON = [
+            "id": "f", "name": "f", "start_task": "a", "conditions": [],
+            "tasks": [["name": "a", "type": "calc.multiplication", "input": ["arguments": ["x"]]]],
+        ]
+        expectProblem(try stack.post("/flow-manager", ["flow": flow], token: user.token), 422, "validation_failed")
+        let failing: JSON = [
+            "id": "f", "name": "f", "start_task": "a", "conditions": [],
+            "tasks": [["name": "a", "type": "calc.multiplication"]],
+        ]
+        let run = try stack.post("/flow-manager", ["flow": failing, "input": 1], token: user.token)
+        #expect(run.status == 422 && run["status"] == "failed", "\(run.text)")
+        try change(["active": false], of: "multiplication")
+        let target = "/api/executions/\(run["execution_id"].stringValue ?? "")/resume"
+        expectProblem(try stack.post(target, [:], token: user.token), 422, "validation_failed")
+        try change(["active": true], of: "multiplication")
+    }
+
     @Test func everyTaskHasOne() throws {
         let target = "/api/task-types/data.store"
         let changed = try stack.send("PATCH", target, ["cost": 2], token: admin)

@@ -17,15 +17,27 @@ import Testing
         let lines = blocks.joined(separator: "\n").replacing("curl -s ", with: "curl -sf ")
         let script = "set -eo pipefail\n" + lines.replacing(":8080", with: ":\(stack.client.port)")
         let output = stack.folder + "/readme.txt"
-        let folder = Stack.executable.prefix(upTo: Stack.executable.lastIndex(of: "/") ?? Stack.executable.endIndex)
-        var environment = stack.environment
-        environment["PATH"] = "\(folder):\(environment["PATH"] ?? "/usr/bin:/bin")"
-        try run("/bin/bash", ["-c", "exec >\"$0\"\n\(script)", output], environment)
+        try run("/bin/bash", ["-c", "cd \"$1\"\nexec >\"$0\"\n\(script)", output, Stack.root], try reader())
         let answers = String(decoding: try Files.read(output), as: UTF8.self)
         #expect(answers.contains(#""message":"Task completed successfully!""#))
         #expect(answers.contains(#""status":"completed""#), "the workflow has ended")
         #expect(answers.contains(#""key":"fm_"#))
         #expect(answers.contains(#""result":0.125"#))
         #expect(try stack.token("admin@example.org", "an unusual password").isEmpty == false)
+    }
+
+    /// What somebody has who called `make run` in another shell: its folder, and no setting.
+    private func reader() throws -> [String: String] {
+        let settings = stack.environment.filter {
+            $0.key.wholeMatch(of: #/(JWT|SEALING|DATABASE|FLOW|CONFIG).*/#) != nil
+        }
+        let descriptor = try Files.openToAppend(stack.folder + "/flow-manager.env")
+        Files.write(Array(settings.map { "\($0)=\($1)\n" }.joined().utf8), to: descriptor)
+        close(descriptor)
+        try run("/bin/mkdir", [stack.folder + "/bin"], [:])
+        try run("/bin/ln", ["-s", Stack.executable, stack.folder + "/bin/flow-manager"], [:])
+        var environment = Environment.current.filter { $0.key == "PATH" }
+        environment["STATE_DIR"] = stack.folder
+        return environment
     }
 }

@@ -100,8 +100,8 @@ const ui = SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   requestInterceptor: (request) => Object.assign(request, { credentials: "omit" }),
   responseInterceptor: (response) => {
-    if (response.obj?.code === "token_expired" && storage.read()) {
-      endSession("Your session has expired. Log in again.");
+    if (["token_expired", "token_invalid"].includes(response.obj?.code) && storage.read()) {
+      endSession("Your session has ended. Log in again.");
     }
     return response;
   },

@@ -25,7 +25,7 @@ extension Endpoint<Context> {
                 ]
             ).named("Login")),
         idempotency: .refused, answers: [Answer(.ok, "The tokens", Session.tokens, headers: [.setCookie])],
-        problems: [.invalidCredentials, .otpRequired, .otpInvalid, .originRefused, .loginThrottled],
+        problems: [.invalidCredentials, .otpRequired, .otpInvalid, .originRefused, .loginThrottled, .rateLimited],
         examples: [
             Example(
                 "Log in", body: ["email": "{{email}}", "password": "{{password}}"],

@@ -30,7 +30,7 @@ extension Endpoint<Context> {
         scope: .run, summary: "Resume a failed or canceled run",
         description: "It continues with the step that failed or was canceled: earlier steps are not repeated.",
         idempotency: .wholeCall, answers: [Answer(.accepted, "The run is queued", Execution.accepted)],
-        problems: [.executionNotResumable, .insufficientCredits],
+        problems: [.executionNotResumable, .insufficientCredits, .validationFailed],
         examples: [Example("Resume the canceled run", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
         let found = try context.execution().execution

@@ -43,7 +43,7 @@ extension Context {
         request.headers["prefer"]?.split(separator: ",").lazy.compactMap { preference -> Int? in
             let words = preference.split { $0 == " " || $0 == "\t" }
             guard words.count == 1, words[0].lowercased().hasPrefix("wait=") else { return nil }
-            return Int(words[0].dropFirst("wait=".count))
+            return Int(words[0].dropFirst("wait=".count)).flatMap { $0 < 0 ? nil : $0 }
         }.first
     }
 }
