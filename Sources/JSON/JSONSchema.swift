@@ -98,6 +98,8 @@ extension JSONSchema {
         if case .object(let properties, _) = form { properties.map(\.name) } else { [] }
     }
 
+    package var isArray: Bool { if case .array = form { true } else { false } }
+
     /// An object that has those members as well.
     package func extended(by required: KeyValuePairs<String, JSONSchema>) -> JSONSchema {
         guard case .object(let properties, let additional) = form else { return self }
