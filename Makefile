@@ -1,7 +1,7 @@
 # One word for each chore. The work is in scripts/, which can be run by hand as well.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check bench bench-flows bench-compare drill fuzz format lint schema image clean
+.PHONY: help run stop test check bench bench-flows bench-compare drill fuzz format lint postman schema image clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -40,6 +40,10 @@ format: ## format the Swift sources in place
 
 lint: ## Swift format and the house's rules, shell scripts, Dockerfile, nginx
 	@scripts/check format rules shell docker nginx
+
+postman: ## write the Postman collection, as the endpoints' examples make it
+	@swift build --product flow-manager
+	@.build/debug/flow-manager postman >postman/flow-manager.postman_collection.json
 
 schema: ## regenerate the snapshot of the database schema from the migrations
 	@WRITE_SCHEMA=1 FSYNC=off scripts/with-postgres swift test --filter MigrationsTests.SnapshotTests

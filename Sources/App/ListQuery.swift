@@ -14,10 +14,6 @@ struct ListQuery {
         /// Converts the query's text to a value of the column; nil when it is not valid.
         let parse: @Sendable (String) -> SQL?
 
-        static func text(_ name: String, _ column: SQL, among choices: [String]) -> Filter {
-            Filter(name: name, column: column, schema: .string(enum: choices)) { choices.contains($0) ? "\($0)" : nil }
-        }
-
         static func text(_ name: String, _ column: SQL, fitting schema: JSONSchema) -> Filter {
             Filter(name: name, column: column, schema: schema) {
                 schema.violations(in: .string($0)).isEmpty ? "\($0)" : nil
@@ -65,16 +61,19 @@ struct ListQuery {
     /// The query parameters that a list declares.
     static func parameters(_ filters: [Filter], orders: [Order] = [], schema: JSONSchema) -> [QueryParameter] {
         let names = ["created_at"] + orders.map(\.name)
+        let sort = JSONSchema.string(
+            enum: names + names.map { "-\($0)" }, names: (names + names.map { "\($0)_desc" }).map { $0.uppercased() })
+        let field = JSONSchema.string(enum: schema.propertyNames)
         return [
             QueryParameter("limit", .integer(1...100), "Maximum number of items. Default: 20"),
             QueryParameter(
                 "cursor", .string(maxLength: Request.longestQueryValue), "`next_cursor` of the previous page"),
             QueryParameter(
-                "sort", .string(enum: names + names.map { "-\($0)" }),
+                "sort", named(sort, after: schema, "Sort"),
                 "The field to sort by, ascending; with `-` in front, descending. Default: -created_at"),
             QueryParameter(
-                "fields", .array(of: .string(enum: schema.propertyNames), count: 1...schema.propertyNames.count),
-                "The fields that each item has, separated by commas. Default: all"),
+                "fields", .array(of: named(field, after: schema, "Field"), count: 1...schema.propertyNames.count),
+                "The fields that each item has, separated by commas or each as a `fields` of its own. Default: all"),
         ] + filters.map { QueryParameter($0.name, $0.schema, "Only items with this `\($0.name)`") }
     }
 
@@ -164,14 +163,29 @@ struct ListQuery {
         return Position(value: value, id: id)
     }
 
-    /// The schema of a page of such items, named after them: `PostPage`. No member of an item is required, because the
-    /// caller selects the fields.
+    /// The schema of a page of such items, named after them: `PostPage` of `PostItem`. No member of an item is required,
+    /// because the caller selects the fields.
     static func schema(of item: JSONSchema) -> JSONSchema {
+        let selected = item.partial.described("An item of a list: it has the fields that `fields` selects")
+        return page(of: named(selected, after: item, "Item"), named: item)
+    }
+
+    /// The schema of a list that always comes whole, with all fields of its items.
+    static func wholeSchema(of item: JSONSchema) -> JSONSchema { page(of: item, named: item) }
+
+    private static func page(of item: JSONSchema, named whole: JSONSchema) -> JSONSchema {
         let page = JSONSchema.object(required: [
-            "items": .array(of: item.partial),
+            "items": .array(of: item),
             "next_cursor": JSONSchema.string.nullable.described(
                 "Pass it as `cursor` to get the next page; null on the last page"),
         ])
-        return item.name.map { page.named("\($0)Page") } ?? page
+        return named(page, after: whole, "Page")
+    }
+
+    /// A schema of a list, under the name of its items and a suffix: `ExecutionSummary` makes it `ExecutionPage`.
+    private static func named(_ schema: JSONSchema, after item: JSONSchema, _ suffix: String) -> JSONSchema {
+        guard let name = item.name else { return schema }
+        let noun = name.hasSuffix("Summary") ? String(name.dropLast("Summary".count)) : name
+        return schema.named(noun + suffix)
     }
 }

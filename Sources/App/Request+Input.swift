@@ -7,7 +7,8 @@ extension Request {
 
     /// The query's fields. Throws 400 for one that the endpoint does not declare.
     func fields(declaredBy endpoint: Endpoint<Context>) throws -> FormFields {
-        guard let fields = FormFields(parsing: query) else { throw Problem(.badRequest, "The query is not valid") }
+        guard let parsed = FormFields(parsing: query) else { throw Problem(.badRequest, "The query is not valid") }
+        let fields = parsed.joining(endpoint.query.filter(\.schema.isArray).map(\.name))
         if let name = fields.duplicate { throw Problem(.badRequest, "The query names '\(name)' twice") }
         for field in fields.fields where !endpoint.query.contains(where: { $0.name == field.name }) {
             throw Problem(.badRequest, "Unknown query field '\(field.name)'")

@@ -45,7 +45,7 @@ package enum FlowFormat {
         ],
         optional: [
             "description": description,
-            "outcome": JSONSchema.string(enum: ["success", "failure"]).described(
+            "outcome": JSONSchema.string(enum: ["success", "failure"]).named("Outcome").described(
                 "The status of `source_task` that leads to `target_task_success`. Default: success"),
         ]
     ).described("Decides what follows a task").named("FlowCondition")

@@ -3,6 +3,8 @@ package import JSON
 /// An example with what its endpoint adds: a whole call, whose texts may hold `{{variables}}`.
 package struct ExampleCall: Sendable {
     package let title: String
+    /// What the endpoint does and who may call it, in Markdown.
+    package let description: String
     package let operation: String
     package let method: Method
     /// With variables in place of ids, without the query.
@@ -17,6 +19,7 @@ package struct ExampleCall: Sendable {
 
     package init<Context>(_ example: Example, of endpoint: Endpoint<Context>) {
         title = example.title
+        description = "\(endpoint.summary).\n\n\(endpoint.details)"
         operation = endpoint.operation
         method = endpoint.method
         path = ExampleCall.path(endpoint.path, example.path)

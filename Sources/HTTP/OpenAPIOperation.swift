@@ -21,7 +21,7 @@ struct OpenAPIOperation<Context> {
                 .init(name: "operationId", value: .string(endpoint.operation)),
                 .init(name: "tags", value: [.string(endpoint.tag.name)]),
                 .init(name: "summary", value: .string(endpoint.summary)),
-                .init(name: "description", value: .string(description)),
+                .init(name: "description", value: .string(endpoint.details)),
             ])
             let parameters = self.parameters
             if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
@@ -30,18 +30,6 @@ struct OpenAPIOperation<Context> {
             operation["security"] = security
             return .object(operation)
         }
-    }
-
-    private var description: String {
-        let access =
-            switch endpoint.access {
-            case .everyone: "No token is needed."
-            case .user: "API keys need the scope `\(endpoint.scope.rawValue)`."
-            case .session: "Needs a login: API keys are refused."
-            case .account: "Needs a login with an account: API keys and guests are refused."
-            case .admin: "Only for admins. Their API keys need the scope `admin`."
-            }
-        return [endpoint.description, access].compactMap(\.self).joined(separator: "\n\n")
     }
 
     /// A token; or the cookie that holds it, beside which a call that may change something shows its CSRF token.

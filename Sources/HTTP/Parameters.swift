@@ -31,6 +31,7 @@ package enum RequestHeader: String, Sendable {
     case ifNoneMatch = "If-None-Match"
     case prefer = "Prefer"
     case idempotencyKey = "Idempotency-Key"
+    case userAgent = "User-Agent"
 
     package var summary: String {
         switch self {
@@ -41,9 +42,16 @@ package enum RequestHeader: String, Sendable {
         case .idempotencyKey:
             "1 to 255 visible ASCII characters. The call has its effect once: when it is repeated with the same key "
                 + "and body within 24 hours, it gets the stored answer"
+        case .userAgent: "Your program's name: the list of sessions shows it as `agent`"
         }
     }
 
     /// What a value must match; nil: any text.
-    package var pattern: String? { self == .idempotencyKey ? "^[!-~]{1,255}$" : nil }
+    package var pattern: String? {
+        switch self {
+        case .idempotencyKey: "^[!-~]{1,255}$"
+        case .userAgent: "^[ -~]{1,1000}$"
+        case .ifMatch, .ifNoneMatch, .prefer: nil
+        }
+    }
 }

@@ -83,6 +83,23 @@ package struct FormFields: Sendable {
 
     package subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
+    /// The same with one field for each of these names, whose value has all of its values, separated by commas: what
+    /// clients send for a list that they write as `a=1&a=2`.
+    package func joining(_ names: [String]) -> FormFields {
+        guard !names.isEmpty, duplicate != nil else { return self }
+        var joined: [(name: String, value: String)] = []
+        var values: [String: [String]] = [:]
+        for field in fields where names.contains(field.name) { values[field.name, default: []].append(field.value) }
+        for field in fields {
+            guard names.contains(field.name) else { joined.append(field); continue }
+            guard let all = values.removeValue(forKey: field.name) else { continue }
+            joined.append((name: field.name, value: all.joined(separator: ",")))
+        }
+        return FormFields(fields: joined)
+    }
+
+    private init(fields: [(name: String, value: String)]) { self.fields = fields }
+
     /// The first name that occurs twice.
     package var duplicate: String? {
         var seen: Set<String> = []

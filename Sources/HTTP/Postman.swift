@@ -52,7 +52,10 @@ extension Interface {
     }
 
     private static func item(_ call: ExampleCall) -> JSON {
-        var request = JSONObject([.init(name: "method", value: .string(call.method.rawValue))])
+        var request = JSONObject([
+            .init(name: "method", value: .string(call.method.rawValue)),
+            .init(name: "description", value: .string(call.description)),
+        ])
         switch call.credentials {
         case .token("token"): break
         case .token(let variable): request["auth"] = bearer(variable)

@@ -46,18 +46,18 @@ package struct Problem: Error, Sendable {
             "request_id": JSONSchema.string.described("Identifies the call in the operator's logs"),
         ],
         optional: [
-            "errors": JSONSchema.array(
-                of: .object(
-                    required: [
-                        "pointer": JSONSchema.string.described("The wrong field, as a JSON pointer (RFC 6901)"),
-                        "message": JSONSchema.string.described("What is wrong with it: \"must be a string\""),
-                    ],
-                    optional: [
-                        "hint": JSONSchema.string.described("What was probably meant: \"did you mean 'email'?\"")
-                    ])
-            ).described("Everything that is wrong with the body, at most 100 entries")
+            "errors": JSONSchema.array(of: violation).described(
+                "Everything that is wrong with the body, at most 100 entries")
         ]
     ).described("Every error response").named("Problem")
+
+    private static let violation = JSONSchema.object(
+        required: [
+            "pointer": JSONSchema.string.described("The wrong field, as a JSON pointer (RFC 6901)"),
+            "message": JSONSchema.string.described("What is wrong with it: \"must be a string\""),
+        ],
+        optional: ["hint": JSONSchema.string.described("What was probably meant: \"did you mean 'email'?\"")]
+    ).described("One mistake in a body").named("Violation")
 }
 
 extension Violation {

@@ -1,6 +1,10 @@
 extension JSONSchema {
     /// This as JSON Schema 2020-12, complete in itself: named schemas stand where they are used.
-    package var json: JSON { .object(rendering { $0.json }) }
+    package var json: JSON {
+        var object = rendering { $0.json }
+        if let descriptionOfUse { object["description"] = .string(descriptionOfUse) }
+        return .object(object)
+    }
 
     /// The same for an OpenAPI 3.1 document: every named schema becomes a member of `components`, and a reference to
     /// `#/components/schemas/` takes its place.
@@ -9,7 +13,9 @@ extension JSONSchema {
         guard let name else { return rendering }
         assert(components[name] == nil || components[name] == rendering, "two schemas are named \(name)")
         components[name] = rendering
-        return ["$ref": .string("#/components/schemas/\(name)")]
+        var reference = JSONObject([.init(name: "$ref", value: .string("#/components/schemas/\(name)"))])
+        if let descriptionOfUse { reference["description"] = .string(descriptionOfUse) }
+        return .object(reference)
     }
 
     private func rendering(of nested: (JSONSchema) -> JSON) -> JSONObject {
@@ -39,9 +45,11 @@ extension JSONSchema {
             if least > 0 { object["minLength"] = JSON(least) }
             object["maxLength"] = most.map { JSON($0) }
             object["format"] = (format?.rawValue).map(JSON.string)
-        case .choice(let choices):
+        case .choice(let choices, let names):
             object["type"] = "string"
             object["enum"] = .array(choices.map(JSON.string))
+            // No keyword of JSON Schema; generators of clients know it.
+            if !names.isEmpty { object["x-enum-varnames"] = .array(names.map(JSON.string)) }
         case .constant(let value): object["const"] = value
         case .array(let element, let count):
             object["type"] = "array"

@@ -66,7 +66,7 @@ private struct Inspection {
         case .number(let range): if let number = value.doubleValue { return inspect(number, range) }
         case .string(let least, let most, let format):
             if case .string(let string) = value { return inspect(string, least, most, format) }
-        case .choice(let choices): if case .string(let string) = value { return inspect(string, choices) }
+        case .choice(let choices, _): if case .string(let string) = value { return inspect(string, choices) }
         case .constant(let constant): return value == constant ? () : report("must be \(constant.text)")
         case .array(let element, let count):
             if case .array(let elements) = value { return inspect(elements, element, count) }

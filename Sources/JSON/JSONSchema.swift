@@ -25,7 +25,8 @@ package final class JSONSchema: Sendable {
         case integer(ClosedRange<Int64>)
         case number(ClosedRange<Double>?)
         case string(minLength: Int, maxLength: Int?, format: Format?)
-        case choice([String])
+        /// `names`: what generated code calls the choices; empty: the choices themselves are names enough.
+        case choice([String], names: [String])
         case constant(JSON)
         case array(of: JSONSchema, count: ClosedRange<Int>)
         /// `additional` nil: members that are no property are refused.
@@ -36,12 +37,18 @@ package final class JSONSchema: Sendable {
     let form: Form
     package let name: String?
     let description: String?
+    /// The description of a named schema at one place of its use; nil: the schema's own holds there.
+    let descriptionOfUse: String?
     let example: JSON?
 
-    private init(_ form: Form, name: String? = nil, description: String? = nil, example: JSON? = nil) {
+    private init(
+        _ form: Form, name: String? = nil, description: String? = nil, descriptionOfUse: String? = nil,
+        example: JSON? = nil
+    ) {
         self.form = form
         self.name = name
         self.description = description
+        self.descriptionOfUse = descriptionOfUse
         self.example = example
     }
 }
@@ -67,7 +74,10 @@ extension JSONSchema {
         JSONSchema(.string(minLength: minLength, maxLength: maxLength, format: format))
     }
 
-    package static func string(enum choices: [String]) -> JSONSchema { JSONSchema(.choice(choices)) }
+    /// `names`, one for each choice, are for generated code, where the choices are no identifiers: `-created_at`.
+    package static func string(enum choices: [String], names: [String] = []) -> JSONSchema {
+        JSONSchema(.choice(choices, names: names))
+    }
 
     package static func constant(_ value: JSON) -> JSONSchema { JSONSchema(.constant(value)) }
 
@@ -98,6 +108,8 @@ extension JSONSchema {
         if case .object(let properties, _) = form { properties.map(\.name) } else { [] }
     }
 
+    package var isArray: Bool { if case .array = form { true } else { false } }
+
     /// An object that has those members as well.
     package func extended(by required: KeyValuePairs<String, JSONSchema>) -> JSONSchema {
         guard case .object(let properties, let additional) = form else { return self }
@@ -115,12 +127,15 @@ extension JSONSchema {
     /// This, or JSON null.
     package var nullable: JSONSchema { .anyOf([self, .null]) }
 
-    package func described(_ description: String) -> JSONSchema {
-        JSONSchema(form, name: name, description: description, example: example)
+    /// Describes the schema; one that has a name already, at this place of its use alone.
+    package func described(_ text: String) -> JSONSchema {
+        name == nil
+            ? JSONSchema(form, description: text, example: example)
+            : JSONSchema(form, name: name, description: description, descriptionOfUse: text, example: example)
     }
 
     package func example(_ example: JSON) -> JSONSchema {
-        JSONSchema(form, name: name, description: description, example: example)
+        JSONSchema(form, name: name, description: description, descriptionOfUse: descriptionOfUse, example: example)
     }
 
     /// The name of the component under which an OpenAPI document holds this schema; one name, one schema.

@@ -13,7 +13,7 @@ import Testing
     private static let scope = JSON.string("things \(id)")
     private static let schema = JSONSchema.object(required: ["id": .string, "kind": .string])
     private static let filters: [ListQuery.Filter] = [
-        .text("kind", "kind", among: ["a", "b"]), .id("owner", "owner"), .boolean("open", "open"),
+        .text("kind", "kind", fitting: .string(enum: ["a", "b"])), .id("owner", "owner"), .boolean("open", "open"),
     ]
 
     private static func context(_ query: String, userID: String = id) throws -> Context {

@@ -42,12 +42,53 @@ import Testing
         }
     }
 
-    /// A generated client makes a class of each object in an answer: by a name that means something.
-    @Test func objectsInAnswersHaveNames() {
-        for endpoint in Routes.all {
-            for answer in endpoint.answers where answer.schema?.propertyNames.isEmpty == false {
-                #expect(answer.schema?.name != nil, "\(endpoint.operation)")
+    /// A generated client makes a class of each object and of each list of choices. In place of one without a name it
+    /// uses that of the place where it stands: `PostPageItemsItem`.
+    @Test func objectsAndChoicesAreComponents() {
+        let components = schemas?.objectValue?.members ?? []
+        #expect(components.count > 50)
+        for component in components {
+            let nested = (component.value.objectValue?.members ?? []).flatMap { unnamed(in: $0.value) }
+            #expect(nested.isEmpty, "\(component.name) contains \(nested)")
+        }
+        #expect(unnamed(in: Routes.document["paths"] ?? .null).isEmpty)
+    }
+
+    /// Generated code calls a choice that is no identifier `VALUE_3`, unless the document names it.
+    @Test func choicesThatAreNoIdentifiersHaveNames() {
+        for component in schemas?.objectValue?.members ?? [] {
+            let choices = (component.value["enum"]?.arrayValue ?? []).compactMap(\.stringValue)
+            guard !choices.allSatisfy({ $0.first?.isLetter == true }) else { continue }
+            #expect(component.value["x-enum-varnames"]?.arrayValue?.count == choices.count, "\(component.name)")
+        }
+    }
+
+    /// The texts of objects with members and of choices.
+    private func unnamed(in value: JSON) -> [String] {
+        switch value {
+        case .object(let object):
+            if object["enum"]?.arrayValue != nil || object["properties"]?.objectValue != nil { return [value.text] }
+            return object.members.filter { !["example", "examples"].contains($0.name) }.flatMap {
+                unnamed(in: $0.value)
             }
+        case .array(let elements): return elements.flatMap(unnamed)
+        default: return []
+        }
+    }
+
+    /// Their items come with every field: a client need not look for each whether it is there.
+    @Test(arguments: [
+        ("OperationPage", "Operation"), ("TaskTypePage", "TaskType"), ("DocumentPage", "DocumentSummary"),
+    ])
+    func wholeListsHaveWholeItems(page: String, item: String) {
+        #expect(schemas?[page]?["properties"]?["items"]?["items"] == ["$ref": .string("#/components/schemas/\(item)")])
+    }
+
+    @Test func itemsWithSelectedFieldsAreNamedAfterTheList() {
+        for (page, item) in [("PostPage", "PostItem"), ("ExecutionPage", "ExecutionItem")] {
+            let items = schemas?[page]?["properties"]?["items"]?["items"]
+            #expect(items == ["$ref": .string("#/components/schemas/\(item)")])
+            #expect(schemas?[item]?["required"] == nil)
         }
     }
 

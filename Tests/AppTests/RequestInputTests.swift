@@ -114,13 +114,17 @@ import Testing
     @Test(
         arguments: [
             ("/x", []), ("/x?limit=5&sort=a", ["limit=5", "sort=a"]), ("/x?limit=", ["limit="]),
+            ("/x?fields=a&limit=5&fields=b", ["fields=a,b", "limit=5"]),
         ] as [(String, [String])])
     func readsDeclaredQueryFields(target: String, expected: [String]) throws {
         let fields = try Request(method: "GET", target: target).fields(declaredBy: Self.endpoint)
         #expect(fields.fields.map { "\($0.name)=\($0.value)" } == expected)
     }
 
-    @Test(arguments: ["/x?limt=5", "/x?limit=5&limit=5", "/x?limit=%ff", "/x?limit=5&Sort=a", "/x?=", "/x?token=abc"])
+    @Test(arguments: [
+        "/x?limt=5", "/x?limit=5&limit=5", "/x?fields=a&limit=5&fields=b&limit=5", "/x?limit=%ff", "/x?limit=5&Sort=a",
+        "/x?=", "/x?token=abc",
+    ])
     func refusesOtherQueryFields(target: String) {
         let problem = #expect(throws: Problem.self) {
             try Request(method: "GET", target: target).fields(declaredBy: Self.endpoint)
@@ -140,6 +144,9 @@ import Testing
 
     private static let endpoint = Endpoint<Context>(
         .get, "/x", operation: "test", tag: Tag("Test", ""), access: .everyone, summary: "",
-        query: [QueryParameter("limit", .integer, ""), QueryParameter("sort", .string, "")], answers: []
+        query: [
+            QueryParameter("limit", .integer, ""), QueryParameter("sort", .string, ""),
+            QueryParameter("fields", .array(of: .string), ""),
+        ], answers: []
     ) { _ in .noContent }
 }

@@ -1,6 +1,7 @@
-"""pages.py ADDRESS FOLDER: tests the pages at / and /docs in a browser, and leaves screenshots in FOLDER."""
+"""pages.py FOLDER: tests the pages at / and /docs of ADDRESS in a browser, and leaves screenshots in FOLDER."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from urllib.parse import quote
 
 from webdriver import Browser
 
-ADDRESS, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
+ADDRESS, FOLDER = os.environ["ADDRESS"], pathlib.Path(sys.argv[1])
 EMAIL, PASSWORD = "user3784mail@gmail.com", "aFtg&89M"
 DOCUMENT = json.load(urllib.request.urlopen(ADDRESS + "/openapi.json", timeout=10))
 

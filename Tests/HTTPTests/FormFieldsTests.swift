@@ -31,6 +31,15 @@ import Testing
         #expect(try #require(FormFields(parsing: "a=1&b=2&%61=3"[...])).duplicate == "a")
     }
 
+    @Test(arguments: [
+        ("a=1&b=2&a=3", "a=1,3 b=2"), ("b=2&a=1&c=3&a=&a=4", "b=2 a=1,,4 c=3"), ("b=1&b=2&a=1", "b=1 b=2 a=1"),
+        ("a=1,2&c=3", "a=1,2 c=3"), ("", ""),
+    ])
+    func joinTheValuesOfAList(text: String, expected: String) throws {
+        let fields = try #require(FormFields(parsing: text[...])).joining(["a"]).fields
+        #expect(fields.map { "\($0.name)=\($0.value)" }.joined(separator: " ") == expected)
+    }
+
     @Test func areAThousandAtMost() {
         let pairs = (1...1_001).map { "f\($0)=v" }
         #expect(FormFields(parsing: pairs.dropLast().joined(separator: "&")[...])?.fields.count == 1_000)

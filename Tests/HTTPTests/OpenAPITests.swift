@@ -205,7 +205,7 @@ import Testing
     /// Every reference leads to a component, and each component stands there once, by name.
     @Test func referencesLeadSomewhere() throws {
         let components = try #require(names("components", "schemas"))
-        #expect(components == ["Login", "LoginForm", "Post", "Problem"])
+        #expect(components == ["Login", "LoginForm", "Post", "Problem", "Violation"])
         let text = document.text
         let references = text.split(separator: "#/components/schemas/").dropFirst().map { $0.prefix { $0 != "\"" } }
         #expect(Set(references.map(String.init)) == Set(components))

@@ -6,7 +6,7 @@ import Testing
     private static let endpoints: [Endpoint<Void>] = [
         Endpoint(
             .post, "/posts", operation: "createPost", tag: Tag("Posts", "Texts."), access: .user, summary: "Create",
-            body: .json(.any), answers: [Answer(.created, "The post")],
+            description: "It is published at once.", body: .json(.any), answers: [Answer(.created, "The post")],
             examples: [
                 Example("Write", body: ["title": "{{email}}"], keeps: ["post_id": "/items/0/id"]),
                 Example("By form", body: ["code": "{{otp}}"], isForm: true, status: .ok),
@@ -63,6 +63,13 @@ import Testing
         #expect(read?["header"] == [["key": "Prefer", "value": "x"]])
         #expect(read?["auth"]?["bearer"]?.arrayValue?[0]["value"] == "{{admin_token}}")
         #expect(item(1, 0)?["request"]?["auth"] == ["type": "noauth"])
+    }
+
+    @Test func aRequestSaysWhatItDoesAndWhoMay() {
+        #expect(
+            item(0, 0)?["request"]?["description"]
+                == "Create.\n\nIt is published at once.\n\nAPI keys need the scope `write`.")
+        #expect(item(1, 0)?["request"]?["description"] == "Look.\n\nNo token is needed.")
     }
 
     @Test func aFormIsSentAsOne() {

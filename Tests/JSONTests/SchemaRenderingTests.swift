@@ -14,6 +14,10 @@ import Testing
                 #"{"type":"string","minLength":1,"maxLength":9,"format":"date-time"}"#
             ),
             (.string(enum: ["a", "b"]), #"{"type":"string","enum":["a","b"]}"#), (.constant([1]), #"{"const":[1]}"#),
+            (
+                .string(enum: ["-a"], names: ["A_DESC"]),
+                #"{"type":"string","enum":["-a"],"x-enum-varnames":["A_DESC"]}"#
+            ),
             (.array(of: .any, count: 1...2), #"{"type":"array","items":{},"minItems":1,"maxItems":2}"#),
             (
                 .object(required: ["a": .null], optional: ["b": .any]),
@@ -55,5 +59,16 @@ import Testing
                 "$ref": "#/components/schemas/Task", "description": "What to do",
             ])
         #expect(components == ["Task": task.json])
+    }
+
+    @Test func aNamedSchemaMayBeDescribedWhereItIsUsed() {
+        let color = JSONSchema.string(enum: ["red", "blue"]).described("A color").named("Color")
+        let wall = JSONSchema.object(required: ["front": color, "back": color.described("Toward the garden")])
+        var components: [String: JSON] = [:]
+        let properties = wall.render(into: &components)["properties"]
+        #expect(properties?["front"] == ["$ref": "#/components/schemas/Color"])
+        #expect(properties?["back"] == ["$ref": "#/components/schemas/Color", "description": "Toward the garden"])
+        #expect(components["Color"] == ["type": "string", "enum": ["red", "blue"], "description": "A color"])
+        #expect(wall.json["properties"]?["back"]?["description"] == "Toward the garden")
     }
 }

@@ -1,5 +1,6 @@
-// replay.js COLLECTION URL: sends a Postman collection request by request, as Postman's runner does, and runs its
-// scripts. Prints a line for each request and a last one that counts the tests; exits 1 where one failed.
+// replay.js COLLECTION [URL]: sends a Postman collection request by request, as Postman's runner does, and runs its
+// scripts. Prints a line for each request and a last one that counts the tests; exits 1 where one failed. Default of URL:
+// ADDRESS in the environment.
 //
 // It knows what this collection uses of Postman: variables, bearer and no authentication, raw and urlencoded bodies,
 // cookies of one host, `pm.test`, `pm.response`, `pm.collectionVariables`, and the HMAC of CryptoJS.
@@ -10,7 +11,7 @@ const fs = require('node:fs');
 const http = require('node:http');
 const vm = require('node:vm');
 
-const [, , file, address] = process.argv;
+const [, , file, address = process.env.ADDRESS] = process.argv;
 const collection = JSON.parse(fs.readFileSync(file, 'utf8'));
 const variables = new Map(collection.variable.map(({ key, value }) => [key, value]));
 variables.set('URL', address);

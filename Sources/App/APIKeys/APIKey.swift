@@ -24,7 +24,7 @@ enum APIKey {
 
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)
     static let scopes = JSONSchema.array(
-        of: .string(enum: Scope.allCases.map(\.rawValue)), count: 1...Scope.allCases.count)
+        of: .string(enum: Scope.allCases.map(\.rawValue)).named("Scope"), count: 1...Scope.allCases.count)
     static let schema = JSONSchema.object(required: members).named("APIKey")
     /// A new key: the only answer that contains the key itself.
     static let made = JSONSchema.object(

@@ -30,9 +30,10 @@ package struct Account: Sendable {
 
     var json: JSON { JSON(object: write) }
 
-    static let role = JSONSchema.string(enum: Role.allCases.map(\.rawValue))
+    static let role = JSONSchema.string(enum: Role.allCases.map(\.rawValue)).named("Role")
     /// The roles that an admin may assign.
-    static let assignableRole = JSONSchema.string(enum: [Role.client.rawValue, Role.admin.rawValue])
+    static let assignableRole = JSONSchema.string(enum: [Role.client.rawValue, Role.admin.rawValue]).named(
+        "AssignableRole")
 
     static let schema = JSONSchema.object(required: [
         "id": .string(format: .uuid), "email": JSONSchema.string.nullable, "username": JSONSchema.string.nullable,

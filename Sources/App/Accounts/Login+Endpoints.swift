@@ -11,6 +11,7 @@ extension Endpoint<Context> {
             Takes an `email` or a `username`, and the `password`; with a second factor also the app's code as `otp`.
             OAuth 2 clients may send the form of the password grant. Browsers get the tokens as cookies as well.
             """,
+        headers: [.userAgent],
         body: .jsonOrForm(
             .object(
                 required: ["password": PasswordPolicy.attempted],

@@ -6,7 +6,7 @@ extension Endpoint<Context> {
     static let audit: [Endpoint] = [listAudit]
 
     private static let auditFilters: [ListQuery.Filter] = [
-        .text("action", "action", among: AuditLog.actions), .id("actor", "actor"), .id("subject", "subject"),
+        .text("action", "action", fitting: AuditLog.action), .id("actor", "actor"), .id("subject", "subject"),
     ]
 
     private static let listAudit = Endpoint(

@@ -20,11 +20,12 @@ package enum AuditLog {
     /// Lets the transaction commit without waiting for the disk.
     static let unhurried: SQL = "SELECT set_config('synchronous_commit', 'off', true)"
 
-    static let actions = AuditEvent.Action.allCases.map(\.rawValue)
+    static let action = JSONSchema.string(enum: AuditEvent.Action.allCases.map(\.rawValue)).named("AuditAction")
+
+    private static let origin = JSONSchema.string(enum: AuditEvent.Origin.allCases.map(\.rawValue)).named("AuditOrigin")
 
     static let schema = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "created_at": .string(format: .dateTime), "action": .string(enum: actions),
-        "origin": .string(enum: AuditEvent.Origin.allCases.map(\.rawValue)),
+        "id": .string(format: .uuid), "created_at": .string(format: .dateTime), "action": action, "origin": origin,
         "actor": JSONSchema.string(format: .uuid).nullable.described("The user who did it, where that is known"),
         "subject": JSONSchema.string(format: .uuid).nullable.described("The user, key or record it was done to"),
         "address": JSONSchema.string.nullable

@@ -8,7 +8,7 @@ enum LedgerEntry {
     /// The maximum of one grant.
     static let largestGrant: Int64 = 1_000_000_000_000
 
-    private static let account = JSONSchema.string(enum: Ledger.Account.allCases.map(\.rawValue))
+    private static let account = JSONSchema.string(enum: Ledger.Account.allCases.map(\.rawValue)).named("LedgerAccount")
 
     static let schema = JSONSchema.object(required: [
         "id": .string(format: .uuid), "user_id": .string(format: .uuid),

@@ -11,7 +11,7 @@ extension Endpoint<Context> {
         .get, "/api/data", operation: "listDocuments", tag: .documents, access: .user,
         summary: "List the names of your documents",
         description: "The first 1,000, ordered by name, without their values. `next_cursor` is always null.",
-        answers: [Answer(.ok, "The names", ListQuery.schema(of: Document.summary))]
+        answers: [Answer(.ok, "The names", ListQuery.wholeSchema(of: Document.summary))]
     ) { context in
         let rows = try context.connection.query(
             "SELECT name, rfc3339(updated_at) FROM documents WHERE user_id = \(context.user.id) ORDER BY name LIMIT 1000"

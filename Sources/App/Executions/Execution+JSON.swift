@@ -32,7 +32,7 @@ extension Execution {
     }
 
     static let accepted = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "status": .string(enum: ["queued", "running", "waiting"]),
+        "id": .string(format: .uuid), "status": .string(enum: ["queued", "running", "waiting"]).named("ActiveStatus"),
     ]).named("AcceptedRun")
 
     private var message: String {
@@ -47,7 +47,7 @@ extension Execution {
 
     static let flowAnswer = JSONSchema.object(required: [
         "message": .string, "execution_id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
-        "status": .string(enum: ["completed", "ended_early", "failed", "canceled"]),
+        "status": .string(enum: ["completed", "ended_early", "failed", "canceled"]).named("FinalStatus"),
         "stopped_at": JSONSchema.string.nullable, "result": .any, "credits_charged": .integer, "duration_ms": .number,
         "executed_tasks": .array(of: Step.taskAnswer),
     ]).named("FlowAnswer")
@@ -90,12 +90,19 @@ extension Step {
     ]).named("Step")
 }
 
+extension ExecutionStatus {
+    static let schema = JSONSchema.string(enum: allCases.map(\.rawValue)).named("ExecutionStatus")
+}
+
 extension StepStatus {
-    fileprivate static let schema = JSONSchema.string(enum: allCases.map(\.rawValue))
+    fileprivate static let schema = JSONSchema.string(enum: allCases.map(\.rawValue)).named("StepStatus")
 }
 
 extension TaskFailure {
-    fileprivate static let schema = JSONSchema.object(required: ["code": .string, "message": .string])
+    fileprivate static let schema = JSONSchema.object(required: [
+        "code": JSONSchema.string.described("What happened, for programs"),
+        "message": JSONSchema.string.described("What happened, for people"),
+    ]).named("TaskError")
 }
 
 extension RecordedExecution {
@@ -116,7 +123,7 @@ extension RecordedExecution {
 
     static let schema = JSONSchema.object(required: [
         "id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
-        "status": .string(enum: ExecutionStatus.allCases.map(\.rawValue)), "stopped_at": JSONSchema.string.nullable,
+        "status": ExecutionStatus.schema, "stopped_at": JSONSchema.string.nullable,
         "input": .any, "result": .any, "error": TaskFailure.schema.nullable,
         "workflow_id": JSONSchema.string(format: .uuid).nullable, "version": JSONSchema.integer.nullable,
         "parent_id": JSONSchema.string(format: .uuid).nullable,

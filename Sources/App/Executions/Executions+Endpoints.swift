@@ -10,14 +10,14 @@ extension Endpoint<Context> {
         ] + executionInterventions
 
     private static let filters: [ListQuery.Filter] = [
-        .text("status", "coalesce(q.state, e.status)", among: ExecutionStatus.allCases.map(\.rawValue)),
+        .text("status", "coalesce(q.state, e.status)", fitting: ExecutionStatus.schema),
         .id("workflow_id", "e.workflow_id"), .id("parent_id", "e.parent_id"),
         .boolean("dead_letter", "(coalesce(e.error->>'code', '') = 'dead_letter')"),
     ]
 
     private static let summary = JSONSchema.object(required: [
         "id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
-        "status": .string(enum: ExecutionStatus.allCases.map(\.rawValue)), "stopped_at": JSONSchema.string.nullable,
+        "status": ExecutionStatus.schema, "stopped_at": JSONSchema.string.nullable,
         "workflow_id": JSONSchema.string(format: .uuid).nullable, "version": JSONSchema.integer.nullable,
         "created_at": .string(format: .dateTime), "finished_at": JSONSchema.string(format: .dateTime).nullable,
     ]).named("ExecutionSummary")

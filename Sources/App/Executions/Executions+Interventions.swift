@@ -125,11 +125,15 @@ extension Endpoint<Context> {
 extension Endpoint<Context> {
     private static let forked = JSONSchema.object(required: [
         "id": .string(format: .uuid), "status": .constant("queued"), "forked_from": .string(format: .uuid),
-        "differs": JSONSchema.object(required: [
-            "step": .integer, "input": JSONSchema.boolean.described("Whether the step's input differs"),
-            "version": JSONSchema.object(required: ["from": .integer, "to": .integer]).nullable,
-        ]).described("What differs from the earlier run"),
+        "differs": differences.described("What differs from the earlier run"),
     ]).named("ForkedRun")
+
+    private static let differences = JSONSchema.object(required: [
+        "step": JSONSchema.integer.described("The number of the step that runs again"),
+        "input": JSONSchema.boolean.described("Whether the step's input differs"),
+        "version": JSONSchema.object(required: ["from": .integer, "to": .integer]).named("VersionChange").nullable
+            .described("The versions of the workflow; null if they are equal"),
+    ]).named("ForkDifferences")
 }
 
 extension Context {

@@ -22,10 +22,10 @@ struct Operation: Sendable {
         Operation("square_root", "calc.square_root"), Operation("random_string", "random.string", member: "length"),
     ]
 
-    static let names = all.map(\.type)
+    static let typeSchema = JSONSchema.string(enum: all.map(\.type)).named("OperationType")
 
     static let schema = JSONSchema.object(required: [
-        "type": .string(enum: names),
+        "type": typeSchema,
         "task_type": JSONSchema.string.described("The task type that does the same in flows"), "summary": .string,
         "cost": JSONSchema.integer.described("Credits for each success"),
         "active": JSONSchema.boolean.described("Whether it may run"),

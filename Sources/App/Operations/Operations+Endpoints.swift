@@ -7,14 +7,13 @@ import Postgres
 extension Endpoint<Context> {
     static let operations: [Endpoint] = [listOperations, operation, changeOperation, runOperation]
 
-    private static let typeParameter = PathParameter(
-        "type", .string(enum: Operation.names), "The operation's name")
+    private static let typeParameter = PathParameter("type", Operation.typeSchema, "The operation's name")
     private static let addition = ["type": "addition"]
 
     private static let listOperations = Endpoint(
         .get, "/api/operations", operation: "listOperations", tag: .operations, access: .user,
         summary: "List the operations with their costs",
-        answers: [Answer(.ok, "All operations, in one page", ListQuery.schema(of: Operation.schema))]
+        answers: [Answer(.ok, "All operations, in one page", ListQuery.wholeSchema(of: Operation.schema))]
     ) { context in
         let prices = try context.prices
         let items = Operation.all.map { $0.json(context.services.tasks, prices.price(of: $0.taskType)) }

@@ -19,7 +19,8 @@ extension Endpoint<Context> {
     private static let create = create(
         "/posts", operation: "createPost", summary: "Create a post", keeps: ["post_id": "/id"])
     private static let upload = create(
-        "/upload", operation: "uploadPost", summary: "Create a post", description: "The older name of `POST /posts`.")
+        "/upload", operation: "uploadPost", summary: "Create a post, by its older path",
+        description: "Does the same as `POST /posts`.")
 
     private static func create(
         _ path: String, operation: String, summary: String, description: String? = nil,

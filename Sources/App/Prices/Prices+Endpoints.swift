@@ -47,7 +47,8 @@ extension TaskCatalog {
     static let schema = JSONSchema.object(required: [
         "type": JSONSchema.string.described("The `type` of a task in a flow"), "summary": .string,
         "effect": JSONSchema.string(enum: Effect.allCases.map(\.rawValue)).described(
-            "What running it changes: nothing, this database, another system, or it waits"),
+            "What running it changes: nothing, this database, another system, or it waits"
+        ).named("Effect"),
         "cost": JSONSchema.integer.described("Credits for each success"),
         "active": JSONSchema.boolean.described("Whether it may run"),
         "input": JSONSchema.any.described("The JSON Schema of its input"),

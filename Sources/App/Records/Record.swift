@@ -9,7 +9,7 @@ struct Record {
     let position: ListQuery.Position
 
     static let schema = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "operation": .string(enum: Operation.names), "arguments": .array(of: .number),
+        "id": .string(format: .uuid), "operation": Operation.typeSchema, "arguments": .array(of: .number),
         "amount": JSONSchema.integer.described("The credits that it cost"),
         "user_balance": JSONSchema.integer.described("The user's available credits after it"),
         "result": JSONSchema.any.described("A number, or the text of `random_string`"),

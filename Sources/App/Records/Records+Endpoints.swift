@@ -6,7 +6,7 @@ extension Endpoint<Context> {
     static let records: [Endpoint] = [listRecords, record, deleteRecord]
 
     private static let filters: [ListQuery.Filter] = [
-        .text("operation", "operation", among: Operation.names), .id("user_id", "user_id"),
+        .text("operation", "operation", fitting: Operation.typeSchema), .id("user_id", "user_id"),
         .id("execution_id", "execution_id"),
     ]
     private static let orders: [ListQuery.Order] = [

@@ -6,7 +6,7 @@ extension Endpoint<Context> {
     static let users: [Endpoint] = [addUser, listUsers, user, changeUser, deleteUser]
 
     private static let filters: [ListQuery.Filter] = [
-        .text("role", "u.role", among: Account.Role.allCases.map(\.rawValue)),
+        .text("role", "u.role", fitting: Account.role),
         .boolean("disabled", "(u.disabled_at IS NOT NULL)"),
     ]
 

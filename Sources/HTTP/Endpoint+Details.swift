@@ -1,0 +1,14 @@
+extension Endpoint {
+    /// The description with who may call, in Markdown: what a reader needs to know beyond the summary.
+    var details: String { [description, accessText].compactMap(\.self).joined(separator: "\n\n") }
+
+    private var accessText: String {
+        switch access {
+        case .everyone: "No token is needed."
+        case .user: "API keys need the scope `\(scope.rawValue)`."
+        case .session: "Needs a login: API keys are refused."
+        case .account: "Needs a login with an account: API keys and guests are refused."
+        case .admin: "Only for admins. Their API keys need the scope `admin`."
+        }
+    }
+}
