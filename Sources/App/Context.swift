@@ -28,7 +28,7 @@ package final class Services: Sendable {
     /// How many runs of one user may be under way at once; nil: any number.
     package let runsOfUser: Int?
     /// Why the database is not the one this program needs; nil when it is. Asks over the given connection.
-    package let obstacle: @Sendable (Connection) throws -> String?
+    package let readinessFailure: @Sendable (Connection) throws -> ProblemCode?
     package let observe: @Sendable (ApplicationEvent) -> Void
     let keyUses = KeyUses()
     let prices = Prices()
@@ -37,7 +37,7 @@ package final class Services: Sendable {
         tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, tasks: TaskCatalog,
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
         loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin, runsOfUser: Int?,
-        obstacle: @escaping @Sendable (Connection) throws -> String?,
+        readinessFailure: @escaping @Sendable (Connection) throws -> ProblemCode?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         self.tokens = tokens
@@ -52,7 +52,7 @@ package final class Services: Sendable {
         self.welcome = welcome
         self.crossOrigin = crossOrigin
         self.runsOfUser = runsOfUser
-        self.obstacle = obstacle
+        self.readinessFailure = readinessFailure
         self.observe = observe
     }
 }

@@ -59,22 +59,22 @@ struct ListQuery {
     private let fields: [String]?
 
     /// The query parameters that a list declares.
-    static func parameters(_ filters: [Filter], orders: [Order] = [], schema: JSONSchema) -> [QueryParameter] {
+    static func parameters(_ filters: [Filter], orders: [Order] = [], schema: JSONSchema) -> [Parameter] {
         let names = ["created_at"] + orders.map(\.name)
         let sort = JSONSchema.string(
             enum: names + names.map { "-\($0)" }, names: (names + names.map { "\($0)_desc" }).map { $0.uppercased() })
         let field = JSONSchema.string(enum: schema.propertyNames)
         return [
-            QueryParameter("limit", .integer(1...100), "Maximum number of items. Default: 20"),
-            QueryParameter(
+            Parameter("limit", .integer(1...100), "Maximum number of items. Default: 20"),
+            Parameter(
                 "cursor", .string(maxLength: Request.longestQueryValue), "`next_cursor` of the previous page"),
-            QueryParameter(
+            Parameter(
                 "sort", named(sort, after: schema, "Sort"),
                 "The field to sort by, ascending; with `-` in front, descending. Default: -created_at"),
-            QueryParameter(
+            Parameter(
                 "fields", .array(of: named(field, after: schema, "Field"), count: 1...schema.propertyNames.count),
                 "The fields that each item has, separated by commas or each as a `fields` of its own. Default: all"),
-        ] + filters.map { QueryParameter($0.name, $0.schema, "Only items with this `\($0.name)`") }
+        ] + filters.map { Parameter($0.name, $0.schema, "Only items whose `\($0.name)` has this value") }
     }
 
     /// Throws 400 for a value that is not valid. `list` names the list, so that a cursor of another list or user is

@@ -2,7 +2,7 @@ import HTTP
 
 /// The chapters of the API description; their order is that of `Routes.all`.
 extension Tag {
-    static let service = Tag("Service", "What this is, whether it works, and its description.")
+    static let service = Tag("Service", "Start page, health checks and this description.")
     static let accounts = Tag("Accounts", "Register, log in, and change your own account.")
     static let sessions = Tag(
         "Sessions", "A login is a session: renew its tokens, see where you are logged in, and log out.")
@@ -17,7 +17,7 @@ extension Tag {
     static let arrays = Tag("Arrays", "Random numbers.")
     static let operations = Tag("Operations", "Single calculations, paid with credits and kept as records.")
     static let records = Tag("Records", "The operations that you have run, with what each of them cost.")
-    static let credits = Tag("Credits", "What you can spend, and the ledger that explains it.")
+    static let credits = Tag("Credits", "Your balance, and the ledger of its changes.")
     static let apiKeys = Tag("API keys", "Keys for programs, limited by scopes and by time.")
     static let secondFactor = Tag("Second factor", "An authenticator app (TOTP, RFC 6238) with recovery codes.")
     static let guests = Tag("Guests", "Try the service without an account, and turn the guest into one.")

@@ -41,7 +41,7 @@ package enum FlowFormat {
             "name": name.described("Shown with each step after which the condition decided"),
             "source_task": name.described("The task after which the condition decides"),
             "target_task_success": target("the task ended with `outcome`"),
-            "target_task_failure": target("it did not"),
+            "target_task_failure": target("it ended with the other status"),
         ],
         optional: [
             "description": description,

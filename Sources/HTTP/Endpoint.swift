@@ -17,8 +17,8 @@ package final class Endpoint<Context>: Sendable {
     package let summary: String
     /// What the summary leaves open, in Markdown.
     package let description: String?
-    package let parameters: [PathParameter]
-    package let query: [QueryParameter]
+    package let parameters: [Parameter]
+    package let query: [Parameter]
     /// Request headers that the handler reads itself.
     package let headers: [RequestHeader]
     package let body: BodyFormat
@@ -33,7 +33,7 @@ package final class Endpoint<Context>: Sendable {
 
     package init(
         _ method: Method, _ path: String, operation: String, tag: Tag, access: Access, scope: Scope? = nil,
-        summary: String, description: String? = nil, parameters: [PathParameter] = [], query: [QueryParameter] = [],
+        summary: String, description: String? = nil, parameters: [Parameter] = [], query: [Parameter] = [],
         headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
         waits: Bool = false, answers: [Answer], problems: [ProblemCode] = [], examples: [Example] = [],
         handle: @escaping @Sendable (Context) throws -> Response

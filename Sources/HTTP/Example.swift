@@ -19,8 +19,8 @@ package struct Example: Sendable {
     package let title: String
     /// Values of path parameters; an id that is not here is the variable of its resource: `{{post_id}}`.
     package let path: [String: String]
-    package let query: [QueryField]
-    package let headers: [HeaderField]
+    package let query: [Field]
+    package let headers: [Field]
     package let body: JSON?
     /// Whether the body is sent as `application/x-www-form-urlencoded`.
     package let isForm: Bool
@@ -31,11 +31,8 @@ package struct Example: Sendable {
     /// Variables that are set from the answer, each with the JSON pointer of its value.
     package let keeps: [Kept]
 
-    package struct QueryField: Sendable {
-        package let name: String
-        package let value: String
-    }
-    package struct HeaderField: Sendable {
+    /// A field of the query or a header.
+    package struct Field: Sendable {
         package let name: String
         package let value: String
     }
@@ -51,8 +48,8 @@ package struct Example: Sendable {
     ) {
         self.title = title
         self.path = path
-        self.query = query.map { QueryField(name: $0.key, value: $0.value) }
-        self.headers = headers.map { HeaderField(name: $0.key, value: $0.value) }
+        self.query = query.map { Field(name: $0.key, value: $0.value) }
+        self.headers = headers.map { Field(name: $0.key, value: $0.value) }
         self.body = body
         self.isForm = isForm
         self.status = status

@@ -9,8 +9,8 @@ package struct ExampleCall: Sendable {
     package let method: Method
     /// With variables in place of ids, without the query.
     package let path: String
-    package let query: [Example.QueryField]
-    package let headers: [Example.HeaderField]
+    package let query: [Example.Field]
+    package let headers: [Example.Field]
     package let body: JSON?
     package let isForm: Bool
     package let status: Status

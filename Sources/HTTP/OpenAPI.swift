@@ -3,14 +3,12 @@ package import JSON
 extension Interface {
     /// The OpenAPI 3.1 document.
     package var openAPI: JSON {
-        var schemas: [String: JSON] = [:]
-        let problem = Problem.schema.render(into: &schemas)
+        let schemas = NamedSchemas()
         var paths = JSONObject()
         for endpoint in endpoints {
             var operations = paths[endpoint.path]?.objectValue ?? JSONObject()
-            var operation = OpenAPIOperation(endpoint, problem, variables, schemas)
+            let operation = OpenAPIOperation(endpoint: endpoint, variables: variables, schemas: schemas)
             operations[endpoint.method.rawValue.lowercased()] = operation.json
-            schemas = operation.schemas
             paths[endpoint.path] = .object(operations)
         }
         return [
@@ -24,8 +22,7 @@ extension Interface {
             "tags": .array(tags.map { ["name": .string($0.name), "description": .string($0.summary)] }),
             "paths": .object(paths),
             "components": [
-                "schemas": .object(
-                    JSONObject(schemas.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: $0.value) })),
+                "schemas": schemas.json,
                 "headers": .object(JSONObject(ResponseHeader.allCases.map(Interface.component))),
                 "examples": .object(JSONObject(ProblemCode.allCases.map(Interface.component))),
                 "securitySchemes": Interface.securitySchemes,
@@ -34,10 +31,9 @@ extension Interface {
     }
 
     private static func component(_ header: ResponseHeader) -> JSONObject.Member {
-        var none: [String: JSON] = [:]
-        return .init(
+        .init(
             name: header.rawValue,
-            value: ["description": .string(header.summary), "schema": header.schema.render(into: &none)])
+            value: ["description": .string(header.summary), "schema": header.schema.json])
     }
 
     private static func component(_ code: ProblemCode) -> JSONObject.Member {

@@ -1,19 +1,7 @@
 package import JSON
 
-package struct QueryParameter: Sendable {
-    package let name: String
-    package let schema: JSONSchema
-    package let summary: String
-
-    package init(_ name: String, _ schema: JSONSchema, _ summary: String) {
-        self.name = name
-        self.schema = schema
-        self.summary = summary
-    }
-}
-
-/// A parameter in an endpoint's path that is no id.
-package struct PathParameter: Sendable {
+/// A field of an endpoint's query, or a parameter in its path that is no id.
+package struct Parameter: Sendable {
     package let name: String
     package let schema: JSONSchema
     package let summary: String

@@ -61,10 +61,10 @@ extension Interface {
         case .token(let variable): request["auth"] = bearer(variable)
         case .none, .cookie, .cookieWithoutProof: request["auth"] = ["type": "noauth"]
         }
-        var headers = call.headers.map { header($0.name, $0.value) }
-        if call.credentials == .cookie { headers.append(header("X-CSRF-TOKEN", "{{X-CSRF-TOKEN}}")) }
+        var headers = call.headers.map { field($0.name, $0.value) }
+        if call.credentials == .cookie { headers.append(field("X-CSRF-TOKEN", "{{X-CSRF-TOKEN}}")) }
         if let body = call.body {
-            if !call.isForm { headers.append(header("Content-Type", "application/json")) }
+            if !call.isForm { headers.append(field("Content-Type", "application/json")) }
             request["body"] = call.isForm ? form(body) : raw(body)
         }
         request["header"] = .array(headers)
@@ -74,7 +74,7 @@ extension Interface {
         return ["name": .string(call.title), "event": .array(events), "request": .object(request), "response": []]
     }
 
-    private static func header(_ name: String, _ value: String) -> JSON {
+    private static func field(_ name: String, _ value: String) -> JSON {
         ["key": .string(name), "value": .string(value)]
     }
 
@@ -99,7 +99,7 @@ extension Interface {
             .init(name: "path", value: .array(call.path.split(separator: "/").map { .string(String($0)) })),
         ])
         if !call.query.isEmpty {
-            url["query"] = .array(call.query.map { header($0.name, $0.value) })
+            url["query"] = .array(call.query.map { field($0.name, $0.value) })
         }
         return .object(url)
     }

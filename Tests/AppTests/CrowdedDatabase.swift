@@ -64,7 +64,7 @@ struct CrowdedDatabase: Sendable {
                 ?? LoginLimits(throttle: LoginThrottle(in: memory), key: HMACSHA256(key: [2])),
             registrationLimit: 1_000, loginCreatesAccount: true, welcome: WelcomeCredits(client: 1, guest: 1),
             crossOrigin: .none, runsOfUser: nil,
-            obstacle: { connection in
+            readinessFailure: { connection in
                 _ = try Migrator().state(connection)
                 return nil
             }, observe: { _ in })

@@ -26,7 +26,7 @@ import Testing
             tasks: Tasks.catalog, bodyKeys: [HMACSHA256(key: [1])],
             sealingKeys: nil, loginLimits: nil, registrationLimit: nil, loginCreatesAccount: false,
             welcome: WelcomeCredits(client: 0, guest: 0), crossOrigin: .none, runsOfUser: nil,
-            obstacle: { _ in nil }, observe: { _ in })
+            readinessFailure: { _ in nil }, observe: { _ in })
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,
             createdAt: "2026-01-01T00:00:00.000Z")

@@ -145,8 +145,8 @@ import Testing
     private static let endpoint = Endpoint<Context>(
         .get, "/x", operation: "test", tag: Tag("Test", ""), access: .everyone, summary: "",
         query: [
-            QueryParameter("limit", .integer, ""), QueryParameter("sort", .string, ""),
-            QueryParameter("fields", .array(of: .string), ""),
+            Parameter("limit", .integer, ""), Parameter("sort", .string, ""),
+            Parameter("fields", .array(of: .string), ""),
         ], answers: []
     ) { _ in .noContent }
 }

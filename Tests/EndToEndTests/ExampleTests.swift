@@ -51,12 +51,22 @@ import Testing
         }
     }
 
+    /// They are put together as they are.
+    @Test func queriesNeedNoEscapes() {
+        let fields = Routes.folders.flatMap(\.calls).flatMap(\.query)
+        #expect(!fields.isEmpty)
+        for field in fields {
+            #expect((field.name + field.value).wholeMatch(of: #/[A-Za-z0-9_.,-]+/#) != nil, "\(field.name)")
+        }
+    }
+
     /// A variable is declared, and set before its first use: by the collection or by an earlier answer.
     @Test func variablesAreSetBeforeTheyAreUsed() {
         let declared = Routes.interface.variables
         var set = Set(declared.filter { !$0.initial.isEmpty }.map(\.name)).union(["otp"])
         for call in Routes.folders.flatMap(\.calls) {
-            var used = call.path.variables + (call.body?.variables ?? [])
+            let fields = (call.query + call.headers).map(\.value)
+            var used = (fields + [call.path]).flatMap(\.variables) + (call.body?.variables ?? [])
             if case .token(let name) = call.credentials { used.append(name) }
             if call.credentials == .cookie { used.append("X-CSRF-TOKEN") }
             #expect(set.isSuperset(of: used), "\(call.title): \(Set(used).subtracting(set))")

@@ -10,7 +10,7 @@ import Testing
     private static let endpoints: [Endpoint<Void>] = [
         Endpoint(
             .get, "/posts/{id}", operation: "getPost", tag: posts, access: .everyone, summary: "Read a post",
-            query: [QueryParameter("fields", .string, "Names of fields")], headers: [.ifNoneMatch],
+            query: [Parameter("fields", .string, "Names of fields")], headers: [.ifNoneMatch],
             answers: [Answer(.ok, "The post", post, headers: [.etag])]
         ) { _ in .noContent },
         Endpoint(
@@ -33,7 +33,7 @@ import Testing
         ) { _ in .noContent },
         Endpoint(
             .post, "/logout/{reason}", operation: "logout", tag: accounts, access: .account, summary: "Log out",
-            parameters: [PathParameter("reason", .string(maxLength: 9), "Why")], body: .optionalJSON(.object()),
+            parameters: [Parameter("reason", .string(maxLength: 9), "Why")], body: .optionalJSON(.object()),
             waits: true,
             answers: [
                 Answer(.noContent, "Done"), Answer(.ok, "Text", .string, contentType: "text/plain"),

@@ -29,10 +29,10 @@ package enum AuditLog {
         "actor": JSONSchema.string(format: .uuid).nullable.described("The user who did it, where that is known"),
         "subject": JSONSchema.string(format: .uuid).nullable.described("The user, key or record it was done to"),
         "address": JSONSchema.string.nullable
-            .described("Of the caller; its network where an event is kept once a day or hour"),
+            .described("The caller's address; its network for events that are logged at most once an hour or a day"),
         "detail": .any,
-        "position": JSONSchema.integer.nullable.described("Place in the chain; null until it is sealed"),
-        "seal": JSONSchema.string.nullable.described("SHA-256 over the seal before and this entry, in hexadecimal"),
+        "position": JSONSchema.integer.nullable.described("Position in the hash chain; null until it is sealed"),
+        "seal": JSONSchema.string.nullable.described("SHA-256 of the previous seal and this entry, in hexadecimal"),
     ]).named("AuditEntry")
 
     /// The entries, a page at a time.

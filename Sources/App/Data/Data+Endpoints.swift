@@ -5,7 +5,7 @@ import Postgres
 extension Endpoint<Context> {
     static let data: [Endpoint] = [writeDocument, listDocuments, readDocument]
 
-    private static let name = PathParameter("name", Document.name, "The document's name")
+    private static let name = Parameter("name", Document.name, "The document's name")
 
     private static let listDocuments = Endpoint(
         .get, "/api/data", operation: "listDocuments", tag: .documents, access: .user,

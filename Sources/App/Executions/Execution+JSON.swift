@@ -41,7 +41,7 @@ extension Execution {
         case .failed: "Flow failed at \(stoppedAt ?? "")"
         case .endedEarly: "Flow ended early at \(stoppedAt ?? "")"
         case .canceled: "Flow was canceled"
-        case .queued, .running, .waiting: "Flow is under way"
+        case .queued, .running, .waiting: "The run is still active"
         }
     }
 

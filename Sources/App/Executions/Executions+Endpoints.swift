@@ -6,7 +6,9 @@ import Postgres
 extension Endpoint<Context> {
     static let executions: [Endpoint] =
         [
-            list(at: "/api/executions", operation: "listExecutions", tag: .executions, summary: "List your runs"), read,
+            list(
+                at: "/api/executions", operation: "listExecutions", tag: .executions, summary: "List your runs",
+                examples: [Example("List your completed runs", query: ["status": "completed", "limit": "10"])]), read,
         ] + executionInterventions
 
     private static let filters: [ListQuery.Filter] = [
@@ -23,11 +25,14 @@ extension Endpoint<Context> {
     ]).named("ExecutionSummary")
 
     /// Runs of the caller; in a path with an id, those of that workflow.
-    static func list(at path: String, operation: String, tag: Tag, summary text: String) -> Endpoint {
+    static func list(at path: String, operation: String, tag: Tag, summary text: String, examples: [Example] = [])
+        -> Endpoint
+    {
         Endpoint(
             .get, path, operation: operation, tag: tag, access: .user, summary: text,
             query: ListQuery.parameters(filters, schema: summary),
-            answers: [Answer(.ok, "A page of runs, without their steps", ListQuery.schema(of: summary))]
+            answers: [Answer(.ok, "A page of runs, without their steps", ListQuery.schema(of: summary))],
+            examples: examples
         ) { context in
             let list = try ListQuery(context, list: path, filters: filters, schema: summary)
             let workflowID = context.parameters.isEmpty ? nil : try context.workflowID()

@@ -97,7 +97,7 @@ extension Endpoint<Context> {
         let number = Int(context.input["step"]?.integerValue ?? 0)
         let steps = zip(former.steps, former.stepInputs)
         guard let (step, given) = steps.first(where: { $0.0.number == number && !$0.0.isSuperseded }) else {
-            throw Problem.invalid("/step", "is no step of this run")
+            throw Problem.invalid("/step", "is not a step of this run")
         }
         let source = try context.source(forkedFrom: former)
         let flow = try context.flow(source.flow)
@@ -188,7 +188,7 @@ extension Context {
         }
         let wanted = input["version"]?.integerValue.map { Int($0) } ?? version
         guard let stored = try StoredFlow.find(id, version: wanted, on: connection) else {
-            throw Problem.invalid("/version", "is no version of the run's workflow")
+            throw Problem.invalid("/version", "is not a version of the run's workflow")
         }
         return (.workflow(id: id, version: wanted, concurrency: stored.concurrency), stored.flow)
     }

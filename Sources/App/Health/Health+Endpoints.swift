@@ -26,14 +26,13 @@ extension Endpoint<Context> {
         ],
         problems: [.databaseUnavailable, .migrationsPending]
     ) { context in
-        let obstacle: ProblemCode?
+        let failure: ProblemCode?
         do {
-            let code = try context.services.obstacle(context.connection)
-            obstacle = code.map { ProblemCode(rawValue: $0) ?? .unavailable }
+            failure = try context.services.readinessFailure(context.connection)
         } catch is PostgresError {
-            obstacle = .databaseUnavailable
+            failure = .databaseUnavailable
         }
-        if let obstacle { throw Problem(obstacle, headers: ["Retry-After": "2"]) }
+        if let failure { throw Problem(failure, headers: ["Retry-After": "2"]) }
         return .json(["status": "ready"])
     }
 }

@@ -28,7 +28,7 @@ struct Operation: Sendable {
         "type": typeSchema,
         "task_type": JSONSchema.string.described("The task type that does the same in flows"), "summary": .string,
         "cost": JSONSchema.integer.described("Credits for each success"),
-        "active": JSONSchema.boolean.described("Whether it may run"),
+        "active": JSONSchema.boolean.described("Whether it is active"),
     ]).named("Operation")
 
     func json(_ catalog: TaskCatalog, _ price: Price) -> JSON {

@@ -7,7 +7,7 @@ import Postgres
 extension Endpoint<Context> {
     static let operations: [Endpoint] = [listOperations, operation, changeOperation, runOperation]
 
-    private static let typeParameter = PathParameter("type", Operation.typeSchema, "The operation's name")
+    private static let typeParameter = Parameter("type", Operation.typeSchema, "The operation's name")
     private static let addition = ["type": "addition"]
 
     private static let listOperations = Endpoint(

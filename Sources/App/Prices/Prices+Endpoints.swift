@@ -10,7 +10,7 @@ extension Endpoint<Context> {
         .patch, "/api/task-types/{type}", operation: "updateTaskType", tag: .flows, access: .admin,
         summary: "Change a task type's cost, or activate or deactivate it",
         description: "The change takes effect within a second. Fields that the body does not name keep their values.",
-        parameters: [PathParameter("type", .string, "The task type: `random.string`")],
+        parameters: [Parameter("type", .string, "The task type: `random.string`")],
         body: .json(priceChange), answers: [Answer(.ok, "The task type", TaskCatalog.schema)],
         examples: [
             Example(
@@ -26,7 +26,7 @@ extension Endpoint<Context> {
     static let priceChange = JSONSchema.object(
         optional: [
             "cost": JSONSchema.integer(0...1_000_000_000).described("Credits for each success"),
-            "active": JSONSchema.boolean.described("Whether it may run"),
+            "active": JSONSchema.boolean.described("Whether it is active"),
         ]
     ).named("PriceChange")
 
@@ -47,10 +47,10 @@ extension TaskCatalog {
     static let schema = JSONSchema.object(required: [
         "type": JSONSchema.string.described("The `type` of a task in a flow"), "summary": .string,
         "effect": JSONSchema.string(enum: Effect.allCases.map(\.rawValue)).described(
-            "What running it changes: nothing, this database, another system, or it waits"
+            "What it changes: nothing, this database or another system; or that it waits"
         ).named("Effect"),
         "cost": JSONSchema.integer.described("Credits for each success"),
-        "active": JSONSchema.boolean.described("Whether it may run"),
+        "active": JSONSchema.boolean.described("Whether it is active"),
         "input": JSONSchema.any.described("The JSON Schema of its input"),
         "output": JSONSchema.any.described("The JSON Schema of its output"),
     ]).named("TaskType")

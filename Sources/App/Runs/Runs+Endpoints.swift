@@ -17,7 +17,7 @@ extension Endpoint<Context> {
             """,
         body: .json(callBody), idempotency: .byHandler, waits: true,
         answers: [
-            Answer(.ok, "The chain reached an end of its own: `completed` or `ended_early`", Execution.flowAnswer),
+            Answer(.ok, "The run ended as `completed` or `ended_early`", Execution.flowAnswer),
             Answer(.accepted, "The run is still active", Execution.accepted),
             Answer(.unprocessable, "A task failed and the chain ended with it", Execution.flowAnswer),
         ],
@@ -114,7 +114,7 @@ extension Endpoint<Context> {
     private static let validate = Endpoint(
         .post, "/api/flows/validate", operation: "validateFlow", tag: .flows, access: .user, scope: .run,
         summary: "Check a flow without running it",
-        description: "Answers every problem at once, and what a run may cost at most.",
+        description: "Reports all problems at once, and what a run may cost at most.",
         body: .json(callBody), idempotency: .wholeCall,
         answers: [
             Answer(
@@ -148,7 +148,7 @@ extension Endpoint<Context> {
     /// wrong with its form and its meaning together.
     private static let callBody = JSONSchema.object(
         required: ["flow": .unchecked(FlowFormat.flow)],
-        optional: ["input": JSONSchema.any.described("What the first task gets unless it has an `input` of its own")]
+        optional: ["input": JSONSchema.any.described("The input of the first task, if that has no `input`")]
     ).named("FlowCall")
 
     private static func readFlow(_ context: Context) throws -> (Flow, warnings: [Violation]) {

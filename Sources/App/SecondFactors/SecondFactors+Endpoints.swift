@@ -10,7 +10,7 @@ extension Endpoint<Context> {
         .object(
             required: [
                 "code": JSONSchema.string(minLength: 1, maxLength: 100).described(
-                    "The code that the app shows. To remove the app, a recovery code will do")
+                    "The code that the app shows. To remove the app, a recovery code is accepted too")
             ]
         ).named("SecondFactorCode"))
 

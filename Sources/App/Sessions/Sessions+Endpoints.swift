@@ -42,7 +42,7 @@ extension Endpoint<Context> {
     private static let logout = Endpoint(
         .post, "/logout", operation: "logout", tag: .sessions, access: .session,
         summary: "End this session, or all of your sessions",
-        description: "Its tokens are refused from the next call on. A token of another issuer is that issuer's to end.",
+        description: "Its tokens are refused from the next call on. Only an external issuer can end its own tokens.",
         body: .optionalJSON(
             .object(optional: ["all": JSONSchema.boolean.described("Default: false")]).named("Logout")),
         idempotency: .refused, answers: [Answer(.noContent, "The session has ended", headers: [.setCookie])],

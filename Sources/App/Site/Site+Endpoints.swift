@@ -1,4 +1,5 @@
 import HTTP
+import JSON
 
 extension Endpoint<Context> {
     static let site: [Endpoint] = [landingPage, documentation]
@@ -6,7 +7,7 @@ extension Endpoint<Context> {
     private static let landingPage = Endpoint(
         .get, "/", operation: "getLandingPage", tag: .service, access: .everyone,
         summary: "Show what this is and how to start",
-        answers: [Answer(.ok, "The page", contentType: "text/html")]
+        answers: [Answer(.ok, "The page", .string, contentType: "text/html")]
     ) { context in
         LandingPage.response(to: context.request)
     }
@@ -17,8 +18,10 @@ extension Endpoint<Context> {
         .get, "/docs", operation: "getDocumentation", tag: .service, access: .everyone,
         summary: "Show this description as a page to read and to try out",
         answers: [
-            Answer(.ok, "The page", contentType: "text/html"),
-            Answer(.notFound, "Its files are not installed: the page says how to get them", contentType: "text/html"),
+            Answer(.ok, "The page", .string, contentType: "text/html"),
+            Answer(
+                .notFound, "Its files are not installed: the page says how to get them", .string,
+                contentType: "text/html"),
         ]
     ) { _ in missingDocumentation }
 

@@ -9,7 +9,7 @@ struct User {
     let position: ListQuery.Position
 
     static let schema = Account.schema.extended(by: [
-        "disabled": JSONSchema.boolean.described("Whether the user is locked out")
+        "disabled": JSONSchema.boolean.described("Whether the user is disabled")
     ]).named("User")
 
     var json: JSON {

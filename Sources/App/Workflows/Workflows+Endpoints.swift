@@ -14,7 +14,7 @@ extension Endpoint<Context> {
 
     private static let list = Endpoint(
         .get, "/api/workflows", operation: "listWorkflows", tag: .workflows, access: .user,
-        summary: "List your workflows", description: "Admins get those of all users. The items lack the flow.",
+        summary: "List your workflows", description: "Admins get those of all users. Items do not contain the flow.",
         query: ListQuery.parameters(filters, schema: Workflow.summary),
         answers: [Answer(.ok, "A page of workflows", ListQuery.schema(of: Workflow.summary))]
     ) { context in
@@ -87,7 +87,7 @@ extension Endpoint<Context> {
 
     private static let listVersions = Endpoint(
         .get, "/api/workflows/{id}/versions", operation: "listWorkflowVersions", tag: .workflows, access: .user,
-        summary: "List the versions of a workflow", description: "The items lack the flow.",
+        summary: "List the versions of a workflow", description: "Items do not contain the flow.",
         query: ListQuery.parameters([], schema: WorkflowVersion.summary),
         answers: [Answer(.ok, "A page of versions", ListQuery.schema(of: WorkflowVersion.summary))]
     ) { context in
@@ -100,7 +100,7 @@ extension Endpoint<Context> {
     private static let readVersion = Endpoint(
         .get, "/api/workflows/{id}/versions/{version}", operation: "getWorkflowVersion", tag: .workflows,
         access: .user, summary: "Read a version of a workflow with its flow",
-        parameters: [PathParameter("version", .integer(1...Int64(Int32.max)), "The number of the version")],
+        parameters: [Parameter("version", .integer(1...Int64(Int32.max)), "The number of the version")],
         answers: [Answer(.ok, "The version", WorkflowVersion.schema)],
         examples: [Example("Read the first version", path: ["version": "1"])]
     ) { context in

@@ -56,7 +56,7 @@ enum Respond {
             registrationLimit: try configuration.registrationLimit,
             loginCreatesAccount: try configuration.loginCreatesAccount, welcome: try configuration.welcome,
             crossOrigin: try configuration.crossOrigin, runsOfUser: try configuration.runsOfUser,
-            obstacle: { connection in try Migrator().state(connection).obstacle },
+            readinessFailure: { connection in try Migrator().state(connection).readinessFailure },
             observe: { log.write($0) })
     }
 
@@ -119,8 +119,8 @@ extension Problem {
 }
 
 extension MigrationState {
-    /// The code of the `/ready` failure. A database newer than this program is no failure.
-    fileprivate var obstacle: String? {
-        if case .behind = self { "migrations_pending" } else { nil }
+    /// Why `/ready` fails. A database newer than this program is no failure.
+    fileprivate var readinessFailure: ProblemCode? {
+        if case .behind = self { .migrationsPending } else { nil }
     }
 }

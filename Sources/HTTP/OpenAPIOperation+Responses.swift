@@ -1,0 +1,79 @@
+import JSON
+
+extension OpenAPIOperation {
+    /// The endpoint's own answers in their order, then its errors by status.
+    var responses: JSON {
+        var responses = JSONObject()
+        for answer in endpoint.answers { responses[String(answer.status.rawValue)] = response(answer) }
+        let problems = Dictionary(grouping: endpoint.allProblems, by: \.status)
+        for (status, codes) in problems.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            let own = endpoint.answers.first { $0.status == status }
+            responses[String(status.rawValue)] = refusal(status, codes, beside: own)
+        }
+        return .object(responses)
+    }
+
+    private func response(_ answer: Answer) -> JSON {
+        var response = JSONObject([
+            .init(name: "description", value: .string(answer.summary)),
+            .init(name: "headers", value: headers(of: answer)),
+        ])
+        if let schema = answer.schema {
+            response["content"] = [answer.contentType: media(schemas.reference(to: schema))]
+        }
+        return .object(response)
+    }
+
+    /// The answer for errors of one status. Where the status also has an answer of the endpoint's own, both shapes may
+    /// come.
+    private func refusal(_ status: Status, _ codes: [ProblemCode], beside own: Answer?) -> JSON {
+        // What to do about each of several codes is in its example and in the table: repeated here, it would make half
+        // of the document.
+        let list =
+            codes.count == 1
+            ? "`\(codes[0].rawValue)`: \(codes[0].message). \(codes[0].remedy)"
+            : codes.map { "- `\($0.rawValue)`: \($0.message)" }.joined(separator: "\n")
+        let examples = codes.map {
+            JSONObject.Member(name: $0.rawValue, value: ["$ref": .string("#/components/examples/\($0.rawValue)")])
+        }
+        let problem = schemas.reference(to: Problem.schema)
+        let schema: JSON = own?.schema.map { ["anyOf": [schemas.reference(to: $0), problem]] } ?? problem
+        return [
+            "description": .string([own?.summary, list].compactMap(\.self).joined(separator: "\n\n")),
+            "headers": own.map { headers(of: $0) } ?? headers(of: status, codes),
+            "content": ["application/json": media(schema, examples)],
+        ]
+    }
+
+    private func headers(of answer: Answer) -> JSON {
+        references(
+            to: [.requestID] + (answer.status == .created || answer.status == .accepted ? [.location] : [])
+                + (endpoint.idempotency.takesKey ? [.idempotencyReplayed] : [])
+                + (endpoint.waits ? [.preferenceApplied] : []) + answer.headers)
+    }
+
+    private func headers(of status: Status, _ codes: [ProblemCode]) -> JSON {
+        var headers: [ResponseHeader] = [.requestID]
+        switch status {
+        case .unauthorized: headers.append(.authenticate)
+        case .tooManyRequests:
+            headers.append(.retryAfter)
+            if codes.contains(where: \.isRateLimit) { headers += [.rateLimitPolicy, .rateLimit] }
+        case .unavailable: headers.append(.retryAfter)
+        case .conflict where codes.contains(.idempotencyInProgress): headers.append(.retryAfter)
+        // Kept with their key, as successes are.
+        case .paymentRequired where endpoint.idempotency.takesKey, .unprocessable where endpoint.idempotency.takesKey:
+            headers.append(.idempotencyReplayed)
+        default: break
+        }
+        return references(to: headers)
+    }
+
+    private func references(to headers: [ResponseHeader]) -> JSON {
+        .object(
+            JSONObject(
+                headers.map {
+                    .init(name: $0.rawValue, value: ["$ref": .string("#/components/headers/\($0.rawValue)")])
+                }))
+    }
+}
