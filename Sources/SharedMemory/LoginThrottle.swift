@@ -1,32 +1,31 @@
-/// Slows whoever guesses passwords, without locking out whose password it is.
+/// Slows down the guessing of passwords, without locking the account's owner out.
 ///
 /// ```
 /// let wait = throttle.delay(forAddress: …, nameFromAddress: …, at: now)   // before the account is looked up
 /// let keys = LoginThrottle.Keys(account: …, address: …, accountFromAddress: …, nameFromAddress: …)
-/// let wait = throttle.admit(keys, at: now)          // before the password is hashed, which is what costs
-/// guard wait == 0 else { 429, Retry-After: wait }   // not counted: hammering makes it no longer
+/// let wait = throttle.admit(keys, at: now)          // before the password is hashed, which is expensive
+/// guard wait == 0 else { 429, Retry-After: wait }   // not counted: a refused try makes the wait no longer
 /// wrong password, or no such account:  throttle.countFailure(keys, at: now)
 /// right password:                      throttle.forgetFailures(keys)
 /// too busy to tell:                    neither
 /// ```
 ///
 /// What is counted and what it does:
-/// - the account from this address: after more than 5 failures each further try has to wait, up to a minute. An
-///   attacker's own address is slowed by it; the owner at another address is not, as nothing was counted there.
-/// - this address, whatever the account: after more than 20 failures, for many names tried with one password. More are
-///   free as one address may stand for a whole office.
-/// - the name, as it was given, from this address: like the account from this address, and known without a lookup, so
-///   that a caller who goes on while slowed costs no statement. An account has several names, so this limit is not
+/// - the account from this address: after 5 failures each further try has to wait, for up to a minute. It slows an
+///   attacker's own address, and not the owner at another address, where nothing was counted.
+/// - this address, for all accounts: after 20 failures, against one password tried under many names. The limit is higher
+///   because a whole office may share an address.
+/// - the name, as it was given, from this address: the same limit as for the account from this address, and known
+///   without a lookup, so that a throttled caller costs no statement. An account has several names, so this limit is not
 ///   enough by itself: guesses under all of them count together for the account.
-/// - the account, from wherever: it never makes anybody wait, since then anybody could lock its owner out. But after 50
-///   failures each address has one free one only, which is what slows many addresses together.
+/// - the account, from all addresses: it never causes a wait by itself, since then a stranger could lock its owner out.
+///   But after 50 failures each address has one free failure only, which slows many addresses together.
 ///
-/// A success forgets only the account and the name from this address: an attacker with an account of his own must not
-/// be able to clear his address by it. Failures under the account's other name stay, and make that name wait for a
-/// minute at most.
+/// A success clears only the account and the name from this address: an attacker who has an account must not be able to
+/// clear the address by it. Failures under the account's other name stay, and make that name wait for a minute at most.
 ///
-/// The keys are digests of the account, or of a name that nobody has: both are slowed alike. The address is the peer's
-/// as the web server saw it, never one that a client may state, and for IPv6 its first 64 bits, of which one customer
+/// The keys are digests of the account, or of a name that has no account: both are slowed alike. The address is the
+/// peer's as the web server saw it, never one that a client claims, and for IPv6 its first 64 bits, since one customer
 /// has 2^64 addresses.
 package struct LoginThrottle: Sendable {
     /// What one try counts for; see `FailureTable` for how they are made. They must differ by more than what they

@@ -1,8 +1,11 @@
 """pages.py FOLDER: tests the pages at / and /docs of ADDRESS in a browser, and leaves screenshots in FOLDER."""
 
+import http.client
 import json
 import os
 import pathlib
+import re
+import ssl
 import subprocess
 import sys
 import time
@@ -21,6 +24,25 @@ def operation(method, path):
     described = DOCUMENT["paths"][path][method]
     tag, name = described.get("tags", ["default"])[0], described["operationId"]
     return f'[id="operations-{tag.replace(" ", "_")}-{name}"]', f"/docs#/{quote(tag)}/{name}"
+
+
+def headers_over_tls(_):
+    """Every static path tells browsers to stay with HTTPS, whatever it answers."""
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", int(os.environ["HTTPS_PORT"]), context=ssl._create_unverified_context(), timeout=10)
+    index = urllib.request.urlopen(ADDRESS + "/docs", timeout=10)
+    assets = re.findall(r'(?:src|href)="(/docs/[^"]+)"', index.read().decode())
+    assert len(assets) == 4, assets
+    fresh = {"If-None-Match": index.headers["ETag"]}
+    for path, headers, status in [("/docs", {}, 200), ("/docs", fresh, 304), ("/docs/", {}, 308), ("/docs/none", {}, 404),
+                                  *((asset, {}, 200) for asset in assets)]:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status, (path, answer.status)
+        for name in ("Strict-Transport-Security", "Content-Security-Policy", "X-Content-Type-Options",
+                     "Referrer-Policy", "X-Request-Id", "Cache-Control"):
+            assert len(answer.headers.get_all(name, [])) == 1, (path, name, answer.headers.get_all(name))
 
 
 def landing_page(browser):
@@ -137,7 +159,7 @@ def expect_quiet(browser):
 
 began = time.monotonic()
 with Browser() as browser:
-    for check in (landing_page, commands_of_the_landing_page, documentation, configuration_by_query, filter_by_path,
+    for check in (headers_over_tls, landing_page, commands_of_the_landing_page, documentation, configuration_by_query, filter_by_path,
                   log_in, try_out, sessions_end_with_their_tab):
         try:
             check(browser)

@@ -2,10 +2,10 @@ package import Crypto
 import HTTP
 package import SharedMemory
 
-/// What slows whoever guesses passwords; counted by all processes of the pool together.
+/// The limits that slow down the guessing of passwords; all processes of the pool count together.
 package struct LoginLimits: Sendable {
     private let throttle: LoginThrottle
-    /// Makes names and addresses into numbers that nobody can choose and that tell nothing.
+    /// Turns names and addresses into numbers that a caller cannot choose and that reveal nothing.
     private let key: HMACSHA256
 
     package init(throttle: LoginThrottle, key: HMACSHA256) {
@@ -24,8 +24,8 @@ package struct LoginLimits: Sendable {
         if wait > 0 { throw LoginLimits.exceeded(wait) }
     }
 
-    /// One try of the secret of an account, or of a name that nobody has: both are slowed alike. Throws 429 when it
-    /// comes too soon after failed ones, before the secret has cost anything.
+    /// One try of the secret of an account, or of a name that has no account: both are slowed alike. Throws 429 when it
+    /// comes too soon after failed tries, before the secret is hashed.
     ///
     /// - Parameters:
     ///   - name: the account's, as the caller gave it; nil where the caller gave none.
@@ -49,10 +49,10 @@ package struct LoginLimits: Sendable {
         slowest.exceeded(.loginThrottled, wait: Int(wait))
     }
 
-    /// What is left to whoever has failed often; before that the waits are shorter.
+    /// The rate after many failures; the first waits are shorter.
     private static let slowest = RateLimit(name: "logins", calls: 1, seconds: 60)
 
-    /// Whose secret is tried. An account is one however it is named, and no name can pass for one.
+    /// Whose secret is tried. An account counts as one under all of its names, and no name can be mistaken for one.
     enum Subject {
         case account(id: String)
         case unknown(name: String)

@@ -31,10 +31,6 @@ extension Execution {
             headers: ["Location": "/api/executions/\(id)"])
     }
 
-    static let accepted = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "status": .string(enum: ["queued", "running", "waiting"]).named("ActiveStatus"),
-    ]).named("AcceptedRun")
-
     private var message: String {
         switch status {
         case .completed: "Task completed successfully!"
@@ -44,13 +40,6 @@ extension Execution {
         case .queued, .running, .waiting: "The run is still active"
         }
     }
-
-    static let flowAnswer = JSONSchema.object(required: [
-        "message": .string, "execution_id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
-        "status": .string(enum: ["completed", "ended_early", "failed", "canceled"]).named("FinalStatus"),
-        "stopped_at": JSONSchema.string.nullable, "result": .any, "credits_charged": .integer, "duration_ms": .number,
-        "executed_tasks": .array(of: Step.taskAnswer),
-    ]).named("FlowAnswer")
 }
 
 extension Step {
@@ -66,12 +55,6 @@ extension Step {
         answer.member("duration_ms", thousandths: duration.microseconds)
     }
 
-    fileprivate static let taskAnswer = JSONSchema.object(required: [
-        "task_name": .string, "type": .string, "status": StepStatus.schema, "attempt": .integer,
-        "data": .any, "error": TaskFailure.schema.nullable, "condition": JSONSchema.string.nullable,
-        "next": JSONSchema.string.nullable, "duration_ms": .number,
-    ]).named("ExecutedTask")
-
     /// The step as part of an execution.
     func json(input: JSON) -> JSON {
         [
@@ -81,28 +64,6 @@ extension Step {
             "duration_ms": .number(duration.milliseconds), "cost": .integer(cost), "superseded": .bool(isSuperseded),
         ]
     }
-
-    static let schema = JSONSchema.object(required: [
-        "number": .integer, "task": .string, "type": .string, "status": StepStatus.schema,
-        "attempts": .integer, "input": .any, "output": .any, "error": TaskFailure.schema.nullable,
-        "condition": JSONSchema.string.nullable, "next": JSONSchema.string.nullable, "started_ms": .number,
-        "duration_ms": .number, "cost": .integer, "superseded": .boolean,
-    ]).named("Step")
-}
-
-extension ExecutionStatus {
-    static let schema = JSONSchema.string(enum: allCases.map(\.rawValue)).named("ExecutionStatus")
-}
-
-extension StepStatus {
-    fileprivate static let schema = JSONSchema.string(enum: allCases.map(\.rawValue)).named("StepStatus")
-}
-
-extension TaskFailure {
-    fileprivate static let schema = JSONSchema.object(required: [
-        "code": JSONSchema.string.described("What happened, for programs"),
-        "message": JSONSchema.string.described("What happened, for people"),
-    ]).named("TaskError")
 }
 
 extension RecordedExecution {
@@ -120,15 +81,4 @@ extension RecordedExecution {
             "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
         ]
     }
-
-    static let schema = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
-        "status": ExecutionStatus.schema, "stopped_at": JSONSchema.string.nullable,
-        "input": .any, "result": .any, "error": TaskFailure.schema.nullable,
-        "workflow_id": JSONSchema.string(format: .uuid).nullable, "version": JSONSchema.integer.nullable,
-        "parent_id": JSONSchema.string(format: .uuid).nullable,
-        "forked_from": JSONSchema.string(format: .uuid).nullable, "credits_charged": .integer,
-        "steps": .array(of: Step.schema), "created_at": .string(format: .dateTime),
-        "finished_at": JSONSchema.string(format: .dateTime).nullable,
-    ]).named("Execution")
 }

@@ -18,10 +18,10 @@ extension Endpoint<Context> {
     ]
 
     private static let summary = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "flow_id": .string, "flow_name": .string,
-        "status": ExecutionStatus.schema, "stopped_at": JSONSchema.string.nullable,
-        "workflow_id": JSONSchema.string(format: .uuid).nullable, "version": JSONSchema.integer.nullable,
-        "created_at": .string(format: .dateTime), "finished_at": JSONSchema.string(format: .dateTime).nullable,
+        "id": ExecutionField.id, "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName,
+        "status": ExecutionStatus.schema, "stopped_at": ExecutionField.stoppedAt,
+        "workflow_id": ExecutionField.workflowID, "version": ExecutionField.version,
+        "created_at": ExecutionField.createdAt, "finished_at": ExecutionField.finishedAt,
     ]).named("ExecutionSummary")
 
     /// Runs of the caller; in a path with an id, those of that workflow.
