@@ -7,7 +7,9 @@ enum ExampleVariables {
     static let all =
         [
             ExampleVariable("URL", initial: "http://127.0.0.1:8080", "Where the service is"),
-            ExampleVariable("email", initial: "you@example.org", "Your e-mail: any that has no account yet"),
+            ExampleVariable(
+                "email", initial: "you@example.org",
+                "Your e-mail, which must have no account yet: change it before each full run"),
             ExampleVariable("password", initial: "lasting impression", "Your password"),
             ExampleVariable("admin_email", initial: "defaultadmin@admin.as", "An admin's e-mail: the demo profile's"),
             ExampleVariable("admin_password", initial: "adminpass", "The admin's password"),

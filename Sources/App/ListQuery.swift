@@ -11,6 +11,7 @@ struct ListQuery {
         let name: String
         let column: SQL
         let schema: JSONSchema
+        var summary: String?
         /// Converts the query's text to a value of the column; nil when it is not valid.
         let parse: @Sendable (String) -> SQL?
 
@@ -24,8 +25,10 @@ struct ListQuery {
             Filter(name: name, column: column, schema: .string(format: .uuid)) { UUIDv7.isValid($0) ? "\($0)" : nil }
         }
 
-        static func boolean(_ name: String, _ column: SQL) -> Filter {
-            Filter(name: name, column: column, schema: .boolean) { ["true": true, "false": false][$0].map { "\($0)" } }
+        static func boolean(_ name: String, _ column: SQL, summary: String? = nil) -> Filter {
+            Filter(name: name, column: column, schema: .boolean, summary: summary) {
+                ["true": true, "false": false][$0].map { "\($0)" }
+            }
         }
     }
 
@@ -74,7 +77,10 @@ struct ListQuery {
             Parameter(
                 "fields", .array(of: named(field, after: schema, "Field"), count: 1...schema.propertyNames.count),
                 "The fields that each item has, separated by commas or each as a `fields` of its own. Default: all"),
-        ] + filters.map { Parameter($0.name, $0.schema, "Only items whose `\($0.name)` has this value") }
+        ]
+            + filters.map {
+                Parameter($0.name, $0.schema, $0.summary ?? "Only items whose `\($0.name)` has this value")
+            }
     }
 
     /// Throws 400 for a value that is not valid. `list` names the list, so that a cursor of another list or user is
@@ -99,7 +105,10 @@ struct ListQuery {
         scope = "\(list) \(try context.user.id)" + (order.map { " by \($0.name)" } ?? "")
         conditions = try filters.compactMap { filter in
             guard let text = query[filter.name] else { return nil }
-            guard let value = filter.parse(text) else { throw Problem(.badRequest, "'\(filter.name)' is not valid") }
+            guard let value = filter.parse(text) else {
+                let reason = filter.schema.violations(in: .string(text)).first?.message ?? "is not valid"
+                throw Problem(.badRequest, "'\(filter.name)' \(reason)")
+            }
             return "\(filter.column) = \(value)"
         }
         let known = schema.propertyNames

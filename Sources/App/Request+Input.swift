@@ -55,7 +55,9 @@ extension Request {
         }
     }
 
+    /// JSON without its content type, as curl sends it by default, is no form: it is refused by its type.
     private func parsedForm() throws -> JSON {
+        if body.first == UInt8(ascii: "{") { throw Problem(.unsupportedMediaType) }
         guard let text = String(validating: body, as: UTF8.self), let form = FormFields(parsing: text[...]) else {
             throw Problem(.badRequest, "The form is not valid")
         }

@@ -62,14 +62,16 @@ package struct PasswordHasher: Sendable {
 
     /// Whether the password is the one of the stored hash; false for anything else that may be stored there.
     ///
-    /// - Parameter stored: nil for an unknown user, or one without a password. The answer is false after the same
-    ///   work then, so that its time does not tell who has an account.
+    /// - Parameters:
+    ///   - password: one that no account can have, as it is too short, costs the same work: a refusal for nothing would
+    ///     let a caller fail as often as the network carries it.
+    ///   - stored: nil for an unknown user, or one without a password. The answer is false after the same work then, so
+    ///     that its time does not tell who has an account.
     package func verify(_ password: [UInt8], against stored: String?) throws(PasswordError) -> Bool {
-        guard Self.acceptedLength.contains(password.count) else { return false }
         let expected = stored.flatMap(StoredHash.init)
         let matches = try slots.withSlot(for: client) { (expected ?? dummy).matches(password) }
         guard let matches else { throw .busy }
-        return matches && expected != nil
+        return matches && expected != nil && Self.acceptedLength.contains(password.count)
     }
 
     /// Whether the stored hash was made at another cost: then the password, once verified, is to be hashed again.

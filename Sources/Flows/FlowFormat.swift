@@ -40,8 +40,8 @@ package enum FlowFormat {
         required: [
             "name": name.described("Shown with each step after which the condition decided"),
             "source_task": name.described("The task after which the condition decides"),
-            "target_task_success": target("the task ended with `outcome`"),
-            "target_task_failure": target("it ended with the other status"),
+            "target_task_success": target("`source_task` ended with `outcome`"),
+            "target_task_failure": target("`source_task` ended with the opposite of `outcome`"),
         ],
         optional: [
             "description": description,

@@ -85,7 +85,8 @@ package struct FlowReader {
         }
         guard let known = catalog[type] else {
             report(
-                pointer() + (task["type"] == nil ? "/name" : "/type"), "no task type '\(type)'",
+                pointer() + (task["type"] == nil ? "/name" : "/type"),
+                task["type"] == nil ? "needs a 'type': there is no task type '\(type)'" : "no task type '\(type)'",
                 misspelt: type, among: catalog.names)
             return nil
         }
@@ -146,12 +147,16 @@ package struct FlowReader {
         targetOf condition: JSON, _ field: String, at pointer: @autoclosure () -> String
     ) -> Target? {
         guard let name = condition[field]?.stringValue else { return nil }
-        return Target.reserved[name] ?? resolve(task: name, at: "\(pointer())/\(field)").map(Target.task)
+        return Target.reserved[name]
+            ?? resolve(task: name, or: Target.reserved.keys.sorted(by: >), at: "\(pointer())/\(field)").map(Target.task)
     }
 
-    private mutating func resolve(task name: String, at pointer: @autoclosure () -> String) -> Int? {
+    /// The task's position; `others` are names that may have been meant in its place.
+    private mutating func resolve(
+        task name: String, or others: [String] = [], at pointer: @autoclosure () -> String
+    ) -> Int? {
         if let position = positions[name] { return position }
-        report(pointer(), "no task '\(name)' in this flow", misspelt: name, among: names)
+        report(pointer(), "no task '\(name)' in this flow", misspelt: name, among: names + others)
         return nil
     }
 }

@@ -70,7 +70,7 @@ extension ProblemCode {
         case .insufficientCredits:
             (
                 .paymentRequired, "Not enough credits",
-                "Compare `max_cost` of `POST /api/flows/validate` with `GET /api/credits`, and ask an admin for credits."
+                "Compare the price (`max_cost` of `POST /api/flows/validate`, `cost` of `GET /api/operations`) with `GET /api/credits`."
             )
         case .forbidden:
             (

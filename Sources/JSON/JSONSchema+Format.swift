@@ -23,7 +23,15 @@ private func isEmail(_ string: String) -> Bool {
     guard string.utf8.count <= 254 else { return false }
     let parts = string.split(separator: "@", omittingEmptySubsequences: false)
     return parts.count == 2 && parts.allSatisfy { !$0.isEmpty }
-        && !string.unicodeScalars.contains { $0.properties.isWhitespace || $0.value < 0x20 || $0.value == 0x7F }
+        && !string.unicodeScalars.contains { $0.properties.isWhitespace || $0.isInvisible }
+}
+
+extension Unicode.Scalar {
+    /// A control character, or one that shows nothing and may change how others are shown: with it, one name could look
+    /// like another.
+    package var isInvisible: Bool {
+        [.control, .format].contains(properties.generalCategory) || properties.isDefaultIgnorableCodePoint
+    }
 }
 
 /// The form of RFC 9562, section 4, in lower or upper case.

@@ -34,6 +34,10 @@ extension JSONSchema {
         case .boolean: object["type"] = "boolean"
         case .integer(let range):
             object["type"] = "integer"
+            guard range != .min ... .max else {
+                object["format"] = "int64"
+                break
+            }
             object["minimum"] = .integer(range.lowerBound)
             object["maximum"] = .integer(range.upperBound)
         case .number(let range):

@@ -95,6 +95,8 @@ struct Invocation {
     let arguments: [String]
     let environment: [String: String]
     let configuration: Configuration
+    /// The path of the settings file that was read; nil without one.
+    let settingsFile: String?
     /// The path of this executable.
     let executable: String
 
@@ -104,7 +106,8 @@ struct Invocation {
         executable = executablePath(argument0: CommandLine.arguments.first ?? "") ?? "flow-manager"
         let path = Invocation.value(of: "--env-file", in: arguments)
         let file = try SettingsFile.load(named: path, environment: environment, executable: executable)
-        configuration = Configuration(environment: environment, file: file)
+        settingsFile = file.path
+        configuration = Configuration(environment: environment, file: file.values)
     }
 
     /// The argument that follows `option`; nil if there is none.

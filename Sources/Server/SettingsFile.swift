@@ -5,19 +5,22 @@ import Process
 enum SettingsFile {
     /// The first of: `--env-file PATH`, `FLOW_MANAGER_ENV`, `flow-manager.env` beside the executable, `.env` in the
     /// working directory. A file that is named by one of the first two must exist.
-    static func load(named path: String?, environment: [String: String], executable: String?) throws -> [String: String]
-    {
+    ///
+    /// - Returns: the settings and where they come from; nothing where there is no file.
+    static func load(
+        named path: String?, environment: [String: String], executable: String?
+    ) throws -> (path: String?, values: [String: String]) {
         if let path = path ?? environment["FLOW_MANAGER_ENV"] {
             guard let values = try read(path) else {
                 throw ConfigurationError(setting: path, reason: "does not exist")
             }
-            return values
+            return (path, values)
         }
         let beside = executable.flatMap { path in path.lastIndex(of: "/").map { path[...$0] + "flow-manager.env" } }
         for path in [beside.map(String.init), ".env"].compactMap(\.self) {
-            if let values = try read(path) { return values }
+            if let values = try read(path) { return (path, values) }
         }
-        return [:]
+        return (nil, [:])
     }
 
     /// The file's settings; nil if the file does not exist.

@@ -1,10 +1,10 @@
 import Flows
 import JSON
 
-/// Turns a text around.
+/// Reverses a text.
 struct Reverse: FlowTask {
     let type = "text.reverse"
-    let summary = "Turns a text around"
+    let summary = "Reverses a text"
     let effect = Effect.pure
     let input = JSONSchema.object(required: ["text": .string])
     let output = JSONSchema.object(required: ["text": .string])

@@ -92,6 +92,8 @@ import Testing
         try slots.withSlot {
             #expect(throws: PasswordError.busy) { try hasher.hash(Array("Test1234!".utf8)) }
             #expect(throws: PasswordError.busy) { try hasher.verify(Array("Test1234!".utf8), against: nil) }
+            // One that no account can have takes a slot too: else failures would be free.
+            #expect(throws: PasswordError.busy) { try hasher.verify(Array("x".utf8), against: nil) }
         }
         _ = try hasher.hash(Array("Test1234!".utf8))
     }

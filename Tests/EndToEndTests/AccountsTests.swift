@@ -131,9 +131,13 @@ import Testing
     }
 
     @Test func aNameShowsAllItIs() throws {
-        for scalar in ["\u{202E}", "\u{200B}", "\u{2066}", "\u{FEFF}"] {
-            let body: JSON = ["username": .string(unique("a") + scalar), "password": "long enough"]
-            expectProblem(try stack.post("/register", body), 422, "validation_failed")
+        for scalar in ["\u{202E}", "\u{200B}", "\u{2066}", "\u{FEFF}", "\u{3164}"] {
+            for (field, name) in [("username", unique("a") + scalar), ("email", scalar + unique("a") + "@example.org")]
+            {
+                let members = [(field, name), ("password", "long enough")]
+                let body = JSON.object(JSONObject(members.map { .init(name: $0.0, value: .string($0.1)) }))
+                expectProblem(try stack.post("/register", body), 422, "validation_failed")
+            }
         }
     }
 

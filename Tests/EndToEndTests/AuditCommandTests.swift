@@ -53,7 +53,7 @@ import Testing
 
     @Test func verifies() throws {
         #expect(try command("audit verify") == "0 entries, unbroken; head 0:\n0\n")
-        #expect(try command("user add ann", input: "long enough") == "0\n")
+        #expect(try command("user add ann", input: "long enough") == "created the user ann\n0\n")
         let first = try command("audit verify")
         let parts = first.split(separator: " ")
         #expect(parts.count == 5 && first.hasPrefix("1 entries, unbroken; head 1:") && first.hasSuffix("\n0\n"))

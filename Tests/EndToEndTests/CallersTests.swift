@@ -88,7 +88,7 @@ import Testing
         let bodies: [String: JSON] = [
             "PUT /api/workflows/{id}": flow, "POST /api/workflows/{id}/rollback": ["version": 1],
             "POST /api/workflows/{id}/execute": [:], "POST /api/executions/{id}/fork": ["step": 1],
-            "POST /api/executions/{id}/signal": [:],
+            "POST /api/executions/{id}/signal": ["approved": true],
         ]
         let stranger = try stack.makeUser()
         // A type is nobody's own.

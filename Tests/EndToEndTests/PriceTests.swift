@@ -83,19 +83,19 @@ import Testing
     @Test func aRunOfWhatIsSwitchedOffIsNotResumed() throws {
         let flow: JSON = [
             "id": "f", "name": "f", "start_task": "a", "conditions": [],
-            "tasks": [["name": "a", "type": "calc.multiplication", "input": ["arguments": ["x"]]]],
+            "tasks": [["name": "a", "type": "calc.square_root", "input": ["arguments": ["x"]]]],
         ]
         expectProblem(try stack.post("/flow-manager", ["flow": flow], token: user.token), 422, "validation_failed")
         let failing: JSON = [
             "id": "f", "name": "f", "start_task": "a", "conditions": [],
-            "tasks": [["name": "a", "type": "calc.multiplication"]],
+            "tasks": [["name": "a", "type": "calc.square_root"]],
         ]
         let run = try stack.post("/flow-manager", ["flow": failing, "input": 1], token: user.token)
         #expect(run.status == 422 && run["status"] == "failed", "\(run.text)")
-        try change(["active": false], of: "multiplication")
+        try change(["active": false], of: "square_root")
         let target = "/api/executions/\(run["execution_id"].stringValue ?? "")/resume"
         expectProblem(try stack.post(target, [:], token: user.token), 422, "validation_failed")
-        try change(["active": true], of: "multiplication")
+        try change(["active": true], of: "square_root")
     }
 
     @Test func everyTaskHasOne() throws {

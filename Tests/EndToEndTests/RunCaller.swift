@@ -68,8 +68,9 @@ struct RunCaller {
     /// The run when a step of it waits.
     func wait(_ id: String) throws -> JSON { try run(id) { $0["status"] == "waiting" } }
 
-    func act(_ verb: String, _ id: String, _ body: JSON = [:]) throws -> HTTPAnswer {
-        try post("/api/executions/\(id)/\(verb)", body)
+    /// Without a body a signal approves.
+    func act(_ verb: String, _ id: String, _ body: JSON? = nil) throws -> HTTPAnswer {
+        try post("/api/executions/\(id)/\(verb)", body ?? (verb == "signal" ? ["approved": true] : [:]))
     }
 
     /// Sends these calls at once, each on a connection of its own.

@@ -121,6 +121,9 @@ import Testing
             stack.get("/me", headers: [("Authorization", "Basic \(canary)")]),
             stack.get("/me", headers: [("Authorization", "Bearer \(canary)\u{1}")]),
             stack.get("/posts?limit=\(canary)", token: user.token),
+            stack.get("/api/keys/fm_\(canary)"), stack.get("/api/keys/fm%5f\(canary)"),
+            stack.get("/api/keys/%66%6D_\(canary)"), stack.get("/posts/FMR_\(canary)"),
+            stack.get("/posts/eyJ\(canary)"),
             stack.get("/posts?cursor=\(canary)", token: user.token),
             stack.post(
                 "/posts", ["title": [password]], token: user.token, headers: [("Idempotency-Key", "\(canary) x")]),

@@ -31,7 +31,7 @@ extension Stack {
     func signal(
         _ id: String, of user: TestUser, _ data: JSON = .null, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let answer = try post("/api/executions/\(id)/signal", ["data": data], token: user.token)
+        let answer = try post("/api/executions/\(id)/signal", ["approved": true, "data": data], token: user.token)
         #expect(answer.status == 202, "\(answer.text)", sourceLocation: sourceLocation)
     }
 }

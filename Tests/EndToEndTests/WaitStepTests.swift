@@ -67,7 +67,7 @@ import Testing
         let released = try caller.start(workflow)
         let waiting = try caller.wait(released)
         #expect(waiting["steps"]?.each("output") == [["message": "Pay?"]])
-        let signal = try caller.act("signal", released, ["data": ["by hand": true]])
+        let signal = try caller.act("signal", released, ["approved": true, "data": ["by hand": true]])
         #expect(signal.status == 202 && signal.headers["location"] == "/api/executions/\(released)")
         let run = try caller.end(released)
         #expect(run["status"] == "completed" && run["steps"]?.each("task") == ["a", "yes"])
@@ -89,7 +89,7 @@ import Testing
         expectProblem(try caller.act("signal", id), 409, "execution_not_waiting")
         #expect(try caller.act("cancel", id).status == 200)
         expectProblem(try caller.act("signal", id), 409, "execution_not_waiting")
-        for body in [["approved": "yes"], ["user_id": "x"]] as [JSON] {
+        for body in [[:], ["approved": "yes"], ["approved": true, "user_id": "x"]] as [JSON] {
             expectProblem(try caller.act("signal", id, body), 422)
         }
     }
@@ -99,7 +99,7 @@ import Testing
         for _ in 1...10 {
             let id = try caller.start(workflow)
             _ = try caller.wait(id)
-            let bodies: [JSON] = [["data": 1], ["data": 2], ["data": 3]]
+            let bodies: [JSON] = [1, 2, 3].map { ["approved": true, "data": $0] }
             let answers = try caller.atOnce(bodies.map { ("/api/executions/\(id)/signal", $0, []) })
             #expect(answers.map(\.status).sorted() == [202, 409, 409], "\(answers.map(\.text))")
             let chosen = answers.firstIndex { $0.status == 202 }.map { bodies[$0]["data"] }
@@ -111,7 +111,7 @@ import Testing
         let id = try caller.start(keeping: .chain([.task("a", "approval"), .task("b", "approval")]))
         for step in 1...2 {
             _ = try caller.run(id) { $0["status"] == "waiting" && $0["steps"]?.arrayValue?.count == step }
-            #expect(try caller.act("signal", id, ["data": JSON(step)]).status == 202)
+            #expect(try caller.act("signal", id, ["approved": true, "data": JSON(step)]).status == 202)
         }
         #expect(try caller.end(id)["steps"]?.each("output").map { $0["data"] } == [1, 2])
     }

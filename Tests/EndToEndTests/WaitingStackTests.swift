@@ -86,7 +86,7 @@ import Testing
         for id in ids {
             try endSessions(by: stack.database.connectAsApplication())
             let target = "/api/executions/\(id)/signal"
-            let answer = try stack.patiently { try stack.post(target, [:], token: user.token) }
+            let answer = try stack.patiently { try stack.post(target, ["approved": true], token: user.token) }
             #expect(answer.status == 202, "\(answer.text)")
         }
         #expect(try calls.map { try stack.client.finish($0).status } == [200, 200, 200, 200])

@@ -104,8 +104,9 @@ import Testing
             "/api/workflows/\(workflow)/execute", "/api/executions/\(id)/cancel", "/api/executions/\(id)/resume",
             "/api/executions/\(id)/signal",
         ] {
-            expectProblem(try other.post(path), 404, "not_found", path)
-            expectProblem(try other.post(path.replacingID(id, workflow)), 404, "not_found", path)
+            let body: JSON = path.hasSuffix("/signal") ? ["approved": true] : [:]
+            expectProblem(try other.post(path, body), 404, "not_found", path)
+            expectProblem(try other.post(path.replacingID(id, workflow), body), 404, "not_found", path)
             expectChallenge(try stack.post(path, [:]), "token_missing", path)
         }
         expectProblem(try other.act("fork", id, ["step": 1]), 404, "not_found")
@@ -171,7 +172,7 @@ import Testing
         for verb in ["signal", "cancel", "resume"] {
             expectProblem(try stack.post("\(path)/\(verb)", [:], token: read), 403, nil, verb)
         }
-        #expect(try stack.post("\(path)/signal", [:], token: run).status == 202)
+        #expect(try stack.post("\(path)/signal", ["approved": true], token: run).status == 202)
     }
 }
 

@@ -99,7 +99,10 @@ import Testing
             "tasks/0/type", "http.request",
             Violation(pointer: "/flow/tasks/0/type", message: "no task type 'http.request'")
         ),
-        ("tasks/0/type", nil, Violation(pointer: "/flow/tasks/0/name", message: "no task type 'first'")),
+        (
+            "tasks/0/type", nil,
+            Violation(pointer: "/flow/tasks/0/name", message: "needs a 'type': there is no task type 'first'")
+        ),
         ("tasks/0/type", 5, Violation(pointer: "/flow/tasks/0/type", message: "must be a string")),
         ("tasks/0/type", .null, Violation(pointer: "/flow/tasks/0/type", message: "must be a string")),
         (
@@ -153,7 +156,9 @@ import Testing
         ),
         (
             "conditions/1/target_task_failure", "End",
-            Violation(pointer: "/flow/conditions/1/target_task_failure", message: "no task 'End' in this flow")
+            Violation(
+                pointer: "/flow/conditions/1/target_task_failure", message: "no task 'End' in this flow",
+                hint: "did you mean 'end'?")
         ),
         (
             "conditions/1/target_task_failure", nil,

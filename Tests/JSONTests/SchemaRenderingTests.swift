@@ -6,7 +6,7 @@ import Testing
         arguments: [
             (.any, "{}"), (.null, #"{"type":"null"}"#), (.boolean, #"{"type":"boolean"}"#),
             (.integer(1...9), #"{"type":"integer","minimum":1,"maximum":9}"#),
-            (.integer, #"{"type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807}"#),
+            (.integer, #"{"type":"integer","format":"int64"}"#),
             (.number, #"{"type":"number"}"#), (.number(0...0.5), #"{"type":"number","minimum":0.0,"maximum":0.5}"#),
             (.string, #"{"type":"string"}"#),
             (

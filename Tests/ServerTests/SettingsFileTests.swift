@@ -28,7 +28,7 @@ import Testing
     private func load(
         named path: String? = nil, environment: [String: String] = [:], executable: String? = nil
     ) throws -> [String: String] {
-        try SettingsFile.load(named: path, environment: environment, executable: executable)
+        try SettingsFile.load(named: path, environment: environment, executable: executable).values
     }
 
     @Test func theNamedFileGoesBeforeTheOthers() throws {

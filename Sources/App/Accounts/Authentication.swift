@@ -22,7 +22,7 @@ enum Authentication {
         }
         guard let principal = found else { throw Problem.invalidToken }
         try audit.note(principal, uses: services.keyUses, at: now)
-        guard principal.mayCall(endpoint) else { throw Problem.forbidden }
+        if let refusal = principal.refusal(by: endpoint) { throw refusal }
         return principal
     }
 

@@ -34,16 +34,18 @@ package final class Principal: Sendable {
         if case .session(let id) = credential { id } else { nil }
     }
 
-    /// Whether the credential and role permit a call of that endpoint.
-    func mayCall(_ endpoint: Endpoint<Context>) -> Bool {
-        switch endpoint.access {
-        case .admin where !isAdmin, .account where account.role == .guest: return false
-        default: break
+    /// Why the endpoint is not for this caller, by role or credential; nil if it is.
+    func refusal(by endpoint: Endpoint<Context>) -> Problem? {
+        if case .key(_, let scopes) = credential {
+            guard endpoint.access.takesKeys else { return Problem(.forbidden, "API keys may not do this") }
+            guard scopes.contains(endpoint.scope) else {
+                return Problem(.forbidden, "The API key lacks the scope '\(endpoint.scope.rawValue)'")
+            }
         }
-        switch credential {
-        case .session, .identity: return true
-        case .key(_, let scopes):
-            return endpoint.access != .session && endpoint.access != .account && scopes.contains(endpoint.scope)
+        switch endpoint.access {
+        case .admin where !isAdmin: return Problem(.forbidden, "Only admins may do this")
+        case .account where account.role == .guest: return Problem(.forbidden, "Guests may not do this")
+        default: return nil
         }
     }
 }

@@ -51,15 +51,10 @@ struct Registration {
         } else if input["email"] != nil, namedEmail != nil {
             violations.append(Violation(pointer: "/username", message: "must not be an e-mail if 'email' is given too"))
         }
-        if let username, username.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.isUnseen }) {
+        if let username, username.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.isInvisible }) {
             violations.append(Violation(pointer: "/username", message: "must not contain spaces or control characters"))
         }
         violations += PasswordPolicy.violations(of: password, at: "/password", names: [email, username])
         guard violations.isEmpty else { throw Problem.invalid(violations) }
     }
-}
-
-extension Unicode.Scalar {
-    /// A control character, or one that changes how others are shown, such as their direction.
-    fileprivate var isUnseen: Bool { [.control, .format].contains(properties.generalCategory) }
 }

@@ -14,7 +14,9 @@ extension Endpoint<Context> {
     private static let filters: [ListQuery.Filter] = [
         .text("status", "coalesce(q.state, e.status)", fitting: ExecutionStatus.schema),
         .id("workflow_id", "e.workflow_id"), .id("parent_id", "e.parent_id"),
-        .boolean("dead_letter", "(coalesce(e.error->>'code', '') = 'dead_letter')"),
+        .boolean(
+            "dead_letter", "(coalesce(e.error->>'code', '') = 'dead_letter')",
+            summary: "Only runs that were given up because they ended every worker that executed them"),
     ]
 
     private static let summary = JSONSchema.object(required: [

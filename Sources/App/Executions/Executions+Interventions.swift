@@ -47,12 +47,10 @@ extension Endpoint<Context> {
         .post, "/api/executions/{id}/signal", operation: "signalExecution", tag: .executions, access: .user,
         scope: .run, summary: "Decide the approval that a run waits for",
         description: "An approved task succeeds with `data` in its output; a refused one fails.",
-        body: .optionalJSON(
+        body: .json(
             JSONSchema.object(
-                optional: [
-                    "approved": JSONSchema.boolean.described("Default: true"),
-                    "data": JSONSchema.any.described("Part of the task's output"),
-                ]
+                required: ["approved": JSONSchema.boolean.described("`false` refuses: the task fails")],
+                optional: ["data": JSONSchema.any.described("Part of the task's output")]
             ).named("Signal")),
         idempotency: .wholeCall, answers: [Answer(.accepted, "The run is queued", Execution.accepted)],
         problems: [.executionNotWaiting],
@@ -64,7 +62,7 @@ extension Endpoint<Context> {
     ) { context in
         let found = try context.execution().execution
         let value: JSON = [
-            "approved": context.input["approved"] ?? true, "data": context.input["data"] ?? .null,
+            "approved": context.input["approved"] ?? false, "data": context.input["data"] ?? .null,
             "by": .string(try context.user.id),
         ]
         guard try Queue.signal(found.id, of: found.userID, with: value, on: context.connection) else {

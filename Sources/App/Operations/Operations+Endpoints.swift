@@ -58,7 +58,7 @@ extension Endpoint<Context> {
             .object(
                 required: [
                     "arguments": JSONSchema.array(of: .number, count: 0...1_000).described(
-                        "The numbers to calculate with, in their order")
+                        "The numbers to calculate with; for `random_string` its length, in their order")
                 ]
             ).named("OperationCall")),
         idempotency: .byHandler,

@@ -32,7 +32,7 @@ enum LandingPage {
             <p>Log in. The token is valid for 30 minutes.</p>
             <pre>TOKEN=$(\(curl) \(url)/login -H 'Content-Type: application/json' \\
               -d '\(account)' \\
-              | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')</pre>
+              | sed -n 's/.*"token":"\\([^"]*\\)".*/\\1/p')</pre>
             <p>Run a flow of three tasks. The answer says what each gave, and which condition led to the next.</p>
             <pre>\(curl) \(url)/flow-manager -H "Authorization: Bearer $TOKEN" \\
               -H 'Content-Type: application/json' -d '\(flow)'</pre>

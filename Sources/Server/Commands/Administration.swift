@@ -79,6 +79,7 @@ enum Prune {
 /// `config`: prints the settings in force; of a secret, only whether it is set.
 enum PrintConfiguration {
     static func run(_ invocation: Invocation) throws {
+        print("# settings file: \(invocation.settingsFile ?? "none")")
         for setting in Setting.all {
             let value = invocation.configuration.value(setting.name)
             let shown = setting.isSecret ? (value == nil ? "(not set)" : "(set)") : value ?? "(not set)"

@@ -33,7 +33,9 @@ enum UserCommand {
     ) throws {
         switch word {
         case "add":
-            try users.add(name, password: try password(), isAdmin: invocation.arguments.contains("--admin"))
+            let isAdmin = invocation.arguments.contains("--admin")
+            try users.add(name, password: try password(), isAdmin: isAdmin)
+            print("created the \(isAdmin ? "admin" : "user") \(name)")
         case "disable": try users.disable(name)
         case "enable": try users.enable(name)
         case "reset-password": try users.resetPassword(of: name, to: try password())
