@@ -172,7 +172,7 @@ struct ListQuery {
         return Position(value: value, id: id)
     }
 
-    /// The schema of a page of such items, named after them: `PostPage` of `PostItem`. No member of an item is required,
+    /// The schema of a page of such items, named after them: `PostPage` of `PostItem`. No member of one is required,
     /// because the caller selects the fields.
     static func schema(of item: JSONSchema) -> JSONSchema {
         let selected = item.partial.described("An item of a list: it has the fields that `fields` selects")

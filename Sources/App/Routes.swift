@@ -25,12 +25,12 @@ package enum Routes {
             Lists answer `items` and `next_cursor`: pass it as `cursor` to get the next page. They take `limit`, `sort`,
             `fields` and the filters that each of them names.
 
-            A POST that is sent with an `Idempotency-Key` takes effect once, however often it is repeated. Where a run is
-            waited for, `Prefer: wait=20` says for how many seconds (maximum: 50).
+            A POST that is sent with an `Idempotency-Key` takes effect once, however often it is repeated. Where a run
+            is waited for, `Prefer: wait=20` says for how many seconds (maximum: 50).
 
             Programs use API keys in place of tokens; each call names the scope that it needs. Browsers use cookies, and
-            send `X-CSRF-TOKEN` with calls that change something. Tasks that have a price are paid with credits, and only
-            when they succeed.
+            send `X-CSRF-TOKEN` with calls that change something. Tasks that have a price are paid with credits, and
+            only when they succeed.
             """,
         endpoints: all, variables: ExampleVariables.all)
 

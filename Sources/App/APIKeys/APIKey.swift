@@ -3,7 +3,7 @@ import HTTP
 import JSON
 import Postgres
 
-/// A user's key for programs: `Authorization: Bearer fm_…`. It permits what both its scopes and its user's role permit,
+/// A user's key for programs: `Authorization: Bearer fm_…`. It permits what its scopes and its user's role permit,
 /// and never the management of the account itself.
 enum APIKey {
     /// Makes keys recognizable to scanners for leaked secrets.

@@ -54,7 +54,7 @@ extension Endpoint<Context> {
         } catch is InsufficientCredits {
             throw Problem.insufficientCredits
         } catch is Fenced {
-            // The run was canceled, or a worker took it over because this process was too slow: its record has the state.
+            // The run was canceled, or a worker took over from this process, which was too slow: its record has the state.
             let found = try Execution.find(execution.id, of: execution.userID, on: context.connection)?.execution
             guard let found, found.status.isEnd else { return try later(execution, context) }
             return found.answer
