@@ -6,7 +6,7 @@ package enum Routes {
     package static let all: [Endpoint<Context>] =
         Endpoint.site + Endpoint.description + Endpoint.health + Endpoint.accounts + Endpoint.sessions
         + Endpoint.runs + Endpoint.prices + Endpoint.executions + Endpoint.workflows + Endpoint.workflowRuns
-        + Endpoint.data + Endpoint.posts
+        + Endpoint.documents + Endpoint.posts
         + Endpoint.arrays + Endpoint.operations + Endpoint.records + Endpoint.credits + Endpoint.apiKeys
         + Endpoint.secondFactors + Endpoint.guests + Endpoint.users + Endpoint.audit
 

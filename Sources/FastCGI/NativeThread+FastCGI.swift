@@ -1,4 +1,4 @@
-import Process
+import System
 
 extension NativeThread {
     /// A thread whose failure to start is told as everything else in this room is.

@@ -1,6 +1,6 @@
 import Glibc
 package import HTTP
-import Process
+import System
 import Synchronization
 
 /// The threads of one process that answer FastCGI requests, each connection in turn being served by whichever is free.

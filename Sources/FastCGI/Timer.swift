@@ -1,6 +1,6 @@
 import CFastCGI
 import Glibc
-import Process
+import System
 import Synchronization
 
 /// The one timer thread of a pool.

@@ -1,6 +1,6 @@
 import App
 import Postgres
-import Process
+import System
 import TestSupport
 import Testing
 

@@ -1,4 +1,4 @@
-import Process
+import System
 import Testing
 
 @testable import flow_manager

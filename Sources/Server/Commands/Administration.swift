@@ -3,7 +3,7 @@ import Crypto
 import JSON
 import Migrations
 import Postgres
-import Process
+import System
 import SharedMemory
 
 /// `migrate`: applies pending migrations, grants the application role its rights, and creates the first admin.

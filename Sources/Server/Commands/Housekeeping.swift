@@ -1,6 +1,6 @@
 import App
 import Postgres
-import Process
+import System
 
 /// A worker's periodic deletion of expired rows. Each round of its lease keeper deletes one batch at most, so that
 /// leases are renewed in time.

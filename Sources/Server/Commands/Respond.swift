@@ -5,7 +5,7 @@ import Glibc
 import HTTP
 import Migrations
 import Postgres
-import Process
+import System
 import SharedMemory
 import Supervision
 import Synchronization

@@ -2,9 +2,9 @@ import App
 import Flows
 import Glibc
 import Postgres
-import Process
+import System
 import Supervision
-import Working
+import WorkerPool
 
 /// `work`: executes queued runs until the process is stopped. `work --once` executes the runs that are due and exits,
 /// for cron on hosts that permit no long-running processes.

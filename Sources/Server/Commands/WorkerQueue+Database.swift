@@ -1,8 +1,8 @@
 import Crypto
 import Flows
 import Postgres
-import Process
-import Working
+import System
+import WorkerPool
 
 /// How queued runs are carried out.
 struct Runs: Sendable {
@@ -17,7 +17,7 @@ struct Runs: Sendable {
         }
         let cancellation = Cancellation()
         let job = Job(
-            lease: Working.Lease(run: claim.execution.id, token: claim.lease),
+            lease: WorkerPool.Lease(run: claim.execution.id, token: claim.lease),
             run: {
                 switch try Runner.work(on: claim, flows: flows, on: connection, cancellation) {
                 case .ended, .waits: return .settled

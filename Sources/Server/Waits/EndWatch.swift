@@ -1,7 +1,7 @@
 import App
 import HTTP
 import Postgres
-import Process
+import System
 import Synchronization
 
 /// Answers the calls of this process that wait for runs to end: one thread and one connection for all of them.

@@ -1,6 +1,6 @@
 import Crypto
 import Postgres
-import Process
+import System
 
 /// How this process learns of the ends of runs: it is told, where sessions are its own, and can look. Belongs to one
 /// thread.

@@ -1,4 +1,4 @@
-import Process
+import System
 
 /// Which runs the callers of this process wait for, and until when; and which of them to look at. Decides, does nothing.
 ///
