@@ -1,38 +1,39 @@
-/// A run that this worker alone carries out, as long as its lease holds. Belongs to the thread that claimed it.
+/// A run that this worker alone executes, as long as its lease is valid. Belongs to the thread that claimed it.
 package struct Job {
     /// How a run came back from `run`.
     package enum Ending: Sendable {
-        /// It is over, or waits for something, or will be tried again: there is nothing left to give back.
+        /// It has ended, waits for something, or will be retried: there is no lease to release.
         case settled
         /// It was interrupted before its end.
         case unfinished
     }
 
     package let lease: Lease
-    /// Carries it out. Throws what kept it from going on.
+    /// Executes it. Throws what kept it from continuing.
     package let run: () throws -> Ending
-    /// Makes a run that was interrupted, or never begun, due at once for whoever comes next; nothing if it was lost.
-    package let giveBack: () throws -> Void
-    /// Has `run` end early. Called on other threads and under a lock, so it must not wait; more than once, and when
-    /// `run` has ended already.
+    /// Releases the lease of a run that was interrupted or not begun, so that it is due at once for the next worker. Does
+    /// nothing if the lease was lost.
+    package let release: () throws -> Void
+    /// Makes `run` end early. Called on other threads and under a lock, so it must not block; possibly more than once,
+    /// and after `run` has ended.
     package let interrupt: @Sendable (Interruption) -> Void
 
     package init(
-        lease: Lease, run: @escaping () throws -> Ending, giveBack: @escaping () throws -> Void,
+        lease: Lease, run: @escaping () throws -> Ending, release: @escaping () throws -> Void,
         interrupt: @escaping @Sendable (Interruption) -> Void
     ) {
         self.lease = lease
         self.run = run
-        self.giveBack = giveBack
+        self.release = release
         self.interrupt = interrupt
     }
 }
 
-/// What a run is held by.
+/// A worker's exclusive claim to a run.
 package struct Lease: Hashable, Sendable {
     /// The run's id.
     package let run: String
-    /// The random number that fences it.
+    /// The random fencing token that every write of the run checks.
     package let token: String
 
     package init(run: String, token: String) {
@@ -43,8 +44,8 @@ package struct Lease: Hashable, Sendable {
 
 /// How soon a run is to end.
 package enum Interruption: Comparable, Sendable {
-    /// Let the step at hand finish and be recorded.
+    /// Let the current step finish and be recorded.
     case afterStep
-    /// Break the step off and record nothing of it: the lease is gone, or the time is up.
+    /// Abort the step and record nothing of it: the lease is lost, or the time is up.
     case atOnce
 }

@@ -1,28 +1,28 @@
 package import System
 import Synchronization
 
-/// The threads of one process that carry out queued runs; the doing to `WorkerState`'s deciding.
+/// The threads of one process that execute queued runs, as `WorkerState` decides.
 ///
-/// Each hand has a thread and its own way to the queue, and so has the keeper: it renews the leases of all hands, takes
-/// over runs whose leases have lapsed, and has the process told of what becomes due. Whoever waits, waits for its bell,
-/// so an idle worker costs one look and one statement of the keeper a second.
+/// Each slot has a thread and its own access to the queue, and so has the lease keeper: it renews the leases of all
+/// slots, makes runs due whose leases have expired, and registers the process for notifications. Threads wait for their
+/// bells, so an idle worker costs one poll and one statement of the lease keeper a second.
 package final class Worker: Sendable {
     private struct Shared {
         var state: WorkerState
-        /// How to interrupt what each hand carries out.
+        /// How to interrupt the run of each slot.
         var interrupts: [(@Sendable (Interruption) -> Void)?]
-        /// Why the queue could not be asked last time.
+        /// Why the queue was unavailable last time; nil if it was available.
         var failure: (any Error)?
     }
 
-    /// Rings when the worker has nobody left, or waits for nobody any more: `finish` is due.
+    /// Rings when all threads have ended, or the worker no longer waits for those that have not: `finish` is due.
     package let ended: Bell
     private let policy: WorkerPolicy
     private let queue: WorkerQueue
     private let observe: @Sendable (WorkerEvent) -> Void
     private let shared: Mutex<Shared>
     private let bells: [Bell]
-    private let keepersBell: Bell
+    private let leaseKeepersBell: Bell
     private let threads = Mutex<[NativeThread]>([])
 
     /// - Parameter observe: called on any of its threads.
@@ -33,17 +33,17 @@ package final class Worker: Sendable {
         self.queue = queue
         self.observe = observe
         ended = try Bell()
-        keepersBell = try Bell()
+        leaseKeepersBell = try Bell()
         var bells: [Bell] = []
-        for _ in 0..<policy.hands { bells.append(try Bell()) }
+        for _ in 0..<policy.slots { bells.append(try Bell()) }
         self.bells = bells
         shared = Mutex(
-            Shared(state: WorkerState(policy: policy), interrupts: Array(repeating: nil, count: policy.hands)))
+            Shared(state: WorkerState(policy: policy), interrupts: Array(repeating: nil, count: policy.slots)))
     }
 
-    /// Begins to work. After an error the process had better end: some threads may run.
+    /// Starts the threads. After an error some may run, so the process should exit.
     package func start() throws(ProcessError) {
-        for hand in 0..<policy.hands { try start { [self] in work(as: hand) } }
+        for slot in 0..<policy.slots { try start { [self] in work(as: slot) } }
         try start { [self] in keep() }
     }
 
@@ -52,15 +52,15 @@ package final class Worker: Sendable {
         threads.withLock { $0.append(thread) }
     }
 
-    /// Has every hand finish its step, give back its run and leave; the second time steps are broken off.
+    /// Makes every slot finish its step, release its run and end; the second time steps are aborted.
     package func leave() {
         handle(.leave)
     }
 
     /// Waits for the threads, when `ended` has rung.
     ///
-    /// - Throws: `StepAbandoned` when there is one that cannot be waited for; what kept a draining worker from knowing
-    ///   that nothing is due.
+    /// - Throws: `StepAbandoned` if a step did not end in time; for a draining worker the error that kept it from knowing
+    ///   whether anything is due.
     package func finish() throws {
         let (isAllGone, failure) = shared.withLock { ($0.state.isAllGone, $0.failure) }
         guard isAllGone else { throw StepAbandoned() }
@@ -74,50 +74,50 @@ package final class Worker: Sendable {
 }
 
 extension Worker {
-    private func work(as hand: Int) {
-        let look = queue.makeHand()
+    private func work(as slot: Int) {
+        let poll = queue.makePoll()
         while true {
-            switch shared.withLock({ $0.state.order(for: hand) }) {
-            case .look: takeUp(look, as: hand)
-            case .wait: bells[hand].wait()
+            switch shared.withLock({ $0.state.order(for: slot) }) {
+            case .poll: pollOnce(poll, as: slot)
+            case .wait: bells[slot].wait()
             case .leave:
-                handle(.left(hand: hand))
+                handle(.left(slot: slot))
                 return
             }
         }
     }
 
-    /// Looks once, and carries out what it finds.
-    private func takeUp(_ look: WorkerQueue.Hand, as hand: Int) {
+    /// Polls the queue once, and executes the run that it claims.
+    private func pollOnce(_ poll: WorkerQueue.Poll, as slot: Int) {
         let asked = Monotonic.now
-        var found = WorkerQueue.Look.nothing(next: nil)
+        var found = WorkerQueue.PollResult.nothing(next: nil)
         do {
-            found = try look()
+            found = try poll()
             queueAnswered()
         } catch {
             queueFailed(error)
         }
         switch found {
-        case .job(let job): takeOver(job, as: hand, asked)
-        case .nothing(let next): handle(.foundNothing(hand: hand, next: next.map { .now + $0 }))
+        case .job(let job): execute(job, as: slot, asked)
+        case .nothing(let next): handle(.foundNothing(slot: slot, next: next.map { .now + $0 }))
         }
     }
 
-    private func takeOver(_ job: Job, as hand: Int, _ asked: Monotonic) {
+    private func execute(_ job: Job, as slot: Int, _ asked: Monotonic) {
         let isWorking = shared.withLock { shared in
-            shared.interrupts[hand] = job.interrupt
-            handle(.found(hand: hand, lease: job.lease, asked: asked), &shared)
+            shared.interrupts[slot] = job.interrupt
+            handle(.found(slot: slot, lease: job.lease, asked: asked), &shared)
             return shared.state.isWorking
         }
-        carryOut(job, isWorking)
+        runToEnd(job, isWorking)
         shared.withLock { shared in
-            shared.interrupts[hand] = nil
-            handle(.finished(hand: hand), &shared)
+            shared.interrupts[slot] = nil
+            handle(.finished(slot: slot), &shared)
         }
     }
 
-    /// - Parameter isWorking: when it is not, the run goes back untouched.
-    private func carryOut(_ job: Job, _ isWorking: Bool) {
+    /// - Parameter isWorking: if false, the run is released without being started.
+    private func runToEnd(_ job: Job, _ isWorking: Bool) {
         do {
             if isWorking, try job.run() == .settled { return }
         } catch {
@@ -125,16 +125,16 @@ extension Worker {
             return
         }
         do {
-            try job.giveBack()
+            try job.release()
         } catch {
-            observe(.notGivenBack(error))
+            observe(.notReleased(error))
         }
     }
 }
 
 extension Worker {
     private func keep() {
-        let keeper = queue.makeKeeper()
+        let keeper = queue.makeLeaseKeeper()
         var nextRound = Monotonic.now
         while !shared.withLock({ $0.state.hasEnded }) {
             let isRound = nextRound <= .now
@@ -144,16 +144,16 @@ extension Worker {
             } else if let due = nextDue, due <= .now {
                 handle(.due)
             }
-            enlist(keeper, isRound)
+            register(keeper, isRound)
             if let limit = shared.withLock({ $0.state.deadline }) { nextRound = min(nextRound, limit) }
             wait(keeper, until: min(nextRound, nextDue ?? nextRound))
         }
-        enlist(keeper, true)
+        register(keeper, true)
     }
 
     private var nextDue: Monotonic? { shared.withLock { $0.state.nextDue } }
 
-    private func makeRound(_ keeper: WorkerQueue.Keeper) {
+    private func makeRound(_ keeper: WorkerQueue.LeaseKeeper) {
         let asked = Monotonic.now
         let (leases, isWorking) = shared.withLock { ($0.state.leases, $0.state.isWorking) }
         do {
@@ -170,17 +170,17 @@ extension Worker {
         handle(.round)
     }
 
-    /// A withdrawal because all hands are busy has time until the next round: they may be done before.
-    private func enlist(_ keeper: WorkerQueue.Keeper, _ isRound: Bool) {
-        let (enlists, withdraws) = shared.withLock { shared in
-            (shared.state.needsEnlisting, shared.state.needsWithdrawal && (isRound || !shared.state.isWorking))
+    /// Unregistering because all slots are busy can wait until the next round: they may be idle again by then.
+    private func register(_ keeper: WorkerQueue.LeaseKeeper, _ isRound: Bool) {
+        let (registers, unregisters) = shared.withLock { shared in
+            (shared.state.needsRegistration, shared.state.needsUnregistration && (isRound || !shared.state.isWorking))
         }
         do {
-            if enlists {
-                try keeper.enlist()
-                handle(.enlisted)
-            } else if withdraws {
-                try keeper.withdraw()
+            if registers {
+                try keeper.register()
+                handle(.registered)
+            } else if unregisters {
+                try keeper.unregister()
                 handle(.cannotBeNotified)
             }
         } catch {
@@ -189,14 +189,14 @@ extension Worker {
         }
     }
 
-    private func wait(_ keeper: WorkerQueue.Keeper, until deadline: Monotonic) {
+    private func wait(_ keeper: WorkerQueue.LeaseKeeper, until deadline: Monotonic) {
         do {
-            if try keeper.wait(keepersBell, deadline) { handle(.notified) }
-            keepersBell.hear()
+            if try keeper.wait(leaseKeepersBell, deadline) { handle(.notified) }
+            leaseKeepersBell.hear()
         } catch {
             handle(.cannotBeNotified)
             queueFailed(error)
-            keepersBell.wait(until: deadline)
+            leaseKeepersBell.wait(until: deadline)
         }
     }
 }
@@ -206,13 +206,13 @@ extension Worker {
         shared.withLock { handle(event, &$0) }
     }
 
-    /// Under the lock, so that an interruption reaches the run it is meant for, and no other.
+    /// Under the lock, so that an interruption reaches the run it is meant for and no other.
     private func handle(_ event: WorkerState.Event, _ shared: inout Shared) {
         for action in shared.state.handle(event, at: .now) {
             switch action {
-            case .wake(let hand): bells[hand].ring()
-            case .wakeKeeper: keepersBell.ring()
-            case .interrupt(let hand, let interruption): shared.interrupts[hand]?(interruption)
+            case .wake(let slot): bells[slot].ring()
+            case .wakeKeeper: leaseKeepersBell.ring()
+            case .interrupt(let slot, let interruption): shared.interrupts[slot]?(interruption)
             case .end: ended.ring()
             }
         }

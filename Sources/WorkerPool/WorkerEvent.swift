@@ -1,17 +1,17 @@
-/// What a worker has to tell; whoever runs it decides what becomes a line of the log.
+/// What happens in a worker, for its observer.
 package enum WorkerEvent: Sendable {
-    /// The queue cannot be asked; told once, until it can be again.
+    /// The queue is unavailable. Reported once, until it is available again.
     case queueUnavailable(any Error)
     case queueAvailable
-    /// A run could not go on. Its lease is left to lapse, and it is tried again then.
+    /// A run could not continue. It is retried when its lease has expired.
     case runFailed(any Error)
-    /// A run that was not finished could not be given back; its lease lapses.
-    case notGivenBack(any Error)
-    /// That many runs were taken from workers that have gone.
+    /// The lease of an unfinished run could not be released; it expires.
+    case notReleased(any Error)
+    /// That many runs were taken from workers whose leases had expired.
     case rescued(Int)
 }
 
-/// A step did not end although it was broken off; the process is to end without it.
+/// A step did not end although it was aborted; the process exits without it.
 package struct StepAbandoned: Error, CustomStringConvertible {
-    package let description = "a step did not end in time; its run is tried again when its lease has lapsed"
+    package let description = "a step did not end in time; its run is retried when its lease has expired"
 }

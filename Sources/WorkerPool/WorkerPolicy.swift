@@ -1,20 +1,20 @@
-/// The numbers a worker goes by.
+/// The limits and intervals of a worker.
 package struct WorkerPolicy: Sendable {
-    /// How many runs are carried out side by side.
-    package var hands: Int
-    /// It leaves when nothing is due any more, in place of waiting for more.
+    /// The number of runs that it executes at the same time.
+    package var slots: Int
+    /// Whether it exits when nothing is due, instead of waiting for more.
     package var isDraining: Bool
-    /// How long a lease holds unless it is renewed.
+    /// How long a lease is valid unless it is renewed.
     package var lease: Duration
-    /// The time from one round of the keeper to the next; leases are renewed and the queue is looked at in each.
+    /// The interval of the lease keeper: each round renews the leases and makes one slot poll the queue.
     package var round: Duration = .seconds(1)
-    /// How long a step may take to finish once the worker is to leave, before it is broken off.
+    /// How long a step may take to finish once the worker is draining, before it is aborted.
     package var grace: Duration = .seconds(10)
-    /// How long a step that was broken off may take to end before nobody waits for it any more.
-    package var patience: Duration = .seconds(5)
+    /// How long an aborted step may take to end before the worker exits without it.
+    package var abortTimeout: Duration = .seconds(5)
 
-    package init(hands: Int, isDraining: Bool = false, lease: Duration = .seconds(10)) {
-        self.hands = hands
+    package init(slots: Int, isDraining: Bool = false, lease: Duration = .seconds(10)) {
+        self.slots = slots
         self.isDraining = isDraining
         self.lease = lease
     }

@@ -1,50 +1,50 @@
 package import System
 
-/// What a worker asks of the queue it works for. Each of its threads makes its own ways to it, and keeps them.
+/// What a worker needs of its queue. Each of its threads makes its own access, and keeps it.
 package struct WorkerQueue: Sendable {
-    /// Looks for the next run that is due, and claims it.
-    package typealias Hand = () throws -> Look
+    /// Claims the next run that is due.
+    package typealias Poll = () throws -> PollResult
 
-    /// What a look finds.
-    package enum Look {
+    /// The result of a poll.
+    package enum PollResult {
         case job(Job)
-        /// Nothing is due; something will be so soon, if it is before the next round.
+        /// Nothing is due. `next` is the time until a run becomes due, if that is before the next round.
         case nothing(next: Duration?)
     }
 
-    /// For the keeper of the leases.
-    package struct Keeper {
-        /// Renews those leases, and returns the ones among them that are gone.
+    /// What the thread that keeps the leases needs.
+    package struct LeaseKeeper {
+        /// Renews the leases, and returns those that are lost.
         package let renew: ([Lease]) throws -> Set<Lease>
-        /// Makes runs due whose leases have lapsed; returns how many.
+        /// Makes runs due whose leases have expired; returns how many.
         package let rescue: () throws -> Int
-        /// Registers this process as one that is told of what becomes due.
-        package let enlist: () throws -> Void
-        /// Takes that back.
-        package let withdraw: () throws -> Void
-        /// Waits until the bell rings, until something is told, or until the deadline; true when something was told.
+        /// Registers this process for a notification of the next run that becomes due.
+        package let register: () throws -> Void
+        /// Removes the registration.
+        package let unregister: () throws -> Void
+        /// Waits for the bell, a notification or the deadline; true after a notification.
         ///
-        /// Throws when nothing can be told any more before `enlist` is called anew.
+        /// Throws when notifications are impossible until `register` is called again.
         package let wait: (Bell, _ deadline: Monotonic) throws -> Bool
 
         package init(
             renew: @escaping ([Lease]) throws -> Set<Lease>, rescue: @escaping () throws -> Int,
-            enlist: @escaping () throws -> Void, withdraw: @escaping () throws -> Void,
+            register: @escaping () throws -> Void, unregister: @escaping () throws -> Void,
             wait: @escaping (Bell, _ deadline: Monotonic) throws -> Bool
         ) {
             self.renew = renew
             self.rescue = rescue
-            self.enlist = enlist
-            self.withdraw = withdraw
+            self.register = register
+            self.unregister = unregister
             self.wait = wait
         }
     }
 
-    package let makeHand: @Sendable () -> Hand
-    package let makeKeeper: @Sendable () -> Keeper
+    package let makePoll: @Sendable () -> Poll
+    package let makeLeaseKeeper: @Sendable () -> LeaseKeeper
 
-    package init(makeHand: @escaping @Sendable () -> Hand, makeKeeper: @escaping @Sendable () -> Keeper) {
-        self.makeHand = makeHand
-        self.makeKeeper = makeKeeper
+    package init(makePoll: @escaping @Sendable () -> Poll, makeLeaseKeeper: @escaping @Sendable () -> LeaseKeeper) {
+        self.makePoll = makePoll
+        self.makeLeaseKeeper = makeLeaseKeeper
     }
 }

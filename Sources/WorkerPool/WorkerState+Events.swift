@@ -2,23 +2,23 @@ package import System
 
 extension WorkerState {
     package enum Event: Sendable {
-        /// What came of a look. `asked` is an instant before the claim: the lease is good for its length from then on.
-        case found(hand: Int, lease: Lease, asked: Monotonic)
-        case foundNothing(hand: Int, next: Monotonic? = nil)
-        /// The run came to an end or was given back.
-        case finished(hand: Int)
-        /// A hand that was ordered to leave is about to.
-        case left(hand: Int)
-        /// The keeper's round; the first one sets the hands going.
+        /// The result of a poll. `asked` is an instant before the claim: the lease is valid for its length from then on.
+        case found(slot: Int, lease: Lease, asked: Monotonic)
+        case foundNothing(slot: Int, next: Monotonic? = nil)
+        /// The run has ended, or its lease was released.
+        case finished(slot: Int)
+        /// A slot that was ordered to leave is about to end.
+        case left(slot: Int)
+        /// A round of the lease keeper; the first one starts the slots.
         case round
         /// `nextDue` has come.
         case due
         /// Those leases were renewed, except for those that are lost. `asked` is an instant before that.
         case renewed([Lease], lost: Set<Lease>, asked: Monotonic)
-        /// From now on something that becomes due notifies this process, once.
-        case enlisted
+        /// From now on the next run that becomes due notifies this process, once.
+        case registered
         case notified
-        /// The process withdrew, or a notification may have been lost with its connection.
+        /// The process is no longer registered, or a notification may have been lost with its connection.
         case cannotBeNotified
         case leave
     }

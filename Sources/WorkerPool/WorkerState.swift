@@ -1,98 +1,98 @@
 package import System
 
-/// What a worker decides, without doing any of it: which of its hands looks for work, and when it is time to leave.
+/// The state machine of a worker: which of its slots polls the queue, and when the worker ends. It performs no IO.
 ///
 /// ```
-///           told              looks                found
-///   idle ---------> told --------------> looking ----------> running
-///    ^                                      | nothing           |
-///    +--------------------------------------+       told <------+ finished
+///         notify               poll                 claimed
+///   idle ---------> notified ---------> polling ----------> running
+///    ^                                     | nothing           |
+///    +-------------------------------------+    notified <-----+ finished
 /// ```
 ///
-/// A hand is a thread that carries out one run after another. One that found work has the next idle hand look as well,
-/// so that work spreads; one that is done looks again unasked. An idle hand looks when the process is notified, and one
-/// of them in each round of the keeper, and when a run becomes due of which the last looks have told.
+/// A slot is a thread that executes one run after another. A slot that has claimed a run makes the next idle one poll as
+/// well, so that work spreads; one that has finished polls again by itself. An idle slot polls when the process is
+/// notified, when a run becomes due that an earlier poll saw coming, and one of them in each round of the lease keeper.
 ///
-/// The process is notified once for each time that it is enlisted, and is enlisted while a hand has nothing to do. What
-/// became due just before that notifies nobody. So a look that began before the enlistment proves nothing, and one that
-/// begins after it follows.
+/// The process registers for a notification while a slot is idle, and is notified once per registration. A run that
+/// became due just before the registration notifies no worker. So a poll that began before it proves nothing, and one
+/// that begins after it follows.
 package struct WorkerState: Sendable {
-    /// What a hand is to do.
+    /// What a slot is to do.
     package enum Order: Hashable, Sendable {
-        case look
+        case poll
         /// Wait to be woken, and ask again.
         case wait
         case leave
     }
 
     package enum Action: Hashable, Sendable {
-        case wake(hand: Int)
+        case wake(slot: Int)
         case wakeKeeper
-        case interrupt(hand: Int, Interruption)
-        /// Nobody is left, or nobody is waited for any more; then it comes once more when nobody is left.
+        case interrupt(slot: Int, Interruption)
+        /// All slots have ended, or the worker no longer waits for the others; then it comes again when all have.
         case end
     }
 
-    private enum Hand {
+    private enum Slot {
         case idle
-        case told
-        /// - Parameter enlistment: the one that the look began under, if any.
-        case looking(enlistment: Int?)
-        /// - Parameter renewed: an instant before which the lease was good for its whole length.
+        case notified
+        /// - Parameter registration: the one that was in force when the poll began, if any.
+        case polling(registration: Int?)
+        /// - Parameter renewed: an instant from which the lease was valid for its whole length.
         case running(lease: Lease, renewed: Monotonic)
         case gone
     }
 
     private enum Phase {
         case working
-        /// Steps at hand may finish until then.
+        /// Current steps may finish until then.
         case leaving(until: Monotonic)
-        /// What was broken off is waited for until then.
+        /// Aborted steps are waited for until then.
         case breakingOff(until: Monotonic)
         case ended
     }
 
     private let policy: WorkerPolicy
     private var phase = Phase.working
-    /// The idle one with the lowest number is told first, so that a worker with little to do uses few connections.
-    private var hands: [Hand]
+    /// The idle one with the lowest number is notified first, so that a worker with little to do uses few connections.
+    private var slots: [Slot]
     private var hasBegun = false
-    /// The number of the enlistment in force, from 1.
-    private var enlistment: Int?
-    private var enlistments = 0
-    /// When a run becomes due, as the last looks say.
+    /// The number of the registration in force, from 1.
+    private var registration: Int?
+    private var registrations = 0
+    /// When a run becomes due, as the last polls say.
     package private(set) var nextDue: Monotonic?
     private var actions: [Action] = []
 
-    /// A worker whose hands wait for the keeper's first round.
+    /// A worker whose slots wait for the first round of the lease keeper.
     package init(policy: WorkerPolicy) {
         self.policy = policy
-        hands = Array(repeating: .idle, count: policy.hands)
+        slots = Array(repeating: .idle, count: policy.slots)
     }
 
-    /// The order for a hand that carries out nothing.
-    package mutating func order(for hand: Int) -> Order {
+    /// The order for a slot that executes no run.
+    package mutating func order(for slot: Int) -> Order {
         guard isWorking else { return .leave }
-        guard case .told = hands[hand] else { return .wait }
-        hands[hand] = .looking(enlistment: enlistment)
-        return .look
+        guard case .notified = slots[slot] else { return .wait }
+        slots[slot] = .polling(registration: registration)
+        return .poll
     }
 
     /// What is to be done, in this order, after `event`.
     package mutating func handle(_ event: Event, at now: Monotonic) -> [Action] {
         switch event {
-        case .found(let hand, let lease, let asked): found(lease, by: hand, asked)
-        case .foundNothing(let hand, let next): foundNothing(hand, next)
-        case .finished(let hand): hands[hand] = .told
-        case .left(let hand): left(hand)
+        case .found(let slot, let lease, let asked): found(lease, by: slot, asked)
+        case .foundNothing(let slot, let next): foundNothing(slot, next)
+        case .finished(let slot): slots[slot] = .notified
+        case .left(let slot): left(slot)
         case .round: round(at: now)
-        case .due: look()
+        case .due: startPoll()
         case .renewed(let leases, let lost, let asked): renewed(leases, lost, asked)
-        case .enlisted: enlisted()
+        case .registered: registered()
         case .notified:
-            enlistment = nil
-            tellOne()
-        case .cannotBeNotified: enlistment = nil
+            registration = nil
+            notifyOne()
+        case .cannotBeNotified: registration = nil
         case .leave: leave(at: now)
         }
         settle(at: now)
@@ -104,17 +104,17 @@ package struct WorkerState: Sendable {
 extension WorkerState {
     /// The leases to renew.
     package var leases: [Lease] {
-        hands.compactMap { if case .running(let lease, _) = $0 { lease } else { nil } }
+        slots.compactMap { if case .running(let lease, _) = $0 { lease } else { nil } }
     }
 
-    /// A hand has nothing to do, and nobody would tell of what becomes due.
-    package var needsEnlisting: Bool {
-        isWorking && hasBegun && !policy.isDraining && enlistment == nil && firstIdle != nil
+    /// Whether a slot is idle and the process is not registered for a notification.
+    package var needsRegistration: Bool {
+        isWorking && hasBegun && !policy.isDraining && registration == nil && firstIdle != nil
     }
 
-    /// All hands are busy or leave: it is for others to be notified.
-    package var needsWithdrawal: Bool {
-        enlistment != nil && (!isWorking || leases.count == hands.count)
+    /// Whether all slots are busy or leaving, so that other workers should be notified.
+    package var needsUnregistration: Bool {
+        registration != nil && (!isWorking || leases.count == slots.count)
     }
 
     package var isWorking: Bool {
@@ -125,7 +125,7 @@ extension WorkerState {
         if case .ended = phase { true } else { false }
     }
 
-    /// When the keeper is to begin a round even if the last one has only just been, if ever.
+    /// When the lease keeper has to begin a round, however recent the last one is; nil if it need not.
     package var deadline: Monotonic? {
         switch phase {
         case .leaving(let limit), .breakingOff(let limit): limit
@@ -134,83 +134,83 @@ extension WorkerState {
     }
 
     private var firstIdle: Int? {
-        hands.firstIndex { if case .idle = $0 { true } else { false } }
+        slots.firstIndex { if case .idle = $0 { true } else { false } }
     }
 
-    private var isAnyLooking: Bool {
-        hands.contains { if case .looking = $0 { true } else { false } }
+    private var isAnyPolling: Bool {
+        slots.contains { if case .polling = $0 { true } else { false } }
     }
 
-    private var isAnyTold: Bool {
-        hands.contains { if case .told = $0 { true } else { false } }
+    private var isAnyNotified: Bool {
+        slots.contains { if case .notified = $0 { true } else { false } }
     }
 }
 
 extension WorkerState {
-    private mutating func tellOne() {
-        guard isWorking, let hand = firstIdle else { return }
-        hands[hand] = .told
-        actions.append(.wake(hand: hand))
+    private mutating func notifyOne() {
+        guard isWorking, let slot = firstIdle else { return }
+        slots[slot] = .notified
+        actions.append(.wake(slot: slot))
     }
 
-    private mutating func found(_ lease: Lease, by hand: Int, _ asked: Monotonic) {
-        hands[hand] = .running(lease: lease, renewed: asked)
-        tellOne()
-        if !isWorking { actions.append(.interrupt(hand: hand, .afterStep)) }
+    private mutating func found(_ lease: Lease, by slot: Int, _ asked: Monotonic) {
+        slots[slot] = .running(lease: lease, renewed: asked)
+        notifyOne()
+        if !isWorking { actions.append(.interrupt(slot: slot, .afterStep)) }
     }
 
-    private mutating func foundNothing(_ hand: Int, _ next: Monotonic?) {
-        guard case .looking(let before) = hands[hand] else { return }
-        hands[hand] = enlistment == nil || enlistment == before ? .idle : .told
+    private mutating func foundNothing(_ slot: Int, _ next: Monotonic?) {
+        guard case .polling(let before) = slots[slot] else { return }
+        slots[slot] = registration == nil || registration == before ? .idle : .notified
         let soonest = [next, nextDue].compactMap(\.self).min()
-        if needsEnlisting || soonest != nextDue { actions.append(.wakeKeeper) }
+        if needsRegistration || soonest != nextDue { actions.append(.wakeKeeper) }
         nextDue = soonest
     }
 
-    /// A hand that was told but has not begun to look will see whatever came before; one that looks looks once more.
-    private mutating func enlisted() {
-        enlistments += 1
-        enlistment = enlistments
-        if !isAnyTold, !isAnyLooking { tellOne() }
+    /// A slot that was notified but does not poll yet will see whatever came before; one that polls polls once more.
+    private mutating func registered() {
+        registrations += 1
+        registration = registrations
+        if !isAnyNotified, !isAnyPolling { notifyOne() }
     }
 
-    private mutating func look() {
+    private mutating func startPoll() {
         nextDue = nil
-        if !isAnyTold { tellOne() }
+        if !isAnyNotified { notifyOne() }
     }
 
     private mutating func round(at now: Monotonic) {
         hasBegun = true
-        look()
-        for (hand, state) in hands.enumerated() {
+        startPoll()
+        for (slot, state) in slots.enumerated() {
             guard case .running(_, let renewed) = state, renewed + policy.lease <= now else { continue }
-            actions.append(.interrupt(hand: hand, .atOnce))
+            actions.append(.interrupt(slot: slot, .atOnce))
         }
     }
 
     private mutating func renewed(_ leases: [Lease], _ lost: Set<Lease>, _ asked: Monotonic) {
-        for (hand, state) in hands.enumerated() {
+        for (slot, state) in slots.enumerated() {
             guard case .running(let lease, _) = state, leases.contains(lease) else { continue }
             if lost.contains(lease) {
-                actions.append(.interrupt(hand: hand, .atOnce))
+                actions.append(.interrupt(slot: slot, .atOnce))
             } else {
-                hands[hand] = .running(lease: lease, renewed: asked)
+                slots[slot] = .running(lease: lease, renewed: asked)
             }
         }
     }
 
-    /// The last one to leave may have been given up before.
-    private mutating func left(_ hand: Int) {
-        hands[hand] = .gone
+    /// The worker may have given up on the last one to leave before.
+    private mutating func left(_ slot: Int) {
+        slots[slot] = .gone
         if hasEnded, isAllGone { actions.append(.end) }
     }
 
-    /// The second time it leaves steps no more time.
+    /// The second time steps get no more time.
     private mutating func leave(at now: Monotonic) {
         switch phase {
         case .working:
             phase = .leaving(until: now + policy.grace)
-            for hand in hands.indices { actions.append(.wake(hand: hand)) }
+            for slot in slots.indices { actions.append(.wake(slot: slot)) }
             actions.append(.wakeKeeper)
             interruptAll(.afterStep)
         case .leaving: breakOff(at: now)
@@ -219,18 +219,18 @@ extension WorkerState {
     }
 
     private mutating func breakOff(at now: Monotonic) {
-        phase = .breakingOff(until: now + policy.patience)
+        phase = .breakingOff(until: now + policy.abortTimeout)
         actions.append(.wakeKeeper)
         interruptAll(.atOnce)
     }
 
     private mutating func interruptAll(_ interruption: Interruption) {
-        for (hand, state) in hands.enumerated() {
-            if case .running = state { actions.append(.interrupt(hand: hand, interruption)) }
+        for (slot, state) in slots.enumerated() {
+            if case .running = state { actions.append(.interrupt(slot: slot, interruption)) }
         }
     }
 
-    /// Does what has become due or possible.
+    /// Performs the transitions that have become due or possible.
     private mutating func settle(at now: Monotonic) {
         if case .working = phase, policy.isDraining, hasBegun, isAllIdle { leave(at: now) }
         if case .leaving(let limit) = phase, limit <= now { breakOff(at: now) }
@@ -247,11 +247,11 @@ extension WorkerState {
     }
 
     private var isAllIdle: Bool {
-        hands.allSatisfy { if case .idle = $0 { true } else { false } }
+        slots.allSatisfy { if case .idle = $0 { true } else { false } }
     }
 
-    /// Whether every hand has left by itself.
+    /// Whether every slot has ended by itself.
     package var isAllGone: Bool {
-        hands.allSatisfy { if case .gone = $0 { true } else { false } }
+        slots.allSatisfy { if case .gone = $0 { true } else { false } }
     }
 }

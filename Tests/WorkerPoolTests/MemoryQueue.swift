@@ -2,7 +2,7 @@ import System
 import Synchronization
 import WorkerPool
 
-/// A queue in memory that notifies as the database's does: each enlisted worker once, and nobody who enlists too late.
+/// A queue in memory that notifies as the database's does: each registered worker once, and nobody who registers too late.
 final class MemoryQueue: Sendable {
     struct Unavailable: Error {}
 
@@ -13,10 +13,10 @@ final class MemoryQueue: Sendable {
         var done: [Int] = []
         var givenBack: [Int] = []
         /// The bells of workers to be notified.
-        var enlisted: [Bell] = []
+        var registered: [Bell] = []
         var renewals: [Set<String>] = []
-        var looks = 0
-        var enlistments = 0
+        var polls = 0
+        var registrations = 0
         var rescues = 0
         var toRescue: [Int] = []
         var isAvailable = true
@@ -36,12 +36,12 @@ final class MemoryQueue: Sendable {
         changed = try Bell()
     }
 
-    /// Makes runs due, and notifies one enlisted worker for each.
+    /// Makes runs due, and notifies one registered worker for each.
     func enqueue(_ runs: Int...) {
         contents.withLock { contents in
             for run in runs {
                 contents.due.append(run)
-                contents.enlisted.popLast()?.ring()
+                contents.registered.popLast()?.ring()
             }
         }
     }
@@ -65,13 +65,13 @@ final class MemoryQueue: Sendable {
     /// A worker's way to it.
     var access: WorkerQueue {
         WorkerQueue(
-            makeHand: { { try self.claim().map(WorkerQueue.Look.job) ?? .nothing(next: self.nextDue()) } },
-            makeKeeper: {
+            makePoll: { { try self.claim().map(WorkerQueue.PollResult.job) ?? .nothing(next: self.nextDue()) } },
+            makeLeaseKeeper: {
                 // Its own, so that a notification can be told from the worker's bell.
                 let notified = Result { try Bell() }
-                return WorkerQueue.Keeper(
-                    renew: self.renew, rescue: self.rescue, enlist: { try self.enlist(try notified.get()) },
-                    withdraw: { self.withdraw(try notified.get()) },
+                return WorkerQueue.LeaseKeeper(
+                    renew: self.renew, rescue: self.rescue, register: { try self.register(try notified.get()) },
+                    unregister: { self.unregister(try notified.get()) },
                     wait: { bell, deadline in
                         let own = try notified.get()
                         _ = readable(among: [bell.descriptor, own.descriptor], until: deadline)
@@ -87,7 +87,7 @@ final class MemoryQueue: Sendable {
     private func claim() throws -> Job? {
         let found = try contents.withLock { contents throws -> (String, Int)? in
             guard contents.isAvailable else { throw Unavailable() }
-            contents.looks += 1
+            contents.polls += 1
             if let (run, moment) = contents.later, moment <= .now {
                 contents.due.append(run)
                 contents.later = nil
@@ -108,7 +108,7 @@ final class MemoryQueue: Sendable {
                 if ending == .settled { self.end(lease, { $0.done.append($1) }) }
                 return ending
             },
-            giveBack: {
+            release: {
                 self.end(lease) {
                     $0.givenBack.append($1)
                     $0.due.append($1)
@@ -145,17 +145,17 @@ final class MemoryQueue: Sendable {
         }
     }
 
-    private func enlist(_ bell: Bell) throws {
+    private func register(_ bell: Bell) throws {
         defer { changed.ring() }
         try contents.withLock { contents in
             guard contents.isAvailable else { throw Unavailable() }
-            contents.enlistments += 1
-            if !contents.enlisted.contains(where: { $0 === bell }) { contents.enlisted.append(bell) }
+            contents.registrations += 1
+            if !contents.registered.contains(where: { $0 === bell }) { contents.registered.append(bell) }
         }
     }
 
-    private func withdraw(_ bell: Bell) {
-        contents.withLock { $0.enlisted.removeAll { $0 === bell } }
+    private func unregister(_ bell: Bell) {
+        contents.withLock { $0.registered.removeAll { $0 === bell } }
         changed.ring()
     }
 }

@@ -2,24 +2,24 @@ import System
 import Testing
 import WorkerPool
 
-/// A worker's decisions, among hands and a clock that exist on paper only.
+/// A worker's decisions, among slots and a clock that exist on paper only.
 @Suite struct WorkerStateTests {
     private var now = Monotonic(sinceBoot: .seconds(1000))
     private var state: WorkerState
 
     init() {
-        state = WorkerState(policy: WorkerPolicy(hands: 3))
+        state = WorkerState(policy: WorkerPolicy(slots: 3))
     }
 
-    /// Three hands that have all looked in vain since the process was enlisted.
+    /// Three slots that have all polled in vain since the process was registered.
     private static func resting() -> WorkerStateTests {
         var tests = WorkerStateTests()
         tests.tell(.round)
-        tests.look(0)
-        tests.tell(.foundNothing(hand: 0))
-        tests.tell(.enlisted)
-        tests.look(0)
-        tests.tell(.foundNothing(hand: 0))
+        tests.poll(0)
+        tests.tell(.foundNothing(slot: 0))
+        tests.tell(.registered)
+        tests.poll(0)
+        tests.tell(.foundNothing(slot: 0))
         return tests
     }
 
@@ -34,36 +34,36 @@ import WorkerPool
         return tell(.round)
     }
 
-    /// The hand begins to look, as it is ordered to.
-    private mutating func look(_ hand: Int, sourceLocation: SourceLocation = #_sourceLocation) {
-        let order = state.order(for: hand)
-        #expect(order == .look, sourceLocation: sourceLocation)
+    /// The slot begins to poll, as it is ordered to.
+    private mutating func poll(_ slot: Int, sourceLocation: SourceLocation = #_sourceLocation) {
+        let order = state.order(for: slot)
+        #expect(order == .poll, sourceLocation: sourceLocation)
     }
 
-    private func lease(_ hand: Int) -> Lease {
-        Lease(run: "run \(hand)", token: "\(hand)")
+    private func lease(_ slot: Int) -> Lease {
+        Lease(run: "run \(slot)", token: "\(slot)")
     }
 
-    /// The hand finds a run, whose lease is called as the hand.
+    /// The slot finds a run, whose lease is called as the slot.
     @discardableResult
-    private mutating func find(_ hand: Int) -> [WorkerState.Action] {
-        look(hand)
-        return tell(.found(hand: hand, lease: lease(hand), asked: now))
+    private mutating func find(_ slot: Int) -> [WorkerState.Action] {
+        poll(slot)
+        return tell(.found(slot: slot, lease: lease(slot), asked: now))
     }
 
     @Test mutating func nobodyLooksBeforeTheFirstRound() {
-        for hand in 0..<3 { #expect(state.order(for: hand) == .wait) }
-        #expect(!state.needsEnlisting)
-        #expect(tell(.round) == [.wake(hand: 0)])
+        for slot in 0..<3 { #expect(state.order(for: slot) == .wait) }
+        #expect(!state.needsRegistration)
+        #expect(tell(.round) == [.wake(slot: 0)])
         #expect(tell(.round) == [])
-        look(0)
+        poll(0)
         #expect(state.order(for: 1) == .wait)
     }
 
     @Test mutating func workSpreadsFromHandToHand() {
         tell(.round)
-        #expect(find(0) == [.wake(hand: 1)])
-        #expect(find(1) == [.wake(hand: 2)])
+        #expect(find(0) == [.wake(slot: 1)])
+        #expect(find(1) == [.wake(slot: 2)])
         #expect(find(2) == [])
         #expect(state.leases == (0..<3).map(lease))
     }
@@ -71,60 +71,60 @@ import WorkerPool
     @Test mutating func aHandThatIsDoneLooksAgainUnasked() {
         tell(.round)
         find(0)
-        tell(.finished(hand: 0))
+        tell(.finished(slot: 0))
         #expect(state.leases == [])
-        look(0)
+        poll(0)
     }
 
     @Test mutating func whoFoundNothingWaitsOnceItHasLookedWhileEnlisted() {
         tell(.round)
-        look(0)
-        #expect(tell(.foundNothing(hand: 0)) == [.wakeKeeper])
-        #expect(state.needsEnlisting)
-        #expect(tell(.enlisted) == [.wake(hand: 0)])
-        #expect(!state.needsEnlisting)
-        look(0)
-        #expect(tell(.foundNothing(hand: 0)) == [])
+        poll(0)
+        #expect(tell(.foundNothing(slot: 0)) == [.wakeKeeper])
+        #expect(state.needsRegistration)
+        #expect(tell(.registered) == [.wake(slot: 0)])
+        #expect(!state.needsRegistration)
+        poll(0)
+        #expect(tell(.foundNothing(slot: 0)) == [])
         #expect(state.order(for: 0) == .wait)
     }
 
     @Test mutating func aLookThatBeganBeforeTheEnlistmentIsRepeated() {
-        state = WorkerState(policy: WorkerPolicy(hands: 1))
+        state = WorkerState(policy: WorkerPolicy(slots: 1))
         tell(.round)
-        look(0)
-        tell(.enlisted)
-        #expect(tell(.foundNothing(hand: 0)) == [])
-        look(0)
+        poll(0)
+        tell(.registered)
+        #expect(tell(.foundNothing(slot: 0)) == [])
+        poll(0)
     }
 
     @Test mutating func anEnlistmentDoesNotProveForTheNextOne() {
         self = .resting()
         tell(.round)
-        look(0)
+        poll(0)
         tell(.notified)
         find(1)
-        look(2)
-        tell(.foundNothing(hand: 2))
-        tell(.enlisted)
-        tell(.foundNothing(hand: 0))
-        look(0)
-        tell(.foundNothing(hand: 0))
+        poll(2)
+        tell(.foundNothing(slot: 2))
+        tell(.registered)
+        tell(.foundNothing(slot: 0))
+        poll(0)
+        tell(.foundNothing(slot: 0))
         #expect(state.order(for: 0) == .wait)
     }
 
     @Test mutating func aNotificationSendsOneHandToLookAndIsGoodOnce() {
         self = .resting()
-        #expect(tell(.notified) == [.wake(hand: 0)])
-        #expect(state.needsEnlisting)
-        #expect(find(0) == [.wake(hand: 1)])
-        tell(.enlisted)
-        look(1)
-        #expect(tell(.foundNothing(hand: 1)) == [])
+        #expect(tell(.notified) == [.wake(slot: 0)])
+        #expect(state.needsRegistration)
+        #expect(find(0) == [.wake(slot: 1)])
+        tell(.registered)
+        poll(1)
+        #expect(tell(.foundNothing(slot: 1)) == [])
     }
 
     @Test mutating func aRoundSendsOneHandToLook() {
         self = .resting()
-        #expect(pass(.seconds(1)) == [.wake(hand: 0)])
+        #expect(pass(.seconds(1)) == [.wake(slot: 0)])
         #expect(pass(.seconds(1)) == [])
     }
 
@@ -132,41 +132,41 @@ import WorkerPool
         self = .resting()
         #expect(state.nextDue == nil)
         tell(.notified)
-        look(0)
+        poll(0)
         let due = now + .milliseconds(300)
-        #expect(tell(.foundNothing(hand: 0, next: due)) == [.wakeKeeper])
+        #expect(tell(.foundNothing(slot: 0, next: due)) == [.wakeKeeper])
         #expect(state.nextDue == due)
-        tell(.enlisted)
-        look(0)
-        tell(.foundNothing(hand: 0, next: due + .milliseconds(1)))
+        tell(.registered)
+        poll(0)
+        tell(.foundNothing(slot: 0, next: due + .milliseconds(1)))
         #expect(state.nextDue == due, "the first of both")
-        #expect(tell(.due) == [.wake(hand: 0)])
+        #expect(tell(.due) == [.wake(slot: 0)])
         #expect(state.nextDue == nil)
-        #expect(tell(.due) == [], "a hand is told already")
+        #expect(tell(.due) == [], "a slot is told already")
     }
 
     @Test mutating func aProcessWithoutIdleHandsLeavesNotificationsToOthers() {
         self = .resting()
         tell(.notified)
-        tell(.enlisted)
-        for hand in 0..<2 { find(hand) }
-        #expect(!state.needsWithdrawal)
+        tell(.registered)
+        for slot in 0..<2 { find(slot) }
+        #expect(!state.needsUnregistration)
         find(2)
-        #expect(state.needsWithdrawal)
+        #expect(state.needsUnregistration)
         tell(.cannotBeNotified)
-        #expect(!state.needsWithdrawal)
-        #expect(!state.needsEnlisting)
+        #expect(!state.needsUnregistration)
+        #expect(!state.needsRegistration)
         tell(.notified)
-        tell(.finished(hand: 1))
-        look(1)
-        #expect(tell(.foundNothing(hand: 1)) == [.wakeKeeper])
+        tell(.finished(slot: 1))
+        poll(1)
+        #expect(tell(.foundNothing(slot: 1)) == [.wakeKeeper])
     }
 
     @Test mutating func aLostLeaseBreaksItsRunOffAndNoOther() {
         tell(.round)
-        for hand in 0..<2 { find(hand) }
-        #expect(tell(.renewed([lease(0), lease(1)], lost: [lease(1)], asked: now)) == [.interrupt(hand: 1, .atOnce)])
-        tell(.finished(hand: 1))
+        for slot in 0..<2 { find(slot) }
+        #expect(tell(.renewed([lease(0), lease(1)], lost: [lease(1)], asked: now)) == [.interrupt(slot: 1, .atOnce)])
+        tell(.finished(slot: 1))
         #expect(tell(.renewed([lease(0), lease(1)], lost: [lease(1)], asked: now)) == [])
     }
 
@@ -176,9 +176,9 @@ import WorkerPool
         pass(.seconds(6))
         tell(.renewed([lease(0)], lost: [], asked: now))
         find(1)
-        #expect(!pass(.seconds(9)).contains(.interrupt(hand: 0, .atOnce)))
+        #expect(!pass(.seconds(9)).contains(.interrupt(slot: 0, .atOnce)))
         tell(.renewed([lease(1)], lost: [], asked: now))
-        #expect(pass(.seconds(1)) == [.interrupt(hand: 0, .atOnce)])
+        #expect(pass(.seconds(1)) == [.interrupt(slot: 0, .atOnce)])
     }
 }
 
@@ -189,22 +189,22 @@ extension WorkerStateTests {
         let actions = tell(.leave)
         #expect(
             Set(actions) == [
-                .wake(hand: 0), .wake(hand: 1), .wake(hand: 2), .wakeKeeper, .interrupt(hand: 0, .afterStep),
+                .wake(slot: 0), .wake(slot: 1), .wake(slot: 2), .wakeKeeper, .interrupt(slot: 0, .afterStep),
             ])
-        for hand in 1..<3 {
-            #expect(state.order(for: hand) == .leave)
-            #expect(tell(.left(hand: hand)) == [])
+        for slot in 1..<3 {
+            #expect(state.order(for: slot) == .leave)
+            #expect(tell(.left(slot: slot)) == [])
         }
         #expect(state.deadline == now + .seconds(10))
-        #expect(!pass(.seconds(9)).contains(.interrupt(hand: 0, .atOnce)))
+        #expect(!pass(.seconds(9)).contains(.interrupt(slot: 0, .atOnce)))
         tell(.renewed([lease(0)], lost: [], asked: now))
-        #expect(pass(.seconds(1)) == [.wakeKeeper, .interrupt(hand: 0, .atOnce)])
+        #expect(pass(.seconds(1)) == [.wakeKeeper, .interrupt(slot: 0, .atOnce)])
         #expect(pass(.seconds(4)) == [])
         #expect(pass(.seconds(1)) == [.wakeKeeper, .end])
         #expect(state.hasEnded && !state.isAllGone)
-        tell(.finished(hand: 0))
+        tell(.finished(slot: 0))
         #expect(state.order(for: 0) == .leave)
-        #expect(tell(.left(hand: 0)) == [.end])
+        #expect(tell(.left(slot: 0)) == [.end])
     }
 
     @Test mutating func itEndsWithTheLastHand() {
@@ -213,10 +213,10 @@ extension WorkerStateTests {
         find(0)
         tell(.leave)
         #expect(state.leases == [lease(0)])
-        tell(.finished(hand: 0))
-        for hand in 0..<3 {
-            #expect(state.order(for: hand) == .leave)
-            #expect(tell(.left(hand: hand)) == (hand == 2 ? [.wakeKeeper, .end] : []))
+        tell(.finished(slot: 0))
+        for slot in 0..<3 {
+            #expect(state.order(for: slot) == .leave)
+            #expect(tell(.left(slot: slot)) == (slot == 2 ? [.wakeKeeper, .end] : []))
         }
         #expect(state.isAllGone)
         #expect(tell(.leave) == [])
@@ -226,27 +226,27 @@ extension WorkerStateTests {
         tell(.round)
         find(0)
         tell(.leave)
-        #expect(tell(.leave) == [.wakeKeeper, .interrupt(hand: 0, .atOnce)])
+        #expect(tell(.leave) == [.wakeKeeper, .interrupt(slot: 0, .atOnce)])
         #expect(tell(.leave) == [])
         #expect(state.deadline == now + .seconds(5))
     }
 
     @Test mutating func whatIsFoundWhileLeavingGoesBack() {
         tell(.round)
-        look(0)
+        poll(0)
         tell(.leave)
-        #expect(tell(.found(hand: 0, lease: lease(0), asked: now)) == [.interrupt(hand: 0, .afterStep)])
+        #expect(tell(.found(slot: 0, lease: lease(0), asked: now)) == [.interrupt(slot: 0, .afterStep)])
         #expect(!state.isWorking)
-        tell(.finished(hand: 0))
+        tell(.finished(slot: 0))
         #expect(state.order(for: 0) == .leave)
     }
 
     @Test mutating func nobodyEnlistsWhileLeaving() {
         self = .resting()
         tell(.leave)
-        #expect(state.needsWithdrawal)
+        #expect(state.needsUnregistration)
         tell(.cannotBeNotified)
-        #expect(!state.needsEnlisting)
+        #expect(!state.needsRegistration)
         #expect(tell(.notified) == [])
     }
 }
@@ -254,36 +254,36 @@ extension WorkerStateTests {
 extension WorkerStateTests {
     private static func draining() -> WorkerStateTests {
         var tests = WorkerStateTests()
-        tests.state = WorkerState(policy: WorkerPolicy(hands: 2, isDraining: true))
+        tests.state = WorkerState(policy: WorkerPolicy(slots: 2, isDraining: true))
         return tests
     }
 
     @Test mutating func drainingEndsWhenNothingIsDue() {
         self = .draining()
         tell(.round)
-        look(0)
-        let actions = tell(.foundNothing(hand: 0))
-        #expect(Set(actions) == [.wake(hand: 0), .wake(hand: 1), .wakeKeeper])
+        poll(0)
+        let actions = tell(.foundNothing(slot: 0))
+        #expect(Set(actions) == [.wake(slot: 0), .wake(slot: 1), .wakeKeeper])
         #expect(state.order(for: 0) == .leave)
         #expect(state.order(for: 1) == .leave)
     }
 
-    /// What another hand does may make something due.
+    /// What another slot does may make something due.
     @Test mutating func drainingWaitsForEveryHand() {
         self = .draining()
         tell(.round)
         find(0)
-        look(1)
-        tell(.foundNothing(hand: 1))
+        poll(1)
+        tell(.foundNothing(slot: 1))
         #expect(state.order(for: 1) == .wait)
-        #expect(!state.needsEnlisting)
-        tell(.finished(hand: 0))
-        #expect(find(0) == [.wake(hand: 1)])
-        look(1)
-        tell(.foundNothing(hand: 1))
-        tell(.finished(hand: 0))
-        look(0)
-        tell(.foundNothing(hand: 0))
+        #expect(!state.needsRegistration)
+        tell(.finished(slot: 0))
+        #expect(find(0) == [.wake(slot: 1)])
+        poll(1)
+        tell(.foundNothing(slot: 1))
+        tell(.finished(slot: 0))
+        poll(0)
+        tell(.foundNothing(slot: 0))
         #expect(state.order(for: 1) == .leave)
     }
 }

@@ -18,10 +18,10 @@ import WorkerPool
     private static let never = Duration.seconds(3600)
 
     private func worker(
-        on queue: MemoryQueue, hands: Int = 4, isDraining: Bool = false, round: Duration = never,
+        on queue: MemoryQueue, slots: Int = 4, isDraining: Bool = false, round: Duration = never,
         _ adjust: (inout WorkerPolicy) -> Void = { _ in }
     ) throws -> Worker {
-        var policy = WorkerPolicy(hands: hands, isDraining: isDraining, lease: Self.never)
+        var policy = WorkerPolicy(slots: slots, isDraining: isDraining, lease: Self.never)
         policy.round = round
         adjust(&policy)
         let worker = try Worker(policy: policy, queue: queue.access, observe: events.note)
@@ -49,13 +49,13 @@ import WorkerPool
         try end(worker)
         queue.contents.withLock { contents in
             #expect(Set(contents.done).count == 10_000)
-            #expect(contents.leased.isEmpty && contents.enlisted.isEmpty)
+            #expect(contents.leased.isEmpty && contents.registered.isEmpty)
         }
     }
 
     @Test func twoWorkersLoseNoneEither() throws {
         let queue = try MemoryQueue()
-        let workers = try (0..<2).map { _ in try worker(on: queue, hands: 2) }
+        let workers = try (0..<2).map { _ in try worker(on: queue, slots: 2) }
         for number in 1...2_000 { queue.enqueue(number) }
         #expect(queue.wait { $0.done.count == 2_000 })
         for worker in workers { try end(worker) }
@@ -70,8 +70,8 @@ import WorkerPool
             _ = readable(among: [gate.descriptor], until: .now + .seconds(20))
             return .settled
         }
-        let worker = try worker(on: queue, hands: 5)
-        #expect(queue.wait { $0.enlisted.count == 1 })
+        let worker = try worker(on: queue, slots: 5)
+        #expect(queue.wait { $0.registered.count == 1 })
         // One notification, for the first of them.
         queue.enqueue(1, 2, 3, 4, 5)
         #expect(queue.wait { $0.done.count == 5 })
@@ -82,19 +82,19 @@ import WorkerPool
     @Test func anIdleWorkerDoesNothingBetweenRounds() throws {
         let queue = try MemoryQueue()
         let worker = try worker(on: queue)
-        #expect(queue.wait { $0.enlisted.count == 1 && $0.looks > 0 })
+        #expect(queue.wait { $0.registered.count == 1 && $0.polls > 0 })
         try end(worker)
         queue.contents.withLock { contents in
-            // Two when the first look began before the process was enlisted.
-            #expect((1...2).contains(contents.looks))
-            #expect(contents.enlistments == 1 && contents.rescues == 1 && contents.renewals.isEmpty)
+            // Two when the first poll began before the process was registered.
+            #expect((1...2).contains(contents.polls))
+            #expect(contents.registrations == 1 && contents.rescues == 1 && contents.renewals.isEmpty)
         }
     }
 
     @Test func whatNobodyIsNotifiedOfIsFoundInARound() throws {
         let queue = try MemoryQueue()
         let worker = try worker(on: queue, round: .milliseconds(20))
-        #expect(queue.wait { $0.enlisted.count == 1 })
+        #expect(queue.wait { $0.registered.count == 1 })
         queue.change { $0.due.append(1) }
         #expect(queue.wait { $0.done == [1] })
         try end(worker)
@@ -103,10 +103,10 @@ import WorkerPool
     @Test func whatBecomesDueBetweenRoundsIsTakenThen() throws {
         let queue = try MemoryQueue()
         let worker = try worker(on: queue)
-        #expect(queue.wait { $0.enlisted.count == 1 && $0.looks > 0 })
+        #expect(queue.wait { $0.registered.count == 1 && $0.polls > 0 })
         queue.change { $0.later = (1, .now + .milliseconds(30)) }
         // Somebody is told, and finds that it is not due yet.
-        queue.contents.withLock { $0.enlisted.popLast() }?.ring()
+        queue.contents.withLock { $0.registered.popLast() }?.ring()
         #expect(queue.wait { $0.done == [1] })
         try end(worker)
     }
@@ -145,9 +145,9 @@ import WorkerPool
         ended.wait(until: deadline)
         #expect(deadline > .now)
         #expect(events.all.first == "queueUnavailable(WorkingTests.MemoryQueue.Unavailable())")
-        let looks = queue.contents.withLock(\.looks)
+        let polls = queue.contents.withLock(\.polls)
         queue.change { $0.isAvailable = true }
-        #expect(queue.wait { $0.givenBack == [1] && $0.looks > looks })
+        #expect(queue.wait { $0.givenBack == [1] && $0.polls > polls })
         try end(worker)
         #expect(events.all.last == "queueAvailable")
     }
@@ -155,7 +155,7 @@ import WorkerPool
     @Test func runsOfDeadWorkersAreRescued() throws {
         let queue = try MemoryQueue()
         queue.change { $0.toRescue = [1, 2, 3] }
-        let worker = try worker(on: queue, hands: 2)
+        let worker = try worker(on: queue, slots: 2)
         #expect(queue.wait { $0.done.count == 3 })
         try end(worker)
         #expect(events.all == ["rescued(3)"])
@@ -175,7 +175,7 @@ extension WorkerTests {
         queue.contents.withLock { contents in
             #expect(Set(contents.givenBack) == [1, 2, 3, 4])
             #expect(Set(contents.due) == [1, 2, 3, 4, 5])
-            #expect(contents.leased.isEmpty && contents.enlisted.isEmpty)
+            #expect(contents.leased.isEmpty && contents.registered.isEmpty)
         }
         #expect(events.all.isEmpty)
     }
@@ -201,7 +201,7 @@ extension WorkerTests {
             gate.wait()
             return .settled
         }
-        let worker = try worker(on: queue) { ($0.grace, $0.patience) = (.milliseconds(20), .milliseconds(20)) }
+        let worker = try worker(on: queue) { ($0.grace, $0.abortTimeout) = (.milliseconds(20), .milliseconds(20)) }
         queue.enqueue(1)
         begun.wait(until: .now + .seconds(20))
         #expect(throws: StepAbandoned.self) { try end(worker) }
@@ -216,7 +216,7 @@ extension WorkerTests {
             if run == 1 { throw MemoryQueue.Unavailable() }
             return .settled
         }
-        let worker = try worker(on: queue, hands: 1)
+        let worker = try worker(on: queue, slots: 1)
         queue.enqueue(1, 2)
         #expect(queue.wait { $0.done == [2] })
         try end(worker)
@@ -236,7 +236,7 @@ extension WorkerTests {
         try worker.finish()
         queue.contents.withLock { contents in
             #expect(Set(contents.done) == Set(-1..<count))
-            #expect(contents.enlistments == 0)
+            #expect(contents.registrations == 0)
         }
     }
 

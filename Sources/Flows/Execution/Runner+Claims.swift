@@ -55,7 +55,7 @@ extension Runner {
     /// as a stopped worker whose transaction is still open, the run itself is none the worse.
     private static func postpone(_ claim: Claim, _ error: any Error, on connection: Connection) throws -> Work {
         let isBlocked = (error as? PostgresError)?.isContention ?? false
-        try Queue.giveBack(claim, after: .seconds(claim.claims), isUntried: isBlocked, on: connection)
+        try Queue.release(claim, after: .seconds(claim.claims), isUntried: isBlocked, on: connection)
         return .postponed(error)
     }
 

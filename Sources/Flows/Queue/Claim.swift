@@ -17,7 +17,7 @@ package struct Claim: Sendable {
     package static let most = 5
 }
 
-/// How long a run stays with whoever took it, unless the lease is prolonged.
+/// How long a run stays with whoever took it, unless the lease is renewed.
 package enum Lease {
     package static let seconds = 10
     static let duration: SQL = "interval '10 seconds'"

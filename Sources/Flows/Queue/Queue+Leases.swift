@@ -3,8 +3,8 @@ package import Postgres
 extension Queue {
     /// Prolongs leases, each by its execution's id, and returns those that are still held. One that is not returned was
     /// lost: its run was canceled or has another owner. Whoever changes a row just now is not waited for: it is the
-    /// run's own commit, which prolongs its lease, or its end.
-    package static func prolong(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
+    /// run's own commit, which renews its lease, or its end.
+    package static func renew(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
         guard !leases.isEmpty else { return [] }
         let mine: SQL = """
             WHERE execution_id = ANY(\(Array(leases.keys))::uuid[]) AND lease = ANY(\(Array(leases.values))::uuid[])
@@ -13,7 +13,7 @@ extension Queue {
             """
             WITH held AS (SELECT lease FROM queue \(mine)),
             free AS (SELECT execution_id FROM queue \(mine) FOR UPDATE SKIP LOCKED),
-            prolonged AS (
+            renewed AS (
                 UPDATE queue SET lease_until = clock_timestamp() + \(Lease.duration)
                 WHERE execution_id = ANY(ARRAY(SELECT execution_id FROM free)))
             SELECT lease FROM held
@@ -35,7 +35,7 @@ extension Queue {
     /// Leaves a run that was claimed to the next worker, at once or after a delay.
     ///
     /// - Parameter isUntried: whether nothing was done, so that this claim does not count.
-    package static func giveBack(
+    package static func release(
         _ claim: Claim, after delay: Duration = .zero, isUntried: Bool, on connection: Connection
     ) throws {
         try connection.execute(

@@ -33,6 +33,6 @@ enum Work {
     /// Throws for every setting that is not valid.
     static func policy(_ configuration: Configuration, isDraining: Bool = false) throws -> WorkerPolicy {
         WorkerPolicy(
-            hands: try configuration.workerThreads, isDraining: isDraining, lease: .seconds(Flows.Lease.seconds))
+            slots: try configuration.workerThreads, isDraining: isDraining, lease: .seconds(Flows.Lease.seconds))
     }
 }

@@ -100,7 +100,7 @@ extension Log {
         case .queueUnavailable(let error): write(.error, "queue-unavailable", ["detail": Log.detail(of: error)])
         case .queueAvailable: write(.info, "queue-available")
         case .runFailed(let error): write(.error, "run-postponed", ["detail": Log.detail(of: error)])
-        case .notGivenBack(let error): write(.warning, "run-not-given-back", ["detail": Log.detail(of: error)])
+        case .notReleased(let error): write(.warning, "run-not-given-back", ["detail": Log.detail(of: error)])
         case .rescued(let count): write(.warning, "runs-rescued", ["count": "\(count)"])
         }
     }
