@@ -64,7 +64,7 @@ package final class Connection {
 
     /// Sends what was deferred, the statements and, if asked, COMMIT; returns the results of the latter two.
     func roundTrip(
-        _ statements: [SQL], committing commit: Link.Commit = .untold, isRepeated: Bool = false
+        _ statements: [SQL], committing commit: Link.Commit = .untracked, isRepeated: Bool = false
     ) throws(PostgresError) -> ArraySlice<QueryResult> {
         let ahead = opening(committing: commit) + deferred
         var batch = ahead.isEmpty ? statements : ahead + statements

@@ -10,7 +10,7 @@ extension Link {
     /// Where a batch commits, for a caller who must know whether it did.
     enum Commit {
         /// The caller has no use for the difference: to it a loss is a failure.
-        case untold
+        case untracked
         /// Its last statement is COMMIT.
         case asLastStatement
         /// The batch is a whole transaction, which the server commits when it comes to its end.
@@ -24,7 +24,7 @@ extension Link {
     ///
     /// - Throws: the error of the statement that failed; `commitUnknown` when a loss leaves open whether the batch was
     ///   committed. Whether the link is still of use says `isUsable`.
-    func run(_ batch: [SQL], committing commit: Commit = .untold) throws(PostgresError) -> [QueryResult] {
+    func run(_ batch: [SQL], committing commit: Commit = .untracked) throws(PostgresError) -> [QueryResult] {
         let deadline = answerTimeout.map { ContinuousClock.now + $0 }
         return try collect(send(batch), committing: commit, before: deadline)
     }
@@ -44,10 +44,10 @@ extension Link {
             } else {
                 isSent = sendUnprepared(sql)
             }
-            guard isSent else { throw spent(PostgresError(.connectionLost, message)) }
+            guard isSent else { throw invalidate(PostgresError(.connectionLost, message)) }
             answers.append(.statement)
         }
-        guard unsafe PQpipelineSync(handle) == 1 else { throw spent(PostgresError(.connectionLost, message)) }
+        guard unsafe PQpipelineSync(handle) == 1 else { throw invalidate(PostgresError(.connectionLost, message)) }
         return answers
     }
 
@@ -83,7 +83,7 @@ extension Link {
                 // pooler that has lost the server says so in class 08, and knows no more of it than this side.
                 let isServers = error.sqlState.map { $0.conditionClass != "08" } ?? false
                 let isBeforeCommit = commit == .atEnd || index < answers.count - 1
-                let isKnown = commit == .untold || isServers && isBeforeCommit
+                let isKnown = commit == .untracked || isServers && isBeforeCommit
                 throw failure ?? (isKnown ? error : error.leavingCommitUnknown)
             }
         }
@@ -93,7 +93,7 @@ extension Link {
         } catch {
             if let failure { throw failure }
             switch commit {
-            case .untold: throw error
+            case .untracked: throw error
             // A COMMIT that was confirmed is one, whatever became of the connection afterwards.
             case .asLastStatement: break
             case .atEnd: throw error.leavingCommitUnknown
@@ -107,7 +107,7 @@ extension Link {
     /// The result of one statement or preparation.
     private func soleResult(before deadline: ContinuousClock.Instant?) throws(PostgresError) -> QueryResult {
         guard let result = try nextResult(before: deadline) else {
-            throw spent(PostgresError(.connectionLost, message))
+            throw invalidate(PostgresError(.connectionLost, message))
         }
         while !result.endsBatch, try nextResult(before: deadline) != nil {}
         return result
@@ -122,7 +122,7 @@ extension Link {
             let result = try nextResult(before: deadline)
             if let result, result.status == PGRES_PIPELINE_SYNC { return failure }
             guard let result else {
-                if isBroken { throw spent(PostgresError(.connectionLost, message)) }
+                if isBroken { throw invalidate(PostgresError(.connectionLost, message)) }
                 continue
             }
             let refusal = try refusal(in: result)

@@ -21,7 +21,9 @@ extension Link {
                 continue
             }
             if descriptors[0].revents != 0 {
-                guard unsafe PQconsumeInput(handle) == 1 else { throw spent(PostgresError(.connectionLost, message)) }
+                guard unsafe PQconsumeInput(handle) == 1 else {
+                    throw invalidate(PostgresError(.connectionLost, message))
+                }
             }
             if descriptors.dropFirst().contains(where: { $0.revents != 0 }) { return takeNotifications() }
         }

@@ -62,7 +62,7 @@ import Glibc
     var isUsable: Bool { !isSpent && !isBroken }
 
     /// Puts the link out of use, for the reason given.
-    func spent(_ error: PostgresError) -> PostgresError {
+    func invalidate(_ error: PostgresError) -> PostgresError {
         isSpent = true
         return error
     }
@@ -114,7 +114,7 @@ import Glibc
         var milliseconds: Int32 = -1
         if let deadline {
             let left = deadline - .now
-            guard left > .zero else { throw spent(PostgresError(.timedOut)) }
+            guard left > .zero else { throw invalidate(PostgresError(.timedOut)) }
             milliseconds = Int32(clamping: left.milliseconds)
         }
         let ready = unsafe poll(&descriptor, 1, milliseconds)
@@ -130,11 +130,11 @@ import Glibc
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return nil
         case PGRES_PIPELINE_ABORTED: return PostgresError(.server(.failedTransaction))
         case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
-            throw spent(PostgresError(.server(.featureNotSupported), "COPY is not supported"))
+            throw invalidate(PostgresError(.server(.featureNotSupported), "COPY is not supported"))
         default:
             let error = result.error(sessionEnded: isBroken)
-            if error.kind == .connectionLost { throw spent(error) }
-            return error.sqlState?.endsSession == true || error.isStaleStatement ? spent(error) : error
+            if error.kind == .connectionLost { throw invalidate(error) }
+            return error.sqlState?.endsSession == true || error.isStaleStatement ? invalidate(error) : error
         }
     }
 }

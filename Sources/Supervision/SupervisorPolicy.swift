@@ -9,7 +9,7 @@ package struct SupervisorPolicy: Sendable {
     /// How long a child may take from its start until it is ready before it is killed.
     package var readiness: Duration = .seconds(10)
     /// A child that served for less than this died young.
-    package var youth: Duration = .seconds(2)
+    package var minimumUptime: Duration = .seconds(2)
     /// The wait before the successor of the second in a row that died young; it doubles with each further one.
     package var firstDelay: Duration = .milliseconds(100)
     package var longestDelay: Duration = .seconds(5)

@@ -221,7 +221,7 @@ extension SupervisorState {
     }
 
     private mutating func vacate(_ slot: Int, servedFor served: Duration, at now: Monotonic) {
-        let count = served < policy.youth ? slots[slot].earlyDeaths + 1 : 0
+        let count = served < policy.minimumUptime ? slots[slot].earlyDeaths + 1 : 0
         let delay = policy.delay(afterEarlyDeaths: count)
         slots[slot].earlyDeaths = count
         slots[slot].holder = .nobody(until: now + delay)

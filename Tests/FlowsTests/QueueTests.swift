@@ -21,12 +21,12 @@ import Testing
         let read = try #require(free)
         let budget = Budget(for: read, at: try PriceList(on: connection))
         try connection.transaction { connection in
-            _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, most: nil))
+            _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, maxConcurrentRuns: nil))
         }
     }
 
     private func claim(_ number: Int = 1, on other: Connection? = nil) throws -> Claim? {
-        try Queue.claim(lease: "\(Self.lease)\(number)", most: nil, on: other ?? connection)
+        try Queue.claim(lease: "\(Self.lease)\(number)", maxConcurrentRuns: nil, on: other ?? connection)
     }
 
     private func flows(_ tasks: [TestTask]) -> FlowCache {

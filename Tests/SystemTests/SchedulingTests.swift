@@ -9,7 +9,7 @@ import Testing
         let found = Mutex<[Int32]>([])
         let thread = try NativeThread {
             let own = sched_getscheduler(0)
-            Scheduling.finishOthersFirst()
+            Scheduling.useBatchScheduling()
             let inner = try? NativeThread { found.withLock { $0 = [own, sched_getscheduler(0)] } }
             inner?.join()
         }

@@ -100,8 +100,8 @@ package struct IdempotencyKey: Sendable {
     }
 
     /// Joins the key to a run of a flow: claimed in its first commit, answered in its last.
-    func companion(executionID: String, answer: @escaping (Execution) -> Response) -> Runner.Companion {
-        Runner.Companion(
+    func hooks(executionID: String, answer: @escaping (Execution) -> Response) -> Runner.CommitHooks {
+        Runner.CommitHooks(
             open: { connection in
                 try claim(for: executionID, on: connection)
             },

@@ -121,7 +121,7 @@ private struct SubFlow {
     }
 
     func statements(_ children: [Execution]) throws -> [SQL] {
-        children.flatMap { Queue.enqueue($0, budget: budget, most: nil) }
+        children.flatMap { Queue.enqueue($0, budget: budget, maxConcurrentRuns: nil) }
     }
 
     private static func level(of context: TaskContext) throws -> Int {

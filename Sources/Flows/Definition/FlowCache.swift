@@ -11,7 +11,7 @@ package final class FlowCache: Sendable {
     }
 
     private static let capacity = 64
-    private static let heaviest = 64 << 10
+    private static let largestWeight = 64 << 10
 
     private let catalog: TaskCatalog
     private let flows = Mutex<[Version: Flow]>([:])
@@ -25,7 +25,7 @@ package final class FlowCache: Sendable {
         let version = Version(workflowID: workflowID, number: number)
         if let known = flows.withLock({ $0[version] }), known.definition == execution.flow { return known }
         let flow = read(execution)
-        guard let flow, flow.definition.weight <= FlowCache.heaviest else { return flow }
+        guard let flow, flow.definition.weight <= FlowCache.largestWeight else { return flow }
         flows.withLock { flows in
             if flows.count >= FlowCache.capacity { flows = [:] }
             flows[version] = flow

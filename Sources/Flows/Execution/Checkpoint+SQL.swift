@@ -4,8 +4,8 @@ import Postgres
 /// The statements of a commit.
 extension Checkpoint {
     /// The execution, its place in the queue unless it is over, and its steps so far, as one statement.
-    func opening(_ standing: Standing, _ elapsed: Duration) -> SQL {
-        let finishedAt: SQL = standing.isOver ? "clock_timestamp()" : "NULL"
+    func opening(_ disposition: Disposition, _ elapsed: Duration) -> SQL {
+        let finishedAt: SQL = disposition.isOver ? "clock_timestamp()" : "NULL"
         let row: SQL = """
             WITH opened AS (
                 INSERT INTO executions (id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at)
@@ -14,14 +14,14 @@ extension Checkpoint {
                     \(execution.cost), clock_timestamp() - \(elapsed.microseconds) * interval '1 microsecond',
                     \(finishedAt)))
             """
-        return "\(row)\(queued(standing)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
+        return "\(row)\(queued(disposition)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
     }
 
     /// The place in the queue of a run that its caller has begun.
-    private func queued(_ standing: Standing) -> SQL {
-        switch standing {
-        case .over: SQL()
-        case .goesOn:
+    private func queued(_ disposition: Disposition) -> SQL {
+        switch disposition {
+        case .finished: SQL()
+        case .running:
             """
             , queued AS (
                 INSERT INTO queue (execution_id, user_id, state, available_at, lease, lease_until, held, prices)
@@ -33,15 +33,15 @@ extension Checkpoint {
             , queued AS (
                 INSERT INTO queue (execution_id, user_id, state, available_at, held, prices)
                 VALUES (\(execution.id), \(execution.userID), 'waiting', \(due.moment), \(budget.held),
-                    \(optional: budget.storedPrices)))\(Queue.rouse)
+                    \(optional: budget.storedPrices)))\(Queue.notifyIdleWorker)
             """
         }
     }
 
     /// The steps since the last commit and where the run stands now, if it is still this lease's.
-    func later(_ standing: Standing) -> SQL {
+    func later(_ disposition: Disposition) -> SQL {
         """
-        WITH advanced AS (\(advance(standing)))\(consequence(of: standing)),
+        WITH advanced AS (\(advance(disposition)))\(consequence(of: disposition)),
         written AS (\(newSteps(of: "a.execution_id", from: "advanced a, ")))
         SELECT 1 / (SELECT count(*) FROM advanced)
         """
@@ -50,11 +50,11 @@ extension Checkpoint {
     /// A step that only begins is none: it may be what ends each worker that tries it.
     private var hasGotOn: Bool { execution.steps.count > storedSteps }
 
-    private func advance(_ standing: Standing) -> SQL {
+    private func advance(_ disposition: Disposition) -> SQL {
         let mine: SQL = "WHERE execution_id = \(execution.id) AND lease = \(lease) RETURNING execution_id"
-        switch standing {
-        case .over: return "DELETE FROM queue \(mine)"
-        case .goesOn:
+        switch disposition {
+        case .finished: return "DELETE FROM queue \(mine)"
+        case .running:
             return """
                 UPDATE queue
                 SET lease_until = clock_timestamp() + \(Lease.duration), held = \(budget.held), signal = NULL,
@@ -72,11 +72,11 @@ extension Checkpoint {
     }
 
     /// Whoever leaves a run to a worker without being one tells them.
-    private func consequence(of standing: Standing) -> SQL {
-        switch standing {
-        case .over: ending
-        case .waits: places == nil ? Queue.rouse : SQL()
-        case .goesOn: SQL()
+    private func consequence(of disposition: Disposition) -> SQL {
+        switch disposition {
+        case .finished: ending
+        case .waits: concurrencyLimit == nil ? Queue.notifyIdleWorker : SQL()
+        case .running: SQL()
         }
     }
 
@@ -86,7 +86,7 @@ extension Checkpoint {
             UPDATE executions
             SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt),
                 error = \(optional: execution.failure?.json), cost = \(execution.cost), finished_at = clock_timestamp()
-            FROM advanced a WHERE id = a.execution_id)\(Queue.tell(of: execution))
+            FROM advanced a WHERE id = a.execution_id)\(Queue.notifyWatchers(of: execution))
         """
     }
 

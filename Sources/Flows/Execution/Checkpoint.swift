@@ -7,10 +7,10 @@ import Postgres
 /// there no more, the statement divides by zero on purpose, so that in one round trip the whole commit fails.
 struct Checkpoint {
     /// What becomes of the run after a commit.
-    enum Standing {
-        case goesOn
+    enum Disposition {
+        case running
         case waits(Due)
-        case over
+        case finished
     }
 
     private(set) var execution: Execution
@@ -20,14 +20,14 @@ struct Checkpoint {
     private(set) var storedSteps: Int
     private(set) var isOpenStepStored: Bool
     let lease: String
-    let places: Places?
+    let concurrencyLimit: ConcurrencyLimit?
     private(set) var budget: Budget
 
     init(_ execution: Execution, lease: String, budget: Budget) {
         self.execution = execution
         self.lease = lease
         self.budget = budget
-        places = nil
+        concurrencyLimit = nil
         (isStored, storedSteps, isOpenStepStored) = (false, 0, false)
     }
 
@@ -36,7 +36,7 @@ struct Checkpoint {
         execution = claim.execution
         lease = claim.lease
         budget = claim.budget
-        places = claim.places
+        concurrencyLimit = claim.concurrencyLimit
         isStored = true
         if let last = execution.steps.last, !last.status.isEnd, !last.isSuperseded {
             openStep = execution.steps.removeLast()
@@ -69,14 +69,14 @@ struct Checkpoint {
     ///
     /// - Throws: `Fenced` when the run is not this lease's any more, `InsufficientCredits` when it cannot be paid.
     mutating func commit(
-        _ standing: Standing, on connection: Connection, elapsed: Duration, together others: [SQL] = []
+        _ disposition: Disposition, on connection: Connection, elapsed: Duration, together others: [SQL] = []
     ) throws {
         let fresh = execution.steps[storedSteps...]
         let payment = budget.payment(
-            for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: standing.isOver)
-        let statement = isStored ? later(standing) : opening(standing, elapsed)
-        let placed = standing.isOver ? places?.around(statement) : nil
-        let lock = concernsOthers(standing, others) ? [Places.lock(of: execution.userID)] : []
+            for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: disposition.isOver)
+        let statement = isStored ? later(disposition) : opening(disposition, elapsed)
+        let placed = disposition.isOver ? concurrencyLimit?.around(statement) : nil
+        let lock = concernsOthers(disposition, others) ? [ConcurrencyLimit.lock(of: execution.userID)] : []
         if connection.transactionStatus == .idle { try connection.begin() }
         do {
             try connection.commit(after: lock + (placed ?? [statement]) + others + payment)
@@ -90,13 +90,13 @@ struct Checkpoint {
         isOpenStepStored = openStep != nil
     }
 
-    /// Whether a commit changes the places of other runs in the queue: of those which a step starts, or of the one that
+    /// Whether a commit changes the concurrencyLimit of other runs in the queue: of those which a step starts, or of the one that
     /// waits for this one.
-    private func concernsOthers(_ standing: Standing, _ others: [SQL]) -> Bool {
-        switch standing {
-        case .goesOn: false
+    private func concernsOthers(_ disposition: Disposition, _ others: [SQL]) -> Bool {
+        switch disposition {
+        case .running: false
         case .waits: !others.isEmpty
-        case .over: execution.parent != nil
+        case .finished: execution.parent != nil
         }
     }
 
@@ -115,8 +115,8 @@ struct Checkpoint {
     }
 }
 
-extension Checkpoint.Standing {
+extension Checkpoint.Disposition {
     var isOver: Bool {
-        if case .over = self { true } else { false }
+        if case .finished = self { true } else { false }
     }
 }

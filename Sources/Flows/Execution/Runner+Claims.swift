@@ -62,7 +62,7 @@ extension Runner {
     private static func giveUp(_ claim: Claim, _ reason: TaskFailure, on connection: Connection) throws -> Work {
         let isOurs = try Queue.end(
             claim.execution.id, of: claim.execution.userID, as: .failed, reason, lease: claim.lease,
-            most: claim.places.most, on: connection)
+            maxConcurrentRuns: claim.concurrencyLimit.maxConcurrentRuns, on: connection)
         return isOurs ? .ended : .lost
     }
 }

@@ -83,10 +83,10 @@ extension Runner {
             guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }
-                return .done(try weighed(output, definition))
+                return .done(try checkedOutput(output, definition))
             }
             switch try waiting.advance(input, in: context) {
-            case .done(let output): return .done(try weighed(output, definition))
+            case .done(let output): return .done(try checkedOutput(output, definition))
             case .wait(let due, let kept, let statements):
                 if let deadline, .now >= deadline { throw TaskFailure.timeout }
                 return .waits(due.noLater(than: deadline), keeping: kept, together: statements)
@@ -105,7 +105,7 @@ extension Runner {
         return isFirst ? checkpoint.execution.forkInput(of: number) : nil
     }
 
-    private mutating func weighed(_ output: JSON, _ definition: TaskDefinition) throws -> JSON {
+    private mutating func checkedOutput(_ output: JSON, _ definition: TaskDefinition) throws -> JSON {
         guard output.fits(depth: JSONLimits.standard.depth) else {
             throw TaskFailure(code: "output_too_deep", message: "The output of this step is nested too deeply")
         }

@@ -9,7 +9,7 @@ package import Postgres
 /// commits has its place in the queue from the first one on: whoever claims it after its process died goes on.
 package struct Runner {
     /// What a caller adds to a run's own commits.
-    package struct Companion {
+    package struct CommitHooks {
         /// Done first in the run's first transaction; throwing ends the run with nothing done.
         package let open: (Connection) throws -> Void
         /// Statements that commit together with the run's end.
@@ -42,7 +42,7 @@ package struct Runner {
     private static let longestCall = Duration.seconds(10)
 
     let connection: Connection
-    private let companion: Companion?
+    private let hooks: CommitHooks?
     let cancellation: Cancellation?
     let flow: Flow
     let start: ContinuousClock.Instant
@@ -55,10 +55,10 @@ package struct Runner {
 
     private init(
         _ flow: Flow, _ checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant, signal: JSON? = nil,
-        on connection: Connection, with companion: Companion?, _ cancellation: Cancellation?
+        on connection: Connection, with hooks: CommitHooks?, _ cancellation: Cancellation?
     ) {
         self.connection = connection
-        self.companion = companion
+        self.hooks = hooks
         self.cancellation = cancellation
         self.flow = flow
         self.start = start
@@ -79,13 +79,13 @@ package struct Runner {
     /// - Throws: `InsufficientCredits` before the first step, when the user does not have its worst case.
     package static func run(
         _ flow: Flow, _ execution: Execution, budget: Budget, on connection: Connection,
-        with companion: Companion? = nil
+        with hooks: CommitHooks? = nil
     ) throws -> Outcome {
         guard try budget.isCovered(by: execution.userID, on: connection) else { throw InsufficientCredits() }
         // Its id is nobody else's, so it does as the first lease.
         let checkpoint = Checkpoint(execution, lease: execution.id, budget: budget)
         var runner = Runner(
-            flow, checkpoint, RunState(flow, input: execution.input), start: .now, on: connection, with: companion, nil)
+            flow, checkpoint, RunState(flow, input: execution.input), start: .now, on: connection, with: hooks, nil)
         return try runner.runOrRollBack()
     }
 
@@ -117,7 +117,7 @@ package struct Runner {
         while true {
             let action = state.next(event, at: elapsed)
             // A signal that came is used first: the step that it is for has begun.
-            if action.isStep, signal == nil, cancellation?.endsAfterStep == true { return try leave() }
+            if action.isStep, signal == nil, cancellation?.endsAfterStep == true { return try yieldToWorker() }
             switch action {
             case .announce(let definition, _, _) where isFull(for: definition),
                 .run(let definition, _, _) where isFull(for: definition):
@@ -126,14 +126,14 @@ package struct Runner {
                     TaskFailure(code: "run_too_large", message: "The record of this run is too large"))
             case .announce(let definition, _, let attempt):
                 checkpoint.openStep = step(of: definition, attempt: attempt, .running, started: began ?? elapsed)
-                try commit(.goesOn)
+                try commit(.running)
                 event = .committed
             case .run(let definition, let input, let attempt):
                 event = try advance(definition, input, attempt)
             case .commit:
                 // A worker goes on, so that a caller who has left does not keep the thread.
-                if cancellation == nil, elapsed > Runner.longestCall { return try leave() }
-                try commit(.goesOn)
+                if cancellation == nil, elapsed > Runner.longestCall { return try yieldToWorker() }
+                try commit(.running)
                 event = .committed
             case .suspend(let due):
                 try commit(.waits(due), together: others)
@@ -153,12 +153,12 @@ package struct Runner {
         _ status: ExecutionStatus, stoppedAt: String?, _ failure: TaskFailure?
     ) throws -> Outcome {
         checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
-        try commit(.over, together: companion?.close(checkpoint.execution) ?? [])
+        try commit(.finished, together: hooks?.close(checkpoint.execution) ?? [])
         return .ended(checkpoint.execution)
     }
 
     /// Leaves the run to whoever claims it next.
-    private mutating func leave() throws -> Outcome {
+    private mutating func yieldToWorker() throws -> Outcome {
         try commit(.waits(.after(.zero)))
         return .waits(checkpoint.execution, .after(.zero))
     }
@@ -168,15 +168,15 @@ package struct Runner {
     /// When the step at hand began, if it did before.
     var began: Duration? { checkpoint.openStep?.started }
 
-    private mutating func commit(_ standing: Checkpoint.Standing, together others: [SQL] = []) throws {
-        if companion != nil { try openTransaction() }
-        try checkpoint.commit(standing, on: connection, elapsed: elapsed, together: others)
+    private mutating func commit(_ disposition: Checkpoint.Disposition, together others: [SQL] = []) throws {
+        if hooks != nil { try openTransaction() }
+        try checkpoint.commit(disposition, on: connection, elapsed: elapsed, together: others)
     }
 
     /// Begins the transaction of the next commit, unless one is open which holds an effect.
     func openTransaction() throws {
         guard connection.transactionStatus == .idle else { return }
         try connection.begin()
-        if !checkpoint.isStored { try companion?.open(connection) }
+        if !checkpoint.isStored { try hooks?.open(connection) }
     }
 }

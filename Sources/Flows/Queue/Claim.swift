@@ -9,7 +9,7 @@ package struct Claim: Sendable {
     let age: Duration
     let budget: Budget
     let signal: JSON?
-    let places: Places
+    let concurrencyLimit: ConcurrencyLimit
     /// How often the run was taken since it last got on, this time included.
     package let claims: Int
 

@@ -12,17 +12,18 @@ extension Queue {
     ///   - lease: only if the run still has this one.
     package static func end(
         _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
-        most: Int?, on connection: Connection
+        maxConcurrentRuns: Int?, on connection: Connection
     ) throws -> Bool {
         try connection.atomically { connection in
-            try connection.execute(Places.lock(of: userID))
+            try connection.execute(ConcurrencyLimit.lock(of: userID))
             guard let releases = try close(id, of: userID, as: status, reason, lease: lease, on: connection) else {
                 return false
             }
             // For the run that waited for this one, and those that get its place. The credits are locked last, as
             // everywhere.
-            let rousing: SQL = "WITH ended AS (SELECT)\(rouse) SELECT"
-            try connection.pipeline(["SELECT admit_runs(\(userID), \(optional: most))", rousing] + releases)
+            let notification: SQL = "WITH ended AS (SELECT)\(notifyIdleWorker) SELECT"
+            try connection.pipeline(
+                ["SELECT admit_runs(\(userID), \(optional: maxConcurrentRuns))", notification] + releases)
             return true
         }
     }
@@ -69,7 +70,7 @@ extension Queue {
 
     /// Ends the runs that a step started and does not wait for any more; in the transaction that is open.
     static func endChildren(of id: String, step: Int, _ userID: String, on connection: Connection) throws {
-        try connection.execute(Places.lock(of: userID))
+        try connection.execute(ConcurrencyLimit.lock(of: userID))
         let reason = TaskFailure(code: "canceled", message: "The step that started the run has ended")
         let children = try connection.query(
             """
@@ -94,7 +95,7 @@ extension Queue {
                         SELECT 1 FROM steps s
                         WHERE s.execution_id = q.execution_id AND s.status = 'waiting' AND s.type = 'approval'
                             AND s.error IS NULL)
-                RETURNING q.execution_id)\(rouse)
+                RETURNING q.execution_id)\(notifyIdleWorker)
             SELECT execution_id FROM signaled
             """) == 1
     }
@@ -102,7 +103,7 @@ extension Queue {
     /// Takes up a run that failed or was canceled, from that step on; false when another call was faster. Its worst
     /// case is held anew.
     package static func resume(
-        _ execution: Execution, budget: Budget, most: Int?, on connection: Connection
+        _ execution: Execution, budget: Budget, maxConcurrentRuns: Int?, on connection: Connection
     ) throws -> Bool {
         try connection.atomically { connection in
             let locked = try connection.query(
@@ -119,7 +120,7 @@ extension Queue {
                     WHERE execution_id = \(execution.id) AND NOT superseded
                         AND (status = 'canceled' OR \(isAgain) AND seq = \(execution.steps.last?.number ?? 0))
                     """
-                ] + requeue(execution, budget: budget, most: most))
+                ] + requeue(execution, budget: budget, maxConcurrentRuns: maxConcurrentRuns))
             return true
         }
     }

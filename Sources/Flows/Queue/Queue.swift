@@ -20,8 +20,8 @@ package enum Queue {
     /// Its commit does not wait for the disk: after a crash of the server the run is due again, and only a lease that
     /// is not there any more was lost.
     ///
-    /// - Parameter most: as in `enqueue`.
-    package static func claim(lease: String, most: Int?, on connection: Connection) throws -> Claim? {
+    /// - Parameter maxConcurrentRuns: as in `enqueue`.
+    package static func claim(lease: String, maxConcurrentRuns: Int?, on connection: Connection) throws -> Claim? {
         let found = try connection.query(
             """
             WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
@@ -47,11 +47,13 @@ package enum Queue {
         let claims = try columns.next(Int.self)
         let budget = Budget(held: try columns.next(), prices: try columns.next(JSON?.self))
         let signal = try columns.next(JSON?.self)
-        let places = Places(userID: execution.userID, areLimited: try columns.next(), most: most)
+        let concurrencyLimit = ConcurrencyLimit(
+            userID: execution.userID, areLimited: try columns.next(), maxConcurrentRuns: maxConcurrentRuns)
         let age = Duration.microseconds(try columns.next(Int64.self))
         execution.steps = try Step.all(&columns)
         return Claim(
-            lease: lease, execution: execution, age: age, budget: budget, signal: signal, places: places,
+            lease: lease, execution: execution, age: age, budget: budget, signal: signal,
+            concurrencyLimit: concurrencyLimit,
             claims: claims)
     }
 
@@ -70,11 +72,11 @@ package enum Queue {
     /// Statements that put a new run into the queue, in the transaction of whoever wants it: its worst case is held.
     ///
     /// - Parameters:
-    ///   - most: how many limited runs the user may have under way; nil: any number.
-    package static func enqueue(_ execution: Execution, budget: Budget, most: Int?) -> [SQL] {
+    ///   - maxConcurrentRuns: how many limited runs the user may have under way; nil: any number.
+    package static func enqueue(_ execution: Execution, budget: Budget, maxConcurrentRuns: Int?) -> [SQL] {
         var budget = budget
         let payment = budget.hold(for: execution)
-        let places = Places(of: execution, most: most)
+        let concurrencyLimit = ConcurrencyLimit(of: execution, maxConcurrentRuns: maxConcurrentRuns)
         let (workflowID, version) = (execution.source.workflowID, execution.source.version)
         let (parent, fork) = (execution.parent, execution.fork)
         // A stored workflow's version holds the flow.
@@ -86,14 +88,14 @@ package enum Queue {
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(execution.input), 'running', clock_timestamp(), \(optional: workflowID), \(optional: version),
                     \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.item),
-                    \(optional: fork?.executionID), \(optional: fork?.step), \(optional: fork?.input)))\(rouse)
-            \(place(execution, budget, places))
+                    \(optional: fork?.executionID), \(optional: fork?.step), \(optional: fork?.input)))\(notifyIdleWorker)
+            \(place(execution, budget, concurrencyLimit))
             """
-        return takeOver(execution) + places.around(insertion) + payment
+        return copySteps(execution) + concurrencyLimit.around(insertion) + payment
     }
 
     /// Of a fork, the steps of the former run up to the one from which on it is run anew.
-    private static func takeOver(_ execution: Execution) -> [SQL] {
+    private static func copySteps(_ execution: Execution) -> [SQL] {
         guard let fork = execution.fork else { return [] }
         return [
             """
@@ -107,32 +109,32 @@ package enum Queue {
     }
 
     /// Puts a run into the queue that was over, to go on from the step at which it failed or was canceled.
-    static func requeue(_ execution: Execution, budget: Budget, most: Int?) -> [SQL] {
+    static func requeue(_ execution: Execution, budget: Budget, maxConcurrentRuns: Int?) -> [SQL] {
         var budget = budget
         let payment = budget.hold(for: execution)
-        let places = Places(of: execution, most: most)
-        return places.around(
+        let concurrencyLimit = ConcurrencyLimit(of: execution, maxConcurrentRuns: maxConcurrentRuns)
+        return concurrencyLimit.around(
             """
             WITH opened AS (
                 UPDATE executions SET status = 'running', stopped_at = NULL, error = NULL, finished_at = NULL
-                WHERE id = \(execution.id))\(rouse)
-            \(place(execution, budget, places))
+                WHERE id = \(execution.id))\(notifyIdleWorker)
+            \(place(execution, budget, concurrencyLimit))
             """) + payment
     }
 
-    private static func place(_ execution: Execution, _ budget: Budget, _ places: Places) -> SQL {
+    private static func place(_ execution: Execution, _ budget: Budget, _ concurrencyLimit: ConcurrencyLimit) -> SQL {
         """
         INSERT INTO queue (execution_id, user_id, workflow_id, state, available_at, held, prices, is_limited,
             is_admitted)
         VALUES (\(execution.id), \(execution.userID), \(optional: execution.source.workflowID), 'queued',
-            clock_timestamp(), \(budget.held), \(optional: budget.storedPrices), \(places.areLimited),
-            \(!places.areLimited))
+            clock_timestamp(), \(budget.held), \(optional: budget.storedPrices), \(concurrencyLimit.areLimited),
+            \(!concurrencyLimit.areLimited))
         """
     }
 
     /// One idle worker, if there is any, is told that there is work: the one that started last, as those before it may
     /// have been killed without a word.
-    static let rouse: SQL = """
+    static let notifyIdleWorker: SQL = """
         , roused AS (
             DELETE FROM idle_workers WHERE worker = (
                 SELECT worker FROM idle_workers ORDER BY worker DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -141,7 +143,7 @@ package enum Queue {
 
     /// What the end of a run sets off: who waits for it is told, and the run that started it is woken. Refers to the
     /// row that was taken from the queue as `advanced`.
-    static func tell(of execution: Execution) -> SQL {
+    static func notifyWatchers(of execution: Execution) -> SQL {
         let told: SQL = """
             , told AS (
                 DELETE FROM watchers w USING advanced a WHERE w.execution_id = a.execution_id
@@ -153,34 +155,37 @@ package enum Queue {
                 UPDATE queue q
                 SET is_woken = q.lease IS NOT NULL,
                     available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
-                FROM advanced a WHERE q.execution_id = \(parent.executionID))\(rouse)
+                FROM advanced a WHERE q.execution_id = \(parent.executionID))\(notifyIdleWorker)
             """
     }
 }
 
 /// The limits to how many runs of one workflow, and of one user, are under way at once.
-struct Places {
+struct ConcurrencyLimit {
     let userID: String
     let areLimited: Bool
-    let most: Int?
+    let maxConcurrentRuns: Int?
 
     /// A run that another one started has its place with it: else the two could wait for each other.
-    init(of execution: Execution, most: Int?) {
+    init(of execution: Execution, maxConcurrentRuns: Int?) {
         userID = execution.userID
-        self.most = most
-        areLimited = execution.parent == nil && (most != nil || execution.source.concurrency != nil)
+        self.maxConcurrentRuns = maxConcurrentRuns
+        areLimited = execution.parent == nil && (maxConcurrentRuns != nil || execution.source.concurrency != nil)
     }
 
-    init(userID: String, areLimited: Bool, most: Int?) {
+    init(userID: String, areLimited: Bool, maxConcurrentRuns: Int?) {
         self.userID = userID
         self.areLimited = areLimited
-        self.most = most
+        self.maxConcurrentRuns = maxConcurrentRuns
     }
 
     /// The statement that takes or leaves a place, and those which see to it that none is given twice or lost.
     func around(_ statement: SQL) -> [SQL] {
         guard areLimited else { return [statement] }
-        return [Places.lock(of: userID), statement, "SELECT admit_runs(\(userID), \(optional: most))"]
+        return [
+            ConcurrencyLimit.lock(of: userID), statement,
+            "SELECT admit_runs(\(userID), \(optional: maxConcurrentRuns))",
+        ]
     }
 
     /// Taken, before any row of the queue, by whoever changes those of several of the user's runs: so that no two wait

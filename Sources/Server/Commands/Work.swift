@@ -15,13 +15,13 @@ enum Work {
         guard invocation.words(flags: ["--once"]).isEmpty else { throw UsageError("work", forms) }
         // First of all: it blocks signals, and threads inherit the signal mask of the thread that starts them.
         let control = try ChildControl(environment: invocation.environment)
-        Scheduling.finishOthersFirst()
+        Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
         let log = try Log(file: configuration.logFile)
         let worker = try Worker(
             policy: try policy(configuration, isDraining: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
-                of: Runs(flows: FlowCache(catalog: Tasks.catalog), most: try configuration.runsOfUser),
+                of: Runs(flows: FlowCache(catalog: Tasks.catalog), maxConcurrentRuns: try configuration.runsOfUser),
                 in: try configuration.database),
             observe: { log.write($0) })
         try worker.start()

@@ -8,11 +8,12 @@ import WorkerPool
 struct Runs: Sendable {
     let flows: FlowCache
     /// The limit of active queued runs per user; nil: no limit.
-    let most: Int?
+    let maxConcurrentRuns: Int?
 
     /// The next run that is due.
     fileprivate func next(on connection: Connection) throws -> WorkerQueue.PollResult {
-        guard let claim = try Queue.claim(lease: UUIDv7.make(), most: most, on: connection) else {
+        guard let claim = try Queue.claim(lease: UUIDv7.make(), maxConcurrentRuns: maxConcurrentRuns, on: connection)
+        else {
             return .nothing(next: try Queue.nextDue(on: connection))
         }
         let cancellation = Cancellation()

@@ -13,12 +13,12 @@ package enum AuditLog {
     /// is missed for ever.
     @discardableResult
     package static func seal(on connection: Connection) throws -> Int {
-        let results = try connection.pipeline([unhurried, "SELECT seal_audit_log()"])
+        let results = try connection.pipeline([asynchronousCommit, "SELECT seal_audit_log()"])
         return try results[1].only.decode(Int.self)
     }
 
     /// Lets the transaction commit without waiting for the disk.
-    static let unhurried: SQL = "SELECT set_config('synchronous_commit', 'off', true)"
+    static let asynchronousCommit: SQL = "SELECT set_config('synchronous_commit', 'off', true)"
 
     static let action = JSONSchema.string(enum: AuditEvent.Action.allCases.map(\.rawValue)).named("AuditAction")
 

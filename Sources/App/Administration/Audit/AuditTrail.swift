@@ -32,7 +32,7 @@ final class AuditTrail {
     /// What failed for a user that exists must take no longer than for one that does not. So it neither waits for the
     /// disk, where a crash may lose it, nor for its seal, which it gets with the next event or look at the log.
     func recordFailure(_ event: AuditEvent, isReal: Bool) throws {
-        try connection.pipeline([AuditLog.unhurried, insert(event, if: "\(isReal)")])
+        try connection.pipeline([AuditLog.asynchronousCommit, insert(event, if: "\(isReal)")])
     }
 
     /// What stands for the address where not every event is kept.

@@ -41,7 +41,7 @@ struct Purchase {
     func made(_ context: Context, with key: IdempotencyKey?) throws -> Response {
         let (connection, user, cost) = (context.connection, try context.user, budget.worst)
         var left = user.credits.balance - cost
-        let keyed = key?.companion(executionID: executionID) { execution in
+        let keyed = key?.hooks(executionID: executionID) { execution in
             switch outcome(of: execution, left: left) {
             case .success(let answer): .json(answer)
             case .failure(let problem): problem.response(requestID: key?.requestID ?? "")
@@ -55,7 +55,7 @@ struct Purchase {
         let execution = try Runner.run(
             flow, Execution(id: executionID, userID: user.id, flow: flow.definition, input: input), budget: budget,
             on: connection,
-            with: Runner.Companion(
+            with: Runner.CommitHooks(
                 open: { _ in },
                 close: { execution in
                     (keyed?.close(execution) ?? []) + record(of: execution, userID: user.id, left: left)

@@ -19,7 +19,7 @@ extension Endpoint<Context> {
         let found = try context.execution().execution
         let reason = TaskFailure(code: "canceled", message: "The run was canceled")
         let isCanceled = try Queue.end(
-            found.id, of: found.userID, as: .canceled, reason, most: context.services.runsOfUser,
+            found.id, of: found.userID, as: .canceled, reason, maxConcurrentRuns: context.services.runsOfUser,
             on: context.connection)
         guard isCanceled else { throw Problem(.executionOver) }
         return .json(try context.execution().json)
@@ -36,7 +36,7 @@ extension Endpoint<Context> {
         let found = try context.execution().execution
         let budget = Budget(for: try context.flow(of: found), at: try context.prices)
         let isResumed = try Queue.resume(
-            found, budget: budget, most: context.services.runsOfUser, on: context.connection)
+            found, budget: budget, maxConcurrentRuns: context.services.runsOfUser, on: context.connection)
         guard isResumed else {
             throw Problem(.executionNotResumable)
         }
@@ -158,11 +158,12 @@ extension Context {
 
     /// Queues a run, and for a fork the steps that it takes over, in one transaction.
     func enqueue(_ execution: Execution, _ budget: Budget) throws {
-        let most = services.runsOfUser
+        let maxConcurrentRuns = services.runsOfUser
         do {
             try connection.atomically { connection in
                 guard try Queue.hasRoom(for: execution.userID, on: connection) else { throw Context.queueFull }
-                _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, most: most))
+                _ = try connection.pipeline(
+                    Queue.enqueue(execution, budget: budget, maxConcurrentRuns: maxConcurrentRuns))
             }
         } catch let error as PostgresError where error.isInsufficientCredits {
             throw Problem.insufficientCredits

@@ -45,9 +45,9 @@ extension Endpoint<Context> {
     private static func run(
         _ flow: Flow, _ execution: Execution, _ budget: Budget, _ context: Context
     ) throws -> Response {
-        let companion = context.idempotencyKey?.companion(executionID: execution.id, answer: \.answer)
+        let hooks = context.idempotencyKey?.hooks(executionID: execution.id, answer: \.answer)
         do {
-            switch try Runner.run(flow, execution, budget: budget, on: context.connection, with: companion) {
+            switch try Runner.run(flow, execution, budget: budget, on: context.connection, with: hooks) {
             case .ended(let ended): return ended.answer
             case .waits(let waiting, _): return try later(waiting, context)
             }

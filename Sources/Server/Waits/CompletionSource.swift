@@ -6,7 +6,7 @@ import System
 /// thread.
 ///
 /// After an error it may have missed what it was to be told, until `listen` has returned true.
-final class RunEnds {
+final class CompletionSource {
     private static let channel = "flow_end"
 
     /// Also for whoever wants to know more of a run that is over.
@@ -26,7 +26,7 @@ final class RunEnds {
     /// Whether it had to begin to listen, so that every run is to be registered; always false where it cannot.
     func listen() throws -> Bool {
         guard connection.configuration.canListen, !isListening else { return false }
-        try heeding { try connection.listen(to: [Self.channel]) }
+        try trackingAvailability { try connection.listen(to: [Self.channel]) }
         isListening = true
         return true
     }
@@ -34,7 +34,7 @@ final class RunEnds {
     /// Has the ends of these runs told. Only a look that comes later shows those that are over already.
     func register(_ runs: [String]) throws {
         guard isListening, !runs.isEmpty else { return }
-        try heeding {
+        try trackingAvailability {
             try connection.execute(
                 """
                 INSERT INTO watchers (execution_id, watcher)
@@ -46,7 +46,7 @@ final class RunEnds {
     /// Takes that back. A run that ends does so by itself, unless it ended before it was registered.
     func unregister(_ runs: [String]) throws {
         guard isListening, !runs.isEmpty else { return }
-        try heeding {
+        try trackingAvailability {
             try connection.execute(
                 "DELETE FROM watchers WHERE execution_id = ANY(\(runs)::uuid[]) AND watcher = \(watcher)")
         }
@@ -55,13 +55,13 @@ final class RunEnds {
     /// Those of the runs that are over.
     func over(among runs: [String]) throws -> [String] {
         guard !runs.isEmpty else { return [] }
-        return try heeding {
+        return try trackingAvailability {
             try connection.query("SELECT id FROM executions WHERE id = ANY(\(runs)::uuid[]) AND status <> 'running'")
                 .map { try $0.decode(String.self) }
         }
     }
 
-    /// Waits until the end of some run is told, the bell rings, or the deadline, if there is one, has passed; the runs
+    /// WaitingCalls until the end of some run is told, the bell rings, or the deadline, if there is one, has passed; the runs
     /// that are over, some of them perhaps watched by others only.
     func wait(_ bell: Bell, until deadline: Monotonic?) throws -> Set<String> {
         guard isListening else {
@@ -69,14 +69,14 @@ final class RunEnds {
             return []
         }
         let limit = deadline.map { $0 - .now } ?? .seconds(3_600)
-        return try heeding {
+        return try trackingAvailability {
             Set(try connection.notifications(waiting: limit, unlessReadable: bell.descriptor).map(\.payload))
         }
     }
 
     /// After an error nothing may be told any more.
     @discardableResult
-    private func heeding<Value>(_ body: () throws -> Value) throws -> Value {
+    private func trackingAvailability<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             let value = try body()
             isAvailable = true

@@ -9,11 +9,11 @@ import System
 ///
 /// A run that is new has to be registered before it is looked at, so that its end is told. An end that was being committed
 /// just then is neither told nor found: the second look finds it. After that each round is for ends that nobody told of.
-struct Waits<Caller> {
+struct WaitingCalls<Caller> {
     /// The time from one look at all runs to the next.
     static var round: Duration { .seconds(1) }
     /// The time from a run's first look to its second: longer than a commit takes.
-    static var youth: Duration { .milliseconds(50) }
+    static var recheckDelay: Duration { .milliseconds(50) }
 
     private enum Stage {
         case new
@@ -56,7 +56,7 @@ struct Waits<Caller> {
         for (id, run) in runs {
             switch run.stage {
             case .new:
-                runs[id]?.stage = .young(until: now + Self.youth)
+                runs[id]?.stage = .young(until: now + Self.recheckDelay)
                 new.append(id)
             case .young(let limit) where limit <= now:
                 runs[id]?.stage = .known

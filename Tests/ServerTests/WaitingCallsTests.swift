@@ -5,7 +5,7 @@ import Testing
 
 /// Who waits for what, on a clock that exists on paper only. Callers are their names.
 @Suite struct WaitsTests {
-    private var waits = Waits<String>()
+    private var waits = WaitingCalls<String>()
     private var now = Monotonic(sinceBoot: .seconds(1_000))
 
     private mutating func add(_ caller: String, for run: String, seconds: Int = 50) {

@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// Both begin with the first call that waits. A call whose caller has left is forgotten within a second. While the
 /// database is away nobody learns of an end, and each call is answered when its time is up.
-final class EndWatch: Sendable {
+final class CompletionWatcher: Sendable {
     private struct Call {
         let wait: Wait
         let parked: Parked
@@ -16,7 +16,7 @@ final class EndWatch: Sendable {
     }
 
     private struct Shared {
-        var waits = Waits<Call>()
+        var waits = WaitingCalls<Call>()
         var thread: NativeThread?
         var isLeaving = false
     }
@@ -69,9 +69,9 @@ final class EndWatch: Sendable {
     }
 }
 
-extension EndWatch {
+extension CompletionWatcher {
     private func watch() {
-        let ends = RunEnds(on: Connection(database), observe: observe)
+        let ends = CompletionSource(on: Connection(database), observe: observe)
         while !shared.withLock(\.isLeaving) {
             bell.hear()
             // What fails is tried again in the next round.
@@ -84,7 +84,7 @@ extension EndWatch {
     }
 
     /// Registers runs that are new, and answers for those of all that are over.
-    private func look(_ ends: RunEnds) throws {
+    private func look(_ ends: CompletionSource) throws {
         var (new, registered) = shared.withLock { $0.waits.look(at: .now) }
         guard !new.isEmpty || !registered.isEmpty else { return }
         if try ends.listen() { (new, registered) = (shared.withLock(\.waits.all), []) }
@@ -95,14 +95,14 @@ extension EndWatch {
     }
 
     /// Answers those whose time is up.
-    private func dismiss(_ ends: RunEnds) throws {
+    private func dismiss(_ ends: CompletionSource) throws {
         let (late, abandoned) = shared.withLock { $0.waits.dismiss(at: .now, hasLeft: \.parked.hasLeft) }
         answer(late, ends)
         try ends.unregister(abandoned)
     }
 
     /// A connection that is lost just now is no answer as long as there is time for another attempt.
-    private func answer(_ calls: [Call], _ ends: RunEnds) {
+    private func answer(_ calls: [Call], _ ends: CompletionSource) {
         for call in calls where !call.parked.hasLeft {
             let response = call.wait.answer(ends.connection)
             if response.status == .unavailable, .now < call.until {
