@@ -1,4 +1,4 @@
-// What Swift cannot reach of the kernel's process interface: macros and their layouts.
+// What Swift cannot import of the kernel's process interface: macros and their layouts.
 #ifndef CPROCESS_SHIM_H
 #define CPROCESS_SHIM_H
 
@@ -10,11 +10,11 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
-// In glibc since 2.34; its header shows it only to _GNU_SOURCE, which the Glibc module is built without.
+// In glibc since 2.34; declared only for _GNU_SOURCE, which the Glibc module is built without.
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);
 
-// Sends one message of one byte with, unless it is -1, one descriptor beside it (SCM_RIGHTS, unix(7)).
-// Returns 0, or -1 with errno set. A peer that has gone is EPIPE, never the signal.
+// Sends one message of one byte and, unless it is -1, one descriptor (SCM_RIGHTS, unix(7)).
+// Returns 0, or -1 with errno set. If the peer has exited, errno is EPIPE; no signal is raised.
 static inline int fm_send_message(int channel, unsigned char kind, int descriptor) {
     union {
         struct cmsghdr header;
@@ -35,8 +35,8 @@ static inline int fm_send_message(int channel, unsigned char kind, int descripto
     return sendmsg(channel, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
-// Receives one such message. Returns 1, 0 when the peer has gone, or -1 with errno set.
-// `descriptor` becomes the one that came beside it, close-on-exec and the caller's to close, or -1.
+// Receives one such message. Returns 1, or 0 when the peer has exited, or -1 with errno set.
+// `descriptor` becomes the received descriptor, close-on-exec and to be closed by the caller, or -1.
 static inline int fm_receive_message(int channel, unsigned char *kind, int *descriptor) {
     union {
         struct cmsghdr header;
@@ -44,7 +44,7 @@ static inline int fm_receive_message(int channel, unsigned char *kind, int *desc
     } control;
     struct iovec part = {.iov_base = kind, .iov_len = 1};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes};
-    // CMSG_SPACE is padded and would let the kernel install a second descriptor that nobody closes.
+    // CMSG_SPACE is padded and would let the kernel install a second descriptor that is never closed.
     message.msg_controllen = CMSG_LEN(sizeof(int));
     *descriptor = -1;
     ssize_t count = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);

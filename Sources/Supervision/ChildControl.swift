@@ -1,59 +1,60 @@
 import Glibc
 package import System
 
-/// A child's side of its supervision: the signals that tell it to leave and, under a supervisor, the channel.
+/// A child's side of the supervision: the signals that tell it to exit and, under a supervisor, the control channel.
 ///
-/// It lives on the main thread. Making it blocks the signals it reads, so it comes before any other thread. Where
-/// there is no supervisor (spawn-fcgi, mod_fcgid, lighttpd, a worker by itself) only the signals are left, and a
-/// responder's idle kept connections have nobody to go to.
+/// It is used on the main thread. Its initializer blocks the signals that it reads, so it must precede the start of any
+/// other thread. Without a supervisor (spawn-fcgi, mod_fcgid, lighttpd, a worker started by itself) there are only the
+/// signals, and a responder cannot hand over its idle kept connections.
 package final class ChildControl {
     /// The environment variable that names the channel's descriptor.
     package static let variable = "FLOW_MANAGER_CONTROL"
     static let descriptor: Int32 = 3
 
-    /// Why a child is to finish what it has begun and leave.
+    /// Why a child must drain and exit.
     package enum Departure: Hashable, Sendable {
         case signal(Signal)
         case supervisorGone
-        /// It has nothing left to do.
+        /// The child has nothing left to do.
         case finished
     }
 
     private let signals: SignalDescriptor
-    /// Nil where there is no supervisor, and once it does not answer.
+    /// Nil without a supervisor, and after the supervisor has stopped reading or closed its end.
     private var channel: ControlChannel?
 
     package init(environment: [String: String]) throws(ProcessError) {
-        // The ones that are read and dropped: a reload is the supervisor's affair, and libfcgi would take SIGUSR1 for
-        // an order to leave.
+        // The last three are ignored: only the supervisor handles a reload, libfcgi would treat SIGUSR1 as an order to
+        // exit, and a broken pipe must not end the process.
         signals = try SignalDescriptor([.terminate, .interrupt, .hangUp, .user1, .brokenPipe])
         channel = environment[Self.variable].flatMap { Int32($0) }.flatMap { ControlChannel(adopting: $0) }
     }
 
-    /// Tells the supervisor that this child serves, so that the one it replaces may leave.
+    /// Tells the supervisor that this child is ready, so that its predecessor can exit.
     package func reportReady() {
         _ = channel?.send(.ready)
     }
 
-    /// Waits until this child is to leave; meanwhile gives connections that others left behind to `adopt`, which
-    /// owns them then. May be called again, for the next reason.
+    /// Waits until this child must exit. Meanwhile it passes connections that other responders handed over to `adopt`,
+    /// which then owns them. Can be called again, to wait for the next reason.
     ///
-    /// - Parameter end: ends it, once rung.
+    /// - Parameter end: ends the wait when it is rung.
     package func run(until end: Bell? = nil, adopt: (Int32) -> Void) -> Departure {
         while true {
             let sources = [signals.descriptor, channel?.descriptor, end?.descriptor].compactMap(\.self)
             _ = readable(among: sources, until: nil)
             if end?.hear() == true { return .finished }
-            // Before the channel: so all that the supervisor sent ahead of its signal is received.
+            // Read before the channel, so that everything that the supervisor sent before its signal is received.
             let order = nextOrder()
             guard receive(adopt) else { return .supervisorGone }
             if let order { return .signal(order) }
         }
     }
 
-    /// Gives a duplicate of an idle kept connection to the supervisor, for another responder; the caller closes its own.
+    /// Passes a duplicate of an idle kept connection to the supervisor, for another responder. The caller closes its
+    /// own.
     ///
-    /// False when there is nobody to take it. A supervisor that has not read for a second is not asked again.
+    /// False when there is no supervisor. If the supervisor has not read for a second, the channel is abandoned.
     package func handOver(_ connection: Int32) -> Bool {
         guard let channel else { return false }
         guard channel.send(.handOver(connection), until: .now + .seconds(1)) else {
@@ -70,7 +71,7 @@ package final class ChildControl {
         return nil
     }
 
-    /// False when the supervisor has gone.
+    /// False when the supervisor has exited.
     private func receive(_ adopt: (Int32) -> Void) -> Bool {
         while let channel {
             switch channel.receive() {

@@ -1,7 +1,7 @@
-/// What a supervised process is there for.
+/// The role of a supervised process.
 package enum Role: String, CaseIterable, Sendable {
-    /// Serves the connections of the listening socket, which is its descriptor 0.
+    /// Serves the connections of the listening socket, which is descriptor 0.
     case responder
-    /// Carries out what was queued; it has no socket.
+    /// Executes queued runs; it has no socket.
     case worker
 }

@@ -1,22 +1,23 @@
 import Glibc
 package import System
 
-/// Owns the listening socket, the responders that serve it, and the workers; the doing to `SupervisorState`'s deciding.
+/// Owns the listening socket, the responders that serve it, and the workers. `SupervisorState` decides; this executes.
 ///
-/// One thread, one poll loop over signals, the children's control channels and the next deadline. It holds no
-/// database connection and does no work of its own, so nothing but a kill ends it while its children live; they
-/// see its end as the end of their control channels.
+/// It is one thread with one poll loop over signals, the children's control channels and the next deadline. It holds no
+/// database connection and does no other work, so that only SIGKILL can end it while its children are alive. The
+/// children notice its end when their control channels close.
 ///
-/// SIGTERM and SIGINT end it after its children, the second time at once; SIGHUP replaces them one by one.
+/// SIGTERM and SIGINT end it after its children have drained; a second one ends it at once. SIGHUP replaces the
+/// children one by one.
 package final class Supervisor {
     private struct Child {
         let process: ChildProcess
         let slot: Int
-        /// Nil once it has reached its end.
+        /// Nil after the child has closed its end.
         var channel: ControlChannel?
     }
 
-    /// A connection between the responder that gave it away and the one that is to have it.
+    /// A connection that one responder has handed over and another one has yet to adopt.
     private struct Held {
         let descriptor: Int32
         let sender: pid_t
@@ -36,12 +37,12 @@ package final class Supervisor {
     private var hasEnded = false
 
     /// - Parameters:
-    ///   - listening: a listening socket, from now on the supervisor's to close; responders get it as descriptor 0.
-    ///   - executable: resolved anew at each start, so that a reload runs what a deploy has put there.
-    ///   - arguments: what it is started with to play that role.
-    ///   - environment: all that children get, beside the name of their control channel.
-    ///   - inherited: further descriptors that they get, from 4 on, by the numbers that they have there.
-    ///   - observe: called on the supervisor's thread, and must not block it.
+    ///   - listening: a listening socket, which the supervisor now owns and closes; responders get it as descriptor 0.
+    ///   - executable: a path that is resolved at each start, so that a reload starts a newly deployed executable.
+    ///   - arguments: the arguments with which a child of that role is started.
+    ///   - environment: the children's environment; the supervisor adds the variable for the control channel.
+    ///   - inherited: further descriptors of the children, from 4 on, by their numbers in the child.
+    ///   - observe: called on the supervisor's thread; it must not block.
     package init(
         listening: Int32, executable: String, arguments: @escaping (Role) -> [String], environment: [String: String],
         inherited: [Int32: Int32] = [:], policy: SupervisorPolicy, observe: @escaping (SupervisorEvent) -> Void
@@ -55,10 +56,11 @@ package final class Supervisor {
         state = SupervisorState(policy: policy, at: .now)
     }
 
-    /// Supervises until told to terminate and the last child has gone. To be called once, before the process has
-    /// any other thread, since it blocks signals.
+    /// Runs until it is told to terminate and the last child has exited. To be called once, before the process starts
+    /// another thread, because it blocks signals.
     package func run() throws(ProcessError) {
-        // The two that do nothing would end the process otherwise: a log's reader may go away, and SIGUSR1 is free.
+        // The last two are ignored. They would end the process otherwise: the reader of the log may exit, and SIGUSR1
+        // has no use.
         let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp, .child, .user1, .brokenPipe])
         handle(.timePassed)
         while !hasEnded {
@@ -73,7 +75,8 @@ package final class Supervisor {
         }
     }
 
-    /// Connections in transit are tried again shortly: a full channel gives no sign when it is worth it.
+    /// A connection in transit is retried after a short delay, because a full channel does not signal when it has
+    /// space.
     private var deadline: Monotonic? {
         let retry = held.isEmpty ? nil : Monotonic.now + .milliseconds(50)
         return [state.deadline, retry].compactMap(\.self).min()
@@ -88,7 +91,7 @@ package final class Supervisor {
         }
     }
 
-    /// One SIGCHLD may stand for several deaths.
+    /// One SIGCHLD can stand for the exits of several children.
     private func reap() {
         for (pid, child) in children {
             guard let cause = child.process.reap() else { continue }
@@ -98,7 +101,7 @@ package final class Supervisor {
         }
     }
 
-    /// Receives all that the child has said.
+    /// Receives all messages of the child.
     private func listen(to pid: pid_t) {
         guard let slot = children[pid]?.slot, let channel = children[pid]?.channel else { return }
         while true {
@@ -118,7 +121,8 @@ package final class Supervisor {
         }
     }
 
-    /// Gives held connections to responders that serve; those that nobody takes wait a while for one that does.
+    /// Passes held connections to responders that serve. One that no responder can take is retried until its time
+    /// limit.
     private func forward() {
         held.removeAll { connection in
             if let recipient = state.recipient(ofConnectionFrom: connection.sender, slot: connection.slot),

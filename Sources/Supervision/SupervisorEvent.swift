@@ -1,30 +1,30 @@
 package import Glibc
 package import System
 
-/// What a supervisor has to tell; whoever runs it decides what becomes a line of the log.
+/// An event of the supervisor. The observer decides which events are logged.
 package enum SupervisorEvent: Hashable, Sendable {
-    /// A child was started in that slot; it does not serve yet.
+    /// A child was started in that slot; it is not ready yet.
     case started(Role, slot: Int, pid: pid_t)
-    /// A child serves.
+    /// A child is ready.
     case ready(Role, slot: Int, pid: pid_t)
-    /// Every slot has a child that serves: after the start, and again after any loss.
+    /// Every slot has a child that is ready: after the start, and again after a child was lost.
     case allReady
-    /// A child could not be started; it is tried again.
+    /// A child could not be started; the start is retried.
     case startFailed(Role, slot: Int, ProcessError)
-    /// A child is gone, asked or not, that long after it was started.
+    /// A child exited, asked to or not, that long after its start.
     case exited(Role, slot: Int, pid: pid_t, ExitCause, age: Duration)
-    /// Those of that slot keep dying young: the next one comes after `delay`.
+    /// The children of that slot repeatedly exit early: the next one starts after `delay`.
     case backingOff(Role, slot: Int, delay: Duration)
-    /// A child was not ready, or not gone, in time and is killed.
+    /// A child was not ready, or did not exit, in time and is killed.
     case overdue(Role, slot: Int, pid: pid_t)
-    /// The children are being replaced, one after another.
+    /// The children are being replaced one by one.
     case reloading
     /// Every child was started after the last request to reload.
     case reloaded
-    /// The successor in that slot died or never served; those that were there stay.
+    /// The successor in that slot exited or did not become ready; the existing children stay.
     case reloadAbandoned(slot: Int)
-    /// A leaving responder's kept connection had nowhere to go and was closed.
+    /// A kept connection of an exiting responder could not be handed over and was closed.
     case connectionDropped
-    /// The children finish what they have begun and leave.
+    /// The children drain and exit.
     case terminating
 }

@@ -1,16 +1,16 @@
-/// The numbers a supervisor goes by.
+/// The settings of a supervisor.
 package struct SupervisorPolicy: Sendable {
-    /// How many responders serve side by side; theirs are the first slots.
+    /// The number of responders; they have the first slots.
     package var responders: Int
-    /// How many workers serve beside them.
+    /// The number of workers; they have the slots after the responders.
     package var workers: Int
-    /// How long a child may take to finish what it has begun before it is killed.
+    /// The time limit for a child to drain and exit; then it is killed.
     package var grace: Duration = .seconds(30)
-    /// How long a child may take from its start until it is ready before it is killed.
+    /// The time limit for a child to become ready after its start; then it is killed.
     package var readiness: Duration = .seconds(10)
-    /// A child that served for less than this died young.
+    /// A child that served for less time exited early.
     package var minimumUptime: Duration = .seconds(2)
-    /// The wait before the successor of the second in a row that died young; it doubles with each further one.
+    /// The delay before the next start after two early exits in a row; each further early exit doubles it.
     package var firstDelay: Duration = .milliseconds(100)
     package var longestDelay: Duration = .seconds(5)
 
@@ -21,10 +21,10 @@ package struct SupervisorPolicy: Sendable {
 
     func role(of slot: Int) -> Role { slot < responders ? .responder : .worker }
 
-    /// The wait after that many early deaths in a row: none after the first.
+    /// The delay after that many early exits in a row: none after the first.
     func delay(afterEarlyDeaths count: Int) -> Duration {
         guard count > 1 else { return .zero }
-        // The shift is bounded so that it cannot overflow; the limit is reached long before.
+        // The shift is bounded so that it cannot overflow; the maximum delay is reached long before.
         return min(firstDelay * (1 << min(count - 2, 16)), longestDelay)
     }
 }

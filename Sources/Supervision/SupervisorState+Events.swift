@@ -3,27 +3,27 @@ package import System
 
 extension SupervisorState {
     package enum Event: Sendable {
-        /// The answers to `Action.spawn`.
+        /// The results of `Action.spawn`.
         case started(slot: Int, pid: pid_t)
         case startFailed(slot: Int, ProcessError)
-        /// A child says that it serves.
+        /// A child has reported that it is ready.
         case ready(pid_t)
-        /// A responder begins to give its connections away: it is leaving, whoever told it to.
+        /// A responder has begun to hand over its connections: it is exiting, whatever the reason.
         case handedOver(pid_t)
         case exited(pid_t, ExitCause)
         case reload
         case terminate
-        /// `deadline` has come; also the event that sets a new state going.
+        /// `deadline` has passed; also the first event, which starts the children.
         case timePassed
     }
 
     package enum Action: Hashable, Sendable {
         case spawn(Role, slot: Int)
         case send(Signal, pid_t)
-        /// Give up the listening socket, so that connections are refused once the responders have given it up too.
+        /// Close the listening socket, so that connections are refused once the responders have closed it too.
         case stopListening
         case report(SupervisorEvent)
-        /// Nobody is left.
+        /// All children have exited.
         case end
     }
 }

@@ -1,27 +1,27 @@
 package import Glibc
 package import System
 
-/// What the supervisor decides, without doing any of it.
+/// The supervisor's decisions, without their execution.
 ///
 /// ```
-///            reload                    successor ready                 predecessor gone
-///   serving --------> successor starts ---------------> predecessor -------------------> next stale slot, or
-///      ^                     |                             leaves                         serving
-///      |                     | died, or not ready in time
+///            reload                    successor ready                 predecessor exited
+///   serving --------> successor starts ---------------> predecessor ---------------------> next stale slot, or
+///      ^                     |                            drains                            serving
+///      |                     | exited, or not ready in time
 ///      +---------------------+ (the predecessor stays)
 ///
-///   any of them -- terminate --> all leave -- all gone, or killed after the grace --> end
+///   any of them -- terminate --> all drain -- all exited, or killed after the grace --> end
 /// ```
 ///
-/// A slot is a place for one child, a responder or a worker; its holder is replaced when it dies, at once or, when they keep dying young,
-/// after a growing delay. Each request to reload begins a new generation, and a slot whose holder is of an older one
-/// is stale. That is all a reload remembers, so a storm of requests costs no more than the last of them.
-/// There is never more than one child beside the holders: a successor, or a predecessor that leaves.
-/// Nothing overrides terminating.
+/// A slot is a place for one child, a responder or a worker, which is its holder. A holder that exits is replaced at
+/// once; after repeated early exits, it is replaced after a growing delay. Each reload request begins a new generation,
+/// and a slot whose holder belongs to an older generation is stale. Requests are not queued, so many of them cost no
+/// more than the last one. There is at most one child besides the holders: a successor, or a predecessor that drains.
+/// Terminating takes precedence over everything else.
 package struct SupervisorState: Sendable {
     private enum Phase {
         case running
-        /// Whoever is still there at that time is killed.
+        /// Children that are still alive at that time are killed.
         case terminating(until: Monotonic)
         case ended
     }
@@ -34,9 +34,9 @@ package struct SupervisorState: Sendable {
 
     private struct Slot {
         var holder: Holder
-        /// The generation the holder belongs to, or is let pass for after an abandoned reload.
+        /// The generation of the holder; after an abandoned reload, the generation that it is exempt from.
         var generation = 0
-        /// How many holders in a row died young.
+        /// The number of holders in a row that exited early.
         var earlyDeaths = 0
     }
 
@@ -45,14 +45,14 @@ package struct SupervisorState: Sendable {
         let started: Monotonic
         var killAt: Monotonic?
         var servingSince: Monotonic?
-        /// It was asked to leave, was killed, or gives its connections away.
+        /// The child was told to exit, was killed, or hands over its connections.
         var isLeaving = false
     }
 
     private struct Replacement {
         let slot: Int
         let generation: Int
-        /// The successor, once it was started.
+        /// The successor; nil until it is started.
         var pid: pid_t?
     }
 
@@ -67,13 +67,13 @@ package struct SupervisorState: Sendable {
     private var isWhole = false
     private var actions: [Action] = []
 
-    /// A supervisor of nobody; its first event, whichever it is, starts the children.
+    /// A supervisor without children; its first event, of any kind, starts them.
     package init(policy: SupervisorPolicy, at now: Monotonic) {
         self.policy = policy
         slots = Array(repeating: Slot(holder: .nobody(until: now)), count: policy.responders + policy.workers)
     }
 
-    /// What is to be done, in this order, after `event`. Spawns are answered by events before any other event.
+    /// The actions to execute, in this order, after `event`. The result of a spawn must be the next event.
     package mutating func handle(_ event: Event, at now: Monotonic) -> [Action] {
         switch event {
         case .started(let slot, let pid): started(pid, in: slot, at: now)
@@ -90,7 +90,7 @@ package struct SupervisorState: Sendable {
         return actions
     }
 
-    /// When `timePassed` is due, if ever.
+    /// When `timePassed` is due; nil if no time is set.
     package var deadline: Monotonic? {
         var instants = children.values.compactMap(\.killAt)
         if case .running = phase {
@@ -99,8 +99,8 @@ package struct SupervisorState: Sendable {
         return instants.min()
     }
 
-    /// Who takes a connection that the child `pid` of `slot` handed over: the slot's own holder, else the next
-    /// responder that serves; nil when none does.
+    /// The responder that gets a connection that the child `pid` of `slot` handed over: the slot's own holder, or else
+    /// the next responder that serves; nil when there is none.
     package func recipient(ofConnectionFrom pid: pid_t, slot: Int) -> pid_t? {
         let (before, after) = (slots[..<policy.responders].prefix(slot), slots[..<policy.responders].dropFirst(slot))
         return (after + before).lazy.compactMap(serving(in:)).first { $0 != pid }
@@ -169,7 +169,7 @@ extension SupervisorState {
     private mutating func reload(at now: Monotonic) {
         guard case .running = phase else { return }
         generation += 1
-        // What kept dying may be what the reload is to cure.
+        // The reload may remove the cause of the early exits.
         for slot in slots.indices {
             guard case .nobody = slots[slot].holder else { continue }
             slots[slot].holder = .nobody(until: now)
@@ -179,7 +179,7 @@ extension SupervisorState {
         isReloading = true
     }
 
-    /// The second time it leaves nobody any more time.
+    /// The second request kills the remaining children at once.
     private mutating func terminate(at now: Monotonic) {
         let limit: Monotonic
         switch phase {
@@ -196,7 +196,8 @@ extension SupervisorState {
 }
 
 extension SupervisorState {
-    /// Tells a child, once, to finish and leave, and when it is killed otherwise; never later than said before.
+    /// Tells a child, once, to drain and exit, and sets when it is killed otherwise; never later than a time set
+    /// before.
     private mutating func dismiss(_ pid: pid_t, until limit: Monotonic) {
         guard var child = children[pid] else { return }
         child.killAt = child.killAt.map { min($0, limit) } ?? limit
@@ -211,7 +212,7 @@ extension SupervisorState {
         self.replacement = nil
     }
 
-    /// What runs is let pass for the generation that failed; a later request to reload is still carried out.
+    /// The existing children are exempt from the failed generation; a later reload request is still executed.
     private mutating func abandonReload() {
         guard let failed = replacement else { return }
         replacement = nil
@@ -239,7 +240,7 @@ extension SupervisorState {
         slots.firstIndex { $0.generation < generation }
     }
 
-    /// Does what has become due or possible.
+    /// Executes what is due or has become possible.
     private mutating func settle(at now: Monotonic) {
         killOverdue(at: now)
         switch phase {

@@ -1,9 +1,9 @@
 import CSystem
 import Glibc
 
-/// Wakes the one thread that waits for it (eventfd(2)). A ring that comes before the wait is not lost; several are one.
+/// Wakes the one thread that waits for it (eventfd(2)). A ring before the wait is not lost; several rings count as one.
 package final class Bell: Sendable {
-    /// Readable from a ring until it was heard, to wait for it among others.
+    /// Readable from a ring until `hear`, so that a thread can wait for it together with other descriptors.
     package let descriptor: Int32
 
     package init() throws(ProcessError) {
@@ -19,7 +19,7 @@ package final class Bell: Sendable {
         eventfd_write(descriptor, 1)
     }
 
-    /// Whether it has rung since it was last heard; does not wait.
+    /// Whether it has rung since the last call; does not wait.
     @discardableResult
     package func hear() -> Bool {
         var count: eventfd_t = 0

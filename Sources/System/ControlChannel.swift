@@ -1,14 +1,14 @@
 import CSystem
 import Glibc
 
-/// What a supervisor and one of its processes say to each other; a worker is only ever ready.
+/// The messages between a supervisor and one of its processes. A worker sends only `ready`.
 ///
 /// ```
 /// responder, worker                           supervisor
-///     ready ------------------------------------->     it serves; only now may its predecessor leave
-///     handOver + descriptor --------------------->     it is leaving; this idle connection goes on elsewhere
+///     ready ------------------------------------->     it serves; its predecessor may now be drained
+///     handOver + descriptor --------------------->     it is draining; another responder gets this idle connection
 ///     <------------------------- adopt + descriptor    serve this connection as if you had accepted it
-///     end of file <------------------------------->    the other side is gone
+///     end of file <------------------------------->    the other process has exited
 /// ```
 package enum ControlMessage: Hashable, Sendable {
     case ready
@@ -18,7 +18,7 @@ package enum ControlMessage: Hashable, Sendable {
 
 /// One end of the socket between supervisor and child: whole messages, in order, never blocking.
 package final class ControlChannel {
-    /// Readable when there is something to receive.
+    /// Readable when a message has arrived, or the peer has closed its end.
     package let descriptor: Int32
 
     /// The two ends of a new channel (`SOCK_SEQPACKET`: boundaries kept, and an end of file when the peer dies).
@@ -29,8 +29,8 @@ package final class ControlChannel {
         return (ControlChannel(ends[0]), ControlChannel(ends[1]))
     }
 
-    /// Takes over an inherited end, from now on close-on-exec; nil, and `descriptor` untouched, when it is none: the
-    /// setting that names it may have come down to a process it was not meant for.
+    /// Adopts an inherited end and makes it close-on-exec. Nil, with `descriptor` unchanged, if it is not one: a
+    /// process that was not meant to get the setting that names it may have inherited it.
     package convenience init?(adopting descriptor: Int32) {
         var kind: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
@@ -51,7 +51,7 @@ package final class ControlChannel {
 
     /// Sends a message; a descriptor in it is duplicated into the peer, and the caller's stays open.
     ///
-    /// False when the peer has gone or does not read, that is when the socket's buffer is full until `deadline`.
+    /// False when the peer has exited or does not read, that is when the socket's buffer is full until `deadline`.
     package func send(_ message: ControlMessage, until deadline: Monotonic? = nil) -> Bool {
         let (kind, passenger) = message.encoded
         while fm_send_message(descriptor, kind, passenger) != 0 {
@@ -61,15 +61,15 @@ package final class ControlChannel {
         return true
     }
 
-    /// What `receive()` found.
+    /// The result of `receive()`.
     package enum Reception: Hashable, Sendable {
-        /// A descriptor in it is now the caller's to close.
+        /// The caller must close a descriptor in it.
         case message(ControlMessage)
-        /// Nothing that this version knows; another one may be at the other end while a deploy is under way.
+        /// This version does not know the message; during a deploy the peer may have another version.
         case unknown
-        /// Nothing more at present.
+        /// No message has arrived.
         case nothing
-        /// The peer has gone, and everything it had said was received.
+        /// The peer has exited, and all its messages were received.
         case closed
     }
 
@@ -86,7 +86,8 @@ package final class ControlChannel {
                 return .closed
             default:
                 if errno == EAGAIN { return .nothing }
-                // A peer that died with messages of ours unread makes one ECONNRESET come before its last words.
+                // A peer that exits before it has read all messages causes one ECONNRESET ahead of its own last
+                // messages.
                 guard errno == EINTR || errno == ECONNRESET else { return .closed }
             }
         }

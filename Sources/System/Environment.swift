@@ -1,8 +1,8 @@
 import Glibc
 
-/// The variables of this process.
+/// The environment variables of this process.
 package enum Environment {
-    /// All of them, as they are now; text that is not UTF-8 is repaired.
+    /// All of them, as they are now; invalid UTF-8 is repaired.
     package static var current: [String: String] {
         var variables: [String: String] = [:]
         var entry = unsafe environ
@@ -16,7 +16,7 @@ package enum Environment {
     }
 }
 
-/// The time of day. For deadlines there is `Monotonic`.
+/// The time of day. Deadlines use `Monotonic`.
 package enum WallClock {
     /// Nanoseconds since 1970 in UTC.
     package static var nanoseconds: Int64 {

@@ -1,17 +1,17 @@
 import Glibc
 
-/// The path by which this program can be started again, also after a new version was put in its place.
+/// The path by which this program can be started again, even after a new version has replaced it.
 ///
-/// `argument0` (the first argument of the process) is kept as it was when it names this program by a path: it may go
-/// through a symbolic link that a deploy will point elsewhere. Otherwise the kernel's answer serves.
-/// Ask at start: a relative path means something only in the directory the process was started in.
+/// `argument0` (the first argument of the process) is kept unchanged if it names this program by a path: it may go
+/// through a symbolic link that a deploy will change. Otherwise the result is the kernel's path. Must be called at
+/// start: a relative path is valid only in the directory where the process was started.
 package func executablePath(argument0: String) -> String? {
     guard let actual = linkTarget("/proc/self/exe") else { return nil }
     if argument0.contains("/"), isSameFile(argument0, "/proc/self/exe") {
         if argument0.hasPrefix("/") { return argument0 }
         if let directory = linkTarget("/proc/self/cwd") { return directory + "/" + argument0 }
     }
-    // The kernel marks a file that has been replaced since it was started; its successor has the plain name.
+    // The kernel appends this mark if the file was replaced after the start; the new file has the plain name.
     let mark = " (deleted)"
     guard actual.hasSuffix(mark), unsafe access(actual, F_OK) != 0 else { return actual }
     return String(actual.dropLast(mark.count))

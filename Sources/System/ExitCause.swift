@@ -1,13 +1,13 @@
-/// Why a child process is no more.
+/// How a child process ended.
 package enum ExitCause: Hashable, Sendable {
-    /// It left by itself with that status.
+    /// It exited with that status.
     case exited(Int32)
     /// A signal ended it.
     case signalled(Signal)
-    /// Somebody else took its status (waitpid(2), `ECHILD`).
+    /// Its status was already read elsewhere (waitpid(2), `ECHILD`).
     case unknown
 
-    /// From the status word of waitpid(2), whose macros Swift does not see.
+    /// From the status word of waitpid(2), whose macros Swift does not import.
     init(status: Int32) {
         let signal = status & 0x7f
         self = signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(Signal(rawValue: signal))

@@ -1,12 +1,12 @@
 import Glibc
 
-/// Small files and streams, read and written whole.
+/// Small files and streams, read and written as a whole.
 package enum Files {
-    /// With what a file is refused that must be private and is not.
+    /// The error for a file that must be private and is not.
     package static let notPrivate = ProcessError("fstat", code: EACCES)
 
-    /// The file's bytes, at most `limit`. Throws when it cannot be read; `requiringPrivacy` also, `notPrivate`, when
-    /// users other than its owner may read or change it.
+    /// The file's bytes, at most `limit`. Throws when it cannot be read and, with `requiringPrivacy`, also `notPrivate`
+    /// when users other than its owner may read or change it.
     package static func read(
         _ path: String, limit: Int = 1 << 20, requiringPrivacy: Bool = false
     ) throws(ProcessError) -> [UInt8] {
@@ -27,7 +27,7 @@ package enum Files {
         throw ProcessError("read", code: EFBIG)
     }
 
-    /// The next bytes; none at the end.
+    /// The next bytes; empty at the end.
     private static func chunk(from descriptor: Int32) throws(ProcessError) -> [UInt8] {
         while true {
             var code: Int32 = 0
@@ -41,14 +41,14 @@ package enum Files {
         }
     }
 
-    /// A descriptor that appends to the file, which is made for its owner alone if it is not there.
+    /// A descriptor that appends to the file. If the file does not exist, it is created, accessible to its owner alone.
     package static func openToAppend(_ path: String) throws(ProcessError) -> Int32 {
         let descriptor = unsafe open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw ProcessError("open") }
         return descriptor
     }
 
-    /// Writes all bytes; false when the descriptor takes no more.
+    /// Writes all bytes; false when the descriptor accepts no more.
     @discardableResult
     package static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
         var rest = bytes[...]

@@ -1,10 +1,10 @@
 import Glibc
 
-/// A point on the clock that nobody can set (`CLOCK_MONOTONIC`); comparable within one machine's uptime only.
+/// A point on the clock that cannot be set (`CLOCK_MONOTONIC`); comparable within one machine's uptime only.
 package struct Monotonic: Comparable, Hashable, Sendable {
     private let sinceBoot: Duration
 
-    /// That long after the clock's own zero; tests make their instants by it.
+    /// The point that long after the clock's zero, for tests.
     package init(sinceBoot: Duration) {
         self.sinceBoot = sinceBoot
     }

@@ -1,16 +1,16 @@
 import CSystem
 import Glibc
 
-/// A POSIX thread for blocking work, with every signal blocked: one would cut a library's reads short, and is for the
-/// main thread to read.
+/// A POSIX thread for blocking work. Every signal is blocked in it: a signal would interrupt a library's reads, and the
+/// main thread reads signals.
 package struct NativeThread: Sendable {
     private let handle: pthread_t
 
-    /// Room for a request's deepest recursion; only touched pages cost memory.
+    /// Room for the deepest recursion of a request; only touched pages cost memory.
     private static let stackSize = 1 << 20
 
     package init(_ body: @escaping @Sendable () -> Void) throws(ProcessError) {
-        // Blocked before the thread exists, which inherits the mask: there is no moment at which it can be hit.
+        // Blocked before the thread exists, because it inherits the mask: so no signal can ever reach it.
         var all = sigset_t()
         var before = sigset_t()
         unsafe sigfillset(&all)
@@ -38,7 +38,7 @@ package struct NativeThread: Sendable {
         self.handle = handle
     }
 
-    /// Waits for the thread's end; to be called once.
+    /// Waits until the thread has ended; must be called once.
     package func join() {
         pthread_join(handle, nil)
     }

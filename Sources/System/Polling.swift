@@ -1,13 +1,14 @@
 import Glibc
 
-/// The ones of `descriptors` that have something to read or whose peer has gone, waiting for the first of them.
+/// Waits until at least one of `descriptors` is readable or closed by its peer, and returns those that are.
 ///
-/// Empty when `deadline` passed first, or when a signal handler ran: callers look at the clock and ask again.
+/// Empty when `deadline` passed first, or when a signal handler ran: the caller checks the clock and calls again.
 package func readable(among descriptors: [Int32], until deadline: Monotonic?) -> [Int32] {
     ready(descriptors, for: POLLIN, until: deadline)
 }
 
-/// Whether `descriptor` takes bytes, or fails to at once because its peer has gone, before `deadline`.
+/// Whether a write to `descriptor` becomes possible, or fails at once because its peer has closed it, before
+/// `deadline`.
 package func isWritable(_ descriptor: Int32, until deadline: Monotonic) -> Bool {
     !ready([descriptor], for: POLLOUT, until: deadline).isEmpty
 }
@@ -19,7 +20,7 @@ private func ready(_ descriptors: [Int32], for events: Int32, until deadline: Mo
     return entries.filter { $0.revents != 0 }.map(\.fd)
 }
 
-/// Rounded up, so that nobody wakes just before the deadline and spins until it.
+/// Rounded up, so that a thread does not wake just before the deadline and spin until it.
 private func millisecondsUp(_ duration: Duration) -> Int32 {
     let (seconds, attoseconds) = duration.components
     guard seconds >= 0, attoseconds >= 0 else { return 0 }

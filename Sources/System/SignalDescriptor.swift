@@ -1,10 +1,10 @@
 import CSystem
 import Glibc
 
-/// Signals as something to read (signalfd(2)) instead of something that interrupts.
+/// Signals that are read (signalfd(2)) instead of interrupting the process.
 ///
-/// Making one blocks its signals in the calling thread, for good, and threads started later inherit that: make it
-/// before any other thread, or the kernel delivers them there in the old way.
+/// Creating one blocks its signals in the calling thread permanently, and threads started later inherit that. Create it
+/// before any other thread: otherwise the kernel delivers the signals to that thread as usual.
 package final class SignalDescriptor {
     /// Readable while a signal is pending.
     package let descriptor: Int32
@@ -13,7 +13,7 @@ package final class SignalDescriptor {
         var set = sigset_t(signals)
         let code = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         guard code == 0 else { throw ProcessError("pthread_sigmask", code: code) }
-        // An ignored SIGCHLD, which a launcher may leave behind, would have the kernel reap children unseen.
+        // If a launcher left SIGCHLD ignored, the kernel would reap children without notice.
         for signal in signals { signal.restoreDefaultDisposition() }
         descriptor = unsafe signalfd(-1, &set, Int32(SFD_NONBLOCK | SFD_CLOEXEC))
         guard descriptor >= 0 else { throw ProcessError("signalfd") }
@@ -23,7 +23,7 @@ package final class SignalDescriptor {
         close(descriptor)
     }
 
-    /// The next pending signal; several of one kind may have become one.
+    /// The next pending signal; several of one kind may arrive as one.
     package func next() -> Signal? {
         var information = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size

@@ -1,10 +1,10 @@
 import CSystem
 import Glibc
 
-/// The attributes and file actions of one `posix_spawn`, freed with it.
+/// The attributes and file actions of one `posix_spawn`, freed with this object.
 ///
-/// Sources of the descriptor map are first duplicated above every target. So no `dup2` can overwrite a source that a
-/// later one needs, and none has equal ends, which would leave close-on-exec set.
+/// The sources of the descriptor map are first duplicated above every target. So no `dup2` overwrites a source that a
+/// later one needs, and no `dup2` has equal source and target, which would leave close-on-exec set.
 @safe final class SpawnPlan {
     private var attributes = posix_spawnattr_t()
     private var actions = unsafe posix_spawn_file_actions_t()
@@ -73,7 +73,7 @@ private func withCStrings<Result>(
     var pointers = unsafe strings.map { unsafe strdup($0) } + [nil]
     defer { unsafe pointers.forEach { unsafe free($0) } }
     return unsafe pointers.withUnsafeMutableBufferPointer { buffer in
-        // The terminating nil makes it never empty, so there is a base address.
+        // The terminating nil makes it non-empty, so there is a base address.
         unsafe body(buffer.baseAddress.unsafelyUnwrapped)
     }
 }

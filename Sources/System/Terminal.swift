@@ -1,12 +1,12 @@
 import Glibc
 
-/// The person, or the pipe, at standard input.
+/// Standard input, a terminal or a pipe.
 package enum Terminal {
-    /// Longer lines are no passwords.
+    /// The maximum length of a line, in bytes; a longer one is not a password.
     private static let longestLine = 4_096
 
-    /// One line of standard input without its end; nil when there is none. Where a person types it, `prompt` is shown
-    /// and the typing is not.
+    /// One line of standard input without its end; nil if there is none. On a terminal it shows `prompt` and hides what
+    /// is typed.
     package static func readSecret(prompt: String) -> String? {
         guard isatty(0) == 1 else { return readLine() }
         Files.write(Array(prompt.utf8), to: 2)
@@ -22,7 +22,7 @@ package enum Terminal {
         return readLine()
     }
 
-    /// Byte by byte, so that what comes after the line stays for the next reader.
+    /// Reads byte by byte, so that the bytes after the line remain for the next reader.
     private static func readLine() -> String? {
         var line: [UInt8] = []
         var byte: UInt8 = 0

@@ -1,6 +1,6 @@
 /// A run that this worker alone executes, as long as its lease is valid. Belongs to the thread that claimed it.
 package struct Job {
-    /// How a run came back from `run`.
+    /// The state of a run after `run` has returned.
     package enum Ending: Sendable {
         /// It has ended, waits for something, or will be retried: there is no lease to release.
         case settled
@@ -9,10 +9,10 @@ package struct Job {
     }
 
     package let lease: Lease
-    /// Executes it. Throws what kept it from continuing.
+    /// Executes the run. Throws the error that kept it from continuing.
     package let run: () throws -> Ending
-    /// Releases the lease of a run that was interrupted or not begun, so that it is due at once for the next worker. Does
-    /// nothing if the lease was lost.
+    /// Releases the lease of a run that was interrupted or not begun, so that it is due at once for the next worker.
+    /// Does nothing if the lease was lost.
     package let release: () throws -> Void
     /// Makes `run` end early. Called on other threads and under a lock, so it must not block; possibly more than once,
     /// and after `run` has ended.

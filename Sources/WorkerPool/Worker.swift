@@ -41,7 +41,7 @@ package final class Worker: Sendable {
             Shared(state: WorkerState(policy: policy), interrupts: Array(repeating: nil, count: policy.slots)))
     }
 
-    /// Starts the threads. After an error some may run, so the process should exit.
+    /// Starts the threads. If it throws, some of them may already run, so the process should exit.
     package func start() throws(ProcessError) {
         for slot in 0..<policy.slots { try start { [self] in work(as: slot) } }
         try start { [self] in keep() }
@@ -52,15 +52,15 @@ package final class Worker: Sendable {
         threads.withLock { $0.append(thread) }
     }
 
-    /// Makes every slot finish its step, release its run and end; the second time steps are aborted.
+    /// Makes every slot finish its step, release its run and end. A second call aborts the steps.
     package func leave() {
         handle(.leave)
     }
 
-    /// Waits for the threads, when `ended` has rung.
+    /// Waits for the threads to end. To be called after `ended` has rung.
     ///
-    /// - Throws: `StepAbandoned` if a step did not end in time; for a draining worker the error that kept it from knowing
-    ///   whether anything is due.
+    /// - Throws: `StepAbandoned` if a step did not end in time; for a draining worker also the last error of the queue,
+    ///   because the worker then does not know whether a run is due.
     package func finish() throws {
         let (isAllGone, failure) = shared.withLock { ($0.state.isAllGone, $0.failure) }
         guard isAllGone else { throw StepAbandoned() }

@@ -7,7 +7,7 @@ package enum WorkerEvent: Sendable {
     case runFailed(any Error)
     /// The lease of an unfinished run could not be released; it expires.
     case notReleased(any Error)
-    /// That many runs were taken from workers whose leases had expired.
+    /// That many runs are due again because their leases had expired.
     case rescued(Int)
 }
 

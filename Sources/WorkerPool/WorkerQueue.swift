@@ -1,6 +1,6 @@
 package import System
 
-/// What a worker needs of its queue. Each of its threads makes its own access, and keeps it.
+/// The operations that a worker needs from its queue. Each of its threads makes its own access, and keeps it.
 package struct WorkerQueue: Sendable {
     /// Claims the next run that is due.
     package typealias Poll = () throws -> PollResult
@@ -12,7 +12,7 @@ package struct WorkerQueue: Sendable {
         case nothing(next: Duration?)
     }
 
-    /// What the thread that keeps the leases needs.
+    /// The operations that the thread of the lease keeper needs.
     package struct LeaseKeeper {
         /// Renews the leases, and returns those that are lost.
         package let renew: ([Lease]) throws -> Set<Lease>

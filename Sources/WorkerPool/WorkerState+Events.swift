@@ -2,7 +2,7 @@ package import System
 
 extension WorkerState {
     package enum Event: Sendable {
-        /// The result of a poll. `asked` is an instant before the claim: the lease is valid for its length from then on.
+        /// The result of a poll. `asked` is an instant before the claim, from which the lease is valid for its length.
         case found(slot: Int, lease: Lease, asked: Monotonic)
         case foundNothing(slot: Int, next: Monotonic? = nil)
         /// The run has ended, or its lease was released.

@@ -9,13 +9,13 @@ package import System
 ///    +-------------------------------------+    notified <-----+ finished
 /// ```
 ///
-/// A slot is a thread that executes one run after another. A slot that has claimed a run makes the next idle one poll as
-/// well, so that work spreads; one that has finished polls again by itself. An idle slot polls when the process is
-/// notified, when a run becomes due that an earlier poll saw coming, and one of them in each round of the lease keeper.
+/// A slot is a thread that executes one run after another. A slot that has claimed a run makes the next idle one poll
+/// as well, so that work spreads; one that has finished polls again by itself. An idle slot polls when the process is
+/// notified, when a run becomes due that an earlier poll announced, and one of them in each round of the lease keeper.
 ///
 /// The process registers for a notification while a slot is idle, and is notified once per registration. A run that
-/// became due just before the registration notifies no worker. So a poll that began before it proves nothing, and one
-/// that begins after it follows.
+/// became due just before the registration notifies no worker, and a poll that began before it may have missed the run.
+/// So a slot polls once more after each registration.
 package struct WorkerState: Sendable {
     /// What a slot is to do.
     package enum Order: Hashable, Sendable {
@@ -29,7 +29,8 @@ package struct WorkerState: Sendable {
         case wake(slot: Int)
         case wakeKeeper
         case interrupt(slot: Int, Interruption)
-        /// All slots have ended, or the worker no longer waits for the others; then it comes again when all have.
+        /// All slots have ended, or the worker no longer waits for the rest. In the second case the action is repeated
+        /// when all have ended.
         case end
     }
 
@@ -47,20 +48,20 @@ package struct WorkerState: Sendable {
         case working
         /// Current steps may finish until then.
         case leaving(until: Monotonic)
-        /// Aborted steps are waited for until then.
+        /// The worker waits for aborted steps until then.
         case breakingOff(until: Monotonic)
         case ended
     }
 
     private let policy: WorkerPolicy
     private var phase = Phase.working
-    /// The idle one with the lowest number is notified first, so that a worker with little to do uses few connections.
+    /// The idle slot with the lowest number is notified first, so that a worker with little to do uses few connections.
     private var slots: [Slot]
     private var hasBegun = false
     /// The number of the registration in force, from 1.
     private var registration: Int?
     private var registrations = 0
-    /// When a run becomes due, as the last polls say.
+    /// When a run becomes due, according to the last polls.
     package private(set) var nextDue: Monotonic?
     private var actions: [Action] = []
 
@@ -78,7 +79,7 @@ package struct WorkerState: Sendable {
         return .poll
     }
 
-    /// What is to be done, in this order, after `event`.
+    /// Returns the actions that follow from `event`, in the order in which to perform them.
     package mutating func handle(_ event: Event, at now: Monotonic) -> [Action] {
         switch event {
         case .found(let slot, let lease, let asked): found(lease, by: slot, asked)
@@ -167,7 +168,8 @@ extension WorkerState {
         nextDue = soonest
     }
 
-    /// A slot that was notified but does not poll yet will see whatever came before; one that polls polls once more.
+    /// A slot that was notified but does not poll yet will find all earlier runs; a slot that is polling polls once
+    /// more.
     private mutating func registered() {
         registrations += 1
         registration = registrations
@@ -199,13 +201,13 @@ extension WorkerState {
         }
     }
 
-    /// The worker may have given up on the last one to leave before.
+    /// If the worker has stopped waiting for the slots, the last one to end repeats the action `end`.
     private mutating func left(_ slot: Int) {
         slots[slot] = .gone
         if hasEnded, isAllGone { actions.append(.end) }
     }
 
-    /// The second time steps get no more time.
+    /// The second call aborts the steps at once.
     private mutating func leave(at now: Monotonic) {
         switch phase {
         case .working:

@@ -29,7 +29,7 @@ import Testing
     /// What somebody has who called `make run` in another shell: its folder, and no setting.
     private func reader() throws -> [String: String] {
         let settings = stack.environment.filter {
-            $0.key.wholeMatch(of: #/(JWT|SEALING|DATABASE|FLOW|CONFIG).*/#) != nil
+            $0.key.wholeMatch(of: #/(JWT|SEALING|DATABASE|DB|FLOW|CONFIG)_.*/#) != nil
         }
         let descriptor = try Files.openToAppend(stack.folder + "/flow-manager.env")
         Files.write(Array(settings.map { "\($0)=\($1)\n" }.joined().utf8), to: descriptor)

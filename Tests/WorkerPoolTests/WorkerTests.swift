@@ -144,7 +144,7 @@ import WorkerPool
         let deadline = Monotonic.now + .seconds(20)
         ended.wait(until: deadline)
         #expect(deadline > .now)
-        #expect(events.all.first == "queueUnavailable(WorkingTests.MemoryQueue.Unavailable())")
+        #expect(events.all.first == "queueUnavailable(WorkerPoolTests.MemoryQueue.Unavailable())")
         let polls = queue.contents.withLock(\.polls)
         queue.change { $0.isAvailable = true }
         #expect(queue.wait { $0.givenBack == [1] && $0.polls > polls })
@@ -221,7 +221,7 @@ extension WorkerTests {
         #expect(queue.wait { $0.done == [2] })
         try end(worker)
         #expect(Array(queue.contents.withLock(\.leased).values) == [1])
-        #expect(events.all == ["runFailed(WorkingTests.MemoryQueue.Unavailable())"])
+        #expect(events.all == ["runFailed(WorkerPoolTests.MemoryQueue.Unavailable())"])
     }
 
     @Test(arguments: [0, 1, 500])

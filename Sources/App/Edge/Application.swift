@@ -3,23 +3,24 @@ import Crypto
 import JSON
 package import Postgres
 
-/// The product: requests go in, answers come out. Stateless; one value serves all threads.
+/// The product as a function from requests to answers. It is stateless; one value serves all threads.
 package struct Application: Sendable {
     private let endpoints = Routes.all
     private let router: Router
     private let services: Services
     private let clock: @Sendable () -> Int64
 
-    /// `clock` gives seconds since 1970.
+    /// `clock` returns seconds since 1970.
     package init(services: Services, clock: @escaping @Sendable () -> Int64) {
         router = Router(endpoints)
         self.services = services
         self.clock = clock
     }
 
-    /// Answers one request over this thread's connection; never throws, never runs longer than its statements may.
+    /// Answers one request over this thread's connection. It never throws, and its duration is limited by the timeouts
+    /// of its statements.
     ///
-    /// With a wait, the answer is the one for a caller who cannot wait.
+    /// If the result contains a wait, the response is the one to send when the exchange cannot be parked.
     package func respond(to request: Request, over connection: Connection) -> (Response, Wait?) {
         let id = RequestID.of(request)
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
@@ -36,7 +37,7 @@ package struct Application: Sendable {
         return (response, deferral?.wait.map { wait($0, granted: deferral?.granted, request, id) })
     }
 
-    /// What its handler left, with all that an answer has and can come to beside.
+    /// The wait that the handler requested; its answer has the common headers, and its errors become problems.
     private func wait(_ deferred: Deferral.Wait, granted: Int?, _ request: Request, _ id: String) -> Wait {
         Wait(executionID: deferred.executionID, limit: .seconds(deferred.seconds)) { connection in
             var response: Response
@@ -50,7 +51,7 @@ package struct Application: Sendable {
         }
     }
 
-    /// What has taken place is not undone because its entry in the audit log has to wait for its seal.
+    /// A seal that fails does not make the request fail, because the request's transaction is already committed.
     private func seal(over connection: Connection) {
         do {
             try AuditLog.seal(on: connection)
@@ -59,7 +60,7 @@ package struct Application: Sendable {
         }
     }
 
-    /// The answer to a request that the edge could not take in whole.
+    /// The answer to a request that the edge could not read completely.
     package func refuse(_ request: Request, _ problem: Problem) -> Response {
         let id = RequestID.of(request)
         var response = problem.response(requestID: id)
@@ -67,7 +68,7 @@ package struct Application: Sendable {
         return response
     }
 
-    /// One request, straight down.
+    /// Routes the request and answers it.
     private func answer(
         _ request: Request, _ id: String, _ audit: AuditTrail, _ connection: Connection
     ) throws -> (Response, Deferral?) {
@@ -88,7 +89,7 @@ package struct Application: Sendable {
         }
     }
 
-    /// The endpoint's answer: who calls, then the request's parts, then the handler.
+    /// Answers by the endpoint: authenticates the caller, then reads the request's parts, then calls the handler.
     private func answer(
         _ request: Request, _ id: String, _ endpoint: Endpoint<Context>, _ parameters: [String], _ audit: AuditTrail,
         _ connection: Connection
@@ -111,7 +112,8 @@ package struct Application: Sendable {
         return (answer, deferral)
     }
 
-    /// The headers that every answer has; `granted` is how long the call may wait by its own preference.
+    /// Adds the headers that every answer has; `granted` is the number of seconds that the caller's preference was
+    /// granted.
     private func complete(_ response: inout Response, to request: Request, _ id: String, granted: Int? = nil) {
         response.headers.reserveCapacity(8)
         response.headers.append(name: "X-Request-Id", value: id)
@@ -123,7 +125,7 @@ package struct Application: Sendable {
         services.crossOrigin.complete(&response, to: request)
     }
 
-    /// The one place where errors become answers.
+    /// Maps an error to its problem. No other code does this.
     private func problem(for error: any Error, in request: Request, _ id: String) -> Problem {
         switch error {
         case let problem as Problem where problem.status != .internalError && problem.status != .unavailable:
@@ -148,7 +150,8 @@ package struct Application: Sendable {
     }
 }
 
-/// The id that correlates an answer with the logs: the web server's or the client's if sane, else a new one.
+/// The id that correlates an answer with the logs: the web server's or the client's id if it is valid, otherwise a new
+/// one.
 enum RequestID {
     static func of(_ request: Request) -> String {
         if isSane(request.id) { return request.id }

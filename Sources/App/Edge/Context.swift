@@ -4,30 +4,30 @@ package import HTTP
 package import JSON
 package import Postgres
 
-/// What the program has one of, shared by all threads. A class, because every request passes it on.
+/// The services that all threads of the process share. A class, because every request passes it on.
 package final class Services: Sendable {
     package let tokens: SessionTokens
-    /// Whose tokens are taken beside ours.
+    /// The external issuers whose tokens are accepted in addition to ours.
     package let issuers: [ExternalIssuer]
     package let passwords: PasswordHasher
     package let tasks: TaskCatalog
-    /// For digests of bodies, one at least: the first makes them, all know them again.
+    /// The keys for digests of bodies, at least one: the first creates digests, and all of them recognize digests.
     package let bodyKeys: [HMACSHA256]
-    /// For secrets at rest; nil where no key is set, and then there are none.
+    /// The keys that seal secrets at rest; nil if none is set, and then no secrets can be stored.
     package let sealingKeys: KeyRing?
-    /// Nil: passwords may be tried as fast as they are checked.
+    /// Nil: failed logins are not throttled.
     package let loginLimits: LoginLimits?
-    /// How many accounts may be made from one network address in a minute; nil: any number.
+    /// The maximum number of accounts created from one network address in a minute; nil: no limit.
     package let registrationLimit: Int?
-    /// Whether the first login of an unknown e-mail makes its account.
+    /// Whether the first login with an unknown e-mail creates its account.
     package let loginCreatesAccount: Bool
-    /// What new accounts begin with.
+    /// The credits of new accounts.
     package let welcome: WelcomeCredits
-    /// Which pages may call with their user's cookies.
+    /// The origins whose pages may send their user's cookies.
     package let crossOrigin: CrossOrigin
-    /// How many runs of one user may be under way at once; nil: any number.
+    /// The maximum number of a user's active runs; nil: no limit.
     package let runsOfUser: Int?
-    /// Why the database is not the one this program needs; nil when it is. Asks over the given connection.
+    /// Why the connection's database is not usable by this version of the program; nil when it is.
     package let readinessFailure: @Sendable (Connection) throws -> ProblemCode?
     package let observe: @Sendable (ApplicationEvent) -> Void
     let keyUses = KeyUses()
@@ -57,41 +57,41 @@ package final class Services: Sendable {
     }
 }
 
-/// What the application tells whoever keeps the log. Nothing in it comes from a request's body or headers.
+/// An event for the log. It contains nothing from a request's body or headers.
 package enum ApplicationEvent: Sendable {
     /// A request was answered 500 or 503; the detail is for the log only.
     case requestFailed(requestID: String, method: String, status: Int, detail: String)
-    /// Entries of the audit log wait for their seal, until the next call that writes one.
+    /// Entries of the audit log could not be sealed; the next call that writes an entry seals them.
     case auditNotSealed(detail: String)
-    /// An issuer of tokens could not be asked for its keys; those of its last answer serve on for a day.
+    /// The keys of a token issuer could not be fetched; the keys last fetched stay in use for up to a day.
     case issuerUnavailable(issuer: String, reason: String)
 }
 
-/// What a handler is given: one request, checked, and this thread's connection.
+/// The input of a handler: one validated request and this thread's connection.
 package struct Context {
     package let request: Request
     /// The values of the path's parameters, in order.
     package let parameters: [String]
-    /// The query's fields; every name is one that the endpoint declares.
+    /// The query's fields, all of which the endpoint declares.
     package let query: FormFields
-    /// The body, valid by the endpoint's schema; null where it takes none.
+    /// The body, which satisfies the endpoint's schema; null for an endpoint without a body.
     package let input: JSON
-    /// Who calls; nil only at an endpoint for everyone.
+    /// The caller; nil only at an endpoint that is open to everyone.
     let caller: Principal?
     package let idempotencyKey: IdempotencyKey?
     package let connection: Connection
-    /// What the call writes into the audit log goes through this.
+    /// Writes the audit log for this call.
     let audit: AuditTrail
     package let services: Services
-    /// Where the handler says what its answer waits for; nil where nothing may.
+    /// Receives the wait that the handler requests; nil at an endpoint that cannot wait.
     let deferral: Deferral?
-    /// Seconds since 1970, when the request was taken up.
+    /// When processing of the request began, in seconds since 1970.
     package let now: Int64
 
-    /// To make tokens with, and to read refresh tokens.
+    /// The issuer that creates tokens and reads refresh tokens.
     var tokens: TokenIssuer { get throws { try services.tokens.recent(now: now, on: connection) } }
 
-    /// What tasks cost.
+    /// The prices of the task types.
     var prices: PriceList { get throws { try services.prices.recent(now: now, on: connection) } }
 
     var user: Principal {
@@ -101,13 +101,13 @@ package struct Context {
         }
     }
 
-    /// Where the call comes from.
+    /// The client's network.
     var network: Network { Network(of: request.remoteAddress) }
 
-    /// Hashes passwords for the caller's network.
+    /// Hashes passwords and shares the slots fairly among networks.
     var passwords: PasswordHasher { services.passwords.serving(network.isEverybody ? nil : network.text) }
 
-    /// A path parameter that must be an id; anything else names nothing.
+    /// A path parameter that must be an id. Throws 404 for any other text.
     func id(at position: Int = 0) throws -> String {
         guard UUIDv7.isValid(parameters[position]) else { throw Problem.notFound }
         return parameters[position]

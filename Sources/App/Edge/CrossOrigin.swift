@@ -1,9 +1,9 @@
 import HTTP
 
-/// Which pages may call the API with their user's cookies: our own, and those of the origins in the settings, which may
-/// also read the answers (CORS: Fetch Standard, section 3.3).
+/// The origins whose pages may call the API with their user's cookies: our own, and those in the settings, whose pages
+/// may also read the answers (CORS: Fetch Standard, section 3.3).
 package struct CrossOrigin: Sendable {
-    /// As browsers write them in `Origin`.
+    /// In the form in which browsers write them in `Origin`.
     private let origins: [String]
 
     /// Our own pages only.
@@ -59,7 +59,7 @@ package struct CrossOrigin: Sendable {
     /// Request headers that these pages may send, in addition to those that any page may.
     private static let readHeaders =
         "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-CSRF-TOKEN, X-Request-Id"
-    /// Response headers that these pages may read. Cookies are for no script.
+    /// Response headers that these pages may read. No script may read cookies.
     private static let shownHeaders =
         ResponseHeader.allCases.filter { $0 != .setCookie }.map(\.rawValue).joined(separator: ", ")
 }

@@ -4,24 +4,24 @@ import HTTP
 import JSON
 import Postgres
 
-/// The `Idempotency-Key` of a call: it makes the call take effect once, and stores the answer for a day.
+/// The `Idempotency-Key` of a call: the call takes effect once, and its answer is stored for a day.
 ///
-/// The key's row is claimed in the transaction of the effect. A second call with the key waits on that row until
-/// the first has committed (then it gets the first one's answer) or rolled back (then it goes ahead itself).
+/// The key's row is claimed in the transaction of the effect. A second call with the key waits for that row until the
+/// first call has committed (then it gets the stored answer) or rolled back (then it is executed itself).
 package struct IdempotencyKey: Sendable {
     let key: String
     let userID: String
     let method: String
     let path: String
-    /// By each of the keys for bodies; the first one's is kept.
+    /// The digest of the body by each of the body keys; the first digest is stored.
     let bodyDigests: [[UInt8]]
     let requestID: String
 
-    /// Nil when the call has none or the endpoint takes none. Throws 400 for a key that is not 1 to 255 visible
-    /// ASCII characters, that comes twice, or that would keep an answer which holds a secret.
+    /// Nil when the call has no key or the endpoint accepts none. Throws 400 for a key that is not 1 to 255 visible
+    /// ASCII characters or is sent twice, and at an endpoint whose answer contains a secret and must not be stored.
     ///
-    /// - Parameter bodyKeys: a body may hold a password, which a plain digest of it would let anybody guess who reads
-    ///   the database; so it is a code by the first of these. The others are those of codes made before.
+    /// - Parameter bodyKeys: a body may contain a password, which anyone who reads the database could guess from a
+    ///   plain digest; the digest is therefore an HMAC by the first key. The other keys recognize older digests.
     init?(
         of request: Request, id: String, for endpoint: Endpoint<Context>, caller: Principal?, bodyKeys: [HMACSHA256]
     ) throws {
@@ -40,7 +40,7 @@ package struct IdempotencyKey: Sendable {
         requestID = id
     }
 
-    /// Runs `body` in one transaction with the key; its answer is kept if it is one to keep.
+    /// Executes `body` in one transaction with the claim of the key, and stores the answer if its status permits.
     func answeringOnce(over connection: Connection, _ body: () throws -> Response) throws -> Response {
         do {
             try connection.begin()
@@ -60,7 +60,7 @@ package struct IdempotencyKey: Sendable {
         }
     }
 
-    /// The answer of the first call with this key, or nil when there was none.
+    /// The answer of the first call with this key, or nil if there was no call.
     func earlierAnswer(on connection: Connection, isAgain: Bool = false) throws -> Response? {
         guard
             let row = try connection.query(
@@ -87,19 +87,19 @@ package struct IdempotencyKey: Sendable {
             throw IdempotencyKey.inProgress
         }
         guard run.status.isEnd else { return run.accepted }
-        // It may have ended, and its answer be kept, since the key was looked at.
+        // The run may have ended, and its answer been stored, after the key was read.
         if !isAgain { return try earlierAnswer(on: connection, isAgain: true) }
         var response = run.answer
         response.headers["Idempotency-Replayed"] = "true"
         return response
     }
 
-    /// Joins the key to a run that a worker will carry out; its answer is what the record of the run says.
+    /// Assigns the key to a run that a worker will execute; the answer is then derived from the record of the run.
     func claim(for executionID: String, on connection: Connection) throws {
         if try !claim(on: connection, executionID: executionID) { throw Claimed() }
     }
 
-    /// Joins the key to a run of a flow: claimed in its first commit, answered in its last.
+    /// Assigns the key to a run of a flow: the first commit claims it, and the last stores the answer.
     func hooks(executionID: String, answer: @escaping (Execution) -> Response) -> Runner.CommitHooks {
         Runner.CommitHooks(
             open: { connection in
@@ -108,10 +108,10 @@ package struct IdempotencyKey: Sendable {
             close: { execution in [keep(answer(execution))] })
     }
 
-    /// Another call has the key.
+    /// Another call has claimed the key.
     struct Claimed: Error {}
 
-    /// Keeps a 422 or 402, which had no effect of its own.
+    /// Stores the 422 or 402 answer of a call that had no effect.
     func keepRefusal(_ problem: Problem, on connection: Connection) throws {
         try connection.begin()
         if try claim(on: connection) {
@@ -132,8 +132,8 @@ package struct IdempotencyKey: Sendable {
 
     private static let inProgress = Problem(.idempotencyInProgress, headers: ["Retry-After": "1"])
 
-    /// Whether the key is ours now. Waits for another call that holds it, at most as long as a statement may wait
-    /// for a lock; then 409.
+    /// Whether this call has claimed the key. Waits for another call that holds it until the lock timeout; then throws
+    /// 409.
     private func claim(on connection: Connection, executionID: String? = nil) throws -> Bool {
         let claim: SQL = """
             INSERT INTO idempotency_keys AS k (user_id, method, path, key, body_digest, execution_id)

@@ -3,8 +3,8 @@ import HTTP
 import JSON
 import Postgres
 
-/// Paging, filtering and field selection, the same for every list. Items are ordered by `(created_at, id)`, or by
-/// another column and the id where the list declares one.
+/// Paging, filtering and field selection, common to all lists. Items are ordered by `(created_at, id)`, or by another
+/// column and the id if the list declares one.
 struct ListQuery {
     /// A column that a query may compare with a value.
     struct Filter {
@@ -12,7 +12,7 @@ struct ListQuery {
         let column: SQL
         let schema: JSONSchema
         var summary: String?
-        /// Converts the query's text to a value of the column; nil when it is not valid.
+        /// Converts the text of the query to a value of the column; nil when it is not valid.
         let parse: @Sendable (String) -> SQL?
 
         static func text(_ name: String, _ column: SQL, fitting schema: JSONSchema) -> Filter {
@@ -32,13 +32,13 @@ struct ListQuery {
         }
     }
 
-    /// A column of integers that a list may be sorted by, in addition to the time.
+    /// An integer column by which a list can be sorted, in addition to the time of creation.
     struct Order {
         let name: String
         let column: SQL
     }
 
-    /// Where an item is in the order of its list; a cursor holds that of the last item of a page.
+    /// The position of an item in the order of its list; a cursor contains the position of the last item of a page.
     struct Position {
         /// The value of the column that the list is sorted by; for a time, the microseconds since 1970.
         let value: Int64
@@ -124,7 +124,7 @@ struct ListQuery {
         after = try query["cursor"].map { [scope] in try ListQuery.position(from: $0, in: scope, upTo: greatest) }
     }
 
-    /// What follows `WHERE …` in the list's statement: filters, place, order and limit. `created` and `id` name the
+    /// What follows `WHERE …` in the list's statement: filters, cursor, order and limit. `created` and `id` are the
     /// ordering columns.
     func clauses(created: SQL, id: SQL) -> SQL {
         let column = order?.column ?? created
@@ -141,13 +141,13 @@ struct ListQuery {
         return "\(clauses) ORDER BY \(column) \(direction), \(id) \(direction) LIMIT \(limit + 1)"
     }
 
-    /// The column that `Position` reads beside the id, of a list that is always by time.
+    /// The column for the value of `Position`, in a list that is always sorted by time.
     static func position(created: SQL) -> SQL { "(extract(epoch FROM \(created)) * 1000000)::bigint" }
 
-    /// The same of a list that may be by other columns.
+    /// The same column, in a list that can also be sorted by other columns.
     func position(created: SQL) -> SQL { order?.column ?? ListQuery.position(created: created) }
 
-    /// The answer, from one item more than the page holds.
+    /// The answer, from one more item than the page contains if there is a next page.
     func page(_ items: [(position: Position, json: JSON)]) -> Response {
         let shown = items.prefix(limit)
         let next = items.count > limit ? shown.last.map { cursor(at: $0.position) } : nil
@@ -172,14 +172,14 @@ struct ListQuery {
         return Position(value: value, id: id)
     }
 
-    /// The schema of a page of such items, named after them: `PostPage` of `PostItem`. No member of one is required,
-    /// because the caller selects the fields.
+    /// The schema of a page of such items, named after them: `PostPage` of `PostItem`. No member of an item is
+    /// required, because the caller selects the fields.
     static func schema(of item: JSONSchema) -> JSONSchema {
         let selected = item.partial.described("An item of a list: it has the fields that `fields` selects")
         return page(of: named(selected, after: item, "Item"), named: item)
     }
 
-    /// The schema of a list that always comes whole, with all fields of its items.
+    /// The schema of a list without pages, with all fields of its items.
     static func wholeSchema(of item: JSONSchema) -> JSONSchema { page(of: item, named: item) }
 
     private static func page(of item: JSONSchema, named whole: JSONSchema) -> JSONSchema {
@@ -191,7 +191,7 @@ struct ListQuery {
         return named(page, after: whole, "Page")
     }
 
-    /// A schema of a list, under the name of its items and a suffix: `ExecutionSummary` makes it `ExecutionPage`.
+    /// The schema, named after the items and with the suffix: `ExecutionSummary` becomes `ExecutionPage`.
     private static func named(_ schema: JSONSchema, after item: JSONSchema, _ suffix: String) -> JSONSchema {
         guard let name = item.name else { return schema }
         let noun = name.hasSuffix("Summary") ? String(name.dropLast("Summary".count)) : name

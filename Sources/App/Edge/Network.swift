@@ -1,10 +1,10 @@
-/// Where a call comes from, as far as it counts: an IPv4 address, or the first 64 bits of an IPv6 one, since a customer
-/// has all addresses after them.
+/// The part of a client's address that counts for limits: an IPv4 address, or the first 64 bits of an IPv6 address,
+/// because one customer usually has all addresses with this prefix.
 struct Network: Sendable {
-    /// The address, or the four groups of digits; empty where the web server does not say.
+    /// The address, or the first four groups of an IPv6 address; empty if the web server does not send it.
     let text: String
 
-    /// - Parameter address: as the web server writes it.
+    /// - Parameter address: the client's address in the form in which the web server sends it.
     init(of address: String) {
         if address.hasPrefix("::ffff:"), address.utf8.contains(UInt8(ascii: ".")) {
             text = String(address.dropFirst("::ffff:".count))
@@ -21,9 +21,9 @@ struct Network: Sendable {
         text = (sides[0] + gap + end).prefix(4).joined(separator: ":")
     }
 
-    /// Whether it is this machine, and so perhaps a web server that is the only one to know who calls.
+    /// Whether the address is unknown or local. A local address may be that of a proxy, which stands for all clients.
     var isEverybody: Bool { text.isEmpty || text.hasPrefix("127.") || text == "0:0:0:0" }
 
-    /// As people write it, of IPv6 in CIDR notation (RFC 4291, section 2.3).
+    /// The usual notation; for IPv6, CIDR notation (RFC 4291, section 2.3).
     var prefix: String { text.utf8.contains(UInt8(ascii: ":")) ? text + "::/64" : text }
 }

@@ -4,7 +4,7 @@ import Postgres
 /// The maximum number of calls that a user or a network address may make in a window of time. The database counts
 /// them, so the limit applies to all processes together.
 struct RateLimit: Sendable {
-    /// Whose calls are counted together.
+    /// The user or network whose calls are counted.
     enum Subject {
         case user(String)
         case network(Network)

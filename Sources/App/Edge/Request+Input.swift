@@ -55,7 +55,7 @@ extension Request {
         }
     }
 
-    /// JSON without its content type, as curl sends it by default, is no form: it is refused by its type.
+    /// A body of JSON without its content type, as curl sends it by default, is not a form: it is refused with 415.
     private func parsedForm() throws -> JSON {
         if body.first == UInt8(ascii: "{") { throw Problem(.unsupportedMediaType) }
         guard let text = String(validating: body, as: UTF8.self), let form = FormFields(parsing: text[...]) else {

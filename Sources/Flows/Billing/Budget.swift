@@ -1,15 +1,15 @@
 import JSON
 package import Postgres
 
-/// What a run may cost, at the prices it was accepted at, and how much of that is held for it.
+/// The maximum cost of a run, at the prices of its acceptance, and the credits that are held for it.
 ///
-/// A run of one commit is charged in it. Any other has its worst case held from its first commit on; each commit settles
-/// the steps that it records, the last one releases what is left.
+/// A run with a single commit is charged in that commit. For any other run the worst case is held from its first commit
+/// on; each commit settles the steps that it records, and the last one releases the rest.
 package struct Budget: Sendable {
-    /// What the run costs if every task succeeds as often as it may be visited.
+    /// The cost of the run if every task succeeds on the maximum number of visits.
     package let worst: Int64
     private(set) var held: Int64
-    /// Of the task types of its flow, as far as they cost anything.
+    /// The prices of the flow's task types that are not free.
     private let prices: [String: Int64]
 
     package init(for flow: Flow, at prices: PriceList) {
@@ -26,7 +26,7 @@ package struct Budget: Sendable {
         held = 0
     }
 
-    /// Of a run on record, as the queue has it.
+    /// The budget of a stored run, from its row in the queue.
     init(held: Int64, prices: JSON?) {
         worst = held
         self.held = held
@@ -36,21 +36,21 @@ package struct Budget: Sendable {
 
     func price(of type: String) -> Int64 { prices[type] ?? 0 }
 
-    /// For the queue; nil where the run costs nothing.
+    /// The prices for the row in the queue; nil if the run is free.
     var storedPrices: JSON? {
         guard worst > 0 else { return nil }
         return .object(
             JSONObject(prices.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .integer($0.value)) }))
     }
 
-    /// Holds the worst case of a run that is queued; nothing where it is free.
+    /// Holds the worst case of a run that is queued; returns no statements if the run is free.
     mutating func hold(for execution: Execution) -> [SQL] {
         guard worst > 0 else { return [] }
         held = worst
         return [Ledger.hold(worst, of: execution.userID, execution: execution.id)]
     }
 
-    /// What a commit pays that records steps of that cost; `held` is then what is held after it.
+    /// Returns the statements that pay for a commit which records steps of that cost, and updates `held`.
     mutating func payment(for cost: Int64, of execution: Execution, isFirst: Bool, isLast: Bool) -> [SQL] {
         guard worst > 0 else { return [] }
         if isFirst, isLast {
@@ -66,8 +66,8 @@ package struct Budget: Sendable {
         return statements
     }
 
-    /// Whether the user has the worst case of so many runs; to be asked before the first step. The commit that takes it
-    /// asks again.
+    /// Whether the user's balance covers the worst case of `count` runs. Checked before the first step; the commit that
+    /// takes the credits checks again.
     package func isCovered(by userID: String, times count: Int = 1, on connection: Connection) throws -> Bool {
         guard worst > 0 else { return true }
         let wanted = worst.multipliedClamped(by: Int64(count))

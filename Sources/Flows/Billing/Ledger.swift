@@ -1,14 +1,15 @@
 package import Postgres
 
-/// The statements that move credits. Each is one, changes the user's row of `credits` and writes the entry of `ledger`
-/// together, and may be the last before COMMIT: where the credits do not suffice it fails, and with it the transaction
+/// The statements that move credits. Each one updates the user's row of `credits` and inserts the entry into `ledger`.
+/// It may be the last statement before COMMIT: if the credits do not suffice it fails, and the transaction with it
 /// (`PostgresError.isInsufficientCredits`).
 ///
-/// It holds the user's row until the transaction ends, so nobody spends what another one is spending. A transaction
-/// that takes other locks as well takes this one last. Amounts are whole credits above zero: what costs nothing needs
-/// no entry. Settling or releasing more than is held is a fault of the program, and fails with another constraint.
+/// It locks the user's row until the transaction ends, so concurrent transactions cannot spend the same credits. A
+/// transaction that takes other locks as well takes this one last. Amounts are whole credits above zero: what is free
+/// needs no entry. Settling or releasing more than is held is a programming error and violates another constraint.
 package enum Ledger {
-    /// What an entry takes from and gives to. The first and the last are the house's, the others the user's own.
+    /// The accounts between which an entry moves credits. `issued` and `revenue` belong to the operator of the service,
+    /// the others to the user.
     package enum Account: String, Sendable, CaseIterable {
         case issued
         case available
@@ -16,7 +17,7 @@ package enum Ledger {
         case revenue
     }
 
-    /// Makes credits for a user, who must exist.
+    /// Issues new credits to a user, who must exist.
     package static func grant(_ amount: Int64, to userID: String, note: String? = nil) -> SQL {
         let moved: SQL = """
             INSERT INTO credits AS c (user_id, balance, entries) VALUES (\(userID), \(amount), 1)
@@ -26,22 +27,22 @@ package enum Ledger {
         return entry(moved, .issued, .available, amount, of: userID, execution: nil, note: note)
     }
 
-    /// Spends what is available.
+    /// Spends available credits.
     package static func charge(_ amount: Int64, of userID: String, execution: String?) -> SQL {
         move(amount, from: .available, to: .revenue, of: userID, execution: execution)
     }
 
-    /// Puts aside what is available, until it is settled or released.
+    /// Holds available credits until they are settled or released.
     package static func hold(_ amount: Int64, of userID: String, execution: String?) -> SQL {
         move(amount, from: .available, to: .held, of: userID, execution: execution)
     }
 
-    /// Spends what was held.
+    /// Spends held credits.
     package static func settle(_ amount: Int64, of userID: String, execution: String?) -> SQL {
         move(amount, from: .held, to: .revenue, of: userID, execution: execution)
     }
 
-    /// Makes available again what was held.
+    /// Makes held credits available again.
     package static func release(_ amount: Int64, of userID: String, execution: String?) -> SQL {
         move(amount, from: .held, to: .available, of: userID, execution: execution)
     }
@@ -61,13 +62,14 @@ package enum Ledger {
         return entry(moved, debit, credit, amount, of: userID, execution: execution, note: nil)
     }
 
-    /// - Parameter moved: changes the user's row and returns it. When there is none, the entry says what would be left
-    ///   of nothing, which its constraints refuse.
+    /// - Parameter moved: updates the user's row and returns it. If there is none, the entry is computed from a balance
+    ///   of zero, and its constraints reject the negative result.
     private static func entry(
         _ moved: SQL, _ debit: Account, _ credit: Account, _ amount: Int64, of userID: String, execution: String?,
         note: String?
     ) -> SQL {
-        // Id and time are the table's, reckoned when the row of credits is ours: they go by the order of the entries.
+        // The defaults of the table set the id and the time. They are evaluated after the row of `credits` is locked,
+        // so ids and times have the order of the entries.
         """
         WITH moved AS (\(moved))
         INSERT INTO ledger (user_id, seq, debit, credit, amount, balance, held, execution_id, note)
@@ -81,6 +83,6 @@ package enum Ledger {
 }
 
 extension PostgresError {
-    /// Whether a statement of the ledger would have spent or held more than the user has available.
+    /// Whether a ledger statement failed because it would spend or hold more than the user has available.
     package var isInsufficientCredits: Bool { sqlState == .checkViolation && constraint == "credits_suffice" }
 }

@@ -1,11 +1,11 @@
 package import Postgres
 
-/// What each type of task costs, and which may be run, as it stood when it was read.
+/// The price of each task type, and whether it may be executed: a snapshot.
 package struct PriceList: Sendable {
-    /// Of the types that somebody has set.
+    /// Only of the types that have a price of their own.
     private let prices: [String: Price]
 
-    /// Those prices, and the standard ones.
+    /// The given prices; every other type has the default price.
     package init(_ prices: [String: Price] = [:]) { self.prices = prices }
 
     package init(on connection: Connection) throws {
@@ -18,7 +18,7 @@ package struct PriceList: Sendable {
         self.prices = prices
     }
 
-    /// The price of one run of a task, in whole credits.
+    /// The price of one successful execution of a task, in whole credits.
     package subscript(type: String) -> Int64 { price(of: type).cost }
 
     package func isActive(_ type: String) -> Bool { price(of: type).isActive }
@@ -26,13 +26,13 @@ package struct PriceList: Sendable {
     package func price(of type: String) -> Price { prices[type] ?? .standard }
 }
 
-/// What a task costs each time it succeeds, and whether it may be run at present.
+/// What a task costs each time it succeeds, and whether it may currently be executed.
 package struct Price: Sendable, Equatable {
     /// In whole credits.
     package let cost: Int64
     package let isActive: Bool
 
-    /// Of a type that nobody has set.
+    /// The default, for a type that has no price of its own.
     static let standard = Price(cost: 0, isActive: true)
 
     package init(cost: Int64, isActive: Bool) {
@@ -40,7 +40,7 @@ package struct Price: Sendable, Equatable {
         self.isActive = isActive
     }
 
-    /// Sets what is told of a type's price, and leaves the rest as it is; returns the whole.
+    /// Sets the given parts of a type's price and keeps the others. Returns the resulting price.
     package static func set(_ type: String, cost: Int64?, isActive: Bool?, on connection: Connection) throws -> Price {
         let rows = try connection.query(
             """
@@ -56,7 +56,7 @@ package struct Price: Sendable, Equatable {
         return Price(cost: cost, isActive: isActive)
     }
 
-    /// Sets the price of a type unless somebody has set it.
+    /// Sets the price of a type that has no price of its own yet.
     package static func setFirst(_ cost: Int64, of type: String, on connection: Connection) throws {
         try connection.execute(
             "INSERT INTO prices (task_type, cost, active) VALUES (\(type), \(cost), true) ON CONFLICT DO NOTHING")

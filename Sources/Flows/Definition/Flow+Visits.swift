@@ -1,8 +1,8 @@
 extension Flow {
-    /// How often a run may come to each task, at most, in their order.
+    /// The maximum number of visits to each task in one run, in the order of the tasks.
     ///
-    /// Without cycles a run comes to a task once. Every cycle has a task with a limit, so between two visits to such
-    /// tasks of its cycles a run comes to any other once.
+    /// Without cycles a run visits a task at most once. Every cycle has a task with a limit, so a run visits any other
+    /// task at most once between two visits to the limited tasks on its cycles.
     var mostVisits: [Int] {
         let limited = tasks.indices.filter { tasks[$0].maxVisits != nil }
         guard !limited.isEmpty else { return Array(repeating: 1, count: tasks.count) }
@@ -14,7 +14,7 @@ extension Flow {
         }
     }
 
-    /// To which positions edges lead from that one, over others too.
+    /// For each position, whether a path of one or more edges leads to it from `start`.
     private func reachable(from start: Int) -> [Bool] {
         var isFound = Array(repeating: false, count: tasks.count)
         var open = [start]

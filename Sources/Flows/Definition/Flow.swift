@@ -1,28 +1,28 @@
 package import JSON
 
-/// A flow that has passed every check: names are resolved to positions, so running it cannot meet a surprise.
+/// A validated flow. Names are resolved to positions, so a run cannot fail on an unknown name.
 package struct Flow: Sendable {
     package let id: String
     package let name: String
-    /// As the caller wrote it; what is stored.
+    /// The flow as the client wrote it, which is also what is stored.
     package let definition: JSON
     let tasks: [TaskDefinition]
     let start: Int
 
-    /// At most this many tasks in a flow.
+    /// The maximum number of tasks in a flow.
     package static let taskLimit = 1_000
 
     package var taskCount: Int { tasks.count }
 
-    /// In the order of the tasks.
+    /// The type of each task, in the order of the tasks.
     package var taskTypes: [String] { tasks.map(\.task.type) }
 
-    /// Whether it can wait, or do something outside of this database: then a worker runs it.
+    /// Whether the flow can wait or act outside of this database. A worker then executes it.
     package var needsWorker: Bool {
         tasks.contains { $0.task.effect == .external || $0.task.effect == .waiting }
     }
 
-    /// Whether a run that has made these steps comes to that task next.
+    /// Whether `task` is the next task of a run that has executed these steps.
     package func leads(_ steps: [Step], to task: String, input: JSON) -> Bool {
         var state = RunState(self, input: input)
         for step in steps where !step.isSuperseded {
@@ -32,7 +32,7 @@ package struct Flow: Sendable {
         return state.nextTask == task
     }
 
-    /// What the flow's text calls that target.
+    /// The name of a target in the flow's text.
     func name(of target: Target) -> String {
         switch target {
         case .task(let index): tasks[index].name
@@ -43,18 +43,18 @@ package struct Flow: Sendable {
     }
 }
 
-/// One task of a flow. A class, because every stage of a step passes it on.
+/// One task of a flow. A class, because it is passed through every stage of a step.
 final class TaskDefinition: Sendable {
     let name: String
     let task: any FlowTask
-    /// Nil: the task gets the previous task's output, the first one the call's input.
+    /// Nil: the task receives the output of the previous task, the first task the input of the call.
     let input: JSON?
     let retry: Retry
-    /// How long one attempt may take, or a wait last.
+    /// The timeout of one attempt, or of a whole wait.
     let timeout: Duration?
-    /// How often a run may come to it; nil: once, or as often as the others on its cycles let it.
+    /// The maximum number of visits in a run; nil: only the limits of the other tasks on its cycles apply.
     let maxVisits: Int?
-    /// What decides after it; nil: the flow ends with the task's status.
+    /// Selects what follows the task; nil: the flow ends with the task's status.
     let condition: Condition?
 
     init(
@@ -71,7 +71,7 @@ final class TaskDefinition: Sendable {
     }
 }
 
-/// The edge out of a task: where its status leads.
+/// The edges out of a task: a target for each status.
 struct Condition: Sendable {
     let name: String
     let outcome: StepStatus
@@ -81,10 +81,10 @@ struct Condition: Sendable {
     func target(after status: StepStatus) -> Target { status == outcome ? onMatch : otherwise }
 }
 
-/// Where an edge leads.
+/// The target of an edge.
 enum Target: Sendable, Equatable {
     case task(Int)
-    /// Ends with the task's status, a failure led here having been planned for.
+    /// Ends the run as completed after a success, and as ended early after a failure, which the flow provides for.
     case end
     case endSuccess
     case endFailed

@@ -1,9 +1,10 @@
 import Synchronization
 
-/// Flows of stored workflows, read once for many runs: a version never changes, unless the database goes back to an
-/// older state.
+/// A cache of parsed flows of stored workflows. A version never changes unless the database is restored to an older
+/// state, so a cached flow is used only if its definition equals the one of the run.
 ///
-/// It holds at most 64 flows of 64 KB of text; what is larger is read each time. One cache serves all threads.
+/// It holds at most 64 flows of at most 64 KB of text each; larger ones are parsed each time. All threads share one
+/// cache.
 package final class FlowCache: Sendable {
     private struct Version: Hashable {
         let workflowID: String
@@ -18,7 +19,7 @@ package final class FlowCache: Sendable {
 
     package init(catalog: TaskCatalog) { self.catalog = catalog }
 
-    /// The flow of a run; nil when it names what this release does not know.
+    /// The flow of a run; nil if this release cannot read it, for instance because a task type no longer exists.
     func flow(of execution: Execution) -> Flow? {
         let source = execution.source
         guard let workflowID = source.workflowID, let number = source.version else { return read(execution) }

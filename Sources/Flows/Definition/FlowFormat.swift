@@ -1,6 +1,6 @@
 package import JSON
 
-/// The written form of a flow: its schema, and nothing about meaning, which `FlowReader` checks.
+/// The JSON schema of a flow. It covers the form only; `FlowReader` checks the meaning.
 package enum FlowFormat {
     private static let name = JSONSchema.string(minLength: 1, maxLength: 200)
     private static let description = JSONSchema.string(maxLength: 10_000).described("For readers; it has no effect")
@@ -66,7 +66,7 @@ package enum FlowFormat {
         ]
     ).described("A chain of tasks with conditions between them").named("Flow")
 
-    /// A chain that every user can run without changes.
+    /// A flow that every user can run without changes.
     package static let example: JSON = [
         "id": "flow123", "name": "Data processing flow", "start_task": "task1",
         "tasks": [

@@ -5,14 +5,14 @@ extension FlowReader {
         case none, open, done
     }
 
-    /// A cycle would run for ever, unless a task on it has a limit of visits: refused, named by its first task in the
-    /// order of the flow.
+    /// Reports every cycle that has no task with a limit of visits, because a run could loop there for ever. The
+    /// problem points to the cycle's first task in the order of the flow.
     mutating func refuseCycles(_ conditions: [Condition?], amid tasks: [JSON]) {
-        // A task with a limit ends each way through it: it is as if it had been looked at.
+        // A task with a limit breaks each cycle through it, so the search treats it as done.
         var visits = tasks.map { $0["max_visits"] == nil ? Visit.none : .done }
         var firsts: Set<Int> = []
         for start in conditions.indices where conditions[start] != nil && visits[start] == .none {
-            // From `start` to the task at hand: each with the number of its successors that were looked at.
+            // The path from `start` to the current task, each with the number of its successors that were visited.
             var path = [(task: start, seen: 0)]
             visits[start] = .open
             while let (task, seen) = path.last {
@@ -36,7 +36,7 @@ extension FlowReader {
         for task in firsts.sorted() { report("/tasks/\(task)", "is on a cycle without a task that has max_visits") }
     }
 
-    /// Of the tasks to which the condition after `task` leads, the one of that position, if there are so many.
+    /// The task at `position`, 0 or 1, among those that the condition after `task` leads to; nil if there are fewer.
     private func successor(_ position: Int, of task: Int, _ conditions: [Condition?]) -> Int? {
         guard let condition = conditions[task] else { return nil }
         switch (position, condition.onMatch, condition.otherwise) {

@@ -1,23 +1,23 @@
 package import JSON
 
-/// Reads a flow and finds everything that is wrong with it, all at once.
+/// Parses and validates a flow, and reports all problems at once.
 ///
-/// Problems have JSON pointers from `prefix` on and, for a misspelt name, the nearest one as a hint. Warnings are
-/// about a flow that runs but holds parts which never will.
+/// The JSON pointers of problems begin with `prefix`. The hint for a misspelt name is the most similar known name.
+/// Warnings concern parts of a valid flow that are never executed.
 package struct FlowReader {
-    /// As many faults are reported; a flow with more was not written for this program.
+    /// The maximum number of reported problems. A flow with more was not written for this program.
     static let mostProblems = 100
-    /// So many of them may get a hint: looking through a thousand names takes milliseconds.
+    /// The maximum number of problems with a hint: the search through a thousand names takes milliseconds.
     private static let mostHints = 20
 
     package var problems: [Violation] { faults.map(inWhole) }
     package var warnings: [Violation] { doubts.map(inWhole) }
-    /// Those, with pointers into the flow alone.
+    /// Problems and warnings, with pointers relative to the flow.
     private var faults: [Violation] = []
     var doubts: [Violation] = []
     private let catalog: TaskCatalog
     private let prefix: String
-    /// Of the tasks, in their order, and where each stands.
+    /// The names of the tasks in order, and the position of each name.
     private var names: [String] = []
     private var positions: [String: Int] = [:]
 
@@ -26,7 +26,7 @@ package struct FlowReader {
         self.prefix = prefix
     }
 
-    /// The flow, or nil when `problems` says why not. The value may have any shape.
+    /// Returns the flow, or nil if it is invalid; `problems` then lists the reasons. `json` may be any value.
     package mutating func read(_ json: JSON) -> Flow? {
         faults = FlowFormat.flow.violations(in: json)
         let tasks = json["tasks"]?.arrayValue ?? []
@@ -104,7 +104,8 @@ package struct FlowReader {
             maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, condition: condition)
     }
 
-    /// Text in double braces is kept free for expressions, so that no stored flow changes its meaning later.
+    /// Rejects text with double braces: it is reserved for expressions, so that stored flows keep their meaning when
+    /// expressions are added.
     private mutating func refuseTemplates(in value: JSON, at pointer: @autoclosure () -> String) {
         switch value {
         case .string(let text) where text.contains("{{"):
@@ -120,7 +121,7 @@ package struct FlowReader {
         }
     }
 
-    /// The condition that decides after each of so many tasks: the first one with that source.
+    /// The condition after each task, by the task's position: the first condition that has the task as its source.
     private mutating func readConditions(_ conditions: [JSON], for taskCount: Int) -> [Condition?] {
         var deciding = [Condition?](repeating: nil, count: taskCount)
         for (index, condition) in conditions.enumerated() {
@@ -151,7 +152,7 @@ package struct FlowReader {
             ?? resolve(task: name, or: Target.reserved.keys.sorted(by: >), at: "\(pointer())/\(field)").map(Target.task)
     }
 
-    /// The task's position; `others` are names that may have been meant in its place.
+    /// The task's position. An unknown name is reported; `others` are further candidates for the hint.
     private mutating func resolve(
         task name: String, or others: [String] = [], at pointer: @autoclosure () -> String
     ) -> Int? {

@@ -2,11 +2,12 @@ package import JSON
 package import Postgres
 import Synchronization
 
-/// One kind of work that a flow can do. Adding one is a file in `App/Tasks` and a line in its list.
+/// A task type: one kind of work that a flow can do. To add one, write a file in `App/Tasks` and add it to the list
+/// there.
 ///
 /// Not named `Task`, which would shadow Swift's.
 package protocol FlowTask: Sendable {
-    /// What a flow's task names in `type`, such as `data.store`.
+    /// The name that a flow's task gives as its `type`, such as `data.store`.
     var type: String { get }
     /// One sentence for the catalog and the docs.
     var summary: String { get }
@@ -14,21 +15,21 @@ package protocol FlowTask: Sendable {
     /// Checked before `run`; an input that does not fit fails the step.
     var input: JSONSchema { get }
     var output: JSONSchema { get }
-    /// Does the work and returns the step's output. Throws `TaskFailure` when the step has failed; any other
-    /// error means that the run itself cannot go on.
+    /// Does the work and returns the step's output. Throws `TaskFailure` if the step has failed; any other error means
+    /// that the run cannot continue.
     func run(_ input: JSON, in context: TaskContext) throws -> JSON
 }
 
-/// A task that may have to wait for what happens outside of its thread: for a time, a person, another run.
+/// A task that can wait for something outside of its thread: a point in time, a person, another run.
 package protocol WaitingTask: FlowTask {
-    /// Called when the step begins and each time that the run is woken; between two calls no thread is held.
+    /// Called when the step begins and each time the run is woken. Between two calls the run occupies no thread.
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress
 }
 
 extension WaitingTask {
     package var effect: Effect { .waiting }
 
-    /// Waiting is not possible here: a task that is not done at once fails.
+    /// Fails the step if the task does not finish at once, because it cannot wait here.
     package func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         guard case .done(let output) = try advance(input, in: context) else {
             throw TaskFailure(code: "cannot_wait", message: "This task has to wait, which is not possible here")
@@ -37,49 +38,49 @@ extension WaitingTask {
     }
 }
 
-/// How far a waiting task has come.
+/// The progress of a waiting task.
 package enum Progress: Sendable {
     case done(JSON)
-    /// Until then, or until the run is woken. The statements commit together with the wait; `keeping` is what the task
-    /// is given back as `TaskContext.kept`.
+    /// Waits until then, or until the run is woken. The statements commit together with the wait. The task's next call
+    /// receives `keeping` as `TaskContext.kept`.
     case wait(until: Due, keeping: JSON, together: [SQL] = [])
 }
 
-/// When a run goes on.
+/// When a waiting run continues.
 package enum Due: Sendable {
     case after(Duration)
-    /// A time as Postgres reads it (RFC 3339), or after so long if that is earlier.
+    /// At a time in a form that Postgres reads (RFC 3339), or after the duration if that is earlier.
     case at(String, orAfter: Duration? = nil)
-    /// Not before somebody wakes it.
+    /// Only when the run is woken.
     case woken
 }
 
-/// What a task does to the world, which decides when its result is committed.
+/// The side effects of a task, which decide when its result is committed.
 package enum Effect: String, Sendable, CaseIterable {
-    /// Reads and computes only: running it again shows to nobody, so its result rides in the next commit.
+    /// Only reads and computes. A repetition is not observable, so the result is part of the next commit.
     case pure
-    /// Writes to this database only: its result commits in the transaction of its effect, so both happen once.
+    /// Writes to this database only. The result commits in the transaction of the effect, so both happen exactly once.
     case transactional
-    /// Acts elsewhere: that it begins is committed before, its result after. A run whose process dies in between does it
-    /// again, with the same idempotency key.
+    /// Acts outside of this database. The start of the step is committed before the effect, its result after it. If the
+    /// process dies in between, the step is executed again with the same idempotency key.
     case external
-    /// Waits without a thread.
+    /// Waits without occupying a thread.
     case waiting
 }
 
-/// What a running task is given.
+/// What a task receives when it is executed.
 package struct TaskContext {
     package let executionID: String
     /// The number of the step in its execution, from 1.
     package let step: Int
-    /// Which try of the step this is, from 1.
+    /// The number of the attempt, from 1.
     package let attempt: Int
     package let userID: String
-    /// For a `.transactional` task the open transaction; others only read through it.
+    /// For a `.transactional` task it has the open transaction; other tasks only read through it.
     package let connection: Connection
-    /// When the step's time is over; nil where its flow sets none.
+    /// When the step times out; nil if its flow sets no timeout.
     package let deadline: ContinuousClock.Instant?
-    /// Of a waiting task that waited already: what it kept, and what its signal brought.
+    /// For a waiting task that has waited before: what it kept, and the value of its signal.
     package let kept: JSON?
     package let signal: JSON?
     let cancellation: Cancellation?
@@ -100,21 +101,21 @@ package struct TaskContext {
         self.cancellation = cancellation
     }
 
-    /// The same for all attempts of the step: whoever is called with it can tell a repetition.
+    /// The same for all attempts of the step, so that an external service can detect a repetition.
     package var idempotencyKey: String { "\(executionID)-\(step)" }
 
-    /// Whether the run was taken from its thread, by a cancel or because its lease ran out: what is done from now on
-    /// counts for nothing.
+    /// Whether the step is to be aborted, because the run was canceled, its lease expired, or its worker exits. Nothing
+    /// that the step does from now on is recorded.
     package var isCanceled: Bool { cancellation?.isRequested ?? false }
 
-    /// To be called now and then by a task that takes long: ends it when nobody waits for its result any more.
+    /// Throws if the step is to be aborted or has timed out. A task that takes long calls this regularly.
     package func check() throws {
         if isCanceled { throw Fenced() }
         if let deadline, .now >= deadline { throw TaskFailure.timeout }
     }
 }
 
-/// Tells a running step from another thread that nobody waits for its result any more.
+/// Requests, from another thread, that a running step stops.
 package final class Cancellation: Sendable {
     private let flag = Atomic(false)
     private let leaving = Atomic(false)
@@ -126,20 +127,21 @@ package final class Cancellation: Sendable {
 
     package func request() { flag.store(true, ordering: .relaxed) }
 
-    /// Has the run go back to the queue after the step at hand: its worker leaves.
+    /// Makes the run return to the queue after the current step, because its worker drains.
     package func requestAfterStep() { leaving.store(true, ordering: .relaxed) }
 }
 
-/// The run belongs to somebody else by now, or to nobody: it was canceled, or its lease ran out. Nothing of the last
-/// commit took place.
+/// The run was canceled or its lease has expired, so another worker may have it. Nothing since the last successful
+/// commit is recorded.
 package struct Fenced: Error {}
 
-/// Why a step failed, as the caller sees it: minimal, nothing internal.
+/// Why a step failed, as the client sees it: minimal, without internal details.
 package struct TaskFailure: Error, Sendable, Equatable {
     package let code: String
     package let message: String
 
-    /// The most characters of a message: it is kept with its step, and a run may have thousands.
+    /// The maximum length of a message in characters: it is stored with its step, and a run may have thousands of
+    /// steps.
     private static let longestMessage = 1_000
 
     package init(code: String, message: String) {
@@ -149,7 +151,7 @@ package struct TaskFailure: Error, Sendable, Equatable {
             ? message : String(message.prefix(TaskFailure.longestMessage))
     }
 
-    /// The input breaks the task's schema; without a pointer where all of it does.
+    /// The input violates the task's schema. The message has no pointer if the violation concerns the whole input.
     package init(invalidInput violation: Violation) {
         let place = violation.pointer.isEmpty ? "" : "\(violation.pointer): "
         self.init(code: "invalid_input", message: place + violation.message)
@@ -159,7 +161,7 @@ package struct TaskFailure: Error, Sendable, Equatable {
     package static let insufficientCredits = TaskFailure(
         code: "insufficient_credits", message: "Not enough credits")
 
-    /// What does not fit will not fit the next time.
+    /// False for invalid input, which stays invalid in the next attempt.
     var isWorthRetrying: Bool { code != "invalid_input" }
 
     package var json: JSON { ["code": .string(code), "message": .string(message)] }

@@ -1,6 +1,6 @@
 import JSON
 
-/// How often a failed step is tried again, and the delays between its attempts.
+/// How often a failed step is retried, and the delays between its attempts.
 package struct Retry: Sendable, Equatable {
     let attempts: Int
     /// Seconds before the second attempt; each further delay is `factor` times as long, and at most `longest`.
@@ -41,7 +41,8 @@ package struct Retry: Sendable, Equatable {
             jitter: json["jitter"]?.doubleValue ?? 0.5)
     }
 
-    /// The delay after that many failed attempts; nil after the last one. `chance` is from 0 to 1.
+    /// The delay after attempt number `attempt` has failed; nil after the last attempt. `chance`, from 0 to 1, is the
+    /// random number for the jitter.
     func delay(afterAttempt attempt: Int, chance: Double) -> Duration? {
         guard attempt < attempts else { return nil }
         var delay = initialDelay

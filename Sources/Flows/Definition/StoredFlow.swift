@@ -1,19 +1,19 @@
 package import JSON
 package import Postgres
 
-/// A version of a stored workflow, as far as running it needs.
+/// A version of a stored workflow, reduced to what its execution needs.
 package struct StoredFlow: Sendable {
     package let flow: JSON
     package let version: Int
-    /// How many runs of the workflow may be under way at once; nil: any number.
+    /// The maximum number of active runs of the workflow; nil: no limit.
     package let concurrency: Int?
 
-    /// Also of a workflow that is deleted by now: its runs go on.
+    /// Finds a version, also of a deleted workflow, because its runs continue.
     package static func find(_ workflowID: String, version: Int, on connection: Connection) throws -> StoredFlow? {
         try read("WHERE w.id = \(workflowID)", version: "\(version)", on: connection)
     }
 
-    /// The user's workflow in that version, the present one unless told.
+    /// Finds a version of the user's workflow, unless that is deleted. Default: the current version.
     package static func find(
         _ workflowID: String, of userID: String, version: Int? = nil, on connection: Connection
     ) throws -> StoredFlow? {

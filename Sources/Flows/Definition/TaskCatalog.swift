@@ -1,6 +1,6 @@
 package import JSON
 
-/// The task types that flows may use, found by type or by a short name.
+/// The task types that flows may use, by type or by alias.
 package struct TaskCatalog: Sendable {
     package let tasks: [any FlowTask]
     private let byName: [String: any FlowTask]
@@ -21,7 +21,7 @@ package struct TaskCatalog: Sendable {
 
     package subscript(name: String) -> (any FlowTask)? { byName[name] }
 
-    /// In an order of its own, so that what they are compared with always gives the same.
+    /// Sorted, so that the hint for a misspelt name is always the same.
     var names: [String] { byName.keys.sorted() }
 
     /// The items of `GET /api/task-types`.

@@ -3,7 +3,7 @@ import Postgres
 
 /// The statements of a commit.
 extension Checkpoint {
-    /// The execution, its place in the queue unless it is over, and its steps so far, as one statement.
+    /// Inserts the execution, its steps so far and, unless it has ended, its row in the queue, in one statement.
     func opening(_ disposition: Disposition, _ elapsed: Duration) -> SQL {
         let finishedAt: SQL = disposition.isOver ? "clock_timestamp()" : "NULL"
         let row: SQL = """
@@ -17,7 +17,7 @@ extension Checkpoint {
         return "\(row)\(queued(disposition)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
     }
 
-    /// The place in the queue of a run that its caller has begun.
+    /// Inserts the row in the queue of a run that began on the thread of its caller.
     private func queued(_ disposition: Disposition) -> SQL {
         switch disposition {
         case .finished: SQL()
@@ -38,7 +38,7 @@ extension Checkpoint {
         }
     }
 
-    /// The steps since the last commit and where the run stands now, if it is still this lease's.
+    /// Writes the steps since the last commit and the new state of the run, if the run still has this lease.
     func later(_ disposition: Disposition) -> SQL {
         """
         WITH advanced AS (\(advance(disposition)))\(consequence(of: disposition)),
@@ -47,7 +47,8 @@ extension Checkpoint {
         """
     }
 
-    /// A step that only begins is none: it may be what ends each worker that tries it.
+    /// Whether the run made progress since the last commit. A step that has only begun does not count: it may be the
+    /// one that crashes each worker.
     private var hasGotOn: Bool { execution.steps.count > storedSteps }
 
     private func advance(_ disposition: Disposition) -> SQL {
@@ -71,7 +72,8 @@ extension Checkpoint {
         }
     }
 
-    /// Whoever leaves a run to a worker without being one tells them.
+    /// The statement parts for what follows from a commit: the end of the run notifies its watchers, and a waiting run
+    /// that no worker has claimed before notifies an idle worker.
     private func consequence(of disposition: Disposition) -> SQL {
         switch disposition {
         case .finished: ending
@@ -113,7 +115,7 @@ extension Checkpoint {
 }
 
 extension Due {
-    /// As the database's clock tells it.
+    /// The time as an SQL expression, by the database's clock.
     var moment: SQL {
         switch self {
         case .after(let duration): "clock_timestamp() + \(duration.microseconds) * interval '1 microsecond'"

@@ -1,12 +1,12 @@
 import JSON
 import Postgres
 
-/// Puts a run on the record: what of it is in the database, and what the next commit adds.
+/// Stores a run: tracks which part of it is in the database, and commits the rest.
 ///
-/// A run that is not over after a commit has a row in `queue`. Every later write asks for the lease in it; when it is
-/// there no more, the statement divides by zero on purpose, so that in one round trip the whole commit fails.
+/// A run that has not ended after a commit has a row in `queue`. Every later write checks the lease in that row. If the
+/// lease is lost, the statement divides by zero on purpose, so that the whole commit fails within the same round trip.
 struct Checkpoint {
-    /// What becomes of the run after a commit.
+    /// The state of the run after a commit.
     enum Disposition {
         case running
         case waits(Due)
@@ -14,7 +14,7 @@ struct Checkpoint {
     }
 
     private(set) var execution: Execution
-    /// The step at hand, if it is to be on record before it is over.
+    /// The current step, if it is to be stored before it has ended.
     var openStep: Step?
     private(set) var isStored: Bool
     private(set) var storedSteps: Int
@@ -31,7 +31,7 @@ struct Checkpoint {
         (isStored, storedSteps, isOpenStepStored) = (false, 0, false)
     }
 
-    /// Of a run that is taken up again, with its steps.
+    /// The checkpoint of a claimed run, with its stored steps.
     init(_ claim: Claim) {
         execution = claim.execution
         lease = claim.lease
@@ -45,7 +45,7 @@ struct Checkpoint {
         storedSteps = execution.steps.count
     }
 
-    /// The number of the step that comes next, or that is open.
+    /// The number of the open step, or of the next step if none is open.
     var nextNumber: Int { (execution.steps.last?.number ?? 0) + 1 }
 
     mutating func append(_ step: Step) {
@@ -63,11 +63,11 @@ struct Checkpoint {
         execution.duration = duration
     }
 
-    /// Commits everything since the last commit, with the open transaction if there is one and with `others`. When the
-    /// answer to the commit was lost, the database is asked whether it happened; an error from here means that it did
-    /// not, or that even this question got no answer.
+    /// Commits everything since the last commit, together with the open transaction, if there is one, and `others`. If
+    /// the answer to the commit is lost, a query finds out whether the commit happened. So an error means that it did
+    /// not happen, or that this query failed too.
     ///
-    /// - Throws: `Fenced` when the run is not this lease's any more, `InsufficientCredits` when it cannot be paid.
+    /// - Throws: `Fenced` if the run no longer has this lease, `InsufficientCredits` if the credits do not suffice.
     mutating func commit(
         _ disposition: Disposition, on connection: Connection, elapsed: Duration, together others: [SQL] = []
     ) throws {
@@ -90,8 +90,8 @@ struct Checkpoint {
         isOpenStepStored = openStep != nil
     }
 
-    /// Whether a commit changes the concurrencyLimit of other runs in the queue: of those which a step starts, or of the one that
-    /// waits for this one.
+    /// Whether a commit changes queue rows of other runs: of those that a step starts, or of the parent that waits for
+    /// this run.
     private func concernsOthers(_ disposition: Disposition, _ others: [SQL]) -> Bool {
         switch disposition {
         case .running: false
@@ -100,7 +100,7 @@ struct Checkpoint {
         }
     }
 
-    /// Whether a commit whose answer was lost did happen: its last step is there as it was written, and so is the run.
+    /// Whether a commit whose answer was lost has happened: the run and its last step are stored as they were written.
     private func isOnRecord(_ connection: Connection) throws -> Bool {
         let last = openStep ?? execution.steps.last
         return try !connection.query(

@@ -1,7 +1,7 @@
 import JSON
 package import Postgres
 
-/// An execution as the database holds it, with its times (RFC 3339).
+/// A stored execution, with its times (RFC 3339).
 package struct RecordedExecution: Sendable {
     package let execution: Execution
     package let createdAt: String
@@ -9,28 +9,28 @@ package struct RecordedExecution: Sendable {
 }
 
 extension Execution {
-    /// Of `executions e` with `joins`.
+    /// The columns of an execution, from `executions e` with `joins`.
     package static let columns: SQL = """
         e.id, e.user_id, coalesce(e.flow, v.flow), e.input, e.workflow_id, e.version, e.status, e.stopped_at, e.error,
         e.parent_id, e.parent_step, e.item, e.forked_from, e.fork_step, e.fork_input
         """
 
-    /// The version that an execution of a stored workflow names.
+    /// Joins the workflow version that an execution of a stored workflow refers to.
     package static let joins: SQL = """
         LEFT JOIN workflow_versions v ON v.workflow_id = e.workflow_id AND v.version = e.version
         """
 
-    /// Its place in the queue, of one that is under way.
+    /// Joins the row in the queue of an active execution.
     package static let place: SQL = "LEFT JOIN queue q ON q.execution_id = e.id AND e.status = 'running'"
 
-    /// As one JSON array, in their order; NULL where there is none.
+    /// The steps as one JSON array, in order; NULL if there are none.
     static let steps: SQL = """
         (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt, s.output, s.error, s.condition,
             s.next, s.started_us, s.duration_us, s.cost, s.superseded) ORDER BY s.seq)
         FROM steps s WHERE s.execution_id = e.id)
         """
 
-    /// As it stands in `executions`, without its steps.
+    /// Decodes `Execution.columns`; the steps are not among them.
     package init(_ columns: inout Columns) throws {
         let (id, userID) = (try columns.next(String.self), try columns.next(String.self))
         let (flow, input) = (try columns.next(JSON.self), try columns.next(JSON.self))
@@ -52,7 +52,7 @@ extension Execution {
         if let forkedFrom, let forkStep { fork = Fork(executionID: forkedFrom, step: forkStep, input: forkInput) }
     }
 
-    /// The user's execution of that id with all its steps, or nil. While it is under way its status is that of its place
+    /// Finds the user's execution with that id, with all its steps. While it is active, its status is that of its row
     /// in the queue.
     package static func find(_ id: String, of userID: String, on connection: Connection) throws -> RecordedExecution? {
         let found = try connection.query(
@@ -74,7 +74,7 @@ extension Execution {
 }
 
 extension Step {
-    /// Those of the column `Execution.steps`.
+    /// Decodes the column `Execution.steps`.
     static func all(_ columns: inout Columns) throws -> [Step] {
         try columns.next(JSON?.self)?.arrayValue?.map(Step.init) ?? []
     }
@@ -93,6 +93,6 @@ extension Step {
             isSuperseded: fields[12] == true)
     }
 
-    /// A row of `steps` is none that this program wrote.
+    /// A row of `steps` does not have the form that this program writes.
     private struct Unreadable: Error {}
 }

@@ -1,24 +1,24 @@
 package import JSON
 
-/// One run of a flow: what it was given, what each step gave, how it ended.
+/// One run of a flow: its input, its steps, and how it ended.
 package struct Execution: Sendable {
     package let id: String
     package let userID: String
     package let source: FlowSource
-    /// The flow as the caller wrote it.
+    /// The flow as the client wrote it.
     package let flow: JSON
     package let input: JSON
     /// The step of another run that started this one.
     package var parent: Parent?
-    /// The run that this one repeats in part.
+    /// The run that this one was forked from.
     package var fork: Fork?
     package internal(set) var status = ExecutionStatus.running
-    /// The task at which a run ended that was not completed.
+    /// The task at which the run ended, if it was not completed.
     package internal(set) var stoppedAt: String?
-    /// Why it ended, where no step says so.
+    /// Why the run ended, if no step states the reason.
     package internal(set) var failure: TaskFailure?
     package internal(set) var steps: [Step] = []
-    /// From the first step's start to the end.
+    /// From the creation of the run to its end; zero while it is active.
     package internal(set) var duration = Duration.zero
 
     package init(id: String, userID: String, source: FlowSource = .call, flow: JSON, input: JSON) {
@@ -29,7 +29,7 @@ package struct Execution: Sendable {
         self.input = input
     }
 
-    /// Of a run that starts others: which step, and which item of those that the step has.
+    /// The step of another run that started this one, and the index of the item that it was started for.
     package struct Parent: Sendable, Equatable {
         package let executionID: String
         package let step: Int
@@ -42,7 +42,7 @@ package struct Execution: Sendable {
         }
     }
 
-    /// From which step on it is run anew, and what that step is given if not what it was given then.
+    /// The run that is forked, the first step to repeat, and the new input of that step; nil: its original input.
     package struct Fork: Sendable {
         package let executionID: String
         package let step: Int
@@ -58,10 +58,10 @@ package struct Execution: Sendable {
     /// The last step's output.
     package var result: JSON { steps.last.map { $0.status.isEnd ? $0.output : .null } ?? .null }
 
-    /// What its steps cost together, in credits.
+    /// The total cost of its steps, in credits.
     package var cost: Int64 { steps.reduce(0) { $0 + $1.cost } }
 
-    /// What each step was given: by the fork, or its task's own input, or else what the step before it gave.
+    /// The input of each step: set by the fork, or defined by its task, or else the output of the previous step.
     package var stepInputs: [JSON] {
         let own = ownInputs
         var (before, hasForked) = (input, false)
@@ -77,7 +77,7 @@ package struct Execution: Sendable {
         }
     }
 
-    /// By the names of their tasks.
+    /// The inputs that the flow's tasks define, by the names of the tasks.
     var ownInputs: [String: JSON] {
         var inputs: [String: JSON] = [:]
         for task in flow["tasks"]?.arrayValue ?? [] {
@@ -86,7 +86,7 @@ package struct Execution: Sendable {
         return inputs
     }
 
-    /// What a fork gives the first step that it does anew, each time that this is tried.
+    /// The input that the fork sets for the first step that it repeats, each time that step is executed.
     func forkInput(of number: Int) -> JSON? {
         guard let fork, number >= fork.step else { return nil }
         return fork.input
@@ -95,9 +95,9 @@ package struct Execution: Sendable {
 
 /// Where a run's flow comes from.
 package enum FlowSource: Sendable, Equatable {
-    /// It came with the call and is kept with the run.
+    /// The flow came with the call and is stored with the run.
     case call
-    /// A version of a stored workflow, and how many runs of that workflow may be under way at once.
+    /// A version of a stored workflow, and the maximum number of active runs of that workflow.
     case workflow(id: String, version: Int, concurrency: Int?)
 
     package var workflowID: String? { if case .workflow(let id, _, _) = self { id } else { nil } }
@@ -105,12 +105,12 @@ package enum FlowSource: Sendable, Equatable {
     var concurrency: Int? { if case .workflow(_, _, let concurrency) = self { concurrency } else { nil } }
 }
 
-/// How a run stands or ended.
+/// The status of a run.
 package enum ExecutionStatus: String, Sendable, CaseIterable {
-    /// Nobody works on it yet.
+    /// No worker executes it yet.
     case queued
     case running
-    /// For a time, a signal, another run or the next attempt of a step.
+    /// Waits for a time, a signal, another run or the next attempt of a step.
     case waiting
     case completed
     case endedEarly = "ended_early"
@@ -124,7 +124,8 @@ package enum ExecutionStatus: String, Sendable, CaseIterable {
         }
     }
 
-    /// How a run ends whose last step had `status` and was led to `target`; nil when no condition led anywhere.
+    /// The final status of a run. `status` is that of its last step, `target` where the condition after that step led;
+    /// nil if there is no condition.
     init(endedWith status: StepStatus, at target: Target?) {
         switch (target, status) {
         case (.endSuccess, _): self = .completed
@@ -136,35 +137,35 @@ package enum ExecutionStatus: String, Sendable, CaseIterable {
     }
 }
 
-/// One step: its result, or how far it has come.
+/// One step of a run: its result, or its progress.
 package struct Step: Sendable {
-    /// From 1, in the order of running.
+    /// From 1, in the order of execution.
     package let number: Int
     package let task: String
     package let type: String
     package let status: StepStatus
-    /// Which try this is, from 1.
+    /// The number of the attempt, from 1.
     package let attempt: Int
-    /// While it waits, what its task keeps.
+    /// The output; while the step waits, what its task keeps.
     package let output: JSON
     package let failure: TaskFailure?
-    /// The condition that decided what came next, and where it led; nil when none did.
+    /// The condition that selected the next task, and where it led; nil if the task has no condition.
     package let condition: String?
     package let next: String?
-    /// Since the run began.
+    /// The time from the creation of the run to the start of the step.
     package let started: Duration
     package let duration: Duration
-    /// In credits, at the price of the time.
+    /// In credits, at the price when the run was accepted.
     package var cost: Int64 = 0
-    /// A later step did its task again.
+    /// Whether a later step repeats this one.
     package var isSuperseded = false
 }
 
-/// How a step stands or ended.
+/// The status of a step.
 package enum StepStatus: String, Sendable, CaseIterable {
     case success
     case failure
-    /// Its effect elsewhere may have happened.
+    /// Has begun; its external effect may have happened.
     case running
     case waiting
     case canceled
@@ -173,12 +174,12 @@ package enum StepStatus: String, Sendable, CaseIterable {
 }
 
 extension Duration {
-    /// Whole microseconds, as they are stored.
+    /// Whole microseconds, the unit of the database.
     package var microseconds: Int64 {
         let (seconds, attoseconds) = components
         return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
     }
 
-    /// Milliseconds to the microsecond, as they are answered.
+    /// Milliseconds with the precision of microseconds, the unit of responses.
     package var milliseconds: Double { Double(microseconds) / 1_000 }
 }

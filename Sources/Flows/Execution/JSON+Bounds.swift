@@ -1,7 +1,7 @@
 import JSON
 
 extension JSON {
-    /// Whether arrays and objects are nested no deeper than that.
+    /// Whether arrays and objects are nested at most `depth` levels deep.
     func fits(depth: Int) -> Bool {
         switch self {
         case .null, .bool, .integer, .unsigned, .number, .string: true
@@ -10,7 +10,7 @@ extension JSON {
         }
     }
 
-    /// About how many bytes the value's text has.
+    /// The approximate size of the value's text in bytes.
     var weight: Int {
         switch self {
         case .null, .bool: 4

@@ -1,32 +1,32 @@
 import JSON
 
-/// Where a run stands: which task is next, and when what happened so far must be committed.
+/// The state machine of a run: which task is next, and when the steps so far must be committed.
 ///
-/// Pure: events go in, the next action comes out, and the caller does what it says. A commit is due
+/// It performs no IO: it takes events and returns the next action, which the caller performs. A commit is due
 /// - before a second transactional task would join the transaction of the first,
-/// - before and after a step with an effect elsewhere,
-/// - when `stepLimit` steps or `timeLimit` have gone by since the last one,
+/// - before and after a step with an external effect,
+/// - when `stepLimit` steps have ended or `timeLimit` has passed since the last commit,
 /// - when the run waits,
 /// - and at the end, which the caller commits together with the last open transaction.
 ///
-/// A run that is taken up again is brought to where it stood by the steps on its record.
+/// The state of a claimed run is rebuilt from its stored steps.
 struct RunState {
     enum Event {
         case started
         case succeeded(JSON)
         case failed
-        /// The step is not over: its next attempt comes after that time, or it waits.
+        /// The step has not ended: its next attempt follows after that delay, or it waits.
         case retries(after: Duration)
         case waits(Due)
         case committed
     }
 
     enum Action {
-        /// Commit that this attempt begins, then say so.
+        /// Commit that this attempt begins, then send `committed`.
         case announce(TaskDefinition, input: JSON, attempt: Int)
         case run(TaskDefinition, input: JSON, attempt: Int)
         case commit
-        /// Commit, and leave the run to whoever takes it then.
+        /// Commit, and leave the run in the queue until it is due.
         case suspend(Due)
         case end(ExecutionStatus, stoppedAt: String?, TaskFailure?)
 
@@ -41,7 +41,7 @@ struct RunState {
 
     static let stepLimit = 256
     static let timeLimit = Duration.seconds(1)
-    /// So many steps a run may have in all, those of its cycles included.
+    /// The maximum number of steps in a run; each visit to a task counts.
     static let longestRun = 10_000
 
     private let flow: Flow
@@ -49,12 +49,12 @@ struct RunState {
     private var input: JSON
     private var visits: [Int]
     private var stepCount = 0
-    /// Of the current step; none has begun as long as it is 0.
+    /// The attempt of the current step; 0 before the first attempt begins.
     private var attempt = 0
     private var ending: (ExecutionStatus, stoppedAt: String?, TaskFailure?)?
     private var due: Due?
     private var holdsEffect = false
-    /// The last step acted elsewhere: its result goes on record before anything else.
+    /// The last step had an external effect: its result must be committed before anything else.
     private var mustRecord = false
     private var isAnnounced = false
     private var uncommittedSteps = 0
@@ -67,7 +67,7 @@ struct RunState {
         visits = Array(repeating: 0, count: flow.tasks.count)
     }
 
-    /// What to do after `event`, which happened `now` after the run began.
+    /// Returns what to do after `event`. `now` is the time since the run was created.
     mutating func next(_ event: Event, at now: Duration) -> Action {
         switch event {
         case .started: lastCommit = now
@@ -96,19 +96,19 @@ struct RunState {
         return .run(task, input: task.input ?? input, attempt: attempt)
     }
 
-    /// The wait before the current step's next attempt, when the one at hand failed so; nil if it is the last one.
-    /// `chance`, from 0 to 1, is for the part of the wait that is left to it.
+    /// The delay before the next attempt of the current step after `failure`; nil if there is no further attempt.
+    /// `chance`, from 0 to 1, is the random number for the jitter.
     func delay(after failure: TaskFailure, chance: Double) -> Duration? {
         let task = flow.tasks[current]
-        // A wait that ran out of time has taken all that its step has.
+        // The timeout of a waiting step covers the whole wait, so after it no time is left for another attempt.
         guard failure.isWorthRetrying, failure != .timeout || task.task.effect != .waiting else { return nil }
         return task.retry.delay(afterAttempt: attempt, chance: chance)
     }
 
-    /// The task that comes next, unless the run is over.
+    /// The next task; nil if the run has ended.
     var nextTask: String? { ending == nil ? flow.tasks[current].name : nil }
 
-    /// Takes note of a step on the record, in their order; superseded ones are left out.
+    /// Applies a stored step. The caller replays the steps in order, without the superseded ones.
     mutating func replay(_ step: Step) {
         guard let known = flow.tasks.firstIndex(where: { $0.name == step.task }) else { return }
         current = known
@@ -116,14 +116,14 @@ struct RunState {
         switch step.status {
         case .success: leave(.success, output: step.output)
         case .failure, .canceled: leave(.failure, output: .null)
-        // It began and nobody knows how it ended, or its attempt failed: the next one.
+        // The attempt began and its outcome is unknown, or it failed: the next attempt follows.
         case .running: attempt = step.attempt + 1
         case .waiting: attempt = step.attempt + (step.failure == nil ? 0 : 1)
         }
         (uncommittedSteps, holdsEffect, mustRecord) = (0, false, false)
     }
 
-    /// Begins the current task's first attempt; returns why it may not be begun.
+    /// Begins the first attempt of the current task. Returns the failure if a limit is exceeded.
     private mutating func enter() -> TaskFailure? {
         visits[current] += 1
         stepCount += 1
@@ -142,7 +142,7 @@ struct RunState {
         uncommittedSteps += 1
         attempt = 0
         isAnnounced = false
-        // A failed effect was rolled back: nothing of it is held.
+        // The effect of a failed task was rolled back.
         if task.task.effect == .transactional { holdsEffect = status == .success }
         if task.task.effect == .external { mustRecord = true }
         input = output

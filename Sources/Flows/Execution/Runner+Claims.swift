@@ -2,21 +2,21 @@ import JSON
 package import Postgres
 
 extension Runner {
-    /// What became of a claim.
+    /// The result of executing a claimed run.
     package enum Work: Sendable {
         case ended
-        /// The run is in the queue again, due then.
+        /// The run is in the queue again and is due then.
         case waits(Due)
-        /// Somebody else has the run, or it was canceled: what was done since its last commit did not take place.
+        /// Another worker has the run, or it was canceled or aborted. Nothing since its last commit is recorded.
         case lost
-        /// It could not go on now; another worker tries it later. The reason is for the log.
+        /// The run could not continue; a worker retries it later. The error is for the log.
         case postponed(any Error)
     }
 
-    /// Takes a claimed run as far as it goes. A run that keeps ending its workers, or cannot be read any more, is given
-    /// up: it has failed, with the reason on record.
+    /// Executes a claimed run until it ends or waits. A run that repeatedly crashes its workers, or whose flow can no
+    /// longer be read, is given up: it fails, and the reason is stored.
     ///
-    /// - Throws: `PostgresError` when the database is not to be reached: the lease then runs out.
+    /// - Throws: `PostgresError` if the database is unavailable; the lease then expires.
     package static func work(
         on claim: Claim, flows: FlowCache, on connection: Connection, _ cancellation: Cancellation
     ) throws -> Work {
@@ -26,7 +26,7 @@ extension Runner {
                 on: connection)
         }
         guard let flow = flows.flow(of: claim.execution) else {
-            // While releases change, a worker of the other one may know it.
+            // During a deploy, a worker of the other release may be able to read it.
             if claim.claims < Claim.most { return try postpone(claim, Unreadable(), on: connection) }
             return try giveUp(
                 claim, TaskFailure(code: "flow_invalid", message: "The flow names a task type that no longer exists"),
@@ -51,8 +51,9 @@ extension Runner {
     /// A flow that this release cannot read.
     private struct Unreadable: Error {}
 
-    /// Not at once: what failed for a reason unknown would most likely fail again. Where others hold what it needs, such
-    /// as a stopped worker whose transaction is still open, the run itself is none the worse.
+    /// Releases the run with a delay, because after an unknown error an immediate retry would most likely fail again.
+    /// If another transaction holds a lock that the run needs, such as that of a stopped worker, the claim is not
+    /// counted.
     private static func postpone(_ claim: Claim, _ error: any Error, on connection: Connection) throws -> Work {
         let isBlocked = (error as? PostgresError)?.isContention ?? false
         try Queue.release(claim, after: .seconds(claim.claims), isUntried: isBlocked, on: connection)

@@ -1,7 +1,7 @@
 import JSON
 import Postgres
 
-/// One step after the other.
+/// The execution of one step.
 extension Runner {
     private enum Result {
         case done(JSON)
@@ -9,7 +9,7 @@ extension Runner {
         case waits(Due, keeping: JSON, together: [SQL])
     }
 
-    /// One attempt of a step, or one look at what it waits for.
+    /// Executes one attempt of a step, or checks once what the step waits for.
     mutating func advance(
         _ definition: TaskDefinition, _ input: JSON, _ attempt: Int
     ) throws -> RunState.Event {
@@ -24,7 +24,7 @@ extension Runner {
             if let delay = state.delay(after: failure, chance: .random(in: 0...1)) {
                 checkpoint.openStep = step(
                     of: definition, attempt: attempt, .waiting, failure: failure, started: started)
-                // It was for this attempt; the next one asks anew.
+                // The signal was for this attempt; the next attempt waits for its own.
                 signal = nil
                 return .retries(after: delay)
             }
@@ -39,7 +39,7 @@ extension Runner {
         }
     }
 
-    /// A step that is given up waits no more for what it started.
+    /// Ends the runs that a failed step has started: it no longer waits for them.
     private func endChildren() throws {
         try openTransaction()
         let execution = checkpoint.execution
@@ -72,7 +72,7 @@ extension Runner {
         do {
             if let wrong = task.input.violations(in: input).first { throw TaskFailure(invalidInput: wrong) }
             if task.effect == .transactional { try openTransaction() }
-            // Of a step that waits the whole wait counts, of any other the attempt.
+            // The timeout of a waiting step covers the whole wait, that of any other step one attempt.
             let since = task.effect == .waiting ? start + started : .now
             let deadline = definition.timeout.map { since + $0 }
             let open = checkpoint.openStep
@@ -92,13 +92,13 @@ extension Runner {
                 return .waits(due.noLater(than: deadline), keeping: kept, together: statements)
             }
         } catch let failure as TaskFailure {
-            // A failed effect goes whole; a pure task that fails leaves the effect before it alone.
+            // The effect of a failed task is rolled back; a failed pure task keeps the effect of the step before it.
             if task.effect == .transactional { connection.rollback() }
             return .failed(failure)
         }
     }
 
-    /// What the fork gives that step, unless one that it does anew is over.
+    /// The input that the fork sets for that step, unless a repeated step has already ended.
     private func forkInput(of number: Int) -> JSON? {
         guard let fork = checkpoint.execution.fork else { return nil }
         let isFirst = checkpoint.execution.steps.allSatisfy { $0.isSuperseded || $0.number < fork.step }
@@ -119,7 +119,7 @@ extension Runner {
 }
 
 extension Due {
-    /// A wait ends with the time of its step, if that has one.
+    /// Limits a wait to the deadline of its step, if there is one.
     fileprivate func noLater(than deadline: ContinuousClock.Instant?) -> Due {
         guard let deadline else { return self }
         let rest = max(.zero, deadline - .now)

@@ -1,16 +1,16 @@
 import JSON
 package import Postgres
 
-/// Runs a flow on the calling thread, to its end or until it has to wait, and puts it on the record: thin IO around
-/// `RunState`.
+/// Executes a flow on the calling thread, until it ends or has to wait, and stores the run. `RunState` decides.
 ///
-/// Nothing of a run is in the database before its first commit; if the process dies before it, nothing happened.
-/// A chain whose effects end in one transactional task commits once: effect, steps and end together. A run with more
-/// commits has its place in the queue from the first one on: whoever claims it after its process died goes on.
+/// Nothing of a run is in the database before its first commit; if the process dies before that, nothing happened. A
+/// run with one transactional task and otherwise only pure ones normally needs one commit: effect, steps and end
+/// together. A run with more commits has a row in the queue from the first commit on: if its process dies, a worker
+/// claims the run and continues it.
 package struct Runner {
-    /// What a caller adds to a run's own commits.
+    /// What a caller adds to the commits of a run.
     package struct CommitHooks {
-        /// Done first in the run's first transaction; throwing ends the run with nothing done.
+        /// Called first in the run's first transaction. If it throws, the run ends and nothing is committed.
         package let open: (Connection) throws -> Void
         /// Statements that commit together with the run's end.
         package let close: (Execution) -> [SQL]
@@ -21,10 +21,10 @@ package struct Runner {
         }
     }
 
-    /// What became of a run.
+    /// The state of a run when its execution on this thread is finished.
     package enum Outcome: Sendable {
         case ended(Execution)
-        /// It is in the queue, for then.
+        /// The run is in the queue and is due then.
         case waits(Execution, Due)
 
         package var execution: Execution {
@@ -34,11 +34,11 @@ package struct Runner {
         }
     }
 
-    /// What the outputs of one run may weigh together, the inputs that its tasks have of their own, each time that they
-    /// are given, and all inputs of superseded steps: in bytes of their text, roughly. It bounds the run's record.
+    /// The maximum size of a run's record, in approximate bytes of JSON text: the outputs of all steps, the inputs that
+    /// tasks define, counted for each step, and all inputs of superseded steps.
     static let outputLimit = 8 << 20
 
-    /// How long a run may take on the thread of the call that began it.
+    /// How long a run may occupy the thread of the call that started it.
     private static let longestCall = Duration.seconds(10)
 
     let connection: Connection
@@ -50,7 +50,7 @@ package struct Runner {
     var state: RunState
     var checkpoint: Checkpoint
     var weight = 0
-    /// What commits together with the wait that comes next.
+    /// The statements that commit together with the next wait.
     var others: [SQL] = []
 
     private init(
@@ -73,25 +73,25 @@ package struct Runner {
         }
     }
 
-    /// Runs a new execution that its caller waits for. Throws what kept it from going on, such as a database that is
-    /// not there; what was committed until then stays, and a worker goes on with it.
+    /// Executes a new run while its caller waits. Throws the error that stopped it, such as an unavailable database;
+    /// what was committed before stays, and a worker continues the run.
     ///
-    /// - Throws: `InsufficientCredits` before the first step, when the user does not have its worst case.
+    /// - Throws: `InsufficientCredits` before the first step if the user's balance does not cover the worst case.
     package static func run(
         _ flow: Flow, _ execution: Execution, budget: Budget, on connection: Connection,
         with hooks: CommitHooks? = nil
     ) throws -> Outcome {
         guard try budget.isCovered(by: execution.userID, on: connection) else { throw InsufficientCredits() }
-        // Its id is nobody else's, so it does as the first lease.
+        // The id is unique, so it can serve as the first lease.
         let checkpoint = Checkpoint(execution, lease: execution.id, budget: budget)
         var runner = Runner(
             flow, checkpoint, RunState(flow, input: execution.input), start: .now, on: connection, with: hooks, nil)
         return try runner.runOrRollBack()
     }
 
-    /// Goes on with a run from the queue. What cannot go on is thrown, as above; the lease is then to be given back.
+    /// Continues a claimed run. Throws like `run`; the caller then releases the lease.
     ///
-    /// - Throws: `Fenced` when somebody else has the run by now, or it was canceled.
+    /// - Throws: `Fenced` if another worker has claimed the run in the meantime, or if it was canceled.
     package static func resume(
         _ flow: Flow, _ claim: Claim, on connection: Connection, _ cancellation: Cancellation
     ) throws -> Outcome {
@@ -116,7 +116,7 @@ package struct Runner {
         var event = RunState.Event.started
         while true {
             let action = state.next(event, at: elapsed)
-            // A signal that came is used first: the step that it is for has begun.
+            // A pending signal is used first: the step that it is for has already begun.
             if action.isStep, signal == nil, cancellation?.endsAfterStep == true { return try yieldToWorker() }
             switch action {
             case .announce(let definition, _, _) where isFull(for: definition),
@@ -131,7 +131,7 @@ package struct Runner {
             case .run(let definition, let input, let attempt):
                 event = try advance(definition, input, attempt)
             case .commit:
-                // A worker goes on, so that a caller who has left does not keep the thread.
+                // A worker continues the run, so that a client that has disconnected does not block the thread.
                 if cancellation == nil, elapsed > Runner.longestCall { return try yieldToWorker() }
                 try commit(.running)
                 event = .committed
@@ -144,7 +144,7 @@ package struct Runner {
         }
     }
 
-    /// Whether the record has no room for one more step of that task. One that has begun may end.
+    /// Whether one more step of that task would exceed `outputLimit`. A step that has begun may end.
     private func isFull(for definition: TaskDefinition) -> Bool {
         checkpoint.openStep == nil && weight + (definition.input?.weight ?? 0) > Runner.outputLimit
     }
@@ -157,7 +157,7 @@ package struct Runner {
         return .ended(checkpoint.execution)
     }
 
-    /// Leaves the run to whoever claims it next.
+    /// Leaves the run to the next worker that claims it.
     private mutating func yieldToWorker() throws -> Outcome {
         try commit(.waits(.after(.zero)))
         return .waits(checkpoint.execution, .after(.zero))
@@ -165,7 +165,7 @@ package struct Runner {
 
     var elapsed: Duration { .now - start }
 
-    /// When the step at hand began, if it did before.
+    /// When the open step began; nil if no step is open.
     var began: Duration? { checkpoint.openStep?.started }
 
     private mutating func commit(_ disposition: Checkpoint.Disposition, together others: [SQL] = []) throws {
@@ -173,7 +173,7 @@ package struct Runner {
         try checkpoint.commit(disposition, on: connection, elapsed: elapsed, together: others)
     }
 
-    /// Begins the transaction of the next commit, unless one is open which holds an effect.
+    /// Begins the transaction of the next commit, unless one with an effect is already open.
     func openTransaction() throws {
         guard connection.transactionStatus == .idle else { return }
         try connection.begin()

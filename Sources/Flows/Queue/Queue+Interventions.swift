@@ -1,15 +1,15 @@
 package import JSON
 package import Postgres
 
-/// What somebody does to a run from outside.
+/// Interventions: changes to a run that do not come from its worker.
 extension Queue {
-    /// Ends a run that is under way, leased or not; false when it is over. The open step is marked, what was held and
-    /// not used is released, the runs that it started end too, and whoever works on it learns of it at the next commit,
-    /// which fails.
+    /// Ends an active run, leased or not; returns false if the run has already ended. The open step is marked as
+    /// canceled, held credits that were not used are released, and the runs that it started end too. The worker that
+    /// executes the run finds out at its next commit, which fails.
     ///
     /// - Parameters:
     ///   - status: `canceled`, or `failed` for a run that is given up.
-    ///   - lease: only if the run still has this one.
+    ///   - lease: if given, the run is ended only if this is still its lease.
     package static func end(
         _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
         maxConcurrentRuns: Int?, on connection: Connection
@@ -19,8 +19,8 @@ extension Queue {
             guard let releases = try close(id, of: userID, as: status, reason, lease: lease, on: connection) else {
                 return false
             }
-            // For the run that waited for this one, and those that get its place. The credits are locked last, as
-            // everywhere.
+            // An idle worker is notified because the parent run and the runs that take over the concurrency slot may be
+            // due now. Credits are locked last, as in every transaction.
             let notification: SQL = "WITH ended AS (SELECT)\(notifyIdleWorker) SELECT"
             try connection.pipeline(
                 ["SELECT admit_runs(\(userID), \(optional: maxConcurrentRuns))", notification] + releases)
@@ -28,7 +28,8 @@ extension Queue {
         }
     }
 
-    /// Ends a run and those that it started; returns what releases the credits held for them, or nil when it is over.
+    /// Ends a run and the runs that it started. Returns the statements that release the credits held for them, or nil
+    /// if the run has already ended.
     private static func close(
         _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
         on connection: Connection
@@ -68,7 +69,7 @@ extension Queue {
         return releases
     }
 
-    /// Ends the runs that a step started and does not wait for any more; in the transaction that is open.
+    /// Ends the runs that a step started and no longer waits for, in the open transaction.
     static func endChildren(of id: String, step: Int, _ userID: String, on connection: Connection) throws {
         try connection.execute(ConcurrencyLimit.lock(of: userID))
         let reason = TaskFailure(code: "canceled", message: "The step that started the run has ended")
@@ -82,7 +83,8 @@ extension Queue {
         if !releases.isEmpty { try connection.pipeline(releases) }
     }
 
-    /// Gives a run what its open approval waits for; false when it does not wait for one.
+    /// Delivers the signal that the run's open approval waits for. Returns false if no approval is waiting, or if it
+    /// already has a signal.
     package static func signal(
         _ id: String, of userID: String, with value: JSON, on connection: Connection
     ) throws -> Bool {
@@ -100,8 +102,8 @@ extension Queue {
             """) == 1
     }
 
-    /// Takes up a run that failed or was canceled, from that step on; false when another call was faster. Its worst
-    /// case is held anew.
+    /// Puts a failed or canceled run back into the queue, to continue from the step at which it ended. The credits for
+    /// its worst case are held again. Returns false if another call has resumed the run first.
     package static func resume(
         _ execution: Execution, budget: Budget, maxConcurrentRuns: Int?, on connection: Connection
     ) throws -> Bool {
@@ -111,7 +113,7 @@ extension Queue {
                 SELECT 1 FROM executions WHERE id = \(execution.id) AND status IN ('failed', 'canceled') FOR UPDATE
                 """)
             guard !locked.isEmpty else { return false }
-            // The step that failed, or led to the failed end, is done again; one that a cancel met as well.
+            // Repeats the step that failed or led to the failed end, and a step that was canceled.
             let isAgain = execution.status == .failed && execution.failure == nil
             try connection.pipeline(
                 [

@@ -1,9 +1,9 @@
 package import Postgres
 
 extension Queue {
-    /// Prolongs leases, each by its execution's id, and returns those that are still held. One that is not returned was
-    /// lost: its run was canceled or has another owner. Whoever changes a row just now is not waited for: it is the
-    /// run's own commit, which renews its lease, or its end.
+    /// Renews leases, given by execution id, and returns those that are still held. A lease that is not returned is
+    /// lost: its run was canceled or has another owner. Rows that another transaction has locked are skipped: that
+    /// transaction is the run's own commit, which renews the lease itself, or it ends the run.
     package static func renew(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
         guard !leases.isEmpty else { return [] }
         let mine: SQL = """
@@ -21,7 +21,7 @@ extension Queue {
         return Set(try rows.map { try $0.decode(String.self) })
     }
 
-    /// Frees the runs whose leases ran out, because their process died or was stopped; returns how many.
+    /// Frees the runs whose leases have expired because their process died or was stopped; returns how many.
     package static func rescue(on connection: Connection) throws -> Int {
         try connection.execute(
             """
@@ -32,9 +32,9 @@ extension Queue {
             """)
     }
 
-    /// Leaves a run that was claimed to the next worker, at once or after a delay.
+    /// Releases the lease of a claimed run, so that it is due for the next worker at once or after a delay.
     ///
-    /// - Parameter isUntried: whether nothing was done, so that this claim does not count.
+    /// - Parameter isUntried: whether nothing was executed, so that this claim is not counted.
     package static func release(
         _ claim: Claim, after delay: Duration = .zero, isUntried: Bool, on connection: Connection
     ) throws {
@@ -47,8 +47,9 @@ extension Queue {
             """)
     }
 
-    /// The time until the next run becomes due, if that is within a second; below zero for one that became due since it
-    /// was looked for. What has been due for longer is in other hands just now.
+    /// The time until the next run becomes due, if that is within a second; negative for a run that became due after
+    /// the last poll. Runs that have been due for longer than 10 milliseconds are ignored: other workers are claiming
+    /// them.
     package static func nextDue(on connection: Connection) throws -> Duration? {
         let rows = try connection.query(
             """
@@ -61,13 +62,13 @@ extension Queue {
         return try rows.first.map { .microseconds(try $0.decode(Int64.self)) }
     }
 
-    /// Whoever queues a run next tells this worker, once, on the channel `flow_work`.
+    /// Registers an idle worker for one notification on the channel `flow_work`, when a run becomes due.
     package static func registerIdle(_ worker: String, on connection: Connection) throws {
         try connection.execute(
             "INSERT INTO idle_workers (worker) VALUES (\(worker)) ON CONFLICT (worker) DO NOTHING")
     }
 
-    /// The worker is idle no more, or leaves.
+    /// Removes the registration of a worker that is no longer idle or exits.
     package static func unregisterIdle(_ worker: String, on connection: Connection) throws {
         try connection.execute("DELETE FROM idle_workers WHERE worker = \(worker)")
     }

@@ -1,24 +1,26 @@
 import JSON
 package import Postgres
 
-/// The runs that are under way: who works on them, or what they wait for. Leases and times are by the database's clock.
+/// The active runs: under which lease each one is executed, or what it waits for. Leases and times are by the
+/// database's clock.
 ///
-/// A connection keeps the plans of its statements, which may be from when the queue was empty and all ways through it
-/// looked alike; it may be long a minute later. So rows are named by their key, or by a subquery's keys: a join could be
-/// planned as a walk through all of the queue.
+/// A connection caches the plans of its statements. A plan may date from a time when the queue was empty and all plans
+/// had the same cost; a minute later the queue may be long. So statements select rows by their key, or by the keys of a
+/// subquery: for a join, the cached plan could scan the whole queue.
 ///
 /// ```
 ///            claim            commit                   end, cancel
 ///   queued ---------> running -------> running ... ----------------> (no row)
 ///     ^                 | |  wait                        ^
-///     | lease ran out   | +--------> waiting -- woken, --+-- claim
+///     | lease expires   | +--------> waiting -- woken, --+-- claim
 ///     +-----------------+              due
 /// ```
 package enum Queue {
-    /// Takes the run that has been due for longest, if there is one. `lease` must be a UUID that nobody used before.
+    /// Claims the run that has been due for longest, if any run is due. `lease` must be a UUID that was never used
+    /// before.
     ///
-    /// Its commit does not wait for the disk: after a crash of the server the run is due again, and only a lease that
-    /// is not there any more was lost.
+    /// The commit is asynchronous: if the database server crashes, the claim may be lost. The run is then due again,
+    /// and the next commit under the lost lease fails.
     ///
     /// - Parameter maxConcurrentRuns: as in `enqueue`.
     package static func claim(lease: String, maxConcurrentRuns: Int?, on connection: Connection) throws -> Claim? {
@@ -57,10 +59,10 @@ package enum Queue {
             claims: claims)
     }
 
-    /// So many runs a user may have in the queue.
+    /// The maximum number of runs that a user may have in the queue.
     private static let mostOfUser = 10_000
 
-    /// Whether the user may queue so many more.
+    /// Whether the user may queue `count` more runs.
     package static func hasRoom(for userID: String, count: Int = 1, on connection: Connection) throws -> Bool {
         let rows = try connection.query(
             """
@@ -69,10 +71,11 @@ package enum Queue {
         return try rows.only.decode(Int.self) + count <= mostOfUser
     }
 
-    /// Statements that put a new run into the queue, in the transaction of whoever wants it: its worst case is held.
+    /// Returns the statements that put a new run into the queue and hold the credits for its worst case. The caller
+    /// executes them in its transaction.
     ///
     /// - Parameters:
-    ///   - maxConcurrentRuns: how many limited runs the user may have under way; nil: any number.
+    ///   - maxConcurrentRuns: how many of the user's limited runs may be admitted at once; nil: no limit.
     package static func enqueue(_ execution: Execution, budget: Budget, maxConcurrentRuns: Int?) -> [SQL] {
         var budget = budget
         let payment = budget.hold(for: execution)
@@ -94,7 +97,7 @@ package enum Queue {
         return copySteps(execution) + concurrencyLimit.around(insertion) + payment
     }
 
-    /// Of a fork, the steps of the former run up to the one from which on it is run anew.
+    /// For a fork: copies the steps of the original run that come before the first step to repeat.
     private static func copySteps(_ execution: Execution) -> [SQL] {
         guard let fork = execution.fork else { return [] }
         return [
@@ -108,7 +111,8 @@ package enum Queue {
         ]
     }
 
-    /// Puts a run into the queue that was over, to go on from the step at which it failed or was canceled.
+    /// Returns the statements that put a run that has ended back into the queue, to continue from the step at which it
+    /// failed or was canceled.
     static func requeue(_ execution: Execution, budget: Budget, maxConcurrentRuns: Int?) -> [SQL] {
         var budget = budget
         let payment = budget.hold(for: execution)
@@ -132,8 +136,8 @@ package enum Queue {
         """
     }
 
-    /// One idle worker, if there is any, is told that there is work: the one that started last, as those before it may
-    /// have been killed without a word.
+    /// Notifies one idle worker, if there is any, that a run is due: the worker that started last, because older ones
+    /// may have been killed without unregistering.
     static let notifyIdleWorker: SQL = """
         , roused AS (
             DELETE FROM idle_workers WHERE worker = (
@@ -141,8 +145,8 @@ package enum Queue {
             RETURNING pg_notify('flow_work', worker::text))
         """
 
-    /// What the end of a run sets off: who waits for it is told, and the run that started it is woken. Refers to the
-    /// row that was taken from the queue as `advanced`.
+    /// What the end of a run triggers: its watchers are notified, and its parent run is woken. Refers to the row that
+    /// was deleted from the queue as `advanced`.
     static func notifyWatchers(of execution: Execution) -> SQL {
         let told: SQL = """
             , told AS (
@@ -160,13 +164,15 @@ package enum Queue {
     }
 }
 
-/// The limits to how many runs of one workflow, and of one user, are under way at once.
+/// The limits on how many runs of one workflow, and of one user, are active at once. A run that these limits apply to
+/// is limited: it can be claimed only after it was admitted to a concurrency slot.
 struct ConcurrencyLimit {
     let userID: String
     let areLimited: Bool
     let maxConcurrentRuns: Int?
 
-    /// A run that another one started has its place with it: else the two could wait for each other.
+    /// A run that another run started is not limited; it shares its parent's slot. Otherwise the child could wait for
+    /// the slot of its parent, which waits for the child.
     init(of execution: Execution, maxConcurrentRuns: Int?) {
         userID = execution.userID
         self.maxConcurrentRuns = maxConcurrentRuns
@@ -179,7 +185,8 @@ struct ConcurrencyLimit {
         self.maxConcurrentRuns = maxConcurrentRuns
     }
 
-    /// The statement that takes or leaves a place, and those which see to it that none is given twice or lost.
+    /// Surrounds a statement that takes or frees a concurrency slot with the lock before it and the admission of
+    /// waiting runs after it, so that no slot is assigned twice or lost.
     func around(_ statement: SQL) -> [SQL] {
         guard areLimited else { return [statement] }
         return [
@@ -188,7 +195,7 @@ struct ConcurrencyLimit {
         ]
     }
 
-    /// Taken, before any row of the queue, by whoever changes those of several of the user's runs: so that no two wait
-    /// for each other.
+    /// The lock that a transaction takes, before any row of the queue, if it changes the rows of several of the user's
+    /// runs. It prevents deadlocks between such transactions.
     static func lock(of userID: String) -> SQL { "SELECT lock_places(\(userID))" }
 }

@@ -22,7 +22,8 @@ struct Runs: Sendable {
             run: {
                 switch try Runner.work(on: claim, flows: flows, on: connection, cancellation) {
                 case .ended, .waits: return .settled
-                // The lease was lost, or the step aborted because the worker leaves: a lost lease cannot be released.
+                // The lease was lost, or the step was aborted because the worker exits: a lost lease cannot be
+                // released.
                 case .lost: return .unfinished
                 case .postponed(let reason): throw reason
                 }
@@ -65,8 +66,8 @@ extension WorkerQueue {
     }
 }
 
-/// The notifications of this process, over one connection. Behind a pooler that shares sessions there are none: the
-/// rounds of the lease keeper serve then.
+/// The notifications of this process, over one connection. Behind a pooler in transaction mode there are none: the
+/// rounds of the lease keeper replace them.
 private final class WorkNotifications {
     static let channel = "flow_work"
 

@@ -9,7 +9,7 @@ struct ConfigurationError: Error, CustomStringConvertible {
     var description: String { "\(setting) \(reason)" }
 }
 
-/// The settings in force.
+/// The effective settings.
 struct Configuration: Sendable {
     private let values: [String: String]
 
@@ -82,10 +82,10 @@ extension Configuration {
         }
     }
 
-    /// New accounts per minute and network address; nil for no limit.
+    /// The maximum number of new accounts per minute and network address; nil for no limit.
     var registrationLimit: Int? { get throws { try limit("REGISTRATION_LIMIT") } }
 
-    /// Queued runs of one user that execute at the same time; nil for no limit.
+    /// The maximum number of a user's active queued runs; nil for no limit.
     var runsOfUser: Int? { get throws { try limit("USER_CONCURRENCY") } }
 
     var loginCreatesAccount: Bool {

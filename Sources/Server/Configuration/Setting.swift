@@ -14,7 +14,7 @@ struct Setting: Sendable {
         self.summary = summary
     }
 
-    /// The table of all settings. `flow-manager config` prints its names with their values; the README prints the table.
+    /// All settings. `flow-manager config` prints their names and values; the README prints the table.
     static let all: [Setting] = [
         Setting(
             "CONFIG_TYPE", "production",

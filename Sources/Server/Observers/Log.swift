@@ -5,7 +5,7 @@ import System
 import Supervision
 import WorkerPool
 
-/// The one renderer of what happens: a line an event, `TIME LEVEL EVENT key=value …`, to one descriptor.
+/// Writes events to the log: one line per event, `TIME LEVEL EVENT key=value …`, to one descriptor.
 struct Log: Sendable {
     enum Level: String {
         case info
@@ -15,19 +15,20 @@ struct Log: Sendable {
 
     private let descriptor: Int32
 
-    /// Standard error, or the file.
+    /// Writes to the file, or else to standard error.
     init(file: String? = nil) throws {
         descriptor = try file.map { try Files.openToAppend($0) } ?? 2
     }
 
-    /// One write a line, so that lines of several processes do not mix. A log that cannot be written stops nobody.
+    /// One write per line, so that lines of several processes do not mix. A failed write is ignored.
     func write(_ level: Level, _ event: String, _ fields: KeyValuePairs<String, String> = [:]) {
         var line = "\(RFC3339.text(nanoseconds: WallClock.nanoseconds)) \(level.rawValue) \(event)"
         for (name, value) in fields { line += " \(name)=\(Log.quoted(value))" }
         Files.write(Array((line + "\n").utf8), to: descriptor)
     }
 
-    /// The value as it is if it is one plain word, else in quotes; a line feed never gets through.
+    /// The value unchanged if it is one plain word, otherwise in quotes; control characters, such as line feeds, become
+    /// spaces.
     private static func quoted(_ value: String) -> String {
         let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") }
         guard !isPlain else { return value }
@@ -105,7 +106,7 @@ extension Log {
         }
     }
 
-    /// Of the database also what its library says, which is for the operator and for nobody else.
+    /// The detail for the operator; it includes the database's own message, which clients never see.
     static func detail(of error: any Error) -> String {
         (error as? PostgresError)?.debugDescription ?? "\(error)"
     }

@@ -2,28 +2,29 @@ import Crypto
 import Postgres
 import System
 
-/// How this process learns of the ends of runs: it is told, where sessions are its own, and can look. Belongs to one
-/// thread.
+/// How this process learns that runs have ended: by notifications, if its session supports them, and by queries. It is
+/// used by one thread.
 ///
-/// After an error it may have missed what it was to be told, until `listen` has returned true.
+/// After an error, notifications may have been lost until `listen` has returned true.
 final class CompletionSource {
     private static let channel = "flow_end"
 
-    /// Also for whoever wants to know more of a run that is over.
+    /// Also used to read the runs that have ended.
     let connection: Connection
-    /// What this process is called among those who wait.
+    /// The id of this process in the table of watchers.
     private let watcher = UUIDv7.make()
     private let observe: @Sendable (any Error) -> Void
     private var isListening = false
     private var isAvailable = true
 
-    /// - Parameter observe: called when the database cannot be asked; not again before it could be.
+    /// - Parameter observe: called when the database is unavailable; then not again until it has been available.
     init(on connection: Connection, observe: @escaping @Sendable (any Error) -> Void) {
         self.connection = connection
         self.observe = observe
     }
 
-    /// Whether it had to begin to listen, so that every run is to be registered; always false where it cannot.
+    /// Starts to listen if necessary. True if it has just started, so that every run must be registered; false also if
+    /// the connection cannot listen.
     func listen() throws -> Bool {
         guard connection.configuration.canListen, !isListening else { return false }
         try trackingAvailability { try connection.listen(to: [Self.channel]) }
@@ -31,7 +32,8 @@ final class CompletionSource {
         return true
     }
 
-    /// Has the ends of these runs told. Only a look that comes later shows those that are over already.
+    /// Registers these runs for notification. It does not report runs that have already ended: a later query finds
+    /// those.
     func register(_ runs: [String]) throws {
         guard isListening, !runs.isEmpty else { return }
         try trackingAvailability {
@@ -43,7 +45,7 @@ final class CompletionSource {
         }
     }
 
-    /// Takes that back. A run that ends does so by itself, unless it ended before it was registered.
+    /// Removes the registrations. The end of a run removes its own, unless the run ended before it was registered.
     func unregister(_ runs: [String]) throws {
         guard isListening, !runs.isEmpty else { return }
         try trackingAvailability {
@@ -52,7 +54,7 @@ final class CompletionSource {
         }
     }
 
-    /// Those of the runs that are over.
+    /// The runs among these that have ended.
     func over(among runs: [String]) throws -> [String] {
         guard !runs.isEmpty else { return [] }
         return try trackingAvailability {
@@ -61,8 +63,8 @@ final class CompletionSource {
         }
     }
 
-    /// WaitingCalls until the end of some run is told, the bell rings, or the deadline, if there is one, has passed; the runs
-    /// that are over, some of them perhaps watched by others only.
+    /// Waits for the notification that a run has ended, the bell, or the deadline if there is one. Returns the runs
+    /// that have ended, which may include runs that only other processes watch.
     func wait(_ bell: Bell, until deadline: Monotonic?) throws -> Set<String> {
         guard isListening else {
             bell.wait(until: deadline)
@@ -74,7 +76,7 @@ final class CompletionSource {
         }
     }
 
-    /// After an error nothing may be told any more.
+    /// After an error, the connection no longer listens.
     @discardableResult
     private func trackingAvailability<Value>(_ body: () throws -> Value) throws -> Value {
         do {

@@ -4,10 +4,10 @@ import Postgres
 import System
 import Synchronization
 
-/// Answers the calls of this process that wait for runs to end: one thread and one connection for all of them.
+/// Answers the calls of this process that wait for runs to end, with one thread and one connection for all of them.
 ///
-/// Both begin with the first call that waits. A call whose caller has left is forgotten within a second. While the
-/// database is away nobody learns of an end, and each call is answered when its time is up.
+/// The first call that waits starts both. A call whose client has disconnected is removed within a second. While the
+/// database is unavailable, no end of a run is noticed, and each call is answered at its deadline.
 final class CompletionWatcher: Sendable {
     private struct Call {
         let wait: Wait
@@ -26,12 +26,13 @@ final class CompletionWatcher: Sendable {
     private let bell: Bell
     private let shared = Mutex(Shared())
 
-    /// - Parameter observe: called on the thread when the database cannot be asked; not again before it could be.
+    /// - Parameter observe: called on the thread when the database is unavailable; then not again until it has been
+    ///   available.
     init(
         _ database: PostgresConfiguration, observe: @escaping @Sendable (any Error) -> Void
     ) throws(ProcessError) {
         var database = database
-        // Those whose time is up wait for this connection too, and the web server for them no longer than 10 s more.
+        // Calls at their deadline also wait for this connection, and the web server waits for them at most 10 s longer.
         database.statementTimeout = .seconds(4)
         database.answerTimeout = .seconds(5)
         self.database = database
@@ -39,7 +40,7 @@ final class CompletionWatcher: Sendable {
         bell = try Bell()
     }
 
-    /// The reply that waits, with the answer for a caller who cannot.
+    /// A reply that waits; `otherwise` is the answer when the exchange cannot be parked.
     func later(_ wait: Wait, otherwise: Response) -> Later {
         Later(otherwise: otherwise) { [self] parked in
             do {
@@ -50,7 +51,7 @@ final class CompletionWatcher: Sendable {
         }
     }
 
-    /// Ends the thread. Whoever still waits is answered by the edge, which let them wait.
+    /// Ends the thread. The edge answers the calls that still wait.
     func leave() {
         let thread = shared.withLock { shared in
             shared.isLeaving = true
@@ -74,7 +75,7 @@ extension CompletionWatcher {
         let ends = CompletionSource(on: Connection(database), observe: observe)
         while !shared.withLock(\.isLeaving) {
             bell.hear()
-            // What fails is tried again in the next round.
+            // A failed operation is retried in the next round.
             try? look(ends)
             try? dismiss(ends)
             let told = try? ends.wait(bell, until: shared.withLock(\.waits.next))
@@ -83,7 +84,7 @@ extension CompletionWatcher {
         try? ends.unregister(shared.withLock(\.waits.all))
     }
 
-    /// Registers runs that are new, and answers for those of all that are over.
+    /// Registers new runs, and answers the calls of all runs that have ended.
     private func look(_ ends: CompletionSource) throws {
         var (new, registered) = shared.withLock { $0.waits.look(at: .now) }
         guard !new.isEmpty || !registered.isEmpty else { return }
@@ -94,14 +95,15 @@ extension CompletionWatcher {
         try ends.unregister(over)
     }
 
-    /// Answers those whose time is up.
+    /// Answers the calls whose deadline has passed.
     private func dismiss(_ ends: CompletionSource) throws {
         let (late, abandoned) = shared.withLock { $0.waits.dismiss(at: .now, hasLeft: \.parked.hasLeft) }
         answer(late, ends)
         try ends.unregister(abandoned)
     }
 
-    /// A connection that is lost just now is no answer as long as there is time for another attempt.
+    /// A call whose answer fails because the database is unavailable waits again if its deadline permits another
+    /// attempt.
     private func answer(_ calls: [Call], _ ends: CompletionSource) {
         for call in calls where !call.parked.hasLeft {
             let response = call.wait.answer(ends.connection)

@@ -1,18 +1,19 @@
 import System
 
-/// Which runs the callers of this process wait for, and until when; and which of them to look at. Decides, does nothing.
+/// The runs that the callers of this process wait for, the deadlines, and the runs to query next. It does no I/O.
 ///
 /// ```
-///          look           look             told, or found over
-///   new ---------> young ---------> known ---------------------> gone
+///          query           query            notified, or found ended
+///   new ---------> young ---------> known --------------------------> removed
 /// ```
 ///
-/// A run that is new has to be registered before it is looked at, so that its end is told. An end that was being committed
-/// just then is neither told nor found: the second look finds it. After that each round is for ends that nobody told of.
+/// A new run must be registered before it is queried, so that its end is notified. An end that is being committed at
+/// that moment is neither notified nor found: the second query finds it. Each later round finds ends that were not
+/// notified.
 struct WaitingCalls<Caller> {
-    /// The time from one look at all runs to the next.
+    /// The interval between two queries of all runs.
     static var round: Duration { .seconds(1) }
-    /// The time from a run's first look to its second: longer than a commit takes.
+    /// The time from a run's first query to its second: longer than a commit takes.
     static var recheckDelay: Duration { .milliseconds(50) }
 
     private enum Stage {
@@ -29,15 +30,15 @@ struct WaitingCalls<Caller> {
     private var runs: [String: Run] = [:]
     private var nextRound = Monotonic(sinceBoot: .zero)
 
-    /// Lets the caller wait for the end of a run.
+    /// Adds a caller that waits for the end of a run.
     mutating func add(_ caller: Caller, for run: String, until deadline: Monotonic) {
         runs[run, default: Run()].callers.append((caller, deadline))
     }
 
-    /// The ids of all runs that are waited for.
+    /// The ids of all runs that callers wait for.
     var all: [String] { Array(runs.keys) }
 
-    /// When there is something to do again though nothing happens; nil while nobody waits.
+    /// When `look` or `dismiss` is due without a notification; nil while no caller waits.
     var next: Monotonic? {
         guard !runs.isEmpty else { return nil }
         var next = nextRound
@@ -48,7 +49,7 @@ struct WaitingCalls<Caller> {
         return next
     }
 
-    /// The runs to register and then to look at, and those only to look at. Each is given out once until its next turn.
+    /// The runs to register and then query, and the runs only to query. Each run is returned once per round.
     mutating func look(at now: Monotonic) -> (new: [String], registered: [String]) {
         let isRound = nextRound <= now
         if isRound { nextRound = now + Self.round }
@@ -67,12 +68,13 @@ struct WaitingCalls<Caller> {
         return (new, registered)
     }
 
-    /// Takes out those who waited for these runs, which are over.
+    /// Removes and returns the callers of these runs, which have ended.
     mutating func end(_ over: some Sequence<String>) -> [Caller] {
         over.flatMap { runs.removeValue(forKey: $0)?.callers.map(\.caller) ?? [] }
     }
 
-    /// Takes out those whose time is up or who have left: the former, and the runs that nobody waits for any more.
+    /// Removes callers whose deadline has passed or who have left. Returns the former, and the runs that have no
+    /// callers left.
     mutating func dismiss(
         at now: Monotonic, hasLeft: (Caller) -> Bool
     ) -> (late: [Caller], abandoned: [String]) {

@@ -1,7 +1,7 @@
 import Flows
 import JSON
 
-/// One thing that the audit log remembers. It names by ids alone: no secret, and nothing that people are called by.
+/// An event of the audit log. It identifies everything by id and contains no secret and no name or e-mail of a user.
 struct AuditEvent {
     enum Action: String, CaseIterable {
         case registered
@@ -34,22 +34,22 @@ struct AuditEvent {
         case command
     }
 
-    /// What somebody logged in with.
+    /// How a user logged in.
     enum Factor: String {
         case password
         case app
         case recoveryCode = "recovery_code"
-        /// Nothing: the session is a guest's.
+        /// No factor: the session is a guest's.
         case guest
     }
 
     let action: Action
-    /// To whom or what it was done: a user; with keys, workflows and records, one of these.
+    /// The object of the event: the id of a user, key, workflow or record.
     let subject: String?
-    /// Who did it, if not who calls.
+    /// The user who acted, if it is not the caller.
     let actor: String?
     let detail: JSON
-    /// When the day or hour began, in seconds since 1970, of which only the first such event from a network is kept.
+    /// For an event that is kept once per network and period: the start of the hour or day, in seconds since 1970.
     let period: Int64?
 
     private init(
@@ -64,10 +64,10 @@ struct AuditEvent {
 }
 
 extension AuditEvent {
-    /// Somebody made an account for himself.
+    /// A user registered an account.
     static func registered(_ user: String) -> AuditEvent { AuditEvent(.registered, user, actor: user) }
 
-    /// An admin or operator made one for somebody.
+    /// An admin or operator created an account for another user.
     static func userMade(_ user: String, _ role: Account.Role) -> AuditEvent {
         AuditEvent(.userMade, user, ["role": .string(role.rawValue)])
     }
@@ -87,19 +87,20 @@ extension AuditEvent {
             .login, user, actor: user, ["session": .string(session), "factor": .string(factor.rawValue)])
     }
 
-    /// A wrong password; kept once per account, network and hour, so that whoever guesses cannot fill the log.
+    /// A wrong password. It is kept once per account, network and hour, so that an attacker who guesses cannot fill the
+    /// log.
     static func loginFailed(of user: String?, at now: Int64) -> AuditEvent {
         AuditEvent(.loginFailed, user, period: now - now % 3_600)
     }
 
-    /// The right password and then a wrong code; kept as failed logins are.
+    /// The right password and then a wrong code. It is kept as failed logins are.
     static func codeFailed(of user: String, at now: Int64) -> AuditEvent {
         AuditEvent(.codeFailed, user, period: now - now % 3_600)
     }
 
     static func logoutAll(of user: String) -> AuditEvent { AuditEvent(.logoutAll, user) }
 
-    /// A refresh token came twice and ended its session; by whom is not known.
+    /// A refresh token was used twice, which ended its session. The caller who used it is unknown.
     static func refreshReused(of user: String, session: String) -> AuditEvent {
         AuditEvent(.refreshReused, user, ["session": .string(session)])
     }
@@ -116,7 +117,7 @@ extension AuditEvent {
 
     static func keyEnded(_ key: String) -> AuditEvent { AuditEvent(.keyEnded, key) }
 
-    /// Kept once per key, network and day.
+    /// The use of a key, kept once per key, network and day.
     static func keyUsed(_ key: String, at now: Int64) -> AuditEvent {
         AuditEvent(.keyUsed, key, period: now - now % 86_400)
     }

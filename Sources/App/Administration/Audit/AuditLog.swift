@@ -2,15 +2,15 @@ import HTTP
 import JSON
 package import Postgres
 
-/// The audit log as it is kept: sealed row by row into one chain, and read by admins.
+/// The stored audit log: sealed row by row into one hash chain, and readable by admins.
 package enum AuditLog {
-    /// Seals what has been committed and not sealed yet, at most 100 rows; how many it were. None while another does
-    /// it, who may have begun too early to see them: then the next one will.
+    /// Seals at most 100 committed rows that are not sealed yet, and returns their number. Returns 0 while another
+    /// connection seals; that one may miss the newest rows, which the next call then seals.
     ///
-    /// A request that has written an event calls this after its commit and before its answer, others never: that is one
-    /// round trip more for calls that hash a password or are rare. It waits for neither a lock nor the disk. A seal that
-    /// a crash loses is made again, by whoever comes next; and as whoever reads or verifies the log seals first, none
-    /// is missed for ever.
+    /// A request that wrote an event calls this after its commit and before its answer; other requests do not. It costs
+    /// one round trip, in calls that hash a password or are rare. It waits for neither a lock nor the disk. If a crash
+    /// loses a seal, the next call creates it again. Reading or verifying the log seals first, so no row stays
+    /// unsealed.
     @discardableResult
     package static func seal(on connection: Connection) throws -> Int {
         let results = try connection.pipeline([asynchronousCommit, "SELECT seal_audit_log()"])
@@ -35,7 +35,7 @@ package enum AuditLog {
         "seal": JSONSchema.string.nullable.described("SHA-256 of the previous seal and this entry, in hexadecimal"),
     ]).named("AuditEntry")
 
-    /// The entries, a page at a time.
+    /// A page of the entries.
     static func list(
         _ list: ListQuery, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {

@@ -2,15 +2,15 @@ import Crypto
 import JSON
 import Postgres
 
-/// Writes the audit log for one request or one command: each event into the transaction of what it tells of, so that
-/// neither is without the other.
+/// Writes the audit log for one request or one command. Each event is part of the transaction that it describes, so
+/// that both are committed or neither is.
 final class AuditTrail {
-    /// Where a request comes from; nil for a command.
+    /// The client's address; nil for a command.
     private let address: String?
     private let connection: Connection
-    /// Who calls, as soon as that is known.
+    /// The caller's user id, set when authentication has found it.
     var actor: String?
-    /// Whether something may have been written that nobody has sealed.
+    /// Whether an event may have been written that is not sealed yet.
     private(set) var awaitsSeal = false
 
     init(from address: String?, on connection: Connection) {
@@ -18,24 +18,24 @@ final class AuditTrail {
         self.connection = connection
     }
 
-    /// Writes the event, in the transaction that is open if there is one.
+    /// Writes the event, in the open transaction if there is one.
     func record(_ event: AuditEvent) throws { try connection.execute(entry(event)) }
 
-    /// The statement that writes the event if the condition holds: for a part of another statement.
+    /// The statement that writes the event if the condition holds, for use as part of another statement.
     func entry(_ event: AuditEvent, if condition: SQL = "true") -> SQL {
         awaitsSeal = true
         return insert(event, if: condition)
     }
 
-    /// Writes the event, or does the same for nothing when it is not real.
+    /// Writes the event if it is real; otherwise executes a statement of the same cost that writes nothing.
     ///
-    /// What failed for a user that exists must take no longer than for one that does not. So it neither waits for the
-    /// disk, where a crash may lose it, nor for its seal, which it gets with the next event or look at the log.
+    /// A failure for an existing user must take as long as one for an unknown user. Therefore this does not wait for
+    /// the disk, so a crash may lose the event, and does not seal it: the next event or reader seals it.
     func recordFailure(_ event: AuditEvent, isReal: Bool) throws {
         try connection.pipeline([AuditLog.asynchronousCommit, insert(event, if: "\(isReal)")])
     }
 
-    /// What stands for the address where not every event is kept.
+    /// The client's network, which replaces the address in events that are kept once per period.
     var network: String? { address.map { Network(of: $0).prefix } }
 
     private func insert(_ event: AuditEvent, if condition: SQL) -> SQL {

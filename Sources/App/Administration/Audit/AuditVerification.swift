@@ -1,6 +1,6 @@
 package import Postgres
 
-/// The last row of the audit log's chain: `POSITION:HEX`, its place and seal. That of an empty log is `0:`.
+/// The last row of the audit log's chain as `POSITION:HEX`, its position and seal. The head of an empty log is `0:`.
 package struct AuditHead: Equatable, Sendable, CustomStringConvertible {
     package let position: Int64
     package let seal: String
@@ -12,7 +12,7 @@ package struct AuditHead: Equatable, Sendable, CustomStringConvertible {
         self.seal = seal
     }
 
-    /// Nil for a text that is none.
+    /// Nil if the text is not a head.
     package init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, let position = Int64(parts[0]), position >= 0,
@@ -24,12 +24,13 @@ package struct AuditHead: Equatable, Sendable, CustomStringConvertible {
 
 /// What is wrong with an audit log.
 package enum AuditFlaw: Error, Equatable, CustomStringConvertible {
-    /// The first position at which a row is missing, was put in, or is not what was sealed.
+    /// The first position at which a row is missing, was inserted, or differs from what was sealed.
     case broken(at: Int64)
-    /// It is a chain, but not the one that had this head: it was cut before it or chained anew.
+    /// The chain is intact but does not contain this head: it was cut before the head, or its seals were computed
+    /// again.
     case cut(AuditHead)
     case rechained(AuditHead)
-    /// So many rows are older than a minute and cannot be sealed.
+    /// The number of rows that are older than a minute and cannot be sealed.
     case unsealed(Int64)
 
     package var description: String {
@@ -43,15 +44,16 @@ package enum AuditFlaw: Error, Equatable, CustomStringConvertible {
 }
 
 extension AuditLog {
-    /// Seals what is left to seal, and looks at every row; throws an `AuditFlaw` for what is wrong.
+    /// Seals the remaining rows and checks every row. Throws an `AuditFlaw` for what is wrong.
     ///
-    /// What an unbroken chain proves by itself is little: its digest has no key, so whoever may write to the table as
-    /// its owner can reckon all seals from some row on anew, or cut the tail off, and it is unbroken again. Together
-    /// with a head that was kept where such a one cannot reach, it proves that no row up to that head was changed,
-    /// removed or put in since. Nothing shows what was never written, or was removed before it came under a kept head.
+    /// An intact chain alone proves little: its digest has no key, so anyone who can write to the table as its owner
+    /// can compute all seals again from some row on, or cut off the end, and the chain is intact again. A head that was
+    /// kept where such an attacker has no access proves that no row up to that head was changed, removed or inserted
+    /// since. Nothing reveals an event that was never written, or that was removed before a head that covers it was
+    /// kept.
     ///
-    /// - Parameter remembered: a head from an earlier look.
-    /// - Returns: the head now, which is on disk.
+    /// - Parameter remembered: the head that an earlier verification returned.
+    /// - Returns: the current head, which is on disk.
     package static func verify(against remembered: AuditHead? = nil, on connection: Connection) throws -> AuditHead {
         while try seal(on: connection) > 0 {}
         let row = try connection.query(
@@ -78,8 +80,8 @@ extension AuditLog {
             throw found == nil ? AuditFlaw.cut(remembered) : AuditFlaw.rechained(remembered)
         }
         if unsealed > 0 { throw AuditFlaw.unsealed(unsealed) }
-        // A message in the server's journal, only because its commit waits until all before it are on disk: the head
-        // must not be one that a crash takes back.
+        // The message itself has no use. Its commit waits until all earlier commits are on disk, so that a crash cannot
+        // undo the rows up to the returned head.
         try connection.execute("SELECT pg_logical_emit_message(true, 'flow-manager', 'audit head')")
         return AuditHead(position: position, seal: seal)
     }

@@ -1,23 +1,23 @@
 import Synchronization
 
-/// The uses of API keys that this process knows to be on record, so that calls with a key write nothing but the first
-/// time a day.
+/// The uses of API keys that this process knows to be in the audit log, so that only the first call with a key on a day
+/// writes to the log.
 final class KeyUses: Sendable {
     struct Use: Hashable {
         let key: String
         let network: String?
-        /// The beginning of the day.
+        /// The start of the day, in seconds since 1970.
         let day: Int64?
     }
 
-    /// How many are remembered. Forgotten ones are recorded again, which the log's index ignores.
+    /// The maximum number of cached uses. An evicted use is recorded again, and the log's unique index ignores it.
     private static let most = 10_000
 
     private let known = Mutex<Set<Use>>([])
 
-    /// Calls `record` unless that use is known, and then knows it.
+    /// Calls `record` unless the use is known, and then remembers the use.
     func noting(_ use: Use, _ record: () throws -> Void) rethrows {
-        // Not under the lock: of two at once both record, and the log keeps one.
+        // Without the lock: two concurrent calls may both record the use, and the log keeps one.
         if known.withLock({ $0.contains(use) }) { return }
         try record()
         known.withLock { known in
@@ -28,7 +28,7 @@ final class KeyUses: Sendable {
 }
 
 extension AuditTrail {
-    /// Takes down who calls, and with a key that it is used.
+    /// Sets the caller as the actor, and records the use of an API key.
     func note(_ principal: Principal, uses: KeyUses, at now: Int64) throws {
         actor = principal.id
         guard case .key(let id, _) = principal.credential else { return }

@@ -4,7 +4,7 @@ package import Postgres
 /// Key administration from the command line, while the service runs.
 package struct KeyAdministration {
     private let connection: Connection
-    /// Those of the settings.
+    /// The keys from the settings.
     private let tokenKeys: TokenKeys
     private let sealingKeys: KeyRing?
 
@@ -31,7 +31,7 @@ package struct KeyAdministration {
 
     private func refuseToEndTokens(_ connection: Connection) throws {
         guard let seconds = try TokenKey.secondsOfOldTokens(on: connection) else {
-            // When the settings' second key stopped signing is not known.
+            // The time when the settings' second key stopped signing is unknown.
             guard tokenKeys.ids.count < 2 else {
                 throw Refusal(
                     description: """
@@ -50,7 +50,7 @@ package struct KeyAdministration {
         }
     }
 
-    /// One line per key: its purpose, id, origin and present use; never the key itself.
+    /// Prints one line per key: its purpose, id, origin and current use; never the key itself.
     package func list(_ line: (String) -> Void) throws {
         try listTokenKeys(line)
         try listSealingKeys(line)
@@ -96,7 +96,7 @@ package struct KeyAdministration {
         }
     }
 
-    /// Reseals every value with the present sealing key, so that the previous one can be removed. It may run while the
+    /// Reseals every value with the current sealing key, so that the previous one can be removed. It can run while the
     /// service runs, and keeps its progress if it is interrupted. Throws when a value cannot be opened.
     package func reseal(_ line: (String) -> Void) throws {
         let keys = try requiredSealingKeys()

@@ -1,6 +1,6 @@
 package import Postgres
 
-/// Expired rows of one table, which the command or a worker removes at any time.
+/// The expired rows of one table, which the `prune` command or a worker removes at any time.
 ///
 /// Each statement is a transaction of its own and skips locked rows, so that no request waits for it, and concurrent
 /// runs share the work. A request treats an expired row as missing before it is removed.
@@ -8,16 +8,16 @@ package struct Pruning: Sendable {
     package let table: String
     private let name: SQL
     private let condition: SQL
-    /// What is set in rows that others may refer to, in place of removing them.
+    /// The assignment that marks a row instead of deleting it, because other rows may refer to it.
     private let mark: SQL?
 
-    /// Every one there is, in this order: a table whose rows expire has a line here, after those that refer to it. Not
-    /// a partitioned table: one `ctid` is a row of each of its partitions.
+    /// All tables whose rows expire, in the order of pruning: a table comes after those that refer to it. A partitioned
+    /// table cannot be listed, because one `ctid` can identify a row in each of its partitions.
     package static let all = [
         Pruning("sessions", "sessions", "least(ended_at, expires_at) < now() - interval '1 day'"),
         Pruning("api_keys", "api_keys", "least(ended_at, expires_at) < now() - interval '30 days'"),
         Pruning("idempotency_keys", "idempotency_keys", "created_at < now() - interval '24 hours'"),
-        // A window is a minute or an hour long, never a day.
+        // A window lasts at most an hour, so a row that is a day old has expired.
         Pruning("rate_limits", "rate_limits", "window_start < now() - interval '1 day'"),
         Pruning(
             "second_factors", "second_factors", "confirmed_at IS NULL AND created_at < now() - interval '1 day'"),
@@ -25,7 +25,8 @@ package struct Pruning: Sendable {
             "recovery_codes", "recovery_codes AS c",
             "NOT EXISTS (SELECT FROM second_factors f WHERE f.user_id = c.user_id)"),
         Pruning("guests", "guests", "expires_at < now()"),
-        // What a guest made may be in others' records, and so the user stays in them, as a deleted one does.
+        // Records of other users may refer to what a guest created, so the guest's row stays, as that of a deleted user
+        // does.
         Pruning(
             "users", "users AS u",
             """
@@ -34,7 +35,7 @@ package struct Pruning: Sendable {
             )
             """,
             mark: "deleted_at = now(), disabled_at = coalesce(disabled_at, now())"),
-        // No session is left that began under it, and two newer ones sign and verify.
+        // No session is left that began under this key, and two newer keys sign and verify.
         Pruning(
             "token_keys", "token_keys AS k",
             """
@@ -45,7 +46,7 @@ package struct Pruning: Sendable {
             """),
     ]
 
-    /// Rows that one statement removes.
+    /// The maximum number of rows that one statement removes.
     package static let batch = 1_000
 
     private init(_ table: String, _ name: SQL, _ condition: SQL, mark: SQL? = nil) {
@@ -55,12 +56,12 @@ package struct Pruning: Sendable {
         self.mark = mark
     }
 
-    /// Removes what has expired by now from all tables, and says of each how many rows that were.
+    /// Removes all expired rows and reports the number of removed rows for each table.
     package static func run(on connection: Connection, observe: (_ table: String, _ rows: Int) -> Void) throws {
         for pruning in all { observe(pruning.table, try pruning.run(on: connection)) }
     }
 
-    /// How many rows it removed.
+    /// Returns the number of removed rows.
     private func run(on connection: Connection) throws -> Int {
         var removed = 0
         while true {
@@ -70,7 +71,8 @@ package struct Pruning: Sendable {
         }
     }
 
-    /// Removes a batch at most, and says how many rows that were: fewer than a batch when none is left.
+    /// Removes at most one batch and returns the number of rows; fewer than a batch means that no more rows have
+    /// expired.
     package func removeSome(on connection: Connection) throws -> Int {
         let action: SQL = if let mark { "UPDATE \(name) SET \(mark)" } else { "DELETE FROM \(name)" }
         return try connection.execute(

@@ -6,13 +6,13 @@ struct SealedColumn: Sendable {
     let name: String
     private let table: SQL
     private let column: SQL
-    /// The primary key, and a value before all that it has.
+    /// The primary key, and a value that sorts before all of its values.
     private let key: SQL
     private let start: String
-    /// Where a value belongs, by its row's key: what it was sealed with.
+    /// The associated data with which a value was sealed, by the primary key of its row.
     private let associated: @Sendable (String) -> [UInt8]
 
-    /// Every one there is: a new one is a line here.
+    /// All sealed columns.
     static let all = [
         SealedColumn(
             name: "second_factors.secret", table: "second_factors", column: "secret", key: "user_id",
@@ -22,10 +22,10 @@ struct SealedColumn: Sendable {
             associated: TokenKey.associated),
     ]
 
-    /// Rows that one transaction reseals: their locks are soon gone.
+    /// The maximum number of rows that one transaction reseals, so that it holds their locks only briefly.
     private static let batch = 500
 
-    /// How many values there are under each key, by its id.
+    /// The number of values under each sealing key, by the key's id.
     func countsByKey(on connection: Connection) throws -> [(id: String, count: Int)] {
         try connection.query("SELECT encode(substr(\(column), 2, 8), 'hex'), count(*) FROM \(table) GROUP BY 1").map {
             let (id, count) = try $0.decode(String.self, Int.self)
@@ -33,7 +33,7 @@ struct SealedColumn: Sendable {
         }
     }
 
-    /// Rewraps every value that is not under the current key.
+    /// Rewraps every value that is not sealed with the current key.
     func reseal(_ keys: KeyRing, on connection: Connection) throws -> (resealed: Int, unopened: Int) {
         var (resealed, unopened) = (0, 0)
         var last: String? = start

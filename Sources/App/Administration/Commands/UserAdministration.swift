@@ -17,7 +17,7 @@ package struct UserAdministration {
         self.passwords = passwords
     }
 
-    /// Makes a user named by e-mail or username.
+    /// Creates a user with that e-mail or username.
     package func add(_ name: String, password: String, isAdmin: Bool) throws {
         let registration = try checked { try Registration(["username": .string(name), "password": .string(password)]) }
         let hash = try passwords.hash(Array(password.utf8))
@@ -49,7 +49,7 @@ package struct UserAdministration {
         }
     }
 
-    /// Sets a new password and ends all sessions and keys of the user, which another person may hold.
+    /// Sets a new password and ends all sessions and keys of the user, because another person may have them.
     package func resetPassword(of name: String, to password: String) throws {
         let user = try find(name)
         let account = user.account
@@ -62,7 +62,7 @@ package struct UserAdministration {
         }
     }
 
-    /// For a user who has lost the app and the recovery codes: the password is enough again.
+    /// For a user who has lost the app and the recovery codes: afterwards the password alone suffices.
     package func removeFactor(of name: String) throws {
         let id = try find(name).account.id
         let isRemoved = try connection.transaction { try SecondFactor.remove(of: id, audit, on: $0) }
@@ -97,7 +97,7 @@ package struct UserAdministration {
         return user
     }
 
-    /// Turns a problem of the input into a message for the operator.
+    /// Converts a problem of the input to a message for the operator.
     private func checked<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()

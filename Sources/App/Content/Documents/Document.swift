@@ -13,7 +13,7 @@ enum Document {
     ])
     .named("Document")
 
-    /// What a list shows of a document.
+    /// The members of a document in a list.
     static let summary = JSONSchema.object(required: ["name": name, "updated_at": updatedAt]).named("DocumentSummary")
 
     static func find(_ name: String, of userID: String, on connection: Connection) throws -> (
@@ -35,7 +35,7 @@ enum Document {
         """
     }
 
-    /// The name in a task's input, or nil; throws `TaskFailure` for one that no document can have.
+    /// The name in a task's input, or nil. Throws `TaskFailure` for a name that is not valid.
     static func name(in input: JSON) throws -> String? {
         guard let value = input["name"] else { return nil }
         guard let text = value.stringValue, name.violations(in: value).isEmpty else {

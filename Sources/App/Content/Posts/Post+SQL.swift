@@ -18,7 +18,7 @@ extension Post {
             position: ListQuery.Position(createdAtMicroseconds: created, id: id))
     }
 
-    /// Writes a draft that fits its schema.
+    /// Stores a draft, which must satisfy its schema.
     static func insert(_ draft: JSON, of userID: String, on connection: Connection) throws -> Post {
         let rows = try connection.query(
             """
@@ -30,13 +30,13 @@ extension Post {
         return try Post(try rows.only)
     }
 
-    /// The post, or nil; `locked` keeps others from changing it until the transaction ends.
+    /// The post, or nil; `locked` locks the row until the transaction ends.
     static func find(_ id: String, locked: Bool = false, on connection: Connection) throws -> Post? {
         let lock: SQL = locked ? "FOR UPDATE" : ""
         return try connection.query("SELECT \(columns) FROM posts WHERE id = \(id) \(lock)").first.map(Post.init)
     }
 
-    /// Writes the members that `change` has over those of the post.
+    /// Updates the members that `change` contains.
     func update(_ change: JSON, on connection: Connection) throws -> Post {
         let rows = try connection.query(
             """
@@ -53,7 +53,7 @@ extension Post {
         _ = try connection.execute("DELETE FROM posts WHERE id = \(id)")
     }
 
-    /// The posts that the principal may read, a page at a time.
+    /// A page of the posts that the principal may read.
     static func list(
         _ list: ListQuery, for principal: Principal, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {

@@ -1,7 +1,8 @@
 import HTTP
 import JSON
 
-/// A text that a user wrote. Every signed-in user reads the published ones; only the owner and admins change one.
+/// A text that a user wrote. Every logged-in user can read published posts; only the owner and admins can change a
+/// post.
 struct Post {
     let id: String
     let userID: String
@@ -25,7 +26,7 @@ struct Post {
         "created_at": .string(format: .dateTime), "updated_at": .string(format: .dateTime),
     ]).named("Post")
 
-    /// A whole post, as a writer sends it.
+    /// A complete post, as the author sends it.
     static let draft = JSONSchema.object(
         required: ["title": title, "content": content],
         optional: [
@@ -34,7 +35,7 @@ struct Post {
         ]
     ).named("PostDraft")
 
-    /// The fields that change.
+    /// The fields to change.
     static let change = JSONSchema.object(
         required: [:], optional: ["title": title, "content": content, "published": published]
     ).named("PostChange")

@@ -96,7 +96,8 @@ extension Endpoint<Context> {
         }
     }
 
-    /// The post of the path, locked. Throws 403 unless the caller may change it, 412 unless `If-Match` fits its version.
+    /// The post of the path, locked. Throws 403 unless the caller may change it, and 412 unless `If-Match` names its
+    /// version.
     private static func changeable(_ context: Context) throws -> Post {
         let user = try context.user
         guard let post = try Post.find(try context.id(), locked: true, on: context.connection), post.mayBeRead(by: user)

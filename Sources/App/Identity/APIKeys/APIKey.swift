@@ -90,7 +90,7 @@ enum APIKey {
         }
     }
 
-    /// The user's active keys, a page at a time.
+    /// A page of the user's active keys.
     static func list(
         _ list: ListQuery, of userID: String, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {

@@ -2,7 +2,7 @@ import Crypto
 import Postgres
 
 extension Account {
-    /// The columns of `users`, named `u`, that `init(_:)` takes, in its order.
+    /// The columns of `users`, aliased `u`, that `init(_:)` reads, in its order.
     static let columns: SQL = "u.id, u.email, u.username, u.name, u.age, u.role, rfc3339(u.created_at)"
 
     init(_ columns: inout Columns) throws {
@@ -20,7 +20,7 @@ extension Account {
         try self.init(&columns)
     }
 
-    /// Makes the account; nil when its e-mail or username is taken.
+    /// Creates the account; nil when its e-mail or username is taken.
     static func insert(
         _ registration: Registration, passwordHash: String, role: Role = .client, on connection: Connection
     ) throws -> Account? {
@@ -36,12 +36,12 @@ extension Account {
         ).first.map(Account.init)
     }
 
-    /// Nil for an account that is not logged in to by a password.
+    /// Nil for an account without a password.
     func passwordHash(on connection: Connection) throws -> String? {
         try connection.query("SELECT password_hash FROM users WHERE id = \(id)").only.decode(String?.self)
     }
 
-    /// Replaces the hash; false, and nothing done, when it is no longer the one that was verified.
+    /// Replaces the hash; returns false and changes nothing when it is no longer the verified one.
     static func setPasswordHash(
         _ hash: String, inPlaceOf verified: String, of userID: String, on connection: Connection
     ) throws -> Bool {
@@ -55,14 +55,15 @@ extension Account {
         return try Account(try rows.only)
     }
 
-    /// The condition on `users`, named `u`, for the account that has that name and is not deleted: what looks like an
-    /// e-mail is one. It is the whole predicate of the unique indexes, which serve no statement without it.
+    /// The condition on `users`, aliased `u`, for the account with that name that is not deleted. A name with an `@` is
+    /// an e-mail. The condition contains the predicate of the unique indexes, because Postgres would not use them
+    /// without it.
     static func isNamed(_ login: String) -> SQL {
         let name: SQL = login.contains("@") ? "folded(u.email)" : "folded(u.username)"
         return "\(name) = folded(\(login)) AND u.deleted_at IS NULL"
     }
 
-    /// Whether an account has that e-mail, or had it when it was deleted.
+    /// Whether an account has that e-mail, or had it when the account was deleted.
     static func hasEverHad(email: String, on connection: Connection) throws -> Bool {
         let rows = try connection.query(
             """
@@ -73,7 +74,7 @@ extension Account {
         return !rows.isEmpty
     }
 
-    /// The account that logs in by that e-mail or username, with its password's hash.
+    /// The account with that e-mail or username, and the hash of its password.
     static func findForLogin(_ login: String, on connection: Connection) throws -> (id: String, passwordHash: String)? {
         try connection.query(
             """

@@ -2,10 +2,11 @@ import Crypto
 import HTTP
 import Postgres
 
-/// Finds the account of a request by its token or cookie, before anything else of the request is read.
+/// Authenticates the caller by token, API key or cookie, before any other part of the request is read.
 enum Authentication {
-    /// Nil only where everyone may call. Throws 401 for a missing or invalid token or key, and 403 for an insufficient
-    /// role or scope and for a cookie that a page of another site may have sent; `audit` has the caller by then.
+    /// Nil only at an endpoint that is open to everyone. Throws 401 for a missing or invalid token or key, and 403 for
+    /// an insufficient role or scope and for a cookie that a page of another site may have sent. Sets the actor of
+    /// `audit`.
     static func principal(
         of request: Request, for endpoint: Endpoint<Context>, services: Services, now: Int64, _ audit: AuditTrail,
         _ connection: Connection
@@ -26,7 +27,7 @@ enum Authentication {
         return principal
     }
 
-    /// Tries our own tokens first, so that other issuers cost them nothing.
+    /// Tries our own tokens first, so that external issuers do not slow them down.
     private static func principal(
         of token: String, orOf issuers: [ExternalIssuer], _ services: Services, _ now: Int64, _ audit: AuditTrail,
         _ connection: Connection
@@ -43,8 +44,8 @@ enum Authentication {
         return try Session.principal(session: claims.session, user: claims.subject, on: connection)
     }
 
-    /// Browsers send cookies with the calls of every page. A call that may change something must therefore come from an
-    /// allowed page, and present a CSRF token that only such a page can read.
+    /// Browsers send cookies with requests from any page. A request that may change something must therefore come from
+    /// an allowed page, and contain a CSRF token that only such a page can read.
     private static func principal(
         ofCookieIn request: Request, _ services: Services, _ now: Int64, _ audit: AuditTrail, _ connection: Connection
     ) throws -> Principal? {
@@ -59,8 +60,9 @@ enum Authentication {
         return found
     }
 
-    /// The credentials of `Authorization: Bearer` (RFC 6750, section 2.1); the scheme in any case, any spaces after
-    /// it (RFC 9110, section 11.4). Nil without the header; a header takes precedence over a cookie.
+    /// The credentials of `Authorization: Bearer` (RFC 6750, section 2.1); the scheme is not case-sensitive and any
+    /// number of spaces may follow it (RFC 9110, section 11.4). Nil without the header. The header takes precedence
+    /// over a cookie.
     private static func bearerToken(of request: Request) throws -> String? {
         guard request.headers.count(of: "authorization") < 2 else { throw Problem.invalidToken }
         guard let field = request.headers["authorization"] else { return nil }

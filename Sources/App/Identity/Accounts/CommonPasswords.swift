@@ -1,8 +1,8 @@
-/// The 3,000 commonest passwords of 8 bytes and more (OWASP ASVS 5, 6.2.4), as the frequency list of zxcvbn ranks
-/// them (PyPI `zxcvbn` 4.5.0, MIT). `common_passwords.txt` holds them in lower case, a line each, in order of their
-/// bytes: they are looked up where they stand, and a start costs nothing.
+/// The 3,000 most common passwords of at least 8 bytes (OWASP ASVS 5, 6.2.4), as the frequency list of zxcvbn ranks
+/// them (PyPI `zxcvbn` 4.5.0, MIT). `common_passwords.txt` contains them in lower case, one per line, sorted by bytes.
+/// Lookups search the text itself, so that nothing is loaded at the start.
 enum CommonPasswords {
-    /// Whether the password is one of them, in whatever case.
+    /// Whether the password is one of them, regardless of case.
     static func contains(_ password: String) -> Bool {
         let password = Array(password.lowercased().utf8)
         let text = PackageResources.common_passwords_txt

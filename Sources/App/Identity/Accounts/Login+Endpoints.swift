@@ -20,7 +20,7 @@ extension Endpoint<Context> {
                     "username": Registration.loginName.described("May hold an e-mail"),
                     "otp": JSONSchema.string(maxLength: 100).described(
                         "The authenticator app's code, or a recovery code"),
-                    // OAuth 2 clients send these; nothing depends on them.
+                    // OAuth 2 clients send these; they have no effect.
                     "grant_type": .string(maxLength: 1_024), "scope": .string(maxLength: 1_024),
                     "client_id": .string(maxLength: 1_024), "client_secret": .string(maxLength: 1_024),
                 ]
@@ -53,7 +53,7 @@ extension Endpoint<Context> {
                 for: userID, verifiedBy: hash, with: factor, by: context.request, context.audit,
                 on: context.connection)
         else { throw Problem.authenticationFailed }
-        // Nothing is lost if this login is too busy for it: the next one does it.
+        // If all hashing slots are busy, the next login replaces the hash.
         if context.passwords.needsRehash(hash),
             let fresh = try? context.passwords.hash(Array(password.utf8))
         {
@@ -62,7 +62,7 @@ extension Endpoint<Context> {
         return try session.answer(context, with: ["created": .bool(isNew)])
     }
 
-    /// The account of that name and password, made now if it is new and the settings say so.
+    /// The account with that name and password; created if it does not exist and the settings allow it.
     private static func logIn(
         _ name: String, _ password: String, _ context: Context
     ) throws -> (userID: String, passwordHash: String, factor: AuditEvent.Factor, isNew: Bool) {
@@ -79,10 +79,10 @@ extension Endpoint<Context> {
             if let account, let hash = try account.passwordHash(on: context.connection) {
                 return (account.id, hash, .password, true)
             }
-            // Another first login has made it meanwhile.
+            // A concurrent first login has created it in the meantime.
             found = try Account.findForLogin(name, on: context.connection)
         }
-        // An unknown name costs the same verification, so that time tells nothing about who has an account.
+        // An unknown name costs the same verification, so that the duration does not reveal which accounts exist.
         let isRight = try context.passwords.verify(Array(password.utf8), against: found?.passwordHash)
         guard isRight, let found else {
             attempt?.ended(rightly: false)
@@ -94,8 +94,8 @@ extension Endpoint<Context> {
         return (found.id, found.passwordHash, factor, false)
     }
 
-    /// What the login has shown beside a right password, with its code if the user has an app; throws 401 for a code
-    /// that is missing or wrong.
+    /// The factor that the login proved in addition to the password: the code, if the user has an authenticator app.
+    /// Throws 401 for a missing or wrong code.
     private static func proveSecondFactor(of userID: String, _ context: Context) throws -> AuditEvent.Factor {
         let factor = try SecondFactor.find(of: userID, context.services.sealingKeys, on: context.connection)
         guard let factor, factor.isConfirmed else { return .password }

@@ -2,10 +2,10 @@ package import Crypto
 import HTTP
 package import SharedMemory
 
-/// The limits that slow down the guessing of passwords; all processes of the pool count together.
+/// The limits that slow down password guessing. All processes of the pool share the counts.
 package struct LoginLimits: Sendable {
     private let throttle: LoginThrottle
-    /// Turns names and addresses into numbers that a caller cannot choose and that reveal nothing.
+    /// Maps names and addresses to numbers that a caller can neither choose nor invert.
     private let key: HMACSHA256
 
     package init(throttle: LoginThrottle, key: HMACSHA256) {
@@ -13,26 +13,27 @@ package struct LoginLimits: Sendable {
         self.key = key
     }
 
-    /// Throws 429 for a login by a name or from an address that has to wait, before anything is looked up. It claims no
-    /// turn: `attempt` does, when the lookup has found whose secret is tried.
+    /// Throws 429 for a login by a name or from an address that must wait, before the account is looked up. It does not
+    /// count as an attempt: `attempt` counts when the account is known.
     func check(_ name: String, from address: String?) throws {
         let network = Network(of: address ?? "")
-        // What stands for everybody is slowed by the account, which is not known yet.
+        // An unknown or local address may stand for all clients. It is limited by account only, which is not known yet.
         let wait = throttle.delay(
             forAddress: network.isEverybody ? nil : number("address\0\(network.text)"),
             nameFromAddress: number(of: name, from: network), at: Uptime.seconds)
         if wait > 0 { throw LoginLimits.exceeded(wait) }
     }
 
-    /// One try of the secret of an account, or of a name that has no account: both are slowed alike. Throws 429 when it
-    /// comes too soon after failed tries, before the secret is hashed.
+    /// Begins an attempt at the secret of an account, or of a name without an account: both are limited alike. Throws
+    /// 429 when it follows failed attempts too soon, before the secret is hashed.
     ///
     /// - Parameters:
-    ///   - name: the account's, as the caller gave it; nil where the caller gave none.
-    ///   - address: nil where all addresses count as one.
+    ///   - name: the account's name as the caller sent it; nil if the caller sent none.
+    ///   - address: nil if all addresses count together.
     func attempt(_ subject: Subject, named name: String? = nil, from address: String?) throws -> Attempt {
         let (account, network) = (subject.name, Network(of: address ?? ""))
-        // What stands for everybody must not make everybody wait: it counts by account alone.
+        // An unknown or local address may stand for all clients, which must not block each other: it counts per
+        // account.
         let place = network.isEverybody ? "\(network.text)\0\(account)" : network.text
         let attempt = Attempt(
             throttle: throttle,
@@ -49,10 +50,11 @@ package struct LoginLimits: Sendable {
         slowest.exceeded(.loginThrottled, wait: Int(wait))
     }
 
-    /// The rate after many failures; the first waits are shorter.
+    /// The limit after many failures; the first delays are shorter.
     private static let slowest = RateLimit(name: "logins", calls: 1, seconds: 60)
 
-    /// Whose secret is tried. An account counts as one under all of its names, and no name can be mistaken for one.
+    /// The owner of the secret. An account counts as one under all of its names. The prefixes keep the three cases
+    /// apart.
     enum Subject {
         case account(id: String)
         case unknown(name: String)
@@ -77,7 +79,7 @@ package struct LoginLimits: Sendable {
 }
 
 extension LoginLimits {
-    /// To be told how it ended, unless the server was too busy to find out.
+    /// An attempt in progress. The caller reports how it ended, unless the server was too busy to check the secret.
     struct Attempt {
         fileprivate let throttle: LoginThrottle
         fileprivate let keys: LoginThrottle.Keys

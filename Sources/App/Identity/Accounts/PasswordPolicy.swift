@@ -6,7 +6,7 @@ import JSON
 enum PasswordPolicy {
     /// The length in bytes that the hasher accepts.
     private static let length = PasswordHasher.acceptedLength
-    /// A password that is tried. What is longer than any that is right is refused before it costs a hash.
+    /// A password that a login sends. One that is longer than every valid password is refused before it is hashed.
     static let attempted = JSONSchema.string(maxLength: length.upperBound)
     static let lengthText = "\(length.lowerBound) to \(length.upperBound) bytes"
 

@@ -1,6 +1,6 @@
 import HTTP
 
-/// The caller: the present account of a token or key. A class, because every stage passes it on.
+/// The caller: the current account of a token or key. A class, because every stage passes it on.
 package final class Principal: Sendable {
     /// How the caller was authenticated.
     enum Credential: Sendable {
@@ -34,7 +34,7 @@ package final class Principal: Sendable {
         if case .session(let id) = credential { id } else { nil }
     }
 
-    /// Why the endpoint is not for this caller, by role or credential; nil if it is.
+    /// Why this caller's role or credential does not permit the endpoint; nil if it does.
     func refusal(by endpoint: Endpoint<Context>) -> Problem? {
         if case .key(_, let scopes) = credential {
             guard endpoint.access.takesKeys else { return Problem(.forbidden, "API keys may not do this") }

@@ -11,7 +11,7 @@ struct Registration {
 
     static let email = JSONSchema.string(maxLength: 254, format: .email)
     static let username = JSONSchema.string(minLength: 1, maxLength: 254)
-    /// What a login may name: no longer than any name of an account.
+    /// The name in a login: at most as long as the name of an account can be.
     static let loginName = JSONSchema.string(maxLength: 254)
     static let name = JSONSchema.string(maxLength: 200)
     /// `init` checks its length, which counts bytes.

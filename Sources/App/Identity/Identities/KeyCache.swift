@@ -1,6 +1,6 @@
 import Crypto
 
-/// The cached keys of an issuer, and when to fetch them again: decides, and does no IO.
+/// The cached keys of an issuer, and the decision when to fetch them again. It does no I/O.
 ///
 /// The keys are fetched at most once per `cooldown`, whatever tokens arrive. While the issuer does not answer, the last
 /// keys stay in use up to `longestUse`; a key that is not among them is then neither accepted nor refused.
@@ -9,7 +9,7 @@ struct KeyCache {
     static let lifetime = Duration.seconds(10 * 60)
     /// How long an answer is used while no newer one can be fetched.
     static let longestUse = Duration.seconds(24 * 3600)
-    /// From the beginning of one attempt to that of the next.
+    /// The minimum time from the start of one attempt to the start of the next.
     static let cooldown = Duration.seconds(30)
 
     /// The result of a lookup.
@@ -32,7 +32,7 @@ struct KeyCache {
     }
 
     private var keys: JSONWebKeySet?
-    /// When the keys were asked for.
+    /// When the cached keys were requested.
     private var keysTime: ContinuousClock.Instant?
     private var attempt: (began: ContinuousClock.Instant, outcome: Attempt)?
     /// Whether the last finished attempt failed.
@@ -47,20 +47,20 @@ struct KeyCache {
         guard let attempt, !mayAsk(at: now) else { return .askIssuer }
         switch attempt.outcome {
         case .succeeded: return .none
-        // No thread waits for an issuer that did not answer the last time: it could block every thread.
+        // No thread waits for an issuer whose last attempt failed: such waits could block every thread.
         case .underWay where !isFailing: return .askIssuer
         case .underWay, .failed: return .unavailable(retryAfter: attempt.began + KeyCache.cooldown - now)
         }
     }
 
-    /// Claims the next attempt; false while another one is under way or was made a moment ago.
+    /// Claims the next attempt; false while another attempt is active or the cooldown has not passed.
     mutating func begin(at now: ContinuousClock.Instant) -> Bool {
         guard mayAsk(at: now) else { return false }
         attempt = (now, .underWay)
         return true
     }
 
-    /// Ends the claimed attempt; nil: it failed.
+    /// Ends the claimed attempt; a nil answer means that it failed.
     mutating func end(with answer: JSONWebKeySet?) {
         guard let began = attempt?.began else { return }
         attempt = (began, answer == nil ? .failed : .succeeded)

@@ -3,11 +3,11 @@ package import HTTPClient
 import HTTP
 import JSON
 
-/// Where an issuer publishes its keys.
+/// The address at which an issuer publishes its keys.
 package enum KeyAddress: Sendable {
-    /// The set itself (RFC 7517, section 5).
+    /// The address of the key set itself (RFC 7517, section 5).
     case keySet(url: String)
-    /// A document that names its address (OpenID Connect Discovery 1.0, section 4).
+    /// The address of a document that contains the address of the key set (OpenID Connect Discovery 1.0, section 4).
     case discovery(url: String, issuer: String)
 }
 
@@ -27,7 +27,7 @@ package struct KeyFetch: Sendable {
     private let address: KeyAddress
     private let settings: HTTPClientSettings
 
-    /// For all requests of one fetch together.
+    /// The time limit for all requests of one fetch together.
     static let deadline = Duration.seconds(5)
     /// Maximum size of one answer, in bytes.
     static let bodyLimit = 256 << 10
@@ -42,7 +42,7 @@ package struct KeyFetch: Sendable {
         self.settings = settings
     }
 
-    /// The keys, perhaps none. Throws within the deadline.
+    /// The issuer's keys, possibly none. Throws at the latest at the deadline.
     package func keys() throws -> JSONWebKeySet {
         let end = ContinuousClock.now + Self.deadline
         switch address {

@@ -3,7 +3,7 @@ import HTTP
 import JSON
 import Postgres
 
-/// A user's authenticator app (RFC 6238), and the recovery codes that replace it.
+/// A user's authenticator app (RFC 6238) and the recovery codes, each of which can be used once in its place.
 struct SecondFactor {
     private let userID: String
     private let secret: [UInt8]

@@ -3,27 +3,28 @@ import HTTP
 import JSON
 import Postgres
 
-/// A login: it begins with a password, is renewed by refresh tokens, and ends by itself, by its user, or by a refresh
-/// token that comes twice.
+/// A login session: a login begins it and refresh tokens renew it. It ends when it expires, when its user ends it, or
+/// when a refresh token is used twice.
 struct Session {
     let id: String
     let userID: String
-    /// What its refresh tokens are made from.
+    /// The secret from which its refresh tokens are derived.
     let seed: [UInt8]
-    /// The number of the refresh token that is good at present.
+    /// The number of the current refresh token.
     let refreshNumber: Int
-    /// Seconds until it ends by itself.
+    /// Seconds until the session expires.
     let secondsLeft: Int
 
-    /// How long a login lasts at most, however often it is renewed.
+    /// The maximum lifetime of a session, which renewals do not extend.
     static let lifetimeDays = 30
-    /// Seconds for which a refresh token that was used gives the same successor again: its answer may have been lost.
+    /// Seconds for which a used refresh token returns the same successor again, because the first answer may have been
+    /// lost.
     static let grace = 10
-    /// Scalars of the client's name for itself that are kept.
+    /// The maximum length of the stored user agent, in Unicode scalars.
     private static let agentLength = 200
 
-    /// Begins a session; nil when the user has been disabled, or the password changed, since it was verified: who logs
-    /// in at that moment must not get past it.
+    /// Begins a session; nil when the user was disabled or the password was changed after the password was verified, so
+    /// that a concurrent login cannot escape either.
     ///
     /// - Parameter passwordHash: nil for an account without a password.
     static func begin(
@@ -56,7 +57,7 @@ struct Session {
         }
     }
 
-    /// Who a token's session belongs to, if session and account both still stand.
+    /// The user of a token's session; nil when the session has ended or expired, or the user is disabled.
     static func principal(session: String, user: String, on connection: Connection) throws -> Principal? {
         try connection.query(
             """
@@ -72,10 +73,10 @@ struct Session {
         }
     }
 
-    /// The session after one more renewal; nil when the token does not renew it.
+    /// The renewed session; nil when the token does not renew it.
     ///
-    /// A token that was used before ends the session, for either its thief or its owner holds another one. Of callers
-    /// that come with one token at once the first renews the session, and all get the same.
+    /// A token that was used before ends the session, because either a thief or the owner has a newer one. Of
+    /// concurrent calls with the same token, the first renews the session, and all of them get the same result.
     static func renew(
         by token: RefreshToken, _ tokens: TokenIssuer, _ audit: AuditTrail, on connection: Connection
     ) throws -> Session? {
@@ -85,7 +86,7 @@ struct Session {
             WHERE id = \(token.session)
             """
         ).first
-        // An unknown session costs the same check.
+        // The check costs the same for an unknown session.
         let (userID, seed, secondsLeft) =
             try found.map { try $0.decode(String.self, [UInt8].self, Int.self) } ?? ("", [], 0)
         guard tokens.isGenuine(token, seed: seed), found != nil else { return nil }
@@ -120,7 +121,7 @@ struct Session {
         return nil
     }
 
-    /// Ends one of the user's sessions; false when there is none of that id.
+    /// Ends one of the user's sessions; false when the user has no active session with the id.
     static func end(_ id: String, of userID: String, on connection: Connection) throws -> Bool {
         try connection.execute(
             """
@@ -129,7 +130,7 @@ struct Session {
             """) == 1
     }
 
-    /// Ends all of the user's sessions, except for one if that is named.
+    /// Ends all of the user's sessions except `kept`.
     static func endAll(of userID: String, except kept: String? = nil, on connection: Connection) throws {
         try connection.execute(
             """

@@ -1,14 +1,15 @@
 package import Crypto
 import Postgres
 
-/// The tokens of sessions, made and read with keys that all processes have in common and that an operator may replace
-/// while they serve.
+/// Issues and verifies the tokens of sessions. All processes share the keys, and an operator can rotate them while the
+/// processes run.
 ///
-/// What a process knows of the keys it keeps: a token of a key that is known costs no statement, but for one a minute.
+/// Each process caches the keys: verifying a token reads the table at most once a second if its key is unknown,
+/// otherwise once a minute.
 package final class SessionTokens: Sendable {
-    /// With the keys as they are known; for what is made with them `recent` is the one.
+    /// Verifies with the cached keys. Code that issues tokens uses `recent` instead.
     let issuer: TokenIssuer
-    /// Those of the settings, which come before those of the table.
+    /// The keys from the settings, which precede those of the table.
     private let settings: TokenKeys
     private let sealingKeys: KeyRing?
 
@@ -18,20 +19,21 @@ package final class SessionTokens: Sendable {
         self.sealingKeys = sealingKeys
     }
 
-    /// The claims of an access token that holds at `now`, in seconds since 1970. Throws `TokenError`, or what keeps it
-    /// from looking for the token's key.
+    /// The claims of an access token that is valid at `now`, in seconds since 1970. Throws `TokenError`, or the
+    /// database error that prevented the lookup of the token's key.
     func verify(_ token: String, now: Int64, on connection: Connection) throws -> Claims {
         do {
             return try issuer.verify(token, now: now)
         } catch {
-            // Once a second does: see `TokenKey.lead`. Threads that come while the first one looks do so as well.
+            // One lookup a second suffices: see `TokenKey.lead`. Threads that arrive during the first lookup do one
+            // too.
             guard error == .unknownKey, issuer.keysReadAt != now else { throw error }
         }
         try look(now, connection)
         return try issuer.verify(token, now: now)
     }
 
-    /// To sign with, and to read refresh tokens, which do not name their key.
+    /// The issuer for signing, and for reading refresh tokens, which do not name their key.
     func recent(now: Int64, on connection: Connection) throws -> TokenIssuer {
         let isRecent = issuer.keysReadAt.map { (now - $0).magnitude < TokenKey.signingAge } ?? false
         if !isRecent { try look(now, connection) }

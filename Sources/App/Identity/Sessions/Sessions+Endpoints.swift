@@ -97,7 +97,7 @@ extension Endpoint<Context> {
 }
 
 extension Session {
-    /// Seconds for which an access token is good.
+    /// The lifetime of an access token, in seconds.
     static let tokenLifetime: Int64 = 30 * 60
 
     private static let tokenMembers: KeyValuePairs<String, JSONSchema> = [
@@ -108,12 +108,12 @@ extension Session {
         "csrf_token": JSONSchema.string.described("What calls by cookie send as `X-CSRF-TOKEN`"),
     ]
 
-    /// What a login and a renewal answer; `token` is the older name of `access_token`.
+    /// The answer to a login or a renewal; `token` is the older name of `access_token`.
     static let tokens = JSONSchema.object(
         required: tokenMembers,
         optional: ["created": JSONSchema.boolean.described("Whether this login created the account")]
     ).named("Tokens")
-    /// The same for a guest, with its account.
+    /// The same for a guest, together with its account.
     static let guestTokens = JSONSchema.object(required: tokenMembers).extended(by: ["user": Profile.schema])
         .named("GuestTokens")
 
@@ -149,7 +149,7 @@ extension Session {
         "current": JSONSchema.boolean.described("Whether it is the session of this call"),
     ]).named("Session")
 
-    /// The principal's active sessions, a page at a time.
+    /// A page of the principal's active sessions.
     static func list(
         _ list: ListQuery, for principal: Principal, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {

@@ -1,25 +1,26 @@
 import Crypto
 import Postgres
 
-/// A key of the access tokens that came after those of the settings: a row of `token_keys`, the same for the processes
-/// of all machines.
+/// A key for access tokens that was created after those of the settings: a row of `token_keys`, which the processes of
+/// all machines share.
 enum TokenKey {
-    /// Seconds from the making of a key to its first signature.
+    /// Seconds from the creation of a key to its first signature.
     ///
-    /// A process that is shown a token of a key it does not know looks into the table, but not twice within one second
-    /// (`SessionTokens.verify`): who shows it tokens of keys that do not exist can keep it from a look for so long. That
-    /// does no harm, for a key is in the table for longer than a second before the first token of it is about: the look
-    /// that was taken in that second has found it. The rest of the time is for a commit that is slow.
+    /// A process that receives a token of an unknown key reads the table, but at most once per second
+    /// (`SessionTokens.verify`): a client that sends tokens of keys that do not exist can delay the next read by that
+    /// second. This does no harm, because a key is in the table for more than a second before its first token exists,
+    /// so that the read in that second has found it. The remaining seconds allow for a slow commit.
     static let lead = 5
-    /// Seconds for which a process goes on signing before it looks whether another key is due. Until then it signs with
-    /// the one before, whose tokens are good as well; so two keys take over at least that far apart.
+    /// Seconds for which a process signs before it checks whether another key is due. Until then it signs with the
+    /// previous key, whose tokens are still valid; therefore two keys begin to sign at least this far apart.
     static let signingAge: Int64 = 2
-    /// Seconds after which no access token is left of a key that has been replaced: their life, what clocks may differ
-    /// (`TokenIssuer.leeway`), and as long again for a process that signed with it a little longer.
+    /// Seconds after which no access token of a replaced key is valid: the lifetime of a token, the permitted
+    /// difference of clocks (`TokenIssuer.leeway`), and as long again for a process that signed with the old key a
+    /// little longer.
     static let tokensEnd = Int(Session.tokenLifetime) + 60
 
-    /// The keys in force: those of the settings and then the table's. They differ only by time, and that is the
-    /// database's.
+    /// The current keys: those of the settings, then those of the table. Only the database's clock decides which key
+    /// signs.
     static func all(
         after settings: TokenKeys, _ sealingKeys: KeyRing?, on connection: Connection
     ) throws -> TokenKeys {
@@ -37,12 +38,12 @@ enum TokenKey {
         return try settings.followed(by: secrets, signing: signing)
     }
 
-    /// A row does not open: `SEALING_KEY` is not what it was. The keys before it are no substitute, for one of them may
-    /// be why it was made.
+    /// A row cannot be opened, because `SEALING_KEY` has changed. Older keys are no substitute: one of them may be
+    /// compromised, which may be why this key was created.
     struct Unreadable: Error {}
 
-    /// For how many seconds from now tokens are good of the key that the next one would put out of force; nil when none
-    /// was ever made.
+    /// Seconds for which tokens of the key that the next rotation would remove stay valid; nil when no key was ever
+    /// created.
     static func secondsOfOldTokens(on connection: Connection) throws -> Int? {
         try connection.query(
             """
@@ -52,7 +53,7 @@ enum TokenKey {
         ).only.decode(Int?.self)
     }
 
-    /// Makes a key and returns its id and when it will sign. The caller has locked the table.
+    /// Creates a key and returns its id and the time from which it signs. The caller has locked the table.
     static func make(sealedBy keys: KeyRing, on connection: Connection) throws -> (id: String, signsAt: String) {
         var secret = SecureRandom.bytes(TokenKeys.minimumLength)
         defer { secret.wipe() }
@@ -70,6 +71,6 @@ enum TokenKey {
         return (id, signsAt)
     }
 
-    /// Where a sealed secret belongs.
+    /// The associated data of a sealed key, which binds it to its id.
     static func associated(_ id: String) -> [UInt8] { Array("token key \(id)".utf8) }
 }

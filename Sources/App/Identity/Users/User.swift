@@ -2,7 +2,7 @@ import HTTP
 import JSON
 import Postgres
 
-/// An account as admins see and change it.
+/// An account as admins see and manage it.
 struct User {
     let account: Account
     let isDisabled: Bool
@@ -29,7 +29,7 @@ struct User {
         position = ListQuery.Position(createdAtMicroseconds: try columns.next(), id: account.id)
     }
 
-    /// All that are not deleted, a page at a time.
+    /// A page of all users that are not deleted.
     static func list(
         _ list: ListQuery, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {
@@ -44,14 +44,14 @@ struct User {
         }
     }
 
-    /// All that are not deleted, the oldest first.
+    /// All users that are not deleted, oldest first.
     static func all(on connection: Connection) throws -> [User] {
         try connection.query(
             "SELECT \(columns) FROM users u WHERE u.deleted_at IS NULL ORDER BY u.created_at, u.id"
         ).map(User.init)
     }
 
-    /// The user of that e-mail or username, disabled or not.
+    /// The user with that e-mail or username, disabled or not.
     static func find(named name: String, on connection: Connection) throws -> User? {
         try connection.query(
             "SELECT \(columns) FROM users u WHERE \(Account.isNamed(name))"

@@ -5,7 +5,7 @@ import Postgres
 
 /// Entries of the ledger as users and admins read them.
 enum LedgerEntry {
-    /// The maximum of one grant.
+    /// The maximum amount of one grant.
     static let largestGrant: Int64 = 1_000_000_000_000
 
     private static let account = JSONSchema.string(enum: Ledger.Account.allCases.map(\.rawValue)).named("LedgerAccount")

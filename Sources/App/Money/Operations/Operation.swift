@@ -2,11 +2,11 @@ import Flows
 import HTTP
 import JSON
 
-/// A task type under a short name, which runs as a single task and leaves a record.
+/// A short name for a task type, which is run as a single task and leaves a record.
 struct Operation: Sendable {
     let type: String
     let taskType: String
-    /// The member of the task's input that gets the only argument; nil for a task that takes `arguments`.
+    /// The member of the task's input for the only argument; nil for a task that takes `arguments`.
     private let member: String?
 
     private init(_ type: String, _ taskType: String, member: String? = nil) {
@@ -38,7 +38,7 @@ struct Operation: Sendable {
         ]
     }
 
-    /// The task's input for the arguments. Throws 422 for arguments that do not fit.
+    /// The task's input for the arguments. Throws 422 for arguments that are not valid.
     func input(_ arguments: [JSON], for task: any FlowTask) throws -> JSON {
         if member != nil, arguments.count != 1 { throw Problem.invalid("/arguments", "must have 1 element") }
         let input: JSON = .object(

@@ -4,18 +4,18 @@ import HTTP
 import JSON
 import Postgres
 
-/// One call of an operation: a run of one task, its price and its record, in one commit.
+/// One call of an operation: a run of one task, its charge and its record, in one commit.
 struct Purchase {
     private let operation: Operation
     private let arguments: JSON
     private let input: JSON
     private let flow: Flow
-    /// Uses the price at the start of the call, even if it changes during the run.
+    /// The budget by the price at the start of the call; a price change during the run has no effect.
     private let budget: Budget
     private let executionID = UUIDv7.make()
     private let recordID = UUIDv7.make()
 
-    /// Throws 422 for arguments that do not fit, 409 for an inactive operation.
+    /// Throws 422 for arguments that are not valid, and 409 for an inactive operation.
     init(of operation: Operation, _ context: Context) throws {
         let name = JSON.string(operation.type)
         var reader = FlowReader(catalog: context.services.tasks)

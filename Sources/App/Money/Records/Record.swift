@@ -48,7 +48,7 @@ struct Record {
         ).first.map(Record.init)
     }
 
-    /// The records that the principal may read, a page at a time.
+    /// A page of the records that the principal may read.
     static func list(
         _ list: ListQuery, for principal: Principal, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {

@@ -14,7 +14,7 @@ extension Endpoint<Context> {
         ]
     ) { _ in alive }
 
-    /// Made once: no other answer is requested more often.
+    /// Created once, because it is the most frequent answer.
     private static let alive = Response.json(["status": "ok"])
 
     private static let readiness = Endpoint(

@@ -3,7 +3,7 @@ import HTTP
 import JSON
 
 extension Execution {
-    /// The answer of `POST /flow-manager` for a run that is over.
+    /// The answer of `POST /flow-manager` for a run that has ended.
     var answer: Response {
         let text = JSONText.object { answer in
             answer.member("message", message)
@@ -22,7 +22,7 @@ extension Execution {
         return .json(text, status: status == .failed || status == .canceled ? .unprocessable : .ok)
     }
 
-    /// The answer for a run that goes on.
+    /// The answer for a run that is still active.
     var accepted: Response { Execution.accepted(id, status.isEnd || status == .running ? .running : status) }
 
     static func accepted(_ id: String, _ status: ExecutionStatus) -> Response {

@@ -1,7 +1,7 @@
 import Flows
 import JSON
 
-/// What the members of runs and their steps mean, wherever they are shown.
+/// The schemas of the members of runs and steps, shared by all answers that contain them.
 enum ExecutionField {
     static let id = JSONSchema.string(format: .uuid)
     static let flowID = JSONSchema.string.described("The `id` of the flow")

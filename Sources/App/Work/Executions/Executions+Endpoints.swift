@@ -26,7 +26,7 @@ extension Endpoint<Context> {
         "created_at": ExecutionField.createdAt, "finished_at": ExecutionField.finishedAt,
     ]).named("ExecutionSummary")
 
-    /// Runs of the caller; in a path with an id, those of that workflow.
+    /// The caller's runs; if the path contains an id, the runs of that workflow.
     static func list(at path: String, operation: String, tag: Tag, summary text: String, examples: [Example] = [])
         -> Endpoint
     {
@@ -77,7 +77,7 @@ extension Endpoint<Context> {
 }
 
 extension Context {
-    /// The caller's workflow that the path names, deleted or not: its runs stay on record.
+    /// The id of the caller's workflow that the path names. A deleted workflow is included, because its runs are kept.
     fileprivate func workflowID() throws -> String {
         let (id, userID) = (try id(), try user.id)
         let found = try connection.query("SELECT 1 FROM workflows WHERE id = \(id) AND user_id = \(userID)")

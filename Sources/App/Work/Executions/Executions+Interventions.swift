@@ -4,7 +4,7 @@ import HTTP
 import JSON
 import Postgres
 
-/// What a caller may do to a run on record.
+/// The operations of a caller on a stored run: signal, cancel, resume and fork.
 extension Endpoint<Context> {
     static let executionInterventions: [Endpoint] = [signal, cancel, resume, fork]
 
@@ -135,7 +135,8 @@ extension Endpoint<Context> {
 }
 
 extension Context {
-    /// The flow, which was valid when it was stored and may name a task type that no longer exists.
+    /// Reads a stored flow. It was valid when it was stored, but may name a task type that no longer exists: throws
+    /// 422.
     func flow(_ json: JSON) throws -> Flow {
         var reader = FlowReader(catalog: services.tasks)
         guard let flow = reader.read(json) else { throw Problem.invalid(reader.problems) }
@@ -156,7 +157,7 @@ extension Context {
         }
     }
 
-    /// Queues a run, and for a fork the steps that it takes over, in one transaction.
+    /// Queues a run in one transaction, with the copied steps if it is a fork.
     func enqueue(_ execution: Execution, _ budget: Budget) throws {
         let maxConcurrentRuns = services.runsOfUser
         do {
@@ -168,7 +169,7 @@ extension Context {
         } catch let error as PostgresError where error.isInsufficientCredits {
             throw Problem.insufficientCredits
         } catch let error as PostgresError where error.kind == .commitUnknown {
-            // The answer of the commit was lost: the database knows whether the run is queued.
+            // The answer of the commit was lost. The database shows whether the run is queued.
             guard try Execution.find(execution.id, of: execution.userID, on: connection) != nil else { throw error }
         }
     }
@@ -177,7 +178,7 @@ extension Context {
 
     fileprivate func flow(of execution: Execution) throws -> Flow { try flow(execution.flow) }
 
-    /// The flow of a fork: the earlier run's, or that of another version of its workflow.
+    /// The source and flow of a fork: those of the earlier run, or another version of its workflow.
     fileprivate func source(forkedFrom former: Execution) throws -> (source: FlowSource, flow: JSON) {
         guard case .workflow(let id, let version, _) = former.source else {
             guard input["version"] == nil else {

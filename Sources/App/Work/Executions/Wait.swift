@@ -1,15 +1,16 @@
 package import HTTP
 package import Postgres
 
-/// That a call is to be answered when a run is over: for whoever can wait without a thread.
+/// Tells the edge to delay the answer of a call until a run ends. The edge parks the exchange, so that it occupies no
+/// thread.
 package struct Wait: Sendable {
     package let executionID: String
     package let limit: Duration
-    /// The answer, when the run is over or the limit has come.
+    /// Returns the answer, when the run has ended or the limit has passed.
     package let answer: @Sendable (Connection) -> Response
 }
 
-/// Where the handler of one call leaves what its answer waits for.
+/// Holds the wait that the handler of one call requests.
 final class Deferral {
     struct Wait {
         let executionID: String
@@ -18,16 +19,16 @@ final class Deferral {
     }
 
     var wait: Wait?
-    /// The seconds of the caller's own preference that were granted (RFC 7240, section 3); nil without one.
+    /// The seconds of the caller's `Prefer: wait` that were granted (RFC 7240, section 3); nil without a preference.
     var granted: Int?
 }
 
 extension Context {
-    /// In seconds: under the minute after which web servers give up.
+    /// In seconds: less than the minute after which web servers time out.
     static let longestWait = 50
 
-    /// Lets the answer wait for the end of a run as long as the caller prefers (`Prefer: wait=20`, RFC 7240, section
-    /// 4.3), else for the standard time; `answer` is then asked for it, in time or not.
+    /// Delays the answer until a run ends, for at most the seconds that the caller prefers (`Prefer: wait=20`, RFC
+    /// 7240, section 4.3) or else the default. `answer` is called when the run has ended or the time has passed.
     func wait(
         for executionID: String, standard: Int, answer: @escaping @Sendable (Connection) throws -> Response
     ) {
@@ -38,7 +39,7 @@ extension Context {
         deferral?.wait = Deferral.Wait(executionID: executionID, seconds: seconds, answer: answer)
     }
 
-    /// Nil also for a preference that cannot be read.
+    /// Nil also for a preference that is not valid.
     private var preferredWait: Int? {
         request.headers["prefer"]?.split(separator: ",").lazy.compactMap { preference -> Int? in
             let words = preference.split { $0 == " " || $0 == "\t" }

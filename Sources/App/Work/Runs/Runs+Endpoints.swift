@@ -41,7 +41,7 @@ extension Endpoint<Context> {
         }
     }
 
-    /// Runs the flow on this thread, to its end or until it has to wait.
+    /// Executes the flow on this thread, until the run ends or has to wait.
     private static func run(
         _ flow: Flow, _ execution: Execution, _ budget: Budget, _ context: Context
     ) throws -> Response {
@@ -54,14 +54,14 @@ extension Endpoint<Context> {
         } catch is InsufficientCredits {
             throw Problem.insufficientCredits
         } catch is Fenced {
-            // The run was canceled, or a worker took over from this process, which was too slow: its record has the state.
+            // The run was canceled, or a worker claimed it because this process was too slow. Its record has the state.
             let found = try Execution.find(execution.id, of: execution.userID, on: context.connection)?.execution
             guard let found, found.status.isEnd else { return try later(execution, context) }
             return found.answer
         }
     }
 
-    /// Queues the flow for a worker.
+    /// Enqueues the run for a worker.
     private static func enqueue(_ execution: Execution, _ budget: Budget, _ context: Context) throws -> Response {
         try context.connection.transaction { connection in
             if let key = context.idempotencyKey { try key.claim(for: execution.id, on: connection) }
@@ -70,7 +70,7 @@ extension Endpoint<Context> {
         return try later(execution, context)
     }
 
-    /// The answer at the end of the run if the caller waits that long, else 202 with the run's address.
+    /// The answer at the end of the run if the caller waits that long, otherwise 202 with the run's address.
     private static func later(_ execution: Execution, _ context: Context) throws -> Response {
         let (id, userID) = (execution.id, execution.userID)
         context.wait(for: id, standard: Context.longestWait) { connection in
@@ -144,8 +144,8 @@ extension Endpoint<Context> {
         .json(["items": context.services.tasks.json(try context.prices), "next_cursor": .null])
     }
 
-    /// Only the frame is checked with the body: the flow itself is read by `FlowReader`, which reports what is
-    /// wrong with its form and its meaning together.
+    /// This schema does not validate the flow: `FlowReader` does, which reports errors in its form and its meaning
+    /// together.
     private static let callBody = JSONSchema.object(
         required: ["flow": .unchecked(FlowFormat.flow)],
         optional: ["input": JSONSchema.any.described("The input of the first task, if that has no `input`")]

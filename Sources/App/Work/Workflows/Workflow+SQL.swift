@@ -56,7 +56,7 @@ extension Workflow {
         }
     }
 
-    /// Saves what differs and returns the saved workflow. The workflow must have been found with `locked`.
+    /// Saves the differences and returns the saved workflow. The workflow must have been read with `locked`.
     func save(_ draft: WorkflowDraft, on connection: Connection) throws -> Workflow {
         let addsVersion = !draft.content.isIdentical(to: content)
         guard addsVersion || draft.concurrency != concurrency else { return self }
@@ -78,7 +78,7 @@ extension Workflow {
         try audit.record(.workflowDeleted(id))
     }
 
-    /// The workflows that the principal may read, without their flows, a page at a time.
+    /// A page of the workflows that the principal may read, without their flows.
     static func list(
         _ list: ListQuery, for principal: Principal, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {
@@ -106,7 +106,7 @@ extension Workflow {
 }
 
 extension Workflow.Content {
-    /// The statement that stores it as the version that the workflow's row names.
+    /// The statement that inserts the content as the current version in the workflow's row.
     fileprivate func insertion(as workflowID: String) -> SQL {
         """
         INSERT INTO workflow_versions (workflow_id, version, name, description, flow, created_at)
@@ -133,7 +133,7 @@ extension WorkflowVersion {
         }
     }
 
-    /// The versions of a workflow, without their flows, a page at a time.
+    /// A page of the versions of a workflow, without their flows.
     static func list(
         _ list: ListQuery, of workflow: Workflow, on connection: Connection
     ) throws -> [(position: ListQuery.Position, json: JSON)] {

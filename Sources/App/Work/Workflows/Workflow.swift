@@ -2,10 +2,10 @@ import Flows
 import HTTP
 import JSON
 
-/// A flow that a user has stored in order to run it again. Only its owner and admins may read and change it.
+/// A flow that a user has stored in order to run it repeatedly. Only its owner and admins can read and change it.
 ///
-/// Its content comes in versions that never change: saving different content adds a version. Saving the present content
-/// changes nothing, so that a program may save its workflows repeatedly.
+/// Its content is stored in versions that never change: saving different content adds a version. Saving the current
+/// content changes nothing, so that a program can save its workflows repeatedly.
 struct Workflow {
     /// The content of a version.
     struct Content {
@@ -35,7 +35,7 @@ struct Workflow {
     static let concurrency = JSONSchema.integer(1...1_000).nullable.described(
         "Maximum number of concurrent runs. Further runs wait in the queue. Default: null, which means no limit")
 
-    /// What a list shows. It leaves out the flow, because a page of flows could be 100 MiB.
+    /// The members of a workflow in a list. The flow is left out, because a page of flows could be 100 MiB.
     static let summary = JSONSchema.object(required: [
         "id": .string(format: .uuid), "user_id": JSONSchema.string(format: .uuid).described("The owner"),
         "name": name, "description": description,

@@ -2,7 +2,7 @@ import Flows
 import HTTP
 import JSON
 
-/// A workflow as a caller sends it, checked completely.
+/// A workflow as a caller sends it, completely validated.
 struct WorkflowDraft {
     let content: Workflow.Content
     let concurrency: Int64?
@@ -17,7 +17,7 @@ struct WorkflowDraft {
         self.concurrency = concurrency
     }
 
-    /// Throws 422 with everything that is wrong with the workflow and its flow.
+    /// Throws 422 with every error in the workflow and its flow.
     init(_ json: JSON, by schema: JSONSchema = schema, catalog: TaskCatalog) throws {
         var problems = schema.violations(in: json)
         if let flow = json["flow"] { problems += Self.problems(of: flow, catalog) }
@@ -69,8 +69,8 @@ enum WorkflowDocument {
         ]
     }
 
-    /// Throws 422 with everything that is wrong; for another version of the format with that alone, because the rest
-    /// may be valid in that version.
+    /// Throws 422 with every error. For another version of the format, it reports only that, because the rest may be
+    /// valid in that version.
     static func read(_ json: JSON, catalog: TaskCatalog) throws -> WorkflowDraft {
         if json["format"] == format, let other = json["format_version"]?.integerValue, .integer(other) != version {
             throw Problem.invalid(

@@ -22,7 +22,7 @@ extension Endpoint<Context> {
         return list.page(try Workflow.list(list, for: context.user, on: context.connection))
     }
 
-    /// `WorkflowDraft` checks the whole body, to report what is wrong in the frame and in the flow together.
+    /// `WorkflowDraft` validates the whole body, to report errors in the workflow and in its flow together.
     private static let create = Endpoint(
         .post, "/api/workflows", operation: "createWorkflow", tag: .workflows, access: .user,
         summary: "Store a flow as a workflow", body: .json(.unchecked(WorkflowDraft.schema)),
@@ -178,7 +178,7 @@ extension Endpoint<Context> {
         return workflow
     }
 
-    /// The same, locked. Throws 412 unless `If-Match` names its version.
+    /// The same workflow, locked. Throws 412 unless `If-Match` names its version.
     private static func changeable(_ context: Context) throws -> Workflow {
         let workflow = try found(context, locked: true)
         if let expected = context.request.headers["if-match"], !workflow.tag.matches(ifMatch: expected) {
