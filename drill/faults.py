@@ -13,7 +13,7 @@ import urllib.request
 
 from stack import Violation, eventually, lives
 
-# A responder that served for less than this died young; the next one then waits (SupervisorPolicy.youth).
+# A responder that served for less than this died young; the next one then waits (SupervisorPolicy.minimumUptime).
 YOUTH = 2.2
 # Longer than anybody waits for an answer of the database (PostgresConfiguration.answerTimeout), in seconds.
 SILENCE = 17

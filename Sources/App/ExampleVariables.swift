@@ -24,7 +24,7 @@ enum ExampleVariables {
             ExampleVariable("recovery_code", sample: "k3vq-7m2x-9wfa-5tzn", "One of the recovery codes"),
         ] + ids
 
-    /// Ids that answers set.
+    /// Ids that the collection takes from answers.
     private static let ids = [
         "user_id", "new_user_id", "session_id", "key_id", "execution_id", "approval_execution_id",
         "waiting_execution_id", "workflow_id", "imported_workflow_id", "post_id", "record_id",

@@ -1,16 +1,16 @@
 package import HTTP
 package import JSON
 
-/// The one list of endpoints, in the order in which a new user meets them.
+/// The list of all endpoints, in the order in which a new user needs them.
 package enum Routes {
     package static let all: [Endpoint<Context>] =
         Endpoint.site + Endpoint.description + Endpoint.health + Endpoint.accounts + Endpoint.sessions
         + Endpoint.runs + Endpoint.prices + Endpoint.executions + Endpoint.workflows + Endpoint.workflowRuns
-        + Endpoint.data + Endpoint.posts
+        + Endpoint.documents + Endpoint.posts
         + Endpoint.arrays + Endpoint.operations + Endpoint.records + Endpoint.credits + Endpoint.apiKeys
         + Endpoint.secondFactors + Endpoint.guests + Endpoint.users + Endpoint.audit
 
-    /// All that is published of them.
+    /// The public description of the endpoints.
     package static let interface = Interface(
         title: "Flow Manager", version: "0.1.0",
         summary: "Log in, post a chain of tasks, get the answer. Every run is on record.",
@@ -34,12 +34,12 @@ package enum Routes {
             """,
         endpoints: all, variables: ExampleVariables.all)
 
-    /// The OpenAPI document, made once.
+    /// The OpenAPI document, generated once.
     package static let document: JSON = interface.openAPI
 
-    /// The calls of the Postman collection by folder, in the order in which they are made.
+    /// The calls of the Postman collection by folder, in the order in which a user makes them.
     package static let folders = interface.folders(and: [CookieMode.folder])
 
-    /// The Postman collection, made once.
+    /// The Postman collection, generated once.
     package static let postmanCollection: JSON = interface.postmanCollection(of: folders)
 }

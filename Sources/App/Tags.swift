@@ -1,6 +1,6 @@
 import HTTP
 
-/// The chapters of the API description; their order is that of `Routes.all`.
+/// The sections of the API description, in the order of `Routes.all`.
 extension Tag {
     static let service = Tag("Service", "Start page, health checks and this description.")
     static let accounts = Tag("Accounts", "Register, log in, and change your own account.")

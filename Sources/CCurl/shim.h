@@ -1,7 +1,7 @@
 #pragma once
 #include <curl/curl.h>
 
-/* Swift cannot call variadic functions: one face for each kind of value that an option takes. */
+/* Swift cannot call variadic functions: one function for each kind of value that an option takes. */
 static inline CURLcode flow_set_number(CURL *easy, CURLoption option, long value) {
     return curl_easy_setopt(easy, option, value);
 }
@@ -22,7 +22,7 @@ static inline CURLcode flow_set_opener(CURL *easy, curl_opensocket_callback valu
     return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, value);
 }
 
-/* Copies the body. An empty one must not be a null pointer, at which libcurl would read standard input. */
+/* Copies the body. An empty one must not be a null pointer, for which libcurl would read standard input. */
 static inline CURLcode flow_set_body(CURL *easy, const void *bytes, long count) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)count);
     return code ? code : curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, count ? bytes : "");
@@ -34,7 +34,7 @@ static inline long flow_status(CURL *easy) {
     return status;
 }
 
-/* An address is longer than the structure that declares it: the place of its first byte. */
+/* The address of the first byte of a socket address, which is longer than the structure that declares it. */
 static inline const void *flow_address(const struct curl_sockaddr *socket) { return &socket->addr; }
 
 /* Macros that are expressions, which Swift does not import. */

@@ -1,5 +1,5 @@
-// What the FastCGI room needs of C: libfcgi, and the system calls that Swift's Glibc module leaves out.
-// _GNU_SOURCE would change types that the Glibc module already defines, so its declarations are repeated here.
+// What the module FastCGI needs from C: libfcgi, and the system calls that Swift's Glibc module leaves out. _GNU_SOURCE
+// would change types that the Glibc module already defines, so its declarations are repeated here.
 #include <fcgiapp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

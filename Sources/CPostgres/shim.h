@@ -8,7 +8,7 @@ static const int flow_field_message = PG_DIAG_MESSAGE_PRIMARY;
 static const int flow_field_constraint = PG_DIAG_CONSTRAINT_NAME;
 static const int flow_field_function = PG_DIAG_SOURCE_FUNCTION;
 
-/* libpq prints notices on standard error unless given another place; a library of this program prints nothing. */
+/* libpq prints notices on standard error by default; this receiver discards them. */
 static inline void flow_ignore_notice(void *argument, const PGresult *notice) {
     (void)argument;
     (void)notice;

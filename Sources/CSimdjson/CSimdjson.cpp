@@ -6,17 +6,18 @@
 
 namespace {
 
-/// One a thread, so that no lock is needed; its destructor frees the memory when the thread ends.
+/// One per thread, so that no lock is needed; its destructor frees the memory when the thread ends.
 thread_local simdjson::dom::parser parser;
 
-/// Room for the bodies of nearly every request: about 1.2 MiB of address space, of which only what is used is resident.
+/// The capacity that a parser keeps, enough for nearly every body: about 1.2 MiB of address space, resident only where
+/// used.
 constexpr size_t kept_capacity = 64 * 1024;
 
-/// The first room, so that threads which see only small documents stay small.
+/// The initial capacity, so that threads that parse only small documents stay small.
 constexpr size_t first_capacity = 4 * 1024;
 
-/// Grows by doubling: simdjson alone would allocate anew for every document a little longer than the last. Room for
-/// deeper documents serves too: whoever walks the tape counts for itself.
+/// Grows by doubling: simdjson alone would allocate again for every document a little longer than the last. A parser
+/// for deeper documents is accepted too: the code that walks the tape checks the depth itself.
 simdjson::error_code make_room(size_t length, size_t depth) noexcept {
     if (parser.capacity() >= length && parser.max_depth() >= depth) {
         return simdjson::SUCCESS;
@@ -31,7 +32,7 @@ simdjson::error_code make_room(size_t length, size_t depth) noexcept {
         error = parser.doc.allocate(capacity);
     }
     if (error) {
-        // Half of the room is worse than none.
+        // A half-allocated parser cannot be used: start again with an empty one.
         parser = simdjson::dom::parser();
     }
     return error;
@@ -67,7 +68,7 @@ csimdjson_outcome csimdjson_parse(const uint8_t *bytes, size_t length, size_t de
     if (length > simdjson::SIMDJSON_MAXSIZE_BYTES) {
         return CSIMDJSON_TOO_LARGE;
     }
-    // RFC 8259, section 8.1: it must not be added, and a reader may refuse it.
+    // RFC 8259, section 8.1: a byte order mark must not be added, and a parser may refuse it.
     if (length >= 3 && std::memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
         return CSIMDJSON_ENCODING;
     }

@@ -1,20 +1,20 @@
 import CCrypto
 
-/// A key for AES-256-GCM (NIST SP 800-38D), used by any thread: 12 bytes of nonce, then the ciphertext, then 16 bytes
-/// of tag are what it makes of a message.
+/// A key for AES-256-GCM (NIST SP 800-38D), safe to use from any thread. A sealed message is 12 bytes of nonce, then
+/// the ciphertext, then 16 bytes of tag.
 ///
-/// Every message gets a random nonce, so one key may seal 2³² of them (section 8.3) before two nonces could meet.
-/// The key bytes live in this object alone, which wipes them when it goes.
+/// Every message gets a random nonce, so one key may seal at most 2³² of them (section 8.3): with more, a nonce could
+/// repeat. Only this object holds the key bytes, and it wipes them when it is released.
 @safe final class AES256GCM: Sendable {
-    /// In bytes.
+    /// The length of a key, in bytes.
     static let keyLength = 32
-    /// By how many bytes a sealed message is longer than the plain one.
+    /// The number of bytes by which a sealed message is longer than the plain one.
     static let overhead = nonceLength + tagLength
 
     private static let nonceLength = 12
     private static let tagLength = 16
 
-    /// Written before anybody else sees this object, and never again: hence safe to share.
+    /// Written before any other thread sees this object, and never again, so it is safe to share.
     private nonisolated(unsafe) let key = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: keyLength)
 
     /// A random key.
@@ -22,13 +22,13 @@ import CCrypto
         requireSuccess(unsafe RAND_priv_bytes_ex(nil, key.baseAddress, key.count, 256))
     }
 
-    /// - Parameter bytes: `keyLength` of them; its caller still owns, and should wipe, them.
+    /// - Parameter bytes: `keyLength` of them; the caller still owns its copy, and should wipe it.
     init(key bytes: [UInt8]) {
         precondition(bytes.count == Self.keyLength, "a key of AES-256 is 32 bytes long")
         _ = unsafe key.initialize(fromContentsOf: bytes)
     }
 
-    /// The key that another one has wrapped, or nil when it did not.
+    /// The key that `other` has wrapped; nil if the wrapped key is not genuine.
     init?(unwrapping wrapped: some Collection<UInt8>, with other: AES256GCM, authenticating data: [UInt8]) {
         guard wrapped.count == Self.keyLength + Self.overhead,
             unsafe other.open(wrapped, authenticating: data, into: key)
@@ -45,7 +45,7 @@ import CCrypto
         unsafe other.seal(UnsafeBufferPointer(key), authenticating: data)
     }
 
-    /// - Parameter data: not part of the result, but the same bytes must be at hand to open it.
+    /// - Parameter data: not part of the result; the same bytes are required to open it.
     func seal(_ message: some Collection<UInt8>, authenticating data: [UInt8]) -> [UInt8] {
         let nonce = SecureRandom.bytes(Self.nonceLength)
         let count = message.count
@@ -68,7 +68,7 @@ import CCrypto
         }
     }
 
-    /// The message, or nil unless this key has sealed it with the same data, and not a bit of either has changed.
+    /// The message; nil unless this key has sealed it with the same data and neither has changed.
     func open(_ sealed: some Collection<UInt8>, authenticating data: [UInt8]) -> [UInt8]? {
         guard sealed.count >= Self.overhead else { return nil }
         var isGenuine = false
@@ -79,7 +79,8 @@ import CCrypto
         return isGenuine ? message : nil
     }
 
-    /// Fills the buffer, which is as long as the message, or wipes it when the message is not genuine.
+    /// Fills the buffer, which is as long as the message. If the message is not genuine, wipes the buffer and returns
+    /// false.
     private func open(
         _ sealed: some Collection<UInt8>, authenticating data: [UInt8], into message: UnsafeMutableBufferPointer<UInt8>
     ) -> Bool {
@@ -93,7 +94,7 @@ import CCrypto
             requireSuccess(
                 unsafe EVP_DecryptUpdate(context, message.baseAddress, &length, text.baseAddress, Int32(text.count)))
             requireSuccess(unsafe EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tag.count), &tag))
-            // Nothing is left to write, but libcrypto wants a place for it.
+            // Nothing is left to write, but libcrypto requires a buffer.
             var rest: UInt8 = 0
             guard unsafe EVP_DecryptFinal_ex(context, &rest, &length) == 1 else {
                 unsafe OPENSSL_cleanse(message.baseAddress, message.count)

@@ -31,7 +31,7 @@ package enum Base32 {
             pending -= 8
             bytes.append(UInt8(truncatingIfNeeded: bits >> pending))
         }
-        // Five bits left over are a character that stands for no byte.
+        // Five remaining bits are a character that encodes no byte.
         return pending < 5 && bits & (1 << pending - 1) == 0 ? bytes : nil
     }
 

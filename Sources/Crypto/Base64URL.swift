@@ -2,9 +2,9 @@ import CSodium
 
 /// The URL and file name safe base64 alphabet without padding (RFC 4648, section 5; RFC 7515, section 2).
 package enum Base64URL {
-    /// libsodium's coder reads no table at places that depend on the bytes, so it may be given secrets.
+    /// libsodium's encoder indexes no table with the bytes, so it may be given secrets.
     package static func encode(_ bytes: some Collection<UInt8>) -> String {
-        // The last byte is for C's end of text.
+        // The last byte is for C's terminating zero.
         var text = [UInt8](repeating: 0, count: (bytes.count * 4 + 2) / 3 + 1)
         unsafe bytes.withContiguousBytes { bytes in
             _ = unsafe sodium_bin2base64(&text, text.count, bytes.baseAddress, bytes.count, variant)
@@ -15,7 +15,7 @@ package enum Base64URL {
     /// The bytes, or nil unless `text` is what `encode` makes of them: no padding, no white space, nothing outside
     /// the alphabet, unused last bits zero.
     ///
-    /// Its time tells of the text, which its sender knows; in constant time it would take a fifth of a short request.
+    /// The time depends on the text, which its sender knows; in constant time it would take a fifth of a short request.
     package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         let values = values
         var bits: UInt32 = 0
@@ -35,12 +35,12 @@ package enum Base64URL {
                 }
             }
         }
-        // Six bits left over are a character that stands for no byte.
+        // Six remaining bits are a character that encodes no byte.
         let isWhole = pending < 6 && bits & (1 << pending - 1) == 0
         return isWhole && seen < outside ? bytes : nil
     }
 
-    /// What every byte stands for as a character, or `outside`.
+    /// The value of each byte as a character, or `outside`.
     private static let values = {
         var values = [UInt8](repeating: outside, count: 256)
         let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -1,14 +1,14 @@
 import JSON
 
-/// What an access token says about its bearer. Times are seconds since 1970.
+/// The claims of an access token. Times are seconds since 1970.
 package struct Claims: Sendable, Equatable {
     /// Id of the user.
     package var subject: String
-    /// Id of the session that the token was given out for.
+    /// Id of the session that the token was issued for.
     package var session: String
     package var issuedAt: Int64
     package var notBefore: Int64
-    /// The first second in which the token no longer holds.
+    /// The first second in which the token is no longer valid.
     package var expires: Int64
 
     package init(subject: String, session: String, issuedAt: Int64, notBefore: Int64, expires: Int64) {
@@ -21,7 +21,7 @@ package struct Claims: Sendable, Equatable {
 }
 
 extension Claims {
-    /// Reads the claims (RFC 7519, section 4.1), all of them required; nil when one is missing or of another type.
+    /// Parses the claims (RFC 7519, section 4.1), all of them required; nil when one is missing or of another type.
     init?(_ payload: JSON) {
         guard let subject = payload["sub"]?.stringValue, UUIDv7.isValid(subject),
             let session = payload["sid"]?.stringValue, UUIDv7.isValid(session),
@@ -35,7 +35,7 @@ extension Claims {
 }
 
 extension JSON {
-    /// A whole number of seconds, however it is written: `1.7e9` is one.
+    /// A whole number of seconds in any notation: `1.7e9` is one.
     fileprivate var secondsValue: Int64? {
         integerValue ?? doubleValue.flatMap { Int64(exactly: $0) }
     }

@@ -1,5 +1,6 @@
 extension Collection<UInt8> {
-    /// The bytes where they stand, as C wants them; copied first only if the collection keeps them in pieces.
+    /// Passes the bytes in contiguous memory, as C requires. They are copied only if the collection stores them in
+    /// pieces.
     func withContiguousBytes<Value>(_ body: (UnsafeBufferPointer<UInt8>) -> Value) -> Value {
         unsafe withContiguousStorageIfAvailable(body) ?? Array(self).withUnsafeBufferPointer(body)
     }

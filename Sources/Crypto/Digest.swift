@@ -15,6 +15,6 @@ package enum Digest {
         }
     }
 
-    /// Fetched once and never freed: looking an algorithm up costs libcrypto more than a short digest. Immutable.
+    /// Fetched once and never freed: fetching an algorithm costs libcrypto more than a short digest. Immutable.
     private nonisolated(unsafe) static let algorithm = unsafe EVP_MD_fetch(nil, "SHA256", nil)
 }

@@ -1,24 +1,24 @@
 import JSON
 
-/// A token (RFC 7519) that somebody else has signed, taken apart under the rules of RFC 8725.
+/// A token (RFC 7519) that another issuer has signed, parsed under the rules of RFC 8725.
 ///
-/// Nothing in it is true before `claims` has checked the signature: its issuer says only whose keys to ask.
+/// Nothing in it can be trusted before `claims` has checked the signature: its issuer only says whose keys to use.
 package struct ExternalToken: Sendable {
     /// The issuer that it names.
     package let issuer: String
-    /// The name of the key that it was signed by; opaque.
+    /// The id of the key that signed it; opaque.
     package let keyID: String
     private let algorithm: SignatureAlgorithm
-    /// What was signed.
+    /// The bytes that were signed.
     private let message: ArraySlice<UInt8>
     private let signature: [UInt8]
     private let payload: JSON
 
-    /// In bytes.
+    /// The maximum length of a key id, in bytes.
     private static let longestKeyID = 256
 
-    /// Nil for what is not of the form, for an algorithm other than those of public keys, and for a header that brings
-    /// its own key along or asks for more than we know.
+    /// Nil for malformed text, for an algorithm without public keys, and for a header that contains its own key or
+    /// requires an extension that is not supported.
     package init?(_ token: String) {
         guard token.utf8.count <= TokenIssuer.maximumLength else { return nil }
         let bytes = Array(token.utf8)
@@ -42,17 +42,17 @@ package struct ExternalToken: Sendable {
         Base64URL.decode(segment).flatMap { try? JSON(parsing: $0) }
     }
 
-    /// A type may be left out (RFC 7519, section 5.1) or be that of access tokens (RFC 9068, section 2.1). A token of
-    /// another kind that calls itself `JWT` too, as ID tokens do, is told by whom it was made for.
+    /// The type may be absent (RFC 7519, section 5.1) or that of access tokens (RFC 9068, section 2.1). A token of
+    /// another kind with the type `JWT`, such as an ID token, is recognised by its audience.
     private static func isType(_ field: JSON?) -> Bool {
         guard let field else { return true }
         return ["jwt", "at+jwt", "application/at+jwt"].contains(field.stringValue?.lowercased())
     }
 
-    /// What the token says, once it is known to be that issuer's, meant for us, and to hold at `now`, in seconds since
-    /// 1970.
+    /// The claims, once the token is known to come from that issuer, to be meant for this service, and to be valid at
+    /// `now`, in seconds since 1970.
     ///
-    /// - Parameter key: the one that the issuer has published under `keyID`. It decides on the algorithm.
+    /// - Parameter key: the one that the issuer has published under `keyID`. It determines the algorithm.
     package func claims(
         from issuer: TrustedIssuer, signedBy key: PublicKey, now: Int64
     ) throws(TokenError) -> ExternalClaims {
@@ -88,15 +88,15 @@ package struct ExternalToken: Sendable {
 
 /// What another issuer says about one of its users (OpenID Connect Core 1.0, section 5.1).
 package struct ExternalClaims: Sendable, Equatable {
-    /// Who it is: unique at the issuer, and never given to anybody else.
+    /// The user's id: unique at the issuer, and never assigned to another user.
     package let subject: String
-    /// Only one that the issuer has verified to be the user's.
+    /// Nil unless the issuer has verified that it is the user's.
     package let email: String?
     package let name: String?
 }
 
 extension ExternalClaims {
-    /// Nil without a subject of 1 to 255 bytes, as long as OpenID Connect lets it be.
+    /// Nil without a subject of 1 to 255 bytes, the range that OpenID Connect allows.
     init?(_ payload: JSON) {
         guard let subject = payload["sub"]?.stringValue, (1...255).contains(subject.utf8.count),
             !subject.utf8.contains(0)

@@ -1,9 +1,10 @@
-/// Tokens whose signature has been checked, with what they say: a caller sends the same one with every request.
+/// A cache of tokens whose signature has been checked, with their claims: a client sends the same one with every
+/// request.
 ///
-/// That a token is genuine holds as long as the keys do, and this lives no longer than they. All that changes with time
-/// (its expiry, its session, its user) is for the caller to ask each time.
+/// A token is genuine as long as the keys are in use, and the cache is cleared when they change. What changes with time
+/// (its expiry, its session, its user) the caller must check each time.
 struct GenuineTokens {
-    /// As many are known; at the next one all are forgotten. About half a megabyte.
+    /// The maximum number of entries, about half a megabyte; the next one clears the cache.
     private static let capacity = 1_024
 
     struct Entry {
@@ -16,15 +17,16 @@ struct GenuineTokens {
         }
 
         func isOf(_ other: String) -> Bool {
-            // Strings are also equal that spell one text with other scalars; what equals ASCII so is longer.
+            // Strings are also equal if they spell one text with other scalars; such a spelling of ASCII has more
+            // bytes.
             token.utf8.count == other.utf8.count && token == other
         }
     }
 
-    /// By the end of the token: of two that share it, the later stays.
+    /// By the end of the token; of two tokens with the same end, the later one stays.
     private var entries: [UInt64: Entry] = [:]
 
-    /// What is known of the token with that end, or of another one that shares it.
+    /// The entry of the token with that end, or of another token with the same end.
     subscript(end: UInt64) -> Entry? { entries[end] }
 
     mutating func remember(_ entry: Entry, end: UInt64) {

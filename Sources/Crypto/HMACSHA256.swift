@@ -1,21 +1,21 @@
 import CCrypto
 import Synchronization
 
-/// A key for HMAC with SHA-256 (RFC 2104), made ready once and used by any thread.
+/// A key for HMAC with SHA-256 (RFC 2104), prepared once and safe to use from any thread.
 ///
-/// The key bytes live in libcrypto alone, which wipes them when this object goes.
+/// Only libcrypto holds the key bytes, and wipes them when this object is released.
 @safe package final class HMACSHA256: Sendable {
-    /// Holds the state after the key; never updated, only duplicated, which is a read: hence safe to share.
+    /// The state after the key was set. It is never updated, only duplicated, which is a read, so it is safe to share.
     private nonisolated(unsafe) let prepared: OpaquePointer
-    /// Duplicates that nobody uses at the moment, in the same state: at most one for each thread there is.
+    /// Duplicates in the same state that are not in use: at most one per thread.
     private let spare = Mutex<[Duplicate]>([])
 
-    /// Its one holder may use it, on whatever thread.
+    /// Unchecked: only its current owner uses it, on any thread.
     @safe private struct Duplicate: @unchecked Sendable {
         let context: OpaquePointer
     }
 
-    /// - Parameter key: not empty; its caller still owns, and should drop, the bytes passed in.
+    /// - Parameter key: not empty; the caller still owns its copy, and should drop it.
     package init(key: [UInt8]) {
         precondition(!key.isEmpty, "an HMAC key is not empty")
         let algorithm = unsafe EVP_MAC_fetch(nil, OSSL_MAC_NAME_HMAC, nil)
@@ -42,7 +42,7 @@ import Synchronization
         let duplicate = spare.withLock { $0.popLast() } ?? self.duplicate()
         let context = unsafe duplicate.context
         defer {
-            // Back to the state after the key.
+            // Back to the state after the key was set.
             requireSuccess(unsafe EVP_MAC_init(context, nil, 0, nil))
             spare.withLock { $0.append(duplicate) }
         }

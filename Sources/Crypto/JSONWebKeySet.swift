@@ -5,20 +5,20 @@ package enum KeySetError: Error, Equatable {
     case malformed
     /// More than `JSONWebKeySet.maximumCount`.
     case tooManyKeys
-    /// Two usable keys have one id: which of them a token means would be a guess.
+    /// Two usable keys have the same id, so it is ambiguous which of them a token names.
     case duplicateID
-    /// A shared secret (`oct`) among keys for everybody to read: a set published without care is not to be trusted.
+    /// A shared secret (`oct`) in a set that is public: an issuer that publishes one cannot be trusted.
     case symmetricKey
 }
 
 /// The keys that an issuer of tokens has published (RFC 7517, section 5), by their ids.
 package struct JSONWebKeySet: Sendable {
-    /// Of keys in a set, usable or not.
+    /// The maximum number of keys in a set, usable or not.
     static let maximumCount = 100
 
     private let keys: [String: PublicKey]
 
-    /// Keys of no use to us, among them those without an id, are left out: a set may hold keys for others too.
+    /// Unusable keys, such as those without an id, are left out: a set may contain keys for other purposes.
     package init(_ json: JSON) throws(KeySetError) {
         guard let members = json["keys"]?.arrayValue else { throw .malformed }
         guard members.count <= Self.maximumCount else { throw .tooManyKeys }
@@ -31,7 +31,7 @@ package struct JSONWebKeySet: Sendable {
         self.keys = keys
     }
 
-    /// How many keys are of use.
+    /// The number of usable keys.
     package var count: Int { keys.count }
 
     /// The key that a token names.

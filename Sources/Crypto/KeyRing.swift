@@ -3,32 +3,33 @@ package enum KeyRingError: Error, Equatable {
     case weakKey
 }
 
-/// Why a sealed value does not open. Neither case says more to whoever made the value up.
+/// Why a sealed value cannot be opened. Neither case tells more to an attacker who has made the value up.
 package enum SealError: Error, Equatable {
-    /// No key of the ring has the id that the value names.
+    /// No key of the ring has the id in the value.
     case unknownKey
-    /// Not sealed by the key it names, or not with these associated bytes, or changed since, or no sealed value at all.
+    /// Not sealed with the key it names or with these associated bytes, or changed since, or not a sealed value at all.
     case notGenuine
 }
 
-/// The master keys that seal stored secrets: the current one and the predecessors whose values still open.
+/// The master keys that seal stored secrets: the current one, and its predecessors, whose values can still be opened.
 ///
-/// Every value is encrypted with AES-256-GCM under a random key of its own, and only that key under the master key: to
-/// replace a master key, the values are rewrapped, which touches their first bytes only and shows no secret.
+/// Every value is encrypted with AES-256-GCM under a random key of its own, and only that key under the master key. To
+/// replace a master key, the values are rewrapped, which changes only their first bytes and reveals no secret.
 ///
-/// Both layers authenticate the bytes that the caller associates with a value: they say where it belongs (its
-/// owner and id), so that a value copied elsewhere does not open there.
+/// Both layers authenticate the bytes that the caller associates with a value. They say where it belongs (its owner and
+/// id), so that a copy of the value in another place cannot be opened.
 ///
 /// A sealed value is a version (1 byte), a key id (8), the wrapped key (60) and the encrypted secret (28 more than the
 /// secret). Version and key id are authenticated with the wrapped key, before the associated bytes. Key ids are derived
 /// from the keys, so that all processes agree on them without a setting.
 package struct KeyRing: Sendable {
     private struct Key: Sendable {
-        /// What every value wrapped by this key begins with: the version and the key's id.
+        /// The first bytes of every value wrapped by this key: the version and the key's id.
         let head: [UInt8]
         let master: AES256GCM
 
-        /// The secret itself encrypts nothing: what does is derived from it, as is the id, which tells nothing of it.
+        /// The secret itself encrypts nothing: the key and the id are derived from it, and the id reveals nothing about
+        /// it.
         init(secret: [UInt8]) throws(KeyRingError) {
             guard secret.count >= minimumLength else { throw .weakKey }
             let derivation = HMACSHA256(key: secret)
@@ -39,9 +40,9 @@ package struct KeyRing: Sendable {
         }
     }
 
-    /// Of a key, in bytes.
+    /// The minimum length of a key, in bytes.
     package static let minimumLength = 32
-    /// By how many bytes a sealed value is longer than the secret.
+    /// The number of bytes by which a sealed value is longer than the secret.
     package static let overhead = wrapEnd + AES256GCM.overhead
 
     private static let version: UInt8 = 1
@@ -52,8 +53,8 @@ package struct KeyRing: Sendable {
     private let all: [Key]
 
     /// - Parameters:
-    ///   - key: seals and opens. Random bytes, of which the caller should wipe its copy.
-    ///   - previous: open what they sealed before the key was replaced.
+    ///   - key: seals and opens. Random bytes; the caller should wipe its copy.
+    ///   - previous: open what they sealed before they were replaced.
     package init(key: [UInt8], previous: [[UInt8]] = []) throws(KeyRingError) {
         current = try Key(secret: key)
         var all = [current]
@@ -61,10 +62,11 @@ package struct KeyRing: Sendable {
         self.all = all
     }
 
-    /// What every value that the current key wraps begins with, and no other: a database finds by it those to rewrap.
+    /// The first bytes of every value that the current key wraps, and of no other: a query finds by them what to
+    /// rewrap.
     package var currentHead: [UInt8] { current.head }
 
-    /// The current key's, then those of its predecessors: what their values show of them after the version.
+    /// The id of the current key, then those of its predecessors, as they appear in sealed values after the version.
     package var ids: [String] { all.map { Hexadecimal.encode(Array($0.head.dropFirst())) } }
 
     package func seal(_ secret: some Collection<UInt8>, associated: some Collection<UInt8>) -> [UInt8] {
@@ -73,7 +75,7 @@ package struct KeyRing: Sendable {
         return wrap(key, associated) + key.seal(secret, authenticating: associated)
     }
 
-    /// The secret, which its caller should wipe as soon as it is used.
+    /// Opens a sealed value. The caller should wipe the secret as soon as it has used it.
     package func open(_ sealed: [UInt8], associated: some Collection<UInt8>) throws(SealError) -> [UInt8] {
         let associated = Array(associated)
         let key = try unwrap(sealed, associated)
@@ -83,7 +85,7 @@ package struct KeyRing: Sendable {
 
     /// The same secret under the current master key.
     ///
-    /// The encrypted secret is carried over unseen: if it was changed, the result does not open either.
+    /// The encrypted secret is copied without being checked: if it was changed, the result cannot be opened either.
     package func rewrap(_ sealed: [UInt8], associated: some Collection<UInt8>) throws(SealError) -> [UInt8] {
         let associated = Array(associated)
         return wrap(try unwrap(sealed, associated), associated) + sealed[Self.wrapEnd...]

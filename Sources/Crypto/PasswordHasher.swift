@@ -1,7 +1,7 @@
 import CSodium
 
 package enum PasswordError: Error, Equatable {
-    /// No slot came free, or there was no memory for one more hash: to be tried again shortly.
+    /// No slot became free, or there was not enough memory for another hash: the caller may retry shortly.
     case busy
     /// Outside `PasswordHasher.acceptedLength`.
     case length
@@ -9,12 +9,12 @@ package enum PasswordError: Error, Equatable {
 
 /// Passwords as argon2id hashes in PHC strings (RFC 9106), computed by libsodium.
 ///
-/// Every hash and verification takes one of the slots and, at the standard cost, 10 to 30 ms of processor time.
+/// Every hash and verification takes one of the slots and, at the default cost, 10 to 30 ms of processor time.
 package struct PasswordHasher: Sendable {
-    /// What one hash costs, attacker and owner alike.
+    /// The cost of one hash, for attackers and owners alike.
     package struct Cost: Sendable, Equatable {
         let passes: UInt64
-        /// Of memory.
+        /// The memory, in bytes.
         let bytes: Int
 
         /// - Parameters:
@@ -29,24 +29,24 @@ package struct PasswordHasher: Sendable {
         package static let standard = Cost(passes: 2, kibibytes: 19_456)
     }
 
-    /// In bytes, as sent: a password is neither normalised nor cut, and any byte may occur in it.
+    /// In bytes, as sent: a password is neither normalised nor truncated, and may contain any byte.
     package static let acceptedLength = 8...1024
 
     private let cost: Cost
     private let slots: HashingSlots
     private var client: String?
-    /// What a log-in of an unknown user is checked against.
+    /// The hash against which the login of an unknown user is checked.
     private let dummy: StoredHash
 
     package init(slots: HashingSlots, cost: Cost = .standard) {
-        // Its status tells nothing new: without a random source libsodium aborts.
+        // The status adds nothing: without a random source libsodium aborts.
         _ = sodium_init()
         self.cost = cost
         self.slots = slots
         dummy = .ofNoPassword(at: cost)
     }
 
-    /// The same, with the slots shared out fairly among those that are named.
+    /// The same hasher on behalf of that client: `HashingSlots` shares the slots fairly among clients.
     package func serving(_ client: String?) -> PasswordHasher {
         var hasher = self
         hasher.client = client
@@ -60,13 +60,13 @@ package struct PasswordHasher: Sendable {
         return hash
     }
 
-    /// Whether the password is the one of the stored hash; false for anything else that may be stored there.
+    /// Whether the password matches the stored hash; false for any other text that may be stored there.
     ///
     /// - Parameters:
-    ///   - password: one that no account can have, as it is too short, costs the same work: a refusal for nothing would
-    ///     let a caller fail as often as the network carries it.
-    ///   - stored: nil for an unknown user, or one without a password. The answer is false after the same work then, so
-    ///     that its time does not tell who has an account.
+    ///   - password: one that is too short for any account costs the same work: if it were refused at once, a client
+    ///     could fail as often as the network allows.
+    ///   - stored: nil for an unknown user, or one without a password. The result is then false after the same work, so
+    ///     that the time does not reveal who has an account.
     package func verify(_ password: [UInt8], against stored: String?) throws(PasswordError) -> Bool {
         let expected = stored.flatMap(StoredHash.init)
         let matches = try slots.withSlot(for: client) { (expected ?? dummy).matches(password) }
@@ -74,12 +74,12 @@ package struct PasswordHasher: Sendable {
         return matches && expected != nil && Self.acceptedLength.contains(password.count)
     }
 
-    /// Whether the stored hash was made at another cost: then the password, once verified, is to be hashed again.
+    /// Whether the stored hash has another cost: then the password is to be hashed again, once it is verified.
     package func needsRehash(_ stored: String) -> Bool {
         StoredHash(stored)?.cost != cost
     }
 
-    /// Nil when there is no memory for it.
+    /// Nil if there is not enough memory.
     private static func hash(_ password: [UInt8], _ cost: Cost) -> String? {
         var text = [UInt8](repeating: 0, count: Int(crypto_pwhash_STRBYTES))
         let status = unsafe crypto_pwhash_str_alg(

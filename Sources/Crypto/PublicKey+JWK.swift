@@ -2,10 +2,11 @@ import CCrypto
 package import JSON
 
 extension PublicKey {
-    /// Reads a JSON Web Key (RFC 7517, section 4) that verifies signatures: RSA of 2048 to 8192 bits, P-256 or Ed25519.
+    /// Parses a JSON Web Key (RFC 7517, section 4) that verifies signatures: RSA of 2048 to 8192 bits, P-256 or
+    /// Ed25519.
     ///
-    /// Nil for any other key, for one that is meant for another use or algorithm, and for one that comes with its
-    /// private part: whoever has read it can sign too.
+    /// Nil for any other key, for one with another use or algorithm, and for one that contains its private part: anyone
+    /// who has read it can sign too.
     package convenience init?(jwk: JSON) {
         let algorithm: SignatureAlgorithm
         let key: OpaquePointer?
@@ -26,7 +27,7 @@ extension PublicKey {
         guard Self.mayVerify(jwk, with: algorithm) else { return nil }
     }
 
-    /// What the members common to all keys say (RFC 7517, sections 4.2 to 4.5).
+    /// Checks the members common to all keys (RFC 7517, sections 4.2 to 4.5).
     private static func mayVerify(_ jwk: JSON, with algorithm: SignatureAlgorithm) -> Bool {
         if let use = jwk["use"], use != "sig" { return false }
         if let operations = jwk["key_ops"], operations.arrayValue?.contains("verify") != true { return false }
@@ -35,13 +36,13 @@ extension PublicKey {
         return privateMembers.allSatisfy { jwk[$0] == nil }
     }
 
-    /// RFC 7518, sections 6.2.2, 6.3.2 and 6.4; RFC 8037, section 2.
+    /// The members of private keys: RFC 7518, sections 6.2.2, 6.3.2 and 6.4; RFC 8037, section 2.
     private static let privateMembers = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 
     /// RFC 7518, section 6.3.1: both are positive numbers, most significant byte first and never zero.
     private static func rsaKey(modulus: [UInt8]?, exponent: [UInt8]?) -> OpaquePointer? {
         guard let modulus, let high = modulus.first, high != 0, let low = modulus.last, low % 2 == 1,
-            // A signature takes the more time to check, the longer the number; no issuer needs one above 8192 bits.
+            // The longer the number, the longer a signature takes to check; no issuer needs more than 8192 bits.
             (2048...8192).contains(modulus.count * 8 - high.leadingZeroBitCount),
             let exponent, exponent.count <= 8, exponent.first != 0, let last = exponent.last, last % 2 == 1,
             exponent != [1]
@@ -87,7 +88,7 @@ extension PublicKey {
         }
     }
 
-    /// The key made of the parameters that `fill` gives to the builder, or nil when libcrypto refuses them.
+    /// The key made from the parameters that `fill` adds to the builder; nil if libcrypto refuses them.
     private static func makeKey(_ type: String, _ fill: (_ builder: OpaquePointer?) -> Void) -> OpaquePointer? {
         let builder = unsafe OSSL_PARAM_BLD_new()
         defer { unsafe OSSL_PARAM_BLD_free(builder) }
@@ -98,7 +99,7 @@ extension PublicKey {
         defer { unsafe EVP_PKEY_CTX_free(context) }
         requireSuccess(unsafe EVP_PKEY_fromdata_init(context))
         var key: OpaquePointer?
-        // EVP_PKEY_PUBLIC_KEY, which is beyond Swift's reading of C's macros.
+        // EVP_PKEY_PUBLIC_KEY, a macro that Swift cannot import.
         let publicKey = OSSL_KEYMGMT_SELECT_ALL_PARAMETERS | OSSL_KEYMGMT_SELECT_PUBLIC_KEY
         let status = unsafe EVP_PKEY_fromdata(context, &key, publicKey, parameters)
         return unsafe status == 1 ? key : nil
@@ -106,7 +107,7 @@ extension PublicKey {
 }
 
 extension JSON {
-    /// The bytes of a member in base64url.
+    /// The decoded bytes of a base64url member.
     fileprivate func bytes(_ name: String) -> [UInt8]? {
         self[name]?.stringValue.flatMap { Base64URL.decode($0.utf8) }
     }

@@ -1,7 +1,7 @@
-/// A code that stands in for a one-time password, once, when the app that makes those is lost.
+/// A code that replaces a one-time password, once, if the user has lost the authenticator app.
 ///
 /// Fifteen characters of Crockford's base32 alphabet in three groups, `k7m2x-9dq4t-7ze5w`: 75 random bits. The alphabet
-/// has no letter that could be taken for another character or a digit.
+/// has no letter that looks like another character.
 package struct RecoveryCode: Sendable, Equatable {
     private static let alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
     private static let length = 15
@@ -14,8 +14,8 @@ package struct RecoveryCode: Sendable, Equatable {
         characters = Array(SecureRandom.string(length: Self.length, alphabet: Self.alphabet).utf8)
     }
 
-    /// The code that a person meant: in either case, with hyphens and spaces or without, `o` for 0, `i` and `l` for 1.
-    /// Nil when no code was meant.
+    /// Parses a code as a person types it: in either case, with or without hyphens and spaces, `o` for 0, `i` and `l`
+    /// for 1. Nil for anything else.
     package init?(typed: String) {
         var characters: [UInt8] = []
         for byte in typed.utf8 where byte != UInt8(ascii: "-") && byte != UInt8(ascii: " ") {
@@ -43,22 +43,22 @@ package struct RecoveryCode: Sendable, Equatable {
         return codes
     }
 
-    /// What the person is shown, once.
+    /// The text that the user is shown, once.
     package var text: String {
         stride(from: 0, to: characters.count, by: 5).map { start in
             String(decoding: characters[start..<start + 5], as: UTF8.self)
         }.joined(separator: "-")
     }
 
-    /// What is stored in place of the code: 32 bytes, found again by the digest of what is typed.
+    /// The digest that is stored instead of the code: 32 bytes, looked up by the digest of what is typed.
     ///
-    /// A password needs a slow hash because people choose it from few; a code is random, and SHA-256 is enough: no
-    /// guess is likelier than another, and nobody can try 2⁷⁵. The account is part of the digest, so that whoever
-    /// steals the table must search for each account anew.
+    /// A password needs a slow hash because people choose from few; a code is random, so SHA-256 is enough: no guess is
+    /// likelier than another, and 2⁷⁵ guesses are not feasible. The account is part of the digest, so that an attacker
+    /// who steals the table must search for each account separately.
     ///
     /// - Parameter account: the user's id.
     package func digest(for account: String) -> [UInt8] {
-        // The code is of one length, so the two cannot run into each other.
+        // All codes have the same length, so the concatenation is unambiguous.
         Digest.sha256(characters + Array(account.utf8))
     }
 }

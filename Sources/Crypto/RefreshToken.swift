@@ -1,15 +1,15 @@
 /// A token that renews one session once: `fmr_`, the session's id, the token's number in the session, and a code over
-/// both and the session's seed. It is made anew wherever it is needed and stored nowhere.
+/// both and the session's seed. It is computed when it is needed, and never stored.
 package struct RefreshToken: Sendable {
     package let session: String
-    /// From 0, by one with each renewal.
+    /// Begins with 0 and increases by one with each renewal.
     package let number: Int
     private let code: [UInt8]
 
-    /// As scanners for leaked secrets look for it.
+    /// The prefix by which scanners recognise leaked secrets.
     private static let prefix = "fmr_"
 
-    /// Reads the text of a token, genuine or not; nil for what no token looks like.
+    /// Parses the text of a token, genuine or not; nil for any other text.
     package init?(_ text: String) {
         guard text.hasPrefix(Self.prefix) else { return nil }
         let parts = text.utf8.dropFirst(Self.prefix.utf8.count)
@@ -41,13 +41,13 @@ package struct RefreshToken: Sendable {
 }
 
 extension TokenIssuer {
-    /// The refresh token of that number of a session with that seed.
+    /// The refresh token with that number, of a session with that seed.
     package func refreshToken(session: String, number: Int, seed: [UInt8]) -> RefreshToken {
         RefreshToken(session: session, number: number, seed: seed, key: keys.signing.refresh)
     }
 
-    /// Whether we made it, with whatever key, for the session that has this seed: who had an old key would need the seed
-    /// as well, and the session's end is that of its tokens.
+    /// Whether this server made it, with any of its keys, for the session with this seed. An attacker with an old key
+    /// would also need the seed, and the tokens end with their session.
     package func isGenuine(_ token: RefreshToken, seed: [UInt8]) -> Bool {
         keys.all.contains { token.isGenuine(seed: seed, key: $0.refresh) }
     }

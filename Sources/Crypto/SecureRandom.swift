@@ -1,6 +1,6 @@
 import CCrypto
 
-/// Random values nobody can predict, from libcrypto's generator of this thread, which the kernel seeds.
+/// Unpredictable random values, from libcrypto's generator of this thread, which the kernel seeds.
 package enum SecureRandom {
     package static func bytes(_ count: Int) -> [UInt8] {
         unsafe [UInt8](unsafeUninitializedCapacity: count) { bytes, written in
@@ -9,12 +9,12 @@ package enum SecureRandom {
         }
     }
 
-    /// A secret that travels as text: so many random bytes in base64url.
+    /// A secret as text: that many random bytes in base64url.
     package static func token(bytes count: Int) -> String {
         Base64URL.encode(bytes(count))
     }
 
-    /// Uniform in [0, 1), each a multiple of 2⁻⁵³, so every value in reach is equally likely.
+    /// Uniform in [0, 1), each a multiple of 2⁻⁵³, so that all possible values are equally likely.
     package static func doubles(count: Int) -> [Double] {
         let words = unsafe [UInt64](unsafeUninitializedCapacity: count) { words, written in
             unsafe fill(UnsafeMutableRawBufferPointer(words))

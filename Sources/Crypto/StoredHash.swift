@@ -1,8 +1,8 @@
 import CSodium
 
-/// An argon2id hash as read from its PHC string, `$argon2id$v=19$m=19456,t=2,p=1$salt$digest`.
+/// An argon2id hash, parsed from its PHC string, `$argon2id$v=19$m=19456,t=2,p=1$salt$digest`.
 ///
-/// libsodium could check a password against the string itself, but it calls a lack of memory a wrong password.
+/// libsodium could check a password against the string itself, but it reports a lack of memory as a wrong password.
 struct StoredHash {
     let cost: PasswordHasher.Cost
     private let salt: [UInt8]
@@ -30,13 +30,13 @@ struct StoredHash {
         self.digest = digest
     }
 
-    /// A hash that checking costs as much as any other of that cost, and that no password is known to have.
+    /// A hash that costs as much to check as any other of that cost, and that no known password has.
     static func ofNoPassword(at cost: PasswordHasher.Cost) -> StoredHash {
         StoredHash(
             cost: cost, salt: SecureRandom.bytes(Int(crypto_pwhash_SALTBYTES)), digest: SecureRandom.bytes(32))
     }
 
-    /// Whether the password has this hash; nil when there is no memory to tell.
+    /// Whether the password has this hash; nil if there is not enough memory.
     func matches(_ password: [UInt8]) -> Bool? {
         var computed = [UInt8](repeating: 0, count: digest.count)
         let status = unsafe crypto_pwhash(
@@ -45,7 +45,7 @@ struct StoredHash {
         return status == 0 ? constantTimeEquals(computed, digest) : nil
     }
 
-    /// PHC strings use the older of base64's two alphabets.
+    /// PHC strings use the standard base64 alphabet (RFC 4648, section 4).
     private static func bytes(_ text: Substring) -> [UInt8]? {
         Base64URL.decode(
             text.utf8.map { byte in

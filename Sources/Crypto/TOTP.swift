@@ -3,12 +3,12 @@ import CCrypto
 /// Time-based one-time passwords (RFC 6238) as every authenticator app shows them: HMAC-SHA-1, six digits, a new code
 /// each 30 seconds.
 package struct TOTP: Sendable {
-    /// Of a new secret, in bytes: as long as the digest (RFC 4226, section 4, R6).
+    /// The length of a new secret, in bytes: that of the digest (RFC 4226, section 4, R6).
     private static let secretLength = 20
     /// How long a code is shown, in seconds.
     package static let period: Int64 = 30
 
-    /// By how many steps the clock of the app may be off, and the code late (RFC 6238, section 5.2).
+    /// The number of steps by which the app's clock may be off and the code late (RFC 6238, section 5.2).
     private static let window: Int64 = 1
 
     private let secret: [UInt8]
@@ -26,28 +26,28 @@ package struct TOTP: Sendable {
         String(decoding: code(step: time / Self.period), as: UTF8.self)
     }
 
-    /// The time step whose code this is, among those near `time`, in seconds since 1970; nil when it is of none.
+    /// The time step of this code, among those near `time`, in seconds since 1970; nil if it matches none.
     ///
-    /// A code is used once only if the caller stores the step and refuses any that is not later than the last one
-    /// stored, both in one statement (RFC 6238, section 5.2). Of two steps with the same code the later counts: the
-    /// code would otherwise hold again at the later one.
+    /// A code is used only once if the caller stores the step and refuses any that is not later than the last one
+    /// stored, both in one statement (RFC 6238, section 5.2). Of two steps with the same code the later counts:
+    /// otherwise the code would be valid again at the later one.
     ///
-    /// - Parameter code: as typed; spaces are left out, since apps show them.
+    /// - Parameter code: as typed; spaces are ignored, since apps show them.
     package func matchingStep(_ code: String, at time: Int64) -> Int64? {
         let typed = code.utf8.filter { $0 != UInt8(ascii: " ") }
         let now = time / Self.period
         var match: Int64?
-        // Always over the whole window: the time must not tell how near a guess was.
+        // Always over the whole window: the time must not reveal how near a guess was.
         for step in (now - Self.window)...(now + Self.window) where constantTimeEquals(self.code(step: step), typed) {
             match = step
         }
         return match
     }
 
-    /// What a QR code for an authenticator app holds: `otpauth://totp/Issuer:account?secret=…`.
+    /// The content of a QR code for an authenticator app: `otpauth://totp/Issuer:account?secret=…`.
     ///
-    /// It holds the secret too, so it is shown once and logged never. Apps split the label at the first colon: the
-    /// issuer should have none.
+    /// It contains the secret, so it is shown once and never logged. Apps split the label at the first colon, so the
+    /// issuer should contain none.
     package func uri(issuer: String, account: String) -> String {
         let issuer = Self.percentEncoded(issuer)
         return "otpauth://totp/\(issuer):\(Self.percentEncoded(account))"
@@ -79,7 +79,7 @@ package struct TOTP: Sendable {
         }
     }
 
-    /// Everything but the unreserved characters as escapes (RFC 3986, section 2.3).
+    /// Escapes all but the unreserved characters (RFC 3986, section 2.3).
     private static func percentEncoded(_ text: String) -> String {
         let encoded = text.utf8.flatMap { byte -> [UInt8] in
             switch byte {

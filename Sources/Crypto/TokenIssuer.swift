@@ -2,41 +2,41 @@ import JSON
 import Synchronization
 
 package enum TokenError: Error, Equatable {
-    /// Not a token of ours, or not one for us, or not valid yet.
+    /// Not a token of this server, or not one for its audience, or not valid yet.
     case invalid
-    /// Genuine in every respect, but its time is over.
+    /// Genuine in every respect, but expired.
     case expired
-    /// Names a key that is not known here, or what is known of the keys is too old to tell: look again.
+    /// Names an unknown key, or the keys were read too long ago to decide: read them again.
     case unknownKey
 }
 
-/// Signs our access tokens and verifies them: JWTs (RFC 7519) with HMAC-SHA-256 under the rules of RFC 8725.
+/// Signs and verifies this server's access tokens: JWTs (RFC 7519) with HMAC-SHA-256 under the rules of RFC 8725.
 package final class TokenIssuer: Sendable {
-    /// By how many seconds the clocks of two machines may differ.
+    /// The number of seconds by which the clocks of two machines may differ.
     static let leeway: Int64 = 30
-    /// Longer tokens, in bytes, are not looked at.
+    /// The maximum length of a token, in bytes; longer ones are refused unread.
     static let maximumLength = 8192
-    /// For so many seconds the keys that were adopted are taken for those in force.
+    /// The number of seconds for which adopted keys count as current.
     private static let keysHold: Int64 = 60
 
     private let issuer: String
     private let audience: String
     private let known: Mutex<Known>
 
-    /// Under one lock, so that a token that was seen before costs no other.
+    /// Under one lock, so that verifying a cached token takes no other.
     private struct Known {
         var keys: TokenKeys
         /// When the keys were read, in seconds since 1970.
         var readAt: Int64?
-        /// While the clock shows a time in here the keys are taken for those in force. It reaches back as well: a
-        /// request has its time from when it came, and a clock that was set back must not keep old keys in force.
+        /// While the clock shows a time in this range, the keys count as current. It extends into the past as well: a
+        /// request has the time of its arrival, and a clock that was set back must not keep old keys in use.
         var validity: Range<Int64>
         var genuine = GenuineTokens()
-        /// How often other keys were adopted.
+        /// The number of times that other keys were adopted.
         var generation = 0
     }
 
-    /// With keys that never change, or, `untilAdoption`, with those that sign until others are adopted and verify
+    /// With keys that never change, or, with `untilAdoption`, with keys that sign until others are adopted and verify
     /// nothing before.
     package init(keys: TokenKeys, issuer: String, audience: String, untilAdoption: Bool = false) {
         self.issuer = issuer
@@ -46,11 +46,11 @@ package final class TokenIssuer: Sendable {
 
     var keys: TokenKeys { known.withLock(\.keys) }
 
-    /// When the keys were read that are in force, in seconds since 1970; nil when none were adopted yet.
+    /// When the current keys were read, in seconds since 1970; nil when none were adopted yet.
     package var keysReadAt: Int64? { known.withLock(\.readAt) }
 
-    /// Puts keys in force that were read at that time, unless others have been since. Tokens of keys that went are no
-    /// longer good, also those seen before.
+    /// Replaces the keys with those that were read at that time, unless newer ones have been adopted. Tokens of removed
+    /// keys are no longer valid, even if they are cached.
     package func adopt(_ keys: TokenKeys, readAt now: Int64) {
         known.withLock { known in
             if let last = known.readAt, now < last, known.validity.contains(now) { return }
@@ -74,7 +74,7 @@ package final class TokenIssuer: Sendable {
         return message + "." + Base64URL.encode(key.mac.code(for: message.utf8))
     }
 
-    /// The claims of a token that we signed and that holds at `now`, in seconds since 1970.
+    /// The claims of a token that this server has signed and that is valid at `now`, in seconds since 1970.
     package func verify(_ token: String, now: Int64) throws(TokenError) -> Claims {
         let end = GenuineTokens.end(of: token)
         let (seen, areKeysRecent) = known.withLock { ($0.genuine[end], $0.validity.contains(now)) }
@@ -95,9 +95,9 @@ package final class TokenIssuer: Sendable {
         return claims
     }
 
-    /// The claims of a token that we signed, at whatever time.
+    /// The claims of a token that this server has signed, valid now or not.
     ///
-    /// Nothing in the token but the name of its key is read before the signature has been checked.
+    /// Before the signature is checked, only the id of the token's key is read.
     private func read(_ token: String, _ keys: TokenKeys) throws(TokenError) -> Claims {
         guard token.utf8.count <= Self.maximumLength else { throw .invalid }
         let bytes = Array(token.utf8)

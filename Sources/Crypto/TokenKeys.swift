@@ -5,31 +5,31 @@ package enum TokenKeyError: Error, Equatable {
     case weakKey
 }
 
-/// The keys of our own access tokens: one that signs, its predecessor, and those that are to sign after it.
+/// The keys of this server's access tokens: one that signs, its predecessor, and those that will sign after it.
 ///
 /// A key's id is derived from the key, so that all processes agree on it without a setting.
 package struct TokenKeys: Sendable, Equatable {
     struct Key: Sendable {
-        /// Characters of an id, which are hexadecimal digits.
+        /// The number of characters in an id, which are hexadecimal digits.
         static let idLength = 16
 
         let id: String
         /// The header segment of every token that this key signs: base64url text.
         let header: [UInt8]
         let mac: HMACSHA256
-        /// Of refresh tokens: another key, so that no token can ever be taken for one of the other kind.
+        /// For refresh tokens: another key, so that no token can be taken for one of the other kind.
         let refresh: HMACSHA256
-        /// Of CSRF tokens, likewise.
+        /// For CSRF tokens, likewise.
         let csrf: HMACSHA256
     }
 
-    /// In bytes: as long as the digest (RFC 7518, section 3.2).
+    /// The minimum length of a secret, in bytes: that of the digest (RFC 7518, section 3.2).
     package static let minimumLength = 32
 
     let signing: Key
-    /// Those whose access tokens are good.
+    /// The keys whose access tokens are valid.
     let verifying: [Key]
-    /// Also those before them: for what lives longer than an access token, and holds more than a key to be told by.
+    /// Also earlier keys: for tokens that live longer than access tokens and are verified by more than the key.
     let all: [Key]
 
     /// - Parameters:
@@ -48,18 +48,18 @@ package struct TokenKeys: Sendable, Equatable {
         verifying = Array(all[max(0, signing - 1)...])
     }
 
-    /// These and those that came after them.
+    /// These keys, followed by later ones.
     ///
     /// - Parameters:
     ///   - secrets: in the order in which they sign.
-    ///   - signing: how many of them have come to sign: the last of those does now.
+    ///   - signing: how many of them have begun to sign; the last of those signs now.
     package func followed(by secrets: [[UInt8]], signing count: Int) throws(TokenKeyError) -> TokenKeys {
         var all = all
         for secret in secrets { all.append(try Key(secret: secret)) }
         return TokenKeys(all, signing: self.all.count - 1 + count)
     }
 
-    /// The id that the key of that secret has.
+    /// The id of the key with that secret.
     package static func id(of secret: [UInt8]) throws(TokenKeyError) -> String { try Key(secret: secret).id }
 
     /// In the order in which they sign.
@@ -69,13 +69,13 @@ package struct TokenKeys: Sendable, Equatable {
         one.signing.id == other.signing.id && one.ids == other.ids
     }
 
-    /// The key that the header segment of a token names. Throws `invalid` when the header is not one we could have
-    /// written, or its key's access tokens are no longer good.
+    /// The key that the header segment of a token names. Throws `invalid` when this server could not have written the
+    /// header, or the key's access tokens are no longer valid.
     ///
-    /// The algorithm is ours, never the token's to choose; what a header says is only checked (RFC 8725, sections
-    /// 3.1, 3.10 and 3.11).
+    /// This server decides on the algorithm, never the token: the header is only checked (RFC 8725, sections 3.1, 3.10
+    /// and 3.11).
     func key(named header: ArraySlice<UInt8>) throws(TokenError) -> Key {
-        // Ours are always the same bytes, which are not worth a parse.
+        // This server's headers are always the same bytes, so they need no parsing.
         if let key = verifying.first(where: { $0.header.elementsEqual(header) }) { return key }
         guard let text = Base64URL.decode(header), let fields = try? JSON(parsing: text),
             fields["alg"] == "HS256", fields["typ"] == "at+jwt",
@@ -88,9 +88,9 @@ package struct TokenKeys: Sendable, Equatable {
     }
 }
 
-/// What holds for the header of every token, whoever signed it.
+/// Rules for the header of every token, from any issuer.
 enum TokenHeader {
-    /// Keys that come with the token, and extensions that must be understood: we take none of either.
+    /// Keys that come with the token, and extensions that must be understood: neither is accepted.
     static let refusedFields = ["crit", "jwk", "jku", "x5u", "x5c"]
 }
 

@@ -1,25 +1,25 @@
-/// Somebody else whose tokens we take, and what these must say to have been meant for us.
+/// Another issuer whose tokens are accepted, and the claims that show that a token was meant for this service.
 ///
-/// Without that an issuer's token for any other service would open a door here (RFC 8725, section 3.9).
+/// Without them, a token that the issuer made for any other service would be accepted here (RFC 8725, section 3.9).
 package struct TrustedIssuer: Sendable {
-    /// The claim that each of its tokens must have; the other one is checked where there is one.
+    /// The claim that each of its tokens must have; the other one is checked if it is present.
     package enum Proof: Sendable {
-        /// `aud`: for whom it was made (RFC 7519, section 4.1.3).
+        /// `aud`: the service that it was made for (RFC 7519, section 4.1.3).
         case audience
-        /// `azp`: to whom it was given (OpenID Connect Core 1.0, section 2).
+        /// `azp`: the client that it was issued to (OpenID Connect Core 1.0, section 2).
         case authorizedParty
     }
 
-    /// Its `iss`, to the letter.
+    /// Its `iss`, compared exactly.
     package let name: String
     private let proof: Proof
     private let audiences: Set<String>
     private let authorizedParties: Set<String>
 
     /// - Parameters:
-    ///   - audiences: of which a token names one at least, if it names any.
-    ///   - authorizedParties: of which a token names one, if it names any; none here are everyone, unless `proof` asks
-    ///     for one.
+    ///   - audiences: a token must name at least one of these, if it names any.
+    ///   - authorizedParties: a token must name one of these, if it names any. Empty: every party is accepted, unless
+    ///     `proof` requires one.
     package init(_ name: String, proof: Proof, audiences: Set<String>, authorizedParties: Set<String>) {
         self.name = name
         self.proof = proof
@@ -27,7 +27,7 @@ package struct TrustedIssuer: Sendable {
         self.authorizedParties = authorizedParties
     }
 
-    /// Whether a token for those audiences and that party was meant for us.
+    /// Whether a token for those audiences and that party was meant for this service.
     func accepts(audiences named: [String]?, authorizedParty party: String?) -> Bool {
         if let named {
             guard !audiences.isDisjoint(with: named) else { return false }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Identifiers that sort by the time they were made (RFC 9562, section 5.7), as lower-case text.
+/// Identifiers that sort by their creation time (RFC 9562, section 5.7), as lower-case text.
 ///
 /// The 12 bits after the milliseconds hold the fraction of the millisecond (section 6.2, method 3), so the order
 /// holds to a quarter of a microsecond within one machine; 62 random bits follow.

@@ -2,7 +2,7 @@ import CFastCGI
 import Glibc
 import Synchronization
 
-/// Lets connections in from the listening socket: those of peers who may connect, with their time-outs set.
+/// Accepts connections from the listening socket: checks the peer's user id and sets the socket's timeouts.
 final class Acceptor: Sendable {
     let listener: Listener
     private let events: EventSet
@@ -26,7 +26,7 @@ final class Acceptor: Sendable {
         open(after: .ended)
     }
 
-    /// Tries again after a pause; of no effect otherwise.
+    /// Resumes accepting after a pause; does nothing in any other state.
     func resume() {
         open(after: .paused)
     }
@@ -38,7 +38,7 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// A new connection; nil when another thread was faster or the peer was turned away.
+    /// A new connection; nil when another thread accepted it first or the peer is refused.
     func accept() -> Int32? {
         let descriptor = accept4(listener.descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
         guard descriptor >= 0 else {
@@ -64,7 +64,8 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// Without descriptors the listening socket would stay ready and spin all threads; the pool's timer resumes.
+    /// Without free descriptors the listening socket stays ready and all threads would spin. So it leaves the epoll set
+    /// until the pool's timer resumes it.
     private func pause(_ code: Int32) {
         let isNew = state.withLock { state in
             guard state == .open else { return false }
@@ -75,7 +76,7 @@ final class Acceptor: Sendable {
         if isNew { observe(.acceptPaused(code: code)) }
     }
 
-    /// The user id of the process at the other end of a unix socket; nobody's where there is none to be told.
+    /// The user id of the process at the other end of a unix socket; `UInt32.max` if it is unknown.
     private func peerUser(_ descriptor: Int32) -> UInt32 {
         var credentials = peer_credentials(pid: 0, uid: .max, gid: .max)
         var size = socklen_t(MemoryLayout<peer_credentials>.size)
@@ -83,7 +84,7 @@ final class Acceptor: Sendable {
         return credentials.uid
     }
 
-    /// These are not inherited from a listening unix socket.
+    /// An accepted socket does not inherit these timeouts from a listening unix socket.
     private func limitSilence(_ descriptor: Int32) {
         let (seconds, attoseconds) = settings.silenceLimit.components
         var limit = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))

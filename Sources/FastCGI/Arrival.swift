@@ -1,15 +1,15 @@
 import CFastCGI
 import Glibc
 
-/// What a readable connection brings, learnt without taking a byte from it.
+/// What a readable connection holds. It is peeked at: no byte is consumed.
 enum Arrival: Equatable {
     /// The BEGIN_REQUEST record of a responder.
     case request
-    /// No byte yet.
+    /// No byte has arrived yet.
     case nothing
-    /// The peer has left.
+    /// The peer has closed the connection.
     case end
-    /// Anything else. libfcgi aborts the process on some records, so strangers never get as far as that.
+    /// Anything else. libfcgi aborts the process on some records, so it never gets to read these.
     case stray
 
     /// FastCGI specification, sections 3.3 and 5.1: an eight-byte header and a body of eight more, which every web

@@ -3,13 +3,13 @@ import Glibc
 package import HTTP
 import Synchronization
 
-/// The plain CGI form of one request (RFC 3875): variables in the environment, body on standard input, answer on
-/// standard output.
+/// One request in plain CGI (RFC 3875): variables in the environment, body on standard input, response on standard
+/// output.
 package enum CGI {
-    /// Serves the one request that this process was started for; false when the answer could not be written.
+    /// Serves the one request that this process was started for; false when the response could not be written.
     ///
-    /// No secret is asked for: whoever started the process set its environment. An answer that comes later is waited
-    /// for, as the process has nothing else to do, but no longer than `patience`.
+    /// The gate secret is not checked: the process that started this one has set its environment. A response that comes
+    /// later is awaited, since the process has nothing else to do, but no longer than `patience`.
     @discardableResult
     package static func serve(
         environment: [String: String], bodyLimit: Int = 1 << 20, patience: Duration = .seconds(20),
@@ -43,14 +43,14 @@ package enum CGI {
         return write(bytes, to: output)
     }
 
-    /// The answer that was given in time, or the one for want of it.
+    /// The response, if it comes in time, or `later.otherwise`.
     private static func wait(for later: Later, within patience: Duration) -> Response {
         let bell = eventfd(0, Int32(EFD_CLOEXEC))
         guard bell >= 0 else { return later.otherwise }
         let answer = Answer()
         let parked = Parked { response in
             answer.response.withLock { $0 = response }
-            // The last use of the bell: it is closed only after it was heard.
+            // The last use of the eventfd: the waiting thread closes it after reading this.
             eventfd_write(bell, 1)
         }
         later.park(parked)
@@ -58,7 +58,7 @@ package enum CGI {
         let milliseconds = Int32(clamping: seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
         var ready = pollfd(fd: bell, events: Int16(POLLIN), revents: 0)
         while unsafe poll(&ready, 1, milliseconds) < 0, errno == EINTR {}
-        // Of no effect when the answer is there, or on its way.
+        // Does nothing if another thread has answered or is about to: the read below waits for it.
         parked.answer(later.otherwise)
         var value: eventfd_t = 0
         while unsafe eventfd_read(bell, &value) != 0, errno == EINTR {}

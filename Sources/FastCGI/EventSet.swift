@@ -1,20 +1,21 @@
 import CFastCGI
 import Glibc
 
-/// The epoll set that all threads of a pool wait on, with a bell in it that wakes them to leave.
+/// The epoll set that all threads of a pool wait on. It includes an eventfd, the bell, which tells them to end.
 ///
-/// Each call of `wait` takes one event, so threads share work as it comes and none holds a second connection back.
+/// Each call of `wait` takes one event: the next idle thread serves it, and no thread keeps a second connection
+/// waiting.
 final class EventSet: Sendable {
     struct Event {
         let descriptor: Int32
-        /// The peer has closed its end, or the connection broke; a last request may be on it all the same.
+        /// The peer has closed its end, or the connection is broken; a last request may still be readable.
         let hasEnded: Bool
-        /// The number under which a parked exchange's connection is watched for its end; 0 for all others.
+        /// The parking slot, if the connection of a parked exchange is watched for its end; 0 for all others.
         let place: UInt32
     }
 
     private let epoll: Int32
-    /// The eventfd that `wait` returns once `ring` was called.
+    /// The eventfd that `wait` returns after a call of `ring`.
     let bell: Int32
 
     init() throws(FastCGIError) {
@@ -34,7 +35,7 @@ final class EventSet: Sendable {
         close(epoll)
     }
 
-    /// Waits for one ready descriptor; nil when none became ready in time (milliseconds, -1 for no limit).
+    /// Waits for one ready descriptor; nil after the timeout (in milliseconds; -1: no limit).
     func wait(milliseconds: Int32 = -1) -> Event? {
         var event = unsafe epoll_event()
         while true {
@@ -56,8 +57,8 @@ final class EventSet: Sendable {
         if !control(EPOLL_CTL_MOD, descriptor, events) { _ = control(EPOLL_CTL_ADD, descriptor, events) }
     }
 
-    /// Reports the descriptor once, to one thread, when its peer has closed it, be it only for sending; whatever else
-    /// comes on it before is left there.
+    /// Reports the descriptor once, to one thread, when its peer closes it or shuts down its sending side. Data that
+    /// arrives before stays unread.
     func watchEnd(of descriptor: Int32, place: UInt32) {
         let events = EPOLLRDHUP.rawValue | EPOLLONESHOT.rawValue
         if !control(EPOLL_CTL_MOD, descriptor, events, place) {
@@ -65,7 +66,8 @@ final class EventSet: Sendable {
         }
     }
 
-    /// Reports a listening socket as long as connections wait; of several processes sharing it only some are woken.
+    /// Reports a listening socket as long as connections wait. Of several processes that share it, the kernel wakes
+    /// only some.
     func addListener(_ descriptor: Int32) -> Bool {
         control(EPOLL_CTL_ADD, descriptor, EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue)
     }
@@ -74,7 +76,7 @@ final class EventSet: Sendable {
         _ = control(EPOLL_CTL_DEL, descriptor, 0)
     }
 
-    /// Lets one waiting thread see the bell, which rings the next one out by arming the bell again.
+    /// Wakes one waiting thread, which arms the bell again before it ends; that wakes the next one.
     func ring() {
         eventfd_write(bell, 1)
     }

@@ -1,31 +1,32 @@
 import CFastCGI
 import HTTP
 
-/// One request and its answer on one connection, read and written by libfcgi.
+/// One request and its response on one connection, read and written by libfcgi.
 ///
-/// Ended exactly once, by `answer` or `abandon`; the descriptor stays the caller's. Everything that libfcgi lent is copied
-/// by then: its params and streams die with the exchange.
+/// It ends exactly once, by `answer` or `abandon`; the descriptor remains the caller's. By then everything that libfcgi
+/// lent is copied: its params and streams are freed with the exchange.
 @safe
 struct Exchange: ~Copyable, @unchecked Sendable {
-    // Unchecked: it has one owner, and nothing else uses the struct meanwhile.
+    // Unchecked: the exchange has one owner, and only the owner uses the struct.
     private let wire: UnsafeMutablePointer<FCGX_Request>
-    /// STDIN was read to its end without an error, so that the next byte of the connection begins a new request.
+    /// Whether STDIN was read to its end without an error, so that the next byte of the connection begins a new
+    /// request.
     private var isDrained = false
 
-    /// What may follow the longest accepted body and is still read, so that an oversized request gets its 413 on a
-    /// connection that stays whole.
+    /// The number of bytes beyond the longest accepted body that are still read, so that an oversized request gets its
+    /// 413 on a connection that remains usable.
     private static let drainAllowance = 64 << 10
 
-    /// Reads the params; nil when they cannot be read, and then the descriptor has been closed, as the library does.
+    /// Reads the params; nil when they cannot be read: then libfcgi has closed the descriptor.
     ///
-    /// The struct behind `wire` was made by `FCGX_InitRequest` without a listening socket: so nothing can block in the
-    /// library's own accept, which it turns to after an error.
+    /// `FCGX_InitRequest` made the struct behind `wire` without a listening socket. So the library cannot block in its
+    /// own accept, which it calls after an error.
     init?(on descriptor: Int32, through wire: UnsafeMutablePointer<FCGX_Request>) {
         unsafe wire.pointee.ipcFd = descriptor
-        // Else FCGX_Accept_r begins by closing the connection as the remains of a request before.
+        // Otherwise FCGX_Accept_r begins by closing the connection, as what is left of an earlier request.
         unsafe wire.pointee.keepConnection = 1
         guard unsafe FCGX_Accept_r(wire) == 0 else { return nil }
-        // Params that end with the connection count as whole to the library, and whatever was missing as not sent.
+        // If the connection ends within the params, the library accepts them as complete, without what is missing.
         guard unsafe FCGX_GetError(wire.pointee.in) == 0 else {
             unsafe FCGX_Free(wire, 1)
             return nil
@@ -33,10 +34,10 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         unsafe self.wire = unsafe wire
     }
 
-    /// Whether the peer wants the connection kept and it is fit for it.
+    /// Whether the peer wants to keep the connection and its request was read completely.
     var isReusable: Bool { unsafe isDrained && wire.pointee.keepConnection != 0 }
 
-    /// Reads the request whole; nil when it lacks the secret of the web server.
+    /// Reads the whole request; nil when it lacks the web server's secret.
     mutating func read(settings: FastCGISettings) -> Result<Request, Rejection>? {
         let params = unsafe Params(wire.pointee.envp, gate: settings.gate)
         guard settings.gate == nil || params.hasPassedGate else { return nil }
@@ -47,15 +48,15 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         return .success(params.request(body: body))
     }
 
-    /// Writes the answer and ends the exchange: whether the peer took it, and whether the head could be written or
-    /// the answer has become a bare 500.
+    /// Writes the response and ends the exchange. `isSent`: the peer took the response. `isSafe`: its head was valid;
+    /// if not, a bare 500 was sent instead.
     consuming func answer(_ response: Response, withBody: Bool) -> (isSent: Bool, isSafe: Bool) {
         var response = response
         let (head, isSafe) = ResponseHead.make(for: &response)
         put(head)
         if withBody { put(response.body) }
-        // Closing the streams writes what they hold together with the end of the request. After an error that would
-        // only wait once more for a peer that reads nothing.
+        // Closing the streams writes what they hold and the end of the request. After an error it would only wait again
+        // for a peer that does not read.
         let isSent =
             unsafe FCGX_GetError(wire.pointee.out) == 0
             && FCGX_FClose(wire.pointee.err) == 0 && FCGX_FClose(wire.pointee.out) == 0
@@ -63,14 +64,14 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         return (isSent, isSafe)
     }
 
-    /// Ends the exchange without a word.
+    /// Ends the exchange without a response.
     consuming func abandon() {
         // FCGX_Finish_r would write and close by its own rules; this only frees.
         unsafe FCGX_Free(wire, 0)
         unsafe wire.pointee.ipcFd = -1
     }
 
-    /// After an error the stream takes no more, and keeps the error. The library counts bytes in 32 bits.
+    /// After an error the stream ignores further writes and keeps the error. The library counts bytes in 32 bits.
     private func put(_ bytes: [UInt8]) {
         unsafe bytes.withUnsafeBytes { bytes in
             var rest = unsafe bytes[...]
@@ -84,10 +85,10 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Reads STDIN to its end, whatever becomes of the request: bytes left unread would be taken for the records of a
-    /// next request, written by the client.
+    /// Reads STDIN to its end, even if the request is refused: unread bytes, which the client chose, would be taken for
+    /// the records of the next request.
     ///
-    /// The end of STDIN alone proves nothing, as libfcgi reports a peer's loss and an abort in the same way.
+    /// The end of STDIN alone proves nothing: libfcgi reports a lost peer and an abort in the same way.
     private mutating func readBody(announced: Int?, limit: Int) -> (body: [UInt8], problem: Rejection.Reason?) {
         var body: [UInt8] = []
         if announced == nil, isAtEnd { return ([], isDrained ? nil : .bodyIncomplete) }
@@ -118,7 +119,7 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Reads and forgets; notes whether the end was reached.
+    /// Reads and discards at most that many bytes, and records whether the end was reached. Returns how many it read.
     private mutating func drain(_ most: Int) -> Int {
         var total = 0
         var hasEnded = false

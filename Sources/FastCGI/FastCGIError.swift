@@ -2,11 +2,11 @@
 package enum FastCGIError: Error, Equatable {
     /// A system call failed with that `errno`.
     case system(call: String, code: Int32)
-    /// A path in `sockaddr_un` has room for 107 bytes; the temporary name beside the path counts too.
+    /// The path does not fit into `sockaddr_un`, which holds 107 bytes; the temporary name beside the path counts too.
     case pathTooLong(path: String, limit: Int)
-    /// Somebody answers on that path.
+    /// A process accepts connections at that path.
     case inUse(path: String)
-    /// Something that is no socket has that path; it is not for us to replace.
+    /// A file that is not a socket has that path. It is not replaced.
     case notASocket(path: String)
     /// libfcgi could not initialise itself.
     case library(code: Int32)

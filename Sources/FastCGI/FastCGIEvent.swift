@@ -1,23 +1,23 @@
-/// What happened at the FastCGI edge besides requests that were answered as they should be.
+/// What happened at the FastCGI edge, apart from requests that were answered normally.
 ///
-/// Ids are the web server's request ids, empty where none was sent.
+/// `id` is the web server's request id, empty if it sent none.
 package enum FastCGIEvent: Sendable, Equatable {
-    /// A peer whose user id may not connect; the connection was closed.
+    /// The peer's user id may not connect; the connection was closed.
     case peerRefused(user: UInt32)
-    /// The connection did not begin with the request of a responder and was closed.
+    /// The connection did not begin with a request for a responder and was closed.
     case strayPeer
-    /// libfcgi could not read a request's params: malformed records, a silent peer or one that left.
+    /// libfcgi could not read a request's params: the records are malformed, or the peer was silent or has left.
     case requestUnreadable
-    /// The request lacked the secret of the web server; nothing was executed, the connection was closed.
+    /// The request lacked the web server's secret; it was not executed, and its connection was closed.
     case gateRefused
-    /// The request was not whole after the read deadline; its connection was cut.
+    /// The request was incomplete at the read deadline; its connection was shut down.
     case deadlinePassed
-    /// The request was refused before any handler saw it.
+    /// The request is invalid: the handler gets the rejection instead of the request.
     case rejected(reason: Rejection.Reason, id: String)
-    /// A header of the answer held control characters; a bare 500 was sent instead.
+    /// A header of the response contained control characters; a bare 500 was sent instead.
     case answerRefused(id: String)
-    /// The peer was gone before it had the answer.
+    /// The peer left before it had received the response.
     case answerLost(id: String)
-    /// No connection can be accepted for now (`EMFILE`, `ENFILE`, …); tried again a moment later.
+    /// No connection can be accepted for now (`EMFILE`, `ENFILE`, …). The pool retries shortly.
     case acceptPaused(code: Int32)
 }

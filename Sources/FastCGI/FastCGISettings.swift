@@ -1,18 +1,19 @@
-/// How a responder deals with its peers.
+/// The limits and access rules of a responder for its peers.
 package struct FastCGISettings: Sendable {
-    /// The secret that the web server sends as param `FLOW_GATE` with every request; nil where there is none, and then
-    /// no connection is kept: a request forged out of another one's body could not be told from a real one.
+    /// The secret that the web server sends as param `FLOW_GATE` with every request. Nil: there is none, and
+    /// connections are not kept, because a request forged within the body of another one could not be distinguished
+    /// from a real one.
     package var gate: [UInt8]?
-    /// Longest body in bytes that is accepted.
+    /// The maximum length of a body, in bytes.
     package var bodyLimit: Int
-    /// How long reading one request may take in all.
+    /// The maximum time for reading one request.
     package var readDeadline: Duration
-    /// How long a peer may be silent within a request, and how long it may leave an answer unread.
+    /// How long a peer may be silent within a request, or leave a response unread.
     package var silenceLimit: Duration
-    /// Users whose processes may connect over the unix socket; nil leaves that to the socket's mode.
+    /// The user ids whose processes may connect over the unix socket; nil: the socket's mode alone decides.
     package var allowedPeers: Set<UInt32>?
-    /// How many exchanges may wait for a later answer at once; never more than take half of the descriptors that the
-    /// process may have. Each costs some 20 kB.
+    /// The maximum number of parked exchanges. It is lowered to half of the process's descriptor limit. Each exchange
+    /// costs about 20 kB.
     package var parkingLimit: Int
 
     package init(

@@ -1,7 +1,7 @@
 extension Span<UInt8> {
-    /// Whether every byte is a character of ASCII that shows: nothing to look into further.
+    /// Whether every byte is a printable ASCII character, so that no further check is needed.
     ///
-    /// Eight bytes at once: in each, a carry or the byte itself sets the highest bit where it is none of these.
+    /// Checks eight bytes at once: the highest bit of a byte in `found` is set if that byte is not printable ASCII.
     var isPrintableASCII: Bool {
         let (ones, highest): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
         var index = 0
@@ -21,7 +21,7 @@ extension Span<UInt8> {
         }
     }
 
-    /// Whether a control character other than the tab is in it (RFC 9110, section 5.5).
+    /// Whether it contains a control character other than tab (RFC 9110, section 5.5).
     var holdsControls: Bool {
         if isPrintableASCII { return false }
         for index in indices where self[index] < 0x20 && self[index] != 0x09 || self[index] == 0x7F { return true }

@@ -1,23 +1,23 @@
 import Glibc
 import Synchronization
 
-/// Which kept connections wait for their next request, by descriptor; taken and given back without a lock, as this
-/// happens with every request.
+/// The kept connections that wait for their next request, by descriptor. Without a lock, because every request takes a
+/// connection and puts it back.
 ///
-/// A connection is put in before it is armed in the epoll set, and belongs to whoever takes it out: an event of one that
-/// is not in here is nobody's, and is passed over.
+/// A connection is put in before it is armed in the epoll set, and belongs to the thread that takes it out. An event of
+/// a connection that is not in here is ignored.
 @safe
 final class IdleConnections: @unchecked Sendable {
     enum Standing: UInt8 {
-        /// Not idle here.
+        /// Not idle in this pool.
         case absent
-        /// Nothing is known of its peer yet.
+        /// Nothing is known about its peer yet.
         case untried
-        /// It has carried a whole request of the web server's.
+        /// It has carried a complete request of the web server.
         case proven
     }
 
-    /// Descriptors above are not kept; the soft limit of a process is lower nearly everywhere.
+    /// Connections with higher descriptors are not kept; the soft limit of nearly every process is lower.
     static let capacity = 65_536
 
     // Unchecked: the pointer never changes, and what it points to are atomics.
@@ -35,7 +35,8 @@ final class IdleConnections: @unchecked Sendable {
         unsafe standings.deallocate()
     }
 
-    /// What was known of the connection, which is the caller's now; `.absent` if it is not.
+    /// Takes the connection, which then belongs to the caller, and returns what is known about it; `.absent` if it is
+    /// not idle here.
     func take(_ descriptor: Int32) -> Standing {
         let former = unsafe standings[Int(descriptor)].exchange(
             Standing.absent.rawValue, ordering: .sequentiallyConsistent)
@@ -46,7 +47,7 @@ final class IdleConnections: @unchecked Sendable {
         unsafe standings[Int(descriptor)].store(standing.rawValue, ordering: .sequentiallyConsistent)
     }
 
-    /// Those that are idle at this moment.
+    /// The connections that are idle at this moment.
     var all: [Int32] {
         (0..<Int32(Self.capacity)).filter {
             unsafe standings[Int($0)].load(ordering: .sequentiallyConsistent) != Standing.absent.rawValue

@@ -5,11 +5,12 @@ import Glibc
 enum Library {
     /// 0, or the error of `FCGX_Init`.
     static let status: Int32 = {
-        // Milliseconds that the library waits for a silent peer, before a request and while it closes a connection.
+        // How long, in milliseconds, the library waits for a silent peer: before a request, and while it closes a
+        // connection.
         unsafe setenv("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", "200", 1)
         unsafe setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "200", 1)
 
-        // It installs handlers of its own; what the process decided about these signals must stay.
+        // The library installs its own handlers; the process's own choice for these signals is restored.
         let taken = [SIGTERM, SIGUSR1]
         let before = taken.map { signal in
             var action = sigaction()
@@ -20,7 +21,7 @@ enum Library {
         for index in taken.indices {
             unsafe withUnsafePointer(to: before[index]) { _ = unsafe sigaction(taken[index], $0, nil) }
         }
-        // A peer that left is learnt from the failed write.
+        // A failed write reports that the peer has left.
         signal(SIGPIPE, SIG_IGN)
         return status
     }()

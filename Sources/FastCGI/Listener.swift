@@ -1,19 +1,19 @@
 import CFastCGI
 import Glibc
 
-/// A listening socket, inherited or bound here; its owner removes the file of one bound here with `removeFile()`.
+/// A listening socket, inherited or bound here. The owner of one bound here removes its file with `removeFile()`.
 package struct Listener: Sendable {
     package let descriptor: Int32
     private let file: File?
 
-    /// The socket file as it was made, to tell it from one that somebody else put there later.
+    /// Identifies the socket file, to distinguish it from one that another process puts there later.
     private struct File {
         let path: String
         let device: dev_t
         let inode: ino_t
     }
 
-    /// Takes over an inherited descriptor, by FastCGI's convention 0; nil when it is no listening socket (plain CGI).
+    /// Adopts an inherited descriptor, by FastCGI's convention 0; nil when it is not a listening socket (plain CGI).
     package init?(adopting descriptor: Int32) {
         var accepts: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
@@ -32,8 +32,8 @@ package struct Listener: Sendable {
 
     /// Binds a unix socket so that it appears at its path only when it is ready, with its final mode.
     ///
-    /// A socket that somebody still answers on is left alone (`.inUse`), a stale one is replaced. A lock on the
-    /// directory keeps two processes starting at once from taking each other for stale.
+    /// A socket that still accepts connections is left alone (`.inUse`); a stale one is replaced. A lock on the
+    /// directory prevents two processes that start at the same time from taking each other's socket for stale.
     package static func bind(
         path: String, mode: UInt32 = 0o660, backlog: Int32 = 4_096
     ) throws(FastCGIError) -> Listener {
@@ -60,7 +60,7 @@ package struct Listener: Sendable {
         return Listener(descriptor: descriptor, file: file)
     }
 
-    /// Removes the socket file unless another one has taken its place.
+    /// Removes the socket file, unless another file has replaced it.
     package func removeFile() {
         guard let file, let present = Listener.file(file.path, named: file.path),
             present.inode == file.inode, present.device == file.device
@@ -68,7 +68,7 @@ package struct Listener: Sendable {
         unsafe unlink(file.path)
     }
 
-    /// Released by closing what it returns.
+    /// Locks the directory until the caller closes the returned descriptor.
     private static func lockDirectory(_ path: String) throws(FastCGIError) -> Int32 {
         let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open") }
@@ -80,7 +80,7 @@ package struct Listener: Sendable {
         return descriptor
     }
 
-    /// Throws unless nothing or a stale socket is there.
+    /// Throws unless the path is free or holds a stale socket.
     private static func checkFree(_ address: UnixAddress) throws(FastCGIError) {
         var status = stat()
         guard unsafe lstat(address.path, &status) == 0 else {
@@ -90,7 +90,7 @@ package struct Listener: Sendable {
         guard status.st_mode & S_IFMT == S_IFSOCK else { throw .notASocket(path: address.path) }
         let probe = try makeSocket()
         defer { close(probe) }
-        // A full backlog answers EAGAIN; only nobody at all answers ECONNREFUSED.
+        // A socket with a full backlog returns EAGAIN; only one without a listener returns ECONNREFUSED.
         let isStale = unsafe address.withPointer { unsafe connect(probe, $0, $1) } != 0 && errno == ECONNREFUSED
         if !isStale { throw .inUse(path: address.path) }
     }

@@ -1,7 +1,7 @@
-import Process
+import System
 
 extension NativeThread {
-    /// A thread whose failure to start is told as everything else in this room is.
+    /// Starts a thread. A failure is thrown as an error of this module.
     static func start(_ body: @escaping @Sendable () -> Void) throws(FastCGIError) -> NativeThread {
         do {
             return try NativeThread(body)

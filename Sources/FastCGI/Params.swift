@@ -2,14 +2,14 @@ import CFastCGI
 import Glibc
 import HTTP
 
-/// The CGI variables of one request (RFC 3875, section 4.1), copied once and read once.
+/// The CGI variables of one request (RFC 3875, section 4.1), copied and parsed once.
 ///
-/// Single-valued variables that occur twice count as last given, the way a web server's configuration overrides them.
-/// Headers that occur twice stay two fields: which one counts is not decided here.
+/// If a single-valued variable occurs twice, the last value counts, as in a web server's configuration. A header that
+/// occurs twice remains two fields: the reader of the header decides which one counts.
 struct Params {
-    /// `CONTENT_LENGTH`, where the web server knows it.
+    /// `CONTENT_LENGTH`, if the web server knows it.
     private(set) var contentLength: Int?
-    /// A value was no UTF-8 or held control characters and was left out.
+    /// Whether something was left out because it is invalid: not UTF-8, control characters, a header's name, a length.
     private(set) var isMalformed = false
     /// Whether `FLOW_GATE` held the secret.
     private(set) var hasPassedGate = false
@@ -23,7 +23,7 @@ struct Params {
     private let gate: [UInt8]?
     private var redirectedAuthorization: String?
 
-    /// Headers of an ordinary request, so that their array is allocated once.
+    /// The number of headers in an ordinary request, so that their array is allocated once.
     private static let usualHeaderCount = 16
 
     init(gate: [UInt8]? = nil) {
@@ -44,7 +44,7 @@ struct Params {
         finish()
     }
 
-    /// Takes one "NAME=value".
+    /// Adds one "NAME=value".
     mutating func add(_ entry: Span<UInt8>) {
         var separator = 0
         while separator < entry.count, entry[separator] != UInt8(ascii: "=") { separator += 1 }
@@ -75,15 +75,15 @@ struct Params {
         }
     }
 
-    /// To be called when all are in.
+    /// Must be called after the last variable was added.
     mutating func finish() {
-        // Apache hands the header over under this name when a rewrite rule had to rescue it.
+        // Apache passes the header under this name when a rewrite rule had to preserve it.
         if let value = redirectedAuthorization, headers.count(of: "authorization") == 0 {
             headers.append(name: "authorization", value: value)
         }
     }
 
-    /// What the variables say, with the body that came after them.
+    /// The request that the variables describe, with the body that followed them.
     func request(body: [UInt8]) -> Request {
         Request(
             method: method, target: target, headers: headers, body: body, remoteAddress: remoteAddress, id: id,
@@ -91,9 +91,10 @@ struct Params {
     }
 
     private mutating func addHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {
-        // CONTENT_TYPE and CONTENT_LENGTH say these; "Proxy" must never look like the variable HTTP_PROXY of libraries.
+        // CONTENT_TYPE and CONTENT_LENGTH have variables of their own. "Proxy" must never look like the variable
+        // HTTP_PROXY, which libraries read.
         if name.equals("CONTENT_TYPE") || name.equals("CONTENT_LENGTH") || name.equals("PROXY") { return }
-        // A rewrite rule of Apache's makes an empty one of a missing one.
+        // A rewrite rule of Apache passes a missing header as an empty one.
         if value.isEmpty, name.equals("AUTHORIZATION") { return }
         guard let name = headerName(name) else {
             isMalformed = true
@@ -102,7 +103,7 @@ struct Params {
         headers.append(name: name, value: text(value))
     }
 
-    /// "X_REQUEST_ID" as "x-request-id"; nil for bytes that no header name holds.
+    /// Converts "X_REQUEST_ID" to "x-request-id"; nil if a byte is not allowed in a header name.
     private func headerName(_ name: Span<UInt8>) -> String? {
         var isValid = !name.isEmpty
         let text = unsafe String(unsafeUninitializedCapacity: name.count) { buffer in
@@ -144,7 +145,7 @@ struct Params {
     }
 }
 
-/// Takes the same time wherever the two differ; only the length shows.
+/// Compares in a time that depends only on the length.
 private func equalsInConstantTime(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
     guard a.count == b.count else { return false }
     var difference: UInt8 = 0

@@ -2,7 +2,7 @@ import Glibc
 import HTTP
 import Synchronization
 
-/// An exchange off its thread, with the struct it lives in and what is to be known of its request at its end.
+/// An exchange that waits without a thread, with the struct it uses and what is needed to end it.
 final class ParkedExchange: Sendable {
     private let exchange: Mutex<Exchange?>
     private let wire: Wire
@@ -18,7 +18,7 @@ final class ParkedExchange: Sendable {
         self.withBody = withBody
     }
 
-    /// Ends the exchange with that answer, or without one as its peer has left; of no effect when called again.
+    /// Ends the exchange with the response, or without one because its peer has left. Does nothing when called again.
     func end(with response: Response?, in pool: ResponderPool) {
         guard let exchange = exchange.withLock({ $0.take() }) else { return }
         guard let response else {
@@ -27,7 +27,8 @@ final class ParkedExchange: Sendable {
             close(descriptor)
             return
         }
-        // What came on the connection meanwhile is no request of a web server that knows the protocol.
+        // A web server that follows the protocol sends no request before the response, so what has arrived meanwhile is
+        // checked.
         if pool.answer(exchange, response, id: id, withBody: withBody) {
             pool.keep(descriptor, .untried)
         } else {

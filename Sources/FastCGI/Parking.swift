@@ -3,9 +3,9 @@ import Glibc
 import HTTP
 import Synchronization
 
-/// The exchanges of a process whose answers come later: how many there are, and which of them still wait.
+/// The parked exchanges of a process: how many there are, and which of them still wait for a response.
 ///
-/// Their places have numbers of their own: a descriptor's may be another connection's by the time an event is looked at.
+/// Slots have numbers of their own, because another connection may have the descriptor by the time an event is handled.
 final class Parking: Sendable {
     private struct Place {
         let parked: Parked
@@ -15,14 +15,14 @@ final class Parking: Sendable {
     private struct State {
         var places: [UInt32: Place] = [:]
         var lastNumber: UInt32 = 0
-        /// Also those that are being answered: an exchange counts until its connection is kept, given away or closed.
+        /// Includes exchanges that are being answered: one counts until its connection is kept, handed over or closed.
         var count = 0
         var isClosed = false
     }
 
     private let state = Mutex(State())
     private let capacity: Int
-    /// An eventfd that is readable once the last exchange has ended after `close`.
+    /// An eventfd that becomes readable when the last exchange has ended after `close`.
     private let emptied: Int32
 
     init(capacity: Int) throws(FastCGIError) {
@@ -37,20 +37,22 @@ final class Parking: Sendable {
         Glibc.close(emptied)
     }
 
-    /// The number of a place, which counts until `vacate`; nil where there is none left.
+    /// Reserves a slot until `vacate`, and returns its number; nil if no slot is free or parking has closed.
     func reserve() -> UInt32? {
         state.withLock {
             guard !$0.isClosed, $0.count < capacity else { return nil }
             $0.count += 1
-            // 0 is no place to the epoll set.
+            // The epoll set uses 0 for "no slot".
             $0.lastNumber = max(1, $0.lastNumber &+ 1)
             return $0.lastNumber
         }
     }
 
-    /// Puts an exchange in its place and lets it wait; false when it has to be answered at once after all.
+    /// Puts an exchange into its slot, where it waits; false when it must be answered at once, because parking has
+    /// closed.
     ///
-    /// `arm` begins to watch for the peer's end. Until it is done nobody can end the exchange and close its connection.
+    /// `arm` starts watching for the peer's end. It runs under the lock, so that no other thread ends the exchange and
+    /// closes its connection before it is done.
     func put(_ parked: Parked, at number: UInt32, otherwise: Response, arm: () -> Void) -> Bool {
         state.withLock {
             guard !$0.isClosed else { return false }
@@ -60,17 +62,17 @@ final class Parking: Sendable {
         }
     }
 
-    /// The exchange in that place, if it still waits.
+    /// The exchange in the slot, if it still waits.
     func parked(at number: UInt32) -> Parked? {
         state.withLock { $0.places[number]?.parked }
     }
 
-    /// The exchange is being ended: an event that its connection still brings is nobody's.
+    /// Empties the slot of an exchange that is being ended. A later event of its connection is ignored.
     func remove(_ number: UInt32) {
         _ = state.withLock { $0.places.removeValue(forKey: number) }
     }
 
-    /// The exchange has ended, and its connection has gone its way.
+    /// Frees the slot, after the exchange has ended and its connection was kept, handed over or closed.
     func vacate() {
         let isLast = state.withLock {
             $0.count -= 1
@@ -79,7 +81,8 @@ final class Parking: Sendable {
         if isLast { eventfd_write(emptied, 1) }
     }
 
-    /// Lets none in any more, answers all that wait with what they have for this, and returns when every one has ended.
+    /// Accepts no more exchanges, answers all that wait with their `otherwise` response, and returns when every one has
+    /// ended.
     func close() {
         let places = state.withLock {
             $0.isClosed = true

@@ -1,9 +1,9 @@
 import Glibc
 import Synchronization
 
-/// Bounds the time in which one thread reads a request: no time-out of a socket ends a trickle.
+/// Limits the time in which one thread reads a request: a socket timeout does not end a trickle of bytes.
 ///
-/// Time is counted in ticks of the pool's timer thread, so that a responder thread reads no clock.
+/// Time is counted in ticks of the pool's timer thread, so that responder threads read no clock.
 final class ReadDeadline: Sendable {
     private struct Watch {
         let descriptor: Int32
@@ -18,7 +18,7 @@ final class ReadDeadline: Sendable {
         watch.withLock { $0 = Watch(descriptor: descriptor) }
     }
 
-    /// To be called before the descriptor is closed; true when the connection was cut.
+    /// Must be called before the descriptor is closed. Returns whether the connection was shut down.
     func stop() -> Bool {
         watch.withLock { watch in
             defer { watch = nil }
@@ -27,11 +27,11 @@ final class ReadDeadline: Sendable {
         }
     }
 
-    /// Cuts the connection at the tick after the limit.
+    /// Shuts the connection down at the first tick after the limit.
     ///
-    /// libfcgi closes a connection that it refuses before anybody can call `stop`, and the number may be another
-    /// connection's at once. So what is cut is a duplicate, taken at an earlier tick than the one that cuts: it names
-    /// the same connection for good. Only where no descriptor is left for one, the number itself has to do.
+    /// libfcgi closes a connection that it refuses before the thread can call `stop`, and another connection may get
+    /// the descriptor at once. So the shutdown goes to a duplicate made at an earlier tick, which always refers to the
+    /// same connection. Only if no descriptor is free for a duplicate, the original is used.
     func tick(limit: Int) {
         watch.withLock { watch in
             guard var current = watch, !current.hasPassed else { return }

@@ -1,20 +1,20 @@
 package import HTTP
 
-/// A request that cannot be handled, to be answered in the application's one error shape.
+/// A request that cannot be handled. The application answers it in the format of its errors.
 package struct Rejection: Error {
     package enum Reason: Sendable, Equatable {
-        /// A param is no valid UTF-8, holds control characters, or `CONTENT_LENGTH` is no number.
+        /// A param is not valid UTF-8 or contains control characters, or `CONTENT_LENGTH` is not a number.
         case malformed
         /// The body is longer than the settings allow.
         case bodyTooLarge
-        /// The body ended early, or its length is not the announced one.
+        /// The body ended early, or its length differs from `CONTENT_LENGTH`.
         case bodyIncomplete
     }
 
     package let reason: Reason
-    /// What was readable of the request, without its body: for the log and the request id of the answer.
+    /// The readable part of the request, without its body: for the log and the request id of the response.
     package let request: Request
 
-    /// 413 for a body too large, else 400.
+    /// 413 for a body that is too large, otherwise 400.
     package var status: Status { reason == .bodyTooLarge ? .contentTooLarge : .badRequest }
 }

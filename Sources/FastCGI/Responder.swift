@@ -1,12 +1,12 @@
 import Glibc
 import HTTP
 
-/// What one thread of a pool does: one ready connection after another, each for one request.
+/// The work of one thread of a pool: it takes one ready connection after another, each for one request.
 final class Responder {
     private let pool: ResponderPool
     private let deadline: ReadDeadline
     private let handler: ResponderPool.Handler
-    /// A parked exchange takes it along.
+    /// A parked exchange keeps it; this thread then makes a new one.
     private var wire = Wire()
 
     init(pool: ResponderPool, deadline: ReadDeadline, handler: @escaping ResponderPool.Handler) {
@@ -15,7 +15,7 @@ final class Responder {
         self.handler = handler
     }
 
-    /// Serves until the bell rings, then whatever is ready at that moment, then lets the bell ring for the next thread.
+    /// Serves until the bell rings, then serves what is ready at that moment, then arms the bell for the next thread.
     func run() {
         while let event = pool.events.wait(), event.descriptor != pool.events.bell { serve(event) }
         while let event = pool.events.wait(milliseconds: 0) { serve(event) }
@@ -33,13 +33,13 @@ final class Responder {
         }
         switch pool.take(event.descriptor) {
         case .absent: break
-        // The web server's own connection, and it has not ended: only a request can be on it.
+        // The web server's own connection, and it has not ended: it can only carry a request.
         case .proven where !event.hasEnded: respond(on: event.descriptor)
         case .proven, .untried: serveUntried(event.descriptor)
         }
     }
 
-    /// Owns the connection from here on: keeps it for a next request or closes it.
+    /// Owns the connection from here on: keeps it for the next request or closes it.
     private func serveUntried(_ descriptor: Int32) {
         switch Arrival(peekingAt: descriptor) {
         case .nothing:

@@ -1,13 +1,14 @@
 import Glibc
 package import HTTP
-import Process
+import System
 import Synchronization
 
-/// The threads of one process that answer FastCGI requests, each connection in turn being served by whichever is free.
+/// The threads of one process that answer FastCGI requests. The next idle thread serves the next ready connection.
 ///
 /// An idle kept connection costs a descriptor and no thread.
 package final class ResponderPool: Sendable {
-    /// Answers one request, or a rejected one in the shape of the application's errors. Runs on one thread only.
+    /// Answers one request, or a rejected one in the format of the application's errors. Each handler stays on one
+    /// thread.
     package typealias Handler = (Result<Request, Rejection>) -> Reply
 
     let settings: FastCGISettings
@@ -21,11 +22,11 @@ package final class ResponderPool: Sendable {
     private let threads = Mutex<[NativeThread]>([])
     private let idle = IdleConnections()
     private let parking: Parking
-    /// From then on nothing stays idle here.
+    /// When true, no connection stays idle here.
     private let isDraining = Atomic(false)
     private let handOver = Mutex<(@Sendable (Int32) -> Bool)?>(nil)
 
-    /// `makeHandler` is called once on each of the threads; what it returns stays there.
+    /// `makeHandler` is called once on each thread; the handler that it returns stays on that thread.
     package init(
         listener: Listener, threads: Int, settings: FastCGISettings,
         observe: @escaping @Sendable (FastCGIEvent) -> Void, makeHandler: @escaping @Sendable () -> Handler
@@ -41,7 +42,7 @@ package final class ResponderPool: Sendable {
         self.timer = try Timer(deadline: settings.readDeadline)
     }
 
-    /// Begins to accept and to answer. After an error the process had better end: some threads may run.
+    /// Starts to accept and to answer. After an error some threads may run, so the process should exit.
     package func start() throws(FastCGIError) {
         for deadline in deadlines {
             let thread = try NativeThread.start { [self] in
@@ -56,22 +57,22 @@ package final class ResponderPool: Sendable {
         acceptor.begin()
     }
 
-    /// Takes over an idle kept connection of a leaving responder, with whatever request has already arrived on it.
+    /// Adopts an idle kept connection of a draining responder, with any request that has already arrived on it.
     package func adopt(_ descriptor: Int32) {
         keep(descriptor, .untried)
     }
 
-    /// Stops accepting, lets exchanges that have begun finish, and returns when all threads have ended. Exchanges that
-    /// are parked get the answer that they have for this.
+    /// Stops accepting, lets exchanges that have begun finish, and returns when all threads have ended. Parked
+    /// exchanges get their `otherwise` response.
     ///
-    /// Each connection that is idle or becomes it is offered to `handOver`, called on any thread: true when a successor
-    /// holds a duplicate of the descriptor by now. Ours is closed in either case.
+    /// Each connection that is or becomes idle is passed to `handOver`, which may be called on any thread and returns
+    /// true once a successor holds a duplicate of the descriptor. The pool closes its own descriptor in either case.
     package func drain(handOver: @escaping @Sendable (Int32) -> Bool) {
         self.handOver.withLock { $0 = handOver }
         isDraining.store(true, ordering: .sequentiallyConsistent)
         acceptor.end()
         events.ring()
-        // A connection with a request on it is left to a thread: all look for such before they leave.
+        // A connection with a request on it is left to the threads, which look for requests before they end.
         for descriptor in idle.all where Arrival(peekingAt: descriptor) == .nothing { release(descriptor) }
         let running = threads.withLock { threads in
             defer { threads = [] }
@@ -83,7 +84,7 @@ package final class ResponderPool: Sendable {
         timer.stop()
     }
 
-    /// Writes the answer and ends the exchange; true when its connection is whole and may carry another one.
+    /// Writes the response and ends the exchange; true when its connection is intact and may carry another request.
     func answer(_ exchange: consuming Exchange, _ response: Response, id: String, withBody: Bool) -> Bool {
         let isReusable = exchange.isReusable && settings.gate != nil
         let (isSent, isSafe) = exchange.answer(response, withBody: withBody)
@@ -92,10 +93,10 @@ package final class ResponderPool: Sendable {
         return isSent && isReusable
     }
 
-    /// A place for one more exchange whose answer comes later, to be given to `park`; nil where there is none.
+    /// Reserves a parking slot for one more exchange, to be passed to `park`; nil if none is free.
     func reservePlace() -> UInt32? { parking.reserve() }
 
-    /// Lets the exchange wait for its answer without a thread.
+    /// Lets the exchange wait for its response without a thread.
     func park(_ exchange: ParkedExchange, on descriptor: Int32, at place: UInt32, _ later: Later) {
         let parked = Parked { [self] response in
             parking.remove(place)
@@ -108,13 +109,14 @@ package final class ResponderPool: Sendable {
         if isParked { later.park(parked) } else { parked.answer(later.otherwise) }
     }
 
-    /// Frees the exchange in that place, if it still waits.
+    /// Ends the exchange in that parking slot, if it still waits, because its peer has left.
     func peerLeft(_ place: UInt32) { parking.parked(at: place)?.leave() }
 
-    /// What is known of the connection if it was idle and now is the caller's.
+    /// Takes the connection, which then belongs to the caller, and returns what is known about it; `.absent` if it is
+    /// not idle.
     func take(_ descriptor: Int32) -> IdleConnections.Standing { idle.take(descriptor) }
 
-    /// Makes the connection wait for its next request, here or, while draining, at the successor.
+    /// Lets the connection wait for its next request: here or, while draining, at the successor.
     func keep(_ descriptor: Int32, _ standing: IdleConnections.Standing) {
         guard descriptor < IdleConnections.capacity else {
             close(descriptor)
@@ -122,14 +124,14 @@ package final class ResponderPool: Sendable {
         }
         idle.put(descriptor, standing)
         events.arm(descriptor)
-        // Looked at last: either this or the drain's own walk sees the connection.
+        // Checked last, so that either this or the loop in `drain` releases the connection.
         if isDraining.load(ordering: .sequentiallyConsistent) { release(descriptor) }
     }
 
-    /// Gives an idle connection away, if it still is idle.
+    /// Hands a connection over, if it is still idle.
     private func release(_ descriptor: Int32) {
         guard idle.take(descriptor) != .absent else { return }
-        // The successor's duplicate would keep it in our set.
+        // Otherwise the successor's duplicate would keep the connection in this epoll set.
         events.remove(descriptor)
         _ = handOver.withLock(\.self)?(descriptor)
         close(descriptor)

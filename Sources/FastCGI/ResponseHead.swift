@@ -1,11 +1,11 @@
 import HTTP
 
-/// The CGI form of an answer's head (RFC 3875, section 6.3): "Status", the header fields, an empty line.
+/// The CGI form of a response's head (RFC 3875, section 6.3): "Status", the header fields, an empty line.
 enum ResponseHead {
-    /// The head; false when a field could break out of its line, and then the answer has become a bare 500.
+    /// The head. `isSafe` is false when a field could break out of its line: then the response has become a bare 500.
     ///
-    /// The length is of the body that a GET would get, so it also stands in the answer to HEAD; 204 has none
-    /// (RFC 9110, section 8.6).
+    /// The length is that of the body that a GET returns, also in the response to HEAD; 204 has none (RFC 9110, section
+    /// 8.6).
     static func make(for response: inout Response) -> (bytes: [UInt8], isSafe: Bool) {
         if response.headers.fields.allSatisfy({ isName($0.name) && isValue($0.value) }) {
             return (bytes(of: response), true)
@@ -14,7 +14,7 @@ enum ResponseHead {
         return (bytes(of: response), false)
     }
 
-    /// The longest numbers and everything else that is no field.
+    /// Room for everything but the fields, with the longest numbers.
     private static let frameLength = 128
 
     private static func bytes(of response: Response) -> [UInt8] {
@@ -42,7 +42,7 @@ enum ResponseHead {
         }
     }
 
-    /// Writes one text after the other into room that is large enough for all.
+    /// Writes one text after another into a buffer that is large enough for all.
     @safe private struct Pen {
         private let room: UnsafeMutableBufferPointer<UInt8>
         private(set) var count = 0

@@ -1,6 +1,6 @@
 import CFastCGI
 import Glibc
-import Process
+import System
 import Synchronization
 
 /// The one timer thread of a pool.
@@ -10,7 +10,7 @@ final class Timer: Sendable {
     private let end: Int32
     private let thread = Mutex<NativeThread?>(nil)
 
-    /// How late, in milliseconds, a deadline may be noticed.
+    /// The maximum delay, in milliseconds, until a passed deadline is noticed.
     private static let longestInterval: Int64 = 100
 
     init(deadline: Duration) throws(FastCGIError) {
@@ -27,7 +27,7 @@ final class Timer: Sendable {
         close(end)
     }
 
-    /// Calls `tick` in a regular rhythm with the number of ticks that make the deadline.
+    /// Calls `tick` at regular intervals, with the number of ticks that makes up the deadline.
     func start(_ tick: @escaping @Sendable (_ limit: Int) -> Void) throws(FastCGIError) {
         let started = try NativeThread.start { [end, interval, limit] in
             var wait = pollfd(fd: end, events: Int16(POLLIN), revents: 0)

@@ -5,7 +5,7 @@ struct UnixAddress {
     let path: String
     private var address = sockaddr_un()
 
-    /// Fails with the path that the user gave when the name does not fit.
+    /// Throws if the path does not fit; the error then names `given`, the path that the user knows.
     init(_ path: String, insteadOf given: String? = nil) throws(FastCGIError) {
         self.path = path
         address.sun_family = sa_family_t(AF_UNIX)

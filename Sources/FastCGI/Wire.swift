@@ -1,9 +1,9 @@
 import CFastCGI
 
-/// libfcgi's struct for one exchange at a time. The library keeps its address while a request lasts, so it is on the heap.
+/// libfcgi's struct for one exchange at a time. The library keeps its address during a request, so it is on the heap.
 @safe
 final class Wire: @unchecked Sendable {
-    // Unchecked: it is used by whoever has the one exchange on it.
+    // Unchecked: only the owner of the exchange uses it.
     let request: UnsafeMutablePointer<FCGX_Request>
 
     init() {

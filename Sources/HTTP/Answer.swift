@@ -1,12 +1,12 @@
 package import JSON
 
-/// One status that an endpoint answers when nothing is wrong.
+/// One status that an endpoint returns on success.
 package struct Answer: Sendable {
     package let status: Status
     package let summary: String
     package let schema: JSONSchema?
     package let contentType: String
-    /// Headers of its own; those that follow from the status or the endpoint are added by rule.
+    /// The answer's own headers; those that follow from the status or the endpoint are added automatically.
     package let headers: [ResponseHeader]
 
     package init(
@@ -21,7 +21,7 @@ package struct Answer: Sendable {
     }
 }
 
-/// A header that answers may have, as the API description shows it.
+/// A response header, as the API description shows it.
 package enum ResponseHeader: String, Sendable, CaseIterable {
     case requestID = "X-Request-Id"
     case location = "Location"

@@ -1,14 +1,15 @@
 package import JSON
 
-/// What a call's body may be. Both forms arrive at the handler as the same JSON, already valid by the schema.
+/// The accepted forms of a call's body. The handler gets each of them as the same JSON, already validated by the
+/// schema.
 package enum BodyFormat: Sendable {
     case none
     case json(JSONSchema)
-    /// JSON, or nothing, which counts as an empty object.
+    /// JSON, or no body, which counts as an empty object.
     case optionalJSON(JSONSchema)
     /// JSON, or `application/x-www-form-urlencoded` read as an object of strings.
     case jsonOrForm(JSONSchema)
-    /// The same, or nothing, which counts as an empty object.
+    /// The same, or no body, which counts as an empty object.
     case optionalJSONOrForm(JSONSchema)
 
     package var schema: JSONSchema? {

@@ -1,9 +1,9 @@
-/// A cookie for a browser to keep, out of reach of its pages' scripts (RFC 6265, section 4.1).
+/// A cookie that a browser keeps, inaccessible to the scripts of pages (RFC 6265, section 4.1).
 package struct Cookie: Sendable {
-    /// With which of the calls that other sites cause a browser sends the cookie (RFC 6265bis, section 4.1.2.7).
+    /// On which calls caused by other sites a browser sends the cookie (RFC 6265bis, section 4.1.2.7).
     package enum SameSite: String, Sendable {
         case strict = "Strict"
-        /// Also when a link leads from there to us.
+        /// Also when a link on another site leads here.
         case lax = "Lax"
     }
 
@@ -15,9 +15,9 @@ package struct Cookie: Sendable {
     private let isSecure: Bool
 
     /// - Parameters:
-    ///   - path: sent with calls of this path and below.
-    ///   - maxAge: in seconds; 0 takes the cookie away.
-    ///   - isSecure: sent over TLS only.
+    ///   - path: the cookie is sent with calls of this path and below.
+    ///   - maxAge: in seconds; 0 deletes the cookie.
+    ///   - isSecure: whether the cookie is sent over TLS only.
     package init(
         _ name: String, _ value: String, path: String, maxAge: Int, sameSite: SameSite, isSecure: Bool
     ) {
@@ -37,11 +37,11 @@ package struct Cookie: Sendable {
 }
 
 extension Request {
-    /// Browsers keep fewer for one site.
+    /// The maximum number of cookies that are read; browsers keep fewer for one site.
     private static let mostCookies = 200
 
-    /// The values of the cookies of that name (RFC 6265, section 4.2.1); nil when there are more cookies than are
-    /// looked at, or more than the one `Cookie` field that browsers send.
+    /// The values of the cookies with that name (RFC 6265, section 4.2.1); nil when there are more than the maximum, or
+    /// more than the one `Cookie` field that browsers send.
     package func cookies(named name: String) -> [String]? {
         guard headers.count(of: "cookie") < 2 else { return nil }
         guard let field = headers["cookie"] else { return [] }

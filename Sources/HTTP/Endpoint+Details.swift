@@ -1,5 +1,5 @@
 extension Endpoint {
-    /// The description with who may call, in Markdown: what a reader needs to know beyond the summary.
+    /// The description, and who may call, in Markdown: what a reader needs to know beyond the summary.
     var details: String { [description, accessText].compactMap(\.self).joined(separator: "\n\n") }
 
     private var accessText: String {

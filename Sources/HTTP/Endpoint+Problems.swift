@@ -1,13 +1,13 @@
 extension Endpoint {
-    /// Whether the API description names the error for this endpoint; one of a failed task, or of the program's own
-    /// failure, it need not name.
+    /// Whether the API description lists the error for this endpoint. Errors of failed tasks and internal errors need
+    /// not be listed.
     package func declares(_ problem: Problem) -> Bool {
         guard let code = ProblemCode(rawValue: problem.code), code != .internalError else { return true }
         return allProblems.contains(code)
     }
 
-    /// The errors that the endpoint may answer, each once: its own, and those of the common stages, which follow from
-    /// its other values. Those that any call may meet (500, and the web server's own) are not among them.
+    /// The errors that the endpoint may return, each once: its own, and those of the common stages, which follow from
+    /// its other values. Errors of every call (500, and those of the web server) are not included.
     package var allProblems: [ProblemCode] {
         var codes = problems
         if access != .everyone { codes += [.tokenMissing, .tokenExpired, .tokenInvalid, .forbidden] }

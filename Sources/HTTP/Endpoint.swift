@@ -1,7 +1,7 @@
-/// Everything there is to say about one route: the router dispatches by it; the API description and the Postman
-/// collection are written from it.
+/// Everything about one route: the router dispatches by it, and the API description and the Postman collection are
+/// written from it.
 ///
-/// `Context` is what a handler is given; this room does not know it. A class, because every request passes one on
+/// `Context` is what a handler gets; this module does not know it. A class, because every request passes an endpoint on
 /// and none is ever changed.
 package final class Endpoint<Context>: Sendable {
     package let method: Method
@@ -15,7 +15,7 @@ package final class Endpoint<Context>: Sendable {
     package let scope: Scope
     /// One line, without a full stop.
     package let summary: String
-    /// What the summary leaves open, in Markdown.
+    /// Details beyond the summary, in Markdown.
     package let description: String?
     package let parameters: [Parameter]
     package let query: [Parameter]
@@ -23,10 +23,10 @@ package final class Endpoint<Context>: Sendable {
     package let headers: [RequestHeader]
     package let body: BodyFormat
     package let idempotency: Idempotency
-    /// Whether the answer may come later, as `Prefer: wait` asks (RFC 7240, section 4.3).
+    /// Whether the response may come later, as `Prefer: wait` requests (RFC 7240, section 4.3).
     package let waits: Bool
     package let answers: [Answer]
-    /// Errors of the endpoint's own; those of the common stages (401, 404, …) are added by rule.
+    /// The endpoint's own errors; those of the common stages (401, 404, …) are added automatically.
     package let problems: [ProblemCode]
     package let examples: [Example]
     package let handle: @Sendable (Context) throws -> Response
@@ -74,19 +74,19 @@ package struct Tag: Sendable, Equatable {
 /// Who may call an endpoint; decided before its body is decoded.
 package enum Access: Sendable {
     case everyone
-    /// Guests and API keys too.
+    /// Every user, also guests and API keys.
     case user
-    /// A user who has logged in, a guest too: API keys do not belong to a session.
+    /// A user who has logged in, also a guest: API keys do not belong to a session.
     case session
-    /// A user with an account who has logged in: what manages it is not for API keys, and guests have none.
+    /// A user with an account who has logged in: API keys must not manage an account, and guests have none.
     case account
     case admin
 
-    /// Whether an API key may be enough.
+    /// Whether an API key may be sufficient.
     package var takesKeys: Bool { self == .user || self == .admin }
 }
 
-/// What an API key permits; the method of an endpoint decides unless the endpoint names a scope.
+/// What an API key permits. Default for an endpoint: the scope that follows from its access and method.
 package enum Scope: String, Sendable, CaseIterable {
     case read
     /// To run flows.
@@ -98,13 +98,13 @@ package enum Scope: String, Sendable, CaseIterable {
 
 /// What an `Idempotency-Key` does to a call.
 package enum Idempotency: Sendable {
-    /// The header means nothing here: the method is idempotent by itself.
+    /// The header has no effect: the method is idempotent by itself.
     case none
-    /// The call runs in one transaction which also keeps its answer.
+    /// The call runs in one transaction, which also stores its response.
     case wholeCall
     /// The handler commits in several steps and claims the key itself, in the first of them.
     case byHandler
-    /// Answers that hold a secret are not kept; a key is answered 400.
+    /// Responses that contain a secret are not stored; a call with a key is refused with 400.
     case refused
 
     /// Whether a call may carry a key.

@@ -6,13 +6,13 @@ package struct EntityTag: Sendable, CustomStringConvertible {
 
     package var description: String { "\"\(version)\"" }
 
-    /// Whether the field names this version: `*`, or a list of tags. The comparison is strong: who is about to change
+    /// Whether the field names this version: `*`, or a list of tags. The comparison is strong: a client that changes
     /// the resource must know it byte for byte (RFC 9110, section 13.1.1).
     package func matches(ifMatch fieldValue: String) -> Bool {
         fieldValue == "*" || EntityTag.tags(in: fieldValue).contains { $0 == description }
     }
 
-    /// The same with a weak comparison: what compresses an answer on its way weakens its tag (RFC 9110, section 13.1.2).
+    /// The same with a weak comparison: a proxy that compresses a response weakens its tag (RFC 9110, section 13.1.2).
     package func matches(ifNoneMatch fieldValue: String) -> Bool {
         fieldValue == "*" || EntityTag.tags(in: fieldValue).contains { $0 == description || $0 == "W/\(description)" }
     }

@@ -1,34 +1,34 @@
 package import JSON
 
-/// A call that works as it is written: the API description and the Postman collection show it, and tests send it.
+/// A call that works as written: the API description and the Postman collection show it, and tests send it.
 ///
-/// Texts may hold `{{name}}`, a variable of the collection: its value is set by the reader or kept from the answer of
-/// an earlier example.
+/// Texts may contain `{{name}}`, a variable of the collection: the reader sets its value, or it is kept from the
+/// response of an earlier example.
 package struct Example: Sendable {
-    /// What the call shows to prove who sends it.
+    /// The credentials that the call sends.
     package enum Credentials: Sendable, Equatable {
         case none
         /// The bearer token in that variable.
         case token(String)
         /// The cookies of an earlier login and `X-CSRF-TOKEN`.
         case cookie
-        /// The cookies alone.
+        /// The cookies without `X-CSRF-TOKEN`.
         case cookieWithoutProof
     }
 
     package let title: String
-    /// Values of path parameters; an id that is not here is the variable of its resource: `{{post_id}}`.
+    /// Values of path parameters; an id that is missing here is the variable of its resource: `{{post_id}}`.
     package let path: [String: String]
     package let query: [Field]
     package let headers: [Field]
     package let body: JSON?
     /// Whether the body is sent as `application/x-www-form-urlencoded`.
     package let isForm: Bool
-    /// The status that is answered; nil: the endpoint's first.
+    /// The expected status; nil: that of the endpoint's first answer.
     package let status: Status?
-    /// Nil: `token` for users, `admin_token` for admins, none where everyone may call.
+    /// Nil: `token` for users, `admin_token` for admins, none for an endpoint without authentication.
     package let credentials: Credentials?
-    /// Variables that are set from the answer, each with the JSON pointer of its value.
+    /// Variables that are set from the response, each with the JSON pointer of its value.
     package let keeps: [Kept]
 
     /// A field of the query or a header.
@@ -61,9 +61,9 @@ package struct Example: Sendable {
 /// A variable that examples use.
 package struct ExampleVariable: Sendable {
     package let name: String
-    /// What a collection begins with; empty for one that an answer sets.
+    /// The value in a new collection; empty if a response sets it.
     package let initial: String
-    /// What the API description shows in its place.
+    /// The value that the API description shows.
     package let sample: String
     package let summary: String
 

@@ -1,6 +1,6 @@
 package import JSON
 
-/// An example with what its endpoint adds: a whole call, whose texts may hold `{{variables}}`.
+/// An example with what its endpoint adds: a whole call, whose texts may contain `{{variables}}`.
 package struct ExampleCall: Sendable {
     package let title: String
     /// What the endpoint does and who may call it, in Markdown.
@@ -50,21 +50,21 @@ package struct ExampleCall: Sendable {
         }.joined(separator: "/")
     }
 
-    /// What one of a path's collection is called: `execution` of `executions`.
+    /// The noun for one element of a path's collection: `execution` for `executions`.
     static func noun(_ collection: String) -> String {
         collection.hasSuffix("s") ? String(collection.dropLast()) : collection
     }
 }
 
 extension Endpoint {
-    /// The endpoint's examples; one that needs none of its own has its summary for a title.
+    /// The endpoint's examples; an endpoint without any gets one, with its summary as the title.
     package var calls: [ExampleCall] {
         (examples.isEmpty ? [Example(summary)] : examples).map { ExampleCall($0, of: self) }
     }
 }
 
 extension JSON {
-    /// The value with each `{{name}}` in its texts replaced; a name that has no value stays.
+    /// The value with each `{{name}}` in its texts replaced; a name without a value remains.
     package func replacingVariables(_ value: (String) -> String?) -> JSON {
         switch self {
         case .string(let text): .string(text.replacingVariables(value))
@@ -88,7 +88,7 @@ extension JSON {
 }
 
 extension String {
-    /// The text with each `{{name}}` replaced; a name that has no value stays.
+    /// The text with each `{{name}}` replaced; a name without a value remains.
     package func replacingVariables(_ value: (String) -> String?) -> String {
         pieces.map { $0.isVariable ? value($0.text) ?? "{{\($0.text)}}" : $0.text }.joined()
     }

@@ -1,6 +1,6 @@
-/// Header fields in the order given; names compare without regard to case (RFC 9110, section 5.1).
+/// Header fields in the order given; names are compared without regard to case (RFC 9110, section 5.1).
 ///
-/// A handful of fields, so look-up walks them.
+/// Lookup walks the fields, because there are few.
 package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
     package struct Field: Sendable {
         package let name: String
@@ -15,7 +15,7 @@ package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
         fields = elements.map { Field(name: $0, value: $1) }
     }
 
-    /// The first value of that name; setting replaces every field of the name.
+    /// The first value with that name; setting replaces every field of the name.
     package subscript(name: String) -> String? {
         get { fields.first { Headers.isSame($0.name, name) }?.value }
         set {
@@ -24,7 +24,7 @@ package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
         }
     }
 
-    /// How often the name occurs; a header that decides something must occur at most once.
+    /// How often the name occurs; a header that a decision depends on must occur at most once.
     package func count(of name: String) -> Int {
         fields.count { Headers.isSame($0.name, name) }
     }
@@ -33,7 +33,7 @@ package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
         fields.append(Field(name: name, value: value))
     }
 
-    /// Makes room for fields to come.
+    /// Reserves memory for that many fields.
     package mutating func reserveCapacity(_ count: Int) { fields.reserveCapacity(count) }
 
     private static func isSame(_ a: String, _ b: String) -> Bool {

@@ -1,12 +1,12 @@
-/// A list of endpoints with all that is published of them: the API description and the Postman collection.
+/// A list of endpoints with everything that is published about them: the API description and the Postman collection.
 package struct Interface<Context>: Sendable {
     package let title: String
     package let version: String
     package let summary: String
-    /// Markdown, without the table of codes, which is added.
+    /// Markdown. The table of codes is added to it.
     package let description: String
     package let endpoints: [Endpoint<Context>]
-    /// What the examples use.
+    /// The variables that the examples use.
     package let variables: [ExampleVariable]
 
     package init(

@@ -1,4 +1,4 @@
-/// A request method (RFC 9110, section 9), of those that any route of this program knows.
+/// The request methods (RFC 9110, section 9) that routes of this program use.
 package enum Method: String, Sendable, CaseIterable {
     case get = "GET"
     case head = "HEAD"

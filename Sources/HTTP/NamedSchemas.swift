@@ -1,10 +1,10 @@
 import JSON
 
-/// The named schemas of one document, gathered while it is written.
+/// The named schemas of one document, collected while it is written.
 final class NamedSchemas {
     private var schemas: [String: JSON] = [:]
 
-    /// The schema as it stands in the document: a reference, if it has a name.
+    /// The schema as it appears in the document: a reference if it has a name.
     func reference(to schema: JSONSchema) -> JSON { schema.render(into: &schemas) }
 
     /// All of them, by name.

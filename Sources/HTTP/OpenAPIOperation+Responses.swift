@@ -24,10 +24,10 @@ extension OpenAPIOperation {
         return .object(response)
     }
 
-    /// The answer for errors of one status. Where the status also has an answer of the endpoint's own, both shapes may
-    /// come.
+    /// The response for errors of one status. If the endpoint also has an answer with the status, both forms are
+    /// possible.
     private func refusal(_ status: Status, _ codes: [ProblemCode], beside own: Answer?) -> JSON {
-        // What to do about each of several codes is in its example and in the table: repeated here, it would make half
+        // The remedy of each of several codes is in its example and in the table: repeated here, it would make up half
         // of the document.
         let list =
             codes.count == 1
@@ -61,7 +61,7 @@ extension OpenAPIOperation {
             if codes.contains(where: \.isRateLimit) { headers += [.rateLimitPolicy, .rateLimit] }
         case .unavailable: headers.append(.retryAfter)
         case .conflict where codes.contains(.idempotencyInProgress): headers.append(.retryAfter)
-        // Kept with their key, as successes are.
+        // Stored with their key, as successes are.
         case .paymentRequired where endpoint.idempotency.takesKey, .unprocessable where endpoint.idempotency.takesKey:
             headers.append(.idempotencyReplayed)
         default: break

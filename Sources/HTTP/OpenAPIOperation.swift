@@ -4,7 +4,7 @@ import JSON
 struct OpenAPIOperation<Context> {
     let endpoint: Endpoint<Context>
     let variables: [ExampleVariable]
-    /// Gets the named schemas of this operation.
+    /// Collects the named schemas of this operation.
     let schemas: NamedSchemas
 
     var json: JSON {
@@ -22,7 +22,7 @@ struct OpenAPIOperation<Context> {
         return .object(operation)
     }
 
-    /// A token; or the cookie that holds it, beside which a call that may change something shows its CSRF token.
+    /// A token; or the cookie that contains it, in which case a call that may change data also sends its CSRF token.
     private var security: JSON {
         guard endpoint.access != .everyone else { return [] }
         let key: [JSON] = endpoint.access.takesKeys ? [["apiKey": [.string(endpoint.scope.rawValue)]]] : []
@@ -58,7 +58,7 @@ extension OpenAPIOperation {
         return parameters
     }
 
-    /// A text also has to be one that `Path` takes for a segment.
+    /// A text must also be one that `Path` accepts as a segment.
     private func schema(ofSegment schema: JSONSchema) -> JSON {
         var rendered = schemas.reference(to: schema).objectValue ?? JSONObject()
         if rendered["type"] == "string", rendered["enum"] == nil {
@@ -69,7 +69,7 @@ extension OpenAPIOperation {
 
     private var queryParameters: [JSON] {
         endpoint.query.map { field in
-            // Several values are one field, separated by commas; for single ones "explode" means nothing.
+            // Several values are one field, separated by commas; for single ones "explode" has no meaning.
             [
                 "name": .string(field.name), "in": "query", "description": .string(field.summary), "explode": false,
                 "schema": schemas.reference(to: field.schema),
@@ -98,7 +98,7 @@ extension OpenAPIOperation {
         var content = JSONObject()
         content["application/json"] = media(schemas.reference(to: schema), examples(isForm: false))
         if endpoint.body.takesForm {
-            // A schema of its own name: generators make a class of each, and two of one name collide.
+            // A schema with a name of its own: generators make a class of each, and two classes of one name collide.
             let form = schema.named((schema.name ?? "") + "Form")
             content["application/x-www-form-urlencoded"] = media(schemas.reference(to: form), examples(isForm: true))
         }

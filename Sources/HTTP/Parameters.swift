@@ -1,6 +1,6 @@
 package import JSON
 
-/// A field of an endpoint's query, or a parameter in its path that is no id.
+/// A field of an endpoint's query, or a parameter in its path that is not an id.
 package struct Parameter: Sendable {
     package let name: String
     package let schema: JSONSchema
@@ -34,6 +34,6 @@ package enum RequestHeader: String, Sendable {
         }
     }
 
-    /// What a value must match; nil: any text.
+    /// The pattern that a value must match; nil: any text.
     package var pattern: String? { self == .idempotencyKey ? "^[!-~]{1,255}$" : nil }
 }

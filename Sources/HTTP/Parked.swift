@@ -1,9 +1,9 @@
 import Synchronization
 
-/// An exchange that waits for its answer; answered at most once, from any thread.
+/// An exchange that waits for its response; answered at most once, from any thread.
 ///
-/// Whoever asked may leave meanwhile, and what was held for the exchange is free at once: this handle may outlive it and
-/// then does nothing.
+/// The client may leave meanwhile, and what was held for the exchange is released at once. This handle may outlive the
+/// exchange and then does nothing.
 package final class Parked: Sendable {
     private enum State {
         case waiting(end: @Sendable (Response?) -> Void)
@@ -13,23 +13,23 @@ package final class Parked: Sendable {
 
     private let state: Mutex<State>
 
-    /// `end` is called once at most, on whatever thread, with the answer or, when whoever asked has left, with nil.
+    /// `end` is called at most once, on any thread: with the response, or with nil when the client has left.
     package init(end: @escaping @Sendable (Response?) -> Void) {
         state = Mutex(.waiting(end: end))
     }
 
-    /// Sends the answer, which may take as long as the peer may leave one unread. Of no effect when whoever asked has
+    /// Sends the response, which may take as long as the peer may leave one unread. Does nothing if the client has
     /// left, or was answered already.
     package func answer(_ response: Response) {
         end(as: .answered, with: response)
     }
 
-    /// Whether whoever asked left before there was an answer.
+    /// Whether the client left before there was a response.
     package var hasLeft: Bool {
         state.withLock { if case .left = $0 { true } else { false } }
     }
 
-    /// Ends the exchange without an answer: for the edge, which sees the peer leave.
+    /// Ends the exchange without a response. The FastCGI edge calls it when it sees the peer leave.
     package func leave() {
         end(as: .left, with: nil)
     }

@@ -2,10 +2,10 @@
 package struct Path: Sendable {
     package let segments: [String]
 
-    /// Nil for a path that no route can mean and whose readings differ between servers: not absolute, an empty
-    /// segment, `.` or `..`, an encoded slash or backslash, a control character, or text that is not UTF-8.
+    /// Nil for a path that no route has and that servers read differently: not absolute, an empty segment, `.` or `..`,
+    /// an encoded slash or backslash, a control character, or text that is not UTF-8.
     package init?(parsing path: Substring) {
-        // By bytes throughout: a character may begin with a slash and go on with a combining mark.
+        // By bytes throughout: a character may begin with a slash and continue with a combining mark.
         let bytes = path.utf8Span.span
         guard !bytes.isEmpty, bytes[0] == UInt8(ascii: "/") else { return nil }
         var segments: [String] = []

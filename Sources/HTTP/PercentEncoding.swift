@@ -2,12 +2,12 @@ import JSON
 
 /// Percent-encoding (RFC 3986, section 2.1) and the form encoding built on it.
 package enum PercentEncoding {
-    /// The decoded text, or nil for a broken escape, text that is not UTF-8, a control character (a line feed must
-    /// never reach a log or a header), or combining marks without end, which take long to compare.
+    /// The decoded text; nil for a broken escape, text that is not UTF-8, a control character (a line feed must never
+    /// reach a log or a header), or a long run of combining marks, which takes long to compare.
     package static func decode(_ encoded: Span<UInt8>, plusIsSpace: Bool = false) -> String? {
         var index = 0
         while index < encoded.count, isPlain(encoded[index]) { index += 1 }
-        // Most texts hold nothing to decode, and nothing that may not be in them.
+        // Most texts contain nothing to decode, and nothing that is not allowed.
         if index == encoded.count, let plain = try? UTF8Span(validating: encoded) { return String(copying: plain) }
 
         var bytes: [UInt8] = []
@@ -33,7 +33,7 @@ package enum PercentEncoding {
         return text.hasMarksInARow() ? nil : text
     }
 
-    /// Whether the byte is a character by itself which stands for itself.
+    /// Whether the byte is a character by itself and stands for itself.
     private static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "%") && byte != UInt8(ascii: "+")
     }
@@ -52,12 +52,12 @@ package enum PercentEncoding {
 package struct FormFields: Sendable {
     package let fields: [(name: String, value: String)]
 
-    /// At most this many fields in a text.
+    /// The maximum number of fields in a text.
     private static let limit = 1_000
 
     /// Nil when the text is not form-encoded UTF-8 or holds too many fields.
     package init?(parsing text: Substring) {
-        // By bytes: characters are many bytes wide at the sender's will.
+        // By bytes: the sender decides how many bytes a character has.
         let bytes = text.utf8Span.span
         var fields: [(name: String, value: String)] = []
         var start = 0
@@ -83,8 +83,8 @@ package struct FormFields: Sendable {
 
     package subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
-    /// The same with one field for each of these names, whose value has all of its values, separated by commas: what
-    /// clients send for a list that they write as `a=1&a=2`.
+    /// The same with one field for each of these names, whose value is all of its values, separated by commas: clients
+    /// send lists as `a=1&a=2`.
     package func joining(_ names: [String]) -> FormFields {
         guard !names.isEmpty, duplicate != nil else { return self }
         var joined: [(name: String, value: String)] = []

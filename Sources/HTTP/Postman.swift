@@ -1,6 +1,6 @@
 package import JSON
 
-/// A folder of a Postman collection with calls of its own, beside those that the tags make.
+/// A folder of a Postman collection with its own calls, in addition to the folders of the tags.
 package struct PostmanFolder: Sendable {
     package let name: String
     package let summary: String
@@ -14,14 +14,14 @@ package struct PostmanFolder: Sendable {
 }
 
 extension Interface {
-    /// The calls of each tag in order, then the folders given: a whole visit of a new user.
+    /// The calls of each tag in order, then the folders given: the complete visit of a new user.
     package func folders(and more: [PostmanFolder]) -> [PostmanFolder] {
         tags.map { tag in
             PostmanFolder(tag.name, tag.summary, calls: endpoints.filter { $0.tag == tag }.flatMap(\.calls))
         } + more
     }
 
-    /// A collection of these folders by Postman's schema v2.1.
+    /// A collection of these folders, in Postman's schema v2.1.
     package func postmanCollection(of folders: [PostmanFolder]) -> JSON {
         [
             "info": [
@@ -121,7 +121,7 @@ extension Interface {
         return [check, "if (pm.response.code === \(status)) {"] + sets + ["}"]
     }
 
-    /// Sets `otp` to what an authenticator app shows for `totp_secret` (RFC 6238 with its defaults).
+    /// Sets `otp` to the code that an authenticator app shows for `totp_secret` (RFC 6238 with its defaults).
     private static var oneTimePassword: [String] {
         [
             "const letters = \"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567\";",

@@ -1,9 +1,9 @@
 package import JSON
 
-/// An error as a client sees it: the one shape of every error response.
+/// An error as a client sees it, in the one format of all error responses.
 ///
-/// `message` is for people, `code` for programs. Nothing internal may enter either: what went wrong inside is
-/// reported to the log under the request's id.
+/// `message` is for people, `code` for programs. Nothing internal may get into either: an internal cause is logged
+/// under the request's id.
 package struct Problem: Error, Sendable {
     package var status: Status
     package var code: String
@@ -11,7 +11,7 @@ package struct Problem: Error, Sendable {
     package var violations: [Violation]
     package var headers: Headers
 
-    /// - Parameter message: in place of the code's own, to name what the caller has to correct.
+    /// - Parameter message: replaces the code's own, to name what the caller has to correct.
     package init(
         _ code: ProblemCode, _ message: String? = nil, violations: [Violation] = [], headers: Headers = [:]
     ) {
@@ -74,7 +74,7 @@ extension Problem {
     package static let notFound = Problem(.notFound)
     package static let forbidden = Problem(.forbidden)
 
-    /// 401 with the challenge that RFC 6750, section 3 asks for; it names an error only where a token was refused.
+    /// 401 with the challenge that RFC 6750, section 3 requires; it names an error only if a token was refused.
     package static func unauthorized(_ code: ProblemCode) -> Problem {
         let refusesToken = code == .tokenInvalid || code == .tokenExpired
         let parameter = refusesToken ? ", error=\"invalid_token\"" : ""
@@ -85,7 +85,7 @@ extension Problem {
         Problem(.methodNotAllowed, headers: ["Allow": allow])
     }
 
-    /// Everything that is wrong with a body that could be read.
+    /// Everything that is wrong with a body that could be parsed.
     package static func invalid(_ violations: [Violation]) -> Problem {
         Problem(.validationFailed, violations: violations)
     }

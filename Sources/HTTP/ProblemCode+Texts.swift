@@ -5,7 +5,7 @@ extension ProblemCode {
     /// What the caller can do, in Markdown.
     package var remedy: String { entry.remedy }
 
-    /// Whether the answer describes a limit of calls in a window of time: `RateLimit-Policy` and `RateLimit`.
+    /// Whether the response describes a limit of calls in a time window: `RateLimit-Policy` and `RateLimit`.
     package var isRateLimit: Bool { [.rateLimited, .loginThrottled, .guestLimit].contains(self) }
 
     private var entry: (status: Status, message: String, remedy: String) {

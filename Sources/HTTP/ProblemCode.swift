@@ -1,7 +1,7 @@
-/// What can go wrong for a caller: the `code` of every error response.
+/// What can go wrong for a client: the `code` of every error response.
 ///
-/// The API description prints the table of all codes, and endpoints declare their own by it. A new error is one case
-/// here and its entry in `ProblemCode+Texts.swift`.
+/// The API description contains the table of all codes, and endpoints list their errors by code. A new error is one
+/// case here and its entry in `ProblemCode+Texts.swift`.
 package enum ProblemCode: String, CaseIterable, Sendable {
     case badRequest = "bad_request"
     case bodyIncomplete = "body_incomplete"

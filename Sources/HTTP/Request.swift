@@ -1,16 +1,16 @@
-/// One HTTP request, whole: whoever received it has copied everything out of the wire's buffers. A class, because every
-/// stage passes it on and none changes it.
+/// One complete HTTP request: nothing in it refers to a connection's buffers. A class, because every stage passes it on
+/// and none changes it.
 package final class Request: Sendable {
-    /// The method as sent; `Method(rawValue:)` knows the ones that routes use.
+    /// The method as sent; `Method(rawValue:)` recognises those that routes use.
     package let method: String
     /// The request target as the client sent it: path and, after `?`, the query; still percent-encoded.
     package let target: String
-    /// As sent; for CGI-derived requests the names are the header's with `-`, in lower case.
+    /// As sent; in a request from CGI variables the names are in lower case, with `-` instead of `_`.
     package let headers: Headers
     package let body: [UInt8]
     /// Address of the client as the web server saw it; never taken from a header.
     package let remoteAddress: String
-    /// Correlates the answer, the web server's log and ours.
+    /// Correlates the response, the web server's log and this program's.
     package let id: String
     /// Whether the client spoke TLS to the web server.
     package let isSecure: Bool

@@ -1,6 +1,6 @@
 package import JSON
 
-/// One HTTP answer.
+/// One HTTP response.
 package struct Response: Sendable {
     package var status: Status
     package var headers: Headers
@@ -23,7 +23,7 @@ package struct Response: Sendable {
         return response
     }
 
-    /// 201 with the address of what was made (RFC 9110, section 15.3.2).
+    /// 201 with the address of the new resource (RFC 9110, section 15.3.2).
     package static func created(_ value: JSON, at location: String, headers: Headers = [:]) -> Response {
         var response = Response.json(value, status: .created, headers: headers)
         response.headers.append(name: "Location", value: location)

@@ -1,11 +1,11 @@
 /// Finds the endpoint of a method and path: a tree of path segments, literals before parameters.
 ///
-/// It knows endpoints by their position in the list it was made from, and so nothing of what handlers are given.
+/// It identifies endpoints by their position in the list that it was made from, so it does not depend on handlers.
 package struct Router: Sendable {
-    /// Every position of the tree, by number; the root is the first.
+    /// All nodes of the tree, by number; the root is the first.
     private var nodes = [Node()]
 
-    /// One position; `parameter` is taken when no literal fits.
+    /// One node; `parameter` is followed when no literal matches.
     private struct Node: Sendable {
         var literals: [String: Int] = [:]
         var parameter: Int?
@@ -15,12 +15,12 @@ package struct Router: Sendable {
     package enum Match {
         /// The position of the endpoint, and the values of its path parameters in order.
         case endpoint(at: Int, parameters: [String])
-        /// The path exists; the value of `Allow` says with which methods.
+        /// The path exists; the value of `Allow` lists its methods.
         case otherMethods(allow: String)
         case none
     }
 
-    /// Two endpoints of one method and path are a mistake of the program.
+    /// Two endpoints with the same method and path are a programming error.
     package init<Context>(_ endpoints: [Endpoint<Context>]) {
         for (position, endpoint) in endpoints.enumerated() {
             var node = 0

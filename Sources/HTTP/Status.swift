@@ -36,7 +36,7 @@ package struct Status: RawRepresentable, Sendable, Hashable {
 
     package var isSuccess: Bool { (200..<300).contains(rawValue) }
 
-    /// The words beside the number, for people who read raw answers; empty where this program never says them.
+    /// The reason phrase, for people who read raw responses; empty for statuses that this program never sends.
     package var reason: String {
         switch self {
         case .ok: "OK"

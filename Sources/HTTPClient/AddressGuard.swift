@@ -1,7 +1,7 @@
 /// Decides which addresses may be connected to: those of the public internet, and those that the settings allow.
 ///
-/// It sees what a name resolved to at the very moment of connecting, so neither an odd spelling of an address nor a
-/// name that changes its meaning between two look-ups gets past it.
+/// It checks the address to which a name resolved, at the moment of connecting. So neither an unusual spelling of an
+/// address nor a name that resolves differently the second time gets past it.
 package struct AddressGuard: Sendable {
     private let allowed: [AddressRange]
 
@@ -13,7 +13,7 @@ package struct AddressGuard: Sendable {
 }
 
 extension IPAddress {
-    /// Whether it names one host of the public internet, as far as its form can tell.
+    /// Whether it is the address of one host of the public internet, as far as its form shows.
     var isPublic: Bool {
         switch unmapped {
         case .v4: !Self.special.contains { $0.contains(self) }
@@ -26,14 +26,14 @@ extension IPAddress {
         }
     }
 
-    /// Where the public addresses of IPv6 lie (RFC 4291, section 2.4): loopback, mapped, unique local, link-local,
-    /// multicast and unassigned ones lie outside.
+    /// The range of public IPv6 addresses (RFC 4291, section 2.4): loopback, mapped, unique local, link-local,
+    /// multicast and unassigned ones are outside.
     private static let globalUnicast = ranges("2000::/3")
 
-    /// Addresses of IPv4 hosts as translators name them (RFC 6052, section 2.1): the host is in the last 32 bits.
+    /// IPv6 addresses that translators use for IPv4 hosts (RFC 6052, section 2.1): the last 32 bits are the host.
     private static let translation = ranges("64:ff9b::/96")
 
-    /// What the IANA special-purpose address registries take out, whole: the few reachable addresses within
+    /// The blocks of the IANA special-purpose address registries, as a whole: the few reachable addresses within
     /// `192.0.0.0/24` and `2001::/23` serve protocols other than HTTP.
     private static let special = ranges(
         "0.0.0.0/8",  // this network, RFC 791

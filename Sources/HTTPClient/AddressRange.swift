@@ -1,16 +1,16 @@
-/// A block of addresses, or one address, and there all ports or one.
+/// A block of addresses, or one address, with all ports or one.
 ///
-/// Written `10.0.0.0/8`, `fd00::/8`, `10.1.2.3`, `fd00::1`, `10.1.2.3:8080` or `[fd00::1]:8080`. Never a name: what may
-/// be reached is decided by the address that is about to be connected, and a name can come to mean another.
+/// Written `10.0.0.0/8`, `fd00::/8`, `10.1.2.3`, `fd00::1`, `10.1.2.3:8080` or `[fd00::1]:8080`. Never a name: access
+/// is decided by the address that is about to be connected, and a name can resolve to another one later.
 package struct AddressRange: Hashable, Sendable {
     /// The lowest address.
     private let first: IPAddress
-    /// How many leading bits the addresses have in common.
+    /// The number of leading bits that the addresses have in common.
     private let prefix: Int
     private let port: UInt16?
 
-    /// Nil for any other spelling, for a block whose address has bits set past the prefix, most likely a slip, and for
-    /// IPv4 mapped into IPv6, which counts as IPv4.
+    /// Nil for any other spelling, for a block whose address has bits set beyond the prefix, which is most likely a
+    /// mistake, and for IPv4 mapped into IPv6, which counts as IPv4.
     package init?(parsing text: String) {
         let halves = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         if halves.count == 2 {
@@ -36,14 +36,14 @@ package struct AddressRange: Hashable, Sendable {
         self.port = port
     }
 
-    /// Whether that address and port lie in it; an IPv4 address mapped into IPv6 counts as what it stands for.
+    /// Whether that address and port are in the range; an IPv4 address mapped into IPv6 counts as IPv4.
     package func contains(_ address: IPAddress, port: UInt16) -> Bool {
         (self.port ?? port) == port && contains(address)
     }
 
     func contains(_ address: IPAddress) -> Bool { address.unmapped.masked(to: prefix) == first }
 
-    /// An address before a port: IPv6 stands in brackets there, IPv4 does not (RFC 3986, section 3.2.2).
+    /// An address before a port: IPv6 is in brackets there, IPv4 is not (RFC 3986, section 3.2.2).
     private static func hostAddress(_ text: Substring) -> IPAddress? {
         let isBracketed = text.first == "[" && text.last == "]"
         guard let address = IPAddress(parsing: isBracketed ? text.dropFirst().dropLast() : text),
@@ -52,7 +52,7 @@ package struct AddressRange: Hashable, Sendable {
         return address
     }
 
-    /// Digits only, where the standard library would take a sign as well.
+    /// Accepts digits only; the standard library accepts a sign as well.
     private static func number<N: FixedWidthInteger>(_ text: Substring, as type: N.Type) -> N? {
         text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? N(text) : nil
     }

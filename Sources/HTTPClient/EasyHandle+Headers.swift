@@ -2,7 +2,7 @@ import CCurl
 import HTTP
 
 extension EasyHandle {
-    /// The header fields of the response that came last.
+    /// The header fields of the last response.
     static func headers(of easy: UnsafeMutableRawPointer) -> Headers {
         var headers: Headers = [:]
         var field = unsafe curl_easy_nextheader(easy, UInt32(CURLH_HEADER), -1, nil)
@@ -14,10 +14,10 @@ extension EasyHandle {
         return headers
     }
 
-    /// The lines that libcurl adds to its own; the caller frees them.
+    /// The header lines that libcurl adds to its own; the caller frees the list.
     static func list(of request: OutgoingRequest) -> UnsafeMutablePointer<curl_slist>? {
-        // A name without a value takes a field of libcurl's away: it would wait for leave to send a large body, and
-        // call any body a form.
+        // A name without a value removes libcurl's own field: otherwise it would wait for permission to send a large
+        // body, and declare any body a form.
         var lines = ["Expect:"]
         if request.headers["Content-Type"] == nil { lines.append("Content-Type:") }
         for field in request.headers.fields {

@@ -1,8 +1,8 @@
 import CCurl
 import HTTP
 
-/// Stops the process when libcurl refuses an option, since each holds up a promise of this room: the installed one is
-/// too old, or memory is exhausted.
+/// Stops the process when libcurl refuses an option: the installed version is too old, or memory is exhausted. Each
+/// option is needed for a guarantee of this module.
 func requireSuccess(_ code: CURLcode) {
     precondition(code == CURLE_OK, "libcurl refuses an option")
 }
@@ -27,7 +27,8 @@ func requireSuccess(_ code: CURLcode) {
         _ hop: Hop, _ settings: HTTPClientSettings, timeLeft: Duration
     ) throws(HTTPClientError) -> IncomingResponse {
         guard timeLeft > .zero else { throw .timedOut }
-        // Connections stay; the options go, and with them the pointers to what lives no longer than this call.
+        // The connections remain; the options are reset, and with them the pointers to objects that live only during
+        // this call.
         defer { unsafe curl_easy_reset(easy) }
         let transfer = Transfer(settings, addresses: addresses)
         let fields = unsafe Self.list(of: hop.request)
@@ -48,7 +49,7 @@ func requireSuccess(_ code: CURLcode) {
 
     private func restrict(to settings: HTTPClientSettings) {
         set(CURLOPT_PROTOCOLS_STR, "http,https")
-        // Not to be left out: without it the environment decides.
+        // Must be set: otherwise the environment decides.
         set(CURLOPT_PROXY, "")
         set(CURLOPT_HTTP_VERSION, flow_http_1_1)
         set(CURLOPT_SSLVERSION, flow_tls_1_2)
@@ -56,12 +57,13 @@ func requireSuccess(_ code: CURLcode) {
         set(CURLOPT_SSL_VERIFYHOST, 2)
         guard let authorities = settings.authorities else { return }
         set(CURLOPT_CAINFO, authorities)
-        // Those and not the system's beside them.
+        // Only these authorities, not those of the system in addition.
         unsafe requireSuccess(flow_set_text(easy, CURLOPT_CAPATH, nil))
     }
 
     private func limit(to settings: HTTPClientSettings, timeLeft: Duration) {
-        // Signals are the whole process's; without them a name look-up is left alone when its time is over, not awaited.
+        // Signals affect the whole process. Without them a name lookup is abandoned after the timeout instead of
+        // awaited.
         set(CURLOPT_NOSIGNAL, 1)
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeout.milliseconds)
@@ -96,7 +98,7 @@ func requireSuccess(_ code: CURLcode) {
 }
 
 extension Duration {
-    /// Whole milliseconds in the range of libcurl's time limits: none would mean without end, more it refuses.
+    /// Whole milliseconds in the range of libcurl's timeouts: 0 would mean no limit, and larger values are refused.
     fileprivate var milliseconds: Int {
         let (seconds, attoseconds) = min(self, .seconds(1_000_000)).components
         return max(1, Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000))

@@ -1,11 +1,11 @@
-/// Sends HTTP requests to places that a user of this program names, and so trusts neither the place nor the answer.
+/// Sends HTTP requests to URLs that users choose, so it trusts neither the server nor the response.
 ///
-/// Where it may connect is decided by the address, at the moment of connecting, for each redirect anew (`AddressGuard`);
-/// how much it takes and how long it waits is bounded (`HTTPClientSettings`). Nothing comes from the environment: no
-/// proxy, no `.netrc`, no cookies. It speaks HTTP/1.1, over TLS 1.2 or later with the server's certificate checked.
+/// Whether it may connect is decided by the address, at the moment of connecting, and again for each redirect
+/// (`AddressGuard`); `HTTPClientSettings` limits sizes and times. Nothing comes from the environment: no proxy, no
+/// `.netrc`, no cookies. It speaks HTTP/1.1, over TLS 1.2 or later with the server's certificate verified.
 ///
-/// A call blocks its thread. Connections are kept between calls, so a client belongs to one thread. One that is used
-/// again needs no second look at its address: the same client opened it, under the same settings.
+/// A call blocks its thread. Connections are kept between calls, so a client belongs to one thread. A connection that
+/// is used again needs no second check of its address: the same client opened it, under the same settings.
 package final class HTTPClient {
     private let settings: HTTPClientSettings
     private let handle: EasyHandle

@@ -1,23 +1,24 @@
-/// Why there is no response. The cases carry nothing, so that no answer can tell what stands in the network behind.
+/// Why there is no response. The cases contain no details, so that a caller's answer cannot reveal the internal
+/// network.
 package enum HTTPClientError: Error, Equatable, Sendable {
-    /// Not an absolute http or https URL with a host, or one with a user or password in it.
+    /// Not an absolute http or https URL with a host, or one that contains a user or password.
     case invalidURL
-    /// A field that would break the message or belongs to the client: see `OutgoingRequest.headers`.
+    /// A field that would break the message or is reserved for the client: see `OutgoingRequest.headers`.
     case invalidHeader
     /// The host has only addresses that must not be reached: see `AddressRange`. Nothing was sent there.
     case addressRefused
-    /// The name has no address, or nobody accepted a connection. Nothing was sent there.
+    /// The name has no address, or no host accepted a connection. Nothing was sent there.
     case unreachable
-    /// No secure connection came about: a certificate in doubt, or no common protocol from TLS 1.2 on.
+    /// No secure connection was established: the certificate is not trusted, or no protocol from TLS 1.2 on is shared.
     case tls
     /// There are more redirects than the settings allow.
     case tooManyRedirects
-    /// A redirect leads to what is not an http or https URL, or away from https.
+    /// A redirect leads to something other than an http or https URL, or away from https.
     case redirectRefused
     /// The body or the header fields of a response are longer than the settings allow.
     case tooLarge
-    /// The deadline passed, or nothing came for too long. The server may have acted on the request.
+    /// The deadline passed, or the transfer stalled. The server may have acted on the request.
     case timedOut
-    /// The connection ended within the exchange, or what came is not HTTP. The server may have acted on the request.
+    /// The connection ended during the exchange, or the response is not HTTP. The server may have acted on the request.
     case interrupted
 }

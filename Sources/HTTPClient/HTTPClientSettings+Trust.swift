@@ -1,7 +1,7 @@
 extension HTTPClientSettings {
-    /// Whether what that URL answers can be believed to be its owner's: over https, or over http from an address that
-    /// `allowedAddresses` has, written as a number. So the operator's own network may do without certificates; a name
-    /// may not, whatever it stands for today.
+    /// Whether a response from that URL can be trusted to be its owner's: over https, or over http from an IP address
+    /// in `allowedAddresses`. So the operator's own network needs no certificates; a name does, whatever it resolves to
+    /// today.
     package func canTrust(_ url: String) -> Bool {
         guard let origin = URLReference(url)?.origin else { return false }
         if origin.scheme == "https" { return true }

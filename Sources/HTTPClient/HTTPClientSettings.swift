@@ -1,20 +1,20 @@
-/// The bounds within which a client works.
+/// The limits of a client.
 package struct HTTPClientSettings: Sendable {
-    /// What may be reached although it is not on the public internet.
+    /// Addresses that may be reached although they are not on the public internet.
     package var allowedAddresses: [AddressRange] = []
-    /// For one connection, name look-up and TLS handshake included.
+    /// For one connection, including name lookup and TLS handshake.
     package var connectTimeout: Duration = .seconds(5)
-    /// From the call to the whole response, all redirects included.
+    /// From the call to the complete response, including all redirects.
     package var totalTimeout: Duration = .seconds(30)
-    /// How long fewer than ten bytes a second may pass; whole seconds, at least one.
+    /// How long a transfer may be slower than ten bytes a second; whole seconds, at least one.
     package var stallTimeout: Duration = .seconds(15)
-    /// Bytes of a response's body.
+    /// The maximum length of a response's body, in bytes.
     package var bodyLimit = 1 << 20
-    /// Bytes of a response's header section, the trailers and interim responses included.
+    /// The maximum length of a response's header section in bytes, including trailers and interim responses.
     package var headerLimit = 32 << 10
-    /// Redirects that are followed.
+    /// The maximum number of redirects that are followed.
     package var redirectLimit = 3
-    /// A PEM file of the authorities that vouch for servers; nil for the system's.
+    /// A PEM file of the certificate authorities that are trusted; nil: the system's.
     package var authorities: String?
 
     package init() {}

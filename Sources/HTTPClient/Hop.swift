@@ -1,13 +1,13 @@
 import HTTP
 
-/// One request on its way: what is asked of which URL, before or after redirects.
+/// One request to one URL, before or after redirects.
 struct Hop {
     let url: URLReference
     let request: OutgoingRequest
 
-    /// Where the response sends us (RFC 9110, section 15.4); nil when it is the final one.
+    /// The request to which the response redirects (RFC 9110, section 15.4); nil if the response is the final one.
     ///
-    /// - Throws: `redirectRefused` for a place that is not http or https, that names a user, or that leaves https.
+    /// - Throws: `redirectRefused` for a URL that is not http or https, that contains a user, or that leaves https.
     func redirected(by response: IncomingResponse) throws(HTTPClientError) -> Hop? {
         guard [301, 302, 303, 307, 308].contains(response.status.rawValue), let location = response.headers["Location"]
         else { return nil }

@@ -1,11 +1,11 @@
 import Glibc
 
-/// The address of one network interface, its bits as a number.
+/// An IP address, its bits as a number.
 package enum IPAddress: Hashable, Sendable {
     case v4(UInt32)
     case v6(UInt128)
 
-    /// Reads the standard spellings and no others: four decimal numbers, or RFC 4291, section 2.2, without a zone.
+    /// Parses the standard spellings only: four decimal numbers, or RFC 4291, section 2.2, without a zone.
     package init?(parsing text: some StringProtocol) {
         let text = String(text)
         guard !text.utf8.contains(0) else { return nil }
@@ -20,7 +20,7 @@ package enum IPAddress: Hashable, Sendable {
         }
     }
 
-    /// The address and port of a socket address of that many bytes; nil for a family other than IPv4 and IPv6.
+    /// The address and port of a socket address of `length` bytes; nil for a family other than IPv4 and IPv6.
     static func ofSocket(_ address: UnsafeRawPointer, length: Int) -> (address: IPAddress, port: UInt16)? {
         guard length >= MemoryLayout<sockaddr>.size else { return nil }
         switch Int32(unsafe address.loadUnaligned(as: sockaddr.self).sa_family) {

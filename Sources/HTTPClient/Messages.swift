@@ -5,11 +5,12 @@ package struct OutgoingRequest: Sendable {
     package var method: Method
     /// An absolute http or https URL.
     package var url: String
-    /// Sent as they stand, except on a redirect to another origin, which gets neither `Authorization` nor `Cookie`.
+    /// Sent unchanged, except that a redirect to another origin gets neither `Authorization` nor `Cookie`.
     ///
-    /// Fields that frame the message or govern its connection, `Host` among them, belong to the client and are refused.
+    /// Fields that frame the message or control its connection, such as `Host`, are reserved for the client and
+    /// refused.
     package var headers: Headers
-    /// Not sent with HEAD, to which it means nothing.
+    /// Not sent with HEAD, where it has no meaning.
     package var body: [UInt8]
 
     package init(_ method: Method, _ url: String, headers: Headers = [:], body: [UInt8] = []) {
@@ -20,17 +21,17 @@ package struct OutgoingRequest: Sendable {
     }
 }
 
-/// The final response, any redirects followed.
+/// The final response, after any redirects.
 package struct IncomingResponse: Sendable {
     package let status: Status
     /// Without trailers and interim responses; bytes that are not UTF-8 are replaced.
     package let headers: Headers
-    /// As it was sent: a content coding is not undone, so a small response stays small.
+    /// As it was sent: content codings are not decoded, so a small response stays small.
     package let body: [UInt8]
 }
 
 extension OutgoingRequest {
-    /// Whether a second arrival does no harm: libcurl sends again when a kept connection ends without an answer.
+    /// Whether a repetition does no harm: libcurl sends a request again when a kept connection ends without a response.
     var isRepeatable: Bool {
         switch method {
         case .get, .head, .options, .put, .delete: true
@@ -38,7 +39,7 @@ extension OutgoingRequest {
         }
     }
 
-    /// Whether a body is sent, be it empty: methods that expect one say so (RFC 9110, section 8.6).
+    /// Whether a body is sent, even an empty one: methods that expect one send its length (RFC 9110, section 8.6).
     var hasBody: Bool {
         switch method {
         case .post, .put, .patch: true
@@ -47,7 +48,7 @@ extension OutgoingRequest {
         }
     }
 
-    /// - Throws: `invalidHeader` for a field that is not sound (RFC 9110, sections 5.1 and 5.5) or not the caller's.
+    /// - Throws: `invalidHeader` for a field that is malformed (RFC 9110, sections 5.1 and 5.5) or reserved.
     func checkHeaders() throws(HTTPClientError) {
         for field in headers.fields {
             guard !field.name.isEmpty, field.name.utf8.allSatisfy(Self.isTokenCharacter),

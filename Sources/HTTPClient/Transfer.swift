@@ -1,16 +1,16 @@
 import CCurl
 import Glibc
 
-/// What the callbacks of one transfer know and gather. It must outlive the transfer.
+/// The state of the callbacks of one transfer. It must outlive the transfer.
 final class Transfer {
     private let addresses: AddressGuard
     private let bodyLimit: Int
     private let headerLimit: Int
     private(set) var body: [UInt8] = []
     private var headerLength = 0
-    /// Whether an address was kept from being connected to.
+    /// Whether an address was refused.
     private(set) var hasRefused = false
-    /// Whether the response was cut for its length.
+    /// Whether the response was aborted because it is too long.
     private(set) var isTooLarge = false
 
     init(_ settings: HTTPClientSettings, addresses: AddressGuard) {
@@ -19,7 +19,7 @@ final class Transfer {
         headerLimit = settings.headerLimit
     }
 
-    /// A socket for an address that is about to be connected to, or none.
+    /// A socket for an address that is about to be connected to; `CURL_SOCKET_BAD` if the address is refused.
     private func open(_ socket: curl_sockaddr, at address: UnsafeRawPointer) -> curl_socket_t {
         guard let place = unsafe IPAddress.ofSocket(address, length: Int(socket.addrlen)),
             addresses.permits(place.address, port: place.port)
@@ -27,18 +27,18 @@ final class Transfer {
             hasRefused = true
             return CURL_SOCKET_BAD
         }
-        // Programs that are started meanwhile must not inherit it.
+        // Child processes that are started meanwhile must not inherit it.
         return Glibc.socket(socket.family, socket.socktype | Int32(SOCK_CLOEXEC.rawValue), socket.protocol)
     }
 
-    /// Takes bytes of the body; false when they are too many.
+    /// Appends bytes of the body; false when they exceed the limit.
     private func receive(body bytes: UnsafeRawBufferPointer) -> Bool {
         isTooLarge = bytes.count > bodyLimit - body.count
         if !isTooLarge { unsafe body.append(contentsOf: bytes) }
         return !isTooLarge
     }
 
-    /// Counts a line of the header section, which libcurl itself keeps; false when there were too many bytes.
+    /// Counts a line of the header section, which libcurl itself stores; false when the limit is exceeded.
     private func receive(headerOf length: Int) -> Bool {
         headerLength += length
         isTooLarge = headerLength > headerLimit
@@ -47,7 +47,7 @@ final class Transfer {
 }
 
 extension Transfer {
-    /// Has the transfer of that handle report here.
+    /// Registers this object's callbacks with the handle.
     func attach(to easy: UnsafeMutableRawPointer) {
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
         unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_OPENSOCKETDATA, context))
@@ -61,7 +61,7 @@ extension Transfer {
         unsafe requireSuccess(
             flow_set_receiver(easy, CURLOPT_WRITEFUNCTION) { bytes, _, count, context in
                 let bytes = unsafe UnsafeRawBufferPointer(start: bytes, count: count)
-                // Less than was given ends the transfer.
+                // A smaller count aborts the transfer.
                 return unsafe Transfer.at(context)?.receive(body: bytes) == true ? count : 0
             })
         unsafe requireSuccess(
@@ -76,7 +76,7 @@ extension Transfer {
 }
 
 extension Transfer {
-    /// What a failure of libcurl means.
+    /// The error that a code of libcurl stands for.
     func error(for code: CURLcode) -> HTTPClientError {
         if isTooLarge { return .tooLarge }
         return switch code {

@@ -1,18 +1,18 @@
 import CCurl
 
-/// An absolute http or https URL, read by libcurl's own parser and handed to it as read: checked and used are one.
+/// An absolute http or https URL, parsed by libcurl and passed to it in parsed form: what is checked is what is used.
 @safe final class URLReference {
     let handle: OpaquePointer
     let origin: Origin
 
-    /// What two URLs must have in common for credentials to go from one to the other (RFC 6454, section 4).
+    /// What two URLs must have in common before credentials for one are sent to the other (RFC 6454, section 4).
     struct Origin: Equatable {
         let scheme: String
         let host: String
         let port: String
     }
 
-    /// Reads `text`, a relative reference included where there is a base (RFC 3986, section 5).
+    /// Parses `text`, which may be a relative reference if there is a base (RFC 3986, section 5).
     /// - Returns: nil unless it is an http or https URL with a host, a port from 1 to 65535 and no user information.
     init?(_ text: String, relativeTo base: URLReference? = nil) {
         guard let handle = unsafe base.map({ unsafe curl_url_dup($0.handle) }) ?? curl_url() else { return nil }

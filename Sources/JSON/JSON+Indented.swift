@@ -1,5 +1,5 @@
 extension JSON {
-    /// The value as a JSON text for people: members and elements on lines of their own, two spaces a level.
+    /// The value as JSON text for people: one member or element per line, two spaces per level.
     package var indentedText: String { indented(by: "") }
 
     private func indented(by margin: String) -> String {

@@ -1,12 +1,12 @@
 import CSimdjson
 
 extension JSON {
-    /// Reads one document, refusing whatever RFC 8259 does not allow and whatever exceeds the limits.
+    /// Parses one document; refuses everything that RFC 8259 does not allow or that exceeds the limits.
     ///
-    /// libsimdjson checks the encoding and the whole grammar; what it leaves is a tape of 64-bit words, and the value
-    /// is built from that in one walk. Time is linear in the length, for hostile documents too.
+    /// libsimdjson checks the encoding and the whole grammar. It produces a tape of 64-bit words, from which the value
+    /// is built in one pass. Time is linear in the length, for hostile documents too.
     package init(parsing bytes: [UInt8], limits: JSONLimits = .standard) throws(JSONError) {
-        // One release whatever happens: the memory of a large document is given back even when that was refused.
+        // Released in every case: the memory of a large document is freed even if the document is refused.
         defer { csimdjson_release() }
         var document = unsafe csimdjson_document()
         let outcome = unsafe csimdjson_parse(bytes, bytes.count, limits.depth, &document)
@@ -83,7 +83,7 @@ extension JSON {
         return JSONObject(members)
     }
 
-    /// Few and short names are compared one by one, which is fastest; from the first that is not, a set takes over.
+    /// Few and short names are compared one by one, which is fastest; for others a set is used.
     private func isNew(_ name: String, after members: [JSONObject.Member], _ names: inout Set<String>) -> Bool {
         if names.isEmpty {
             if members.count < 16, name.utf8.count <= 64 { return !members.contains { $0.name == name } }
@@ -97,7 +97,7 @@ extension JSON {
         return unsafe tape[index]
     }
 
-    /// Of members or elements; simdjson's count ends at 2^24 - 1.
+    /// The number of members or elements; simdjson's count ends at 2^24 - 1.
     private func count(in word: UInt64) -> Int { Int(word >> 32 & 0xFF_FFFF) }
 
     private func string(at word: UInt64) throws(JSONError) -> String {
@@ -105,7 +105,7 @@ extension JSON {
         let length = Int(unsafe UnsafeRawPointer(start).loadUnaligned(as: UInt32.self))
         let bytes = unsafe UnsafeBufferPointer(start: start + 4, count: length)
         var text = unsafe UTF8Span(unchecked: bytes.span)
-        // A string that is known to be ASCII is compared byte by byte.
+        // Strings that are known to be ASCII are compared byte by byte.
         _ = text.checkForASCII()
         let string = String(copying: text)
         if string.hasMarksInARow(moreThan: limits.marks) { throw .tooManyMarks }

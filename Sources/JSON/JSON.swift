@@ -16,7 +16,7 @@ package enum JSON: Sendable, Hashable {
 }
 
 extension JSON {
-    /// The member of that name, or nil when there is none or this is no object.
+    /// The member with that name; nil if there is none or the value is not an object.
     package subscript(name: String) -> JSON? {
         if case .object(let object) = self { object[name] } else { nil }
     }
@@ -29,7 +29,7 @@ extension JSON {
         if case .string(let value) = self { value } else { nil }
     }
 
-    /// The value as an integer, when it is one that fits.
+    /// The value, if it is an integer that fits.
     package var integerValue: Int64? {
         if case .integer(let value) = self { value } else { nil }
     }

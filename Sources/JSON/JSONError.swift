@@ -1,6 +1,6 @@
-/// Why bytes are no JSON document that this program takes.
+/// Why bytes are not a JSON document that this program accepts.
 package enum JSONError: Error, Equatable {
-    /// Nothing but white space.
+    /// Only white space.
     case empty
     /// Outside the grammar of RFC 8259, or an escape that is half of a surrogate pair.
     case syntax
@@ -12,23 +12,23 @@ package enum JSONError: Error, Equatable {
     /// More combining marks in a row than any writing system has: see `String.hasMarksInARow`.
     case tooManyMarks
     /// Two members of one object have this name. Names that differ only in Unicode normalization count as the same,
-    /// because Swift compares strings so.
+    /// because Swift compares strings in this way.
     case duplicateName(String)
     /// An integer beyond `UInt64` or `Int64`, or another number beyond `Double`.
     case numberOutOfRange
-    /// More than 4 GiB, or more than there is memory for.
+    /// More than 4 GiB, or more than the available memory.
     case tooLarge
 }
 
-/// How much a document may hold before it is refused.
+/// The limits on a document; one that exceeds them is refused.
 package struct JSONLimits: Sendable {
-    /// Nested arrays and objects. The parser recurses so far, so keep it in the hundreds.
+    /// The nesting of arrays and objects. The parser recurses to this depth, so keep it in the hundreds.
     package var depth: Int
-    /// In one object; exact up to 16 million.
+    /// The number of members in one object; exact up to 16 million.
     package var members: Int
-    /// In one array; exact up to 16 million.
+    /// The number of elements in one array; exact up to 16 million.
     package var elements: Int
-    /// Combining marks in a row, in any string; text that is safe for streams (UAX #15, section 13) has 30.
+    /// The number of combining marks in a row, in any string; stream-safe text (UAX #15, section 13) has at most 30.
     package var marks: Int
 
     package init(depth: Int = 64, members: Int = 10_000, elements: Int = 100_000, marks: Int = 64) {
@@ -39,6 +39,6 @@ package struct JSONLimits: Sendable {
     }
 
     package static let standard = JSONLimits()
-    /// Of what this program wrote itself: a value within the standard limits, with a few levels around it.
+    /// For documents that this program wrote itself: a value within the default limits, inside a few more levels.
     package static let own = JSONLimits(depth: standard.depth + 16)
 }

@@ -1,10 +1,10 @@
-/// What takes an object's members one after the other: a `JSONWriter`, which makes their text, or a `JSONObject`. So a type
-/// says once what its members are, for both.
+/// Receives an object's members one by one: a `JSONWriter`, which writes their text, or a `JSONObject`. So a type lists
+/// its members once for both.
 package protocol JSONMembers: ~Copyable {
-    /// The names of one object must be distinct, and hold nothing to escape.
+    /// The names of one object must be distinct, and contain nothing to escape.
     mutating func member(_ name: StaticString, _ value: JSON)
     mutating func member(_ name: StaticString, _ value: String)
-    /// nil is null.
+    /// Nil is written as null.
     mutating func member(_ name: StaticString, optional value: String?)
     mutating func member(_ name: StaticString, _ value: Int64)
     /// An object with the members that `write` adds.

@@ -1,7 +1,7 @@
 /// The members of a JSON object, in the order in which they were written.
 ///
-/// Look-up is a walk over the members: objects of this program's formats have few, and the walk needs no hashing
-/// and no second copy of the names.
+/// Lookup walks the members: objects in this program's formats have few, and the walk needs neither hashing nor a
+/// second copy of the names.
 package struct JSONObject: Sendable, Hashable {
     package struct Member: Sendable, Hashable {
         package let name: String
@@ -15,12 +15,12 @@ package struct JSONObject: Sendable, Hashable {
 
     package private(set) var members: [Member]
 
-    /// The names must be distinct; the parser and dictionary literals in code see to that.
+    /// The names must be distinct; the parser, and dictionary literals in code, ensure that.
     package init(_ members: [Member] = []) { self.members = members }
 
     package var count: Int { members.count }
 
-    /// The value of that name; setting nil removes the member, setting a new name appends it.
+    /// The value with that name; setting nil removes the member, setting a new name appends it.
     package subscript(name: String) -> JSON? {
         get { index(of: name).map { members[$0].value } }
         set {
@@ -34,7 +34,7 @@ package struct JSONObject: Sendable, Hashable {
         }
     }
 
-    /// Adds a member whose name is new.
+    /// Appends a member; its name must be new.
     mutating func append(_ member: Member) { members.append(member) }
 
     private func index(of name: String) -> Int? {

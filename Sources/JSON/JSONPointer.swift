@@ -1,4 +1,4 @@
-/// A place in a JSON value (RFC 6901), built from the root downwards: `["flow", "tasks", .index(0)]`.
+/// A location in a JSON value (RFC 6901), from the root down: `["flow", "tasks", .index(0)]`.
 package struct JSONPointer: Sendable, Equatable, ExpressibleByArrayLiteral, CustomStringConvertible {
     package enum Token: Sendable, Equatable, ExpressibleByStringLiteral {
         case name(String)

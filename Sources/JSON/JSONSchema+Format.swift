@@ -1,5 +1,5 @@
 extension JSONSchema.Format {
-    /// What such a string is called in messages.
+    /// The noun for such a string in messages.
     var noun: String {
         switch self {
         case .email: "an e-mail address"
@@ -17,8 +17,8 @@ extension JSONSchema.Format {
     }
 }
 
-/// One `@` between two parts, without white space and control characters, within the 254 bytes that mail can carry
-/// (RFC 5321, section 4.5.3.1.3). Whether the address exists only a letter to it can tell.
+/// One `@` between two parts, without white space and control characters, within the 254 bytes that mail can carry (RFC
+/// 5321, section 4.5.3.1.3). Only a message to the address can show whether it exists.
 private func isEmail(_ string: String) -> Bool {
     guard string.utf8.count <= 254 else { return false }
     let parts = string.split(separator: "@", omittingEmptySubsequences: false)
@@ -27,8 +27,8 @@ private func isEmail(_ string: String) -> Bool {
 }
 
 extension Unicode.Scalar {
-    /// A control character, or one that shows nothing and may change how others are shown: with it, one name could look
-    /// like another.
+    /// A control character, or one that is invisible and may change how others are displayed: with it, two different
+    /// names could look the same.
     package var isInvisible: Bool {
         [.control, .format].contains(properties.generalCategory) || properties.isDefaultIgnorableCodePoint
     }

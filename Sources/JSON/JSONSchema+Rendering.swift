@@ -1,13 +1,13 @@
 extension JSONSchema {
-    /// This as JSON Schema 2020-12, complete in itself: named schemas stand where they are used.
+    /// The schema as JSON Schema 2020-12, self-contained: named schemas are written out where they are used.
     package var json: JSON {
         var object = rendering { $0.json }
         if let descriptionOfUse { object["description"] = .string(descriptionOfUse) }
         return .object(object)
     }
 
-    /// The same for an OpenAPI 3.1 document: every named schema becomes a member of `components`, and a reference to
-    /// `#/components/schemas/` takes its place.
+    /// The same for an OpenAPI 3.1 document: every named schema becomes a member of `components`, and is replaced by a
+    /// reference to `#/components/schemas/`.
     package func render(into components: inout [String: JSON]) -> JSON {
         let rendering = JSON.object(rendering { $0.render(into: &components) })
         guard let name else { return rendering }
@@ -52,7 +52,7 @@ extension JSONSchema {
         case .choice(let choices, let names):
             object["type"] = "string"
             object["enum"] = .array(choices.map(JSON.string))
-            // No keyword of JSON Schema; generators of clients know it.
+            // Not a keyword of JSON Schema, but generators of clients know it.
             if !names.isEmpty { object["x-enum-varnames"] = .array(names.map(JSON.string)) }
         case .constant(let value): object["const"] = value
         case .array(let element, let count):

@@ -1,11 +1,12 @@
 extension JSONSchema {
-    /// As many violations are reported; a body with more was not written for this schema.
+    /// The maximum number of violations that are reported; a body with more was not written for this schema.
     fileprivate static let mostViolations = 100
 
-    /// As many bytes of pointers are reported, so that a long name above many mistakes is not repeated for each.
+    /// The maximum number of bytes of pointers that are reported, so that a long name above many mistakes is not
+    /// repeated for each.
     fileprivate static let mostPointerBytes = 64 * 1024
 
-    /// All that is wrong in the value, in its order, up to 100 violations; the time is linear in its size.
+    /// All violations in the value, in its order, at most 100; the time is linear in its size.
     package func violations(in value: JSON) -> [Violation] {
         var inspection = Inspection()
         inspection.inspect(value, self)
@@ -13,10 +14,11 @@ extension JSONSchema {
     }
 }
 
-/// One walk over a value and its schema.
+/// One pass over a value and its schema.
 private struct Inspection {
     private struct Finding {
-        /// From the place itself up to the root; it grows while the walk returns, so that a sound value costs none.
+        /// From the location itself up to the root. It is extended as the recursion returns, so that a valid value
+        /// costs nothing.
         var place: [JSONPointer.Token] = []
         let message: String
         let hint: String?
@@ -90,7 +92,7 @@ private struct Inspection {
 }
 
 extension Inspection {
-    /// A value of no particular form: only U+0000 is looked for.
+    /// A value of any form: only U+0000 is checked for.
     private mutating func inspectAny(_ value: JSON) {
         switch value {
         case .string(let string): inspectText(string)
@@ -119,7 +121,7 @@ extension Inspection {
 
     private mutating func inspect(_ string: String, _ least: Int, _ most: Int?, _ format: JSONSchema.Format?) {
         inspectText(string)
-        // No scalar has more bytes than four: most strings need not be counted.
+        // No scalar has more than four bytes, so most strings need not be counted.
         if string.utf8.count < least * 4, string.unicodeScalars.count < least {
             report(least == 1 ? "must not be empty" : "must have at least \(least) characters")
         }
@@ -151,7 +153,7 @@ extension Inspection {
     private mutating func inspect(
         _ object: JSONObject, _ properties: [JSONSchema.Property], _ additional: JSONSchema?
     ) {
-        // Names that stand in the object already are not what another was meant for.
+        // A name that is in the object already cannot be what another name was meant to be.
         lazy var absent = properties.map(\.name).filter { object[$0] == nil }
         var missing = properties.count(where: \.isRequired)
         for member in object.members {
@@ -172,8 +174,8 @@ extension Inspection {
         }
     }
 
-    /// A value which fits none is held against the schema that it comes nearest to: of those for its type, the one
-    /// with the fewest violations.
+    /// A value that fits none of the schemas is checked against the nearest: of those for its type, the one with the
+    /// fewest violations.
     private mutating func inspect(_ value: JSON, anyOf schemas: [JSONSchema]) {
         var nearest: [Finding]?
         for schema in schemas where schema.takesType(of: value) {
@@ -191,7 +193,7 @@ extension Inspection {
 }
 
 extension JSONSchema {
-    /// What values of this schema are called in messages.
+    /// The nouns for values of this schema in messages.
     fileprivate var nouns: [String] {
         switch form {
         case .any, .unchecked: ["any value"]

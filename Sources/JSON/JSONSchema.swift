@@ -1,10 +1,11 @@
-/// What a JSON value must look like: one value that both checks (`violations(in:)`) and documents itself as JSON Schema
-/// 2020-12 (`json`, `render(into:)`), so that the two cannot differ.
+/// The required form of a JSON value: one object both checks values (`violations(in:)`) and renders itself as JSON
+/// Schema 2020-12 (`json`, `render(into:)`), so that the two cannot differ.
 ///
-/// Beyond what the rendering says, no checked string or name may hold U+0000, because stored text cannot. A class, because
-/// each check passes its parts on and none is ever changed.
+/// In addition to what the rendering says, no checked string or name may contain U+0000, because stored text cannot. A
+/// class, because each check passes its parts on and none is ever changed.
 package final class JSONSchema: Sendable {
-    /// The meaning of a string. An e-mail address and a UUID are checked for their form; a date is left to its reader.
+    /// The meaning of a string. E-mail addresses and UUIDs are checked for their form; the code that reads a date
+    /// checks it.
     package enum Format: String, Sendable {
         case email
         case uuid
@@ -25,11 +26,11 @@ package final class JSONSchema: Sendable {
         case integer(ClosedRange<Int64>)
         case number(ClosedRange<Double>?)
         case string(minLength: Int, maxLength: Int?, format: Format?)
-        /// `names`: what generated code calls the choices; empty: the choices themselves are names enough.
+        /// `names`: what generated code calls the choices; empty: generated code uses the choices themselves.
         case choice([String], names: [String])
         case constant(JSON)
         case array(of: JSONSchema, count: ClosedRange<Int>)
-        /// `additional` nil: members that are no property are refused.
+        /// `additional` nil: members that are not properties are refused.
         case object([Property], additional: JSONSchema?)
         case anyOf([JSONSchema])
     }
@@ -37,7 +38,7 @@ package final class JSONSchema: Sendable {
     let form: Form
     package let name: String?
     let description: String?
-    /// The description of a named schema at one place of its use; nil: the schema's own holds there.
+    /// The description of a named schema at one place of its use; nil: the schema's own description applies.
     let descriptionOfUse: String?
     let example: JSON?
 
@@ -55,7 +56,7 @@ package final class JSONSchema: Sendable {
 
 extension JSONSchema {
     package static let any = JSONSchema(.any)
-    /// Says what the value must look like and takes any, even U+0000: for one that its reader checks in whole.
+    /// Describes the form but accepts any value, even one with U+0000: for a value that its reader checks completely.
     package static func unchecked(_ schema: JSONSchema) -> JSONSchema { JSONSchema(.unchecked(schema)) }
 
     package static let null = JSONSchema(.null)
@@ -74,7 +75,7 @@ extension JSONSchema {
         JSONSchema(.string(minLength: minLength, maxLength: maxLength, format: format))
     }
 
-    /// `names`, one for each choice, are for generated code, where the choices are no identifiers: `-created_at`.
+    /// `names`, one for each choice, are for generated code, if the choices are not identifiers: `-created_at`.
     package static func string(enum choices: [String], names: [String] = []) -> JSONSchema {
         JSONSchema(.choice(choices, names: names))
     }
@@ -87,7 +88,7 @@ extension JSONSchema {
         JSONSchema(.array(of: element, count: count))
     }
 
-    /// Members that are neither required nor optional must fit `additional`; without one they are refused.
+    /// Members that are neither required nor optional must fit `additional`; if it is nil, they are refused.
     package static func object(
         required: KeyValuePairs<String, JSONSchema> = [:],
         optional: KeyValuePairs<String, JSONSchema> = [:],
@@ -103,21 +104,21 @@ extension JSONSchema {
 }
 
 extension JSONSchema {
-    /// The names of an object's members, in their order; none for anything else.
+    /// The names of an object's members, in their order; empty for any other schema.
     package var propertyNames: [String] {
         if case .object(let properties, _) = form { properties.map(\.name) } else { [] }
     }
 
     package var isArray: Bool { if case .array = form { true } else { false } }
 
-    /// An object that has those members as well.
+    /// An object that has these members as well.
     package func extended(by required: KeyValuePairs<String, JSONSchema>) -> JSONSchema {
         guard case .object(let properties, let additional) = form else { return self }
         let added = required.map { Property(name: $0.key, schema: $0.value, isRequired: true) }
         return JSONSchema(.object(properties + added, additional: additional), description: description)
     }
 
-    /// An object of the same members, none of them required; for anything else, the same.
+    /// An object with the same members, none of them required; any other schema is unchanged.
     package var partial: JSONSchema {
         guard case .object(let properties, let additional) = form else { return self }
         let optional = properties.map { Property(name: $0.name, schema: $0.schema, isRequired: false) }
@@ -127,7 +128,7 @@ extension JSONSchema {
     /// This, or JSON null.
     package var nullable: JSONSchema { .anyOf([self, .null]) }
 
-    /// Describes the schema; one that has a name already, at this place of its use alone.
+    /// Describes the schema. If it already has a name, the text applies only to this place of its use.
     package func described(_ text: String) -> JSONSchema {
         name == nil
             ? JSONSchema(form, description: text, example: example)
@@ -138,7 +139,7 @@ extension JSONSchema {
         JSONSchema(form, name: name, description: description, descriptionOfUse: descriptionOfUse, example: example)
     }
 
-    /// The name of the component under which an OpenAPI document holds this schema; one name, one schema.
+    /// The name of the component that holds this schema in an OpenAPI document. A name belongs to one schema only.
     package func named(_ name: String) -> JSONSchema {
         JSONSchema(form, name: name, description: description, example: example)
     }

@@ -1,6 +1,6 @@
-/// A JSON text (RFC 8259) that is complete, for whoever sends or stores it.
+/// A complete JSON text (RFC 8259), to be sent or stored.
 ///
-/// Written member by member it costs a fraction of a `JSON` that is made to be written once:
+/// Writing it member by member costs a fraction of making a `JSON` that is written only once:
 ///
 ///     JSONText.object { $0.member("id", id); $0.member("result", result) }
 package struct JSONText: Sendable, Equatable {

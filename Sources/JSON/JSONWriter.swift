@@ -1,13 +1,13 @@
 /// Writes a JSON text from its beginning to its end. The names of an object's members must be distinct.
 @safe package struct JSONWriter: ~Copyable {
-    // A buffer of its own, because an array looks at its owner with each byte.
+    // A buffer of its own, because an array checks its ownership for each byte.
     private var base: UnsafeMutablePointer<UInt8>
     private var count = 0
     private var capacity = 1_024
-    /// A member or an element stands before the next one.
+    /// Whether a comma is needed before the next member or element.
     private var needsComma = false
 
-    /// So many bytes hold whatever is written besides strings: a number, a word, or an escape with what surrounds it.
+    /// Enough bytes for anything but a string: a number, a word, or an escape with what surrounds it.
     private static let pieceLength = 32
 
     init() {
@@ -69,7 +69,7 @@ extension JSONWriter: JSONMembers {
         appendArray(write)
     }
 
-    /// An element of the array at hand: an object with the members that `write` adds.
+    /// An element of the current array: an object with the members that `write` adds.
     package mutating func element(object write: (inout JSONWriter) -> Void) {
         makeRoom(for: Self.pieceLength)
         if needsComma { put(UInt8(ascii: ",")) }
@@ -139,7 +139,7 @@ extension JSONWriter {
         putDigits(value.magnitude)
     }
 
-    /// There is room for two more bytes after it.
+    /// Leaves room for two more bytes.
     private mutating func appendQuoted(_ string: String) {
         unsafe string.utf8Span.span.withUnsafeBufferPointer { utf8 in
             makeRoom(for: utf8.count + Self.pieceLength)
@@ -171,12 +171,12 @@ extension JSONWriter {
     }
 }
 
-/// Escapes (RFC 8259, section 7): of quotation mark, reverse solidus and the control characters.
+/// Escapes (RFC 8259, section 7) for quotation mark, reverse solidus and control characters.
 extension JSONWriter {
-    /// Whether something must be escaped of what was written from `start` on: most strings are copied first and then
-    /// looked through where they lie, eight bytes at a time. There must be room for eight more.
+    /// Whether anything written from `start` on must be escaped: most strings are copied first and then checked in
+    /// place, eight bytes at a time. There must be room for eight more.
     private func mustEscape(from start: Int) -> Bool {
-        // Whatever lies beyond the end looks like spaces.
+        // Bytes beyond the end count as spaces.
         unsafe UnsafeMutableRawPointer(base + count).storeBytes(of: 0x2020_2020_2020_2020, as: UInt64.self)
         var position = start
         while position < count {
@@ -191,7 +191,7 @@ extension JSONWriter {
         byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
-    /// For eight bytes at once: in each, subtracting carries into the highest bit where the byte is less.
+    /// Checks eight bytes at once: in each, the subtraction sets the highest bit if the byte is less.
     private func mustEscape(oneOf word: UInt64) -> Bool {
         let (ones, highest): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
         let controls = word &- ones &* 0x20
@@ -216,8 +216,8 @@ extension JSONWriter {
 
 /// The buffer.
 extension JSONWriter {
-    /// The digits from the last to the first, in a fifth of the time that `description` takes; zeros ahead of them where
-    /// they are fewer.
+    /// Writes the digits from the last to the first, in a fifth of the time that `description` takes, with leading
+    /// zeros if there are fewer than `least`.
     private mutating func putDigits(_ value: UInt64, atLeast least: Int = 1) {
         var length = 1
         var rest = value / 10

@@ -1,7 +1,7 @@
-/// The one of the names that was probably meant: the first of those with the fewest edits, at most a third of the length.
+/// The name that was probably meant: the first of those with the fewest edits, at most a third of the length.
 ///
-/// An edit inserts, drops or replaces one character or swaps two neighbours; upper and lower case count as the same.
-/// Names longer than 40 characters get no answer, so that hostile ones cost little.
+/// An edit inserts, deletes or replaces one character or swaps two neighbours; case is ignored. Names longer than 40
+/// characters return nil, so that hostile ones cost little.
 package func nearest(to name: String, among names: some Sequence<String>) -> String? {
     guard let typed = comparable(name) else { return nil }
     var best: String?

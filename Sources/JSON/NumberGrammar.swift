@@ -1,6 +1,7 @@
-/// Whether all that begins like a number, outside strings, is one by RFC 8259, section 6.
+/// Whether everything outside strings that begins like a number is a number by RFC 8259, section 6.
 ///
-/// Asked only about a document that simdjson refused for a number, to tell "malformed" from "out of range".
+/// Called only for a document that simdjson refused because of a number, to distinguish "malformed" from "out of
+/// range".
 func everyNumberIsWellFormed(in bytes: [UInt8]) -> Bool {
     var rest = bytes[...]
     while let byte = rest.first {
@@ -24,7 +25,7 @@ private func afterString(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     return rest
 }
 
-/// Whatever else than the end of a value comes after a digit is counted in, so that `1x` is one malformed number.
+/// Everything after a digit counts, except the end of a value, so that `1x` is one malformed number.
 private func continuesNumber(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"),

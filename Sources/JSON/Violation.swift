@@ -1,8 +1,8 @@
-/// One thing that is wrong in a value, said so that its author can put it right.
+/// One mistake in a value, described so that its author can correct it.
 package struct Violation: Sendable, Equatable {
-    /// Where, as a JSON pointer (RFC 6901). A missing member is pointed at as if it were there.
+    /// The location as a JSON pointer (RFC 6901). A missing member has the pointer it would have if it were there.
     package let pointer: String
-    /// What, as the end of a sentence about that place: "must be a string".
+    /// The mistake, as the end of a sentence about that location: "must be a string".
     package let message: String
     /// What was probably meant: "did you mean 'email'?".
     package let hint: String?
@@ -17,7 +17,7 @@ package struct Violation: Sendable, Equatable {
         self.init(pointer: pointer.description, message: message, hint: hint)
     }
 
-    /// The hint for a name that is none of the known ones, if one of them is near.
+    /// The hint for an unknown name, if a known one is similar.
     package static func didYouMean(_ name: String, among known: some Sequence<String>) -> String? {
         nearest(to: name, among: known).map { "did you mean '\($0)'?" }
     }

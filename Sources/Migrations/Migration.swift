@@ -1,8 +1,8 @@
-/// One step of the schema: a file of `SQL/`, embedded in the program. Once applied anywhere it never changes again.
+/// One change of the schema: a file of `SQL/`, embedded in the program. An applied migration must not change.
 package struct Migration: Sendable {
     package let version: Int
     package let name: String
-    /// Statements for one transaction. They begin and end none themselves.
+    /// Statements that are executed in one transaction. They must not begin or end one themselves.
     package let sql: String
 
     package init(version: Int, name: String, sql: String) {
@@ -12,7 +12,7 @@ package struct Migration: Sendable {
     }
 }
 
-/// Every migration, in order. A new one is a file `SQL/NNNN_words.sql` and a line here.
+/// Every migration, in order. To add one, write a file `SQL/NNNN_words.sql` and add a line here.
 package enum Migrations {
     package static let all = [
         migration(1, "accounts", PackageResources._001_accounts_sql),
@@ -34,7 +34,7 @@ package enum Migrations {
         migration(17, "deleted_names", PackageResources._017_deleted_names_sql),
     ]
 
-    /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a name cannot begin with a digit, so that is replaced.
+    /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a Swift name cannot begin with a digit, so `_` replaces it.
     private static func migration(_ version: Int, _ name: String, _ file: [UInt8]) -> Migration {
         Migration(version: version, name: name, sql: String(decoding: file, as: UTF8.self))
     }

@@ -1,23 +1,23 @@
 package import Postgres
 
-/// What a migrator reports while it works.
+/// What a migrator reports to its observer.
 package enum MigrationEvent: Sendable {
-    /// Another migrator is at work; this one goes on when that is done.
+    /// Another migrator holds the advisory lock; this one continues when the lock is released.
     case waiting
     case applying(Migration)
-    /// A lock was not to be had in time. The migration was rolled back, so that those who hold it are served, and is
-    /// tried again after a pause.
+    /// A lock timed out, or there was a deadlock. The migration was rolled back, so that the transactions that hold the
+    /// locks can continue, and is retried after a pause.
     case gaveWay(Migration, attempt: Int)
     case applied(Migration)
 }
 
-/// Why the schema could not be brought up to date. What was applied before stays applied.
+/// Why the schema could not be migrated. Migrations that were applied before the error stay applied.
 package enum MigrationError: Error {
-    /// The file is not the one that was applied under its number. Nothing was done.
+    /// The file differs from the one that was applied under its number. No migration was applied.
     case changed(Migration)
-    /// No lock after every attempt.
+    /// The migration did not get its locks in any attempt.
     case gaveUp(Migration, attempts: Int)
-    /// The statements failed, or the connection did; the migration left no trace.
+    /// A statement or the connection failed. The migration was rolled back.
     case failed(Migration, PostgresError)
 }
 
@@ -40,12 +40,12 @@ extension Migration {
     }
 }
 
-/// How a database and this program compare.
+/// The migrations of a database compared with those of this program.
 package enum MigrationState: Sendable, Equatable {
     case current
     /// The database lacks this many of the program's migrations.
     case behind(Int)
-    /// The database has this many migrations that the program does not know: a newer program made them, and as
-    /// migrations only add, this one can go on working.
+    /// The database has this many migrations that the program does not know, from a newer release. Migrations only add
+    /// to the schema, so this program still works.
     case ahead(Int)
 }

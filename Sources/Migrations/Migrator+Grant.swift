@@ -1,14 +1,16 @@
 package import Postgres
 
 extension Migrator {
-    /// Gives an application's role what the program needs in this schema, and takes away what else it had: to read and
-    /// write tables, to draw from sequences, and to read, but not write, `schema_migrations`. To the audit log it may add,
-    /// and seal what it added; to the ledger it may add; of records it may say that they are deleted.
+    /// Grants an application's role the privileges that the program needs in this schema, and revokes all others. The
+    /// role may read and write tables, use sequences, and read, but not write, `schema_migrations`. Exceptions protect
+    /// the history: the role may insert audit log entries and set their seals, insert ledger entries, and insert
+    /// records and set their `deleted_at`, but not change these rows otherwise, and it may not delete rows of
+    /// `credits`.
     ///
-    /// Tables of later migrations are included, if the role that runs this makes them. To repeat it does no harm.
+    /// Tables of later migrations are included if the role that calls this creates them. The call is idempotent.
     package func grant(to role: String, _ connection: Connection) throws {
         try connection.transaction { connection in
-            // Two that change the same access list at once would fail.
+            // Two transactions that change the same access list at once would fail.
             try connection.execute("SELECT pg_advisory_xact_lock(\(Self.lock))")
             let rows = try connection.query("SELECT format(\(Self.grants), current_schema(), \(role)::text)")
             guard let script = try rows.first?.decode(String.self) else { return }

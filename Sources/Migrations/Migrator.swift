@@ -1,18 +1,18 @@
 package import Postgres
 
-/// Brings a database's schema up to date, forward only, and says how far it is.
+/// Migrates a database's schema, forward only, and reports how current it is.
 ///
-/// Any number may run at once: a session's advisory lock lets one work and the rest wait. Each migration is one
-/// transaction that first inserts its row into `schema_migrations`, so that a crash leaves it done or not done, and a
-/// rival that got past the lock fails on the key. A migration waits for locks no longer than `lockTimeout`, because
-/// whoever comes later queues behind it; then it gives way and tries again.
+/// Any number of migrators may run at once: a session's advisory lock lets one work while the others wait. Each
+/// migration is one transaction that first inserts its row into `schema_migrations`. So after a crash it is either
+/// applied or not, and a second migrator that bypassed the lock fails on the primary key. A migration waits for a lock
+/// no longer than `lockTimeout`, because later transactions queue behind it; then it is rolled back and retried.
 package struct Migrator: Sendable {
     private let migrations: [Migration]
     private let lockTimeout: Duration
     private let attempts: Int
     private let pause: Duration
 
-    /// The key of the advisory lock: "flow" in ASCII, and any number.
+    /// The key of the advisory lock: "flow" in ASCII, and an arbitrary number.
     static let lock: Int64 = 0x666C_6F77_0000_0001
 
     package init(
@@ -25,10 +25,10 @@ package struct Migrator: Sendable {
         self.pause = pause
     }
 
-    /// Applies what is missing. The connection should be one of `PostgresConfiguration.forMigrations` and be direct,
-    /// not through a pooler in transaction mode.
+    /// Applies the missing migrations. The connection should be one of `PostgresConfiguration.forMigrations` and be
+    /// direct, not through a pooler in transaction mode.
     ///
-    /// - Throws: `MigrationError`, or `PostgresError` from outside of any migration.
+    /// - Throws: `MigrationError`, or `PostgresError` if a statement outside of any migration fails.
     package func migrate(_ connection: Connection, observe: (MigrationEvent) -> Void = { _ in }) throws {
         try lock(connection, observe: observe)
         defer { unlock(connection) }
@@ -39,7 +39,7 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// How the database compares with this program. Asks for no more than `SELECT` on `schema_migrations`.
+    /// Compares the database with this program. Needs only `SELECT` on `schema_migrations`.
     package func state(_ connection: Connection) throws(PostgresError) -> MigrationState {
         let applied = try appliedVersions(connection)
         let missing = migrations.count { !applied.contains($0.version) }
@@ -66,12 +66,12 @@ package struct Migrator: Sendable {
         try connection.execute("SELECT pg_advisory_lock(\(Self.lock))")
     }
 
-    /// The lock ends at the latest with the session.
+    /// Releases the lock. If that fails, the connection is closed, which releases the lock too.
     private func unlock(_ connection: Connection) {
         do { try connection.execute("SELECT pg_advisory_unlock(\(Self.lock))") } catch { connection.close() }
     }
 
-    /// The migrations to apply, after a look at those that were applied before.
+    /// Returns the migrations to apply, after it has verified the checksums of those that were applied before.
     private func missing(_ connection: Connection) throws -> [Migration] {
         let applied = try appliedVersions(connection)
         if applied.isEmpty {
@@ -96,7 +96,7 @@ package struct Migrator: Sendable {
         return migrations.filter { !applied.contains($0.version) }
     }
 
-    /// SHA-256 of the file, in hex, reckoned by the server.
+    /// SHA-256 of the file, in hex, computed by the server.
     private func checksum(of migration: Migration) -> SQL {
         "encode(sha256(convert_to(\(migration.sql), 'UTF8')), 'hex')"
     }
@@ -133,7 +133,7 @@ package struct Migrator: Sendable {
 }
 
 extension PostgresConfiguration {
-    /// The same database for one who migrates it: statements may take as long as they need.
+    /// The same database, configured for migrations: without timeouts, because statements may take long.
     package var forMigrations: PostgresConfiguration {
         var configuration = self
         configuration.statementTimeout = nil

@@ -14,7 +14,7 @@ package struct Binds: Sendable {
     private var bytes: [UInt8] = []
     private var items: [Bind] = []
     private var hasBinary = false
-    /// False when a text holds U+0000, where libpq would end it unseen.
+    /// False when a text contains U+0000, where libpq would silently cut it off.
     private(set) var areSendable = true
 
     var isEmpty: Bool { items.isEmpty && areSendable }
@@ -24,7 +24,7 @@ package struct Binds: Sendable {
         bytes.reserveCapacity(24 * count)
     }
 
-    /// The server shall never see this statement.
+    /// Marks the binds as not sendable: the statement must never reach the server.
     mutating func refuse() { areSendable = false }
 
     mutating func appendNull() { items.append(.null) }
@@ -68,7 +68,7 @@ package struct Binds: Sendable {
         areSendable = areSendable && other.areSendable
     }
 
-    /// Lends the parameters in the shape `PQsendQueryParams` takes them; `formats` is nil when all are text.
+    /// Passes the parameters to `body` in the form that `PQsendQueryParams` takes; `formats` is nil when all are text.
     func withPointers<Result>(
         _ body: (
             _ count: Int32, _ values: UnsafePointer<UnsafePointer<CChar>?>?, _ lengths: UnsafePointer<Int32>?,

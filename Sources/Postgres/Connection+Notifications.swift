@@ -1,8 +1,8 @@
 extension Connection {
-    /// Lets the session receive what is notified on these channels from now on, until its connection ends.
+    /// Makes the session receive the notifications of these channels, from now on until its connection ends.
     ///
-    /// Whatever was to be learnt before has to be looked up after this, not before.
-    /// - Throws: `SQLState.featureNotSupported` where `canListen` is false; `SQLState.activeTransaction` in a transaction,
+    /// Earlier notifications do not arrive: read the state that they announce after this call, not before.
+    /// - Throws: `SQLState.featureNotSupported` if `canListen` is false; `SQLState.activeTransaction` in a transaction,
     ///   which could still be rolled back.
     package func listen(to channels: [String]) throws(PostgresError) {
         guard configuration.canListen else { throw PostgresError(.server(.featureNotSupported)) }
@@ -16,13 +16,13 @@ extension Connection {
         link?.isListening = true
     }
 
-    /// The notifications that have come since the last call, also during statements; waits where there are none.
+    /// The notifications that have arrived since the last call, also during statements. Waits if there are none.
     ///
     /// - Parameters:
-    ///   - limit: how long to wait. After it, the result is empty.
-    ///   - bell: a descriptor that ends the wait early when it becomes readable; it is only looked at.
-    /// - Throws: `connectionLost` when the session that listened has ended. Notifications may have been missed, and none
-    ///   will come before `listen` is called again. `SQLState.activeTransaction` in a transaction, where none can come.
+    ///   - limit: the maximum time to wait. After it, the result is empty.
+    ///   - bell: a descriptor that ends the wait when it becomes readable; nothing is read from it.
+    /// - Throws: `connectionLost` when the session that listened has ended. Notifications may have been lost, and none
+    ///   arrive until `listen` is called again. `SQLState.activeTransaction` in a transaction, where none can arrive.
     package func notifications(
         waiting limit: Duration, unlessReadable bell: Int32? = nil
     ) throws(PostgresError) -> [Notification] {

@@ -1,8 +1,8 @@
 extension Connection {
-    /// Runs the body in a transaction: commits at its end, rolls back when it throws.
+    /// Runs the body in a transaction: commits when it returns, rolls back when it throws.
     ///
-    /// BEGIN goes with the first statement, so a transaction costs one round trip more than its statements; none, if
-    /// nothing was sent.
+    /// BEGIN is sent with the first statement, so a transaction costs one round trip more than its statements, and none
+    /// if nothing was sent.
     @discardableResult
     package func transaction<T>(_ body: (Connection) throws -> T) throws -> T {
         try begin()
@@ -17,7 +17,8 @@ extension Connection {
         return value
     }
 
-    /// Runs the body in the transaction that is open, and in one of its own where none is: all of it or nothing.
+    /// Runs the body in the open transaction, or in a transaction of its own if none is open: all of it takes effect or
+    /// nothing.
     package func atomically<T>(_ body: (Connection) throws -> T) throws -> T {
         switch transaction {
         case .none: try transaction(body)
@@ -25,7 +26,8 @@ extension Connection {
         }
     }
 
-    /// Opens a transaction that its owner ends with `commit` or `rollback`. Nothing is sent before its first statement.
+    /// Opens a transaction, which the caller ends with `commit` or `rollback`. Nothing is sent before its first
+    /// statement.
     ///
     /// - Throws: `SQLState.activeTransaction` when one is open.
     package func begin() throws(PostgresError) {
@@ -34,37 +36,39 @@ extension Connection {
         deferred = []
     }
 
-    /// Has a statement of the open transaction go with the next one, or with COMMIT, in that round trip: for one whose
-    /// result nobody reads. Where it fails, that round trip does, with its error; ahead of a savepoint the session ends.
+    /// Defers a statement of the open transaction: it is sent with the next statement or with COMMIT, in the same round
+    /// trip. For statements whose result is not read. If it fails, that round trip fails with its error; if a savepoint
+    /// was sent after it in the same round trip, the session ends.
     package func executeLater(_ sql: SQL) throws(PostgresError) {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
         guard sql.binds.areSendable else { throw PostgresError(.invalidText) }
         deferred.append(sql)
     }
 
-    /// Commits, together with last statements that go in the same round trip; returns the rows of each. A transaction of
-    /// which nothing was sent before needs neither BEGIN nor COMMIT: the server makes one of the batch.
+    /// Commits, together with last statements in the same round trip; returns the rows of each. If nothing of the
+    /// transaction was sent before, it needs neither BEGIN nor COMMIT: the server makes the batch one transaction.
     ///
-    /// Whether it returns or throws, the transaction is over. If a statement fails, none of it takes place and the
-    /// error is that statement's.
-    /// - Throws: `commitUnknown` when the connection ends before the commit is answered;
-    ///   `SQLState.failedTransaction` when an earlier failure had made the server roll back.
+    /// The transaction has ended, whether this returns or throws. If a statement fails, nothing of the transaction
+    /// takes effect, and the error is that of the statement.
+    /// - Throws: `commitUnknown` when the connection ends before the commit is confirmed; `SQLState.failedTransaction`
+    ///   when an earlier failure made the server roll back.
     @discardableResult
     package func commit(after statements: [SQL] = []) throws(PostgresError) -> [Rows] {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
         defer { rollback() }
-        // A savepoint that is open stands in the batch, and asks for a transaction block.
+        // An open savepoint is in the batch and requires a transaction block.
         if transaction == .pending && savepointDepth == 0 {
             guard !deferred.isEmpty || !statements.isEmpty else { return [] }
             return try roundTrip(statements, committing: .atEnd).map(Rows.init)
         }
         let results = try roundTrip(statements, committing: .asLastStatement)
-        // COMMIT in a failed transaction is no error to the server: it answers ROLLBACK.
+        // COMMIT in a failed transaction is not an error for the server: it returns ROLLBACK.
         guard results.last?.commandTag == "COMMIT" else { throw PostgresError(.server(.failedTransaction)) }
         return results.dropLast().map(Rows.init)
     }
 
-    /// Rolls back what is open; without a transaction it does nothing. It cannot fail: at worst it ends the session.
+    /// Rolls back the open transaction; does nothing without one. It cannot fail: if the server does not roll back, it
+    /// ends the session.
     package func rollback() {
         deferred = []
         savepointDepth = 0
@@ -74,7 +78,7 @@ extension Connection {
         transaction = .none
     }
 
-    /// Runs the body so that, when it throws, the transaction goes on without what the body did.
+    /// Runs the body. If it throws, what it did is rolled back, and the transaction continues.
     @discardableResult
     package func savepoint<T>(_ body: (Connection) throws -> T) throws -> T {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
@@ -100,7 +104,7 @@ extension Connection {
         }
     }
 
-    /// Where a savepoint is that was not sent yet.
+    /// The index of a savepoint that was not sent yet.
     private func placeOfDeferred(_ name: String) -> Int? {
         let savepoint = "SAVEPOINT \(name)"
         return deferred.firstIndex { $0.shape.text == savepoint }

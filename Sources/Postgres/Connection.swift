@@ -1,26 +1,26 @@
-/// One session with Postgres. Opened on first use and again after a loss; it belongs to the thread that made it.
+/// One session with Postgres, opened on first use and again after a loss. It belongs to the thread that made it.
 ///
-/// Statements are prepared on their first use, in the same round trip. A statement outside of a transaction commits by
-/// itself. While the server cannot be reached, calls fail at once between one attempt and the next.
+/// Statements are prepared on their first use, in the same round trip. A statement outside a transaction commits by
+/// itself. While the server cannot be reached, calls between two connection attempts fail at once.
 package final class Connection {
     package let configuration: PostgresConfiguration
-    /// Ahead of each transaction's first statement, in its round trip.
+    /// Sent ahead of each transaction's first statement, in its round trip.
     let preamble: [SQL]
     private(set) var link: Link?
     private var reconnection = Reconnection()
     var transaction = Transaction.none
-    /// Sent ahead of the next statement, in its round trip: SAVEPOINT and RELEASE wait here, and statements whose results
-    /// nobody reads.
+    /// Sent ahead of the next statement, in its round trip: SAVEPOINT, RELEASE, and statements whose results are not
+    /// read.
     var deferred: [SQL] = []
     var savepointDepth = 0
 
-    /// Where the session's transaction stands, as far as this side knows.
+    /// The state of the session's transaction, as far as the client knows.
     enum Transaction {
         case none
-        /// The server has seen nothing of it yet.
+        /// The server has not seen it yet.
         case pending
         case begun
-        /// It ended with its connection; its owner has not taken note yet.
+        /// It ended with its connection; its owner has not committed or rolled back yet.
         case lost
     }
 
@@ -30,24 +30,24 @@ package final class Connection {
         preamble = configuration.transactionSettings
     }
 
-    /// Carries out a statement and returns its rows.
+    /// Executes a statement and returns its rows.
     package func query(_ sql: SQL) throws(PostgresError) -> Rows {
         let results = try roundTrip([sql])
         return Rows(results[results.endIndex - 1])
     }
 
-    /// Carries out a statement and returns how many rows it wrote.
+    /// Executes a statement and returns the number of rows that it wrote.
     @discardableResult
     package func execute(_ sql: SQL) throws(PostgresError) -> Int { try query(sql).affectedCount }
 
-    /// Carries out statements in one round trip, all or none of them, and returns the rows of each.
+    /// Executes statements in one round trip, all or none of them, and returns the rows of each.
     @discardableResult
     package func pipeline(_ statements: [SQL]) throws(PostgresError) -> [Rows] {
         try roundTrip(statements).map(Rows.init)
     }
 
-    /// Carries out a text of several statements as it stands. Whoever calls this vouches for it. Outside of a transaction
-    /// its limits are those of the session.
+    /// Executes a text of several statements verbatim. The caller must ensure that it is safe. Outside a transaction
+    /// the limits of the session apply.
     package func execute(unsafeScript text: String) throws(PostgresError) {
         guard !text.utf8.contains(0) else { throw PostgresError(.invalidText) }
         if transaction == .pending || !deferred.isEmpty { _ = try roundTrip([]) }
@@ -56,15 +56,15 @@ package final class Connection {
         try link.runScript(text)
     }
 
-    /// Ends the session, and with it a transaction that is open. The next use opens a new one.
+    /// Ends the session, and with it an open transaction. The next use opens a new session.
     package func close() {
         link = nil
         if transaction == .begun { transaction = .lost }
     }
 
-    /// Sends what was deferred, the statements and, if asked, COMMIT; returns the results of the latter two.
+    /// Sends the deferred statements, `statements` and, if requested, COMMIT; returns the results of the latter two.
     func roundTrip(
-        _ statements: [SQL], committing commit: Link.Commit = .untold, isRepeated: Bool = false
+        _ statements: [SQL], committing commit: Link.Commit = .untracked, isRepeated: Bool = false
     ) throws(PostgresError) -> ArraySlice<QueryResult> {
         let ahead = opening(committing: commit) + deferred
         var batch = ahead.isEmpty ? statements : ahead + statements
@@ -77,14 +77,14 @@ package final class Connection {
             defer { settle(link) }
             return try link.run(batch, committing: commit).dropFirst(ahead.count)
         } catch {
-            // Nothing but this batch was lost with its connection, so it can be repeated on another one.
+            // Only this batch was lost with its connection, so it can be repeated on another one.
             guard error.isStaleStatement && priorTransaction != .begun && !isRepeated else { throw error }
             (transaction, deferred) = (priorTransaction, priorDeferred)
         }
         return try roundTrip(statements, committing: commit, isRepeated: true)
     }
 
-    /// What begins a transaction: outside of one the batch is one of its own.
+    /// What begins a transaction. Outside a transaction block the server makes the batch one transaction.
     private func opening(committing commit: Link.Commit) -> [SQL] {
         switch transaction {
         case .none: preamble
@@ -112,7 +112,7 @@ package final class Connection {
         }
     }
 
-    /// Takes over the state in which a round trip left the link.
+    /// Takes over the state of the link after a round trip.
     func settle(_ link: Link) {
         if link.isUsable {
             transaction = link.isInTransaction ? .begun : .none
@@ -123,7 +123,7 @@ package final class Connection {
         if link.hasAnswered { reconnection.succeeded() } else if !link.isUsable { reconnection.failed(at: .now) }
     }
 
-    /// Whether statements can go on in the present transaction.
+    /// Whether the current transaction accepts further statements.
     package var transactionStatus: TransactionStatus {
         switch transaction {
         case .none: .idle
@@ -138,6 +138,6 @@ package final class Connection {
 package enum TransactionStatus: Sendable {
     case idle
     case open
-    /// A statement failed in it or its connection was lost: all that is left is to roll back.
+    /// A statement failed, or the connection was lost: the transaction can only be rolled back.
     case failed
 }

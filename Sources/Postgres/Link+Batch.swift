@@ -1,7 +1,7 @@
 import CPostgres
 
 extension Link {
-    /// What the server answers in turn, apart from the closing synchronisation.
+    /// The server's answers in order, without that to the final synchronisation.
     private enum Answer {
         case preparation(of: SQL.Shape)
         case statement
@@ -9,27 +9,27 @@ extension Link {
 
     /// Where a batch commits, for a caller who must know whether it did.
     enum Commit {
-        /// The caller has no use for the difference: to it a loss is a failure.
-        case untold
+        /// The caller does not need to know: a lost connection is a failure.
+        case untracked
         /// Its last statement is COMMIT.
         case asLastStatement
-        /// The batch is a whole transaction, which the server commits when it comes to its end.
+        /// The batch is a whole transaction, which the server commits at its end.
         case atEnd
     }
 
     /// Sends the statements in one round trip and returns one result for each.
     ///
-    /// A statement that fails keeps the later ones from being carried out. Outside of a transaction block the batch
-    /// is a transaction of its own. The binds must be sendable.
+    /// After a statement that fails, the later ones are not executed. Outside a transaction block the batch is a
+    /// transaction of its own. The binds must be sendable.
     ///
-    /// - Throws: the error of the statement that failed; `commitUnknown` when a loss leaves open whether the batch was
-    ///   committed. Whether the link is still of use says `isUsable`.
-    func run(_ batch: [SQL], committing commit: Commit = .untold) throws(PostgresError) -> [QueryResult] {
+    /// - Throws: the error of the statement that failed; `commitUnknown` when the connection is lost and the batch may
+    ///   have been committed. `isUsable` then says whether the link can be used again.
+    func run(_ batch: [SQL], committing commit: Commit = .untracked) throws(PostgresError) -> [QueryResult] {
         let deadline = answerTimeout.map { ContinuousClock.now + $0 }
         return try collect(send(batch), committing: commit, before: deadline)
     }
 
-    /// Queues the batch. Where this fails, the synchronisation that makes the server commit has not been queued.
+    /// Queues the batch. If this throws, the synchronisation that makes the server commit was not queued.
     private func send(_ batch: [SQL]) throws(PostgresError) -> [Answer] {
         var answers: [Answer] = []
         answers.reserveCapacity(2 * batch.count)
@@ -44,10 +44,10 @@ extension Link {
             } else {
                 isSent = sendUnprepared(sql)
             }
-            guard isSent else { throw spent(PostgresError(.connectionLost, message)) }
+            guard isSent else { throw invalidate(PostgresError(.connectionLost, message)) }
             answers.append(.statement)
         }
-        guard unsafe PQpipelineSync(handle) == 1 else { throw spent(PostgresError(.connectionLost, message)) }
+        guard unsafe PQpipelineSync(handle) == 1 else { throw invalidate(PostgresError(.connectionLost, message)) }
         return answers
     }
 
@@ -63,7 +63,7 @@ extension Link {
         }
     }
 
-    /// Reads every answer, also those after a failure, so that the link is ready for the next batch.
+    /// Reads every answer, including those after a failure, so that the link is ready for the next batch.
     private func collect(
         _ answers: [Answer], committing commit: Commit, before deadline: ContinuousClock.Instant?
     ) throws(PostgresError) -> [QueryResult] {
@@ -79,11 +79,11 @@ extension Link {
                     results.append(result)
                 }
             } catch {
-                // Where the server itself says why it leaves before it has come to the commit, nothing was committed. A
-                // pooler that has lost the server says so in class 08, and knows no more of it than this side.
+                // If the server itself reports why it ends the session before it reaches the commit, nothing was
+                // committed. A pooler that has lost the server reports class 08, and knows no more than this client.
                 let isServers = error.sqlState.map { $0.conditionClass != "08" } ?? false
                 let isBeforeCommit = commit == .atEnd || index < answers.count - 1
-                let isKnown = commit == .untold || isServers && isBeforeCommit
+                let isKnown = commit == .untracked || isServers && isBeforeCommit
                 throw failure ?? (isKnown ? error : error.leavingCommitUnknown)
             }
         }
@@ -93,8 +93,8 @@ extension Link {
         } catch {
             if let failure { throw failure }
             switch commit {
-            case .untold: throw error
-            // A COMMIT that was confirmed is one, whatever became of the connection afterwards.
+            case .untracked: throw error
+            // A confirmed COMMIT is valid, whatever happens to the connection afterwards.
             case .asLastStatement: break
             case .atEnd: throw error.leavingCommitUnknown
             }
@@ -107,7 +107,7 @@ extension Link {
     /// The result of one statement or preparation.
     private func soleResult(before deadline: ContinuousClock.Instant?) throws(PostgresError) -> QueryResult {
         guard let result = try nextResult(before: deadline) else {
-            throw spent(PostgresError(.connectionLost, message))
+            throw invalidate(PostgresError(.connectionLost, message))
         }
         while !result.endsBatch, try nextResult(before: deadline) != nil {}
         return result
@@ -122,7 +122,7 @@ extension Link {
             let result = try nextResult(before: deadline)
             if let result, result.status == PGRES_PIPELINE_SYNC { return failure }
             guard let result else {
-                if isBroken { throw spent(PostgresError(.connectionLost, message)) }
+                if isBroken { throw invalidate(PostgresError(.connectionLost, message)) }
                 continue
             }
             let refusal = try refusal(in: result)

@@ -2,10 +2,10 @@ import CPostgres
 import Glibc
 
 extension Link {
-    /// The notifications that have come; where there are none, those that come first before the deadline, or before the
+    /// The notifications that have arrived. If there are none, waits for the first, until the deadline or until the
     /// bell becomes readable.
     ///
-    /// - Throws: `connectionLost`; the link is then of no further use.
+    /// - Throws: `connectionLost`; the link is then unusable.
     func notifications(
         before deadline: ContinuousClock.Instant, unlessReadable bell: Int32?
     ) throws(PostgresError) -> [Notification] {
@@ -21,13 +21,15 @@ extension Link {
                 continue
             }
             if descriptors[0].revents != 0 {
-                guard unsafe PQconsumeInput(handle) == 1 else { throw spent(PostgresError(.connectionLost, message)) }
+                guard unsafe PQconsumeInput(handle) == 1 else {
+                    throw invalidate(PostgresError(.connectionLost, message))
+                }
             }
             if descriptors.dropFirst().contains(where: { $0.revents != 0 }) { return takeNotifications() }
         }
     }
 
-    /// Those that libpq has read, be it in a wait or together with the answers to statements.
+    /// The notifications that libpq has read, during a wait or with the results of statements.
     private func takeNotifications() -> [Notification] {
         var received: [Notification] = []
         while let next = unsafe PQnotifies(handle) {

@@ -1,27 +1,27 @@
 import CPostgres
 import Glibc
 
-/// One open `PGconn`, from its start to its end: it never reconnects, and once it is broken it stays so.
+/// One open `PGconn`, from its start to its end: it never reconnects, and once broken it stays broken.
 ///
-/// It is in libpq's pipeline mode all its life, so that a batch of statements, and the preparation of those that are
-/// new, travel in one round trip. It is also in non-blocking mode, so that nothing but `nextResult` waits, and no
-/// longer than the deadline: a network that swallows everything cannot hold a thread.
+/// It is always in libpq's pipeline mode, so that a batch of statements takes one round trip, including the preparation
+/// of new ones. It is also in non-blocking mode, so that a batch waits only in `nextResult`, and no longer than the
+/// deadline: a network that drops everything cannot block a thread.
 @safe final class Link {
     let handle: OpaquePointer
     let answerTimeout: Duration?
     var statements: PreparedStatements
-    /// True once a batch was answered; a server that accepts connections and then fails does not count as up.
+    /// Whether a batch was answered. A server that accepts connections and then fails does not count as up.
     private(set) var hasAnswered = false
     /// When the last batch was answered.
     private var lastAnswer = ContinuousClock.now
-    /// True once the session listens: what was notified before is lost to it.
+    /// Whether the session listens. It does not receive notifications sent before.
     var isListening = false
     private var isSpent = false
 
-    /// A link that was idle for less is in use.
+    /// A link that was idle for less than this counts as in use.
     private static let use = Duration.milliseconds(1)
 
-    /// Connects, which takes no longer than `connect_timeout` for each host named.
+    /// Connects, which takes no longer than `connect_timeout` for each host.
     init(_ configuration: PostgresConfiguration) throws(PostgresError) {
         guard let handle = unsafe Self.connect(configuration) else {
             throw PostgresError(.connectionUnavailable, "out of memory")
@@ -49,7 +49,7 @@ import Glibc
             keywords.map { unsafe UnsafePointer($0) }, values.map { unsafe UnsafePointer($0) }, 0)
     }
 
-    /// libpq's account of the last failure.
+    /// libpq's message about the last failure.
     var message: String {
         let text = unsafe String(cString: PQerrorMessage(handle))
         return String(text.drop(while: \.isWhitespace).prefix { !$0.isNewline })
@@ -57,12 +57,12 @@ import Glibc
 
     var isBroken: Bool { unsafe PQstatus(handle) != CONNECTION_OK }
 
-    /// False once the link must not be used again, be it broken, or out of step with the server, or with a server
-    /// that has become a standby.
+    /// False once the link must not be used again: it is broken, out of step with the server, or its server has become
+    /// a standby.
     var isUsable: Bool { !isSpent && !isBroken }
 
-    /// Puts the link out of use, for the reason given.
-    func spent(_ error: PostgresError) -> PostgresError {
+    /// Marks the link as unusable, and returns the error that is the reason.
+    func invalidate(_ error: PostgresError) -> PostgresError {
         isSpent = true
         return error
     }
@@ -73,32 +73,32 @@ import Glibc
     /// Whether a statement has failed in the open transaction.
     var hasFailedTransaction: Bool { unsafe PQtransactionStatus(handle) == PQTRANS_INERROR }
 
-    /// Reads what came while nothing was asked; true when it says that the server is gone.
+    /// Reads what arrived while the link was idle; true when the server has ended the session.
     ///
-    /// A server that restarts leaves its news in the socket. Looking there costs a microsecond and saves the first request
-    /// after a restart from failing; a link in use is not worth it.
+    /// A server that restarts sends a message before it closes the connection. Checking for it costs a microsecond, and
+    /// keeps the first request after a restart from failing. A link in use is not checked.
     func hasEndedWhileIdle() -> Bool {
         if hasAnswered, ContinuousClock.now - lastAnswer < Self.use { return false }
         var byte: UInt8 = 0
         while unsafe recv(PQsocket(handle), &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) >= 0 || errno != EAGAIN {
             guard unsafe PQconsumeInput(handle) == 1 else { return true }
-            // Lets libpq take note of the message, be it a notice or a farewell.
+            // Makes libpq handle the message, which may be a notice or the end of the session.
             _ = unsafe PQisBusy(handle)
             if isBroken { return true }
         }
         return false
     }
 
-    /// Takes note that a batch was answered.
+    /// Records that a batch was answered.
     func answered() {
         hasAnswered = true
         lastAnswer = .now
     }
 
-    /// The next result of what was sent, nil between the results of one statement and those of the next.
+    /// The next result of what was sent; nil between the results of one statement and those of the next.
     ///
     /// A broken connection yields a result that says so.
-    /// - Throws: `timedOut` when the deadline passes first. The link is then of no further use.
+    /// - Throws: `timedOut` when the deadline passes first. The link is then unusable.
     func nextResult(before deadline: ContinuousClock.Instant?) throws(PostgresError) -> QueryResult? {
         while unsafe PQisBusy(handle) == 1 {
             guard try waitForServer(until: deadline) else { break }
@@ -106,7 +106,7 @@ import Glibc
         return unsafe PQgetResult(handle).map { unsafe QueryResult($0) }
     }
 
-    /// Sends what is still to be sent and reads what has come; false when the connection broke.
+    /// Sends pending output and reads input that has arrived; false when the connection is broken.
     private func waitForServer(until deadline: ContinuousClock.Instant?) throws(PostgresError) -> Bool {
         let isSending = unsafe PQflush(handle) == 1
         var descriptor = unsafe pollfd(
@@ -114,7 +114,7 @@ import Glibc
         var milliseconds: Int32 = -1
         if let deadline {
             let left = deadline - .now
-            guard left > .zero else { throw spent(PostgresError(.timedOut)) }
+            guard left > .zero else { throw invalidate(PostgresError(.timedOut)) }
             milliseconds = Int32(clamping: left.milliseconds)
         }
         let ready = unsafe poll(&descriptor, 1, milliseconds)
@@ -122,19 +122,19 @@ import Glibc
         return ready == 0 || errno == EINTR
     }
 
-    /// Why the server did not do what was asked, or nil when it did.
+    /// The server's error in the result; nil if there is none.
     ///
-    /// - Throws: `connectionLost` when the result says that the session is over.
+    /// - Throws: `connectionLost` when the result says that the session has ended.
     func refusal(in result: QueryResult) throws(PostgresError) -> PostgresError? {
         switch result.status {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return nil
         case PGRES_PIPELINE_ABORTED: return PostgresError(.server(.failedTransaction))
         case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
-            throw spent(PostgresError(.server(.featureNotSupported), "COPY is not supported"))
+            throw invalidate(PostgresError(.server(.featureNotSupported), "COPY is not supported"))
         default:
             let error = result.error(sessionEnded: isBroken)
-            if error.kind == .connectionLost { throw spent(error) }
-            return error.sqlState?.endsSession == true || error.isStaleStatement ? spent(error) : error
+            if error.kind == .connectionLost { throw invalidate(error) }
+            return error.sqlState?.endsSession == true || error.isStaleStatement ? invalidate(error) : error
         }
     }
 }

@@ -1,4 +1,4 @@
-/// What one session told another by NOTIFY.
+/// A notification that a session sent with NOTIFY.
 package struct Notification: Sendable, Equatable {
     package let channel: String
     package let payload: String

@@ -1,29 +1,30 @@
 import CPostgres
 
-/// Where the database is, who asks, and how long anything may take.
+/// The address of the database, the user, and the timeouts.
 ///
-/// Built from what libpq takes: a URL (`postgresql://user@host/database`; the `+psycopg2` of SQLAlchemy's URLs is
-/// ignored) or `keyword=value` pairs. What it does not name, libpq takes from its own defaults.
+/// Made from what libpq accepts: a URL (`postgresql://user@host/database`; the `+psycopg2` of SQLAlchemy's URLs is
+/// ignored) or `keyword=value` pairs. For what it does not name, libpq's defaults apply.
 package struct PostgresConfiguration: Sendable {
-    /// How long the server works on one statement before it gives up with `SQLState.queryCanceled`; nil: no limit.
+    /// The maximum time the server spends on one statement before `SQLState.queryCanceled`; nil: no limit.
     package var statementTimeout: Duration? = .seconds(10)
-    /// How long a statement waits for a lock before it gives up with `SQLState.lockNotAvailable`.
+    /// The maximum time a statement waits for a lock before `SQLState.lockNotAvailable`.
     package var lockTimeout: Duration? = .seconds(5)
-    /// How long the server keeps a transaction in which nothing happens; then it ends the connection.
+    /// The maximum time that a transaction may be idle before the server ends the connection.
     package var idleInTransactionTimeout: Duration? = .seconds(10)
-    /// How long this side waits for the answer to one round trip before it closes the connection. Longer than
-    /// `statementTimeout`, so that it fires only when the server or the network is silent.
+    /// The maximum time that the client waits for the results of one round trip before it closes the connection. Longer
+    /// than `statementTimeout`, so that it expires only when the server or the network is silent.
     package var answerTimeout: Duration? = .seconds(15)
-    /// Whether the session is ours: statements are prepared once a connection, and the limits above set as it begins.
+    /// Whether the session belongs to this client: statements are prepared once per connection, and the limits above
+    /// are set when it opens.
     ///
-    /// Off for a pgbouncer in transaction mode, which lends a session for one transaction. Nothing is kept in it then:
-    /// the limits travel with each transaction, in its first round trip.
+    /// False behind a pgbouncer in transaction mode, which lends a session for one transaction. Then nothing is kept in
+    /// the session: the limits are sent with each transaction, in its first round trip.
     package var preparesStatements = true
-    /// Whether a session can listen for notifications: not where a pooler may give it to another client between two of
-    /// its transactions.
+    /// Whether a session can listen for notifications: not behind a pooler that may give it to another client between
+    /// two transactions.
     package var canListen: Bool { preparesStatements }
 
-    /// Keywords of libpq with their values, in the order of libpq's table.
+    /// libpq's keywords and their values, in the order of libpq's table.
     private var parameters: [Parameter]
 
     private struct Parameter: Sendable {
@@ -31,16 +32,16 @@ package struct PostgresConfiguration: Sendable {
         var value: String
     }
 
-    /// - Throws: `invalidConfiguration`; the error quotes nothing of the string.
+    /// - Throws: `invalidConfiguration`; the error does not quote the string.
     package init(_ connectionString: String) throws(PostgresError) {
         parameters = try Self.parse(connectionString)
         if self["connect_timeout"] == nil { self["connect_timeout"] = "5" }
-        // A server elsewhere has to prove who it is, unless the operator says otherwise. libpq ignores this for unix
-        // sockets, which is what no host at all usually means.
+        // A server on another machine must prove its identity, unless the operator sets another `sslmode`. libpq
+        // ignores this for unix sockets, which it usually uses when no host is named.
         if self["sslmode"] == nil && !namesOnlyLocalHosts { self["sslmode"] = "verify-full" }
     }
 
-    /// A keyword of libpq, such as `dbname`, `user` or `password`; nil leaves it to libpq's default.
+    /// A keyword of libpq, such as `dbname`, `user` or `password`; nil: libpq's default.
     package subscript(keyword: String) -> String? {
         get { parameters.first { $0.keyword == keyword }?.value }
         set {
@@ -49,11 +50,11 @@ package struct PostgresConfiguration: Sendable {
         }
     }
 
-    /// What is handed to libpq when a connection is opened.
+    /// The parameters with which libpq opens a connection.
     var connectionParameters: [(keyword: String, value: String)] {
         var configuration = self
         configuration["client_encoding"] = "UTF8"
-        // A pooler takes no `options`, so none are sent where they would be only ours.
+        // A pooler does not accept `options`, so behind one none are added.
         if preparesStatements {
             let settings = (Array(serverSettings) + Array(planning)).map { "-c \($0)=\($1)" }
             configuration["options"] = ([self["options"]].compactMap(\.self) + settings).joined(separator: " ")
@@ -62,7 +63,7 @@ package struct PostgresConfiguration: Sendable {
         return configuration.parameters.map { ($0.keyword, $0.value) }
     }
 
-    /// Settings of the session. They travel with the connection request and so cost no round trip.
+    /// Settings of the session. They are part of the connection request, so they cost no round trip.
     private var serverSettings: KeyValuePairs<String, String> {
         [
             "statement_timeout": milliseconds(statementTimeout), "lock_timeout": milliseconds(lockTimeout),
@@ -70,22 +71,23 @@ package struct PostgresConfiguration: Sendable {
         ]
     }
 
-    /// How statements are planned that are prepared once. Their plans are kept while tables grow: made for a table that
-    /// was empty, one reads all of it, however much that is later. Where there is no index for a plan to use, its
-    /// estimate is beyond measure, and would have it compiled. Values change no plan of ours; but where the first plans
-    /// were cheap because tables were empty, the server would plan anew each time, which costs more than to execute.
+    /// How prepared statements are planned. Their plans are kept while tables grow: a plan made for an empty table
+    /// would scan the whole table later, however large it is. If a plan has no index to use, its estimated cost is then
+    /// extreme, which would trigger JIT compilation. No plan here depends on the bound values; but if the first plans
+    /// were cheap because tables were empty, the server would plan every execution again, which costs more than the
+    /// execution.
     private var planning: KeyValuePairs<String, String> {
         ["enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan"]
     }
 
-    /// The limits for one transaction, as its first statement; none where the session has them.
+    /// The limits for one transaction, as its first statement; empty if the session has them.
     var transactionSettings: [SQL] {
         guard !preparesStatements else { return [] }
         let calls = serverSettings.map { "set_config(\($0), \($1), true)" as SQL }
         return ["SELECT \(calls.joined(separator: ", "))"]
     }
 
-    /// For the server, to which 0 is no limit.
+    /// For the server, where 0 means no limit.
     private func milliseconds(_ limit: Duration?) -> String { String(limit?.milliseconds ?? 0) }
 
     private var namesOnlyLocalHosts: Bool {
@@ -119,7 +121,7 @@ package struct PostgresConfiguration: Sendable {
 }
 
 extension PostgresConfiguration: CustomStringConvertible, CustomDebugStringConvertible {
-    /// Where and who, never the password.
+    /// Host, port, user and database, never the password.
     package var description: String {
         let place = self["host"] ?? self["hostaddr"] ?? ""
         let port = self["port"].map { ":\($0)" } ?? ""
@@ -131,7 +133,7 @@ extension PostgresConfiguration: CustomStringConvertible, CustomDebugStringConve
 }
 
 extension Duration {
-    /// In whole milliseconds, rounded up: a limit of a microsecond must not become none.
+    /// In whole milliseconds, rounded up: a limit of a microsecond must not become 0, which means no limit.
     var milliseconds: Int64 {
         let (seconds, attoseconds) = components
         return seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000

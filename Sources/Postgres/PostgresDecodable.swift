@@ -2,13 +2,13 @@ package import JSON
 
 /// A type that can be read from a column.
 package protocol PostgresDecodable {
-    /// The value of that text, nil being NULL; throws when it is none of this type's.
+    /// Decodes a column's text; nil is NULL. Throws if the text is not a value of this type.
     ///
-    /// It throws, because an optional result costs generic code a search for its type with every value.
+    /// It throws, because with an optional result generic code looks its type up for each value.
     init(postgresText text: Span<UInt8>?) throws(PostgresMismatch)
 }
 
-/// The text is no value of the type asked for.
+/// The text is not a value of the requested type.
 package struct PostgresMismatch: Error {}
 
 extension Optional: PostgresDecodable where Wrapped: PostgresDecodable {

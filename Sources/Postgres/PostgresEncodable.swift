@@ -1,7 +1,7 @@
 package import JSON
 
 /// A type whose values, and nil for NULL, can be bound: `\(value)` in a `SQL`. The server infers the type of each bind
-/// from its place.
+/// from its position.
 package protocol PostgresEncodable: Sendable {
     func encode(to binds: inout Binds)
 }
@@ -31,7 +31,7 @@ extension Double: PostgresEncodable {
     package func encode(to binds: inout Binds) { binds.append(text: description) }
 }
 
-/// Its text, for columns of type `json` (and `jsonb`, which keeps neither order nor spelling).
+/// Binds its text, for columns of type `json` (and `jsonb`, which preserves neither order nor spelling).
 extension JSON: PostgresEncodable {
     package func encode(to binds: inout Binds) { binds.append(json: JSONText(self)) }
 }
@@ -45,7 +45,7 @@ extension Array: PostgresEncodable where Element: PostgresArrayElement {
     package func encode(to binds: inout Binds) { Element.encode(self, to: &binds) }
 }
 
-/// What an array that is bound may hold.
+/// A type that can be an element of a bound array.
 package protocol PostgresArrayElement: Sendable {
     static func encode(_ array: [Self], to binds: inout Binds)
 }

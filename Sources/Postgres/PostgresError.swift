@@ -1,36 +1,36 @@
-/// What went wrong between this program and Postgres.
+/// An error in the use of Postgres.
 ///
-/// `description` is bland enough for anybody to read. `debugDescription` adds the server's message, but never a
-/// value that was bound nor the text of a statement.
+/// `description` contains no details, so anyone may read it. `debugDescription` adds the server's message, but never a
+/// bound value or the text of a statement.
 package struct PostgresError: Error, Sendable, Equatable {
     package enum Kind: Sendable, Hashable {
-        /// The server refused a statement. The connection stays in use; an open transaction has failed.
+        /// The server refused a statement. The connection remains usable; an open transaction has failed.
         case server(SQLState)
-        /// The connection ended; so did its transaction, if one was open, without effect. A single statement outside
-        /// of a transaction may nevertheless have been carried out. The next use opens a new connection.
+        /// The connection ended, and with it an open transaction, without effect. A single statement outside a
+        /// transaction may nevertheless have been executed. The next use opens a new connection.
         case connectionLost
-        /// No connection could be opened, or the last attempt failed so recently that none was made.
+        /// No connection could be opened, or the next attempt is not due yet, so none was made.
         case connectionUnavailable
-        /// The connection ended after the commit was asked for, before its answer came: whether the transaction took
-        /// place only the database knows. Look there for a key it wrote; never just repeat it.
+        /// The connection ended after the commit was requested and before it was confirmed: only the database knows
+        /// whether the transaction took effect. Look there for a key that it wrote; never just repeat it.
         case commitUnknown
         /// The client's deadline passed; the connection was closed, with the consequences of `connectionLost`.
         case timedOut
-        /// A row did not hold what the code asked for.
+        /// A row did not contain what the code expected.
         case decoding
-        /// A text to be bound holds U+0000, which Postgres cannot store. Nothing was sent.
+        /// A text to be bound contains U+0000, which Postgres cannot store. Nothing was sent.
         case invalidText
-        /// The connection string cannot be understood.
+        /// The connection string is not valid.
         case invalidConfiguration
     }
 
     package let kind: Kind
-    /// The server's condition, also where it ended the connection.
+    /// The server's condition, also if it ended the connection.
     package let sqlState: SQLState?
     /// The name of the constraint that was violated.
     package let constraint: String?
     let detail: String
-    /// A prepared statement is gone or no longer fits its tables; on a new connection it will be prepared anew.
+    /// The prepared statement no longer exists or no longer fits its tables; a new connection prepares it again.
     var isStaleStatement = false
 
     init(_ kind: Kind, _ detail: String = "", sqlState: SQLState? = nil, constraint: String? = nil) {
@@ -40,10 +40,10 @@ package struct PostgresError: Error, Sendable, Equatable {
         self.detail = detail
     }
 
-    /// The same loss, seen by a transaction that may have been committed.
+    /// The same loss, for a transaction that may have been committed.
     var leavingCommitUnknown: PostgresError { PostgresError(.commitUnknown, detail, sqlState: sqlState) }
 
-    /// True when the service is temporarily away, rather than the request being wrong.
+    /// True when the service is temporarily unavailable, rather than the request wrong.
     package var isUnavailability: Bool {
         switch kind {
         case .connectionLost, .connectionUnavailable, .timedOut: true
@@ -52,7 +52,7 @@ package struct PostgresError: Error, Sendable, Equatable {
         }
     }
 
-    /// Whether another transaction was in the way; the same may succeed when that has ended.
+    /// Whether another transaction was in the way: a retry may succeed when that one has ended.
     package var isContention: Bool {
         guard let state = sqlState else { return false }
         return state == .lockNotAvailable || state.isConflict

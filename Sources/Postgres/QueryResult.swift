@@ -1,6 +1,6 @@
 import CPostgres
 
-/// Owns one `PGresult`; cleared when the last row that refers to it is gone.
+/// Owns one `PGresult`; cleared when the last row that refers to it is released.
 @safe final class QueryResult {
     private let handle: OpaquePointer
     let rowCount: Int
@@ -16,7 +16,7 @@ import CPostgres
 
     var status: ExecStatusType { unsafe PQresultStatus(handle) }
 
-    /// True when no further result belongs to the same statement: libpq must not be asked for one.
+    /// True when the statement has no further result: libpq must not be asked for one.
     var endsBatch: Bool {
         switch status {
         case PGRES_PIPELINE_SYNC, PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH: true
@@ -24,7 +24,7 @@ import CPostgres
         }
     }
 
-    /// What the server says it has done, such as `COMMIT` or `UPDATE 3`.
+    /// The server's command tag, such as `COMMIT` or `UPDATE 3`.
     var commandTag: String { unsafe String(cString: PQcmdStatus(handle)) }
 
     /// How many rows a statement wrote or returned; 0 for statements that do neither.
@@ -50,18 +50,19 @@ import CPostgres
 
     /// The server's error, without the parts that may quote values or the statement.
     ///
-    /// - Parameter sessionEnded: the connection turned out to be gone.
+    /// - Parameter sessionEnded: whether the connection is broken.
     func error(sessionEnded: Bool) -> PostgresError {
         let state = field(flow_field_sqlstate).map(SQLState.init)
         let severity = field(flow_field_severity)
-        // In class 08 a pooler says that it has lost the server, and its severity has a field fewer than the server's.
+        // A pooler that has lost the server reports class 08, without the field from which the severity is read here.
         let isLost =
             sessionEnded || state == nil || state?.conditionClass == "08" || severity == "FATAL" || severity == "PANIC"
-        // Messages of class 22 quote the value at fault. Where no server spoke, the message is libpq's own.
+        // Messages of class 22 quote the invalid value. If the server sent no error, the message is libpq's own.
         let message = state?.isDataException == true ? nil : field(flow_field_message)
         let kind: PostgresError.Kind = if let state, !isLost { .server(state) } else { .connectionLost }
         var error = PostgresError(kind, message ?? "", sqlState: state, constraint: field(flow_field_constraint))
-        // "cached plan must not change result type" shares its state with much else; its origin is its own.
+        // "cached plan must not change result type" shares its SQLSTATE with many errors; the function that reports it
+        // is unique.
         error.isStaleStatement =
             state == .undefinedStatement || field(flow_field_function) == "RevalidateCachedQuery"
         return error

@@ -1,7 +1,7 @@
-/// When the next connection may be tried, so that a server that comes back is not met by everybody at once.
+/// When the next connection attempt is due, so that not all clients connect at once when a server comes back.
 ///
-/// Full jitter: after the n-th failure in a row a random wait of up to 50 ms × 2ⁿ, at most 5 s. Nobody sleeps; who
-/// comes too early fails at once.
+/// Full jitter: after the n-th failure in a row a random delay of up to 50 ms × 2ⁿ, at most 5 s. No thread sleeps: a
+/// call that comes too early fails at once.
 struct Reconnection {
     private var failures = 0
     private var earliest: ContinuousClock.Instant?

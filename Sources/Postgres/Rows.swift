@@ -1,8 +1,8 @@
 package import JSON
 
-/// The rows a statement returned, in order. Values are copied out only where a row is decoded.
+/// The rows that a statement returned, in order. Values are copied only when a row is decoded.
 ///
-/// Not `Sendable`: decode on the connection's thread and hand on what came out.
+/// Not `Sendable`: decode on the connection's thread and pass on the decoded values.
 package struct Rows: RandomAccessCollection {
     private let result: QueryResult
 
@@ -19,7 +19,7 @@ package struct Rows: RandomAccessCollection {
     /// How many rows the statement wrote, or returned.
     package var affectedCount: Int { result.affectedRowCount }
 
-    /// The one row of a statement that must have one; `decoding` is thrown when it has none or more.
+    /// The only row; throws `decoding` when there is none or more than one.
     package var only: Row {
         get throws(PostgresError) {
             guard count == 1 else { throw PostgresError(.decoding, "\(count) rows where one is due") }
@@ -28,18 +28,18 @@ package struct Rows: RandomAccessCollection {
     }
 }
 
-/// One row; its columns are taken by position.
+/// One row; its columns are read by position.
 package struct Row {
     fileprivate let result: QueryResult
     fileprivate let index: Int
 
-    /// The columns, to be taken in parts: each type that is made from a row reads its own.
+    /// The columns, to be read one after another: each type that is made from a row reads its own.
     package var columns: Columns { Columns(result: result, row: index) }
 
-    /// The columns from the first on, one a type: `row.decode(Int64.self, String?.self)`.
+    /// Decodes all columns, one per type: `row.decode(Int64.self, String?.self)`.
     ///
-    /// - Throws: `decoding` when there are more or fewer columns than types, when a column is NULL and its type is
-    ///   not optional, or when the text of a column is no value of its type.
+    /// - Throws: `decoding` when there are more or fewer columns than types, when a column is NULL and its type is not
+    ///   optional, or when the text of a column is not a value of its type.
     package func decode<each Value: PostgresDecodable>(
         _ types: repeat (each Value).Type
     ) throws(PostgresError) -> (repeat each Value) {
@@ -50,7 +50,7 @@ package struct Row {
         return (repeat try columns.next((each Value).self))
     }
 
-    /// The only column. (A pack of one would come back as a tuple of one, which Swift has no use for.)
+    /// Decodes the only column. (A parameter pack of one would return a tuple of one, which Swift does not have.)
     package func decode<Value: PostgresDecodable>(_ type: Value.Type) throws(PostgresError) -> Value {
         try requireColumns(1)
         var columns = columns
@@ -64,10 +64,10 @@ package struct Row {
     }
 }
 
-/// The columns of one row, taken one after another.
+/// The columns of one row, read one after another.
 ///
-/// Taking one throws `decoding` when there is none left, when it is NULL and its type is not optional, or when its text
-/// is no value of its type. Columns that nobody takes go unnoticed.
+/// Reading one throws `decoding` when there is none left, when it is NULL and its type is not optional, or when its
+/// text is not a value of its type. Columns that are not read are ignored.
 package struct Columns {
     private let result: QueryResult
     private let row: Int
@@ -78,7 +78,7 @@ package struct Columns {
         self.row = row
     }
 
-    // A method for each type, as a generic one would look its type up at each value.
+    // A method for each type, because a generic one looks its type up for each value.
     package mutating func next() throws(PostgresError) -> String { try next(String.self) }
     package mutating func next() throws(PostgresError) -> String? { try next(String?.self) }
     package mutating func next() throws(PostgresError) -> Int64 { try next(Int64.self) }

@@ -2,8 +2,8 @@
 ///
 ///     "SELECT id FROM users WHERE email = \(email)"      // SELECT id FROM users WHERE email = $1
 ///
-/// An interpolated `SQL` is inserted with its binds renumbered. Text that comes from anywhere but this program's
-/// source reaches a statement only through the interpolation that is named unsafe.
+/// An interpolated `SQL` is inserted with its binds renumbered. Text that is not a literal of this program's source
+/// gets into a statement only through the interpolation `unsafeRaw`.
 package struct SQL: Sendable, ExpressibleByStringInterpolation {
     private(set) var shape = Shape()
     private(set) var binds = Binds()
@@ -11,24 +11,24 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     /// The statement without its values. Equal shapes share one prepared statement.
     struct Shape: Hashable, Sendable {
         fileprivate var pieces: [Piece] = []
-        /// The texts of the pieces that are raw.
+        /// The texts of the raw pieces, in order.
         fileprivate var raws: [String] = []
 
-        /// By the first piece and the number of pieces: hardly two statements begin with one literal.
+        /// Uses only the first piece and the number of pieces: hardly any two statements begin with the same literal.
         func hash(into hasher: inout Hasher) {
             hasher.combine(pieces.count)
             hasher.combine(pieces.first)
         }
     }
 
-    /// Nothing, to append to.
+    /// An empty statement, to append to.
     package init() {}
 
     package init(stringLiteral value: StaticString) { shape.pieces = [Piece(value)] }
 
     package init(stringInterpolation: Interpolation) { self = stringInterpolation.sql }
 
-    /// Appends another piece with its binds; the caller sees to the space between.
+    /// Appends another piece with its binds; the caller adds the space between them.
     package mutating func append(_ other: SQL) {
         shape.pieces += other.shape.pieces
         if !other.shape.raws.isEmpty { shape.raws += other.shape.raws }
@@ -53,7 +53,7 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
             value.encode(to: &sql.binds)
         }
 
-        /// Binds NULL for nil. It has a label because the compiler takes an optional without one for a mistake.
+        /// Binds NULL for nil. It has a label because the compiler treats an unlabelled optional as a mistake.
         package mutating func appendInterpolation(optional value: (any PostgresEncodable)?) {
             sql.shape.pieces.append(.bind)
             if let value { value.encode(to: &sql.binds) } else { sql.binds.appendNull() }
@@ -61,7 +61,7 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
 
         package mutating func appendInterpolation(_ other: SQL) { sql.append(other) }
 
-        /// Text that becomes SQL as it stands. Whoever calls this vouches for it.
+        /// Inserts the text as SQL, verbatim. The caller must ensure that it is safe.
         package mutating func appendInterpolation(unsafeRaw text: String) {
             sql.shape.pieces.append(.raw)
             sql.shape.raws.append(text)
@@ -71,16 +71,16 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
 }
 
 extension SQL {
-    /// A literal of the source, or the mark of a value or a raw text. A literal is told from others by where it stands: its
-    /// text is neither copied nor read before the server is to prepare it. Two numbers, so that a statement is put
-    /// together by copying bytes.
+    /// A literal of the source, or the placeholder of a value or of a raw text. A literal is identified by its address:
+    /// its text is neither copied nor read before the server prepares the statement. Two numbers, so that statements
+    /// are assembled by copying bytes.
     fileprivate struct Piece: Hashable, Sendable {
         private let address: UInt
         private let count: Int
 
-        /// The next of the values.
+        /// The next bound value.
         static let bind = Piece(address: 0, count: 1)
-        /// The next of the raw texts.
+        /// The next raw text.
         static let raw = Piece(address: 0, count: 2)
 
         private init(address: UInt, count: Int) {
@@ -102,7 +102,7 @@ extension SQL {
 }
 
 extension SQL.Shape {
-    /// With `$1`, `$2`, … where the values belong.
+    /// The statement, with `$1`, `$2`, … for the values.
     var text: String {
         var text = ""
         var number = 0

@@ -1,4 +1,4 @@
-/// The five characters by which Postgres names a condition (PostgreSQL documentation, appendix A).
+/// The five-character code of a Postgres condition (PostgreSQL documentation, appendix A).
 ///
 /// An open set, hence a struct; `catch SQLState.uniqueViolation` works through `~=`.
 package struct SQLState: RawRepresentable, Sendable, Hashable {
@@ -30,18 +30,19 @@ extension SQLState {
     /// The first two characters: the class of the condition.
     package var conditionClass: Substring { rawValue.prefix(2) }
 
-    /// Class 22: a value that its type or function refuses. The message of the server quotes such values.
+    /// Class 22: a value that its type or function rejects. The server's message quotes such values.
     package var isDataException: Bool { conditionClass == "22" }
 
-    /// The transaction lost against another one; the same transaction, run again, may succeed.
+    /// The transaction conflicted with another one; a retry may succeed.
     package var isConflict: Bool { self == .serializationFailure || self == .deadlockDetected }
 
-    /// The server cannot serve now (connection trouble, out of resources, shutting down, a standby), but may soon.
+    /// The server cannot serve now (connection trouble, out of resources, shutting down, a standby), but may be able to
+    /// soon.
     package var isUnavailability: Bool {
         conditionClass == "08" || conditionClass == "53" || endsSession
     }
 
-    /// The connection is of no further use: it is broken, its server is leaving, or it is a standby after failover.
+    /// The connection is unusable: it is broken, its server is shutting down, or it is a standby after a failover.
     var endsSession: Bool {
         conditionClass == "08" || rawValue.hasPrefix("57P0") || self == .readOnlyTransaction
     }

@@ -1,6 +1,6 @@
 import Glibc
 import Postgres
-import Process
+import System
 
 /// The executable. Its first argument names the command to run.
 @main

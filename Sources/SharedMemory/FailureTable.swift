@@ -1,13 +1,13 @@
-/// Failures by key, for throttling; counted by all processes together, and bounded.
+/// Failures by key, for throttling; shared by all processes, and bounded.
 ///
-/// A key is 64 bits of a keyed digest (HMAC) of what is counted, made by the caller: then nobody can choose what falls
-/// together, and the memory tells no names. It has one row, of 16 slots, so every operation looks at 16 words at most.
-/// In a full row the slot with the fewest failures left goes, the oldest of those: a flood of new keys displaces its
-/// own, not those that are being slowed.
+/// A key is 64 bits of a keyed digest (HMAC) of what is counted, made by the caller: so no client can choose which keys
+/// collide, and the memory contains no names. A key has one row, of 16 slots, so every operation reads at most 16
+/// words. A full row displaces the slot with the fewest remaining failures, and of those the oldest: a flood of new
+/// keys displaces its own entries, not those of throttled keys.
 ///
-/// A slot is one word: the time, a tag of the key, and the count. Two keys of one row share a slot by a chance of one
-/// in 2^24. In the rare case that a key gets a second slot, since an earlier one was forgotten at that very instant,
-/// the later one ages unseen.
+/// A slot is one word: the time, a tag of the key, and the count. Two keys of one row share a slot with a probability
+/// of one in 2^24. In rare cases a key gets a second slot, because an earlier one of the row was cleared at the same
+/// instant; the later one then expires unread.
 package struct FailureTable: Sendable {
     static let rows = 1024
     static let rowLength = 16
@@ -18,18 +18,18 @@ package struct FailureTable: Sendable {
         self.memory = memory
     }
 
-    /// What was counted for the key.
+    /// The failures that were counted for the key.
     package func failures(of key: UInt64) -> Failures {
         find(key)?.entry.failures ?? .none
     }
 
-    /// Seconds until the next try is due; zero when it is now.
+    /// Seconds until the next attempt is allowed; zero if it is allowed now.
     package func delay(for key: UInt64, under policy: ThrottlePolicy, at now: UInt64) -> UInt64 {
         policy.wait(after: failures(of: key), at: now)
     }
 
-    /// As `delay`, but a try that is due after a wait is the caller's alone: the wait starts again for all others. So
-    /// many at once get no more tries than one after another.
+    /// Like `delay`, but an attempt that is allowed after a wait is reserved for the caller: the wait starts again for
+    /// all others. So concurrent calls get no more attempts than sequential ones.
     package func claimTry(for key: UInt64, under policy: ThrottlePolicy, at now: UInt64) -> UInt64 {
         while let (index, entry) = find(key) {
             let delay = policy.wait(after: entry.failures, at: now)
@@ -51,7 +51,7 @@ package struct FailureTable: Sendable {
         }
     }
 
-    /// Forgets the key's failures, after a success.
+    /// Clears the key's failures, after a success.
     package func forget(_ key: UInt64) {
         while let (index, entry) = find(key) {
             if memory.replace(entry.word, by: 0, at: index) { return }
@@ -71,8 +71,8 @@ package struct FailureTable: Sendable {
         return nil
     }
 
-    /// The key's slot, or the one it may have. One pass finds both: if another thread gives the key a slot meanwhile, it
-    /// is this one, or this one has changed too.
+    /// The key's slot, or the one to displace. One pass finds both: if another thread gives the key a slot meanwhile,
+    /// this slot has changed as well, and the caller's `replace` fails.
     private func place(for key: UInt64, at now: UInt64) -> (index: Int, entry: Entry) {
         let row = row(of: key)
         var least = (index: row.lowerBound, entry: Entry(word: memory.word(row.lowerBound)))
@@ -85,7 +85,7 @@ package struct FailureTable: Sendable {
     }
 }
 
-/// One slot: 32 bits for the time, which last for 136 years of uptime, 24 for the tag, 8 for the count.
+/// One slot: 32 bits for the time, enough for 136 years of uptime, 24 for the tag, 8 for the count.
 private struct Entry {
     let word: UInt64
 
@@ -97,17 +97,17 @@ private struct Entry {
         word = failures.last << 32 | Self.tag(of: key) << 8 | UInt64(failures.count)
     }
 
-    /// The highest bits; the lowest ones have chosen the row.
+    /// The highest bits; the lowest ones select the row.
     private static func tag(of key: UInt64) -> UInt64 { key >> 40 }
 
     var failures: Failures { Failures(count: Int(word & 0xFF), last: word >> 32) }
 
-    /// An entry in use counts one at least; an empty slot is nobody's.
+    /// An entry in use counts at least one failure; an empty slot belongs to no key.
     func isOf(_ key: UInt64) -> Bool {
         word != 0 && word >> 8 & 0xFF_FFFF == Self.tag(of: key)
     }
 
-    /// What is lost when it is displaced.
+    /// How much is lost when the entry is displaced.
     func weight(at now: UInt64) -> (left: Int, last: UInt64) {
         (failures.left(at: now), failures.last)
     }

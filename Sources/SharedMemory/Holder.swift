@@ -1,13 +1,13 @@
 import Glibc
 
-/// A process, told from every other one that had or will have its number: by its start, in clock ticks since boot.
+/// A process, identified by its id and its start time, in clock ticks since boot: the kernel reuses ids.
 ///
-/// As one word it is 22 bits of number, all that Linux uses, and 42 of start, 1,400 years at 100 ticks a second.
+/// As one word: 22 bits of id, all that Linux uses, and 42 of start time, which last 1,400 years at 100 ticks a second.
 struct Holder: Hashable, Sendable {
     private static let idBits: UInt64 = 22
 
     let id: pid_t
-    /// Zero when the process could not find out.
+    /// Zero if the process could not read it.
     let start: UInt64
 
     init(id: pid_t, start: UInt64) {
@@ -15,7 +15,7 @@ struct Holder: Hashable, Sendable {
         self.start = start
     }
 
-    /// The process that has that number now.
+    /// The process that has that id now.
     init(id: pid_t) {
         self.init(id: id, start: ProcessStatus(of: id)?.start ?? 0)
     }
@@ -25,10 +25,10 @@ struct Holder: Hashable, Sendable {
         start = word >> Self.idBits
     }
 
-    /// Never zero, as no process's number is.
+    /// Never zero, as no process has the id zero.
     var word: UInt64 { start << Self.idBits | UInt64(id) }
 
-    /// True also when it cannot be told.
+    /// True also if it is unknown.
     var isAlive: Bool {
         if kill(id, 0) != 0 && errno == ESRCH { return false }
         guard let status = ProcessStatus(of: id) else { return true }
@@ -36,9 +36,9 @@ struct Holder: Hashable, Sendable {
     }
 }
 
-/// What `/proc/[pid]/stat` says (proc(5)).
+/// The fields of `/proc/[pid]/stat` (proc(5)) that are needed.
 private struct ProcessStatus {
-    /// Killed, and only kept for its parent to notice.
+    /// Whether the process has ended, and exists only until its parent reaps it.
     let isDead: Bool
     let start: UInt64
 
@@ -50,7 +50,7 @@ private struct ProcessStatus {
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 1024) { buffer, count in
             count = max(0, unsafe read(descriptor, buffer.baseAddress, buffer.count))
         }
-        // The second field is the program's name in parentheses, and may hold anything, parentheses too.
+        // The second field is the program's name in parentheses, and may contain anything, even parentheses.
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
         let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
         guard fields.count > 19, let state = fields[0].first,

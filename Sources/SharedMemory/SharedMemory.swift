@@ -2,40 +2,40 @@ import CSharedMemory
 import Glibc
 import Synchronization
 
-/// Memory that all processes of the pool have in common: a memfd, mapped by each, of one fixed layout.
+/// Memory that all processes of the pool share: a memfd of one fixed layout, which each process maps.
 ///
-/// The supervisor makes it, and responders inherit its descriptor. It is an array of 64-bit words, each of which means
-/// something by itself and changes in one atomic step. So there are no locks, and a process that is killed at any
-/// instant leaves nothing locked or half written. It holds nothing that must outlive the machine's uptime.
+/// The supervisor creates it, and responders inherit its descriptor. It is an array of 64-bit words, each of which has
+/// a meaning by itself and changes in one atomic step. So there are no locks, and a process that is killed at any
+/// instant leaves nothing locked or half written. It contains nothing that must survive a reboot.
 ///
-/// Sendable because the addresses never change, and what is there are atomics.
+/// Sendable because the addresses never change, and the words are atomics.
 @safe
 package final class SharedMemory: @unchecked Sendable {
-    /// The layout, in words; any change of it, or of what a word means, is a new `version`.
+    /// The layout, in words; any change of it, or of the meaning of a word, requires a new `version`.
     enum Layout {
-        /// "flowmem1": what the first word says.
+        /// "flowmem1", the value of the first word.
         static let version: UInt64 = 0x666C_6F77_6D65_6D31
-        /// The second word is the futex; the rest of its cache line is left free.
+        /// The second word is the futex; the rest of its cache line is unused.
         static let futex = 1
         static let holders = 8..<264
         static let failures = 264..<(264 + 16_384)
         static let bytes = failures.upperBound * MemoryLayout<UInt64>.size
     }
 
-    /// Close-on-exec; open as long as this object lives.
+    /// Close-on-exec; open as long as this object exists.
     package let descriptor: Int32
     private let words: UnsafeMutablePointer<Atomic<UInt64>>
     private let futex: UnsafeMutablePointer<Atomic<UInt32>>
 
-    /// Makes new memory, all of it empty.
+    /// Creates new memory, all of it zero.
     package convenience init() throws(SharedMemoryError) {
         let descriptor = unsafe memfd_create("flow-manager", UInt32(MFD_CLOEXEC | MFD_ALLOW_SEALING))
         guard descriptor >= 0 else { throw .system(call: "memfd_create", code: errno) }
         do throws(SharedMemoryError) {
-            // Reserved now: no memory left for a page touched later would be a SIGBUS.
+            // Reserved now: if no memory were left for a page on its first access, that would be a SIGBUS.
             let code = posix_fallocate(descriptor, 0, Layout.bytes)
             guard code == 0 else { throw .system(call: "posix_fallocate", code: code) }
-            // Whoever has mapped memory that is then made shorter dies by SIGBUS.
+            // If the memory were made shorter, every process that has mapped it would die of SIGBUS.
             guard fcntl(descriptor, Int32(FM_ADD_SEALS), Int32(FM_SEALS_OF_FIXED_SIZE)) == 0 else {
                 throw .system(call: "fcntl", code: errno)
             }
@@ -47,10 +47,10 @@ package final class SharedMemory: @unchecked Sendable {
         unsafe words[0].store(Layout.version, ordering: .releasing)
     }
 
-    /// Takes over an inherited descriptor, from now on close-on-exec.
+    /// Adopts an inherited descriptor and makes it close-on-exec.
     ///
-    /// Throws, and leaves the descriptor untouched, when it is not of such memory, or of another version's: a supervisor
-    /// may be older than the responders that a deploy has it start. They do without it then.
+    /// Throws, and leaves the descriptor unchanged, if it is not such memory or has another version: during a deploy a
+    /// supervisor may be older than the responders that it starts. They then work without shared memory.
     package convenience init(adopting descriptor: Int32) throws(SharedMemoryError) {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", code: errno) }
@@ -66,7 +66,7 @@ package final class SharedMemory: @unchecked Sendable {
             throw .system(call: "mmap", code: errno)
         }
         self.descriptor = descriptor
-        // Bound but not initialised: zeroes, and what other processes have written, are atomics' values already.
+        // Bound but not initialised: zeros, and what other processes have written, are already values of atomics.
         unsafe words = address.bindMemory(to: Atomic<UInt64>.self, capacity: Layout.failures.upperBound)
         unsafe futex = UnsafeMutableRawPointer(words + Layout.futex).bindMemory(to: Atomic<UInt32>.self, capacity: 1)
     }
@@ -76,7 +76,7 @@ package final class SharedMemory: @unchecked Sendable {
         close(descriptor)
     }
 
-    /// False also for whatever cannot have seals.
+    /// False also for a descriptor that cannot have seals.
     private static func hasFixedSize(_ descriptor: Int32) -> Bool {
         let seals = fcntl(descriptor, Int32(FM_GET_SEALS))
         return seals >= 0 && Int(seals) & FM_SEALS_OF_FIXED_SIZE == FM_SEALS_OF_FIXED_SIZE
@@ -90,13 +90,13 @@ package final class SharedMemory: @unchecked Sendable {
         return version
     }
 
-    /// What the word says now.
+    /// The current value of the word.
     func word(_ index: Int) -> UInt64 {
         precondition(index >= 0 && index < Layout.failures.upperBound)
         return unsafe words[index].load(ordering: .acquiring)
     }
 
-    /// Puts `new` where `expected` is; false, and nothing done, when something else is there by now.
+    /// Replaces `expected` by `new`; false, without a change, when the word has another value by now.
     func replace(_ expected: UInt64, by new: UInt64, at index: Int) -> Bool {
         precondition(index >= 0 && index < Layout.failures.upperBound)
         return unsafe words[index].compareExchange(
@@ -104,16 +104,16 @@ package final class SharedMemory: @unchecked Sendable {
         ).exchanged
     }
 
-    /// How often `signal()` was called, in any process; to be read before the look that may lead to a wait.
+    /// The number of calls of `signal()` in all processes. Read it before the check that may lead to a wait.
     var signals: UInt32 { unsafe futex.pointee.load(ordering: .acquiring) }
 
-    /// Wakes one thread, of any process, that waits.
+    /// Wakes one waiting thread of any process.
     func signal() {
         unsafe futex.pointee.wrappingAdd(1, ordering: .acquiringAndReleasing)
         unsafe fm_wake_one(futex)
     }
 
-    /// Waits for a signal after the first `seen` ones; may end early, for no reason.
+    /// Waits for a signal after the first `seen` ones; may return early for no reason.
     func awaitSignal(after seen: UInt32, atMost patience: Duration) {
         let (seconds, attoseconds) = patience.components
         var limit = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))

@@ -1,15 +1,15 @@
 import Glibc
 
-/// A limit to what all processes of the pool do at once; what a process held that died is taken over.
+/// A limit on what all processes of the pool do at the same time. The slots of a process that died are reclaimed.
 package struct Slots: Sendable {
-    /// One of them, held; to be released once.
+    /// One slot that is held; must be released once.
     package struct Slot: Sendable {
         fileprivate let index: Int
     }
 
-    /// More than this many at once cannot be had.
+    /// The maximum of `limit`.
     package static let capacity = SharedMemory.Layout.holders.count
-    /// How long a slot of a process that died may go unnoticed by one that waits.
+    /// The maximum time until a waiting thread notices the slot of a process that died.
     private static let longestSleep = Duration.milliseconds(100)
 
     private let memory: SharedMemory
@@ -24,25 +24,25 @@ package struct Slots: Sendable {
         self.memory = memory
     }
 
-    /// A slot, if one is free, or was held by a process that has died.
+    /// A slot that is free, or was held by a process that has died; nil if there is none.
     package func tryAcquire() -> Slot? {
         for place in places where memory.word(place) == 0 && memory.replace(0, by: holder.word, at: place) {
             return Slot(index: place)
         }
         for place in places {
             let word = memory.word(place)
-            // This process lives: spared the questions about it.
+            // This process is alive, so nothing has to be read about it.
             guard word != 0, word != holder.word, !Holder(word: word).isAlive else { continue }
             if memory.replace(word, by: holder.word, at: place) { return Slot(index: place) }
         }
         return nil
     }
 
-    /// A slot, waited for if need be; nil when none came free in time. Who comes first need not be served first.
+    /// A slot, waiting for one if necessary; nil after the timeout. Waiting threads are not served in order.
     package func acquire(within patience: Duration) -> Slot? {
         let deadline = ContinuousClock.now + patience
         while true {
-            // Before the look: a slot released after it ends the wait before it begins.
+            // Read before the check: a slot released after it ends the wait before it begins.
             let seen = memory.signals
             if let slot = tryAcquire() { return slot }
             let left = deadline - .now
@@ -51,9 +51,9 @@ package struct Slots: Sendable {
         }
     }
 
-    /// Gives the slot back, and wakes one that waits, in whatever process.
+    /// Releases the slot, and wakes one waiting thread in any process.
     package func release(_ slot: Slot) {
-        // Not simply cleared, in case the slot was taken over by one who could not see this process.
+        // Not cleared unconditionally: a process that could not see this one may have reclaimed the slot.
         _ = memory.replace(holder.word, by: 0, at: slot.index)
         memory.signal()
     }

@@ -1,10 +1,10 @@
-/// How long to wait after how many failures: nothing at first, then twice as long after each, up to a limit.
+/// The wait after a number of failures: none at first, then doubled after each failure, up to a maximum.
 ///
-/// It never says "never": whoever it slows gets a try every `longestWait` at least.
+/// It never locks a client out: there is an attempt at least every `longestWait`.
 package struct ThrottlePolicy: Hashable, Sendable {
-    /// How many failures are free.
+    /// The number of failures without a wait.
     package var free: Int
-    /// In seconds, after the first failure that is not free.
+    /// In seconds, after the first failure beyond `free`.
     package var firstWait: UInt64 = 1
     /// In seconds.
     package var longestWait: UInt64 = 60
@@ -13,14 +13,14 @@ package struct ThrottlePolicy: Hashable, Sendable {
         self.free = free
     }
 
-    /// The whole wait after so many failures, in seconds.
+    /// The whole wait after that many failures, in seconds.
     package func wait(after count: Int) -> UInt64 {
         guard count > free else { return 0 }
-        // Bounded so that it cannot overflow; the limit is reached long before.
+        // Bounded so that it cannot overflow; the maximum is reached long before.
         return min(firstWait << UInt64(min(count - free - 1, 16)), longestWait)
     }
 
-    /// What is left of the wait, in seconds, and so the Retry-After of a refusal.
+    /// The remaining wait in seconds, which is the Retry-After of a refusal.
     package func wait(after failures: Failures, at now: UInt64) -> UInt64 {
         let whole = wait(after: failures.left(at: now))
         return whole - min(whole, failures.age(at: now))

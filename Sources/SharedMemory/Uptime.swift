@@ -1,6 +1,6 @@
 import Glibc
 
-/// The clock that nobody can set (`CLOCK_MONOTONIC`), the same in all processes of the machine until it restarts.
+/// The clock that cannot be set (`CLOCK_MONOTONIC`), the same in all processes of the machine until it restarts.
 package enum Uptime {
     package static var seconds: UInt64 {
         var time = timespec()

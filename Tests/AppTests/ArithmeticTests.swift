@@ -1,7 +1,7 @@
 import Flows
 import Glibc
 import JSON
-import Process
+import System
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import App
 import Dispatch
 import Postgres
-import Process
+import System
 import Synchronization
 import TestSupport
 import Testing

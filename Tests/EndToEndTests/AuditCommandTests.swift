@@ -1,7 +1,7 @@
 import HTTP
 import JSON
 import Postgres
-import Process
+import System
 import TestSupport
 import Testing
 

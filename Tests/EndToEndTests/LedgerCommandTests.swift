@@ -1,5 +1,5 @@
 import Postgres
-import Process
+import System
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import Crypto
 import Glibc
 import HTTP
-import Process
+import System
 import TestSupport
 import Testing
 

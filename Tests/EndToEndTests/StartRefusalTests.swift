@@ -1,5 +1,5 @@
 import Glibc
-import Process
+import System
 import TestSupport
 import Testing
 

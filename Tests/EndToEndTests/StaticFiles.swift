@@ -1,5 +1,5 @@
 import Glibc
-import Process
+import System
 import TestSupport
 
 /// Makes a folder of what nginx serves by itself. Two short files stand in for Swagger UI, which comes from the network;

@@ -2,7 +2,7 @@ import Crypto
 import Foundation
 import HTTP
 import JSON
-import Process
+import System
 import TestSupport
 import Testing
 

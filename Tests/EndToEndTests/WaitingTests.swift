@@ -2,7 +2,7 @@ import Glibc
 import HTTP
 import JSON
 import Postgres
-import Process
+import System
 import TestSupport
 import Testing
 

@@ -47,7 +47,7 @@ import Testing
         let execution = Execution(id: RunnerPlace.executionID, userID: RunnerPlace.userID, flow: json, input: 1)
         let budget = Budget(for: flow, at: try PriceList(on: connection))
         try connection.atomically { connection in
-            _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, most: nil))
+            _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, maxConcurrentRuns: nil))
         }
     }
 
@@ -55,7 +55,7 @@ import Testing
     private func work() throws -> Runner.Work {
         try place.database.connect().execute("UPDATE queue SET available_at = clock_timestamp()")
         let lease = try place.database.connect().query("SELECT gen_random_uuid()::text").only.decode(String.self)
-        let claim = try #require(try Queue.claim(lease: lease, most: nil, on: connection))
+        let claim = try #require(try Queue.claim(lease: lease, maxConcurrentRuns: nil, on: connection))
         return try Runner.work(on: claim, flows: FlowCache(catalog: catalog), on: connection, Cancellation())
     }
 }

@@ -21,12 +21,12 @@ import Testing
         let read = try #require(free)
         let budget = Budget(for: read, at: try PriceList(on: connection))
         try connection.transaction { connection in
-            _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, most: nil))
+            _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, maxConcurrentRuns: nil))
         }
     }
 
     private func claim(_ number: Int = 1, on other: Connection? = nil) throws -> Claim? {
-        try Queue.claim(lease: "\(Self.lease)\(number)", most: nil, on: other ?? connection)
+        try Queue.claim(lease: "\(Self.lease)\(number)", maxConcurrentRuns: nil, on: other ?? connection)
     }
 
     private func flows(_ tasks: [TestTask]) -> FlowCache {
@@ -52,19 +52,19 @@ import Testing
         #expect(try claim(2) == nil, "while the other one has not committed")
         try other.commit()
         #expect(try claim(2) == nil)
-        #expect(try Queue.prolong([RunnerPlace.executionID: "\(Self.lease)1"], on: connection).count == 1)
-        #expect(try Queue.prolong([RunnerPlace.executionID: "\(Self.lease)2"], on: connection).isEmpty)
+        #expect(try Queue.renew([RunnerPlace.executionID: "\(Self.lease)1"], on: connection).count == 1)
+        #expect(try Queue.renew([RunnerPlace.executionID: "\(Self.lease)2"], on: connection).isEmpty)
     }
 
     @Test func whatWasGivenBackIsTakenAgain() throws {
         try enqueue(FlowText.chain(["pass"]))
         let first = try #require(try claim(1))
-        try Queue.giveBack(first, isUntried: true, on: connection)
+        try Queue.release(first, isUntried: true, on: connection)
         let second = try #require(try claim(2))
         #expect(second.claims == 1, "it does not count")
-        try Queue.giveBack(first, isUntried: false, on: connection)
+        try Queue.release(first, isUntried: false, on: connection)
         #expect(try claim(3) == nil, "nobody gives back what is another one's")
-        try Queue.giveBack(second, after: .seconds(60), isUntried: false, on: connection)
+        try Queue.release(second, after: .seconds(60), isUntried: false, on: connection)
         #expect(try claim(3) == nil)
         try due()
         #expect(try claim(3)?.claims == 2)
@@ -164,7 +164,7 @@ import Testing
         func runOne() throws {
             try enqueue(FlowText.chain(["pass"]))
             let claim = try #require(try claim(on: connection))
-            #expect(try Queue.prolong([claim.execution.id: claim.lease], on: connection) == [claim.lease])
+            #expect(try Queue.renew([claim.execution.id: claim.lease], on: connection) == [claim.lease])
             #expect(try Queue.rescue(on: connection) == 0)
             _ = try Runner.work(on: claim, flows: flows([]), on: connection, Cancellation())
             try connection.execute("SELECT pg_stat_force_next_flush()")

@@ -25,7 +25,7 @@ struct RunnerPlace {
     @discardableResult
     func run(
         _ json: JSON, input: JSON = [:], id: String = executionID, tasks: [TestTask] = [],
-        with companion: Runner.Companion? = nil
+        with hooks: Runner.CommitHooks? = nil
     ) throws -> Execution {
         let database = database
         let catalog = TaskCatalog(
@@ -46,7 +46,7 @@ struct RunnerPlace {
         let flow = try #require(read, "\(reader.problems)")
         let execution = Execution(id: id, userID: Self.userID, flow: json, input: input)
         let budget = Budget(for: flow, at: try PriceList(on: connection))
-        return try Runner.run(flow, execution, budget: budget, on: connection, with: companion).execution
+        return try Runner.run(flow, execution, budget: budget, on: connection, with: hooks).execution
     }
 
     static func keep(_ input: JSON, _ context: TaskContext) throws -> JSON {

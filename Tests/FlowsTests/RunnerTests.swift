@@ -215,8 +215,8 @@ import Testing
     init() throws { place = try RunnerPlace() }
 
     /// Writes a document `open` with the first commit and one `close` with the last.
-    private func companion(open: @escaping () throws -> Void = {}) -> Runner.Companion {
-        Runner.Companion(
+    private func hooks(open: @escaping () throws -> Void = {}) -> Runner.CommitHooks {
+        Runner.CommitHooks(
             open: { connection in
                 try open()
                 try connection.execute(RunnerPlace.insertion(of: "open", value: nil))
@@ -226,7 +226,7 @@ import Testing
 
     @Test(arguments: [["pass", "pass"], ["keep"], ["pass", "keep", "pass"], ["fail"]])
     func commitsWithTheRun(types: [String]) throws {
-        try place.run(FlowText.chain(types), with: companion())
+        try place.run(FlowText.chain(types), with: hooks())
         let committed = try place.committed()
         #expect(committed.xids.count == 1)
         #expect(Set(committed.documents).isSuperset(of: ["open", "close"]))
@@ -235,7 +235,7 @@ import Testing
 
     @Test func opensOnceAndClosesOnce() throws {
         var count = 0
-        let execution = try place.run(FlowText.chain(["keep", "keep", "keep"]), with: companion { count += 1 })
+        let execution = try place.run(FlowText.chain(["keep", "keep", "keep"]), with: hooks { count += 1 })
         #expect(execution.status == .completed)
         #expect(count == 1)
         #expect(try place.committed().documents == ["1", "2", "3", "close", "open"])
@@ -244,7 +244,7 @@ import Testing
 
     /// The rolled-back effect takes the opening with it.
     @Test func opensAgainAfterAFailedEffect() throws {
-        try place.run(FlowText.chain(["keep and fail", "pass"]), with: companion())
+        try place.run(FlowText.chain(["keep and fail", "pass"]), with: hooks())
         #expect(try place.committed().documents == ["close", "open"])
         #expect(try place.committed().xids.count == 1)
     }
@@ -252,28 +252,28 @@ import Testing
     @Test(arguments: [["pass"], ["keep"]]) func endsARunBeforeAnythingIsDone(types: [String]) throws {
         struct Claimed: Error {}
         #expect(throws: Claimed.self) {
-            try place.run(FlowText.chain(types), with: companion { throw Claimed() })
+            try place.run(FlowText.chain(types), with: hooks { throw Claimed() })
         }
         #expect(try place.committed() == .init(xids: [], documents: [], steps: 0, status: nil))
         #expect(place.connection.transactionStatus == .idle)
     }
 
     @Test func aClosingThatFailsUndoesItsCommit() throws {
-        let companion = Runner.Companion(open: { _ in }, close: { _ in [RunnerPlace.insertion(of: "1", value: nil)] })
-        #expect(throws: PostgresError.self) { try place.run(FlowText.chain(["keep"]), with: companion) }
+        let hooks = Runner.CommitHooks(open: { _ in }, close: { _ in [RunnerPlace.insertion(of: "1", value: nil)] })
+        #expect(throws: PostgresError.self) { try place.run(FlowText.chain(["keep"]), with: hooks) }
         #expect(try place.committed() == .init(xids: [], documents: [], steps: 0, status: nil))
         #expect(place.connection.transactionStatus == .idle)
     }
 
     @Test func seesTheRunAtItsEnd() throws {
         var seen: [Execution] = []
-        let companion = Runner.Companion(
+        let hooks = Runner.CommitHooks(
             open: { _ in },
             close: { execution in
                 seen.append(execution)
                 return []
             })
-        try place.run(FlowText.chain(["pass", "fail", "pass"]), with: companion)
+        try place.run(FlowText.chain(["pass", "fail", "pass"]), with: hooks)
         #expect(seen.map(\.status) == [.endedEarly])
         #expect(seen.map(\.stoppedAt) == ["t2"])
         #expect(seen.map(\.steps.count) == [2])

@@ -1,6 +1,6 @@
 import App
 import Postgres
-import Process
+import System
 import TestSupport
 import Testing
 
@@ -22,12 +22,12 @@ import Testing
         }
         let start = Monotonic.now
         var housekeeping = Housekeeping(from: start)
-        try housekeeping.goOn(at: start, on: connection)
+        try housekeeping.runNext(at: start, on: connection)
         #expect(try left() == 2_500)
 
         var counts: Set<Int> = []
         for round in 0..<(Pruning.all.count + 2) {
-            try housekeeping.goOn(at: start + .seconds(601 + round), on: connection)
+            try housekeeping.runNext(at: start + .seconds(601 + round), on: connection)
             counts.insert(try left())
         }
         #expect(counts == [2_500, 1_500, 500, 0])

@@ -1,6 +1,6 @@
 import App
 import FastCGI
-import Process
+import System
 import Testing
 
 @testable import flow_manager

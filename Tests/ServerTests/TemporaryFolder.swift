@@ -1,5 +1,5 @@
 import Glibc
-import Process
+import System
 
 /// A folder of one test's own, removed with the files in it when the last reference to it goes.
 final class TemporaryFolder {

@@ -1,4 +1,4 @@
-import Process
+import System
 
 /// The README, whose examples and tables tests hold against the program.
 package enum Readme {

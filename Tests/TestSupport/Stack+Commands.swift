@@ -1,5 +1,5 @@
 import Glibc
-import Process
+import System
 
 /// How a command of the program ended, and what it printed, to whichever output.
 package struct CommandResult: Sendable {

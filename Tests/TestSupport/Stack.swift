@@ -1,7 +1,7 @@
 import Glibc
 import HTTP
 import Postgres
-import Process
+import System
 
 /// The whole program as it is deployed, on ports and data of its own: nginx, supervisor, responders, Postgres.
 ///

@@ -1,13 +1,13 @@
 import HTTP
 
-/// The address by which a client has reached this server, as it may stand in a page and in a shell command.
+/// The address at which a client has reached this server, safe to insert into a page and a shell command.
 struct BaseURL: Sendable, CustomStringConvertible {
     let description: String
-    /// Whether it is this machine over TLS, whose certificate is the self-signed one of `make run`.
+    /// Whether the address is this machine over TLS, which uses the self-signed certificate of `make run`.
     let isSelfSigned: Bool
 
-    /// Takes the host from the request's `Host` field, which the client controls: unless it is plainly a name or an
-    /// address, the address of `make run` takes its place.
+    /// Takes the host from the request's `Host` field. The client controls it: if it is not a plain name or address,
+    /// the address of `make run` is used.
     init(of request: Request) {
         guard request.headers.count(of: "host") == 1, let host = request.headers["host"], Self.isPlain(host) else {
             (description, isSelfSigned) = ("http://127.0.0.1:8080", false)
@@ -17,7 +17,7 @@ struct BaseURL: Sendable, CustomStringConvertible {
         isSelfSigned = request.isSecure && ["localhost", "127.0.0.1"].contains(host.prefix { $0 != ":" })
     }
 
-    /// Whether it is a name or an address, with or without a port (RFC 3986, section 3.2).
+    /// Whether the text is a name or an address, with or without a port (RFC 3986, section 3.2).
     private static func isPlain(_ authority: String) -> Bool {
         guard authority.utf8.count <= 255 else { return false }
         var host = authority[...]

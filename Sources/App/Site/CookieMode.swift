@@ -2,7 +2,7 @@ import Flows
 import HTTP
 import JSON
 
-/// The calls that a browser makes: by cookie, and with a CSRF token where they change something.
+/// The calls that a browser makes: with cookies, and with a CSRF token if they change something.
 enum CookieMode {
     static let folder = PostmanFolder(
         "Cookie mode",

@@ -1,11 +1,11 @@
 import Crypto
 import HTTP
 
-/// A page for people: no script, nothing from elsewhere, and a policy that lets a browser use its own style sheet and
-/// nothing else.
+/// An HTML page without scripts or external resources. Its content security policy permits only its own style sheet and
+/// icon.
 struct HTMLPage: Sendable {
     let title: String
-    /// HTML, inserted as it is: the caller escapes or checks what comes from a request.
+    /// HTML, inserted unchanged: the caller escapes or validates what comes from a request.
     let content: String
 
     func response(status: Status = .ok) -> Response {

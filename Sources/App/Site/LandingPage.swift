@@ -1,6 +1,6 @@
 import HTTP
 
-/// The page at `/`: what this is, where to read on, and three commands to paste into a shell.
+/// The page at `/`: what the product is, where the documentation is, and three commands to paste into a shell.
 enum LandingPage {
     static func response(to request: Request) -> Response {
         HTMLPage(title: "Flow Manager", content: introduction + commands(BaseURL(of: request))).response()
@@ -20,7 +20,7 @@ enum LandingPage {
 
         """
 
-    /// They work in every profile, since they begin with an account of the reader's own.
+    /// The commands work in every profile, because the first one creates an account.
     private static func commands(_ url: BaseURL) -> String {
         let account = #"{"email":"you@example.org","password":"lasting impression"}"#
         let curl = url.isSelfSigned ? "curl -sk" : "curl -s"

@@ -12,8 +12,8 @@ extension Endpoint<Context> {
         LandingPage.response(to: context.request)
     }
 
-    /// nginx serves the page from files. Where they are missing, and under a web server without that configuration, the
-    /// request arrives here.
+    /// nginx serves the page from files. The request arrives here if the files are missing, or if another web server is
+    /// used without that configuration.
     private static let documentation = Endpoint(
         .get, "/docs", operation: "getDocumentation", tag: .service, access: .everyone,
         summary: "Show this description as a page to read and to try out",

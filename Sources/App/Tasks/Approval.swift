@@ -1,7 +1,7 @@
 import Flows
 import JSON
 
-/// Waits for a person's decision whether the run continues; with a timeout it fails when none is made.
+/// Waits for a person's decision whether the run continues; with a timeout, it fails when no decision is made in time.
 struct Approval: WaitingTask {
     let type = "approval"
     let summary = "Waits for a decision by `POST /api/executions/{id}/signal`, and fails if it is a refusal"

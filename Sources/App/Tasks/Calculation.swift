@@ -34,7 +34,7 @@ struct Calculation: FlowTask {
     }
 
     static let multiplication = Calculation("multiplication", "Multiplies numbers", arguments: 1...1_000) { numbers in
-        // Only a zero brings a product back that has left the range of what JSON values hold.
+        // A product that overflows returns to the range of JSON integers only if a factor is zero.
         let isZero = numbers.contains { integer($0) == 0 }
         return try fold(numbers, { isZero ? (0, false) : $0.multipliedReportingOverflow(by: $1) }, *)
     }
@@ -60,7 +60,7 @@ struct Calculation: FlowTask {
             throw TaskFailure(code: "negative_number", message: "A negative number has no square root")
         }
         let root = number.squareRoot()
-        // An integer is below 2^64, and so its root is small enough to be squared. Any double may be in its place.
+        // An integer is below 2^64, so squaring its root cannot overflow. The root of a double can be larger.
         if let square = integer(numbers[0]), let exact = Int64(exactly: root), Int128(exact) * Int128(exact) == square {
             return .integer(exact)
         }
@@ -85,7 +85,7 @@ struct Calculation: FlowTask {
         return try finite(numbers.dropFirst().reduce(double(numbers[0])) { approximate($0, double($1)) })
     }
 
-    /// The number, if it was written as an integer; wide enough for what lies between two of them.
+    /// The number, if it was written as an integer. 128 bits hold the sum and the difference of any two.
     static func integer(_ number: JSON) -> Int128? {
         switch number {
         case .integer(let value): Int128(value)
@@ -94,7 +94,7 @@ struct Calculation: FlowTask {
         }
     }
 
-    /// Nil for what JSON values do not hold exactly.
+    /// Nil for an integer that JSON values cannot represent exactly.
     private static func json(_ result: Int128) -> JSON? {
         Int64(exactly: result).map(JSON.integer) ?? UInt64(exactly: result).map(JSON.unsigned)
     }

@@ -10,7 +10,7 @@ struct DataFetch: FlowTask {
         "`name`: the document's name. Default: 'input', which is a demo table as long as the user has not stored it")
     let output = JSONSchema.any.described("The document's value")
 
-    /// The value of `input` for a user who has not stored it.
+    /// The value of the document `input` for a user who has not stored one.
     private static let demoTable: JSON = ["rows": [["value": 3], ["value": 5], ["value": 8], ["value": 13]]]
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {

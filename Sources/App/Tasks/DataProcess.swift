@@ -23,7 +23,7 @@ struct DataProcess: FlowTask {
         ]
     }
 
-    /// Integers beyond 2^53 differ where their doubles do not.
+    /// Integers beyond 2^53 can differ although their doubles are equal.
     private func isLess(_ a: JSON, _ b: JSON) -> Bool {
         if let a = Calculation.integer(a), let b = Calculation.integer(b) { return a < b }
         return (a.doubleValue ?? 0) < (b.doubleValue ?? 0)

@@ -1,7 +1,7 @@
 import Flows
 import JSON
 
-/// Always fails, with the input's message: ends a branch on purpose.
+/// Always fails, with the message of its input; a flow uses it to end a branch.
 struct Fail: FlowTask {
     let type = "fail"
     let summary = "Always fails, with the message of its input"

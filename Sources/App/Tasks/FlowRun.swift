@@ -69,9 +69,9 @@ struct FlowMap: WaitingTask {
     }
 }
 
-/// The workflow that a step starts runs of.
+/// The workflow of the runs that a step starts.
 private struct SubFlow {
-    /// The maximum depth of runs that start runs: it keeps a workflow that runs itself from filling the queue.
+    /// The maximum depth of runs that start runs; it prevents a workflow that runs itself from filling the queue.
     private static let mostLevels = 10
 
     static let workflow = JSONSchema.string(format: .uuid).described("The workflow's id")
@@ -82,7 +82,7 @@ private struct SubFlow {
     let stored: StoredFlow
     let budget: Budget
 
-    /// - Parameter count: how many runs are to be started at once.
+    /// - Parameter count: the number of runs to start at once.
     init(_ input: JSON, count: Int, _ context: TaskContext) throws {
         id = input["workflow"]?.stringValue ?? ""
         let version = input["version"]?.integerValue.map { Int($0) }
@@ -121,7 +121,7 @@ private struct SubFlow {
     }
 
     func statements(_ children: [Execution]) throws -> [SQL] {
-        children.flatMap { Queue.enqueue($0, budget: budget, most: nil) }
+        children.flatMap { Queue.enqueue($0, budget: budget, maxConcurrentRuns: nil) }
     }
 
     private static func level(of context: TaskContext) throws -> Int {
@@ -137,7 +137,7 @@ private struct SubFlow {
         ).only.decode(Int.self)
     }
 
-    /// What a run gave that a step has started.
+    /// The result of a run that a step started.
     struct Result {
         let status: ExecutionStatus
         let output: JSON

@@ -2,7 +2,7 @@ import Flows
 import JSON
 import Postgres
 
-/// Waits for a time, without holding a thread.
+/// Waits for a duration or until a time, without occupying a thread.
 struct Pause: WaitingTask {
     let type = "wait"
     let summary = "Waits for a number of seconds, or until a given time"
@@ -23,7 +23,7 @@ struct Pause: WaitingTask {
         return .wait(until: .at(moment), keeping: ["until": .string(moment)])
     }
 
-    /// By the database's clock, which all workers share.
+    /// The end of the wait by the database's clock, which all workers share.
     private func moment(_ input: JSON, _ context: TaskContext) throws -> String {
         switch (input["seconds"]?.doubleValue, input["until"]?.stringValue) {
         case (let seconds?, nil):
@@ -38,7 +38,7 @@ struct Pause: WaitingTask {
         }
     }
 
-    /// Checks the form first, because Postgres would also accept 'tomorrow', and a time without an offset.
+    /// Checks the format first, because Postgres would also accept 'tomorrow' and a time without an offset.
     private func readable(_ until: String, _ context: TaskContext) throws -> String {
         func read(_ connection: Connection) throws -> String? {
             try connection.query(

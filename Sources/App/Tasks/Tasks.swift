@@ -1,6 +1,6 @@
 package import Flows
 
-/// The one list of task types.
+/// The list of all task types.
 package enum Tasks {
     package static let catalog = TaskCatalog(
         [
@@ -21,7 +21,7 @@ package enum Tasks {
             FlowRun(),
             FlowMap(),
         ],
-        // Short names of the demo chain.
+        // Short names for the demo chain.
         aliases: [
             "task1": "data.fetch", "fetch_data": "data.fetch",
             "task2": "data.process", "process_data": "data.process",

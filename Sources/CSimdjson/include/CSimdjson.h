@@ -1,7 +1,7 @@
-/// A C face on libsimdjson: checks a JSON document and hands out simdjson's own result, the tape.
+/// A C interface to libsimdjson: checks a JSON document and returns simdjson's own result, the tape.
 ///
-/// The tape is documented at https://github.com/simdjson/simdjson/blob/v3.0.1/doc/tape.md: 64-bit words, the top byte
-/// of each is a type and the rest a payload. It is the same in all versions up to the one in Debian and after.
+/// The tape is documented at https://github.com/simdjson/simdjson/blob/v3.0.1/doc/tape.md: 64-bit words, of which the
+/// top byte is a type and the rest a payload. It is the same in all versions up to the one in Debian and after.
 #ifndef CSIMDJSON_H
 #define CSIMDJSON_H
 
@@ -14,33 +14,33 @@ extern "C" {
 
 enum csimdjson_outcome {
     CSIMDJSON_PARSED,
-    /// No byte but white space.
+    /// Only white space.
     CSIMDJSON_EMPTY,
-    /// Outside the grammar of RFC 8259, a lone surrogate escape among that.
+    /// Outside the grammar of RFC 8259, including a lone surrogate escape.
     CSIMDJSON_SYNTAX,
     /// Not UTF-8, or it begins with a byte order mark.
     CSIMDJSON_ENCODING,
     CSIMDJSON_TOO_DEEP,
-    /// A number that is malformed or out of range: simdjson does not tell which.
+    /// A number that is malformed or out of range: simdjson does not report which.
     CSIMDJSON_NUMBER,
-    /// More than 4 GiB, or more than there is memory for.
+    /// More than 4 GiB, or more than the available memory.
     CSIMDJSON_TOO_LARGE,
 };
 
 struct csimdjson_document {
     /// The first word is the root, whose payload is the number of words.
     const uint64_t *tape;
-    /// Where strings lie, at the offset in the payload of their word: 32 bits of length in host order, then UTF-8.
+    /// The strings, each at the offset in the payload of its word: 32 bits of length in host order, then UTF-8.
     const uint8_t *strings;
 };
 
-/// Parses with this thread's parser. On success the document is valid until this thread calls `csimdjson_release`,
-/// or parses again. Non-empty containers nested more than `depth` deep are refused.
+/// Parses with this thread's parser. On success the document is valid until this thread calls `csimdjson_release`, or
+/// parses again. Non-empty containers nested deeper than `depth` are refused.
 enum csimdjson_outcome csimdjson_parse(
     const uint8_t *bytes, size_t length, size_t depth, struct csimdjson_document *document);
 
 /// Ends the use of the last document. The parser keeps its memory for the next one, unless the document was so large
-/// that keeping it would make every thread of a pool heavy.
+/// that every thread of a pool would then keep too much memory.
 void csimdjson_release(void);
 
 #ifdef __cplusplus

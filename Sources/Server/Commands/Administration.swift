@@ -3,7 +3,7 @@ import Crypto
 import JSON
 import Migrations
 import Postgres
-import Process
+import System
 import SharedMemory
 
 /// `migrate`: applies pending migrations, grants the application role its rights, and creates the first admin.
@@ -45,7 +45,7 @@ enum Migrate {
 }
 
 extension PasswordHasher {
-    /// For a command, which hashes one password at a time and needs no slots shared with other processes.
+    /// For a command, which hashes one password at a time and shares no slots with other processes.
     static var alone: PasswordHasher {
         get throws { PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 0)) }
     }
@@ -76,7 +76,7 @@ enum Prune {
     }
 }
 
-/// `config`: prints the settings in force; of a secret, only whether it is set.
+/// `config`: prints the effective settings; of a secret, only whether it is set.
 enum PrintConfiguration {
     static func run(_ invocation: Invocation) throws {
         print("# settings file: \(invocation.settingsFile ?? "none")")

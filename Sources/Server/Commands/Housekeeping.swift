@@ -1,6 +1,6 @@
 import App
 import Postgres
-import Process
+import System
 
 /// A worker's periodic deletion of expired rows. Each round of its lease keeper deletes one batch at most, so that
 /// leases are renewed in time.
@@ -17,7 +17,7 @@ struct Housekeeping {
     }
 
     /// Executes the next statement, if one is due.
-    mutating func goOn(at now: Monotonic, on connection: Connection) throws {
+    mutating func runNext(at now: Monotonic, on connection: Connection) throws {
         if pending.isEmpty, next <= now {
             pending = Pruning.all[...]
             next = now + Self.interval

@@ -5,7 +5,7 @@ import Glibc
 import HTTP
 import Migrations
 import Postgres
-import Process
+import System
 import SharedMemory
 import Supervision
 import Synchronization
@@ -15,14 +15,16 @@ enum Respond {
     static func run(_ invocation: Invocation) throws {
         // First of all: it blocks signals, and threads inherit the signal mask of the thread that starts them.
         let control = Mutex(try ChildControl(environment: invocation.environment))
-        Scheduling.finishOthersFirst()
+        Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
         let log = try Log(file: configuration.logFile)
         let memory = try memory(invocation.environment, log)
         let database = try configuration.database
         let application = Application(services: try services(configuration, memory, log), clock: { WallClock.seconds })
         let gate = try configuration.gate
-        let watch = try EndWatch(database) { log.write(.warning, "ends-not-told", ["detail": Log.detail(of: $0)]) }
+        let watch = try CompletionWatcher(database) {
+            log.write(.warning, "ends-not-told", ["detail": Log.detail(of: $0)])
+        }
         defer { watch.leave() }
         let makeHandler: @Sendable () -> ResponderPool.Handler = {
             let connection = Connection(database)
@@ -96,7 +98,7 @@ enum Respond {
 extension Application {
     /// Answers a request, or the rejection of a request that could not be read.
     fileprivate func reply(
-        to received: Result<Request, Rejection>, over connection: Connection, _ watch: EndWatch
+        to received: Result<Request, Rejection>, over connection: Connection, _ watch: CompletionWatcher
     ) -> Reply {
         switch received {
         case .success(let request):

@@ -1,5 +1,5 @@
 import FastCGI
-import Process
+import System
 import SharedMemory
 import Supervision
 

@@ -1,7 +1,7 @@
 import App
 import Crypto
 import Postgres
-import Process
+import System
 
 /// `user`: manages users. Passwords come from standard input, because every user of the machine can read arguments.
 enum UserCommand {

@@ -2,9 +2,9 @@ import App
 import Flows
 import Glibc
 import Postgres
-import Process
+import System
 import Supervision
-import Working
+import WorkerPool
 
 /// `work`: executes queued runs until the process is stopped. `work --once` executes the runs that are due and exits,
 /// for cron on hosts that permit no long-running processes.
@@ -15,13 +15,13 @@ enum Work {
         guard invocation.words(flags: ["--once"]).isEmpty else { throw UsageError("work", forms) }
         // First of all: it blocks signals, and threads inherit the signal mask of the thread that starts them.
         let control = try ChildControl(environment: invocation.environment)
-        Scheduling.finishOthersFirst()
+        Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
         let log = try Log(file: configuration.logFile)
         let worker = try Worker(
             policy: try policy(configuration, isDraining: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
-                of: Runs(flows: FlowCache(catalog: Tasks.catalog), most: try configuration.runsOfUser),
+                of: Runs(flows: FlowCache(catalog: Tasks.catalog), maxConcurrentRuns: try configuration.runsOfUser),
                 in: try configuration.database),
             observe: { log.write($0) })
         try worker.start()
@@ -33,6 +33,6 @@ enum Work {
     /// Throws for every setting that is not valid.
     static func policy(_ configuration: Configuration, isDraining: Bool = false) throws -> WorkerPolicy {
         WorkerPolicy(
-            hands: try configuration.workerThreads, isDraining: isDraining, lease: .seconds(Flows.Lease.seconds))
+            slots: try configuration.workerThreads, isDraining: isDraining, lease: .seconds(Flows.Lease.seconds))
     }
 }

@@ -1,32 +1,34 @@
 import Crypto
 import Flows
 import Postgres
-import Process
-import Working
+import System
+import WorkerPool
 
-/// How queued runs are carried out.
+/// How queued runs are executed.
 struct Runs: Sendable {
     let flows: FlowCache
-    /// How many limited runs a user may have under way; nil: any number.
-    let most: Int?
+    /// The limit of active queued runs per user; nil: no limit.
+    let maxConcurrentRuns: Int?
 
     /// The next run that is due.
-    fileprivate func next(on connection: Connection) throws -> WorkerQueue.Look {
-        guard let claim = try Queue.claim(lease: UUIDv7.make(), most: most, on: connection) else {
+    fileprivate func next(on connection: Connection) throws -> WorkerQueue.PollResult {
+        guard let claim = try Queue.claim(lease: UUIDv7.make(), maxConcurrentRuns: maxConcurrentRuns, on: connection)
+        else {
             return .nothing(next: try Queue.nextDue(on: connection))
         }
         let cancellation = Cancellation()
         let job = Job(
-            lease: Working.Lease(run: claim.execution.id, token: claim.lease),
+            lease: WorkerPool.Lease(run: claim.execution.id, token: claim.lease),
             run: {
                 switch try Runner.work(on: claim, flows: flows, on: connection, cancellation) {
                 case .ended, .waits: return .settled
-                // Somebody else's, or broken off because the worker leaves: what is not ours cannot be given back.
+                // The lease was lost, or the step was aborted because the worker exits: a lost lease cannot be
+                // released.
                 case .lost: return .unfinished
                 case .postponed(let reason): throw reason
                 }
             },
-            giveBack: { try Queue.giveBack(claim, isUntried: true, on: connection) },
+            release: { try Queue.release(claim, isUntried: true, on: connection) },
             interrupt: { interruption in
                 switch interruption {
                 case .afterStep: cancellation.requestAfterStep()
@@ -38,39 +40,39 @@ struct Runs: Sendable {
 }
 
 extension WorkerQueue {
-    /// The queue in the database; each hand and the keeper have a connection of their own to it.
+    /// The queue in the database; each slot and the lease keeper have a connection of their own to it.
     init(of runs: Runs, in database: PostgresConfiguration) {
         self.init(
-            makeHand: {
+            makePoll: {
                 let connection = Connection(database)
                 return { try runs.next(on: connection) }
             },
-            makeKeeper: {
-                let ear = Ear(on: Connection(database))
+            makeLeaseKeeper: {
+                let notifications = WorkNotifications(on: Connection(database))
                 var housekeeping = Housekeeping(from: .now)
-                return Keeper(
+                return LeaseKeeper(
                     renew: { leases in
-                        let held = try Queue.prolong(
-                            Dictionary(leases.map { ($0.run, $0.token) }) { $1 }, on: ear.connection)
+                        let held = try Queue.renew(
+                            Dictionary(leases.map { ($0.run, $0.token) }) { $1 }, on: notifications.connection)
                         return Set(leases.filter { !held.contains($0.token) })
                     },
                     rescue: {
-                        let count = try Queue.rescue(on: ear.connection)
-                        try housekeeping.goOn(at: .now, on: ear.connection)
+                        let count = try Queue.rescue(on: notifications.connection)
+                        try housekeeping.runNext(at: .now, on: notifications.connection)
                         return count
-                    }, enlist: ear.enlist, withdraw: ear.withdraw,
-                    wait: ear.wait)
+                    }, register: notifications.register, unregister: notifications.unregister,
+                    wait: notifications.wait)
             })
     }
 }
 
-/// Hears, by one connection, what this process is notified of. Where sessions are shared nothing is heard: the rounds
-/// serve then.
-private final class Ear {
+/// The notifications of this process, over one connection. Behind a pooler in transaction mode there are none: the
+/// rounds of the lease keeper replace them.
+private final class WorkNotifications {
     static let channel = "flow_work"
 
     let connection: Connection
-    /// What this process is called in notifications.
+    /// The name of this process in notifications.
     private let worker = UUIDv7.make()
     private var isListening = false
 
@@ -78,19 +80,19 @@ private final class Ear {
         self.connection = connection
     }
 
-    func enlist() throws {
+    func register() throws {
         guard connection.configuration.canListen else { return }
         if !isListening { try connection.listen(to: [Self.channel]) }
         isListening = true
         try Queue.registerIdle(worker, on: connection)
     }
 
-    func withdraw() throws {
+    func unregister() throws {
         guard isListening else { return }
         try Queue.unregisterIdle(worker, on: connection)
     }
 
-    /// True when this process was notified; what others are told ends the wait as well.
+    /// True if this process was notified. A notification for another process ends the wait as well.
     func wait(_ bell: Bell, until deadline: Monotonic) throws -> Bool {
         guard isListening else {
             bell.wait(until: deadline)

@@ -1,5 +1,5 @@
 import Glibc
-import Process
+import System
 import Supervision
 
 /// A supervisor and its children in one program, as `flow-manager` is, with connections in place of a service.

@@ -1,0 +1,137 @@
+import Flows
+import JSON
+
+/// An event of the audit log. It identifies everything by id and contains no secret and no name or e-mail of a user.
+struct AuditEvent {
+    enum Action: String, CaseIterable {
+        case registered
+        case userMade = "user_made"
+        case roleChanged = "role_changed"
+        case userDisabled = "user_disabled"
+        case userEnabled = "user_enabled"
+        case userDeleted = "user_deleted"
+        case login
+        case loginFailed = "login_failed"
+        case codeFailed = "code_failed"
+        case logoutAll = "logout_all"
+        case refreshReused = "refresh_reused"
+        case passwordChanged = "password_changed"
+        case factorSet = "factor_set"
+        case factorRemoved = "factor_removed"
+        case recoveryCodeUsed = "recovery_code_used"
+        case keyMade = "key_made"
+        case keyEnded = "key_ended"
+        case keyUsed = "key_used"
+        case workflowDeleted = "workflow_deleted"
+        case creditsGranted = "credits_granted"
+        case priceChanged = "price_changed"
+        case recordDeleted = "record_deleted"
+    }
+
+    enum Origin: String, CaseIterable {
+        case request
+        /// The command line.
+        case command
+    }
+
+    /// How a user logged in.
+    enum Factor: String {
+        case password
+        case app
+        case recoveryCode = "recovery_code"
+        /// No factor: the session is a guest's.
+        case guest
+    }
+
+    let action: Action
+    /// The object of the event: the id of a user, key, workflow or record.
+    let subject: String?
+    /// The user who acted, if it is not the caller.
+    let actor: String?
+    let detail: JSON
+    /// For an event that is kept once per network and period: the start of the hour or day, in seconds since 1970.
+    let period: Int64?
+
+    private init(
+        _ action: Action, _ subject: String?, actor: String? = nil, _ detail: JSON = [:], period: Int64? = nil
+    ) {
+        self.action = action
+        self.subject = subject
+        self.actor = actor
+        self.detail = detail
+        self.period = period
+    }
+}
+
+extension AuditEvent {
+    /// A user registered an account.
+    static func registered(_ user: String) -> AuditEvent { AuditEvent(.registered, user, actor: user) }
+
+    /// An admin or operator created an account for another user.
+    static func userMade(_ user: String, _ role: Account.Role) -> AuditEvent {
+        AuditEvent(.userMade, user, ["role": .string(role.rawValue)])
+    }
+
+    static func roleChanged(of user: String, from old: Account.Role, to new: Account.Role) -> AuditEvent {
+        AuditEvent(.roleChanged, user, ["from": .string(old.rawValue), "to": .string(new.rawValue)])
+    }
+
+    static func userDisabled(_ user: String) -> AuditEvent { AuditEvent(.userDisabled, user) }
+
+    static func userEnabled(_ user: String) -> AuditEvent { AuditEvent(.userEnabled, user) }
+
+    static func userDeleted(_ user: String) -> AuditEvent { AuditEvent(.userDeleted, user) }
+
+    static func login(of user: String, session: String, with factor: Factor) -> AuditEvent {
+        AuditEvent(
+            .login, user, actor: user, ["session": .string(session), "factor": .string(factor.rawValue)])
+    }
+
+    /// A wrong password. It is kept once per account, network and hour, so that an attacker who guesses cannot fill the
+    /// log.
+    static func loginFailed(of user: String?, at now: Int64) -> AuditEvent {
+        AuditEvent(.loginFailed, user, period: now - now % 3_600)
+    }
+
+    /// The right password and then a wrong code. It is kept as failed logins are.
+    static func codeFailed(of user: String, at now: Int64) -> AuditEvent {
+        AuditEvent(.codeFailed, user, period: now - now % 3_600)
+    }
+
+    static func logoutAll(of user: String) -> AuditEvent { AuditEvent(.logoutAll, user) }
+
+    /// A refresh token was used twice, which ended its session. The caller who used it is unknown.
+    static func refreshReused(of user: String, session: String) -> AuditEvent {
+        AuditEvent(.refreshReused, user, ["session": .string(session)])
+    }
+
+    static func passwordChanged(of user: String) -> AuditEvent { AuditEvent(.passwordChanged, user) }
+
+    static func factorSet(of user: String) -> AuditEvent { AuditEvent(.factorSet, user) }
+
+    static func factorRemoved(of user: String) -> AuditEvent { AuditEvent(.factorRemoved, user) }
+
+    static func recoveryCodeUsed(of user: String) -> AuditEvent { AuditEvent(.recoveryCodeUsed, user, actor: user) }
+
+    static func keyMade(_ key: String) -> AuditEvent { AuditEvent(.keyMade, key) }
+
+    static func keyEnded(_ key: String) -> AuditEvent { AuditEvent(.keyEnded, key) }
+
+    /// The use of a key, kept once per key, network and day.
+    static func keyUsed(_ key: String, at now: Int64) -> AuditEvent {
+        AuditEvent(.keyUsed, key, period: now - now % 86_400)
+    }
+
+    static func workflowDeleted(_ workflow: String) -> AuditEvent { AuditEvent(.workflowDeleted, workflow) }
+    static func creditsGranted(_ amount: Int64, to user: String) -> AuditEvent {
+        AuditEvent(.creditsGranted, user, ["amount": .integer(amount)])
+    }
+
+    static func priceChanged(of taskType: String, to price: Price) -> AuditEvent {
+        AuditEvent(
+            .priceChanged, nil,
+            ["type": .string(taskType), "cost": .integer(price.cost), "active": .bool(price.isActive)])
+    }
+
+    static func recordDeleted(_ record: String) -> AuditEvent { AuditEvent(.recordDeleted, record) }
+}

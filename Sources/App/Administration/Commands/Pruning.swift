@@ -1,0 +1,85 @@
+package import Postgres
+
+/// The expired rows of one table, which the `prune` command or a worker removes at any time.
+///
+/// Each statement is a transaction of its own and skips locked rows, so that no request waits for it, and concurrent
+/// runs share the work. A request treats an expired row as missing before it is removed.
+package struct Pruning: Sendable {
+    package let table: String
+    private let name: SQL
+    private let condition: SQL
+    /// The assignment that marks a row instead of deleting it, because other rows may refer to it.
+    private let mark: SQL?
+
+    /// All tables whose rows expire, in the order of pruning: a table comes after those that refer to it. A partitioned
+    /// table cannot be listed, because one `ctid` can identify a row in each of its partitions.
+    package static let all = [
+        Pruning("sessions", "sessions", "least(ended_at, expires_at) < now() - interval '1 day'"),
+        Pruning("api_keys", "api_keys", "least(ended_at, expires_at) < now() - interval '30 days'"),
+        Pruning("idempotency_keys", "idempotency_keys", "created_at < now() - interval '24 hours'"),
+        // A window lasts at most an hour, so a row that is a day old has expired.
+        Pruning("rate_limits", "rate_limits", "window_start < now() - interval '1 day'"),
+        Pruning(
+            "second_factors", "second_factors", "confirmed_at IS NULL AND created_at < now() - interval '1 day'"),
+        Pruning(
+            "recovery_codes", "recovery_codes AS c",
+            "NOT EXISTS (SELECT FROM second_factors f WHERE f.user_id = c.user_id)"),
+        Pruning("guests", "guests", "expires_at < now()"),
+        // Records of other users may refer to what a guest created, so the guest's row stays, as that of a deleted user
+        // does.
+        Pruning(
+            "users", "users AS u",
+            """
+            role = 'guest' AND deleted_at IS NULL AND NOT EXISTS (
+                SELECT FROM sessions s WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()
+            )
+            """,
+            mark: "deleted_at = now(), disabled_at = coalesce(disabled_at, now())"),
+        // No session is left that began under this key, and two newer keys sign and verify.
+        Pruning(
+            "token_keys", "token_keys AS k",
+            """
+            2 <= (
+                SELECT count(*) FROM token_keys n
+                WHERE n.signs_at > k.signs_at AND n.signs_at < now() - interval '31 days'
+            )
+            """),
+    ]
+
+    /// The maximum number of rows that one statement removes.
+    package static let batch = 1_000
+
+    private init(_ table: String, _ name: SQL, _ condition: SQL, mark: SQL? = nil) {
+        self.table = table
+        self.name = name
+        self.condition = condition
+        self.mark = mark
+    }
+
+    /// Removes all expired rows and reports the number of removed rows for each table.
+    package static func run(on connection: Connection, observe: (_ table: String, _ rows: Int) -> Void) throws {
+        for pruning in all { observe(pruning.table, try pruning.run(on: connection)) }
+    }
+
+    /// Returns the number of removed rows.
+    private func run(on connection: Connection) throws -> Int {
+        var removed = 0
+        while true {
+            let count = try removeSome(on: connection)
+            removed += count
+            if count < Self.batch { return removed }
+        }
+    }
+
+    /// Removes at most one batch and returns the number of rows; fewer than a batch means that no more rows have
+    /// expired.
+    package func removeSome(on connection: Connection) throws -> Int {
+        let action: SQL = if let mark { "UPDATE \(name) SET \(mark)" } else { "DELETE FROM \(name)" }
+        return try connection.execute(
+            """
+            \(action) WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM \(name) WHERE \(condition) LIMIT \(Self.batch) FOR UPDATE SKIP LOCKED
+            ))
+            """)
+    }
+}

@@ -1,0 +1,50 @@
+import Flows
+import JSON
+import Postgres
+
+/// A JSON document that a user has stored under a name: what `data.fetch` reads and `data.store` writes.
+enum Document {
+    static let name = JSONSchema.string(minLength: 1, maxLength: 200)
+
+    private static let updatedAt = JSONSchema.string(format: .dateTime).described("When it was last stored")
+
+    static let schema = JSONSchema.object(required: [
+        "name": name, "value": JSONSchema.any.described("The stored JSON value"), "updated_at": updatedAt,
+    ])
+    .named("Document")
+
+    /// The members of a document in a list.
+    static let summary = JSONSchema.object(required: ["name": name, "updated_at": updatedAt]).named("DocumentSummary")
+
+    static func find(_ name: String, of userID: String, on connection: Connection) throws -> (
+        value: JSON, updatedAt: String
+    )? {
+        try connection.query(
+            "SELECT value, rfc3339(updated_at) FROM documents WHERE user_id = \(userID) AND name = \(name)"
+        ).first.map { row in
+            let (value, updatedAt) = try row.decode(JSON.self, String.self)
+            return (value, updatedAt)
+        }
+    }
+
+    /// The statement that stores the value under the name and replaces an earlier one.
+    static func storing(_ value: JSON, as name: String, of userID: String) -> SQL {
+        """
+        INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value))
+        ON CONFLICT (user_id, name) DO UPDATE SET value = excluded.value, updated_at = now()
+        """
+    }
+
+    /// The name in a task's input, or nil. Throws `TaskFailure` for a name that is not valid.
+    static func name(in input: JSON) throws -> String? {
+        guard let value = input["name"] else { return nil }
+        guard let text = value.stringValue, name.violations(in: value).isEmpty else {
+            throw TaskFailure(code: "invalid_input", message: "name must be a string of 1 to 200 characters")
+        }
+        return text
+    }
+
+    static func json(_ name: String, _ value: JSON, _ updatedAt: String) -> JSON {
+        ["name": .string(name), "value": value, "updated_at": .string(updatedAt)]
+    }
+}

@@ -1,0 +1,61 @@
+import HTTP
+import JSON
+import Postgres
+
+extension Endpoint<Context> {
+    static let documents: [Endpoint] = [writeDocument, listDocuments, readDocument]
+
+    private static let name = Parameter("name", Document.name, "The document's name")
+
+    private static let listDocuments = Endpoint(
+        .get, "/api/data", operation: "listDocuments", tag: .documents, access: .user,
+        summary: "List the names of your documents",
+        description: "The first 1,000, ordered by name, without their values. `next_cursor` is always null.",
+        answers: [Answer(.ok, "The names", ListQuery.wholeSchema(of: Document.summary))]
+    ) { context in
+        let rows = try context.connection.query(
+            "SELECT name, rfc3339(updated_at) FROM documents WHERE user_id = \(context.user.id) ORDER BY name LIMIT 1000"
+        )
+        let items = try rows.map { row in
+            let (name, updatedAt) = try row.decode(String.self, String.self)
+            return ["name": .string(name), "updated_at": .string(updatedAt)] as JSON
+        }
+        return .json(["items": .array(items), "next_cursor": .null])
+    }
+
+    private static let readDocument = Endpoint(
+        .get, "/api/data/{name}", operation: "getDocument", tag: .documents, access: .user,
+        summary: "Read a document", parameters: [name],
+        answers: [Answer(.ok, "The document", Document.schema)],
+        examples: [Example("Read a document", path: ["name": "numbers"])]
+    ) { context in
+        let name = context.parameters[0]
+        guard Document.name.violations(in: .string(name)).isEmpty,
+            let found = try Document.find(name, of: context.user.id, on: context.connection)
+        else { throw Problem.notFound }
+        return .json(Document.json(name, found.value, found.updatedAt))
+    }
+
+    private static let writeDocument = Endpoint(
+        .put, "/api/data/{name}", operation: "storeDocument", tag: .documents, access: .user,
+        summary: "Store a document",
+        description: "Creates the document, or replaces the one that has this name. Flows read it with `data.fetch`.",
+        parameters: [name],
+        body: .json(
+            .object(required: ["value": JSONSchema.any.described("Any JSON value")]).named("DocumentValue")),
+        answers: [Answer(.ok, "The document", Document.schema)],
+        examples: [
+            Example("Store some numbers", path: ["name": "numbers"], body: ["value": [3, 5, 8, 13]])
+        ]
+    ) { context in
+        let name = context.parameters[0]
+        let value = context.input["value"] ?? .null
+        let violations = Document.name.violations(in: .string(name))
+        guard violations.isEmpty else { throw Problem(.badRequest, "The name must have 1 to 200 characters") }
+        try context.connection.execute(Document.storing(value, as: name, of: context.user.id))
+        guard let kept = try Document.find(name, of: context.user.id, on: context.connection) else {
+            throw Problem.notFound
+        }
+        return .json(Document.json(name, kept.value, kept.updatedAt))
+    }
+}

@@ -1,0 +1,115 @@
+package import Crypto
+package import Flows
+package import HTTP
+package import JSON
+package import Postgres
+
+/// The services that all threads of the process share. A class, because every request passes it on.
+package final class Services: Sendable {
+    package let tokens: SessionTokens
+    /// The external issuers whose tokens are accepted in addition to ours.
+    package let issuers: [ExternalIssuer]
+    package let passwords: PasswordHasher
+    package let tasks: TaskCatalog
+    /// The keys for digests of bodies, at least one: the first creates digests, and all of them recognize digests.
+    package let bodyKeys: [HMACSHA256]
+    /// The keys that seal secrets at rest; nil if none is set, and then no secrets can be stored.
+    package let sealingKeys: KeyRing?
+    /// Nil: failed logins are not throttled.
+    package let loginLimits: LoginLimits?
+    /// The maximum number of accounts created from one network address in a minute; nil: no limit.
+    package let registrationLimit: Int?
+    /// Whether the first login with an unknown e-mail creates its account.
+    package let loginCreatesAccount: Bool
+    /// The credits of new accounts.
+    package let welcome: WelcomeCredits
+    /// The origins whose pages may send their user's cookies.
+    package let crossOrigin: CrossOrigin
+    /// The maximum number of a user's active runs; nil: no limit.
+    package let runsOfUser: Int?
+    /// Why the connection's database is not usable by this version of the program; nil when it is.
+    package let readinessFailure: @Sendable (Connection) throws -> ProblemCode?
+    package let observe: @Sendable (ApplicationEvent) -> Void
+    let keyUses = KeyUses()
+    let prices = Prices()
+
+    package init(
+        tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, tasks: TaskCatalog,
+        bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
+        loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin, runsOfUser: Int?,
+        readinessFailure: @escaping @Sendable (Connection) throws -> ProblemCode?,
+        observe: @escaping @Sendable (ApplicationEvent) -> Void
+    ) {
+        self.tokens = tokens
+        self.issuers = issuers
+        self.passwords = passwords
+        self.tasks = tasks
+        self.bodyKeys = bodyKeys
+        self.sealingKeys = sealingKeys
+        self.loginLimits = loginLimits
+        self.registrationLimit = registrationLimit
+        self.loginCreatesAccount = loginCreatesAccount
+        self.welcome = welcome
+        self.crossOrigin = crossOrigin
+        self.runsOfUser = runsOfUser
+        self.readinessFailure = readinessFailure
+        self.observe = observe
+    }
+}
+
+/// An event for the log. It contains nothing from a request's body or headers.
+package enum ApplicationEvent: Sendable {
+    /// A request was answered 500 or 503; the detail is for the log only.
+    case requestFailed(requestID: String, method: String, status: Int, detail: String)
+    /// Entries of the audit log could not be sealed; the next call that writes an entry seals them.
+    case auditNotSealed(detail: String)
+    /// The keys of a token issuer could not be fetched; the keys last fetched stay in use for up to a day.
+    case issuerUnavailable(issuer: String, reason: String)
+}
+
+/// The input of a handler: one validated request and this thread's connection.
+package struct Context {
+    package let request: Request
+    /// The values of the path's parameters, in order.
+    package let parameters: [String]
+    /// The query's fields, all of which the endpoint declares.
+    package let query: FormFields
+    /// The body, which satisfies the endpoint's schema; null for an endpoint without a body.
+    package let input: JSON
+    /// The caller; nil only at an endpoint that is open to everyone.
+    let caller: Principal?
+    package let idempotencyKey: IdempotencyKey?
+    package let connection: Connection
+    /// Writes the audit log for this call.
+    let audit: AuditTrail
+    package let services: Services
+    /// Receives the wait that the handler requests; nil at an endpoint that cannot wait.
+    let deferral: Deferral?
+    /// When processing of the request began, in seconds since 1970.
+    package let now: Int64
+
+    /// The issuer that creates tokens and reads refresh tokens.
+    var tokens: TokenIssuer { get throws { try services.tokens.recent(now: now, on: connection) } }
+
+    /// The prices of the task types.
+    var prices: PriceList { get throws { try services.prices.recent(now: now, on: connection) } }
+
+    var user: Principal {
+        get throws {
+            guard let caller else { throw Problem.tokenMissing }
+            return caller
+        }
+    }
+
+    /// The client's network.
+    var network: Network { Network(of: request.remoteAddress) }
+
+    /// Hashes passwords and shares the slots fairly among networks.
+    var passwords: PasswordHasher { services.passwords.serving(network.isEverybody ? nil : network.text) }
+
+    /// A path parameter that must be an id. Throws 404 for any other text.
+    func id(at position: Int = 0) throws -> String {
+        guard UUIDv7.isValid(parameters[position]) else { throw Problem.notFound }
+        return parameters[position]
+    }
+}

@@ -1,0 +1,167 @@
+import Crypto
+import Flows
+import HTTP
+import JSON
+import Postgres
+
+/// The `Idempotency-Key` of a call: the call takes effect once, and its answer is stored for a day.
+///
+/// The key's row is claimed in the transaction of the effect. A second call with the key waits for that row until the
+/// first call has committed (then it gets the stored answer) or rolled back (then it is executed itself).
+package struct IdempotencyKey: Sendable {
+    let key: String
+    let userID: String
+    let method: String
+    let path: String
+    /// The digest of the body by each of the body keys; the first digest is stored.
+    let bodyDigests: [[UInt8]]
+    let requestID: String
+
+    /// Nil when the call has no key or the endpoint accepts none. Throws 400 for a key that is not 1 to 255 visible
+    /// ASCII characters or is sent twice, and at an endpoint whose answer contains a secret and must not be stored.
+    ///
+    /// - Parameter bodyKeys: a body may contain a password, which anyone who reads the database could guess from a
+    ///   plain digest; the digest is therefore an HMAC by the first key. The other keys recognize older digests.
+    init?(
+        of request: Request, id: String, for endpoint: Endpoint<Context>, caller: Principal?, bodyKeys: [HMACSHA256]
+    ) throws {
+        guard endpoint.idempotency != .none, let key = request.headers["idempotency-key"] else { return nil }
+        guard endpoint.idempotency != .refused, let caller else {
+            throw Problem(.idempotencyRefused)
+        }
+        guard request.headers.count(of: "idempotency-key") == 1, (1...255).contains(key.utf8.count),
+            key.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
+        else { throw Problem(.idempotencyKeyInvalid) }
+        self.key = key
+        userID = caller.id
+        method = request.method
+        path = String(request.path)
+        bodyDigests = bodyKeys.map { $0.code(for: request.body) }
+        requestID = id
+    }
+
+    /// Executes `body` in one transaction with the claim of the key, and stores the answer if its status permits.
+    func answeringOnce(over connection: Connection, _ body: () throws -> Response) throws -> Response {
+        do {
+            try connection.begin()
+            guard try claim(on: connection) else {
+                connection.rollback()
+                return try replay(on: connection)
+            }
+            let response = try body()
+            try connection.commit(after: [keep(response)])
+            return response
+        } catch let problem as Problem where IdempotencyKey.keeps(problem.status) {
+            connection.rollback()
+            try keepRefusal(problem, on: connection)
+            throw problem
+        } catch let error as PostgresError where error.kind == .commitUnknown {
+            return try replay(on: connection)
+        }
+    }
+
+    /// The answer of the first call with this key, or nil if there was no call.
+    func earlierAnswer(on connection: Connection, isAgain: Bool = false) throws -> Response? {
+        guard
+            let row = try connection.query(
+                """
+                SELECT body_digest, status, headers, body, execution_id FROM idempotency_keys
+                WHERE \(isThisKey) AND created_at > now() - interval '24 hours'
+                """
+            ).first
+        else { return nil }
+        let (digest, status, headers, body, execution) = try row.decode(
+            [UInt8].self, Int?.self, JSON?.self, String?.self, String?.self)
+        guard bodyDigests.contains(digest) else {
+            throw Problem(.idempotencyKeyReused)
+        }
+        if let status, let body {
+            var response = Response(status: Status(rawValue: status), body: Array(body.utf8))
+            for field in headers?.objectValue?.members ?? [] {
+                response.headers.append(name: field.name, value: field.value.stringValue ?? "")
+            }
+            response.headers["Idempotency-Replayed"] = "true"
+            return response
+        }
+        guard let execution, let run = try Execution.find(execution, of: userID, on: connection)?.execution else {
+            throw IdempotencyKey.inProgress
+        }
+        guard run.status.isEnd else { return run.accepted }
+        // The run may have ended, and its answer been stored, after the key was read.
+        if !isAgain { return try earlierAnswer(on: connection, isAgain: true) }
+        var response = run.answer
+        response.headers["Idempotency-Replayed"] = "true"
+        return response
+    }
+
+    /// Assigns the key to a run that a worker will execute; the answer is then derived from the record of the run.
+    func claim(for executionID: String, on connection: Connection) throws {
+        if try !claim(on: connection, executionID: executionID) { throw Claimed() }
+    }
+
+    /// Assigns the key to a run of a flow: the first commit claims it, and the last stores the answer.
+    func hooks(executionID: String, answer: @escaping (Execution) -> Response) -> Runner.CommitHooks {
+        Runner.CommitHooks(
+            open: { connection in
+                try claim(for: executionID, on: connection)
+            },
+            close: { execution in [keep(answer(execution))] })
+    }
+
+    /// Another call has claimed the key.
+    struct Claimed: Error {}
+
+    /// Stores the 422 or 402 answer of a call that had no effect.
+    func keepRefusal(_ problem: Problem, on connection: Connection) throws {
+        try connection.begin()
+        if try claim(on: connection) {
+            try connection.commit(after: [keep(problem.response(requestID: requestID))])
+        } else {
+            connection.rollback()
+        }
+    }
+
+    func replay(on connection: Connection) throws -> Response {
+        guard let response = try earlierAnswer(on: connection) else { throw Problem.unavailable() }
+        return response
+    }
+
+    static func keeps(_ status: Status) -> Bool {
+        status.isSuccess || status == .paymentRequired || status == .unprocessable
+    }
+
+    private static let inProgress = Problem(.idempotencyInProgress, headers: ["Retry-After": "1"])
+
+    /// Whether this call has claimed the key. Waits for another call that holds it until the lock timeout; then throws
+    /// 409.
+    private func claim(on connection: Connection, executionID: String? = nil) throws -> Bool {
+        let claim: SQL = """
+            INSERT INTO idempotency_keys AS k (user_id, method, path, key, body_digest, execution_id)
+            VALUES (\(userID), \(method), \(path), \(key), \(bodyDigests[0]), \(optional: executionID))
+            ON CONFLICT (user_id, method, path, key) DO UPDATE
+            SET body_digest = excluded.body_digest, execution_id = excluded.execution_id, status = NULL,
+                headers = NULL, body = NULL, created_at = now()
+            WHERE k.created_at <= now() - interval '24 hours'
+            """
+        do {
+            return try connection.execute(claim) == 1
+        } catch {
+            throw error.sqlState == .lockNotAvailable ? IdempotencyKey.inProgress : error as any Error
+        }
+    }
+
+    private func keep(_ response: Response) -> SQL {
+        let headers = JSON.object(
+            JSONObject(response.headers.fields.map { .init(name: $0.name, value: .string($0.value)) }))
+        return """
+            UPDATE idempotency_keys
+            SET status = \(response.status.rawValue), headers = \(headers),
+                body = \(String(decoding: response.body, as: UTF8.self))
+            WHERE \(isThisKey)
+            """
+    }
+
+    private var isThisKey: SQL {
+        "user_id = \(userID) AND method = \(method) AND path = \(path) AND key = \(key)"
+    }
+}

@@ -1,0 +1,86 @@
+import HTTP
+import JSON
+
+extension Request {
+    /// The maximum length of a value in the query, in Unicode scalars.
+    static let longestQueryValue = 1_000
+
+    /// The query's fields. Throws 400 for one that the endpoint does not declare.
+    func fields(declaredBy endpoint: Endpoint<Context>) throws -> FormFields {
+        guard let parsed = FormFields(parsing: query) else { throw Problem(.badRequest, "The query is not valid") }
+        let fields = parsed.joining(endpoint.query.filter(\.schema.isArray).map(\.name))
+        if let name = fields.duplicate { throw Problem(.badRequest, "The query names '\(name)' twice") }
+        for field in fields.fields where !endpoint.query.contains(where: { $0.name == field.name }) {
+            throw Problem(.badRequest, "Unknown query field '\(field.name)'")
+        }
+        for field in fields.fields where field.value.unicodeScalars.count > Request.longestQueryValue {
+            throw Problem(.badRequest, "'\(field.name)' is too long")
+        }
+        return fields
+    }
+
+    /// The body as JSON that satisfies the format's schema; null for an endpoint without a body.
+    func input(_ format: BodyFormat) throws -> JSON {
+        guard let schema = format.schema else { return .null }
+        if format.isOptional, body.isEmpty { return .object(JSONObject()) }
+        let encoding = headers["content-encoding"] ?? "identity"
+        guard encoding == "identity" else { throw Problem(.unsupportedMediaType) }
+        let value: JSON
+        switch mediaType {
+        case "application/json": value = try parsedBody()
+        case "application/x-www-form-urlencoded" where format.takesForm: value = try parsedForm()
+        default: throw Problem(.unsupportedMediaType)
+        }
+        let violations = schema.violations(in: value)
+        guard violations.isEmpty else { throw Problem.invalid(violations) }
+        return value
+    }
+
+    /// The content type without parameters, in lower case; nil when a charset other than UTF-8 is named.
+    private var mediaType: String? {
+        guard let field = headers["content-type"] else { return nil }
+        // Nearly every request sends exactly this, and parsing the field costs more than parsing the body.
+        if field == "application/json" { return field }
+        let parts = field.lowercased().split(separator: ";")
+        let parameters = parts.dropFirst().map { $0.filter { $0 != " " && $0 != "\"" } }
+        guard parameters.allSatisfy({ !$0.hasPrefix("charset=") || $0 == "charset=utf-8" }) else { return nil }
+        return parts.first.map { String($0.filter { $0 != " " }) }
+    }
+
+    private func parsedBody() throws -> JSON {
+        do {
+            return try JSON(parsing: body)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// A body of JSON without its content type, as curl sends it by default, is not a form: it is refused with 415.
+    private func parsedForm() throws -> JSON {
+        if body.first == UInt8(ascii: "{") { throw Problem(.unsupportedMediaType) }
+        guard let text = String(validating: body, as: UTF8.self), let form = FormFields(parsing: text[...]) else {
+            throw Problem(.badRequest, "The form is not valid")
+        }
+        if let name = form.duplicate { throw Problem(.badRequest, "The form names '\(name)' twice") }
+        return .object(JSONObject(form.fields.map { .init(name: $0.name, value: .string($0.value)) }))
+    }
+}
+
+extension Problem {
+    init(_ error: JSONError) {
+        let (code, message): (ProblemCode, String?) =
+            switch error {
+            case .empty: (.invalidJSON, "The call needs a JSON body")
+            case .syntax: (.invalidJSON, nil)
+            case .encoding: (.invalidJSON, "The body must be UTF-8 without a byte order mark")
+            case .tooDeep: (.invalidJSON, "The body is nested too deeply")
+            case .duplicateName(let name): (.duplicateName, "The body names '\(name)' twice")
+            case .numberOutOfRange: (.numberOutOfRange, nil)
+            case .tooLarge: (.contentTooLarge, nil)
+            case .tooManyMarks: (.invalidText, nil)
+            case .tooManyMembers: (.tooManyMembers, nil)
+            case .tooManyElements: (.tooManyElements, nil)
+            }
+        self.init(code, message)
+    }
+}

@@ -1,0 +1,136 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+/// A user's key for programs: `Authorization: Bearer fm_…`. It permits what its scopes and its user's role permit,
+/// and never the management of the account itself.
+enum APIKey {
+    /// Makes keys recognizable to scanners for leaked secrets.
+    static let prefix = "fm_"
+    /// The number of random bytes in a key, equal to the length of its digest.
+    private static let length = 32
+    /// The maximum number of active keys of one user.
+    static let mostKeys = 100
+    /// The permitted lifetimes of a key, in seconds.
+    static let lifetime: ClosedRange<Int64> = 60...366 * 86_400
+    /// The lifetime of a key that is created without one.
+    static let defaultLifetime: Int64 = 365 * 86_400
+
+    private static let members: KeyValuePairs<String, JSONSchema> = [
+        "id": .string(format: .uuid), "name": name, "scopes": scopes, "created_at": .string(format: .dateTime),
+        "expires_at": .string(format: .dateTime),
+    ]
+
+    static let name = JSONSchema.string(minLength: 1, maxLength: 200)
+    static let scopes = JSONSchema.array(
+        of: .string(enum: Scope.allCases.map(\.rawValue)).named("Scope"), count: 1...Scope.allCases.count)
+    static let schema = JSONSchema.object(required: members).named("APIKey")
+    /// A new key: the only answer that contains the key itself.
+    static let made = JSONSchema.object(
+        required: members,
+        optional: [
+            "key": JSONSchema.string.described("The key itself; no other answer shows it")
+        ]
+    ).named("NewAPIKey")
+
+    private static let columns: SQL = """
+        id, name, array_to_json(scopes), rfc3339(created_at), rfc3339(expires_at),
+        \(ListQuery.position(created: "created_at"))
+        """
+
+    /// Creates a key; nil when the user has the maximum number of keys. Only its digest is stored. Throws 401 when the
+    /// user has been disabled in the meantime.
+    static func make(
+        _ name: String, scopes: Set<Scope>, lifetime: Int64, for userID: String, _ audit: AuditTrail,
+        on connection: Connection
+    ) throws -> (key: String, json: JSON)? {
+        let key = prefix + SecureRandom.token(bytes: length)
+        return try connection.transaction { connection in
+            // Locks the user, because two concurrent calls would not count each other's key, and `endAll` would miss
+            // a key that is inserted at the same time.
+            let user = try connection.query(
+                "SELECT FROM users WHERE id = \(userID) AND disabled_at IS NULL FOR NO KEY UPDATE")
+            guard !user.isEmpty else { throw Problem.invalidToken }
+            let rows = try connection.query(
+                """
+                INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at)
+                SELECT \(UUIDv7.make()), \(userID), \(name), \(Digest.sha256(key.utf8)),
+                    \(Scope.allCases.filter(scopes.contains).map(\.rawValue)),
+                    now() + \(lifetime) * interval '1 second'
+                WHERE (
+                    SELECT count(*) FROM api_keys
+                    WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
+                ) < \(mostKeys)
+                RETURNING \(columns)
+                """)
+            return try rows.first.map { row in
+                let (position, json) = try read(row)
+                try audit.record(.keyMade(position.id))
+                return (key, json)
+            }
+        }
+    }
+
+    /// The caller that the key identifies; nil if the key has ended or expired, or its user is disabled.
+    static func principal(_ key: String, on connection: Connection) throws -> Principal? {
+        try connection.query(
+            """
+            SELECT \(Account.columns), \(Credits.columns), k.id, array_to_json(k.scopes)
+            FROM api_keys k JOIN users u ON u.id = k.user_id \(Credits.join)
+            WHERE k.digest = \(Digest.sha256(key.utf8)) AND k.ended_at IS NULL AND k.expires_at > now()
+                AND u.disabled_at IS NULL
+            """
+        ).first.map { row in
+            var columns = row.columns
+            let (account, credits) = (try Account(&columns), try Credits(&columns))
+            let keyID: String = try columns.next()
+            return Principal(
+                account: account, credential: .key(id: keyID, Scope.set(try columns.next())), credits: credits)
+        }
+    }
+
+    /// A page of the user's active keys.
+    static func list(
+        _ list: ListQuery, of userID: String, on connection: Connection
+    ) throws -> [(position: ListQuery.Position, json: JSON)] {
+        try connection.query(
+            """
+            SELECT \(columns) FROM api_keys WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
+            \(list.clauses(created: "created_at", id: "id"))
+            """
+        ).map(read)
+    }
+
+    /// Ends one of the user's keys; false when the user has no active key with the id.
+    static func end(_ id: String, of userID: String, on connection: Connection) throws -> Bool {
+        try connection.execute(
+            """
+            UPDATE api_keys SET ended_at = now()
+            WHERE id = \(id) AND user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
+            """) == 1
+    }
+
+    /// Ends all of the user's keys.
+    static func endAll(of userID: String, on connection: Connection) throws {
+        try connection.execute(
+            "UPDATE api_keys SET ended_at = now() WHERE user_id = \(userID) AND ended_at IS NULL")
+    }
+
+    private static func read(_ row: Row) throws -> (position: ListQuery.Position, json: JSON) {
+        let (id, name, scopes, createdAt, expiresAt, created) = try row.decode(
+            String.self, String.self, JSON.self, String.self, String.self, Int64.self)
+        let json: JSON = [
+            "id": .string(id), "name": .string(name), "scopes": scopes, "created_at": .string(createdAt),
+            "expires_at": .string(expiresAt),
+        ]
+        return (ListQuery.Position(createdAtMicroseconds: created, id: id), json)
+    }
+}
+
+extension Scope {
+    /// The scopes that an array of their names holds.
+    static func set(_ names: JSON?) -> Set<Scope> {
+        Set((names?.arrayValue ?? []).compactMap { ($0.stringValue).flatMap(Scope.init) })
+    }
+}

@@ -1,0 +1,89 @@
+import Crypto
+import Postgres
+
+extension Account {
+    /// The columns of `users`, aliased `u`, that `init(_:)` reads, in its order.
+    static let columns: SQL = "u.id, u.email, u.username, u.name, u.age, u.role, rfc3339(u.created_at)"
+
+    init(_ columns: inout Columns) throws {
+        id = try columns.next()
+        email = try columns.next()
+        username = try columns.next()
+        name = try columns.next()
+        age = try columns.next()
+        role = Role(rawValue: try columns.next()) ?? .client
+        createdAt = try columns.next()
+    }
+
+    init(_ row: Row) throws {
+        var columns = row.columns
+        try self.init(&columns)
+    }
+
+    /// Creates the account; nil when its e-mail or username is taken.
+    static func insert(
+        _ registration: Registration, passwordHash: String, role: Role = .client, on connection: Connection
+    ) throws -> Account? {
+        try connection.query(
+            """
+            INSERT INTO users AS u (id, email, username, name, age, role, password_hash)
+            VALUES (\(UUIDv7.make()), \(optional: registration.email), \(optional: registration.username),
+                \(optional: registration.name),
+                \(optional: registration.age), \(role.rawValue), \(passwordHash))
+            ON CONFLICT DO NOTHING
+            RETURNING \(columns)
+            """
+        ).first.map(Account.init)
+    }
+
+    /// Nil for an account without a password.
+    func passwordHash(on connection: Connection) throws -> String? {
+        try connection.query("SELECT password_hash FROM users WHERE id = \(id)").only.decode(String?.self)
+    }
+
+    /// Replaces the hash; returns false and changes nothing when it is no longer the verified one.
+    static func setPasswordHash(
+        _ hash: String, inPlaceOf verified: String, of userID: String, on connection: Connection
+    ) throws -> Bool {
+        try connection.execute(
+            "UPDATE users SET password_hash = \(hash) WHERE id = \(userID) AND password_hash = \(verified)") == 1
+    }
+
+    func rename(_ name: String?, on connection: Connection) throws -> Account {
+        let rows = try connection.query(
+            "UPDATE users u SET name = \(optional: name) WHERE id = \(id) RETURNING \(Account.columns)")
+        return try Account(try rows.only)
+    }
+
+    /// The condition on `users`, aliased `u`, for the account with that name that is not deleted. A name with an `@` is
+    /// an e-mail. The condition contains the predicate of the unique indexes, because Postgres would not use them
+    /// without it.
+    static func isNamed(_ login: String) -> SQL {
+        let name: SQL = login.contains("@") ? "folded(u.email)" : "folded(u.username)"
+        return "\(name) = folded(\(login)) AND u.deleted_at IS NULL"
+    }
+
+    /// Whether an account has that e-mail, or had it when the account was deleted.
+    static func hasEverHad(email: String, on connection: Connection) throws -> Bool {
+        let rows = try connection.query(
+            """
+            SELECT FROM users WHERE folded(email) = folded(\(email)) AND deleted_at IS NULL
+            UNION ALL SELECT FROM users WHERE folded(email) = folded(\(email)) AND deleted_at IS NOT NULL
+            LIMIT 1
+            """)
+        return !rows.isEmpty
+    }
+
+    /// The account with that e-mail or username, and the hash of its password.
+    static func findForLogin(_ login: String, on connection: Connection) throws -> (id: String, passwordHash: String)? {
+        try connection.query(
+            """
+            SELECT u.id, u.password_hash FROM users u
+            WHERE \(isNamed(login)) AND u.disabled_at IS NULL AND u.password_hash IS NOT NULL
+            """
+        ).first.map { row in
+            let (id, passwordHash) = try row.decode(String.self, String.self)
+            return (id, passwordHash)
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+extension Endpoint<Context> {
+    static let login = Endpoint(
+        .post, "/login", operation: "login", tag: .accounts, access: .everyone,
+        summary: "Log in and get a token",
+        description: """
+            Takes an `email` or a `username`, and the `password`; with a second factor also the app's code as `otp`.
+            OAuth 2 clients may send the form of the password grant. Browsers get the tokens as cookies as well.
+            """,
+        headers: [.userAgent],
+        body: .jsonOrForm(
+            .object(
+                required: ["password": PasswordPolicy.attempted],
+                optional: [
+                    "email": Registration.loginName,
+                    "username": Registration.loginName.described("May hold an e-mail"),
+                    "otp": JSONSchema.string(maxLength: 100).described(
+                        "The authenticator app's code, or a recovery code"),
+                    // OAuth 2 clients send these; they have no effect.
+                    "grant_type": .string(maxLength: 1_024), "scope": .string(maxLength: 1_024),
+                    "client_id": .string(maxLength: 1_024), "client_secret": .string(maxLength: 1_024),
+                ]
+            ).named("Login")),
+        idempotency: .refused, answers: [Answer(.ok, "The tokens", Session.tokens, headers: [.setCookie])],
+        problems: [.invalidCredentials, .otpRequired, .otpInvalid, .originRefused, .loginThrottled, .rateLimited],
+        examples: [
+            Example(
+                "Log in", body: ["email": "{{email}}", "password": "{{password}}"],
+                keeps: ["token": "/token", "refresh_token": "/refresh_token", "X-CSRF-TOKEN": "/csrf_token"]),
+            Example(
+                "Log in a second time, by username", body: ["username": "{{email}}", "password": "{{password}}"],
+                keeps: ["second_token": "/token"]),
+            Example(
+                "Log in as an OAuth 2 client",
+                body: ["grant_type": "password", "username": "{{email}}", "password": "{{password}}"], isForm: true),
+            Example(
+                "Log in as an admin", body: ["email": "{{admin_email}}", "password": "{{admin_password}}"],
+                keeps: ["admin_token": "/token"]),
+        ]
+    ) { context in
+        try context.services.crossOrigin.check(context.request)
+        guard let name = (context.input["email"] ?? context.input["username"])?.stringValue else {
+            throw Problem.invalid("/email", "is required, or username")
+        }
+        let password = context.input["password"]?.stringValue ?? ""
+        let (userID, hash, factor, isNew) = try logIn(name, password, context)
+        guard
+            let session = try Session.begin(
+                for: userID, verifiedBy: hash, with: factor, by: context.request, context.audit,
+                on: context.connection)
+        else { throw Problem.authenticationFailed }
+        // If all hashing slots are busy, the next login replaces the hash.
+        if context.passwords.needsRehash(hash),
+            let fresh = try? context.passwords.hash(Array(password.utf8))
+        {
+            _ = try Account.setPasswordHash(fresh, inPlaceOf: hash, of: userID, on: context.connection)
+        }
+        return try session.answer(context, with: ["created": .bool(isNew)])
+    }
+
+    /// The account with that name and password; created if it does not exist and the settings allow it.
+    private static func logIn(
+        _ name: String, _ password: String, _ context: Context
+    ) throws -> (userID: String, passwordHash: String, factor: AuditEvent.Factor, isNew: Bool) {
+        let (limits, address) = (context.services.loginLimits, context.request.remoteAddress)
+        try limits?.check(name, from: address)
+        var found = try Account.findForLogin(name, on: context.connection)
+        let attempt = try limits?.attempt(
+            found.map { .account(id: $0.id) } ?? .unknown(name: name), named: name, from: address)
+        if found == nil, context.services.loginCreatesAccount, name.contains("@"),
+            let registration = try? Registration(["email": .string(name), "password": .string(password)]),
+            Registration.email.violations(in: .string(name)).isEmpty
+        {
+            let account = try signUp(registration, context)
+            if let account, let hash = try account.passwordHash(on: context.connection) {
+                return (account.id, hash, .password, true)
+            }
+            // A concurrent first login has created it in the meantime.
+            found = try Account.findForLogin(name, on: context.connection)
+        }
+        // An unknown name costs the same verification, so that the duration does not reveal which accounts exist.
+        let isRight = try context.passwords.verify(Array(password.utf8), against: found?.passwordHash)
+        guard isRight, let found else {
+            attempt?.ended(rightly: false)
+            try context.audit.recordFailure(.loginFailed(of: found?.id, at: context.now), isReal: found != nil)
+            throw Problem.authenticationFailed
+        }
+        let factor = try proveSecondFactor(of: found.id, context)
+        attempt?.ended(rightly: true)
+        return (found.id, found.passwordHash, factor, false)
+    }
+
+    /// The factor that the login proved in addition to the password: the code, if the user has an authenticator app.
+    /// Throws 401 for a missing or wrong code.
+    private static func proveSecondFactor(of userID: String, _ context: Context) throws -> AuditEvent.Factor {
+        let factor = try SecondFactor.find(of: userID, context.services.sealingKeys, on: context.connection)
+        guard let factor, factor.isConfirmed else { return .password }
+        guard let code = context.input["otp"]?.stringValue else {
+            throw Problem.unauthorized(.otpRequired)
+        }
+        let proof = try factor.guarded(by: context.services.loginLimits) {
+            try context.connection.transaction { connection in
+                try factor.proof(code, now: context.now, context.audit, on: connection)
+            }
+        }
+        guard let proof else {
+            try context.audit.recordFailure(.codeFailed(of: userID, at: context.now), isReal: true)
+            throw Problem.unauthorized(.otpInvalid)
+        }
+        return proof
+    }
+}
+
+extension Problem {
+    fileprivate static let authenticationFailed = Problem.unauthorized(.invalidCredentials)
+}

@@ -1,0 +1,174 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+extension Endpoint<Context> {
+    static let sessions: [Endpoint] = [refresh, csrf, listSessions, endSession, logout]
+
+    private static let refresh = Endpoint(
+        .post, "/refresh", operation: "refresh", tag: .sessions, access: .everyone,
+        summary: "Renew the tokens of a session",
+        description: """
+            Takes the refresh token from the body or from the cookie. A refresh token works once: when an old one is
+            used again, the session ends. A call whose answer was lost may be repeated within 10 seconds.
+            """,
+        body: .optionalJSONOrForm(
+            .object(
+                optional: [
+                    "refresh_token": JSONSchema.string(maxLength: 1_024).described("Default: the cookie's"),
+                    "grant_type": .string(maxLength: 1_024),
+                ]
+            ).named("Refresh")),
+        idempotency: .refused, answers: [Answer(.ok, "The new tokens", Session.tokens, headers: [.setCookie])],
+        problems: [.tokenMissing, .tokenInvalid, .originRefused],
+        examples: [
+            Example(
+                "Renew your tokens", body: ["refresh_token": "{{refresh_token}}"],
+                keeps: ["token": "/token", "refresh_token": "/refresh_token", "X-CSRF-TOKEN": "/csrf_token"])
+        ]
+    ) { context in
+        try context.services.crossOrigin.check(context.request)
+        guard
+            let text = try context.input["refresh_token"]?.stringValue
+                ?? context.request.token(inCookie: SessionCookies.refresh)
+        else { throw Problem.tokenMissing }
+        guard let token = RefreshToken(text),
+            let session = try Session.renew(by: token, context.tokens, context.audit, on: context.connection)
+        else { throw Problem.invalidToken }
+        return try session.answer(context)
+    }
+
+    private static let logout = Endpoint(
+        .post, "/logout", operation: "logout", tag: .sessions, access: .session,
+        summary: "End this session, or all of your sessions",
+        description: "Its tokens are refused from the next call on. Only an external issuer can end its own tokens.",
+        body: .optionalJSON(
+            .object(optional: ["all": JSONSchema.boolean.described("Default: false")]).named("Logout")),
+        idempotency: .refused, answers: [Answer(.noContent, "The session has ended", headers: [.setCookie])],
+        examples: [Example("Log out of the second session", body: ["all": false], as: .token("second_token"))]
+    ) { context in
+        let user = try context.user
+        if context.input["all"] == true {
+            try context.connection.transaction { connection in
+                try Session.endAll(of: user.id, on: connection)
+                try context.audit.record(.logoutAll(of: user.id))
+            }
+        } else if let session = user.sessionID {
+            _ = try Session.end(session, of: user.id, on: context.connection)
+        }
+        var response = Response.noContent
+        SessionCookies(removedBy: context.request).add(to: &response)
+        return response
+    }
+
+    private static let csrf = Endpoint(
+        .get, "/csrf", operation: "getCSRFToken", tag: .sessions, access: .session,
+        summary: "Get the token that calls by cookie send as X-CSRF-TOKEN",
+        answers: [
+            Answer(
+                .ok, "The session's token", JSONSchema.object(required: ["csrf_token": .string]).named("CSRFToken"))
+        ],
+        examples: [Example("Get the CSRF token", keeps: ["X-CSRF-TOKEN": "/csrf_token"])]
+    ) { context in
+        guard let session = try context.user.sessionID else { throw Problem.forbidden }
+        return .json(["csrf_token": .string(try context.tokens.csrfToken(session: session))])
+    }
+
+    private static let listSessions = Endpoint(
+        .get, "/api/sessions", operation: "listSessions", tag: .sessions, access: .session,
+        summary: "List where you are logged in", query: ListQuery.parameters([], schema: Session.schema),
+        answers: [Answer(.ok, "A page of sessions", ListQuery.schema(of: Session.schema))],
+        examples: [Example("List your sessions", keeps: ["session_id": "/items/0/id"])]
+    ) { context in
+        let list = try ListQuery(context, list: "sessions", filters: [], schema: Session.schema)
+        return list.page(try Session.list(list, for: context.user, on: context.connection))
+    }
+
+    private static let endSession = Endpoint(
+        .delete, "/api/sessions/{id}", operation: "endSession", tag: .sessions, access: .session,
+        summary: "End one of your sessions", answers: [Answer(.noContent, "The session has ended")]
+    ) { context in
+        guard try Session.end(try context.id(), of: context.user.id, on: context.connection) else {
+            throw Problem.notFound
+        }
+        return .noContent
+    }
+}
+
+extension Session {
+    /// The lifetime of an access token, in seconds.
+    static let tokenLifetime: Int64 = 30 * 60
+
+    private static let tokenMembers: KeyValuePairs<String, JSONSchema> = [
+        "token": JSONSchema.string.described("The access token"),
+        "access_token": JSONSchema.string.described("The same"), "token_type": .constant("bearer"),
+        "expires_in": JSONSchema.integer.described("Seconds that the access token is valid"),
+        "refresh_token": JSONSchema.string.described("What `POST /refresh` takes, once"),
+        "csrf_token": JSONSchema.string.described("What calls by cookie send as `X-CSRF-TOKEN`"),
+    ]
+
+    /// The answer to a login or a renewal; `token` is the older name of `access_token`.
+    static let tokens = JSONSchema.object(
+        required: tokenMembers,
+        optional: ["created": JSONSchema.boolean.described("Whether this login created the account")]
+    ).named("Tokens")
+    /// The same for a guest, together with its account.
+    static let guestTokens = JSONSchema.object(required: tokenMembers).extended(by: ["user": Profile.schema])
+        .named("GuestTokens")
+
+    /// The tokens: in the body for programs, as cookies for browsers. The caller must have passed `CrossOrigin.check`:
+    /// otherwise a page of another origin could log its visitors in to a foreign account.
+    func answer(
+        _ context: Context, status: Status = .ok, with members: KeyValuePairs<String, JSON> = [:]
+    ) throws -> Response {
+        let (issuer, now) = (try context.tokens, context.now)
+        let access = issuer.sign(
+            Claims(
+                subject: userID, session: id, issuedAt: now, notBefore: now, expires: now + Session.tokenLifetime))
+        let refresh = issuer.refreshToken(session: id, number: refreshNumber, seed: seed).text
+        let tokens: JSON = [
+            "token": .string(access), "access_token": .string(access), "token_type": "bearer",
+            "expires_in": .integer(Session.tokenLifetime), "refresh_token": .string(refresh),
+            "csrf_token": .string(issuer.csrfToken(session: id)),
+        ]
+        var body = tokens.objectValue ?? JSONObject()
+        for (name, value) in members { body[name] = value }
+        var response = Response.json(.object(body), status: status)
+        SessionCookies(access: access, refresh: refresh, secondsLeft: secondsLeft, for: context.request)
+            .add(to: &response)
+        return response
+    }
+
+    static let schema = JSONSchema.object(required: [
+        "id": .string(format: .uuid), "created_at": .string(format: .dateTime),
+        "last_used_at": JSONSchema.string(format: .dateTime).described(
+            "When it was last renewed; at first, when it began"),
+        "expires_at": .string(format: .dateTime), "address": .string,
+        "agent": JSONSchema.string.described("The `User-Agent` of the login"),
+        "current": JSONSchema.boolean.described("Whether it is the session of this call"),
+    ]).named("Session")
+
+    /// A page of the principal's active sessions.
+    static func list(
+        _ list: ListQuery, for principal: Principal, on connection: Connection
+    ) throws -> [(position: ListQuery.Position, json: JSON)] {
+        try connection.query(
+            """
+            SELECT id, rfc3339(created_at), rfc3339(coalesce(refreshed_at, created_at)), rfc3339(expires_at), address,
+                agent, \(ListQuery.position(created: "created_at"))
+            FROM sessions WHERE user_id = \(principal.id) AND ended_at IS NULL AND expires_at > now()
+            \(list.clauses(created: "created_at", id: "id"))
+            """
+        ).map { row in
+            let (id, createdAt, lastUsedAt, expiresAt, address, agent, created) = try row.decode(
+                String.self, String.self, String.self, String.self, String.self, String.self, Int64.self)
+            let json: JSON = [
+                "id": .string(id), "created_at": .string(createdAt), "last_used_at": .string(lastUsedAt),
+                "expires_at": .string(expiresAt), "address": .string(address), "agent": .string(agent),
+                "current": .bool(id == principal.sessionID),
+            ]
+            return (ListQuery.Position(createdAtMicroseconds: created, id: id), json)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import Crypto
+import Flows
+import HTTP
+import JSON
+import Postgres
+
+/// One call of an operation: a run of one task, its charge and its record, in one commit.
+struct Purchase {
+    private let operation: Operation
+    private let arguments: JSON
+    private let input: JSON
+    private let flow: Flow
+    /// The budget by the price at the start of the call; a price change during the run has no effect.
+    private let budget: Budget
+    private let executionID = UUIDv7.make()
+    private let recordID = UUIDv7.make()
+
+    /// Throws 422 for arguments that are not valid, and 409 for an inactive operation.
+    init(of operation: Operation, _ context: Context) throws {
+        let name = JSON.string(operation.type)
+        var reader = FlowReader(catalog: context.services.tasks)
+        guard let task = context.services.tasks[operation.taskType],
+            let flow = reader.read([
+                "id": name, "name": name, "start_task": name,
+                "tasks": [["name": name, "type": .string(operation.taskType)]],
+            ])
+        else { throw Problem.notFound }
+        let prices = try context.prices
+        guard prices.isActive(operation.taskType) else { throw Problem(.operationInactive) }
+        self.operation = operation
+        self.flow = flow
+        arguments = context.input["arguments"] ?? []
+        input = try operation.input(arguments.arrayValue ?? [], for: task)
+        budget = Budget(for: flow, at: prices)
+    }
+
+    /// Runs the operation. Throws 402 before it starts, and 422 for a failed run, which is stored and costs nothing.
+    ///
+    /// Locks the balance before the run, because the answer contains the new balance and is stored under the key in the
+    /// commit of the charge. Nothing blocks between the two.
+    func made(_ context: Context, with key: IdempotencyKey?) throws -> Response {
+        let (connection, user, cost) = (context.connection, try context.user, budget.worst)
+        var left = user.credits.balance - cost
+        let keyed = key?.hooks(executionID: executionID) { execution in
+            switch outcome(of: execution, left: left) {
+            case .success(let answer): .json(answer)
+            case .failure(let problem): problem.response(requestID: key?.requestID ?? "")
+            }
+        }
+        try connection.begin()
+        try keyed?.open(connection)
+        if cost > 0 { left = try Credits.lockedBalance(of: user.id, on: connection) - cost }
+        guard left >= 0 else { throw Problem.insufficientCredits }
+        // The run joins the open transaction and ends it.
+        let execution = try Runner.run(
+            flow, Execution(id: executionID, userID: user.id, flow: flow.definition, input: input), budget: budget,
+            on: connection,
+            with: Runner.CommitHooks(
+                open: { _ in },
+                close: { execution in
+                    (keyed?.close(execution) ?? []) + record(of: execution, userID: user.id, left: left)
+                })
+        ).execution
+        return .json(try outcome(of: execution, left: left).get())
+    }
+
+    private func outcome(of execution: Execution, left: Int64) -> Result<JSON, Problem> {
+        if let failure = execution.steps.last?.failure {
+            return .failure(Problem(failedTask: failure.code, failure.message))
+        }
+        return .success([
+            "result": execution.result["result"] ?? .null, "user_balance": .integer(left),
+            "record_id": .string(recordID),
+        ])
+    }
+
+    /// The record, written in the commit of the run; a failed run leaves none.
+    private func record(of execution: Execution, userID: String, left: Int64) -> [SQL] {
+        guard execution.status == .completed else { return [] }
+        return [
+            """
+            INSERT INTO records (id, user_id, operation, arguments, amount, user_balance, result, execution_id)
+            VALUES (\(recordID), \(userID), \(operation.type), \(arguments), \(budget.worst), \(left),
+                \(execution.result["result"] ?? .null), \(execution.id))
+            """
+        ]
+    }
+}

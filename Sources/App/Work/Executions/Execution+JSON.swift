@@ -1,0 +1,84 @@
+import Flows
+import HTTP
+import JSON
+
+extension Execution {
+    /// The answer of `POST /flow-manager` for a run that has ended.
+    var answer: Response {
+        let text = JSONText.object { answer in
+            answer.member("message", message)
+            answer.member("execution_id", id)
+            answer.member("flow_id", flow["id"] ?? .null)
+            answer.member("flow_name", flow["name"] ?? .null)
+            answer.member("status", status.rawValue)
+            answer.member("stopped_at", optional: stoppedAt)
+            answer.member("result", result)
+            answer.member("credits_charged", cost)
+            answer.member("duration_ms", thousandths: duration.microseconds)
+            answer.arrayMember("executed_tasks") { tasks in
+                for step in steps where !step.isSuperseded { tasks.element(object: step.writeAnswer) }
+            }
+        }
+        return .json(text, status: status == .failed || status == .canceled ? .unprocessable : .ok)
+    }
+
+    /// The answer for a run that is still active.
+    var accepted: Response { Execution.accepted(id, status.isEnd || status == .running ? .running : status) }
+
+    static func accepted(_ id: String, _ status: ExecutionStatus) -> Response {
+        .json(
+            ["id": .string(id), "status": .string(status.rawValue)], status: .accepted,
+            headers: ["Location": "/api/executions/\(id)"])
+    }
+
+    private var message: String {
+        switch status {
+        case .completed: "Task completed successfully!"
+        case .failed: "Flow failed at \(stoppedAt ?? "")"
+        case .endedEarly: "Flow ended early at \(stoppedAt ?? "")"
+        case .canceled: "Flow was canceled"
+        case .queued, .running, .waiting: "The run is still active"
+        }
+    }
+}
+
+extension Step {
+    fileprivate func writeAnswer(to answer: inout JSONWriter) {
+        answer.member("task_name", task)
+        answer.member("type", type)
+        answer.member("status", status.rawValue)
+        answer.member("attempt", attempt)
+        answer.member("data", output)
+        answer.member("error", failure?.json ?? .null)
+        answer.member("condition", optional: condition)
+        answer.member("next", optional: next)
+        answer.member("duration_ms", thousandths: duration.microseconds)
+    }
+
+    /// The step as part of an execution.
+    func json(input: JSON) -> JSON {
+        [
+            "number": JSON(number), "task": .string(task), "type": .string(type), "status": .string(status.rawValue),
+            "attempts": JSON(attempt), "input": input, "output": output, "error": failure?.json ?? .null,
+            "condition": JSON(condition), "next": JSON(next), "started_ms": .number(started.milliseconds),
+            "duration_ms": .number(duration.milliseconds), "cost": .integer(cost), "superseded": .bool(isSuperseded),
+        ]
+    }
+}
+
+extension RecordedExecution {
+    /// The answer of `GET /api/executions/{id}`.
+    var json: JSON {
+        [
+            "id": .string(execution.id), "flow_id": execution.flow["id"] ?? .null,
+            "flow_name": execution.flow["name"] ?? .null, "status": .string(execution.status.rawValue),
+            "stopped_at": JSON(execution.stoppedAt), "input": execution.input, "result": execution.result,
+            "error": (execution.failure ?? execution.steps.last?.failure)?.json ?? .null,
+            "workflow_id": JSON(execution.source.workflowID), "version": JSON(execution.source.version),
+            "parent_id": JSON(execution.parent?.executionID), "forked_from": JSON(execution.fork?.executionID),
+            "credits_charged": .integer(execution.cost),
+            "steps": .array(zip(execution.steps, execution.stepInputs).map { $0.json(input: $1) }),
+            "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
+        ]
+    }
+}

@@ -1,0 +1,97 @@
+import Flows
+import JSON
+
+/// The schemas of the members of runs and steps, shared by all answers that contain them.
+enum ExecutionField {
+    static let id = JSONSchema.string(format: .uuid)
+    static let flowID = JSONSchema.string.described("The `id` of the flow")
+    static let flowName = JSONSchema.string.described("The `name` of the flow")
+    static let stoppedAt = JSONSchema.string.nullable.described(
+        "The task after which the run failed or ended early; null if it completed or is active")
+    static let result = JSONSchema.any.described("The output of the last task")
+    static let creditsCharged = JSONSchema.integer.described("What the run has cost so far")
+    static let workflowID = JSONSchema.string(format: .uuid).nullable.described(
+        "The workflow that is run; null for a flow that the call contained")
+    static let version = JSONSchema.integer.nullable.described("The version of the workflow")
+    static let createdAt = JSONSchema.string(format: .dateTime)
+    static let finishedAt = JSONSchema.string(format: .dateTime).nullable.described("Null while the run is active")
+
+    fileprivate static let type = JSONSchema.string.described("The task type")
+    fileprivate static let input = JSONSchema.any.described("What the task was given")
+    fileprivate static let output = JSONSchema.any.described("What the task gave; null if it failed")
+    fileprivate static let error = TaskFailure.schema.nullable.described("Null if the task succeeded")
+    fileprivate static let attempts = JSONSchema.integer.described("How often it was tried")
+    fileprivate static let condition = JSONSchema.string.nullable.described(
+        "The condition that decided what followed; null if none did")
+    fileprivate static let next = JSONSchema.string.nullable.described("The task that followed, or the end")
+    fileprivate static let duration = JSONSchema.number.described("How long it took, in milliseconds")
+}
+
+extension Execution {
+    static let accepted = JSONSchema.object(required: [
+        "id": ExecutionField.id, "status": .string(enum: ["queued", "running", "waiting"]).named("ActiveStatus"),
+    ]).named("AcceptedRun")
+
+    static let flowAnswer = JSONSchema.object(required: [
+        "message": JSONSchema.string.described("How the run ended, for people"),
+        "execution_id": ExecutionField.id.described("The run's id: `GET /api/executions/{id}` reads it"),
+        "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName,
+        "status": .string(enum: ["completed", "ended_early", "failed", "canceled"]).named("FinalStatus"),
+        "stopped_at": ExecutionField.stoppedAt, "result": ExecutionField.result,
+        "credits_charged": ExecutionField.creditsCharged, "duration_ms": ExecutionField.duration,
+        "executed_tasks": JSONSchema.array(of: Step.taskAnswer).described("In the order in which they ran"),
+    ]).named("FlowAnswer")
+}
+
+extension RecordedExecution {
+    static let schema = JSONSchema.object(required: [
+        "id": ExecutionField.id, "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName,
+        "status": ExecutionStatus.schema, "stopped_at": ExecutionField.stoppedAt,
+        "input": JSONSchema.any.described("What the run was started with"), "result": ExecutionField.result,
+        "error": TaskFailure.schema.nullable.described("Why the run failed or was canceled; else null"),
+        "workflow_id": ExecutionField.workflowID, "version": ExecutionField.version,
+        "parent_id": JSONSchema.string(format: .uuid).nullable.described("The run that started this one"),
+        "forked_from": JSONSchema.string(format: .uuid).nullable.described("The run whose steps this one took over"),
+        "credits_charged": ExecutionField.creditsCharged,
+        "steps": JSONSchema.array(of: Step.schema).described("In the order in which they ran"),
+        "created_at": ExecutionField.createdAt, "finished_at": ExecutionField.finishedAt,
+    ]).named("Execution")
+}
+
+extension Step {
+    fileprivate static let taskAnswer = JSONSchema.object(required: [
+        "task_name": .string, "type": ExecutionField.type, "status": StepStatus.schema,
+        "attempt": ExecutionField.attempts, "data": ExecutionField.output, "error": ExecutionField.error,
+        "condition": ExecutionField.condition, "next": ExecutionField.next, "duration_ms": ExecutionField.duration,
+    ]).named("ExecutedTask")
+
+    fileprivate static let schema = JSONSchema.object(required: [
+        "number": JSONSchema.integer.described("Counts the steps of a run, from 1"),
+        "task": JSONSchema.string.described("The name of the task"), "type": ExecutionField.type,
+        "status": StepStatus.schema, "attempts": ExecutionField.attempts, "input": ExecutionField.input,
+        "output": ExecutionField.output, "error": ExecutionField.error, "condition": ExecutionField.condition,
+        "next": ExecutionField.next,
+        "started_ms": JSONSchema.number.described("When it began, in milliseconds after the run"),
+        "duration_ms": ExecutionField.duration, "cost": JSONSchema.integer.described("Credits"),
+        "superseded": JSONSchema.boolean.described("Whether a later step repeated it, after a resume"),
+    ]).named("Step")
+}
+
+extension ExecutionStatus {
+    static let schema = JSONSchema.string(enum: allCases.map(\.rawValue)).described(
+        "`queued`: waits for a worker. `running`: is being executed. `waiting`: for a time, a signal, a retry or other "
+            + "runs. `completed`: reached its end. `ended_early`: a condition ended it after a failed task. `failed`: "
+            + "a task failed without a condition for it, or with one that says so. `canceled`: by a caller."
+    ).named("ExecutionStatus")
+}
+
+extension StepStatus {
+    fileprivate static let schema = JSONSchema.string(enum: allCases.map(\.rawValue)).named("StepStatus")
+}
+
+extension TaskFailure {
+    fileprivate static let schema = JSONSchema.object(required: [
+        "code": JSONSchema.string.described("What happened, for programs"),
+        "message": JSONSchema.string.described("What happened, for people"),
+    ]).named("TaskError")
+}

@@ -1,0 +1,160 @@
+import Crypto
+import Flows
+import HTTP
+import JSON
+import Postgres
+
+extension Endpoint<Context> {
+    static let runs: [Endpoint] = [run, validate, taskTypes]
+
+    private static let run = Endpoint(
+        .post, "/flow-manager", operation: "runFlow", tag: .flows, access: .user, scope: .run,
+        summary: "Run a chain of tasks and get its result",
+        description: """
+            The flow is checked as a whole before its first task runs. A chain that has to wait (`wait`, `approval`,
+            `flow.run`, `map`, a retry) is carried out by a worker: the call waits for its end, up to 50 seconds or as
+            long as `Prefer: wait` says, and answers 202 with the run's address if it is still active then.
+            """,
+        body: .json(callBody), idempotency: .byHandler, waits: true,
+        answers: [
+            Answer(.ok, "The run ended as `completed` or `ended_early`", Execution.flowAnswer),
+            Answer(.accepted, "The run is still active", Execution.accepted),
+            Answer(.unprocessable, "A task failed and the chain ended with it", Execution.flowAnswer),
+        ],
+        problems: [.insufficientCredits, .tooManyRuns], examples: runExamples
+    ) { context in
+        let key = context.idempotencyKey
+        if let answer = try key?.earlierAnswer(on: context.connection) { return answer }
+        do {
+            let (flow, _) = try readFlow(context)
+            let execution = Execution(
+                id: UUIDv7.make(), userID: try context.user.id, flow: flow.definition,
+                input: context.input["input"] ?? .object(JSONObject()))
+            let budget = Budget(for: flow, at: try context.prices)
+            return try flow.needsWorker
+                ? enqueue(execution, budget, context) : run(flow, execution, budget, context)
+        } catch let problem as Problem where IdempotencyKey.keeps(problem.status) {
+            try key?.keepRefusal(problem, on: context.connection)
+            throw problem
+        } catch is IdempotencyKey.Claimed {
+            return try key?.replay(on: context.connection) ?? .noContent
+        }
+    }
+
+    /// Executes the flow on this thread, until the run ends or has to wait.
+    private static func run(
+        _ flow: Flow, _ execution: Execution, _ budget: Budget, _ context: Context
+    ) throws -> Response {
+        let hooks = context.idempotencyKey?.hooks(executionID: execution.id, answer: \.answer)
+        do {
+            switch try Runner.run(flow, execution, budget: budget, on: context.connection, with: hooks) {
+            case .ended(let ended): return ended.answer
+            case .waits(let waiting, _): return try later(waiting, context)
+            }
+        } catch is InsufficientCredits {
+            throw Problem.insufficientCredits
+        } catch is Fenced {
+            // The run was canceled, or a worker claimed it because this process was too slow. Its record has the state.
+            let found = try Execution.find(execution.id, of: execution.userID, on: context.connection)?.execution
+            guard let found, found.status.isEnd else { return try later(execution, context) }
+            return found.answer
+        }
+    }
+
+    /// Enqueues the run for a worker.
+    private static func enqueue(_ execution: Execution, _ budget: Budget, _ context: Context) throws -> Response {
+        try context.connection.transaction { connection in
+            if let key = context.idempotencyKey { try key.claim(for: execution.id, on: connection) }
+            try context.enqueue(execution, budget)
+        }
+        return try later(execution, context)
+    }
+
+    /// The answer at the end of the run if the caller waits that long, otherwise 202 with the run's address.
+    private static func later(_ execution: Execution, _ context: Context) throws -> Response {
+        let (id, userID) = (execution.id, execution.userID)
+        context.wait(for: id, standard: Context.longestWait) { connection in
+            guard let found = try Execution.find(id, of: userID, on: connection) else { throw Problem.notFound }
+            return found.execution.status.isEnd ? found.execution.answer : found.execution.accepted
+        }
+        return Execution.accepted(id, execution.status == .running ? .queued : execution.status)
+    }
+
+    private static let runExamples = [
+        Example(
+            "Run the demo chain", body: ["flow": FlowFormat.example, "input": [:]],
+            keeps: ["execution_id": "/execution_id"]),
+        Example(
+            "Run a flow that waits for an approval", headers: ["Prefer": "wait=2"],
+            body: [
+                "flow": [
+                    "id": "approval", "name": "Ask first", "start_task": "ask",
+                    "tasks": [
+                        ["name": "ask", "type": "approval", "input": ["message": "Store the result?"]],
+                        ["name": "store", "type": "data.store"],
+                    ],
+                    "conditions": [
+                        [
+                            "name": "approved", "source_task": "ask", "target_task_success": "store",
+                            "target_task_failure": "END_FAILED",
+                        ]
+                    ],
+                ]
+            ], status: .accepted, keeps: ["approval_execution_id": "/id"]),
+        Example(
+            "Run a flow that takes an hour, without waiting for it", headers: ["Prefer": "wait=0"],
+            body: [
+                "flow": [
+                    "id": "pause", "name": "Pause", "start_task": "pause",
+                    "tasks": [["name": "pause", "type": "wait", "input": ["seconds": 3600]]], "conditions": [],
+                ]
+            ], status: .accepted, keeps: ["waiting_execution_id": "/id"]),
+    ]
+
+    private static let validate = Endpoint(
+        .post, "/api/flows/validate", operation: "validateFlow", tag: .flows, access: .user, scope: .run,
+        summary: "Check a flow without running it",
+        description: "Reports all problems at once, and what a run may cost at most.",
+        body: .json(callBody), idempotency: .wholeCall,
+        answers: [
+            Answer(
+                .ok, "The flow is valid",
+                JSONSchema.object(required: [
+                    "valid": .constant(true), "task_count": .integer,
+                    "max_cost": JSONSchema.integer.described("Credits that a run costs at most"),
+                    "warnings": .array(
+                        of: JSONSchema.object(required: ["pointer": .string, "message": .string]).named("FlowWarning")),
+                ]).named("FlowValidation"))
+        ],
+        examples: [Example("Check the demo chain", body: ["flow": FlowFormat.example])]
+    ) { context in
+        let (flow, warnings) = try readFlow(context)
+        return .json([
+            "valid": true, "task_count": JSON(flow.taskCount),
+            "max_cost": .integer(Budget(for: flow, at: try context.prices).worst),
+            "warnings": .array(warnings.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }),
+        ])
+    }
+
+    private static let taskTypes = Endpoint(
+        .get, "/api/task-types", operation: "listTaskTypes", tag: .flows, access: .everyone,
+        summary: "List the task types that flows may use",
+        answers: [Answer(.ok, "All task types", ListQuery.wholeSchema(of: TaskCatalog.schema))]
+    ) { context in
+        .json(["items": context.services.tasks.json(try context.prices), "next_cursor": .null])
+    }
+
+    /// This schema does not validate the flow: `FlowReader` does, which reports errors in its form and its meaning
+    /// together.
+    private static let callBody = JSONSchema.object(
+        required: ["flow": .unchecked(FlowFormat.flow)],
+        optional: ["input": JSONSchema.any.described("The input of the first task, if that has no `input`")]
+    ).named("FlowCall")
+
+    private static func readFlow(_ context: Context) throws -> (Flow, warnings: [Violation]) {
+        var reader = FlowReader(catalog: context.services.tasks)
+        guard let flow = reader.read(context.input["flow"] ?? .null) else { throw Problem.invalid(reader.problems) }
+        try context.refuseInactive(flow)
+        return (flow, reader.warnings)
+    }
+}

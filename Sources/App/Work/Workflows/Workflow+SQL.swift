@@ -1,0 +1,158 @@
+import Crypto
+import HTTP
+import JSON
+import Postgres
+
+extension Workflow {
+    private init(_ row: Row) throws {
+        let (id, userID, name, description, flow, version, revision, concurrency, createdAt, updatedAt) =
+            try row.decode(
+                String.self, String.self, String.self, String?.self, JSON.self, Int64.self, Int64.self, Int64?.self,
+                String.self, String.self)
+        self.init(
+            id: id, userID: userID, content: Content(name: name, description: description, flow: flow),
+            version: version, revision: revision, concurrency: concurrency, createdAt: createdAt, updatedAt: updatedAt)
+    }
+
+    /// All workflows that are not deleted, each with its current version.
+    private static let current: SQL = """
+        workflows w JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = w.version
+        WHERE w.deleted_at IS NULL
+        """
+
+    private static func selection(_ id: String) -> SQL {
+        """
+        SELECT w.id, w.user_id, v.name, v.description, v.flow, w.version, w.revision, w.concurrency,
+            rfc3339(w.created_at), rfc3339(w.updated_at)
+        FROM \(current) AND w.id = \(id)
+        """
+    }
+
+    /// The workflow, or nil; `locked` prevents concurrent changes until the transaction ends.
+    static func find(_ id: String, locked: Bool = false, on connection: Connection) throws -> Workflow? {
+        guard locked else { return try connection.query(selection(id)).first.map(Workflow.init) }
+        // Two statements: one that waits for the row lock would then look for the previous version and find none.
+        let lock: SQL = "SELECT FROM workflows WHERE id = \(id) FOR NO KEY UPDATE"
+        return try connection.pipeline([lock, selection(id)])[1].first.map(Workflow.init)
+    }
+
+    /// Stores a workflow; nil when the user has the maximum number. Throws 401 for a user who is disabled by now.
+    static func insert(_ draft: WorkflowDraft, of userID: String, on connection: Connection) throws -> Workflow? {
+        try connection.atomically { connection in
+            // One call per user at a time: of two concurrent ones, neither would count the other's workflow.
+            let user = try connection.query(
+                "SELECT FROM users WHERE id = \(userID) AND disabled_at IS NULL FOR NO KEY UPDATE")
+            guard !user.isEmpty else { throw Problem.invalidToken }
+            let id = UUIDv7.make()
+            let row: SQL = """
+                INSERT INTO workflows (id, user_id, version, concurrency)
+                SELECT \(id)::uuid, \(userID)::uuid, 1, \(optional: draft.concurrency)::integer
+                WHERE (
+                    SELECT count(*) FROM workflows WHERE user_id = \(userID) AND deleted_at IS NULL
+                ) < \(mostWorkflows)
+                """
+            return try connection.pipeline([row, draft.content.insertion(as: id), selection(id)])[2].first
+                .map(Workflow.init)
+        }
+    }
+
+    /// Saves the differences and returns the saved workflow. The workflow must have been read with `locked`.
+    func save(_ draft: WorkflowDraft, on connection: Connection) throws -> Workflow {
+        let addsVersion = !draft.content.isIdentical(to: content)
+        guard addsVersion || draft.concurrency != concurrency else { return self }
+        // Later than the last change even if the clock went back, because versions are listed by their times.
+        let change: SQL = """
+            UPDATE workflows
+            SET version = version + \(addsVersion ? 1 : 0), revision = revision + 1,
+                concurrency = \(optional: draft.concurrency),
+                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+            WHERE id = \(id)
+            """
+        let insertion = addsVersion ? [draft.content.insertion(as: id)] : []
+        let results = try connection.pipeline([change] + insertion + [Workflow.selection(id)])
+        return try Workflow(try results[results.endIndex - 1].only)
+    }
+
+    func delete(_ audit: AuditTrail, on connection: Connection) throws {
+        _ = try connection.execute("UPDATE workflows SET deleted_at = now() WHERE id = \(id)")
+        try audit.record(.workflowDeleted(id))
+    }
+
+    /// A page of the workflows that the principal may read, without their flows.
+    static func list(
+        _ list: ListQuery, for principal: Principal, on connection: Connection
+    ) throws -> [(position: ListQuery.Position, json: JSON)] {
+        let own: SQL = principal.isAdmin ? "" : "AND w.user_id = \(principal.id)"
+        return try connection.query(
+            """
+            SELECT w.id, w.user_id, v.name, v.description, w.version, w.concurrency, rfc3339(w.created_at),
+                rfc3339(w.updated_at), \(ListQuery.position(created: "w.created_at"))
+            FROM \(current) \(own) \(list.clauses(created: "w.created_at", id: "w.id"))
+            """
+        ).map { row in
+            let (id, userID, name, description, version, concurrency, createdAt, updatedAt, created) = try row.decode(
+                String.self, String.self, String.self, String?.self, Int64.self, Int64?.self, String.self, String.self,
+                Int64.self)
+            return (
+                ListQuery.Position(createdAtMicroseconds: created, id: id),
+                [
+                    "id": .string(id), "user_id": .string(userID), "name": .string(name),
+                    "description": JSON(description), "version": .integer(version), "concurrency": JSON(concurrency),
+                    "created_at": .string(createdAt), "updated_at": .string(updatedAt),
+                ]
+            )
+        }
+    }
+}
+
+extension Workflow.Content {
+    /// The statement that inserts the content as the current version in the workflow's row.
+    fileprivate func insertion(as workflowID: String) -> SQL {
+        """
+        INSERT INTO workflow_versions (workflow_id, version, name, description, flow, created_at)
+        SELECT id, version, \(name), \(optional: description), \(flow), updated_at FROM workflows
+        WHERE id = \(workflowID)
+        """
+    }
+}
+
+extension WorkflowVersion {
+    /// The version with that number, or nil. The caller checks access to the workflow.
+    static func find(_ number: Int64, of workflow: Workflow, on connection: Connection) throws -> WorkflowVersion? {
+        try connection.query(
+            """
+            SELECT version, name, description, flow, rfc3339(created_at) FROM workflow_versions
+            WHERE workflow_id = \(workflow.id) AND version = \(number)
+            """
+        ).first.map { row in
+            let (number, name, description, flow, createdAt) = try row.decode(
+                Int64.self, String.self, String?.self, JSON.self, String.self)
+            return WorkflowVersion(
+                number: number, content: Workflow.Content(name: name, description: description, flow: flow),
+                createdAt: createdAt)
+        }
+    }
+
+    /// A page of the versions of a workflow, without their flows.
+    static func list(
+        _ list: ListQuery, of workflow: Workflow, on connection: Connection
+    ) throws -> [(position: ListQuery.Position, json: JSON)] {
+        try connection.query(
+            """
+            SELECT version, name, description, rfc3339(created_at), \(ListQuery.position(created: "created_at"))
+            FROM workflow_versions WHERE workflow_id = \(workflow.id)
+            \(list.clauses(created: "created_at", id: "workflow_id"))
+            """
+        ).map { row in
+            let (number, name, description, createdAt, created) = try row.decode(
+                Int64.self, String.self, String?.self, String.self, Int64.self)
+            return (
+                ListQuery.Position(createdAtMicroseconds: created, id: workflow.id),
+                [
+                    "version": .integer(number), "name": .string(name), "description": JSON(description),
+                    "created_at": .string(createdAt),
+                ]
+            )
+        }
+    }
+}

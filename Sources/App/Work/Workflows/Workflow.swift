@@ -1,0 +1,89 @@
+import Flows
+import HTTP
+import JSON
+
+/// A flow that a user has stored in order to run it repeatedly. Only its owner and admins can read and change it.
+///
+/// Its content is stored in versions that never change: saving different content adds a version. Saving the current
+/// content changes nothing, so that a program can save its workflows repeatedly.
+struct Workflow {
+    /// The content of a version.
+    struct Content {
+        let name: String
+        let description: String?
+        /// As the caller sent it.
+        let flow: JSON
+    }
+
+    let id: String
+    let userID: String
+    let content: Content
+    /// The number of the version with this content; the first one is 1.
+    let version: Int64
+    /// Counts every change, including those that add no version.
+    let revision: Int64
+    /// The maximum number of concurrent runs; nil: no limit. It applies to all versions and belongs to none.
+    let concurrency: Int64?
+    let createdAt: String
+    let updatedAt: String
+
+    /// The maximum number of workflows that a user may have.
+    static let mostWorkflows = 1_000
+
+    static let name = JSONSchema.string(minLength: 1, maxLength: 200)
+    static let description = JSONSchema.string(maxLength: 10_000).nullable.described("For readers; it has no effect")
+    static let concurrency = JSONSchema.integer(1...1_000).nullable.described(
+        "Maximum number of concurrent runs. Further runs wait in the queue. Default: null, which means no limit")
+
+    /// The members of a workflow in a list. The flow is left out, because a page of flows could be 100 MiB.
+    static let summary = JSONSchema.object(required: [
+        "id": .string(format: .uuid), "user_id": JSONSchema.string(format: .uuid).described("The owner"),
+        "name": name, "description": description,
+        "version": JSONSchema.integer.described("The number of the current version, from 1"),
+        "concurrency": concurrency,
+        "created_at": .string(format: .dateTime), "updated_at": .string(format: .dateTime),
+    ]).named("WorkflowSummary")
+
+    static let schema = summary.extended(by: ["flow": FlowFormat.flow]).named("Workflow")
+
+    var json: JSON {
+        [
+            "id": .string(id), "user_id": .string(userID), "name": .string(content.name),
+            "description": JSON(content.description), "version": .integer(version), "concurrency": JSON(concurrency),
+            "created_at": .string(createdAt), "updated_at": .string(updatedAt), "flow": content.flow,
+        ]
+    }
+
+    var tag: EntityTag { EntityTag(version: revision) }
+
+    func isOpen(to principal: Principal) -> Bool { userID == principal.id || principal.isAdmin }
+}
+
+extension Workflow.Content {
+    /// Whether both are the same bytes: in Swift, strings that differ in Unicode normalization are equal.
+    func isIdentical(to other: Workflow.Content) -> Bool { json.serialized() == other.json.serialized() }
+
+    private var json: JSON { ["name": .string(name), "description": JSON(description), "flow": flow] }
+}
+
+/// One version of a workflow, as it was saved.
+struct WorkflowVersion {
+    let number: Int64
+    let content: Workflow.Content
+    let createdAt: String
+
+    static let summary = JSONSchema.object(required: [
+        "version": JSONSchema.integer.described("The number of the version, from 1"), "name": Workflow.name,
+        "description": Workflow.description,
+        "created_at": .string(format: .dateTime),
+    ]).named("WorkflowVersionSummary")
+
+    static let schema = summary.extended(by: ["flow": FlowFormat.flow]).named("WorkflowVersion")
+
+    var json: JSON {
+        [
+            "version": .integer(number), "name": .string(content.name), "description": JSON(content.description),
+            "created_at": .string(createdAt), "flow": content.flow,
+        ]
+    }
+}

@@ -1,0 +1,81 @@
+import Flows
+import HTTP
+import JSON
+
+/// A workflow as a caller sends it, completely validated.
+struct WorkflowDraft {
+    let content: Workflow.Content
+    let concurrency: Int64?
+
+    static let schema = JSONSchema.object(
+        required: ["name": Workflow.name, "flow": .unchecked(FlowFormat.flow)],
+        optional: ["description": Workflow.description, "concurrency": Workflow.concurrency]
+    ).example(["name": "Nightly figures", "flow": FlowFormat.example, "concurrency": 1]).named("WorkflowDraft")
+
+    init(_ content: Workflow.Content, concurrency: Int64?) {
+        self.content = content
+        self.concurrency = concurrency
+    }
+
+    /// Throws 422 with every error in the workflow and its flow.
+    init(_ json: JSON, by schema: JSONSchema = schema, catalog: TaskCatalog) throws {
+        var problems = schema.violations(in: json)
+        if let flow = json["flow"] { problems += Self.problems(of: flow, catalog) }
+        guard problems.isEmpty, let name = json["name"]?.stringValue, let flow = json["flow"] else {
+            throw Problem.invalid(problems)
+        }
+        self.init(
+            Workflow.Content(name: name, description: json["description"]?.stringValue, flow: flow),
+            concurrency: json["concurrency"]?.integerValue)
+    }
+
+    /// The content of an older version, to be saved again. Throws 422 if its flow is no longer valid, for example
+    /// because it names a task type that no longer exists.
+    init(restoring version: WorkflowVersion, of workflow: Workflow, catalog: TaskCatalog) throws {
+        let problems = Self.problems(of: version.content.flow, catalog)
+        guard problems.isEmpty else { throw Problem.invalid(problems) }
+        self.init(version.content, concurrency: workflow.concurrency)
+    }
+
+    private static func problems(of flow: JSON, _ catalog: TaskCatalog) -> [Violation] {
+        var reader = FlowReader(catalog: catalog)
+        _ = reader.read(flow)
+        return reader.problems
+    }
+}
+
+/// A workflow as a document of its own, to store in a file or to import into another installation.
+enum WorkflowDocument {
+    private static let format: JSON = "flow-manager.workflow"
+    /// Incremented with each incompatible change of the format.
+    private static let version: JSON = 1
+
+    static let schema = JSONSchema.object(
+        required: [
+            "format": JSONSchema.constant(format).described("Identifies the document as a workflow"),
+            "format_version": JSONSchema.constant(version).described("The version of the document's format"),
+            "name": Workflow.name, "flow": .unchecked(FlowFormat.flow),
+        ],
+        optional: ["description": Workflow.description, "concurrency": Workflow.concurrency]
+    ).example(
+        ["format": format, "format_version": version, "name": "Nightly figures", "flow": FlowFormat.example]
+    ).named("WorkflowDocument")
+
+    static func json(of workflow: Workflow) -> JSON {
+        [
+            "format": format, "format_version": version, "name": .string(workflow.content.name),
+            "description": JSON(workflow.content.description), "concurrency": JSON(workflow.concurrency),
+            "flow": workflow.content.flow,
+        ]
+    }
+
+    /// Throws 422 with every error. For another version of the format, it reports only that, because the rest may be
+    /// valid in that version.
+    static func read(_ json: JSON, catalog: TaskCatalog) throws -> WorkflowDraft {
+        if json["format"] == format, let other = json["format_version"]?.integerValue, .integer(other) != version {
+            throw Problem.invalid(
+                "/format_version", "must be \(version.text): version \(other) of the format is not supported")
+        }
+        return try WorkflowDraft(json, by: schema, catalog: catalog)
+    }
+}

@@ -1,0 +1,189 @@
+import Flows
+import HTTP
+import JSON
+import Postgres
+
+extension Endpoint<Context> {
+    static let workflows: [Endpoint] = [
+        create, list, read, replace, listVersions, readVersion, rollback, export, importDocument, remove,
+    ]
+
+    private static let filters: [ListQuery.Filter] = [
+        .text("name", "v.name", fitting: Workflow.name), .id("user_id", "w.user_id"),
+    ]
+
+    private static let list = Endpoint(
+        .get, "/api/workflows", operation: "listWorkflows", tag: .workflows, access: .user,
+        summary: "List your workflows", description: "Admins get those of all users. Items do not contain the flow.",
+        query: ListQuery.parameters(filters, schema: Workflow.summary),
+        answers: [Answer(.ok, "A page of workflows", ListQuery.schema(of: Workflow.summary))]
+    ) { context in
+        let list = try ListQuery(context, list: "workflows", filters: filters, schema: Workflow.summary)
+        return list.page(try Workflow.list(list, for: context.user, on: context.connection))
+    }
+
+    /// `WorkflowDraft` validates the whole body, to report errors in the workflow and in its flow together.
+    private static let create = Endpoint(
+        .post, "/api/workflows", operation: "createWorkflow", tag: .workflows, access: .user,
+        summary: "Store a flow as a workflow", body: .json(.unchecked(WorkflowDraft.schema)),
+        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows],
+        examples: [
+            Example(
+                "Store the demo chain",
+                body: ["name": "Nightly figures", "description": "Sums up the day", "flow": FlowFormat.example],
+                keeps: ["workflow_id": "/id"])
+        ]
+    ) { context in
+        try keep(WorkflowDraft(context.input, catalog: context.services.tasks), context)
+    }
+
+    private static let read = Endpoint(
+        .get, "/api/workflows/{id}", operation: "getWorkflow", tag: .workflows, access: .user,
+        summary: "Read a workflow with its flow", headers: [.ifNoneMatch],
+        answers: [
+            Answer(.ok, "The workflow", Workflow.schema, headers: [.etag]),
+            Answer(.notModified, "The version that `If-None-Match` names is current", headers: [.etag]),
+        ]
+    ) { context in
+        let workflow = try found(context)
+        if let known = context.request.headers["if-none-match"], workflow.tag.matches(ifNoneMatch: known) {
+            return Response(status: .notModified, headers: ["ETag": workflow.tag.description])
+        }
+        return answer(workflow)
+    }
+
+    private static let replace = Endpoint(
+        .put, "/api/workflows/{id}", operation: "replaceWorkflow", tag: .workflows, access: .user,
+        summary: "Replace a workflow",
+        description: """
+            A changed name, description or flow becomes a new version. The same content again changes nothing, so a
+            program may put its workflows at each of its starts.
+            """,
+        headers: [.ifMatch], body: .json(.unchecked(WorkflowDraft.schema)), answers: changed,
+        problems: [.versionMismatch],
+        examples: [
+            Example(
+                "Rename the workflow and limit its runs",
+                body: ["name": "Figures of the night", "flow": FlowFormat.example, "concurrency": 2])
+        ]
+    ) { context in
+        let draft = try WorkflowDraft(context.input, catalog: context.services.tasks)
+        return try context.connection.transaction { connection in
+            answer(try changeable(context).save(draft, on: connection))
+        }
+    }
+
+    private static let remove = Endpoint(
+        .delete, "/api/workflows/{id}", operation: "deleteWorkflow", tag: .workflows, access: .user,
+        summary: "Delete a workflow", description: "Its runs stay on record.", headers: [.ifMatch],
+        answers: [Answer(.noContent, "The workflow is deleted")], problems: [.versionMismatch],
+        examples: [Example("Delete the imported workflow", path: ["id": "{{imported_workflow_id}}"])]
+    ) { context in
+        try context.connection.transaction { connection in
+            try changeable(context).delete(context.audit, on: connection)
+            return .noContent
+        }
+    }
+
+    private static let listVersions = Endpoint(
+        .get, "/api/workflows/{id}/versions", operation: "listWorkflowVersions", tag: .workflows, access: .user,
+        summary: "List the versions of a workflow", description: "Items do not contain the flow.",
+        query: ListQuery.parameters([], schema: WorkflowVersion.summary),
+        answers: [Answer(.ok, "A page of versions", ListQuery.schema(of: WorkflowVersion.summary))]
+    ) { context in
+        let workflow = try found(context)
+        let list = try ListQuery(
+            context, list: "versions of \(workflow.id)", filters: [], schema: WorkflowVersion.summary)
+        return list.page(try WorkflowVersion.list(list, of: workflow, on: context.connection))
+    }
+
+    private static let readVersion = Endpoint(
+        .get, "/api/workflows/{id}/versions/{version}", operation: "getWorkflowVersion", tag: .workflows,
+        access: .user, summary: "Read a version of a workflow with its flow",
+        parameters: [Parameter("version", .integer(1...Int64(Int32.max)), "The number of the version")],
+        answers: [Answer(.ok, "The version", WorkflowVersion.schema)],
+        examples: [Example("Read the first version", path: ["version": "1"])]
+    ) { context in
+        let workflow = try found(context)
+        let text = context.parameters[1]
+        guard let number = Int32(text), String(number) == text,
+            let version = try WorkflowVersion.find(Int64(number), of: workflow, on: context.connection)
+        else { throw Problem.notFound }
+        return .json(version.json)
+    }
+
+    private static let rollback = Endpoint(
+        .post, "/api/workflows/{id}/rollback", operation: "rollbackWorkflow", tag: .workflows, access: .user,
+        summary: "Make an earlier version the newest", headers: [.ifMatch],
+        body: .json(.object(required: ["version": .integer(1...Int64(Int32.max))]).named("WorkflowRollback")),
+        idempotency: .wholeCall, answers: changed, problems: [.versionMismatch],
+        examples: [Example("Return to the first version", body: ["version": 1])]
+    ) { context in
+        try context.connection.atomically { connection in
+            let workflow = try changeable(context)
+            let number = context.input["version"]?.integerValue ?? 0
+            guard let version = try WorkflowVersion.find(number, of: workflow, on: connection) else {
+                throw Problem.invalid("/version", "must be at most \(workflow.version), the newest version")
+            }
+            let draft = try WorkflowDraft(restoring: version, of: workflow, catalog: context.services.tasks)
+            return answer(try workflow.save(draft, on: connection))
+        }
+    }
+
+    private static let export = Endpoint(
+        .get, "/api/workflows/{id}/export", operation: "exportWorkflow", tag: .workflows, access: .user,
+        summary: "Export a workflow as a document",
+        answers: [Answer(.ok, "What `POST /api/workflows/import` takes", WorkflowDocument.schema)]
+    ) { context in
+        .json(WorkflowDocument.json(of: try found(context)))
+    }
+
+    private static let importDocument = Endpoint(
+        .post, "/api/workflows/import", operation: "importWorkflow", tag: .workflows, access: .user,
+        summary: "Create a workflow from an exported document", body: .json(.unchecked(WorkflowDocument.schema)),
+        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows],
+        examples: [
+            Example(
+                "Import a workflow",
+                body: [
+                    "format": "flow-manager.workflow", "format_version": 1, "name": "Imported figures",
+                    "flow": FlowFormat.example,
+                ],
+                keeps: ["imported_workflow_id": "/id"])
+        ]
+    ) { context in
+        try keep(WorkflowDocument.read(context.input, catalog: context.services.tasks), context)
+    }
+
+    private static let created = [Answer(.created, "The workflow", Workflow.schema, headers: [.etag])]
+    private static let changed = [Answer(.ok, "The workflow", Workflow.schema, headers: [.etag])]
+
+    private static func answer(_ workflow: Workflow) -> Response {
+        .json(workflow.json, headers: ["ETag": workflow.tag.description])
+    }
+
+    private static func keep(_ draft: WorkflowDraft, _ context: Context) throws -> Response {
+        guard let workflow = try Workflow.insert(draft, of: context.user.id, on: context.connection) else {
+            throw Problem(.tooManyWorkflows)
+        }
+        return .created(
+            workflow.json, at: "/api/workflows/\(workflow.id)", headers: ["ETag": workflow.tag.description])
+    }
+
+    /// The workflow of the path, if the caller may see it.
+    private static func found(_ context: Context, locked: Bool = false) throws -> Workflow {
+        guard let workflow = try Workflow.find(try context.id(), locked: locked, on: context.connection),
+            workflow.isOpen(to: try context.user)
+        else { throw Problem.notFound }
+        return workflow
+    }
+
+    /// The same workflow, locked. Throws 412 unless `If-Match` names its version.
+    private static func changeable(_ context: Context) throws -> Workflow {
+        let workflow = try found(context, locked: true)
+        if let expected = context.request.headers["if-match"], !workflow.tag.matches(ifMatch: expected) {
+            throw Problem(.versionMismatch)
+        }
+        return workflow
+    }
+}

@@ -1,0 +1,92 @@
+import JSON
+package import Postgres
+
+/// The maximum cost of a run, at the prices of its acceptance, and the credits that are held for it.
+///
+/// A run with a single commit is charged in that commit. For any other run the worst case is held from its first commit
+/// on; each commit settles the steps that it records, and the last one releases the rest.
+package struct Budget: Sendable {
+    /// The cost of the run if every task succeeds on the maximum number of visits.
+    package let worst: Int64
+    private(set) var held: Int64
+    /// The prices of the flow's task types that are not free.
+    private let prices: [String: Int64]
+
+    package init(for flow: Flow, at prices: PriceList) {
+        var known: [String: Int64] = [:]
+        var worst: Int64 = 0
+        for type in Set(flow.taskTypes) where prices[type] > 0 { known[type] = prices[type] }
+        if !known.isEmpty {
+            for (type, visits) in zip(flow.taskTypes, flow.mostVisits) {
+                worst = worst.addingClamped((known[type] ?? 0).multipliedClamped(by: Int64(visits)))
+            }
+        }
+        self.prices = known
+        self.worst = worst
+        held = 0
+    }
+
+    /// The budget of a stored run, from its row in the queue.
+    init(held: Int64, prices: JSON?) {
+        worst = held
+        self.held = held
+        self.prices = Dictionary(
+            uniqueKeysWithValues: prices?.objectValue?.members.map { ($0.name, $0.value.integerValue ?? 0) } ?? [])
+    }
+
+    func price(of type: String) -> Int64 { prices[type] ?? 0 }
+
+    /// The prices for the row in the queue; nil if the run is free.
+    var storedPrices: JSON? {
+        guard worst > 0 else { return nil }
+        return .object(
+            JSONObject(prices.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .integer($0.value)) }))
+    }
+
+    /// Holds the worst case of a run that is queued; returns no statements if the run is free.
+    mutating func hold(for execution: Execution) -> [SQL] {
+        guard worst > 0 else { return [] }
+        held = worst
+        return [Ledger.hold(worst, of: execution.userID, execution: execution.id)]
+    }
+
+    /// Returns the statements that pay for a commit which records steps of that cost, and updates `held`.
+    mutating func payment(for cost: Int64, of execution: Execution, isFirst: Bool, isLast: Bool) -> [SQL] {
+        guard worst > 0 else { return [] }
+        if isFirst, isLast {
+            return cost > 0 ? [Ledger.charge(cost, of: execution.userID, execution: execution.id)] : []
+        }
+        var statements = isFirst ? hold(for: execution) : []
+        if cost > 0 { statements.append(Ledger.settle(cost, of: execution.userID, execution: execution.id)) }
+        held -= cost
+        if isLast, held > 0 {
+            statements.append(Ledger.release(held, of: execution.userID, execution: execution.id))
+            held = 0
+        }
+        return statements
+    }
+
+    /// Whether the user's balance covers the worst case of `count` runs. Checked before the first step; the commit that
+    /// takes the credits checks again.
+    package func isCovered(by userID: String, times count: Int = 1, on connection: Connection) throws -> Bool {
+        guard worst > 0 else { return true }
+        let wanted = worst.multipliedClamped(by: Int64(count))
+        let balance = try connection.query("SELECT balance FROM credits WHERE user_id = \(userID)").first
+        return try balance.map { try $0.decode(Int64.self) >= wanted } ?? false
+    }
+}
+
+/// The user's credits do not suffice.
+package struct InsufficientCredits: Error {}
+
+extension Int64 {
+    fileprivate func addingClamped(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+
+    fileprivate func multipliedClamped(by other: Int64) -> Int64 {
+        let (product, overflow) = multipliedReportingOverflow(by: other)
+        return overflow ? .max : product
+    }
+}

@@ -1,0 +1,163 @@
+package import JSON
+
+/// Parses and validates a flow, and reports all problems at once.
+///
+/// The JSON pointers of problems begin with `prefix`. The hint for a misspelt name is the most similar known name.
+/// Warnings concern parts of a valid flow that are never executed.
+package struct FlowReader {
+    /// The maximum number of reported problems. A flow with more was not written for this program.
+    static let mostProblems = 100
+    /// The maximum number of problems with a hint: the search through a thousand names takes milliseconds.
+    private static let mostHints = 20
+
+    package var problems: [Violation] { faults.map(inWhole) }
+    package var warnings: [Violation] { doubts.map(inWhole) }
+    /// Problems and warnings, with pointers relative to the flow.
+    private var faults: [Violation] = []
+    var doubts: [Violation] = []
+    private let catalog: TaskCatalog
+    private let prefix: String
+    /// The names of the tasks in order, and the position of each name.
+    private var names: [String] = []
+    private var positions: [String: Int] = [:]
+
+    package init(catalog: TaskCatalog, prefix: String = "/flow") {
+        self.catalog = catalog
+        self.prefix = prefix
+    }
+
+    /// Returns the flow, or nil if it is invalid; `problems` then lists the reasons. `json` may be any value.
+    package mutating func read(_ json: JSON) -> Flow? {
+        faults = FlowFormat.flow.violations(in: json)
+        let tasks = json["tasks"]?.arrayValue ?? []
+        guard tasks.count <= Flow.taskLimit else { return nil }
+        readNames(tasks)
+        let conditions = readConditions(json["conditions"]?.arrayValue ?? [], for: tasks.count)
+        let start = json["start_task"]?.stringValue.flatMap { resolve(task: $0, at: "/start_task") }
+        var definitions: [TaskDefinition] = []
+        definitions.reserveCapacity(tasks.count)
+        for (index, task) in tasks.enumerated() {
+            if let known = definition(task, at: "/tasks/\(index)", condition: conditions[index]) {
+                definitions.append(known)
+            }
+        }
+        refuseCycles(conditions, amid: tasks)
+        guard faults.isEmpty, let start, let id = json["id"]?.stringValue, let name = json["name"]?.stringValue
+        else { return nil }
+        warnAboutUnreachable(conditions, from: start)
+        return Flow(id: id, name: name, definition: json, tasks: definitions, start: start)
+    }
+
+    private func inWhole(_ violation: Violation) -> Violation {
+        Violation(pointer: prefix + violation.pointer, message: violation.message, hint: violation.hint)
+    }
+
+    mutating func report(
+        _ pointer: @autoclosure () -> String, _ message: String, misspelt name: String? = nil,
+        among known: [String] = []
+    ) {
+        guard faults.count < FlowReader.mostProblems else { return }
+        let hint =
+            faults.count < FlowReader.mostHints ? name.flatMap { Violation.didYouMean($0, among: known) } : nil
+        faults.append(Violation(pointer: pointer(), message: message, hint: hint))
+    }
+
+    private mutating func readNames(_ tasks: [JSON]) {
+        for (index, task) in tasks.enumerated() {
+            guard let name = task["name"]?.stringValue else { continue }
+            if Target.reserved[name] != nil {
+                report("/tasks/\(index)/name", "'\(name)' is reserved")
+            } else if positions[name] != nil {
+                report("/tasks/\(index)/name", "another task has this name")
+            } else {
+                positions[name] = index
+                names.append(name)
+            }
+        }
+    }
+
+    private mutating func definition(
+        _ task: JSON, at pointer: @autoclosure () -> String, condition: Condition?
+    ) -> TaskDefinition? {
+        if let input = task["input"] { refuseTemplates(in: input, at: "\(pointer())/input") }
+        guard let name = task["name"]?.stringValue, let type = (task["type"] ?? task["name"])?.stringValue else {
+            return nil
+        }
+        guard let known = catalog[type] else {
+            report(
+                pointer() + (task["type"] == nil ? "/name" : "/type"),
+                task["type"] == nil ? "needs a 'type': there is no task type '\(type)'" : "no task type '\(type)'",
+                misspelt: type, among: catalog.names)
+            return nil
+        }
+        if let input = task["input"] {
+            let room = max(0, FlowReader.mostProblems - faults.count)
+            faults += known.input.violations(in: input).prefix(room).map {
+                Violation(pointer: "\(pointer())/input\($0.pointer)", message: $0.message, hint: $0.hint)
+            }
+        }
+        // Numbers outside of the schema's ranges would not be safe to convert.
+        guard faults.isEmpty else { return nil }
+        return TaskDefinition(
+            name: name, task: known, input: task["input"], retry: task["retry"].map(Retry.init) ?? .none,
+            timeout: task["timeout"]?.doubleValue.map { .seconds($0) },
+            maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, condition: condition)
+    }
+
+    /// Rejects text with double braces: it is reserved for expressions, so that stored flows keep their meaning when
+    /// expressions are added.
+    private mutating func refuseTemplates(in value: JSON, at pointer: @autoclosure () -> String) {
+        switch value {
+        case .string(let text) where text.contains("{{"):
+            report(pointer(), "templates ('{{ … }}') are not supported")
+        case .array(let elements):
+            for (index, element) in elements.enumerated() { refuseTemplates(in: element, at: "\(pointer())/\(index)") }
+        case .object(let object):
+            for member in object.members {
+                refuseTemplates(
+                    in: member.value, at: pointer() + JSONPointer(arrayLiteral: .name(member.name)).description)
+            }
+        default: break
+        }
+    }
+
+    /// The condition after each task, by the task's position: the first condition that has the task as its source.
+    private mutating func readConditions(_ conditions: [JSON], for taskCount: Int) -> [Condition?] {
+        var deciding = [Condition?](repeating: nil, count: taskCount)
+        for (index, condition) in conditions.enumerated() {
+            let source = condition["source_task"]?.stringValue.flatMap {
+                resolve(task: $0, at: "/conditions/\(index)/source_task")
+            }
+            let onMatch = resolve(targetOf: condition, "target_task_success", at: "/conditions/\(index)")
+            let otherwise = resolve(targetOf: condition, "target_task_failure", at: "/conditions/\(index)")
+            guard let source, let onMatch, let otherwise, let name = condition["name"]?.stringValue else { continue }
+            guard deciding[source] == nil else {
+                doubts.append(
+                    Violation(
+                        pointer: "/conditions/\(index)", message: "never decides: an earlier condition of its task does"
+                    ))
+                continue
+            }
+            let outcome = condition["outcome"]?.stringValue.flatMap(StepStatus.init) ?? .success
+            deciding[source] = Condition(name: name, outcome: outcome, onMatch: onMatch, otherwise: otherwise)
+        }
+        return deciding
+    }
+
+    private mutating func resolve(
+        targetOf condition: JSON, _ field: String, at pointer: @autoclosure () -> String
+    ) -> Target? {
+        guard let name = condition[field]?.stringValue else { return nil }
+        return Target.reserved[name]
+            ?? resolve(task: name, or: Target.reserved.keys.sorted(by: >), at: "\(pointer())/\(field)").map(Target.task)
+    }
+
+    /// The task's position. An unknown name is reported; `others` are further candidates for the hint.
+    private mutating func resolve(
+        task name: String, or others: [String] = [], at pointer: @autoclosure () -> String
+    ) -> Int? {
+        if let position = positions[name] { return position }
+        report(pointer(), "no task '\(name)' in this flow", misspelt: name, among: names + others)
+        return nil
+    }
+}

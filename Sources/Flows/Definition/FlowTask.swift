@@ -1,0 +1,173 @@
+package import JSON
+package import Postgres
+import Synchronization
+
+/// A task type: one kind of work that a flow can do. To add one, write a file in `App/Tasks` and add it to the list
+/// there.
+///
+/// Not named `Task`, which would shadow Swift's.
+package protocol FlowTask: Sendable {
+    /// The name that a flow's task gives as its `type`, such as `data.store`.
+    var type: String { get }
+    /// One sentence for the catalog and the docs.
+    var summary: String { get }
+    var effect: Effect { get }
+    /// Checked before `run`; an input that does not fit fails the step.
+    var input: JSONSchema { get }
+    var output: JSONSchema { get }
+    /// Does the work and returns the step's output. Throws `TaskFailure` if the step has failed; any other error means
+    /// that the run cannot continue.
+    func run(_ input: JSON, in context: TaskContext) throws -> JSON
+}
+
+/// A task that can wait for something outside of its thread: a point in time, a person, another run.
+package protocol WaitingTask: FlowTask {
+    /// Called when the step begins and each time the run is woken. Between two calls the run occupies no thread.
+    func advance(_ input: JSON, in context: TaskContext) throws -> Progress
+}
+
+extension WaitingTask {
+    package var effect: Effect { .waiting }
+
+    /// Fails the step if the task does not finish at once, because it cannot wait here.
+    package func run(_ input: JSON, in context: TaskContext) throws -> JSON {
+        guard case .done(let output) = try advance(input, in: context) else {
+            throw TaskFailure(code: "cannot_wait", message: "This task has to wait, which is not possible here")
+        }
+        return output
+    }
+}
+
+/// The progress of a waiting task.
+package enum Progress: Sendable {
+    case done(JSON)
+    /// Waits until then, or until the run is woken. The statements commit together with the wait. The task's next call
+    /// receives `keeping` as `TaskContext.kept`.
+    case wait(until: Due, keeping: JSON, together: [SQL] = [])
+}
+
+/// When a waiting run continues.
+package enum Due: Sendable {
+    case after(Duration)
+    /// At a time in a form that Postgres reads (RFC 3339), or after the duration if that is earlier.
+    case at(String, orAfter: Duration? = nil)
+    /// Only when the run is woken.
+    case woken
+}
+
+/// The side effects of a task, which decide when its result is committed.
+package enum Effect: String, Sendable, CaseIterable {
+    /// Only reads and computes. A repetition is not observable, so the result is part of the next commit.
+    case pure
+    /// Writes to this database only. The result commits in the transaction of the effect, so both happen exactly once.
+    case transactional
+    /// Acts outside of this database. The start of the step is committed before the effect, its result after it. If the
+    /// process dies in between, the step is executed again with the same idempotency key.
+    case external
+    /// Waits without occupying a thread.
+    case waiting
+}
+
+/// What a task receives when it is executed.
+package struct TaskContext {
+    package let executionID: String
+    /// The number of the step in its execution, from 1.
+    package let step: Int
+    /// The number of the attempt, from 1.
+    package let attempt: Int
+    package let userID: String
+    /// For a `.transactional` task it has the open transaction; other tasks only read through it.
+    package let connection: Connection
+    /// When the step times out; nil if its flow sets no timeout.
+    package let deadline: ContinuousClock.Instant?
+    /// For a waiting task that has waited before: what it kept, and the value of its signal.
+    package let kept: JSON?
+    package let signal: JSON?
+    let cancellation: Cancellation?
+
+    package init(
+        executionID: String, step: Int, attempt: Int = 1, userID: String, connection: Connection,
+        deadline: ContinuousClock.Instant? = nil, kept: JSON? = nil, signal: JSON? = nil,
+        cancellation: Cancellation? = nil
+    ) {
+        self.executionID = executionID
+        self.step = step
+        self.attempt = attempt
+        self.userID = userID
+        self.connection = connection
+        self.deadline = deadline
+        self.kept = kept
+        self.signal = signal
+        self.cancellation = cancellation
+    }
+
+    /// The same for all attempts of the step, so that an external service can detect a repetition.
+    package var idempotencyKey: String { "\(executionID)-\(step)" }
+
+    /// Whether the step is to be aborted, because the run was canceled, its lease expired, or its worker exits. Nothing
+    /// that the step does from now on is recorded.
+    package var isCanceled: Bool { cancellation?.isRequested ?? false }
+
+    /// Throws if the step is to be aborted or has timed out. A task that takes long calls this regularly.
+    package func check() throws {
+        if isCanceled { throw Fenced() }
+        if let deadline, .now >= deadline { throw TaskFailure.timeout }
+    }
+}
+
+/// Requests, from another thread, that a running step stops.
+package final class Cancellation: Sendable {
+    private let flag = Atomic(false)
+    private let leaving = Atomic(false)
+
+    package init() {}
+
+    package var isRequested: Bool { flag.load(ordering: .relaxed) }
+    var endsAfterStep: Bool { leaving.load(ordering: .relaxed) }
+
+    package func request() { flag.store(true, ordering: .relaxed) }
+
+    /// Makes the run return to the queue after the current step, because its worker drains.
+    package func requestAfterStep() { leaving.store(true, ordering: .relaxed) }
+}
+
+/// The run was canceled or its lease has expired, so another worker may have it. Nothing since the last successful
+/// commit is recorded.
+package struct Fenced: Error {}
+
+/// Why a step failed, as the client sees it: minimal, without internal details.
+package struct TaskFailure: Error, Sendable, Equatable {
+    package let code: String
+    package let message: String
+
+    /// The maximum length of a message in characters: it is stored with its step, and a run may have thousands of
+    /// steps.
+    private static let longestMessage = 1_000
+
+    package init(code: String, message: String) {
+        self.code = code
+        self.message =
+            message.utf8.count <= TaskFailure.longestMessage
+            ? message : String(message.prefix(TaskFailure.longestMessage))
+    }
+
+    /// The input violates the task's schema. The message has no pointer if the violation concerns the whole input.
+    package init(invalidInput violation: Violation) {
+        let place = violation.pointer.isEmpty ? "" : "\(violation.pointer): "
+        self.init(code: "invalid_input", message: place + violation.message)
+    }
+
+    static let timeout = TaskFailure(code: "timeout", message: "The step took too long")
+    package static let insufficientCredits = TaskFailure(
+        code: "insufficient_credits", message: "Not enough credits")
+
+    /// False for invalid input, which stays invalid in the next attempt.
+    var isWorthRetrying: Bool { code != "invalid_input" }
+
+    package var json: JSON { ["code": .string(code), "message": .string(message)] }
+
+    package init?(json: JSON) {
+        guard let code = json["code"]?.stringValue, let message = json["message"]?.stringValue else { return nil }
+        self.init(code: code, message: message)
+    }
+}

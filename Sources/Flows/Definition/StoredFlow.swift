@@ -1,0 +1,35 @@
+package import JSON
+package import Postgres
+
+/// A version of a stored workflow, reduced to what its execution needs.
+package struct StoredFlow: Sendable {
+    package let flow: JSON
+    package let version: Int
+    /// The maximum number of active runs of the workflow; nil: no limit.
+    package let concurrency: Int?
+
+    /// Finds a version, also of a deleted workflow, because its runs continue.
+    package static func find(_ workflowID: String, version: Int, on connection: Connection) throws -> StoredFlow? {
+        try read("WHERE w.id = \(workflowID)", version: "\(version)", on: connection)
+    }
+
+    /// Finds a version of the user's workflow, unless that is deleted. Default: the current version.
+    package static func find(
+        _ workflowID: String, of userID: String, version: Int? = nil, on connection: Connection
+    ) throws -> StoredFlow? {
+        try read(
+            "WHERE w.id = \(workflowID) AND w.user_id = \(userID) AND w.deleted_at IS NULL",
+            version: version.map { "\($0)" } ?? "w.version", on: connection)
+    }
+
+    private static func read(_ condition: SQL, version: SQL, on connection: Connection) throws -> StoredFlow? {
+        let rows = try connection.query(
+            """
+            SELECT v.flow, v.version, w.concurrency
+            FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = \(version) \(condition)
+            """)
+        guard let row = rows.first else { return nil }
+        let (flow, version, concurrency) = try row.decode(JSON.self, Int.self, Int?.self)
+        return StoredFlow(flow: flow, version: version, concurrency: concurrency)
+    }
+}

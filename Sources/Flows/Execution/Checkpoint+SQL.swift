@@ -1,0 +1,144 @@
+import JSON
+import Postgres
+
+/// The statements of a commit.
+extension Checkpoint {
+    /// Inserts the execution, its steps so far and, unless it has ended, its row in the queue, in one statement.
+    func opening(_ disposition: Disposition, _ elapsed: Duration) -> SQL {
+        let finishedAt: SQL = disposition.isOver ? "clock_timestamp()" : "NULL"
+        let row: SQL = """
+            WITH opened AS (
+                INSERT INTO executions (id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at)
+                VALUES (\(execution.id), \(execution.userID), \(execution.flow), \(execution.input),
+                    \(execution.status.rawValue), \(optional: execution.stoppedAt), \(optional: execution.failure?.json),
+                    \(execution.cost), clock_timestamp() - \(elapsed.microseconds) * interval '1 microsecond',
+                    \(finishedAt)))
+            """
+        return "\(row)\(queued(disposition)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
+    }
+
+    /// Inserts the row in the queue of a run that began on the thread of its caller.
+    private func queued(_ disposition: Disposition) -> SQL {
+        switch disposition {
+        case .finished: SQL()
+        case .running:
+            """
+            , queued AS (
+                INSERT INTO queue (execution_id, user_id, state, available_at, lease, lease_until, held, prices)
+                VALUES (\(execution.id), \(execution.userID), 'running', clock_timestamp(), \(lease),
+                    clock_timestamp() + \(Lease.duration), \(budget.held), \(optional: budget.storedPrices)))
+            """
+        case .waits(let due):
+            """
+            , queued AS (
+                INSERT INTO queue (execution_id, user_id, state, available_at, held, prices)
+                VALUES (\(execution.id), \(execution.userID), 'waiting', \(due.moment), \(budget.held),
+                    \(optional: budget.storedPrices)))\(Queue.notifyIdleWorker)
+            """
+        }
+    }
+
+    /// Writes the steps since the last commit and the new state of the run, if the run still has this lease.
+    func later(_ disposition: Disposition) -> SQL {
+        """
+        WITH advanced AS (\(advance(disposition)))\(consequence(of: disposition)),
+        written AS (\(newSteps(of: "a.execution_id", from: "advanced a, ")))
+        SELECT 1 / (SELECT count(*) FROM advanced)
+        """
+    }
+
+    /// Whether the run made progress since the last commit. A step that has only begun does not count: it may be the
+    /// one that crashes each worker.
+    private var hasGotOn: Bool { execution.steps.count > storedSteps }
+
+    private func advance(_ disposition: Disposition) -> SQL {
+        let mine: SQL = "WHERE execution_id = \(execution.id) AND lease = \(lease) RETURNING execution_id"
+        switch disposition {
+        case .finished: return "DELETE FROM queue \(mine)"
+        case .running:
+            return """
+                UPDATE queue
+                SET lease_until = clock_timestamp() + \(Lease.duration), held = \(budget.held), signal = NULL,
+                    claims = CASE WHEN \(hasGotOn) THEN 0 ELSE claims END
+                \(mine)
+                """
+        case .waits(let due):
+            return """
+                UPDATE queue
+                SET lease = NULL, lease_until = NULL, state = 'waiting', claims = 0, held = \(budget.held), signal = NULL,
+                    is_woken = false, available_at = CASE WHEN is_woken THEN clock_timestamp() ELSE \(due.moment) END
+                \(mine)
+                """
+        }
+    }
+
+    /// The statement parts for what follows from a commit: the end of the run notifies its watchers, and a waiting run
+    /// that no worker has claimed before notifies an idle worker.
+    private func consequence(of disposition: Disposition) -> SQL {
+        switch disposition {
+        case .finished: ending
+        case .waits: concurrencyLimit == nil ? Queue.notifyIdleWorker : SQL()
+        case .running: SQL()
+        }
+    }
+
+    private var ending: SQL {
+        """
+        , ended AS (
+            UPDATE executions
+            SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt),
+                error = \(optional: execution.failure?.json), cost = \(execution.cost), finished_at = clock_timestamp()
+            FROM advanced a WHERE id = a.execution_id)\(Queue.notifyWatchers(of: execution))
+        """
+    }
+
+    private func newSteps(of id: SQL, from: SQL) -> SQL {
+        let steps = execution.steps[storedSteps...] + (openStep.map { [$0] } ?? [])
+        let rows = JSONText.array { for step in steps { $0.element(object: step.writeRow) } }
+        let insertion: SQL = """
+            INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
+                started_us, duration_us, cost)
+            SELECT \(id), s.*
+            FROM \(from)json_to_recordset(\(rows)) AS s (
+                seq integer, task text, type text, status step_status, attempt integer, output json, error json, condition text,
+                next text, started_us bigint, duration_us bigint, cost bigint)
+            """
+        guard isOpenStepStored else { return insertion }
+        return """
+            \(insertion)
+            ON CONFLICT (execution_id, seq) DO UPDATE
+            SET status = excluded.status, attempt = excluded.attempt, output = excluded.output, error = excluded.error,
+                condition = excluded.condition, next = excluded.next, duration_us = excluded.duration_us,
+                cost = excluded.cost
+            """
+    }
+}
+
+extension Due {
+    /// The time as an SQL expression, by the database's clock.
+    var moment: SQL {
+        switch self {
+        case .after(let duration): "clock_timestamp() + \(duration.microseconds) * interval '1 microsecond'"
+        case .at(let text, nil): "\(text)::timestamptz"
+        case .at(let text, let rest?): "least(\(text)::timestamptz, \(Due.after(rest).moment))"
+        case .woken: "'infinity'"
+        }
+    }
+}
+
+extension Step {
+    /// The step as a row of `steps`; absent members are NULL.
+    fileprivate func writeRow(to row: inout JSONWriter) {
+        row.member("seq", number)
+        row.member("task", task)
+        row.member("type", type)
+        row.member("status", status.rawValue)
+        row.member("attempt", attempt)
+        row.member("started_us", started.microseconds)
+        row.member("duration_us", duration.microseconds)
+        row.member("cost", cost)
+        if let failure { row.member("error", failure.json) } else { row.member("output", output) }
+        if let condition { row.member("condition", condition) }
+        if let next { row.member("next", next) }
+    }
+}

@@ -1,0 +1,122 @@
+import JSON
+import Postgres
+
+/// Stores a run: tracks which part of it is in the database, and commits the rest.
+///
+/// A run that has not ended after a commit has a row in `queue`. Every later write checks the lease in that row. If the
+/// lease is lost, the statement divides by zero on purpose, so that the whole commit fails within the same round trip.
+struct Checkpoint {
+    /// The state of the run after a commit.
+    enum Disposition {
+        case running
+        case waits(Due)
+        case finished
+    }
+
+    private(set) var execution: Execution
+    /// The current step, if it is to be stored before it has ended.
+    var openStep: Step?
+    private(set) var isStored: Bool
+    private(set) var storedSteps: Int
+    private(set) var isOpenStepStored: Bool
+    let lease: String
+    let concurrencyLimit: ConcurrencyLimit?
+    private(set) var budget: Budget
+
+    init(_ execution: Execution, lease: String, budget: Budget) {
+        self.execution = execution
+        self.lease = lease
+        self.budget = budget
+        concurrencyLimit = nil
+        (isStored, storedSteps, isOpenStepStored) = (false, 0, false)
+    }
+
+    /// The checkpoint of a claimed run, with its stored steps.
+    init(_ claim: Claim) {
+        execution = claim.execution
+        lease = claim.lease
+        budget = claim.budget
+        concurrencyLimit = claim.concurrencyLimit
+        isStored = true
+        if let last = execution.steps.last, !last.status.isEnd, !last.isSuperseded {
+            openStep = execution.steps.removeLast()
+        }
+        isOpenStepStored = openStep != nil
+        storedSteps = execution.steps.count
+    }
+
+    /// The number of the open step, or of the next step if none is open.
+    var nextNumber: Int { (execution.steps.last?.number ?? 0) + 1 }
+
+    mutating func append(_ step: Step) {
+        var step = step
+        if step.status == .success { step.cost = budget.price(of: step.type) }
+        execution.steps.append(step)
+        openStep = nil
+    }
+
+    mutating func end(_ status: ExecutionStatus, stoppedAt: String?, _ failure: TaskFailure?, after duration: Duration)
+    {
+        execution.status = status
+        execution.stoppedAt = stoppedAt
+        execution.failure = failure
+        execution.duration = duration
+    }
+
+    /// Commits everything since the last commit, together with the open transaction, if there is one, and `others`. If
+    /// the answer to the commit is lost, a query finds out whether the commit happened. So an error means that it did
+    /// not happen, or that this query failed too.
+    ///
+    /// - Throws: `Fenced` if the run no longer has this lease, `InsufficientCredits` if the credits do not suffice.
+    mutating func commit(
+        _ disposition: Disposition, on connection: Connection, elapsed: Duration, together others: [SQL] = []
+    ) throws {
+        let fresh = execution.steps[storedSteps...]
+        let payment = budget.payment(
+            for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: disposition.isOver)
+        let statement = isStored ? later(disposition) : opening(disposition, elapsed)
+        let placed = disposition.isOver ? concurrencyLimit?.around(statement) : nil
+        let lock = concernsOthers(disposition, others) ? [ConcurrencyLimit.lock(of: execution.userID)] : []
+        if connection.transactionStatus == .idle { try connection.begin() }
+        do {
+            try connection.commit(after: lock + (placed ?? [statement]) + others + payment)
+        } catch {
+            if error.sqlState == .divisionByZero { throw Fenced() }
+            if error.isInsufficientCredits { throw InsufficientCredits() }
+            guard error.kind == .commitUnknown, try isOnRecord(connection) else { throw error }
+        }
+        isStored = true
+        storedSteps = execution.steps.count
+        isOpenStepStored = openStep != nil
+    }
+
+    /// Whether a commit changes queue rows of other runs: of those that a step starts, or of the parent that waits for
+    /// this run.
+    private func concernsOthers(_ disposition: Disposition, _ others: [SQL]) -> Bool {
+        switch disposition {
+        case .running: false
+        case .waits: !others.isEmpty
+        case .finished: execution.parent != nil
+        }
+    }
+
+    /// Whether a commit whose answer was lost has happened: the run and its last step are stored as they were written.
+    private func isOnRecord(_ connection: Connection) throws -> Bool {
+        let last = openStep ?? execution.steps.last
+        return try !connection.query(
+            """
+            SELECT 1 FROM executions e
+            WHERE e.id = \(execution.id) AND e.status = \(execution.status.rawValue) AND EXISTS (
+                SELECT 1 FROM steps s
+                WHERE s.execution_id = e.id AND s.seq = \(last?.number ?? 0) AND s.status = \(optional: last?.status.rawValue)
+                    AND s.attempt = \(last?.attempt ?? 0))
+            """
+        ).isEmpty
+    }
+}
+
+extension Checkpoint.Disposition {
+    var isOver: Bool {
+        if case .finished = self { true } else { false }
+    }
+}

@@ -1,0 +1,98 @@
+import JSON
+package import Postgres
+
+/// A stored execution, with its times (RFC 3339).
+package struct RecordedExecution: Sendable {
+    package let execution: Execution
+    package let createdAt: String
+    package let finishedAt: String?
+}
+
+extension Execution {
+    /// The columns of an execution, from `executions e` with `joins`.
+    package static let columns: SQL = """
+        e.id, e.user_id, coalesce(e.flow, v.flow), e.input, e.workflow_id, e.version, e.status, e.stopped_at, e.error,
+        e.parent_id, e.parent_step, e.item, e.forked_from, e.fork_step, e.fork_input
+        """
+
+    /// Joins the workflow version that an execution of a stored workflow refers to.
+    package static let joins: SQL = """
+        LEFT JOIN workflow_versions v ON v.workflow_id = e.workflow_id AND v.version = e.version
+        """
+
+    /// Joins the row in the queue of an active execution.
+    package static let place: SQL = "LEFT JOIN queue q ON q.execution_id = e.id AND e.status = 'running'"
+
+    /// The steps as one JSON array, in order; NULL if there are none.
+    static let steps: SQL = """
+        (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt, s.output, s.error, s.condition,
+            s.next, s.started_us, s.duration_us, s.cost, s.superseded) ORDER BY s.seq)
+        FROM steps s WHERE s.execution_id = e.id)
+        """
+
+    /// Decodes `Execution.columns`; the steps are not among them.
+    package init(_ columns: inout Columns) throws {
+        let (id, userID) = (try columns.next(String.self), try columns.next(String.self))
+        let (flow, input) = (try columns.next(JSON.self), try columns.next(JSON.self))
+        let (workflowID, version) = (try columns.next(String?.self), try columns.next(Int?.self))
+        let source = workflowID.flatMap { id in
+            version.map { FlowSource.workflow(id: id, version: $0, concurrency: nil) }
+        }
+        self.init(id: id, userID: userID, source: source ?? .call, flow: flow, input: input)
+        status = ExecutionStatus(rawValue: try columns.next()) ?? .running
+        stoppedAt = try columns.next()
+        failure = try columns.next(JSON?.self).flatMap { TaskFailure(json: $0) }
+        let (parentID, parentStep, item) = (
+            try columns.next(String?.self), try columns.next(Int?.self), try columns.next(Int?.self)
+        )
+        if let parentID, let parentStep { parent = Parent(executionID: parentID, step: parentStep, item: item ?? 0) }
+        let (forkedFrom, forkStep, forkInput) = (
+            try columns.next(String?.self), try columns.next(Int?.self), try columns.next(JSON?.self)
+        )
+        if let forkedFrom, let forkStep { fork = Fork(executionID: forkedFrom, step: forkStep, input: forkInput) }
+    }
+
+    /// Finds the user's execution with that id, with all its steps. While it is active, its status is that of its row
+    /// in the queue.
+    package static func find(_ id: String, of userID: String, on connection: Connection) throws -> RecordedExecution? {
+        let found = try connection.query(
+            """
+            SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
+                (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, \(steps)
+            FROM executions e \(joins) \(place)
+            WHERE e.id = \(id) AND e.user_id = \(userID)
+            """)
+        guard let row = found.first else { return nil }
+        var columns = row.columns
+        var execution = try Execution(&columns)
+        if let state = try columns.next(String?.self).flatMap(ExecutionStatus.init) { execution.status = state }
+        let (createdAt, finishedAt) = (try columns.next(String.self), try columns.next(String?.self))
+        execution.duration = .microseconds(try columns.next(Int64?.self) ?? 0)
+        execution.steps = try Step.all(&columns)
+        return RecordedExecution(execution: execution, createdAt: createdAt, finishedAt: finishedAt)
+    }
+}
+
+extension Step {
+    /// Decodes the column `Execution.steps`.
+    static func all(_ columns: inout Columns) throws -> [Step] {
+        try columns.next(JSON?.self)?.arrayValue?.map(Step.init) ?? []
+    }
+
+    private init(_ json: JSON) throws {
+        let fields = json.arrayValue ?? []
+        guard fields.count == 13, let number = fields[0].integerValue, let task = fields[1].stringValue,
+            let type = fields[2].stringValue, let status = fields[3].stringValue.flatMap(StepStatus.init),
+            let attempt = fields[4].integerValue, let started = fields[9].integerValue,
+            let duration = fields[10].integerValue, let cost = fields[11].integerValue
+        else { throw Unreadable() }
+        self.init(
+            number: Int(number), task: task, type: type, status: status, attempt: Int(attempt), output: fields[5],
+            failure: TaskFailure(json: fields[6]), condition: fields[7].stringValue, next: fields[8].stringValue,
+            started: .microseconds(started), duration: .microseconds(duration), cost: cost,
+            isSuperseded: fields[12] == true)
+    }
+
+    /// A row of `steps` does not have the form that this program writes.
+    private struct Unreadable: Error {}
+}

@@ -1,0 +1,185 @@
+package import JSON
+
+/// One run of a flow: its input, its steps, and how it ended.
+package struct Execution: Sendable {
+    package let id: String
+    package let userID: String
+    package let source: FlowSource
+    /// The flow as the client wrote it.
+    package let flow: JSON
+    package let input: JSON
+    /// The step of another run that started this one.
+    package var parent: Parent?
+    /// The run that this one was forked from.
+    package var fork: Fork?
+    package internal(set) var status = ExecutionStatus.running
+    /// The task at which the run ended, if it was not completed.
+    package internal(set) var stoppedAt: String?
+    /// Why the run ended, if no step states the reason.
+    package internal(set) var failure: TaskFailure?
+    package internal(set) var steps: [Step] = []
+    /// From the creation of the run to its end; zero while it is active.
+    package internal(set) var duration = Duration.zero
+
+    package init(id: String, userID: String, source: FlowSource = .call, flow: JSON, input: JSON) {
+        self.id = id
+        self.userID = userID
+        self.source = source
+        self.flow = flow
+        self.input = input
+    }
+
+    /// The step of another run that started this one, and the index of the item that it was started for.
+    package struct Parent: Sendable, Equatable {
+        package let executionID: String
+        package let step: Int
+        package let item: Int
+
+        package init(executionID: String, step: Int, item: Int = 0) {
+            self.executionID = executionID
+            self.step = step
+            self.item = item
+        }
+    }
+
+    /// The run that is forked, the first step to repeat, and the new input of that step; nil: its original input.
+    package struct Fork: Sendable {
+        package let executionID: String
+        package let step: Int
+        package let input: JSON?
+
+        package init(executionID: String, step: Int, input: JSON?) {
+            self.executionID = executionID
+            self.step = step
+            self.input = input
+        }
+    }
+
+    /// The last step's output.
+    package var result: JSON { steps.last.map { $0.status.isEnd ? $0.output : .null } ?? .null }
+
+    /// The total cost of its steps, in credits.
+    package var cost: Int64 { steps.reduce(0) { $0 + $1.cost } }
+
+    /// The input of each step: set by the fork, or defined by its task, or else the output of the previous step.
+    package var stepInputs: [JSON] {
+        let own = ownInputs
+        var (before, hasForked) = (input, false)
+        return steps.map { step in
+            defer {
+                if !step.isSuperseded {
+                    before = step.output
+                    hasForked = hasForked || step.number >= fork?.step ?? .max
+                }
+            }
+            if !hasForked, let changed = forkInput(of: step.number) { return changed }
+            return own[step.task] ?? before
+        }
+    }
+
+    /// The inputs that the flow's tasks define, by the names of the tasks.
+    var ownInputs: [String: JSON] {
+        var inputs: [String: JSON] = [:]
+        for task in flow["tasks"]?.arrayValue ?? [] {
+            if let name = task["name"]?.stringValue, let input = task["input"] { inputs[name] = input }
+        }
+        return inputs
+    }
+
+    /// The input that the fork sets for the first step that it repeats, each time that step is executed.
+    func forkInput(of number: Int) -> JSON? {
+        guard let fork, number >= fork.step else { return nil }
+        return fork.input
+    }
+}
+
+/// Where a run's flow comes from.
+package enum FlowSource: Sendable, Equatable {
+    /// The flow came with the call and is stored with the run.
+    case call
+    /// A version of a stored workflow, and the maximum number of active runs of that workflow.
+    case workflow(id: String, version: Int, concurrency: Int?)
+
+    package var workflowID: String? { if case .workflow(let id, _, _) = self { id } else { nil } }
+    package var version: Int? { if case .workflow(_, let version, _) = self { version } else { nil } }
+    var concurrency: Int? { if case .workflow(_, _, let concurrency) = self { concurrency } else { nil } }
+}
+
+/// The status of a run.
+package enum ExecutionStatus: String, Sendable, CaseIterable {
+    /// No worker executes it yet.
+    case queued
+    case running
+    /// Waits for a time, a signal, another run or the next attempt of a step.
+    case waiting
+    case completed
+    case endedEarly = "ended_early"
+    case failed
+    case canceled
+
+    package var isEnd: Bool {
+        switch self {
+        case .queued, .running, .waiting: false
+        case .completed, .endedEarly, .failed, .canceled: true
+        }
+    }
+
+    /// The final status of a run. `status` is that of its last step, `target` where the condition after that step led;
+    /// nil if there is no condition.
+    init(endedWith status: StepStatus, at target: Target?) {
+        switch (target, status) {
+        case (.endSuccess, _): self = .completed
+        case (.endFailed, _): self = .failed
+        case (_, .success): self = .completed
+        case (nil, _): self = .failed
+        case (_, _): self = .endedEarly
+        }
+    }
+}
+
+/// One step of a run: its result, or its progress.
+package struct Step: Sendable {
+    /// From 1, in the order of execution.
+    package let number: Int
+    package let task: String
+    package let type: String
+    package let status: StepStatus
+    /// The number of the attempt, from 1.
+    package let attempt: Int
+    /// The output; while the step waits, what its task keeps.
+    package let output: JSON
+    package let failure: TaskFailure?
+    /// The condition that selected the next task, and where it led; nil if the task has no condition.
+    package let condition: String?
+    package let next: String?
+    /// The time from the creation of the run to the start of the step.
+    package let started: Duration
+    package let duration: Duration
+    /// In credits, at the price when the run was accepted.
+    package var cost: Int64 = 0
+    /// Whether a later step repeats this one.
+    package var isSuperseded = false
+}
+
+/// The status of a step.
+package enum StepStatus: String, Sendable, CaseIterable {
+    case success
+    case failure
+    /// Has begun; its external effect may have happened.
+    case running
+    case waiting
+    case canceled
+
+    var isEnd: Bool { self == .success || self == .failure }
+}
+
+extension Duration {
+    /// Whole microseconds, the unit of the database.
+    package var microseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+    }
+
+    /// Milliseconds with the precision of microseconds, the unit of responses.
+    package var milliseconds: Double { Double(microseconds) / 1_000 }
+}

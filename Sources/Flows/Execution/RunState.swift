@@ -1,0 +1,163 @@
+import JSON
+
+/// The state machine of a run: which task is next, and when the steps so far must be committed.
+///
+/// It performs no IO: it takes events and returns the next action, which the caller performs. A commit is due
+/// - before a second transactional task would join the transaction of the first,
+/// - before and after a step with an external effect,
+/// - when `stepLimit` steps have ended or `timeLimit` has passed since the last commit,
+/// - when the run waits,
+/// - and at the end, which the caller commits together with the last open transaction.
+///
+/// The state of a claimed run is rebuilt from its stored steps.
+struct RunState {
+    enum Event {
+        case started
+        case succeeded(JSON)
+        case failed
+        /// The step has not ended: its next attempt follows after that delay, or it waits.
+        case retries(after: Duration)
+        case waits(Due)
+        case committed
+    }
+
+    enum Action {
+        /// Commit that this attempt begins, then send `committed`.
+        case announce(TaskDefinition, input: JSON, attempt: Int)
+        case run(TaskDefinition, input: JSON, attempt: Int)
+        case commit
+        /// Commit, and leave the run in the queue until it is due.
+        case suspend(Due)
+        case end(ExecutionStatus, stoppedAt: String?, TaskFailure?)
+
+        /// Whether an attempt of a step begins.
+        var isStep: Bool {
+            switch self {
+            case .announce, .run: true
+            case .commit, .suspend, .end: false
+            }
+        }
+    }
+
+    static let stepLimit = 256
+    static let timeLimit = Duration.seconds(1)
+    /// The maximum number of steps in a run; each visit to a task counts.
+    static let longestRun = 10_000
+
+    private let flow: Flow
+    private var current: Int
+    private var input: JSON
+    private var visits: [Int]
+    private var stepCount = 0
+    /// The attempt of the current step; 0 before the first attempt begins.
+    private var attempt = 0
+    private var ending: (ExecutionStatus, stoppedAt: String?, TaskFailure?)?
+    private var due: Due?
+    private var holdsEffect = false
+    /// The last step had an external effect: its result must be committed before anything else.
+    private var mustRecord = false
+    private var isAnnounced = false
+    private var uncommittedSteps = 0
+    private var lastCommit: Duration = .zero
+
+    init(_ flow: Flow, input: JSON) {
+        self.flow = flow
+        self.input = input
+        current = flow.start
+        visits = Array(repeating: 0, count: flow.tasks.count)
+    }
+
+    /// Returns what to do after `event`. `now` is the time since the run was created.
+    mutating func next(_ event: Event, at now: Duration) -> Action {
+        switch event {
+        case .started: lastCommit = now
+        case .succeeded(let output): leave(.success, output: output)
+        case .failed: leave(.failure, output: .null)
+        case .retries(let delay):
+            attempt += 1
+            isAnnounced = false
+            if delay > .zero { due = .after(delay) }
+        case .waits(let due): self.due = due
+        case .committed:
+            uncommittedSteps = 0
+            holdsEffect = false
+            mustRecord = false
+            lastCommit = now
+        }
+        if let due { return .suspend(due) }
+        if let (status, stoppedAt, failure) = ending { return .end(status, stoppedAt: stoppedAt, failure) }
+        let task = flow.tasks[current]
+        if mustCommit(before: task, at: now) { return .commit }
+        if attempt == 0, let refusal = enter() { return .end(.failed, stoppedAt: task.name, refusal) }
+        if task.task.effect == .external, !isAnnounced {
+            isAnnounced = true
+            return .announce(task, input: task.input ?? input, attempt: attempt)
+        }
+        return .run(task, input: task.input ?? input, attempt: attempt)
+    }
+
+    /// The delay before the next attempt of the current step after `failure`; nil if there is no further attempt.
+    /// `chance`, from 0 to 1, is the random number for the jitter.
+    func delay(after failure: TaskFailure, chance: Double) -> Duration? {
+        let task = flow.tasks[current]
+        // The timeout of a waiting step covers the whole wait, so after it no time is left for another attempt.
+        guard failure.isWorthRetrying, failure != .timeout || task.task.effect != .waiting else { return nil }
+        return task.retry.delay(afterAttempt: attempt, chance: chance)
+    }
+
+    /// The next task; nil if the run has ended.
+    var nextTask: String? { ending == nil ? flow.tasks[current].name : nil }
+
+    /// Applies a stored step. The caller replays the steps in order, without the superseded ones.
+    mutating func replay(_ step: Step) {
+        guard let known = flow.tasks.firstIndex(where: { $0.name == step.task }) else { return }
+        current = known
+        _ = enter()
+        switch step.status {
+        case .success: leave(.success, output: step.output)
+        case .failure, .canceled: leave(.failure, output: .null)
+        // The attempt began and its outcome is unknown, or it failed: the next attempt follows.
+        case .running: attempt = step.attempt + 1
+        case .waiting: attempt = step.attempt + (step.failure == nil ? 0 : 1)
+        }
+        (uncommittedSteps, holdsEffect, mustRecord) = (0, false, false)
+    }
+
+    /// Begins the first attempt of the current task. Returns the failure if a limit is exceeded.
+    private mutating func enter() -> TaskFailure? {
+        visits[current] += 1
+        stepCount += 1
+        attempt = 1
+        if let limit = flow.tasks[current].maxVisits, visits[current] > limit {
+            return TaskFailure(code: "max_visits", message: "The task was entered more than \(limit) times")
+        }
+        guard stepCount <= RunState.longestRun else {
+            return TaskFailure(code: "too_many_steps", message: "The run has more than \(RunState.longestRun) steps")
+        }
+        return nil
+    }
+
+    private mutating func leave(_ status: StepStatus, output: JSON) {
+        let task = flow.tasks[current]
+        uncommittedSteps += 1
+        attempt = 0
+        isAnnounced = false
+        // The effect of a failed task was rolled back.
+        if task.task.effect == .transactional { holdsEffect = status == .success }
+        if task.task.effect == .external { mustRecord = true }
+        input = output
+        let target = task.condition?.target(after: status)
+        if case .task(let next) = target {
+            current = next
+        } else {
+            let ended = ExecutionStatus(endedWith: status, at: target)
+            ending = (ended, stoppedAt: ended == .completed ? nil : task.name, nil)
+        }
+    }
+
+    private func mustCommit(before task: TaskDefinition, at now: Duration) -> Bool {
+        guard uncommittedSteps > 0 else { return false }
+        return mustRecord || (holdsEffect && task.task.effect == .transactional)
+            || uncommittedSteps >= RunState.stepLimit || now - lastCommit >= RunState.timeLimit
+    }
+}

@@ -1,0 +1,132 @@
+import JSON
+import Postgres
+
+/// The execution of one step.
+extension Runner {
+    private enum Result {
+        case done(JSON)
+        case failed(TaskFailure)
+        case waits(Due, keeping: JSON, together: [SQL])
+    }
+
+    /// Executes one attempt of a step, or checks once what the step waits for.
+    mutating func advance(
+        _ definition: TaskDefinition, _ input: JSON, _ attempt: Int
+    ) throws -> RunState.Event {
+        if cancellation?.isRequested == true { throw Fenced() }
+        let now = elapsed
+        let started = began ?? now
+        switch try result(of: definition, input, attempt, started: started) {
+        case .done(let output):
+            record(step(of: definition, attempt: attempt, .success, output, started: started))
+            return .succeeded(output)
+        case .failed(let failure):
+            if let delay = state.delay(after: failure, chance: .random(in: 0...1)) {
+                checkpoint.openStep = step(
+                    of: definition, attempt: attempt, .waiting, failure: failure, started: started)
+                // The signal was for this attempt; the next attempt waits for its own.
+                signal = nil
+                return .retries(after: delay)
+            }
+            if began != nil, definition.task.effect == .waiting { try endChildren() }
+            record(step(of: definition, attempt: attempt, .failure, failure: failure, started: started))
+            weight += definition.input?.weight ?? 0
+            return .failed
+        case .waits(let due, let kept, let statements):
+            checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, kept, started: started)
+            others = statements
+            return .waits(due)
+        }
+    }
+
+    /// Ends the runs that a failed step has started: it no longer waits for them.
+    private func endChildren() throws {
+        try openTransaction()
+        let execution = checkpoint.execution
+        try Queue.endChildren(
+            of: execution.id, step: checkpoint.nextNumber, execution.userID, on: connection)
+    }
+
+    private mutating func record(_ step: Step) {
+        checkpoint.append(step)
+        signal = nil
+    }
+
+    func step(
+        of definition: TaskDefinition, attempt: Int, _ status: StepStatus, _ output: JSON = .null,
+        failure: TaskFailure? = nil, started: Duration
+    ) -> Step {
+        let isOver = status.isEnd
+        return Step(
+            number: checkpoint.nextNumber, task: definition.name, type: definition.task.type, status: status,
+            attempt: attempt, output: output, failure: failure, condition: isOver ? definition.condition?.name : nil,
+            next: isOver ? definition.condition.map { flow.name(of: $0.target(after: status)) } : nil,
+            started: started, duration: isOver ? elapsed - started : .zero)
+    }
+
+    private mutating func result(
+        of definition: TaskDefinition, _ given: JSON, _ attempt: Int, started: Duration
+    ) throws -> Result {
+        let (task, number) = (definition.task, checkpoint.nextNumber)
+        let input = forkInput(of: number) ?? given
+        do {
+            if let wrong = task.input.violations(in: input).first { throw TaskFailure(invalidInput: wrong) }
+            if task.effect == .transactional { try openTransaction() }
+            // The timeout of a waiting step covers the whole wait, that of any other step one attempt.
+            let since = task.effect == .waiting ? start + started : .now
+            let deadline = definition.timeout.map { since + $0 }
+            let open = checkpoint.openStep
+            let context = TaskContext(
+                executionID: checkpoint.execution.id, step: number, attempt: attempt,
+                userID: checkpoint.execution.userID, connection: connection, deadline: deadline,
+                kept: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: cancellation)
+            guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
+                let output = try task.run(input, in: context)
+                if let deadline, .now > deadline { throw TaskFailure.timeout }
+                return .done(try checkedOutput(output, definition))
+            }
+            switch try waiting.advance(input, in: context) {
+            case .done(let output): return .done(try checkedOutput(output, definition))
+            case .wait(let due, let kept, let statements):
+                if let deadline, .now >= deadline { throw TaskFailure.timeout }
+                return .waits(due.noLater(than: deadline), keeping: kept, together: statements)
+            }
+        } catch let failure as TaskFailure {
+            // The effect of a failed task is rolled back; a failed pure task keeps the effect of the step before it.
+            if task.effect == .transactional { connection.rollback() }
+            return .failed(failure)
+        }
+    }
+
+    /// The input that the fork sets for that step, unless a repeated step has already ended.
+    private func forkInput(of number: Int) -> JSON? {
+        guard let fork = checkpoint.execution.fork else { return nil }
+        let isFirst = checkpoint.execution.steps.allSatisfy { $0.isSuperseded || $0.number < fork.step }
+        return isFirst ? checkpoint.execution.forkInput(of: number) : nil
+    }
+
+    private mutating func checkedOutput(_ output: JSON, _ definition: TaskDefinition) throws -> JSON {
+        guard output.fits(depth: JSONLimits.standard.depth) else {
+            throw TaskFailure(code: "output_too_deep", message: "The output of this step is nested too deeply")
+        }
+        let more = output.weight + (definition.input?.weight ?? 0)
+        guard weight + more <= Runner.outputLimit else {
+            throw TaskFailure(code: "output_too_large", message: "The outputs of this run are too large")
+        }
+        weight += more
+        return output
+    }
+}
+
+extension Due {
+    /// Limits a wait to the deadline of its step, if there is one.
+    fileprivate func noLater(than deadline: ContinuousClock.Instant?) -> Due {
+        guard let deadline else { return self }
+        let rest = max(.zero, deadline - .now)
+        return switch self {
+        case .after(let duration): .after(min(duration, rest))
+        case .at(let moment, _): .at(moment, orAfter: rest)
+        case .woken: .after(rest)
+        }
+    }
+}

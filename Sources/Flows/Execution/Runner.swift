@@ -1,0 +1,182 @@
+import JSON
+package import Postgres
+
+/// Executes a flow on the calling thread, until it ends or has to wait, and stores the run. `RunState` decides.
+///
+/// Nothing of a run is in the database before its first commit; if the process dies before that, nothing happened. A
+/// run with one transactional task and otherwise only pure ones normally needs one commit: effect, steps and end
+/// together. A run with more commits has a row in the queue from the first commit on: if its process dies, a worker
+/// claims the run and continues it.
+package struct Runner {
+    /// What a caller adds to the commits of a run.
+    package struct CommitHooks {
+        /// Called first in the run's first transaction. If it throws, the run ends and nothing is committed.
+        package let open: (Connection) throws -> Void
+        /// Statements that commit together with the run's end.
+        package let close: (Execution) -> [SQL]
+
+        package init(open: @escaping (Connection) throws -> Void, close: @escaping (Execution) -> [SQL]) {
+            self.open = open
+            self.close = close
+        }
+    }
+
+    /// The state of a run when its execution on this thread is finished.
+    package enum Outcome: Sendable {
+        case ended(Execution)
+        /// The run is in the queue and is due then.
+        case waits(Execution, Due)
+
+        package var execution: Execution {
+            switch self {
+            case .ended(let execution), .waits(let execution, _): execution
+            }
+        }
+    }
+
+    /// The maximum size of a run's record, in approximate bytes of JSON text: the outputs of all steps, the inputs that
+    /// tasks define, counted for each step, and all inputs of superseded steps.
+    static let outputLimit = 8 << 20
+
+    /// How long a run may occupy the thread of the call that started it.
+    private static let longestCall = Duration.seconds(10)
+
+    let connection: Connection
+    private let hooks: CommitHooks?
+    let cancellation: Cancellation?
+    let flow: Flow
+    let start: ContinuousClock.Instant
+    var signal: JSON?
+    var state: RunState
+    var checkpoint: Checkpoint
+    var weight = 0
+    /// The statements that commit together with the next wait.
+    var others: [SQL] = []
+
+    private init(
+        _ flow: Flow, _ checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant, signal: JSON? = nil,
+        on connection: Connection, with hooks: CommitHooks?, _ cancellation: Cancellation?
+    ) {
+        self.connection = connection
+        self.hooks = hooks
+        self.cancellation = cancellation
+        self.flow = flow
+        self.start = start
+        self.signal = signal
+        self.state = state
+        self.checkpoint = checkpoint
+        guard !checkpoint.execution.steps.isEmpty else { return }
+        let own = checkpoint.execution.ownInputs
+        for (step, input) in zip(checkpoint.execution.steps, checkpoint.execution.stepInputs) {
+            let counts = step.isSuperseded || own[step.task] != nil
+            weight += step.output.weight + (counts ? input.weight : 0)
+        }
+    }
+
+    /// Executes a new run while its caller waits. Throws the error that stopped it, such as an unavailable database;
+    /// what was committed before stays, and a worker continues the run.
+    ///
+    /// - Throws: `InsufficientCredits` before the first step if the user's balance does not cover the worst case.
+    package static func run(
+        _ flow: Flow, _ execution: Execution, budget: Budget, on connection: Connection,
+        with hooks: CommitHooks? = nil
+    ) throws -> Outcome {
+        guard try budget.isCovered(by: execution.userID, on: connection) else { throw InsufficientCredits() }
+        // The id is unique, so it can serve as the first lease.
+        let checkpoint = Checkpoint(execution, lease: execution.id, budget: budget)
+        var runner = Runner(
+            flow, checkpoint, RunState(flow, input: execution.input), start: .now, on: connection, with: hooks, nil)
+        return try runner.runOrRollBack()
+    }
+
+    /// Continues a claimed run. Throws like `run`; the caller then releases the lease.
+    ///
+    /// - Throws: `Fenced` if another worker has claimed the run in the meantime, or if it was canceled.
+    package static func resume(
+        _ flow: Flow, _ claim: Claim, on connection: Connection, _ cancellation: Cancellation
+    ) throws -> Outcome {
+        var state = RunState(flow, input: claim.execution.input)
+        for step in claim.execution.steps where !step.isSuperseded { state.replay(step) }
+        var runner = Runner(
+            flow, Checkpoint(claim), state, start: .now - claim.age, signal: claim.signal, on: connection, with: nil,
+            cancellation)
+        return try runner.runOrRollBack()
+    }
+
+    private mutating func runOrRollBack() throws -> Outcome {
+        do {
+            return try run()
+        } catch {
+            connection.rollback()
+            throw error
+        }
+    }
+
+    private mutating func run() throws -> Outcome {
+        var event = RunState.Event.started
+        while true {
+            let action = state.next(event, at: elapsed)
+            // A pending signal is used first: the step that it is for has already begun.
+            if action.isStep, signal == nil, cancellation?.endsAfterStep == true { return try yieldToWorker() }
+            switch action {
+            case .announce(let definition, _, _) where isFull(for: definition),
+                .run(let definition, _, _) where isFull(for: definition):
+                return try end(
+                    .failed, stoppedAt: definition.name,
+                    TaskFailure(code: "run_too_large", message: "The record of this run is too large"))
+            case .announce(let definition, _, let attempt):
+                checkpoint.openStep = step(of: definition, attempt: attempt, .running, started: began ?? elapsed)
+                try commit(.running)
+                event = .committed
+            case .run(let definition, let input, let attempt):
+                event = try advance(definition, input, attempt)
+            case .commit:
+                // A worker continues the run, so that a client that has disconnected does not block the thread.
+                if cancellation == nil, elapsed > Runner.longestCall { return try yieldToWorker() }
+                try commit(.running)
+                event = .committed
+            case .suspend(let due):
+                try commit(.waits(due), together: others)
+                return .waits(checkpoint.execution, due)
+            case .end(let status, let stoppedAt, let failure):
+                return try end(status, stoppedAt: stoppedAt, failure)
+            }
+        }
+    }
+
+    /// Whether one more step of that task would exceed `outputLimit`. A step that has begun may end.
+    private func isFull(for definition: TaskDefinition) -> Bool {
+        checkpoint.openStep == nil && weight + (definition.input?.weight ?? 0) > Runner.outputLimit
+    }
+
+    private mutating func end(
+        _ status: ExecutionStatus, stoppedAt: String?, _ failure: TaskFailure?
+    ) throws -> Outcome {
+        checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
+        try commit(.finished, together: hooks?.close(checkpoint.execution) ?? [])
+        return .ended(checkpoint.execution)
+    }
+
+    /// Leaves the run to the next worker that claims it.
+    private mutating func yieldToWorker() throws -> Outcome {
+        try commit(.waits(.after(.zero)))
+        return .waits(checkpoint.execution, .after(.zero))
+    }
+
+    var elapsed: Duration { .now - start }
+
+    /// When the open step began; nil if no step is open.
+    var began: Duration? { checkpoint.openStep?.started }
+
+    private mutating func commit(_ disposition: Checkpoint.Disposition, together others: [SQL] = []) throws {
+        if hooks != nil { try openTransaction() }
+        try checkpoint.commit(disposition, on: connection, elapsed: elapsed, together: others)
+    }
+
+    /// Begins the transaction of the next commit, unless one with an effect is already open.
+    func openTransaction() throws {
+        guard connection.transactionStatus == .idle else { return }
+        try connection.begin()
+        if !checkpoint.isStored { try hooks?.open(connection) }
+    }
+}

@@ -1,0 +1,129 @@
+package import JSON
+package import Postgres
+
+/// Interventions: changes to a run that do not come from its worker.
+extension Queue {
+    /// Ends an active run, leased or not; returns false if the run has already ended. The open step is marked as
+    /// canceled, held credits that were not used are released, and the runs that it started end too. The worker that
+    /// executes the run finds out at its next commit, which fails.
+    ///
+    /// - Parameters:
+    ///   - status: `canceled`, or `failed` for a run that is given up.
+    ///   - lease: if given, the run is ended only if this is still its lease.
+    package static func end(
+        _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
+        maxConcurrentRuns: Int?, on connection: Connection
+    ) throws -> Bool {
+        try connection.atomically { connection in
+            try connection.execute(ConcurrencyLimit.lock(of: userID))
+            guard let releases = try close(id, of: userID, as: status, reason, lease: lease, on: connection) else {
+                return false
+            }
+            // An idle worker is notified because the parent run and the runs that take over the concurrency slot may be
+            // due now. Credits are locked last, as in every transaction.
+            let notification: SQL = "WITH ended AS (SELECT)\(notifyIdleWorker) SELECT"
+            try connection.pipeline(
+                ["SELECT admit_runs(\(userID), \(optional: maxConcurrentRuns))", notification] + releases)
+            return true
+        }
+    }
+
+    /// Ends a run and the runs that it started. Returns the statements that release the credits held for them, or nil
+    /// if the run has already ended.
+    private static func close(
+        _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
+        on connection: Connection
+    ) throws -> [SQL]? {
+        let rows = try connection.query(
+            """
+            DELETE FROM queue WHERE execution_id = \(id) AND user_id = \(userID)
+                AND (\(optional: lease)::uuid IS NULL OR lease = \(optional: lease)) RETURNING held
+            """)
+        guard let held = try rows.first?.decode(Int64.self) else { return nil }
+        var releases = held > 0 ? [Ledger.release(held, of: userID, execution: id)] : []
+        try connection.pipeline([
+            """
+            WITH open AS (
+                UPDATE steps SET status = 'canceled'
+                WHERE execution_id = \(id) AND status IN ('running', 'waiting') RETURNING task)
+            UPDATE executions
+            SET status = \(status.rawValue), error = \(reason.json), finished_at = clock_timestamp(),
+                stopped_at = (SELECT task FROM open),
+                cost = coalesce((SELECT sum(cost) FROM steps WHERE execution_id = \(id)), 0)
+            WHERE id = \(id)
+            """,
+            "DELETE FROM watchers WHERE execution_id = \(id) RETURNING pg_notify('flow_end', execution_id::text)",
+            """
+            UPDATE queue q
+            SET is_woken = q.lease IS NOT NULL,
+                available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
+            WHERE q.execution_id = (SELECT parent_id FROM executions WHERE id = \(id))
+            """,
+        ])
+        let children = try connection.query(
+            "SELECT id FROM executions WHERE parent_id = \(id) AND status = 'running' ORDER BY id")
+        for child in children {
+            releases +=
+                try close(try child.decode(String.self), of: userID, as: .canceled, reason, on: connection) ?? []
+        }
+        return releases
+    }
+
+    /// Ends the runs that a step started and no longer waits for, in the open transaction.
+    static func endChildren(of id: String, step: Int, _ userID: String, on connection: Connection) throws {
+        try connection.execute(ConcurrencyLimit.lock(of: userID))
+        let reason = TaskFailure(code: "canceled", message: "The step that started the run has ended")
+        let children = try connection.query(
+            """
+            SELECT id FROM executions WHERE parent_id = \(id) AND parent_step = \(step) AND status = 'running' ORDER BY id
+            """)
+        let releases = try children.flatMap {
+            try close(try $0.decode(String.self), of: userID, as: .canceled, reason, on: connection) ?? []
+        }
+        if !releases.isEmpty { try connection.pipeline(releases) }
+    }
+
+    /// Delivers the signal that the run's open approval waits for. Returns false if no approval is waiting, or if it
+    /// already has a signal.
+    package static func signal(
+        _ id: String, of userID: String, with value: JSON, on connection: Connection
+    ) throws -> Bool {
+        try connection.execute(
+            """
+            WITH signaled AS (
+                UPDATE queue q SET signal = \(value), available_at = clock_timestamp()
+                WHERE q.execution_id = \(id) AND q.user_id = \(userID) AND q.state = 'waiting' AND q.signal IS NULL
+                    AND EXISTS (
+                        SELECT 1 FROM steps s
+                        WHERE s.execution_id = q.execution_id AND s.status = 'waiting' AND s.type = 'approval'
+                            AND s.error IS NULL)
+                RETURNING q.execution_id)\(notifyIdleWorker)
+            SELECT execution_id FROM signaled
+            """) == 1
+    }
+
+    /// Puts a failed or canceled run back into the queue, to continue from the step at which it ended. The credits for
+    /// its worst case are held again. Returns false if another call has resumed the run first.
+    package static func resume(
+        _ execution: Execution, budget: Budget, maxConcurrentRuns: Int?, on connection: Connection
+    ) throws -> Bool {
+        try connection.atomically { connection in
+            let locked = try connection.query(
+                """
+                SELECT 1 FROM executions WHERE id = \(execution.id) AND status IN ('failed', 'canceled') FOR UPDATE
+                """)
+            guard !locked.isEmpty else { return false }
+            // Repeats the step that failed or led to the failed end, and a step that was canceled.
+            let isAgain = execution.status == .failed && execution.failure == nil
+            try connection.pipeline(
+                [
+                    """
+                    UPDATE steps SET superseded = true
+                    WHERE execution_id = \(execution.id) AND NOT superseded
+                        AND (status = 'canceled' OR \(isAgain) AND seq = \(execution.steps.last?.number ?? 0))
+                    """
+                ] + requeue(execution, budget: budget, maxConcurrentRuns: maxConcurrentRuns))
+            return true
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package import Postgres
+
+extension Queue {
+    /// Renews leases, given by execution id, and returns those that are still held. A lease that is not returned is
+    /// lost: its run was canceled or has another owner. Rows that another transaction has locked are skipped: that
+    /// transaction is the run's own commit, which renews the lease itself, or it ends the run.
+    package static func renew(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
+        guard !leases.isEmpty else { return [] }
+        let mine: SQL = """
+            WHERE execution_id = ANY(\(Array(leases.keys))::uuid[]) AND lease = ANY(\(Array(leases.values))::uuid[])
+            """
+        let rows = try connection.query(
+            """
+            WITH held AS (SELECT lease FROM queue \(mine)),
+            free AS (SELECT execution_id FROM queue \(mine) FOR UPDATE SKIP LOCKED),
+            renewed AS (
+                UPDATE queue SET lease_until = clock_timestamp() + \(Lease.duration)
+                WHERE execution_id = ANY(ARRAY(SELECT execution_id FROM free)))
+            SELECT lease FROM held
+            """)
+        return Set(try rows.map { try $0.decode(String.self) })
+    }
+
+    /// Frees the runs whose leases have expired because their process died or was stopped; returns how many.
+    package static func rescue(on connection: Connection) throws -> Int {
+        try connection.execute(
+            """
+            UPDATE queue SET lease = NULL, lease_until = NULL, state = 'queued', available_at = clock_timestamp()
+            WHERE execution_id = ANY(ARRAY(
+                SELECT execution_id FROM queue WHERE lease IS NOT NULL AND lease_until < statement_timestamp()
+                FOR UPDATE SKIP LOCKED))
+            """)
+    }
+
+    /// Releases the lease of a claimed run, so that it is due for the next worker at once or after a delay.
+    ///
+    /// - Parameter isUntried: whether nothing was executed, so that this claim is not counted.
+    package static func release(
+        _ claim: Claim, after delay: Duration = .zero, isUntried: Bool, on connection: Connection
+    ) throws {
+        try connection.execute(
+            """
+            UPDATE queue
+            SET lease = NULL, lease_until = NULL, state = 'queued', claims = claims - \(isUntried ? 1 : 0),
+                available_at = \(Due.after(delay).moment)
+            WHERE execution_id = \(claim.execution.id) AND lease = \(claim.lease)
+            """)
+    }
+
+    /// The time until the next run becomes due, if that is within a second; negative for a run that became due after
+    /// the last poll. Runs that have been due for longer than 10 milliseconds are ignored: other workers are claiming
+    /// them.
+    package static func nextDue(on connection: Connection) throws -> Duration? {
+        let rows = try connection.query(
+            """
+            SELECT (extract(epoch FROM available_at - clock_timestamp()) * 1000000)::bigint FROM queue
+            WHERE lease IS NULL AND is_admitted
+                AND available_at > statement_timestamp() - interval '10 milliseconds'
+                AND available_at < statement_timestamp() + interval '1 second'
+            ORDER BY available_at LIMIT 1
+            """)
+        return try rows.first.map { .microseconds(try $0.decode(Int64.self)) }
+    }
+
+    /// Registers an idle worker for one notification on the channel `flow_work`, when a run becomes due.
+    package static func registerIdle(_ worker: String, on connection: Connection) throws {
+        try connection.execute(
+            "INSERT INTO idle_workers (worker) VALUES (\(worker)) ON CONFLICT (worker) DO NOTHING")
+    }
+
+    /// Removes the registration of a worker that is no longer idle or exits.
+    package static func unregisterIdle(_ worker: String, on connection: Connection) throws {
+        try connection.execute("DELETE FROM idle_workers WHERE worker = \(worker)")
+    }
+}

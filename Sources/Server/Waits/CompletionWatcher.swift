@@ -1,0 +1,117 @@
+import App
+import HTTP
+import Postgres
+import System
+import Synchronization
+
+/// Answers the calls of this process that wait for runs to end, with one thread and one connection for all of them.
+///
+/// The first call that waits starts both. A call whose client has disconnected is removed within a second. While the
+/// database is unavailable, no end of a run is noticed, and each call is answered at its deadline.
+final class CompletionWatcher: Sendable {
+    private struct Call {
+        let wait: Wait
+        let parked: Parked
+        let until: Monotonic
+    }
+
+    private struct Shared {
+        var waits = WaitingCalls<Call>()
+        var thread: NativeThread?
+        var isLeaving = false
+    }
+
+    private let database: PostgresConfiguration
+    private let observe: @Sendable (any Error) -> Void
+    private let bell: Bell
+    private let shared = Mutex(Shared())
+
+    /// - Parameter observe: called on the thread when the database is unavailable; then not again until it has been
+    ///   available.
+    init(
+        _ database: PostgresConfiguration, observe: @escaping @Sendable (any Error) -> Void
+    ) throws(ProcessError) {
+        var database = database
+        // Calls at their deadline also wait for this connection, and the web server waits for them at most 10 s longer.
+        database.statementTimeout = .seconds(4)
+        database.answerTimeout = .seconds(5)
+        self.database = database
+        self.observe = observe
+        bell = try Bell()
+    }
+
+    /// A reply that waits; `otherwise` is the answer when the exchange cannot be parked.
+    func later(_ wait: Wait, otherwise: Response) -> Later {
+        Later(otherwise: otherwise) { [self] parked in
+            do {
+                try add(Call(wait: wait, parked: parked, until: .now + wait.limit))
+            } catch {
+                parked.answer(otherwise)
+            }
+        }
+    }
+
+    /// Ends the thread. The edge answers the calls that still wait.
+    func leave() {
+        let thread = shared.withLock { shared in
+            shared.isLeaving = true
+            return shared.thread.take()
+        }
+        bell.ring()
+        thread?.join()
+    }
+
+    private func add(_ call: Call) throws(ProcessError) {
+        try shared.withLock { shared throws(ProcessError) in
+            if shared.thread == nil { shared.thread = try NativeThread { [self] in watch() } }
+            shared.waits.add(call, for: call.wait.executionID, until: call.until)
+        }
+        bell.ring()
+    }
+}
+
+extension CompletionWatcher {
+    private func watch() {
+        let ends = CompletionSource(on: Connection(database), observe: observe)
+        while !shared.withLock(\.isLeaving) {
+            bell.hear()
+            // A failed operation is retried in the next round.
+            try? look(ends)
+            try? dismiss(ends)
+            let told = try? ends.wait(bell, until: shared.withLock(\.waits.next))
+            answer(shared.withLock { $0.waits.end(told ?? []) }, ends)
+        }
+        try? ends.unregister(shared.withLock(\.waits.all))
+    }
+
+    /// Registers new runs, and answers the calls of all runs that have ended.
+    private func look(_ ends: CompletionSource) throws {
+        var (new, registered) = shared.withLock { $0.waits.look(at: .now) }
+        guard !new.isEmpty || !registered.isEmpty else { return }
+        if try ends.listen() { (new, registered) = (shared.withLock(\.waits.all), []) }
+        try ends.register(new)
+        let over = try ends.over(among: new + registered)
+        answer(shared.withLock { $0.waits.end(over) }, ends)
+        try ends.unregister(over)
+    }
+
+    /// Answers the calls whose deadline has passed.
+    private func dismiss(_ ends: CompletionSource) throws {
+        let (late, abandoned) = shared.withLock { $0.waits.dismiss(at: .now, hasLeft: \.parked.hasLeft) }
+        answer(late, ends)
+        try ends.unregister(abandoned)
+    }
+
+    /// A call whose answer fails because the database is unavailable waits again if its deadline permits another
+    /// attempt.
+    private func answer(_ calls: [Call], _ ends: CompletionSource) {
+        for call in calls where !call.parked.hasLeft {
+            let response = call.wait.answer(ends.connection)
+            if response.status == .unavailable, .now < call.until {
+                shared.withLock { $0.waits.add(call, for: call.wait.executionID, until: call.until) }
+            } else {
+                call.parked.answer(response)
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import System
+
+/// The runs that the callers of this process wait for, the deadlines, and the runs to query next. It does no I/O.
+///
+/// ```
+///          query           query            notified, or found ended
+///   new ---------> young ---------> known --------------------------> removed
+/// ```
+///
+/// A new run must be registered before it is queried, so that its end is notified. An end that is being committed at
+/// that moment is neither notified nor found: the second query finds it. Each later round finds ends that were not
+/// notified.
+struct WaitingCalls<Caller> {
+    /// The interval between two queries of all runs.
+    static var round: Duration { .seconds(1) }
+    /// The time from a run's first query to its second: longer than a commit takes.
+    static var recheckDelay: Duration { .milliseconds(50) }
+
+    private enum Stage {
+        case new
+        case young(until: Monotonic)
+        case known
+    }
+
+    private struct Run {
+        var stage = Stage.new
+        var callers: [(caller: Caller, deadline: Monotonic)] = []
+    }
+
+    private var runs: [String: Run] = [:]
+    private var nextRound = Monotonic(sinceBoot: .zero)
+
+    /// Adds a caller that waits for the end of a run.
+    mutating func add(_ caller: Caller, for run: String, until deadline: Monotonic) {
+        runs[run, default: Run()].callers.append((caller, deadline))
+    }
+
+    /// The ids of all runs that callers wait for.
+    var all: [String] { Array(runs.keys) }
+
+    /// When `look` or `dismiss` is due without a notification; nil while no caller waits.
+    var next: Monotonic? {
+        guard !runs.isEmpty else { return nil }
+        var next = nextRound
+        for run in runs.values {
+            if case .young(let limit) = run.stage { next = min(next, limit) }
+            for (_, deadline) in run.callers { next = min(next, deadline) }
+        }
+        return next
+    }
+
+    /// The runs to register and then query, and the runs only to query. Each run is returned once per round.
+    mutating func look(at now: Monotonic) -> (new: [String], registered: [String]) {
+        let isRound = nextRound <= now
+        if isRound { nextRound = now + Self.round }
+        var (new, registered): ([String], [String]) = ([], [])
+        for (id, run) in runs {
+            switch run.stage {
+            case .new:
+                runs[id]?.stage = .young(until: now + Self.recheckDelay)
+                new.append(id)
+            case .young(let limit) where limit <= now:
+                runs[id]?.stage = .known
+                registered.append(id)
+            case .young, .known: if isRound { registered.append(id) }
+            }
+        }
+        return (new, registered)
+    }
+
+    /// Removes and returns the callers of these runs, which have ended.
+    mutating func end(_ over: some Sequence<String>) -> [Caller] {
+        over.flatMap { runs.removeValue(forKey: $0)?.callers.map(\.caller) ?? [] }
+    }
+
+    /// Removes callers whose deadline has passed or who have left. Returns the former, and the runs that have no
+    /// callers left.
+    mutating func dismiss(
+        at now: Monotonic, hasLeft: (Caller) -> Bool
+    ) -> (late: [Caller], abandoned: [String]) {
+        var (late, abandoned): ([Caller], [String]) = ([], [])
+        for (id, run) in runs {
+            guard run.callers.contains(where: { $0.deadline <= now || hasLeft($0.caller) }) else { continue }
+            let present = run.callers.filter { !hasLeft($0.caller) }
+            let staying = present.filter { $0.deadline > now }
+            late += present.filter { $0.deadline <= now }.map(\.caller)
+            runs[id]?.callers = staying
+            if staying.isEmpty {
+                runs[id] = nil
+                abandoned.append(id)
+            }
+        }
+        return (late, abandoned)
+    }
+}

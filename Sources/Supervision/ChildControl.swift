@@ -1,0 +1,89 @@
+import Glibc
+package import System
+
+/// A child's side of the supervision: the signals that tell it to exit and, under a supervisor, the control channel.
+///
+/// It is used on the main thread. Its initializer blocks the signals that it reads, so it must precede the start of any
+/// other thread. Without a supervisor (spawn-fcgi, mod_fcgid, lighttpd, a worker started by itself) there are only the
+/// signals, and a responder cannot hand over its idle kept connections.
+package final class ChildControl {
+    /// The environment variable that names the channel's descriptor.
+    package static let variable = "FLOW_MANAGER_CONTROL"
+    static let descriptor: Int32 = 3
+
+    /// Why a child must drain and exit.
+    package enum Departure: Hashable, Sendable {
+        case signal(Signal)
+        case supervisorGone
+        /// The child has nothing left to do.
+        case finished
+    }
+
+    private let signals: SignalDescriptor
+    /// Nil without a supervisor, and after the supervisor has stopped reading or closed its end.
+    private var channel: ControlChannel?
+
+    package init(environment: [String: String]) throws(ProcessError) {
+        // The last three are ignored: only the supervisor handles a reload, libfcgi would treat SIGUSR1 as an order to
+        // exit, and a broken pipe must not end the process.
+        signals = try SignalDescriptor([.terminate, .interrupt, .hangUp, .user1, .brokenPipe])
+        channel = environment[Self.variable].flatMap { Int32($0) }.flatMap { ControlChannel(adopting: $0) }
+    }
+
+    /// Tells the supervisor that this child is ready, so that its predecessor can exit.
+    package func reportReady() {
+        _ = channel?.send(.ready)
+    }
+
+    /// Waits until this child must exit. Meanwhile it passes connections that other responders handed over to `adopt`,
+    /// which then owns them. Can be called again, to wait for the next reason.
+    ///
+    /// - Parameter end: ends the wait when it is rung.
+    package func run(until end: Bell? = nil, adopt: (Int32) -> Void) -> Departure {
+        while true {
+            let sources = [signals.descriptor, channel?.descriptor, end?.descriptor].compactMap(\.self)
+            _ = readable(among: sources, until: nil)
+            if end?.hear() == true { return .finished }
+            // Read before the channel, so that everything that the supervisor sent before its signal is received.
+            let order = nextOrder()
+            guard receive(adopt) else { return .supervisorGone }
+            if let order { return .signal(order) }
+        }
+    }
+
+    /// Passes a duplicate of an idle kept connection to the supervisor, for another responder. The caller closes its
+    /// own.
+    ///
+    /// False when there is no supervisor. If the supervisor has not read for a second, the channel is abandoned.
+    package func handOver(_ connection: Int32) -> Bool {
+        guard let channel else { return false }
+        guard channel.send(.handOver(connection), until: .now + .seconds(1)) else {
+            self.channel = nil
+            return false
+        }
+        return true
+    }
+
+    private func nextOrder() -> Signal? {
+        while let signal = signals.next() {
+            if signal == .terminate || signal == .interrupt { return signal }
+        }
+        return nil
+    }
+
+    /// False when the supervisor has exited.
+    private func receive(_ adopt: (Int32) -> Void) -> Bool {
+        while let channel {
+            switch channel.receive() {
+            case .message(.adopt(let connection)): adopt(connection)
+            case .message(.handOver(let stray)): close(stray)
+            case .message(.ready), .unknown: break
+            case .nothing: return true
+            case .closed:
+                self.channel = nil
+                return false
+            }
+        }
+        return true
+    }
+}

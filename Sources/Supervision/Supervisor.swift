@@ -1,0 +1,176 @@
+import Glibc
+package import System
+
+/// Owns the listening socket, the responders that serve it, and the workers. `SupervisorState` decides; this executes.
+///
+/// It is one thread with one poll loop over signals, the children's control channels and the next deadline. It holds no
+/// database connection and does no other work, so that only SIGKILL can end it while its children are alive. The
+/// children notice its end when their control channels close.
+///
+/// SIGTERM and SIGINT end it after its children have drained; a second one ends it at once. SIGHUP replaces the
+/// children one by one.
+package final class Supervisor {
+    private struct Child {
+        let process: ChildProcess
+        let slot: Int
+        /// Nil after the child has closed its end.
+        var channel: ControlChannel?
+    }
+
+    /// A connection that one responder has handed over and another one has yet to adopt.
+    private struct Held {
+        let descriptor: Int32
+        let sender: pid_t
+        let slot: Int
+        let until: Monotonic
+    }
+
+    private let listening: Int32
+    private let executable: String
+    private let arguments: (Role) -> [String]
+    private let environment: [String: String]
+    private let inherited: [Int32: Int32]
+    private let observe: (SupervisorEvent) -> Void
+    private var state: SupervisorState
+    private var children: [pid_t: Child] = [:]
+    private var held: [Held] = []
+    private var hasEnded = false
+
+    /// - Parameters:
+    ///   - listening: a listening socket, which the supervisor now owns and closes; responders get it as descriptor 0.
+    ///   - executable: a path that is resolved at each start, so that a reload starts a newly deployed executable.
+    ///   - arguments: the arguments with which a child of that role is started.
+    ///   - environment: the children's environment; the supervisor adds the variable for the control channel.
+    ///   - inherited: further descriptors of the children, from 4 on, by their numbers in the child.
+    ///   - observe: called on the supervisor's thread; it must not block.
+    package init(
+        listening: Int32, executable: String, arguments: @escaping (Role) -> [String], environment: [String: String],
+        inherited: [Int32: Int32] = [:], policy: SupervisorPolicy, observe: @escaping (SupervisorEvent) -> Void
+    ) {
+        self.listening = listening
+        self.executable = executable
+        self.arguments = arguments
+        self.environment = environment.merging([ChildControl.variable: "\(ChildControl.descriptor)"]) { $1 }
+        self.inherited = inherited
+        self.observe = observe
+        state = SupervisorState(policy: policy, at: .now)
+    }
+
+    /// Runs until it is told to terminate and the last child has exited. To be called once, before the process starts
+    /// another thread, because it blocks signals.
+    package func run() throws(ProcessError) {
+        // The last two are ignored. They would end the process otherwise: the reader of the log may exit, and SIGUSR1
+        // has no use.
+        let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp, .child, .user1, .brokenPipe])
+        handle(.timePassed)
+        while !hasEnded {
+            let channels = children.values.compactMap(\.channel?.descriptor)
+            let ready = Set(readable(among: [signals.descriptor] + channels, until: deadline))
+            for (pid, child) in children {
+                if let channel = child.channel, ready.contains(channel.descriptor) { listen(to: pid) }
+            }
+            while let signal = signals.next() { take(signal) }
+            handle(.timePassed)
+            forward()
+        }
+    }
+
+    /// A connection in transit is retried after a short delay, because a full channel does not signal when it has
+    /// space.
+    private var deadline: Monotonic? {
+        let retry = held.isEmpty ? nil : Monotonic.now + .milliseconds(50)
+        return [state.deadline, retry].compactMap(\.self).min()
+    }
+
+    private func take(_ signal: Signal) {
+        switch signal {
+        case .terminate, .interrupt: handle(.terminate)
+        case .hangUp: handle(.reload)
+        case .child: reap()
+        default: break
+        }
+    }
+
+    /// One SIGCHLD can stand for the exits of several children.
+    private func reap() {
+        for (pid, child) in children {
+            guard let cause = child.process.reap() else { continue }
+            listen(to: pid)
+            children[pid] = nil
+            handle(.exited(pid, cause))
+        }
+    }
+
+    /// Receives all messages of the child.
+    private func listen(to pid: pid_t) {
+        guard let slot = children[pid]?.slot, let channel = children[pid]?.channel else { return }
+        while true {
+            switch channel.receive() {
+            case .message(.ready): handle(.ready(pid))
+            case .message(.handOver(let connection)):
+                handle(.handedOver(pid))
+                held.append(Held(descriptor: connection, sender: pid, slot: slot, until: .now + .seconds(5)))
+                forward()
+            case .message(.adopt(let stray)): close(stray)
+            case .unknown: break
+            case .nothing: return
+            case .closed:
+                children[pid]?.channel = nil
+                return
+            }
+        }
+    }
+
+    /// Passes held connections to responders that serve. One that no responder can take is retried until its time
+    /// limit.
+    private func forward() {
+        held.removeAll { connection in
+            if let recipient = state.recipient(ofConnectionFrom: connection.sender, slot: connection.slot),
+                let channel = children[recipient]?.channel, channel.send(.adopt(connection.descriptor))
+            {
+                close(connection.descriptor)
+                return true
+            }
+            guard state.isTerminating || connection.until <= .now else { return false }
+            observe(.connectionDropped)
+            close(connection.descriptor)
+            return true
+        }
+    }
+
+    private func handle(_ event: SupervisorState.Event) {
+        var events = [event]
+        while !events.isEmpty {
+            for action in state.handle(events.removeFirst(), at: .now) {
+                if let answer = perform(action) { events.append(answer) }
+            }
+        }
+    }
+
+    private func perform(_ action: SupervisorState.Action) -> SupervisorState.Event? {
+        switch action {
+        case .spawn(let role, let slot): return spawn(role, in: slot)
+        case .send(let signal, let pid): children[pid]?.process.send(signal)
+        case .stopListening: close(listening)
+        case .report(let event): observe(event)
+        case .end: hasEnded = true
+        }
+        return nil
+    }
+
+    private func spawn(_ role: Role, in slot: Int) -> SupervisorState.Event {
+        do throws(ProcessError) {
+            let (ours, theirs) = try ControlChannel.pair()
+            let process = try withExtendedLifetime(theirs) { () throws(ProcessError) in
+                var descriptors = inherited.merging([1: 1, 2: 2, ChildControl.descriptor: theirs.descriptor]) { $1 }
+                descriptors[0] = role == .responder ? listening : nil
+                return try ChildProcess.spawn(
+                    executable, arguments: arguments(role), environment: environment, descriptors: descriptors)
+            }
+            children[process.id] = Child(process: process, slot: slot, channel: ours)
+            return .started(slot: slot, pid: process.id)
+        } catch {
+            return .startFailed(slot: slot, error)
+        }
+    }
+}

@@ -1,0 +1,30 @@
+/// The settings of a supervisor.
+package struct SupervisorPolicy: Sendable {
+    /// The number of responders; they have the first slots.
+    package var responders: Int
+    /// The number of workers; they have the slots after the responders.
+    package var workers: Int
+    /// The time limit for a child to drain and exit; then it is killed.
+    package var grace: Duration = .seconds(30)
+    /// The time limit for a child to become ready after its start; then it is killed.
+    package var readiness: Duration = .seconds(10)
+    /// A child that served for less time exited early.
+    package var minimumUptime: Duration = .seconds(2)
+    /// The delay before the next start after two early exits in a row; each further early exit doubles it.
+    package var firstDelay: Duration = .milliseconds(100)
+    package var longestDelay: Duration = .seconds(5)
+
+    package init(responders: Int, workers: Int = 0) {
+        self.responders = responders
+        self.workers = workers
+    }
+
+    func role(of slot: Int) -> Role { slot < responders ? .responder : .worker }
+
+    /// The delay after that many early exits in a row: none after the first.
+    func delay(afterEarlyDeaths count: Int) -> Duration {
+        guard count > 1 else { return .zero }
+        // The shift is bounded so that it cannot overflow; the maximum delay is reached long before.
+        return min(firstDelay * (1 << min(count - 2, 16)), longestDelay)
+    }
+}

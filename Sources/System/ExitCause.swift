@@ -1,0 +1,15 @@
+/// How a child process ended.
+package enum ExitCause: Hashable, Sendable {
+    /// It exited with that status.
+    case exited(Int32)
+    /// A signal ended it.
+    case signalled(Signal)
+    /// Its status was already read elsewhere (waitpid(2), `ECHILD`).
+    case unknown
+
+    /// From the status word of waitpid(2), whose macros Swift does not import.
+    init(status: Int32) {
+        let signal = status & 0x7f
+        self = signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(Signal(rawValue: signal))
+    }
+}

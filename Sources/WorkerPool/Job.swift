@@ -1,0 +1,51 @@
+/// A run that this worker alone executes, as long as its lease is valid. Belongs to the thread that claimed it.
+package struct Job {
+    /// The state of a run after `run` has returned.
+    package enum Ending: Sendable {
+        /// It has ended, waits for something, or will be retried: there is no lease to release.
+        case settled
+        /// It was interrupted before its end.
+        case unfinished
+    }
+
+    package let lease: Lease
+    /// Executes the run. Throws the error that kept it from continuing.
+    package let run: () throws -> Ending
+    /// Releases the lease of a run that was interrupted or not begun, so that it is due at once for the next worker.
+    /// Does nothing if the lease was lost.
+    package let release: () throws -> Void
+    /// Makes `run` end early. Called on other threads and under a lock, so it must not block; possibly more than once,
+    /// and after `run` has ended.
+    package let interrupt: @Sendable (Interruption) -> Void
+
+    package init(
+        lease: Lease, run: @escaping () throws -> Ending, release: @escaping () throws -> Void,
+        interrupt: @escaping @Sendable (Interruption) -> Void
+    ) {
+        self.lease = lease
+        self.run = run
+        self.release = release
+        self.interrupt = interrupt
+    }
+}
+
+/// A worker's exclusive claim to a run.
+package struct Lease: Hashable, Sendable {
+    /// The run's id.
+    package let run: String
+    /// The random fencing token that every write of the run checks.
+    package let token: String
+
+    package init(run: String, token: String) {
+        self.run = run
+        self.token = token
+    }
+}
+
+/// How soon a run is to end.
+package enum Interruption: Comparable, Sendable {
+    /// Let the current step finish and be recorded.
+    case afterStep
+    /// Abort the step and record nothing of it: the lease is lost, or the time is up.
+    case atOnce
+}

@@ -1,0 +1,236 @@
+package import System
+import Synchronization
+
+/// The threads of one process that execute queued runs, as `WorkerState` decides.
+///
+/// Each slot has a thread and its own access to the queue, and so has the lease keeper: it renews the leases of all
+/// slots, makes runs due whose leases have expired, and registers the process for notifications. Threads wait for their
+/// bells, so an idle worker costs one poll and one statement of the lease keeper a second.
+package final class Worker: Sendable {
+    private struct Shared {
+        var state: WorkerState
+        /// How to interrupt the run of each slot.
+        var interrupts: [(@Sendable (Interruption) -> Void)?]
+        /// Why the queue was unavailable last time; nil if it was available.
+        var failure: (any Error)?
+    }
+
+    /// Rings when all threads have ended, or the worker no longer waits for those that have not: `finish` is due.
+    package let ended: Bell
+    private let policy: WorkerPolicy
+    private let queue: WorkerQueue
+    private let observe: @Sendable (WorkerEvent) -> Void
+    private let shared: Mutex<Shared>
+    private let bells: [Bell]
+    private let leaseKeepersBell: Bell
+    private let threads = Mutex<[NativeThread]>([])
+
+    /// - Parameter observe: called on any of its threads.
+    package init(
+        policy: WorkerPolicy, queue: WorkerQueue, observe: @escaping @Sendable (WorkerEvent) -> Void
+    ) throws(ProcessError) {
+        self.policy = policy
+        self.queue = queue
+        self.observe = observe
+        ended = try Bell()
+        leaseKeepersBell = try Bell()
+        var bells: [Bell] = []
+        for _ in 0..<policy.slots { bells.append(try Bell()) }
+        self.bells = bells
+        shared = Mutex(
+            Shared(state: WorkerState(policy: policy), interrupts: Array(repeating: nil, count: policy.slots)))
+    }
+
+    /// Starts the threads. If it throws, some of them may already run, so the process should exit.
+    package func start() throws(ProcessError) {
+        for slot in 0..<policy.slots { try start { [self] in work(as: slot) } }
+        try start { [self] in keep() }
+    }
+
+    private func start(_ body: @escaping @Sendable () -> Void) throws(ProcessError) {
+        let thread = try NativeThread(body)
+        threads.withLock { $0.append(thread) }
+    }
+
+    /// Makes every slot finish its step, release its run and end. A second call aborts the steps.
+    package func leave() {
+        handle(.leave)
+    }
+
+    /// Waits for the threads to end. To be called after `ended` has rung.
+    ///
+    /// - Throws: `StepAbandoned` if a step did not end in time; for a draining worker also the last error of the queue,
+    ///   because the worker then does not know whether a run is due.
+    package func finish() throws {
+        let (isAllGone, failure) = shared.withLock { ($0.state.isAllGone, $0.failure) }
+        guard isAllGone else { throw StepAbandoned() }
+        let running = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
+        }
+        for thread in running { thread.join() }
+        if policy.isDraining, let failure { throw failure }
+    }
+}
+
+extension Worker {
+    private func work(as slot: Int) {
+        let poll = queue.makePoll()
+        while true {
+            switch shared.withLock({ $0.state.order(for: slot) }) {
+            case .poll: pollOnce(poll, as: slot)
+            case .wait: bells[slot].wait()
+            case .leave:
+                handle(.left(slot: slot))
+                return
+            }
+        }
+    }
+
+    /// Polls the queue once, and executes the run that it claims.
+    private func pollOnce(_ poll: WorkerQueue.Poll, as slot: Int) {
+        let asked = Monotonic.now
+        var found = WorkerQueue.PollResult.nothing(next: nil)
+        do {
+            found = try poll()
+            queueAnswered()
+        } catch {
+            queueFailed(error)
+        }
+        switch found {
+        case .job(let job): execute(job, as: slot, asked)
+        case .nothing(let next): handle(.foundNothing(slot: slot, next: next.map { .now + $0 }))
+        }
+    }
+
+    private func execute(_ job: Job, as slot: Int, _ asked: Monotonic) {
+        let isWorking = shared.withLock { shared in
+            shared.interrupts[slot] = job.interrupt
+            handle(.found(slot: slot, lease: job.lease, asked: asked), &shared)
+            return shared.state.isWorking
+        }
+        runToEnd(job, isWorking)
+        shared.withLock { shared in
+            shared.interrupts[slot] = nil
+            handle(.finished(slot: slot), &shared)
+        }
+    }
+
+    /// - Parameter isWorking: if false, the run is released without being started.
+    private func runToEnd(_ job: Job, _ isWorking: Bool) {
+        do {
+            if isWorking, try job.run() == .settled { return }
+        } catch {
+            observe(.runFailed(error))
+            return
+        }
+        do {
+            try job.release()
+        } catch {
+            observe(.notReleased(error))
+        }
+    }
+}
+
+extension Worker {
+    private func keep() {
+        let keeper = queue.makeLeaseKeeper()
+        var nextRound = Monotonic.now
+        while !shared.withLock({ $0.state.hasEnded }) {
+            let isRound = nextRound <= .now
+            if isRound {
+                nextRound = .now + policy.round
+                makeRound(keeper)
+            } else if let due = nextDue, due <= .now {
+                handle(.due)
+            }
+            register(keeper, isRound)
+            if let limit = shared.withLock({ $0.state.deadline }) { nextRound = min(nextRound, limit) }
+            wait(keeper, until: min(nextRound, nextDue ?? nextRound))
+        }
+        register(keeper, true)
+    }
+
+    private var nextDue: Monotonic? { shared.withLock { $0.state.nextDue } }
+
+    private func makeRound(_ keeper: WorkerQueue.LeaseKeeper) {
+        let asked = Monotonic.now
+        let (leases, isWorking) = shared.withLock { ($0.state.leases, $0.state.isWorking) }
+        do {
+            if !leases.isEmpty {
+                let lost = try keeper.renew(leases)
+                handle(.renewed(leases, lost: lost, asked: asked))
+            }
+            let count = isWorking ? try keeper.rescue() : 0
+            if count > 0 { observe(.rescued(count)) }
+            queueAnswered()
+        } catch {
+            queueFailed(error)
+        }
+        handle(.round)
+    }
+
+    /// Unregistering because all slots are busy can wait until the next round: they may be idle again by then.
+    private func register(_ keeper: WorkerQueue.LeaseKeeper, _ isRound: Bool) {
+        let (registers, unregisters) = shared.withLock { shared in
+            (shared.state.needsRegistration, shared.state.needsUnregistration && (isRound || !shared.state.isWorking))
+        }
+        do {
+            if registers {
+                try keeper.register()
+                handle(.registered)
+            } else if unregisters {
+                try keeper.unregister()
+                handle(.cannotBeNotified)
+            }
+        } catch {
+            handle(.cannotBeNotified)
+            queueFailed(error)
+        }
+    }
+
+    private func wait(_ keeper: WorkerQueue.LeaseKeeper, until deadline: Monotonic) {
+        do {
+            if try keeper.wait(leaseKeepersBell, deadline) { handle(.notified) }
+            leaseKeepersBell.hear()
+        } catch {
+            handle(.cannotBeNotified)
+            queueFailed(error)
+            leaseKeepersBell.wait(until: deadline)
+        }
+    }
+}
+
+extension Worker {
+    private func handle(_ event: WorkerState.Event) {
+        shared.withLock { handle(event, &$0) }
+    }
+
+    /// Under the lock, so that an interruption reaches the run it is meant for and no other.
+    private func handle(_ event: WorkerState.Event, _ shared: inout Shared) {
+        for action in shared.state.handle(event, at: .now) {
+            switch action {
+            case .wake(let slot): bells[slot].ring()
+            case .wakeKeeper: leaseKeepersBell.ring()
+            case .interrupt(let slot, let interruption): shared.interrupts[slot]?(interruption)
+            case .end: ended.ring()
+            }
+        }
+    }
+
+    private func queueFailed(_ error: any Error) {
+        let wasAvailable = shared.withLock { shared in
+            defer { shared.failure = error }
+            return shared.failure == nil
+        }
+        if wasAvailable { observe(.queueUnavailable(error)) }
+    }
+
+    private func queueAnswered() {
+        let wasAvailable = shared.withLock { shared in
+            defer { shared.failure = nil }
+            return shared.failure == nil
+        }
+        if !wasAvailable { observe(.queueAvailable) }
+    }
+}

@@ -1,0 +1,50 @@
+package import System
+
+/// The operations that a worker needs from its queue. Each of its threads makes its own access, and keeps it.
+package struct WorkerQueue: Sendable {
+    /// Claims the next run that is due.
+    package typealias Poll = () throws -> PollResult
+
+    /// The result of a poll.
+    package enum PollResult {
+        case job(Job)
+        /// Nothing is due. `next` is the time until a run becomes due, if that is before the next round.
+        case nothing(next: Duration?)
+    }
+
+    /// The operations that the thread of the lease keeper needs.
+    package struct LeaseKeeper {
+        /// Renews the leases, and returns those that are lost.
+        package let renew: ([Lease]) throws -> Set<Lease>
+        /// Makes runs due whose leases have expired; returns how many.
+        package let rescue: () throws -> Int
+        /// Registers this process for a notification of the next run that becomes due.
+        package let register: () throws -> Void
+        /// Removes the registration.
+        package let unregister: () throws -> Void
+        /// Waits for the bell, a notification or the deadline; true after a notification.
+        ///
+        /// Throws when notifications are impossible until `register` is called again.
+        package let wait: (Bell, _ deadline: Monotonic) throws -> Bool
+
+        package init(
+            renew: @escaping ([Lease]) throws -> Set<Lease>, rescue: @escaping () throws -> Int,
+            register: @escaping () throws -> Void, unregister: @escaping () throws -> Void,
+            wait: @escaping (Bell, _ deadline: Monotonic) throws -> Bool
+        ) {
+            self.renew = renew
+            self.rescue = rescue
+            self.register = register
+            self.unregister = unregister
+            self.wait = wait
+        }
+    }
+
+    package let makePoll: @Sendable () -> Poll
+    package let makeLeaseKeeper: @Sendable () -> LeaseKeeper
+
+    package init(makePoll: @escaping @Sendable () -> Poll, makeLeaseKeeper: @escaping @Sendable () -> LeaseKeeper) {
+        self.makePoll = makePoll
+        self.makeLeaseKeeper = makeLeaseKeeper
+    }
+}

@@ -1,0 +1,25 @@
+package import System
+
+extension WorkerState {
+    package enum Event: Sendable {
+        /// The result of a poll. `asked` is an instant before the claim, from which the lease is valid for its length.
+        case found(slot: Int, lease: Lease, asked: Monotonic)
+        case foundNothing(slot: Int, next: Monotonic? = nil)
+        /// The run has ended, or its lease was released.
+        case finished(slot: Int)
+        /// A slot that was ordered to leave is about to end.
+        case left(slot: Int)
+        /// A round of the lease keeper; the first one starts the slots.
+        case round
+        /// `nextDue` has come.
+        case due
+        /// Those leases were renewed, except for those that are lost. `asked` is an instant before that.
+        case renewed([Lease], lost: Set<Lease>, asked: Monotonic)
+        /// From now on the next run that becomes due notifies this process, once.
+        case registered
+        case notified
+        /// The process is no longer registered, or a notification may have been lost with its connection.
+        case cannotBeNotified
+        case leave
+    }
+}

@@ -1,0 +1,259 @@
+package import System
+
+/// The state machine of a worker: which of its slots polls the queue, and when the worker ends. It performs no IO.
+///
+/// ```
+///         notify               poll                 claimed
+///   idle ---------> notified ---------> polling ----------> running
+///    ^                                     | nothing           |
+///    +-------------------------------------+    notified <-----+ finished
+/// ```
+///
+/// A slot is a thread that executes one run after another. A slot that has claimed a run makes the next idle one poll
+/// as well, so that work spreads; one that has finished polls again by itself. An idle slot polls when the process is
+/// notified, when a run becomes due that an earlier poll announced, and one of them in each round of the lease keeper.
+///
+/// The process registers for a notification while a slot is idle, and is notified once per registration. A run that
+/// became due just before the registration notifies no worker, and a poll that began before it may have missed the run.
+/// So a slot polls once more after each registration.
+package struct WorkerState: Sendable {
+    /// What a slot is to do.
+    package enum Order: Hashable, Sendable {
+        case poll
+        /// Wait to be woken, and ask again.
+        case wait
+        case leave
+    }
+
+    package enum Action: Hashable, Sendable {
+        case wake(slot: Int)
+        case wakeKeeper
+        case interrupt(slot: Int, Interruption)
+        /// All slots have ended, or the worker no longer waits for the rest. In the second case the action is repeated
+        /// when all have ended.
+        case end
+    }
+
+    private enum Slot {
+        case idle
+        case notified
+        /// - Parameter registration: the one that was in force when the poll began, if any.
+        case polling(registration: Int?)
+        /// - Parameter renewed: an instant from which the lease was valid for its whole length.
+        case running(lease: Lease, renewed: Monotonic)
+        case gone
+    }
+
+    private enum Phase {
+        case working
+        /// Current steps may finish until then.
+        case leaving(until: Monotonic)
+        /// The worker waits for aborted steps until then.
+        case breakingOff(until: Monotonic)
+        case ended
+    }
+
+    private let policy: WorkerPolicy
+    private var phase = Phase.working
+    /// The idle slot with the lowest number is notified first, so that a worker with little to do uses few connections.
+    private var slots: [Slot]
+    private var hasBegun = false
+    /// The number of the registration in force, from 1.
+    private var registration: Int?
+    private var registrations = 0
+    /// When a run becomes due, according to the last polls.
+    package private(set) var nextDue: Monotonic?
+    private var actions: [Action] = []
+
+    /// A worker whose slots wait for the first round of the lease keeper.
+    package init(policy: WorkerPolicy) {
+        self.policy = policy
+        slots = Array(repeating: .idle, count: policy.slots)
+    }
+
+    /// The order for a slot that executes no run.
+    package mutating func order(for slot: Int) -> Order {
+        guard isWorking else { return .leave }
+        guard case .notified = slots[slot] else { return .wait }
+        slots[slot] = .polling(registration: registration)
+        return .poll
+    }
+
+    /// Returns the actions that follow from `event`, in the order in which to perform them.
+    package mutating func handle(_ event: Event, at now: Monotonic) -> [Action] {
+        switch event {
+        case .found(let slot, let lease, let asked): found(lease, by: slot, asked)
+        case .foundNothing(let slot, let next): foundNothing(slot, next)
+        case .finished(let slot): slots[slot] = .notified
+        case .left(let slot): left(slot)
+        case .round: round(at: now)
+        case .due: startPoll()
+        case .renewed(let leases, let lost, let asked): renewed(leases, lost, asked)
+        case .registered: registered()
+        case .notified:
+            registration = nil
+            notifyOne()
+        case .cannotBeNotified: registration = nil
+        case .leave: leave(at: now)
+        }
+        settle(at: now)
+        defer { actions = [] }
+        return actions
+    }
+}
+
+extension WorkerState {
+    /// The leases to renew.
+    package var leases: [Lease] {
+        slots.compactMap { if case .running(let lease, _) = $0 { lease } else { nil } }
+    }
+
+    /// Whether a slot is idle and the process is not registered for a notification.
+    package var needsRegistration: Bool {
+        isWorking && hasBegun && !policy.isDraining && registration == nil && firstIdle != nil
+    }
+
+    /// Whether all slots are busy or leaving, so that other workers should be notified.
+    package var needsUnregistration: Bool {
+        registration != nil && (!isWorking || leases.count == slots.count)
+    }
+
+    package var isWorking: Bool {
+        if case .working = phase { true } else { false }
+    }
+
+    package var hasEnded: Bool {
+        if case .ended = phase { true } else { false }
+    }
+
+    /// When the lease keeper has to begin a round, however recent the last one is; nil if it need not.
+    package var deadline: Monotonic? {
+        switch phase {
+        case .leaving(let limit), .breakingOff(let limit): limit
+        case .working, .ended: nil
+        }
+    }
+
+    private var firstIdle: Int? {
+        slots.firstIndex { if case .idle = $0 { true } else { false } }
+    }
+
+    private var isAnyPolling: Bool {
+        slots.contains { if case .polling = $0 { true } else { false } }
+    }
+
+    private var isAnyNotified: Bool {
+        slots.contains { if case .notified = $0 { true } else { false } }
+    }
+}
+
+extension WorkerState {
+    private mutating func notifyOne() {
+        guard isWorking, let slot = firstIdle else { return }
+        slots[slot] = .notified
+        actions.append(.wake(slot: slot))
+    }
+
+    private mutating func found(_ lease: Lease, by slot: Int, _ asked: Monotonic) {
+        slots[slot] = .running(lease: lease, renewed: asked)
+        notifyOne()
+        if !isWorking { actions.append(.interrupt(slot: slot, .afterStep)) }
+    }
+
+    private mutating func foundNothing(_ slot: Int, _ next: Monotonic?) {
+        guard case .polling(let before) = slots[slot] else { return }
+        slots[slot] = registration == nil || registration == before ? .idle : .notified
+        let soonest = [next, nextDue].compactMap(\.self).min()
+        if needsRegistration || soonest != nextDue { actions.append(.wakeKeeper) }
+        nextDue = soonest
+    }
+
+    /// A slot that was notified but does not poll yet will find all earlier runs; a slot that is polling polls once
+    /// more.
+    private mutating func registered() {
+        registrations += 1
+        registration = registrations
+        if !isAnyNotified, !isAnyPolling { notifyOne() }
+    }
+
+    private mutating func startPoll() {
+        nextDue = nil
+        if !isAnyNotified { notifyOne() }
+    }
+
+    private mutating func round(at now: Monotonic) {
+        hasBegun = true
+        startPoll()
+        for (slot, state) in slots.enumerated() {
+            guard case .running(_, let renewed) = state, renewed + policy.lease <= now else { continue }
+            actions.append(.interrupt(slot: slot, .atOnce))
+        }
+    }
+
+    private mutating func renewed(_ leases: [Lease], _ lost: Set<Lease>, _ asked: Monotonic) {
+        for (slot, state) in slots.enumerated() {
+            guard case .running(let lease, _) = state, leases.contains(lease) else { continue }
+            if lost.contains(lease) {
+                actions.append(.interrupt(slot: slot, .atOnce))
+            } else {
+                slots[slot] = .running(lease: lease, renewed: asked)
+            }
+        }
+    }
+
+    /// If the worker has stopped waiting for the slots, the last one to end repeats the action `end`.
+    private mutating func left(_ slot: Int) {
+        slots[slot] = .gone
+        if hasEnded, isAllGone { actions.append(.end) }
+    }
+
+    /// The second call aborts the steps at once.
+    private mutating func leave(at now: Monotonic) {
+        switch phase {
+        case .working:
+            phase = .leaving(until: now + policy.grace)
+            for slot in slots.indices { actions.append(.wake(slot: slot)) }
+            actions.append(.wakeKeeper)
+            interruptAll(.afterStep)
+        case .leaving: breakOff(at: now)
+        case .breakingOff, .ended: break
+        }
+    }
+
+    private mutating func breakOff(at now: Monotonic) {
+        phase = .breakingOff(until: now + policy.abortTimeout)
+        actions.append(.wakeKeeper)
+        interruptAll(.atOnce)
+    }
+
+    private mutating func interruptAll(_ interruption: Interruption) {
+        for (slot, state) in slots.enumerated() {
+            if case .running = state { actions.append(.interrupt(slot: slot, interruption)) }
+        }
+    }
+
+    /// Performs the transitions that have become due or possible.
+    private mutating func settle(at now: Monotonic) {
+        if case .working = phase, policy.isDraining, hasBegun, isAllIdle { leave(at: now) }
+        if case .leaving(let limit) = phase, limit <= now { breakOff(at: now) }
+        switch phase {
+        case .working, .ended: break
+        case .breakingOff(let limit) where limit <= now: end()
+        case .leaving, .breakingOff: if isAllGone { end() }
+        }
+    }
+
+    private mutating func end() {
+        phase = .ended
+        actions += [.wakeKeeper, .end]
+    }
+
+    private var isAllIdle: Bool {
+        slots.allSatisfy { if case .idle = $0 { true } else { false } }
+    }
+
+    /// Whether every slot has ended by itself.
+    package var isAllGone: Bool {
+        slots.allSatisfy { if case .gone = $0 { true } else { false } }
+    }
+}

@@ -1,0 +1,163 @@
+import Glibc
+import System
+import Testing
+
+/// Real processes under real signals.
+@Suite struct SupervisorTests {
+    private func pool(
+        _ responders: Int, workers: Int = 0, readiness: Int = 20_000
+    ) throws -> (SupervisedPool, [pid_t]) {
+        let pool = try SupervisedPool(responders: responders, workers: workers, readiness: readiness)
+        let pids = try (0..<responders + workers).map { try pool.pid("started \($0)") }
+        try pool.line("allReady")
+        return (pool, pids)
+    }
+
+    private func isAlive(_ pid: pid_t) -> Bool {
+        kill(pid, 0) == 0
+    }
+
+    @Test func aKilledResponderIsReplacedWithinASecond() throws {
+        let (pool, pids) = try pool(2)
+        for pid in pids {
+            kill(pid, SIGKILL)
+            try pool.line("exited", within: .seconds(1))
+            #expect(pool.heard.last?.hasSuffix("\(pid) \(ExitCause.signalled(.kill))") == true)
+            try pool.line("allReady", within: .seconds(1))
+        }
+    }
+
+    private func arguments(of pid: pid_t) throws -> [String] {
+        try Files.read("/proc/\(pid)/cmdline").split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// What a descriptor of another process leads to.
+    private func target(of descriptor: Int, in pid: pid_t) -> String {
+        var bytes = [CChar](repeating: 0, count: 256)
+        let count = unsafe readlink("/proc/\(pid)/fd/\(descriptor)", &bytes, 256)
+        return String(decoding: bytes.prefix(max(count, 0)).map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    @Test func workersHaveNoSocket() throws {
+        let (pool, pids) = try pool(1, workers: 1)
+        #expect(try pids.map { try arguments(of: $0).last } == ["respond", "work"])
+        #expect(target(of: 0, in: pids[0]).hasPrefix("socket:"))
+        #expect(target(of: 0, in: pids[1]) == "/dev/null")
+        withExtendedLifetime(pool) {}
+    }
+
+    @Test(arguments: [Signal.terminate, .interrupt])
+    func allLeaveBeforeTheSupervisorEnds(signal: Signal) throws {
+        let (pool, pids) = try pool(2, workers: 1)
+        pool.send(signal)
+        let lines = try pool.lastLines()
+        #expect(lines.first == "terminating")
+        #expect(lines.last == "ended")
+        for pid in pids {
+            #expect(lines.contains { $0.hasSuffix("\(pid) \(ExitCause.exited(0))") })
+        }
+        #expect(pool.ending() == .exited(0))
+        #expect(!pids.contains(where: isAlive))
+    }
+
+    @Test func theSecondTerminationKills() throws {
+        let pool = try SupervisedPool(responders: 1, script: "trap '' TERM; echo deaf; exec sleep 600")
+        try pool.line("deaf")
+        pool.send(.terminate)
+        try pool.line("terminating")
+        pool.send(.terminate)
+        let lines = try pool.lastLines()
+        #expect(lines.contains { $0.hasSuffix("\(ExitCause.signalled(.kill))") })
+        #expect(pool.ending() == .exited(0))
+    }
+
+    @Test func aReloadKeepsEachChildUntilItsSuccessorIsReady() throws {
+        let (pool, old) = try pool(1, workers: 1)
+        pool.send(.hangUp)
+        try pool.line("reloading")
+        for slot in 0..<2 {
+            let successor = try pool.pid("started \(slot)")
+            #expect(try pool.pid("ready \(slot)") == successor)
+            #expect(try pool.pid("exited \(slot)") == old[slot])
+            #expect(isAlive(successor))
+        }
+        try pool.line("reloaded")
+        #expect(!old.contains(where: isAlive))
+    }
+
+    @Test(arguments: ["exit 1", "exec sleep 600", nil])
+    func aDeployThatDoesNotWorkIsNotTakenUp(script: String?) throws {
+        let (pool, old) = try pool(2, readiness: 1000)
+        if let script { pool.deploy(script) } else { pool.withdraw() }
+        pool.send(.hangUp)
+        try pool.line("reloadAbandoned")
+        #expect(old.allSatisfy(isAlive))
+
+        pool.deploy(nil)
+        pool.send(.hangUp)
+        try pool.line("reloaded")
+        #expect(!old.contains(where: isAlive))
+    }
+
+    @Test func aStormOfReloadsEnds() throws {
+        let (pool, old) = try pool(2)
+        for _ in 0..<25 { pool.send(.hangUp) }
+        try pool.line("reloaded")
+        pool.send(.terminate)
+        #expect(try pool.lastLines().last == "ended")
+        #expect(!old.contains(where: isAlive))
+        let starts = pool.heard.filter { $0.hasPrefix("started") }.count
+        #expect((4...6).contains(starts), "\(pool.heard)")
+    }
+
+    @Test func respondersLeaveWhenTheirSupervisorIsKilled() throws {
+        let (pool, pids) = try pool(2)
+        let holder = greeting(of: pool)
+        pool.send(.kill)
+        #expect(pool.ending() == .signalled(.kill))
+        // The one that has the connection finds nobody to give it to.
+        let lines = Set(try pool.lastLines())
+        #expect(lines == Set(pids.map { "left \($0) supervisorGone keeping \("\($0)" == holder ? 1 : 0)" }))
+    }
+
+    @Test func aWorkerLeavesWhenItsSupervisorIsKilled() throws {
+        let (pool, pids) = try pool(0, workers: 1)
+        pool.send(.kill)
+        #expect(pool.ending() == .signalled(.kill))
+        #expect(try pool.lastLines() == ["left \(pids[0]) supervisorGone"])
+    }
+
+    @Test func aConnectionIsNoWorkersToTake() throws {
+        let (pool, pids) = try pool(1, workers: 1)
+        #expect(greeting(of: pool) == "\(pids[0])")
+        kill(pids[0], SIGTERM)
+        let successor = try pool.pid("ready 0")
+        #expect(greeting(of: pool) == "\(successor)")
+    }
+
+    /// What the pool's client hears next: the number of the process that has taken its connection.
+    private func greeting(of pool: SupervisedPool) -> String? {
+        receive(from: pool.client).map { String(decoding: $0.dropLast(), as: UTF8.self) }
+    }
+
+    @Test func aKeptConnectionGoesFromResponderToResponder() throws {
+        let (pool, first) = try pool(1)
+        #expect(greeting(of: pool) == "\(first[0])")
+        for _ in 0..<3 {
+            pool.send(.hangUp)
+            let successor = try pool.pid("ready 0")
+            #expect(greeting(of: pool) == "\(successor)")
+            try pool.line("reloaded")
+        }
+        pool.send(.terminate)
+        #expect(greeting(of: pool) == "")
+    }
+
+    @Test func aConnectionInTransitWaitsForAResponder() throws {
+        let (pool, pids) = try pool(1)
+        #expect(greeting(of: pool) == "\(pids[0])")
+        kill(pids[0], SIGTERM)
+        let successor = try pool.pid("ready 0")
+        #expect(greeting(of: pool) == "\(successor)")
+    }
+}

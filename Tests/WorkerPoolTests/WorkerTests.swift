@@ -1,0 +1,250 @@
+import System
+import Synchronization
+import Testing
+import WorkerPool
+
+/// Real threads on a queue in memory.
+@Suite struct WorkerTests {
+    /// Events, as text.
+    private final class Events: Sendable {
+        private let texts = Mutex<[String]>([])
+        var all: [String] { texts.withLock(\.self) }
+        func note(_ event: WorkerEvent) { texts.withLock { $0.append("\(event)") } }
+    }
+
+    private let events = Events()
+
+    /// Far apart, so that nothing a test waits for comes by a round unless the test wants it.
+    private static let never = Duration.seconds(3600)
+
+    private func worker(
+        on queue: MemoryQueue, slots: Int = 4, isDraining: Bool = false, round: Duration = never,
+        _ adjust: (inout WorkerPolicy) -> Void = { _ in }
+    ) throws -> Worker {
+        var policy = WorkerPolicy(slots: slots, isDraining: isDraining, lease: Self.never)
+        policy.round = round
+        adjust(&policy)
+        let worker = try Worker(policy: policy, queue: queue.access, observe: events.note)
+        try worker.start()
+        return worker
+    }
+
+    private func end(_ worker: Worker) throws {
+        worker.leave()
+        worker.ended.wait(until: .now + .seconds(20))
+        try worker.finish()
+    }
+
+    @Test func noWakeUpIsLost() throws {
+        let queue = try MemoryQueue()
+        let worker = try worker(on: queue)
+        for number in 1...10_000 {
+            queue.enqueue(number)
+            // Now and then all of it rests, and the next one has to wake it; mostly it is about to, or busy.
+            if number.isMultiple(of: 3) {
+                #expect(queue.wait { $0.done.count == number })
+            }
+        }
+        #expect(queue.wait { $0.done.count == 10_000 })
+        try end(worker)
+        queue.contents.withLock { contents in
+            #expect(Set(contents.done).count == 10_000)
+            #expect(contents.leased.isEmpty && contents.registered.isEmpty)
+        }
+    }
+
+    @Test func twoWorkersLoseNoneEither() throws {
+        let queue = try MemoryQueue()
+        let workers = try (0..<2).map { _ in try worker(on: queue, slots: 2) }
+        for number in 1...2_000 { queue.enqueue(number) }
+        #expect(queue.wait { $0.done.count == 2_000 })
+        for worker in workers { try end(worker) }
+    }
+
+    @Test func allHandsAreUsedAndOneLookTellsAnIdleWorkerThatNothingIsDue() throws {
+        // None of them ends before all have begun.
+        let begun = Atomic(0)
+        let gate = try Bell()
+        let queue = try MemoryQueue { _, _ in
+            if begun.add(1, ordering: .sequentiallyConsistent).newValue == 5 { gate.ring() }
+            _ = readable(among: [gate.descriptor], until: .now + .seconds(20))
+            return .settled
+        }
+        let worker = try worker(on: queue, slots: 5)
+        #expect(queue.wait { $0.registered.count == 1 })
+        // One notification, for the first of them.
+        queue.enqueue(1, 2, 3, 4, 5)
+        #expect(queue.wait { $0.done.count == 5 })
+        #expect(gate.hear())
+        try end(worker)
+    }
+
+    @Test func anIdleWorkerDoesNothingBetweenRounds() throws {
+        let queue = try MemoryQueue()
+        let worker = try worker(on: queue)
+        #expect(queue.wait { $0.registered.count == 1 && $0.polls > 0 })
+        try end(worker)
+        queue.contents.withLock { contents in
+            // Two when the first poll began before the process was registered.
+            #expect((1...2).contains(contents.polls))
+            #expect(contents.registrations == 1 && contents.rescues == 1 && contents.renewals.isEmpty)
+        }
+    }
+
+    @Test func whatNobodyIsNotifiedOfIsFoundInARound() throws {
+        let queue = try MemoryQueue()
+        let worker = try worker(on: queue, round: .milliseconds(20))
+        #expect(queue.wait { $0.registered.count == 1 })
+        queue.change { $0.due.append(1) }
+        #expect(queue.wait { $0.done == [1] })
+        try end(worker)
+    }
+
+    @Test func whatBecomesDueBetweenRoundsIsTakenThen() throws {
+        let queue = try MemoryQueue()
+        let worker = try worker(on: queue)
+        #expect(queue.wait { $0.registered.count == 1 && $0.polls > 0 })
+        queue.change { $0.later = (1, .now + .milliseconds(30)) }
+        // Somebody is told, and finds that it is not due yet.
+        queue.contents.withLock { $0.registered.popLast() }?.ring()
+        #expect(queue.wait { $0.done == [1] })
+        try end(worker)
+    }
+
+    @Test func allLeasesAreRenewedAndALostOneInterruptsItsRun() throws {
+        let queue = try MemoryQueue { run, flag in
+            try flag.wait(for: run == 2 ? .atOnce : .afterStep)
+            return .unfinished
+        }
+        let worker = try worker(on: queue, round: .milliseconds(20))
+        queue.enqueue(1, 2, 3)
+        #expect(queue.wait { $0.leased.count == 3 })
+        let leases = queue.contents.withLock { Set($0.leased.keys) }
+        #expect(queue.wait { $0.renewals.contains(leases) })
+        queue.change { contents in contents.leased = contents.leased.filter { $0.value != 2 } }
+        // The other two go on being renewed, and it no more.
+        #expect(queue.wait { $0.renewals.last == Set($0.leased.keys) && $0.leased.count == 2 })
+        try end(worker)
+        #expect(Set(queue.contents.withLock(\.givenBack)) == [1, 3])
+    }
+
+    @Test func aRunWhoseLeaseCouldNotBeRenewedIsInterrupted() throws {
+        let ended = try Bell()
+        let queue = try MemoryQueue { _, flag in
+            try flag.wait(for: .atOnce)
+            ended.ring()
+            return .unfinished
+        }
+        let worker = try worker(on: queue, round: .milliseconds(20)) {
+            ($0.lease, $0.grace) = (.milliseconds(100), .zero)
+        }
+        queue.enqueue(1)
+        #expect(queue.wait { !$0.leased.isEmpty })
+        queue.change { $0.isAvailable = false }
+        let deadline = Monotonic.now + .seconds(20)
+        ended.wait(until: deadline)
+        #expect(deadline > .now)
+        #expect(events.all.first == "queueUnavailable(WorkerPoolTests.MemoryQueue.Unavailable())")
+        let polls = queue.contents.withLock(\.polls)
+        queue.change { $0.isAvailable = true }
+        #expect(queue.wait { $0.givenBack == [1] && $0.polls > polls })
+        try end(worker)
+        #expect(events.all.last == "queueAvailable")
+    }
+
+    @Test func runsOfDeadWorkersAreRescued() throws {
+        let queue = try MemoryQueue()
+        queue.change { $0.toRescue = [1, 2, 3] }
+        let worker = try worker(on: queue, slots: 2)
+        #expect(queue.wait { $0.done.count == 3 })
+        try end(worker)
+        #expect(events.all == ["rescued(3)"])
+    }
+}
+
+extension WorkerTests {
+    @Test func leavingGivesBackWhatIsNotFinished() throws {
+        let queue = try MemoryQueue { _, flag in
+            try flag.wait(for: .afterStep)
+            return .unfinished
+        }
+        let worker = try worker(on: queue)
+        queue.enqueue(1, 2, 3, 4, 5)
+        #expect(queue.wait { $0.leased.count == 4 })
+        try end(worker)
+        queue.contents.withLock { contents in
+            #expect(Set(contents.givenBack) == [1, 2, 3, 4])
+            #expect(Set(contents.due) == [1, 2, 3, 4, 5])
+            #expect(contents.leased.isEmpty && contents.registered.isEmpty)
+        }
+        #expect(events.all.isEmpty)
+    }
+
+    @Test func aStepThatTakesTooLongIsBrokenOff() throws {
+        let begun = try Bell()
+        let queue = try MemoryQueue { _, flag in
+            begun.ring()
+            try flag.wait(for: .atOnce)
+            return .unfinished
+        }
+        let worker = try worker(on: queue) { $0.grace = .milliseconds(50) }
+        queue.enqueue(1)
+        begun.wait(until: .now + .seconds(20))
+        try end(worker)
+        #expect(queue.contents.withLock(\.givenBack) == [1])
+    }
+
+    @Test func aStepThatDoesNotEndIsLeftBehind() throws {
+        let (begun, gate) = (try Bell(), try Bell())
+        let queue = try MemoryQueue { _, _ in
+            begun.ring()
+            gate.wait()
+            return .settled
+        }
+        let worker = try worker(on: queue) { ($0.grace, $0.abortTimeout) = (.milliseconds(20), .milliseconds(20)) }
+        queue.enqueue(1)
+        begun.wait(until: .now + .seconds(20))
+        #expect(throws: StepAbandoned.self) { try end(worker) }
+        gate.ring()
+        worker.ended.wait(until: .now + .seconds(20))
+        try worker.finish()
+        #expect(queue.contents.withLock(\.done) == [1])
+    }
+
+    @Test func aRunThatCannotGoOnKeepsItsLease() throws {
+        let queue = try MemoryQueue { run, _ in
+            if run == 1 { throw MemoryQueue.Unavailable() }
+            return .settled
+        }
+        let worker = try worker(on: queue, slots: 1)
+        queue.enqueue(1, 2)
+        #expect(queue.wait { $0.done == [2] })
+        try end(worker)
+        #expect(Array(queue.contents.withLock(\.leased).values) == [1])
+        #expect(events.all == ["runFailed(WorkerPoolTests.MemoryQueue.Unavailable())"])
+    }
+
+    @Test(arguments: [0, 1, 500])
+    func drainingEndsByItself(count: Int) throws {
+        let queue = try MemoryQueue()
+        for number in 0..<count { queue.enqueue(number) }
+        queue.change { $0.toRescue = [-1] }
+        let worker = try worker(on: queue, isDraining: true)
+        let deadline = Monotonic.now + .seconds(20)
+        worker.ended.wait(until: deadline)
+        #expect(deadline > .now)
+        try worker.finish()
+        queue.contents.withLock { contents in
+            #expect(Set(contents.done) == Set(-1..<count))
+            #expect(contents.registrations == 0)
+        }
+    }
+
+    @Test func drainingThatCannotAskSaysSo() throws {
+        let queue = try MemoryQueue()
+        queue.change { $0.isAvailable = false }
+        let worker = try worker(on: queue, isDraining: true)
+        worker.ended.wait(until: .now + .seconds(20))
+        #expect(throws: MemoryQueue.Unavailable.self) { try worker.finish() }
+    }
+}
