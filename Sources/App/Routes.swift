@@ -6,9 +6,9 @@ package enum Routes {
     package static let all: [Endpoint<Context>] =
         Endpoint.site + Endpoint.description + Endpoint.health + Endpoint.accounts + Endpoint.sessions
         + Endpoint.runs + Endpoint.prices + Endpoint.executions + Endpoint.workflows + Endpoint.workflowRuns
-        + Endpoint.documents + Endpoint.posts
-        + Endpoint.arrays + Endpoint.operations + Endpoint.records + Endpoint.credits + Endpoint.apiKeys
-        + Endpoint.secondFactors + Endpoint.guests + Endpoint.users + Endpoint.audit
+        + Endpoint.documents + Endpoint.posts + Endpoint.arrays + Endpoint.operations + Endpoint.records
+        + Endpoint.credits + Endpoint.apiKeys + Endpoint.secondFactors + Endpoint.guests + Endpoint.users
+        + Endpoint.audit
 
     /// The public description of the endpoints.
     package static let interface = Interface(

@@ -55,9 +55,9 @@ extension Interface {
         ## Errors
 
         Every error response has one shape: `message` for people, `code` for programs, `request_id` for the operator,
-        and `errors` where a body breaks its schema. (A run that failed is no error of the call: it is answered as a run,
-        by `POST /flow-manager` with status 422.) Beside the errors that it lists, each call may answer 413, 414, 429, 431,
-        500, 502 and 504. New codes may be added: treat an unknown one by its status.
+        and `errors` where a body breaks its schema. (A run that failed is no error of the call: it is answered as a
+        run, by `POST /flow-manager` with status 422.) Beside the errors that it lists, each call may answer 413, 414,
+        429, 431, 500, 502 and 504. New codes may be added: treat an unknown one by its status.
         A task that fails adds codes of its own: `error.code` of its step, and the code of a 422 of
         `POST /api/operations/{type}/run`. Examples: `invalid_input`, `division_by_zero`, `timeout`.
 

@@ -1,4 +1,6 @@
+import Flows
 import HTTP
+import JSON
 
 /// The page at `/`: what the product is, where the documentation is, and three commands to paste into a shell.
 enum LandingPage {
@@ -39,17 +41,5 @@ enum LandingPage {
             """
     }
 
-    private static let flow = """
-        {"flow": {
-          "id": "flow123", "name": "Data processing flow", "start_task": "task1",
-          "tasks": [
-            {"name": "task1", "description": "Fetch data"},
-            {"name": "task2", "description": "Process data"},
-            {"name": "task3", "description": "Store data"}],
-          "conditions": [
-            {"name": "condition_task1_result", "source_task": "task1", "outcome": "success",
-             "target_task_success": "task2", "target_task_failure": "end"},
-            {"name": "condition_task2_result", "source_task": "task2", "outcome": "success",
-             "target_task_success": "task3", "target_task_failure": "end"}]}}
-        """
+    private static let flow = (["flow": FlowFormat.example] as JSON).indentedText
 }
