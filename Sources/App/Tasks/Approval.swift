@@ -4,6 +4,7 @@ import JSON
 /// Waits for a person's decision whether the run continues; with a timeout, it fails when no decision is made in time.
 struct Approval: WaitingTask {
     let type = "approval"
+    let takesSignal = true
     let summary = "Waits for a decision by `POST /api/executions/{id}/signal`, and fails if it is a refusal"
     let input = JSONSchema.any.described("`message`: what has to be decided, for people")
     let output = JSONSchema.object(required: [

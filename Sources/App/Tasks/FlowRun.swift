@@ -21,7 +21,7 @@ struct FlowRun: WaitingTask {
             return .wait(
                 until: .woken, keeping: ["execution_id": .string(child.id)], together: try start.statements([child]))
         }
-        guard let child = try SubFlow.Result.all([id], context).first, child.status.isEnd else {
+        guard let child = try RunResult.all([id], on: context.connection).first, child.status.isEnd else {
             return .wait(until: .woken, keeping: ["execution_id": .string(id)])
         }
         guard child.status == .completed else { throw child.failure }
@@ -47,7 +47,7 @@ struct FlowMap: WaitingTask {
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         let items = input["items"]?.arrayValue ?? []
         let ids = context.kept?["executions"]?.arrayValue?.compactMap(\.stringValue) ?? []
-        let results = try SubFlow.Result.all(ids, context)
+        let results = try RunResult.all(ids, on: context.connection)
         let open = results.count { !$0.status.isEnd }
         let room = Int(input["concurrency"]?.integerValue ?? 10) - open
         if ids.count < items.count, room > 0 {
@@ -93,7 +93,9 @@ private struct SubFlow {
         guard let flow = reader.read(stored.flow) else {
             throw TaskFailure(code: "workflow_invalid", message: "The workflow names a task type that no longer exists")
         }
-        guard try SubFlow.level(of: context) < SubFlow.mostLevels else {
+        let depth = try Execution.depth(
+            of: context.executionID, limit: SubFlow.mostLevels, on: context.connection)
+        guard depth < SubFlow.mostLevels else {
             throw TaskFailure(
                 code: "too_deep", message: "Runs may start runs at most \(SubFlow.mostLevels) levels deep")
         }
@@ -123,49 +125,11 @@ private struct SubFlow {
     func statements(_ children: [Execution]) throws -> [SQL] {
         children.flatMap { Queue.enqueue($0, budget: budget, maxConcurrentRuns: nil) }
     }
+}
 
-    private static func level(of context: TaskContext) throws -> Int {
-        try context.connection.query(
-            """
-            WITH RECURSIVE above AS (
-                SELECT e.parent_id, 1 AS level FROM executions e WHERE e.id = \(context.executionID)
-                UNION ALL
-                SELECT e.parent_id, a.level + 1 FROM above a JOIN executions e ON e.id = a.parent_id
-                WHERE a.level < \(mostLevels))
-            SELECT coalesce(max(level), 1) FROM above
-            """
-        ).only.decode(Int.self)
-    }
-
-    /// The result of a run that a step started.
-    struct Result {
-        let status: ExecutionStatus
-        let output: JSON
-        let error: TaskFailure?
-
-        var failure: TaskFailure {
-            TaskFailure(code: "flow_\(status.rawValue)", message: error?.message ?? "The workflow did not complete")
-        }
-
-        /// In the order of the ids.
-        static func all(_ ids: [String], _ context: TaskContext) throws -> [Result] {
-            guard !ids.isEmpty else { return [] }
-            return try context.connection.query(
-                """
-                SELECT e.status, s.output, coalesce(e.error, s.error)
-                FROM unnest(\(ids)::uuid[]) WITH ORDINALITY AS wanted (id, place)
-                JOIN executions e ON e.id = wanted.id
-                LEFT JOIN LATERAL (
-                    SELECT s.output, s.error FROM steps s WHERE s.execution_id = e.id ORDER BY s.seq DESC LIMIT 1
-                ) s ON e.status <> 'running'
-                ORDER BY wanted.place
-                """
-            ).map { row in
-                let (status, output, error) = try row.decode(String.self, JSON?.self, JSON?.self)
-                return Result(
-                    status: ExecutionStatus(rawValue: status) ?? .failed, output: output ?? .null,
-                    error: error.flatMap { TaskFailure(json: $0) })
-            }
-        }
+extension RunResult {
+    /// Why a step fails whose run did not complete.
+    fileprivate var failure: TaskFailure {
+        TaskFailure(code: "flow_\(status.rawValue)", message: error?.message ?? "The workflow did not complete")
     }
 }

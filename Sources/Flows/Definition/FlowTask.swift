@@ -22,12 +22,15 @@ package protocol FlowTask: Sendable {
 
 /// A task that can wait for something outside of its thread: a point in time, a person, another run.
 package protocol WaitingTask: FlowTask {
+    /// Whether a person's signal ends the wait (`POST /api/executions/{id}/signal`).
+    var takesSignal: Bool { get }
     /// Called when the step begins and each time the run is woken. Between two calls the run occupies no thread.
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress
 }
 
 extension WaitingTask {
     package var effect: Effect { .waiting }
+    package var takesSignal: Bool { false }
 
     /// Fails the step if the task does not finish at once, because it cannot wait here.
     package func run(_ input: JSON, in context: TaskContext) throws -> JSON {

@@ -21,6 +21,9 @@ package struct TaskCatalog: Sendable {
 
     package subscript(name: String) -> (any FlowTask)? { byName[name] }
 
+    /// The types whose steps wait for a signal.
+    package var signaledTypes: [String] { tasks.filter { ($0 as? any WaitingTask)?.takesSignal == true }.map(\.type) }
+
     /// Sorted, so that the hint for a misspelt name is always the same.
     var names: [String] { byName.keys.sorted() }
 

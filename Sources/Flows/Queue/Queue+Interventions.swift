@@ -83,10 +83,12 @@ extension Queue {
         if !releases.isEmpty { try connection.pipeline(releases) }
     }
 
-    /// Delivers the signal that the run's open approval waits for. Returns false if no approval is waiting, or if it
-    /// already has a signal.
+    /// Delivers the signal that the run's open step waits for. Returns false if no step waits for one, or if it already
+    /// has one.
+    ///
+    /// - Parameter types: the task types that wait for a signal.
     package static func signal(
-        _ id: String, of userID: String, with value: JSON, on connection: Connection
+        _ id: String, of userID: String, with value: JSON, types: [String], on connection: Connection
     ) throws -> Bool {
         try connection.execute(
             """
@@ -95,7 +97,8 @@ extension Queue {
                 WHERE q.execution_id = \(id) AND q.user_id = \(userID) AND q.state = 'waiting' AND q.signal IS NULL
                     AND EXISTS (
                         SELECT 1 FROM steps s
-                        WHERE s.execution_id = q.execution_id AND s.status = 'waiting' AND s.type = 'approval'
+                        WHERE s.execution_id = q.execution_id AND s.status = 'waiting'
+                            AND s.type = ANY(\(types)::text[])
                             AND s.error IS NULL)
                 RETURNING q.execution_id)\(notifyIdleWorker)
             SELECT execution_id FROM signaled

@@ -63,13 +63,13 @@ extension Queue {
     }
 
     /// Registers an idle worker for one notification on the channel `flow_work`, when a run becomes due.
-    package static func registerIdle(_ worker: String, on connection: Connection) throws {
+    static func registerIdle(_ worker: String, on connection: Connection) throws {
         try connection.execute(
             "INSERT INTO idle_workers (worker) VALUES (\(worker)) ON CONFLICT (worker) DO NOTHING")
     }
 
     /// Removes the registration of a worker that is no longer idle or exits.
-    package static func unregisterIdle(_ worker: String, on connection: Connection) throws {
+    static func unregisterIdle(_ worker: String, on connection: Connection) throws {
         try connection.execute("DELETE FROM idle_workers WHERE worker = \(worker)")
     }
 }

@@ -48,7 +48,7 @@ extension WorkerQueue {
                 return { try runs.next(on: connection) }
             },
             makeLeaseKeeper: {
-                let notifications = WorkNotifications(on: Connection(database))
+                let notifications = WorkNotifications(worker: UUIDv7.make(), on: Connection(database))
                 var housekeeping = Housekeeping(from: .now)
                 return LeaseKeeper(
                     renew: { leases in
@@ -61,49 +61,14 @@ extension WorkerQueue {
                         try housekeeping.runNext(at: .now, on: notifications.connection)
                         return count
                     }, register: notifications.register, unregister: notifications.unregister,
-                    wait: notifications.wait)
+                    wait: { bell, deadline in
+                        let limit = deadline - .now
+                        if let isNotified = try notifications.wait(for: limit, unlessReadable: bell.descriptor) {
+                            return isNotified
+                        }
+                        bell.wait(until: deadline)
+                        return false
+                    })
             })
-    }
-}
-
-/// The notifications of this process, over one connection. Behind a pooler in transaction mode there are none: the
-/// rounds of the lease keeper replace them.
-private final class WorkNotifications {
-    static let channel = "flow_work"
-
-    let connection: Connection
-    /// The name of this process in notifications.
-    private let worker = UUIDv7.make()
-    private var isListening = false
-
-    init(on connection: Connection) {
-        self.connection = connection
-    }
-
-    func register() throws {
-        guard connection.configuration.canListen else { return }
-        if !isListening { try connection.listen(to: [Self.channel]) }
-        isListening = true
-        try Queue.registerIdle(worker, on: connection)
-    }
-
-    func unregister() throws {
-        guard isListening else { return }
-        try Queue.unregisterIdle(worker, on: connection)
-    }
-
-    /// True if this process was notified. A notification for another process ends the wait as well.
-    func wait(_ bell: Bell, until deadline: Monotonic) throws -> Bool {
-        guard isListening else {
-            bell.wait(until: deadline)
-            return false
-        }
-        do {
-            let heard = try connection.notifications(waiting: deadline - .now, unlessReadable: bell.descriptor)
-            return heard.contains { $0.payload == worker }
-        } catch {
-            isListening = false
-            throw error
-        }
     }
 }

@@ -1,4 +1,6 @@
 import App
+import Crypto
+import Flows
 import HTTP
 import Postgres
 import System
@@ -72,31 +74,40 @@ final class CompletionWatcher: Sendable {
 
 extension CompletionWatcher {
     private func watch() {
-        let ends = CompletionSource(on: Connection(database), observe: observe)
+        let ends = CompletionNotifications(watcher: UUIDv7.make(), on: Connection(database), observe: observe)
         while !shared.withLock(\.isLeaving) {
             bell.hear()
             // A failed operation is retried in the next round.
             try? look(ends)
             try? dismiss(ends)
-            let told = try? ends.wait(bell, until: shared.withLock(\.waits.next))
-            answer(shared.withLock { $0.waits.end(told ?? []) }, ends)
+            let ended = try? wait(for: ends)
+            answer(shared.withLock { $0.waits.end(ended ?? []) }, ends)
         }
         try? ends.unregister(shared.withLock(\.waits.all))
     }
 
+    /// Waits for the notification that a run has ended, the bell, or the time of the next query or deadline.
+    private func wait(for ends: CompletionNotifications) throws -> Set<String> {
+        let next = shared.withLock(\.waits.next)
+        let limit = next.map { $0 - .now } ?? .seconds(3_600)
+        if let ended = try ends.wait(for: limit, unlessReadable: bell.descriptor) { return ended }
+        bell.wait(until: next)
+        return []
+    }
+
     /// Registers new runs, and answers the calls of all runs that have ended.
-    private func look(_ ends: CompletionSource) throws {
+    private func look(_ ends: CompletionNotifications) throws {
         var (new, registered) = shared.withLock { $0.waits.look(at: .now) }
         guard !new.isEmpty || !registered.isEmpty else { return }
         if try ends.listen() { (new, registered) = (shared.withLock(\.waits.all), []) }
         try ends.register(new)
-        let over = try ends.over(among: new + registered)
+        let over = try ends.ended(among: new + registered)
         answer(shared.withLock { $0.waits.end(over) }, ends)
         try ends.unregister(over)
     }
 
     /// Answers the calls whose deadline has passed.
-    private func dismiss(_ ends: CompletionSource) throws {
+    private func dismiss(_ ends: CompletionNotifications) throws {
         let (late, abandoned) = shared.withLock { $0.waits.dismiss(at: .now, hasLeft: \.parked.hasLeft) }
         answer(late, ends)
         try ends.unregister(abandoned)
@@ -104,7 +115,7 @@ extension CompletionWatcher {
 
     /// A call whose answer fails because the database is unavailable waits again if its deadline permits another
     /// attempt.
-    private func answer(_ calls: [Call], _ ends: CompletionSource) {
+    private func answer(_ calls: [Call], _ ends: CompletionNotifications) {
         for call in calls where !call.parked.hasLeft {
             let response = call.wait.answer(ends.connection)
             if response.status == .unavailable, .now < call.until {

@@ -65,7 +65,10 @@ extension Endpoint<Context> {
             "approved": context.input["approved"] ?? false, "data": context.input["data"] ?? .null,
             "by": .string(try context.user.id),
         ]
-        guard try Queue.signal(found.id, of: found.userID, with: value, on: context.connection) else {
+        let isDelivered = try Queue.signal(
+            found.id, of: found.userID, with: value, types: context.services.tasks.signaledTypes,
+            on: context.connection)
+        guard isDelivered else {
             throw Problem(.executionNotWaiting)
         }
         return Execution.accepted(found.id, .queued)

@@ -1,31 +1,32 @@
-import Crypto
-import Postgres
-import System
+package import Postgres
 
 /// How this process learns that runs have ended: by notifications, if its session supports them, and by queries. It is
 /// used by one thread.
 ///
 /// After an error, notifications may have been lost until `listen` has returned true.
-final class CompletionSource {
+package final class CompletionNotifications {
     private static let channel = "flow_end"
 
     /// Also used to read the runs that have ended.
-    let connection: Connection
+    package let connection: Connection
     /// The id of this process in the table of watchers.
-    private let watcher = UUIDv7.make()
+    private let watcher: String
     private let observe: @Sendable (any Error) -> Void
     private var isListening = false
     private var isAvailable = true
 
-    /// - Parameter observe: called when the database is unavailable; then not again until it has been available.
-    init(on connection: Connection, observe: @escaping @Sendable (any Error) -> Void) {
+    /// - Parameters:
+    ///   - watcher: a UUID that was never used before.
+    ///   - observe: called when the database is unavailable; then not again until it has been available.
+    package init(watcher: String, on connection: Connection, observe: @escaping @Sendable (any Error) -> Void) {
+        self.watcher = watcher
         self.connection = connection
         self.observe = observe
     }
 
     /// Starts to listen if necessary. True if it has just started, so that every run must be registered; false also if
     /// the connection cannot listen.
-    func listen() throws -> Bool {
+    package func listen() throws -> Bool {
         guard connection.configuration.canListen, !isListening else { return false }
         try trackingAvailability { try connection.listen(to: [Self.channel]) }
         isListening = true
@@ -34,7 +35,7 @@ final class CompletionSource {
 
     /// Registers these runs for notification. It does not report runs that have already ended: a later query finds
     /// those.
-    func register(_ runs: [String]) throws {
+    package func register(_ runs: [String]) throws {
         guard isListening, !runs.isEmpty else { return }
         try trackingAvailability {
             try connection.execute(
@@ -46,7 +47,7 @@ final class CompletionSource {
     }
 
     /// Removes the registrations. The end of a run removes its own, unless the run ended before it was registered.
-    func unregister(_ runs: [String]) throws {
+    package func unregister(_ runs: [String]) throws {
         guard isListening, !runs.isEmpty else { return }
         try trackingAvailability {
             try connection.execute(
@@ -55,7 +56,7 @@ final class CompletionSource {
     }
 
     /// The runs among these that have ended.
-    func over(among runs: [String]) throws -> [String] {
+    package func ended(among runs: [String]) throws -> [String] {
         guard !runs.isEmpty else { return [] }
         return try trackingAvailability {
             try connection.query("SELECT id FROM executions WHERE id = ANY(\(runs)::uuid[]) AND status <> 'running'")
@@ -63,16 +64,13 @@ final class CompletionSource {
         }
     }
 
-    /// Waits for the notification that a run has ended, the bell, or the deadline if there is one. Returns the runs
-    /// that have ended, which may include runs that only other processes watch.
-    func wait(_ bell: Bell, until deadline: Monotonic?) throws -> Set<String> {
-        guard isListening else {
-            bell.wait(until: deadline)
-            return []
-        }
-        let limit = deadline.map { $0 - .now } ?? .seconds(3_600)
+    /// Waits for the notification that a run has ended, until the limit has passed or the descriptor is readable.
+    /// Returns the runs that have ended, which may include runs that only other processes watch. Nil, at once, if it
+    /// does not listen.
+    package func wait(for limit: Duration, unlessReadable descriptor: Int32) throws -> Set<String>? {
+        guard isListening else { return nil }
         return try trackingAvailability {
-            Set(try connection.notifications(waiting: limit, unlessReadable: bell.descriptor).map(\.payload))
+            Set(try connection.notifications(waiting: limit, unlessReadable: descriptor).map(\.payload))
         }
     }
 
