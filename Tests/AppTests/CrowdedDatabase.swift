@@ -1,4 +1,5 @@
 import Crypto
+import Flows
 import HTTP
 import JSON
 import Migrations
@@ -59,11 +60,12 @@ struct CrowdedDatabase: Sendable {
             issuers: [issuer].compactMap(\.self),
             passwords: PasswordHasher(
                 slots: HashingSlots(Slots(in: memory, limit: 4), waiting: 4), cost: .init(passes: 1, kibibytes: 8)),
-            tasks: Tasks.catalog, bodyKeys: [HMACSHA256(key: [1])], sealingKeys: sealingKeys,
+            engine: Engine(catalog: Tasks.catalog, maxConcurrentRuns: nil), bodyKeys: [HMACSHA256(key: [1])],
+            sealingKeys: sealingKeys,
             loginLimits: loginLimits
                 ?? LoginLimits(throttle: LoginThrottle(in: memory), key: HMACSHA256(key: [2])),
             registrationLimit: 1_000, loginCreatesAccount: true, welcome: WelcomeCredits(client: 1, guest: 1),
-            crossOrigin: .none, runsOfUser: nil,
+            crossOrigin: .none,
             readinessFailure: { connection in
                 _ = try Migrator().state(connection)
                 return nil

@@ -1,4 +1,5 @@
 import Crypto
+import Flows
 import HTTP
 import JSON
 import Postgres
@@ -23,9 +24,9 @@ import Testing
                 audience: "a", sealingKeys: nil),
             issuers: [],
             passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
-            tasks: Tasks.catalog, bodyKeys: [HMACSHA256(key: [1])],
+            engine: Engine(catalog: Tasks.catalog, maxConcurrentRuns: nil), bodyKeys: [HMACSHA256(key: [1])],
             sealingKeys: nil, loginLimits: nil, registrationLimit: nil, loginCreatesAccount: false,
-            welcome: WelcomeCredits(client: 0, guest: 0), crossOrigin: .none, runsOfUser: nil,
+            welcome: WelcomeCredits(client: 0, guest: 0), crossOrigin: .none,
             readinessFailure: { _ in nil }, observe: { _ in })
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,

@@ -10,7 +10,7 @@ package final class Services: Sendable {
     /// The external issuers whose tokens are accepted in addition to ours.
     package let issuers: [ExternalIssuer]
     package let passwords: PasswordHasher
-    package let tasks: TaskCatalog
+    package let engine: Engine
     /// The keys for digests of bodies, at least one: the first creates digests, and all of them recognize digests.
     package let bodyKeys: [HMACSHA256]
     /// The keys that seal secrets at rest; nil if none is set, and then no secrets can be stored.
@@ -25,25 +25,22 @@ package final class Services: Sendable {
     package let welcome: WelcomeCredits
     /// The origins whose pages may send their user's cookies.
     package let crossOrigin: CrossOrigin
-    /// The maximum number of a user's active runs; nil: no limit.
-    package let runsOfUser: Int?
     /// Why the connection's database is not usable by this version of the program; nil when it is.
     package let readinessFailure: @Sendable (Connection) throws -> ProblemCode?
     package let observe: @Sendable (ApplicationEvent) -> Void
     let keyUses = KeyUses()
-    let prices = Prices()
 
     package init(
-        tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, tasks: TaskCatalog,
+        tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, engine: Engine,
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
-        loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin, runsOfUser: Int?,
+        loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin,
         readinessFailure: @escaping @Sendable (Connection) throws -> ProblemCode?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         self.tokens = tokens
         self.issuers = issuers
         self.passwords = passwords
-        self.tasks = tasks
+        self.engine = engine
         self.bodyKeys = bodyKeys
         self.sealingKeys = sealingKeys
         self.loginLimits = loginLimits
@@ -51,7 +48,6 @@ package final class Services: Sendable {
         self.loginCreatesAccount = loginCreatesAccount
         self.welcome = welcome
         self.crossOrigin = crossOrigin
-        self.runsOfUser = runsOfUser
         self.readinessFailure = readinessFailure
         self.observe = observe
     }
@@ -92,7 +88,7 @@ package struct Context {
     var tokens: TokenIssuer { get throws { try services.tokens.recent(now: now, on: connection) } }
 
     /// The prices of the task types.
-    var prices: PriceList { get throws { try services.prices.recent(now: now, on: connection) } }
+    var prices: PriceList { get throws { try services.engine.prices(now: now, on: connection) } }
 
     var user: Principal {
         get throws {

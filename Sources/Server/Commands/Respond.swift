@@ -1,6 +1,7 @@
 import App
 import Crypto
 import FastCGI
+import Flows
 import Glibc
 import HTTP
 import Migrations
@@ -50,14 +51,15 @@ enum Respond {
     static func services(_ configuration: Configuration, _ memory: SharedMemory, _ log: Log) throws -> Services {
         Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, log),
-            passwords: try passwords(configuration, memory), tasks: Tasks.catalog,
+            passwords: try passwords(configuration, memory),
+            engine: Engine(catalog: Tasks.catalog, maxConcurrentRuns: try configuration.runsOfUser),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)
             },
             registrationLimit: try configuration.registrationLimit,
             loginCreatesAccount: try configuration.loginCreatesAccount, welcome: try configuration.welcome,
-            crossOrigin: try configuration.crossOrigin, runsOfUser: try configuration.runsOfUser,
+            crossOrigin: try configuration.crossOrigin,
             readinessFailure: { connection in try Migrator().state(connection).readinessFailure },
             observe: { log.write($0) })
     }

@@ -16,7 +16,7 @@ extension Endpoint<Context> {
         answers: [Answer(.ok, "All operations, in one page", ListQuery.wholeSchema(of: Operation.schema))]
     ) { context in
         let prices = try context.prices
-        let items = Operation.all.map { $0.json(context.services.tasks, prices.price(of: $0.taskType)) }
+        let items = Operation.all.map { $0.json(context.services.engine.catalog, prices.price(of: $0.taskType)) }
         return .json(["items": .array(items), "next_cursor": .null])
     }
 
@@ -27,7 +27,7 @@ extension Endpoint<Context> {
         examples: [Example("Read an operation", path: addition)]
     ) { context in
         let operation = try named(context)
-        return .json(operation.json(context.services.tasks, try context.prices.price(of: operation.taskType)))
+        return .json(operation.json(context.services.engine.catalog, try context.prices.price(of: operation.taskType)))
     }
 
     private static let changeOperation = Endpoint(
@@ -42,7 +42,7 @@ extension Endpoint<Context> {
         examples: [Example("Change an operation's cost", path: addition, body: ["cost": 5])]
     ) { context in
         let operation = try named(context)
-        return .json(operation.json(context.services.tasks, try changePrice(of: operation.taskType, context)))
+        return .json(operation.json(context.services.engine.catalog, try changePrice(of: operation.taskType, context)))
     }
 
     private static let runOperation = Endpoint(

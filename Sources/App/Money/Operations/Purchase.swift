@@ -18,8 +18,8 @@ struct Purchase {
     /// Throws 422 for arguments that are not valid, and 409 for an inactive operation.
     init(of operation: Operation, _ context: Context) throws {
         let name = JSON.string(operation.type)
-        var reader = FlowReader(catalog: context.services.tasks)
-        guard let task = context.services.tasks[operation.taskType],
+        var reader = FlowReader(catalog: context.services.engine.catalog)
+        guard let task = context.services.engine.catalog[operation.taskType],
             let flow = reader.read([
                 "id": name, "name": name, "start_task": name,
                 "tasks": [["name": name, "type": .string(operation.taskType)]],

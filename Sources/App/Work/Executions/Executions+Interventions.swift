@@ -17,11 +17,7 @@ extension Endpoint<Context> {
         examples: [Example("Cancel the run that waits", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
         let found = try context.execution().execution
-        let reason = TaskFailure(code: "canceled", message: "The run was canceled")
-        let isCanceled = try Queue.end(
-            found.id, of: found.userID, as: .canceled, reason, maxConcurrentRuns: context.services.runsOfUser,
-            on: context.connection)
-        guard isCanceled else { throw Problem(.executionOver) }
+        guard try context.services.engine.cancel(found, on: context.connection) else { throw Problem(.executionOver) }
         return .json(try context.execution().json)
     }
 
@@ -34,10 +30,8 @@ extension Endpoint<Context> {
         examples: [Example("Resume the canceled run", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
         let found = try context.execution().execution
-        let budget = Budget(for: try context.flow(of: found), at: try context.prices)
-        let isResumed = try Queue.resume(
-            found, budget: budget, maxConcurrentRuns: context.services.runsOfUser, on: context.connection)
-        guard isResumed else {
+        let plan = try context.plan(found.flow)
+        guard try context.services.engine.resume(found, plan, on: context.connection) else {
             throw Problem(.executionNotResumable)
         }
         return Execution.accepted(found.id, .queued)
@@ -65,10 +59,7 @@ extension Endpoint<Context> {
             "approved": context.input["approved"] ?? false, "data": context.input["data"] ?? .null,
             "by": .string(try context.user.id),
         ]
-        let isDelivered = try Queue.signal(
-            found.id, of: found.userID, with: value, types: context.services.tasks.signaledTypes,
-            on: context.connection)
-        guard isDelivered else {
+        guard try context.services.engine.signal(found, with: value, on: context.connection) else {
             throw Problem(.executionNotWaiting)
         }
         return Execution.accepted(found.id, .queued)
@@ -101,15 +92,14 @@ extension Endpoint<Context> {
             throw Problem.invalid("/step", "is not a step of this run")
         }
         let source = try context.source(forkedFrom: former)
-        let flow = try context.flow(source.flow)
+        let plan = try context.plan(source.flow)
         var execution = Execution(
             id: UUIDv7.make(), userID: former.userID, source: source.source, flow: source.flow, input: former.input)
         execution.fork = Execution.Fork(executionID: former.id, step: number, input: context.input["input"])
-        guard flow.leads(former.steps.filter { $0.number < number }, to: step.task, input: former.input) else {
+        guard plan.flow.leads(former.steps.filter { $0.number < number }, to: step.task, input: former.input) else {
             throw Problem.invalid("/version", "does not lead to this step in the same way")
         }
-        let budget = Budget(for: flow, at: try context.prices)
-        try context.enqueue(execution, budget)
+        try context.enqueue(execution, plan)
         let (from, to) = (former.source.version, execution.source.version)
         return .json(
             [
@@ -138,48 +128,27 @@ extension Endpoint<Context> {
 }
 
 extension Context {
-    /// Reads a stored flow. It was valid when it was stored, but may name a task type that no longer exists: throws
-    /// 422.
-    func flow(_ json: JSON) throws -> Flow {
-        var reader = FlowReader(catalog: services.tasks)
-        guard let flow = reader.read(json) else { throw Problem.invalid(reader.problems) }
-        try refuseInactive(flow)
-        return flow
+    /// Reads, checks and prices a flow. Throws 422 for one that is not valid: a stored flow was valid when it was stored,
+    /// but may name a task type that no longer exists or is switched off.
+    func plan(_ flow: JSON) throws -> Engine.Plan { try launching { try $0.plan(flow, now: now, on: connection) } }
+
+    /// Queues a run. Throws 402 and 429.
+    func enqueue(_ execution: Execution, _ plan: Engine.Plan) throws {
+        try launching { try $0.enqueue(execution, plan, on: connection) }
     }
 
-    /// Throws 422 for a flow with a task type that an admin has switched off.
-    func refuseInactive(_ flow: Flow) throws {
-        let prices = try prices
-        let inactive = flow.taskTypes.enumerated().filter { !prices.isActive($0.element) }
-        guard inactive.isEmpty else {
-            throw Problem.invalid(
-                inactive.map {
-                    Violation(
-                        pointer: "/flow/tasks/\($0.offset)", message: "the task type '\($0.element)' is switched off")
-                })
-        }
-    }
-
-    /// Queues a run in one transaction, with the copied steps if it is a fork.
-    func enqueue(_ execution: Execution, _ budget: Budget) throws {
-        let maxConcurrentRuns = services.runsOfUser
+    /// Maps what the engine refuses to a problem.
+    func launching<Value>(_ body: (Engine) throws -> Value) throws -> Value {
         do {
-            try connection.atomically { connection in
-                guard try Queue.hasRoom(for: execution.userID, on: connection) else { throw Context.queueFull }
-                _ = try connection.pipeline(
-                    Queue.enqueue(execution, budget: budget, maxConcurrentRuns: maxConcurrentRuns))
+            return try body(services.engine)
+        } catch let refusal as LaunchRefusal {
+            throw switch refusal {
+            case .invalid(let problems): Problem.invalid(problems)
+            case .queueFull: Problem(.tooManyRuns, headers: ["Retry-After": "60"])
+            case .insufficientCredits: Problem.insufficientCredits
             }
-        } catch let error as PostgresError where error.isInsufficientCredits {
-            throw Problem.insufficientCredits
-        } catch let error as PostgresError where error.kind == .commitUnknown {
-            // The answer of the commit was lost. The database shows whether the run is queued.
-            guard try Execution.find(execution.id, of: execution.userID, on: connection) != nil else { throw error }
         }
     }
-
-    private static let queueFull = Problem(.tooManyRuns, headers: ["Retry-After": "60"])
-
-    fileprivate func flow(of execution: Execution) throws -> Flow { try flow(execution.flow) }
 
     /// The source and flow of a fork: those of the earlier run, or another version of its workflow.
     fileprivate func source(forkedFrom former: Execution) throws -> (source: FlowSource, flow: JSON) {

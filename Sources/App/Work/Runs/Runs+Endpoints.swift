@@ -26,13 +26,11 @@ extension Endpoint<Context> {
         let key = context.idempotencyKey
         if let answer = try key?.earlierAnswer(on: context.connection) { return answer }
         do {
-            let (flow, _) = try readFlow(context)
+            let plan = try context.plan(context.input["flow"] ?? .null)
             let execution = Execution(
-                id: UUIDv7.make(), userID: try context.user.id, flow: flow.definition,
+                id: UUIDv7.make(), userID: try context.user.id, flow: plan.flow.definition,
                 input: context.input["input"] ?? .object(JSONObject()))
-            let budget = Budget(for: flow, at: try context.prices)
-            return try flow.needsWorker
-                ? enqueue(execution, budget, context) : run(flow, execution, budget, context)
+            return try plan.flow.needsWorker ? enqueue(execution, plan, context) : run(execution, plan, context)
         } catch let problem as Problem where IdempotencyKey.keeps(problem.status) {
             try key?.keepRefusal(problem, on: context.connection)
             throw problem
@@ -42,17 +40,14 @@ extension Endpoint<Context> {
     }
 
     /// Executes the flow on this thread, until the run ends or has to wait.
-    private static func run(
-        _ flow: Flow, _ execution: Execution, _ budget: Budget, _ context: Context
-    ) throws -> Response {
+    private static func run(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Response {
         let hooks = context.idempotencyKey?.hooks(executionID: execution.id, answer: \.answer)
         do {
-            switch try Runner.run(flow, execution, budget: budget, on: context.connection, with: hooks) {
+            let outcome = try context.launching { try $0.run(execution, plan, on: context.connection, with: hooks) }
+            switch outcome {
             case .ended(let ended): return ended.answer
             case .waits(let waiting, _): return try later(waiting, context)
             }
-        } catch is InsufficientCredits {
-            throw Problem.insufficientCredits
         } catch is Fenced {
             // The run was canceled, or a worker claimed it because this process was too slow. Its record has the state.
             let found = try Execution.find(execution.id, of: execution.userID, on: context.connection)?.execution
@@ -62,10 +57,10 @@ extension Endpoint<Context> {
     }
 
     /// Enqueues the run for a worker.
-    private static func enqueue(_ execution: Execution, _ budget: Budget, _ context: Context) throws -> Response {
+    private static func enqueue(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Response {
         try context.connection.transaction { connection in
             if let key = context.idempotencyKey { try key.claim(for: execution.id, on: connection) }
-            try context.enqueue(execution, budget)
+            try context.enqueue(execution, plan)
         }
         return try later(execution, context)
     }
@@ -128,11 +123,11 @@ extension Endpoint<Context> {
         ],
         examples: [Example("Check the demo chain", body: ["flow": FlowFormat.example])]
     ) { context in
-        let (flow, warnings) = try readFlow(context)
+        let plan = try context.plan(context.input["flow"] ?? .null)
         return .json([
-            "valid": true, "task_count": JSON(flow.taskCount),
-            "max_cost": .integer(Budget(for: flow, at: try context.prices).worst),
-            "warnings": .array(warnings.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }),
+            "valid": true, "task_count": JSON(plan.flow.taskCount),
+            "max_cost": .integer(plan.budget.worst),
+            "warnings": .array(plan.warnings.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }),
         ])
     }
 
@@ -141,7 +136,7 @@ extension Endpoint<Context> {
         summary: "List the task types that flows may use",
         answers: [Answer(.ok, "All task types", ListQuery.wholeSchema(of: TaskCatalog.schema))]
     ) { context in
-        .json(["items": context.services.tasks.json(try context.prices), "next_cursor": .null])
+        .json(["items": context.services.engine.catalog.json(try context.prices), "next_cursor": .null])
     }
 
     /// This schema does not validate the flow: `FlowReader` does, which reports errors in its form and its meaning
@@ -150,11 +145,4 @@ extension Endpoint<Context> {
         required: ["flow": .unchecked(FlowFormat.flow)],
         optional: ["input": JSONSchema.any.described("The input of the first task, if that has no `input`")]
     ).named("FlowCall")
-
-    private static func readFlow(_ context: Context) throws -> (Flow, warnings: [Violation]) {
-        var reader = FlowReader(catalog: context.services.tasks)
-        guard let flow = reader.read(context.input["flow"] ?? .null) else { throw Problem.invalid(reader.problems) }
-        try context.refuseInactive(flow)
-        return (flow, reader.warnings)
-    }
 }

@@ -34,7 +34,7 @@ extension Endpoint<Context> {
                 keeps: ["workflow_id": "/id"])
         ]
     ) { context in
-        try keep(WorkflowDraft(context.input, catalog: context.services.tasks), context)
+        try keep(WorkflowDraft(context.input, catalog: context.services.engine.catalog), context)
     }
 
     private static let read = Endpoint(
@@ -67,7 +67,7 @@ extension Endpoint<Context> {
                 body: ["name": "Figures of the night", "flow": FlowFormat.example, "concurrency": 2])
         ]
     ) { context in
-        let draft = try WorkflowDraft(context.input, catalog: context.services.tasks)
+        let draft = try WorkflowDraft(context.input, catalog: context.services.engine.catalog)
         return try context.connection.transaction { connection in
             answer(try changeable(context).save(draft, on: connection))
         }
@@ -125,7 +125,7 @@ extension Endpoint<Context> {
             guard let version = try WorkflowVersion.find(number, of: workflow, on: connection) else {
                 throw Problem.invalid("/version", "must be at most \(workflow.version), the newest version")
             }
-            let draft = try WorkflowDraft(restoring: version, of: workflow, catalog: context.services.tasks)
+            let draft = try WorkflowDraft(restoring: version, of: workflow, catalog: context.services.engine.catalog)
             return answer(try workflow.save(draft, on: connection))
         }
     }
@@ -152,7 +152,7 @@ extension Endpoint<Context> {
                 keeps: ["imported_workflow_id": "/id"])
         ]
     ) { context in
-        try keep(WorkflowDocument.read(context.input, catalog: context.services.tasks), context)
+        try keep(WorkflowDocument.read(context.input, catalog: context.services.engine.catalog), context)
     }
 
     private static let created = [Answer(.created, "The workflow", Workflow.schema, headers: [.etag])]

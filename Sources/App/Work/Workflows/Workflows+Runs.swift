@@ -50,8 +50,7 @@ extension Endpoint<Context> {
             id: UUIDv7.make(), userID: userID,
             source: .workflow(id: id, version: stored.version, concurrency: stored.concurrency), flow: stored.flow,
             input: context.input["input"] ?? .object(JSONObject()))
-        let budget = Budget(for: try context.flow(stored.flow), at: try context.prices)
-        try context.enqueue(execution, budget)
+        try context.enqueue(execution, try context.plan(stored.flow))
         context.wait(for: execution.id, standard: 0) { connection in
             guard let found = try Execution.find(execution.id, of: userID, on: connection) else {
                 throw Problem.notFound

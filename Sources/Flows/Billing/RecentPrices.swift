@@ -1,9 +1,8 @@
-import Flows
 import Postgres
 import Synchronization
 
 /// The price list, cached by this process for at most a second.
-final class Prices: Sendable {
+final class RecentPrices: Sendable {
     private let known = Mutex<(list: PriceList, readAt: Int64)?>(nil)
 
     /// The list; `now` is in seconds since 1970. Threads that arrive while another one reads it read it too.
