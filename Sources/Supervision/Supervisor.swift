@@ -56,8 +56,8 @@ package final class Supervisor {
         state = SupervisorState(policy: policy, at: .now)
     }
 
-    /// Runs until it is told to terminate and the last child has exited. To be called once, before the process starts
-    /// another thread, because it blocks signals.
+    /// Runs until a signal to terminate arrives and the last child has exited. To be called once, before the process
+    /// starts another thread, because it blocks signals.
     package func run() throws(ProcessError) {
         // The last two are ignored. They would end the process otherwise: the reader of the log may exit, and SIGUSR1
         // has no use.

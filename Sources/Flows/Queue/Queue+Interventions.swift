@@ -75,7 +75,8 @@ extension Queue {
         let reason = TaskFailure(code: "canceled", message: "The step that started the run has ended")
         let children = try connection.query(
             """
-            SELECT id FROM executions WHERE parent_id = \(id) AND parent_step = \(step) AND status = 'running' ORDER BY id
+            SELECT id FROM executions WHERE parent_id = \(id) AND parent_step = \(step) AND status = 'running'
+            ORDER BY id
             """)
         let releases = try children.flatMap {
             try close(try $0.decode(String.self), of: userID, as: .canceled, reason, on: connection) ?? []

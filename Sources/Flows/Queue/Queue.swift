@@ -91,7 +91,8 @@ package enum Queue {
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(execution.input), 'running', clock_timestamp(), \(optional: workflowID), \(optional: version),
                     \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.item),
-                    \(optional: fork?.executionID), \(optional: fork?.step), \(optional: fork?.input)))\(notifyIdleWorker)
+                    \(optional: fork?.executionID), \(optional: fork?.step),
+                    \(optional: fork?.input)))\(notifyIdleWorker)
             \(place(execution, budget, concurrencyLimit))
             """
         return copySteps(execution) + concurrencyLimit.around(insertion) + payment

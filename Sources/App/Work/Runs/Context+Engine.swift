@@ -1,0 +1,29 @@
+import Flows
+import HTTP
+import JSON
+import Postgres
+
+/// The engine, as handlers call it.
+extension Context {
+    /// Reads, checks and prices a flow. Throws 422 for one that is not valid: a stored flow was valid when it was
+    /// stored, but may name a task type that no longer exists or is switched off.
+    func plan(_ flow: JSON) throws -> Engine.Plan { try launching { try $0.plan(flow, now: now, on: connection) } }
+
+    /// Queues a run. Throws 402 and 429.
+    func enqueue(_ execution: Execution, _ plan: Engine.Plan) throws {
+        try launching { try $0.enqueue(execution, plan, on: connection) }
+    }
+
+    /// Maps what the engine refuses to a problem.
+    func launching<Value>(_ body: (Engine) throws -> Value) throws -> Value {
+        do {
+            return try body(services.engine)
+        } catch let refusal as LaunchRefusal {
+            throw switch refusal {
+            case .invalid(let problems): Problem.invalid(problems)
+            case .queueFull: Problem(.tooManyRuns, headers: ["Retry-After": "60"])
+            case .insufficientCredits: Problem.insufficientCredits
+            }
+        }
+    }
+}
