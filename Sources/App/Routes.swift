@@ -10,6 +10,9 @@ package enum Routes {
         + Endpoint.credits + Endpoint.apiKeys + Endpoint.secondFactors + Endpoint.guests + Endpoint.users
         + Endpoint.audit
 
+    /// The maximum length of a body at any endpoint, in bytes.
+    package static let maximumBodyLength = all.map(\.body.policy.limit).max() ?? 0
+
     /// The public description of the endpoints.
     package static let interface = Interface(
         title: "Flow Manager", version: "0.1.0",
@@ -19,7 +22,7 @@ package enum Routes {
             `POST /flow-manager`: the answer says what each task gave. Every run stays readable under
             `/api/executions`. A flow that you run often is stored under `/api/workflows` and executed by its id.
 
-            Bodies are JSON in UTF-8, at most 1 MiB. Times are RFC 3339 in UTC; durations in requests are seconds. Ids
+            Bodies are JSON in UTF-8, at most \(BodyPolicy.memoryLimitText). Times are RFC 3339 in UTC; durations in requests are seconds. Ids
             are UUIDs. Fields that a body's schema does not name are refused.
 
             Lists answer `items` and `next_cursor`: pass it as `cursor` to get the next page. They take `limit`, `sort`,

@@ -1,5 +1,6 @@
 // What the module FastCGI needs from C: libfcgi, and the system calls that Swift's Glibc module leaves out. _GNU_SOURCE
 // would change types that the Glibc module already defines, so its declarations are repeated here.
+#include <fastcgi.h>
 #include <fcgiapp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

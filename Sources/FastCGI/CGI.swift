@@ -1,6 +1,7 @@
 import CFastCGI
 import Glibc
 package import HTTP
+import System
 import Synchronization
 
 /// One request in plain CGI (RFC 3875): variables in the environment, body on standard input, response on standard
@@ -9,76 +10,103 @@ package enum CGI {
     /// Serves the one request that this process was started for; false when the response could not be written.
     ///
     /// The gate secret is not checked: the process that started this one has set its environment. A response that comes
-    /// later is awaited, since the process has nothing else to do, but no longer than `patience`.
+    /// later is awaited, since the process has nothing else to do, but no longer than `timeout`. A stream ends with
+    /// the events that are there at once.
     @discardableResult
     package static func serve(
-        environment: [String: String], bodyLimit: Int = 1 << 20, patience: Duration = .seconds(20),
-        input: Int32 = 0, output: Int32 = 1, handler: (Result<Request, Rejection>) -> Reply
+        environment: [String: String], temporaryFolder: String = "/tmp", timeout: Duration = .seconds(20),
+        input: Int32 = 0, output: Int32 = 1, handler: (Request, BodyReader) -> Reply
     ) -> Bool {
         var params = Params()
         for (name, value) in environment { params.add(Array("\(name)=\(value)".utf8).span) }
         params.finish()
-
-        let length = params.contentLength ?? 0
-        let request = params.request(body: length <= bodyLimit ? readBody(length, from: input) : [])
-        let problem: Rejection.Reason? =
-            if params.isMalformed {
-                .malformed
-            } else if length > bodyLimit {
-                .bodyTooLarge
-            } else if request.body.count < length {
-                .bodyIncomplete
-            } else {
-                nil
-            }
-        let rejection = problem.map { Rejection(reason: $0, request: params.request(body: [])) }
-        var response =
-            switch handler(rejection.map { .failure($0) } ?? .success(request)) {
-            case .now(let response): response
-            case .later(let later): wait(for: later, within: patience)
-            }
-
-        var bytes = ResponseHead.make(for: &response).bytes
-        if request.method != "HEAD" { bytes += response.body }
-        return write(bytes, to: output)
-    }
-
-    /// The response, if it comes in time, or `later.otherwise`.
-    private static func wait(for later: Later, within patience: Duration) -> Response {
-        let bell = eventfd(0, Int32(EFD_CLOEXEC))
-        guard bell >= 0 else { return later.otherwise }
-        let answer = Answer()
-        let parked = Parked { response in
-            answer.response.withLock { $0 = response }
-            // The last use of the eventfd: the waiting thread closes it after reading this.
-            eventfd_write(bell, 1)
+        let request = params.request
+        let reply = handler(request) { policy throws(Rejection) in
+            try readBody(params.contentLength ?? 0, policy, temporaryFolder, from: input)
         }
-        later.park(parked)
-        let (seconds, attoseconds) = patience.components
-        let milliseconds = Int32(clamping: seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
-        var ready = pollfd(fd: bell, events: Int16(POLLIN), revents: 0)
-        while unsafe poll(&ready, 1, milliseconds) < 0, errno == EINTR {}
-        // Does nothing if another thread has answered or is about to: the read below waits for it.
-        parked.answer(later.otherwise)
-        var value: eventfd_t = 0
-        while unsafe eventfd_read(bell, &value) != 0, errno == EINTR {}
-        close(bell)
-        return answer.response.withLock(\.self) ?? later.otherwise
+        let withBody = request.method != "HEAD"
+        switch reply {
+        case .response(let response): return write(response, withBody, to: output)
+        case .wait(let fallback, let start):
+            return write(wait(fallback, timeout, start), withBody, to: output)
+        case .stream(let head, _, let start):
+            return stream(head, withBody ? start : { _ in }, to: output)
+        }
     }
 
-    private final class Answer: Sendable {
+    /// The response, if it comes in time, or the fallback.
+    private static func wait(
+        _ fallback: Response, _ timeout: Duration, _ start: (PendingResponse) -> Void
+    ) -> Response {
+        guard let arrived = try? Bell() else { return fallback }
+        let received = Received()
+        let pending = PendingResponse { response in
+            received.response.withLock { $0 = response }
+            arrived.ring()
+        }
+        start(pending)
+        arrived.wait(until: .now + timeout)
+        // Has no effect if another thread has sent a response, or is about to: that one is awaited.
+        pending.send(fallback)
+        while received.response.withLock({ $0 == nil }) { arrived.wait() }
+        return received.response.withLock(\.self) ?? fallback
+    }
+
+    private final class Received: Sendable {
         let response = Mutex<Response?>(nil)
     }
 
-    private static func readBody(_ length: Int, from input: Int32) -> [UInt8] {
+    private static func stream(_ head: Response, _ start: (EventStream) -> Void, to output: Int32) -> Bool {
+        var head = head
+        head.body = .chunks(length: nil) { nil }
+        guard write(ResponseHead.make(for: &head).bytes, to: output) else { return false }
+        let stream = EventStream(over: EventStream.Transport(write: { write($0, to: output) }, end: { _ in }))
+        start(stream)
+        defer { stream.end() }
+        return !stream.isClosed
+    }
+
+    private static func readBody(
+        _ length: Int, _ policy: BodyPolicy, _ folder: String, from input: Int32
+    ) throws(Rejection) -> RequestBody {
+        guard length <= policy.limit else { throw .bodyTooLarge(limit: policy.limit) }
+        switch policy {
+        case .none, .memory:
+            let bytes = read(length, from: input)
+            guard bytes.count == length else { throw .bodyIncomplete }
+            return policy == .none ? .empty : .bytes(bytes)
+        case .file:
+            guard var file = BodyFile(in: folder) else { throw .bodyNotStored }
+            var rest = length
+            while rest > 0 {
+                let piece = read(min(rest, 64 << 10), from: input)
+                guard !piece.isEmpty else { throw .bodyIncomplete }
+                unsafe piece.withUnsafeBytes { unsafe file.append($0) }
+                rest -= piece.count
+            }
+            guard file.isWhole, let opened = file.opened() else { throw .bodyNotStored }
+            return .file(opened)
+        }
+    }
+
+    /// Fewer bytes than that at the end of the input.
+    private static func read(_ length: Int, from input: Int32) -> [UInt8] {
         unsafe [UInt8](unsafeUninitializedCapacity: length) { buffer, initialized in
             while initialized < length {
-                let count = unsafe read(input, buffer.baseAddress.map { unsafe $0 + initialized }, length - initialized)
+                let count = unsafe Glibc.read(
+                    input, buffer.baseAddress.map { unsafe $0 + initialized }, length - initialized)
                 if count < 0, errno == EINTR { continue }
                 guard count > 0 else { return }
                 initialized += count
             }
         }
+    }
+
+    private static func write(_ response: Response, _ withBody: Bool, to output: Int32) -> Bool {
+        var response = response
+        let head = ResponseHead.make(for: &response).bytes
+        if withBody, case .bytes(let body) = response.body { return write(head + body, to: output) }
+        return write(head, to: output) && (!withBody || response.body.forEachPiece { write($0, to: output) })
     }
 
     private static func write(_ bytes: [UInt8], to output: Int32) -> Bool {

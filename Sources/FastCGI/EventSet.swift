@@ -11,7 +11,7 @@ final class EventSet: Sendable {
         /// The peer has closed its end, or the connection is broken; a last request may still be readable.
         let hasEnded: Bool
         /// The parking slot, if the connection of a parked exchange is watched for its end; 0 for all others.
-        let place: UInt32
+        let slot: UInt32
     }
 
     private let epoll: Int32
@@ -45,7 +45,7 @@ final class EventSet: Sendable {
                 let data = unsafe event.data.u64
                 return unsafe Event(
                     descriptor: Int32(truncatingIfNeeded: data), hasEnded: event.events & end != 0,
-                    place: UInt32(truncatingIfNeeded: data >> 32))
+                    slot: UInt32(truncatingIfNeeded: data >> 32))
             }
             if count == 0 || errno != EINTR { return nil }
         }
@@ -59,10 +59,10 @@ final class EventSet: Sendable {
 
     /// Reports the descriptor once, to one thread, when its peer closes it or shuts down its sending side. Data that
     /// arrives before stays unread.
-    func watchEnd(of descriptor: Int32, place: UInt32) {
+    func watchEnd(of descriptor: Int32, slot: UInt32) {
         let events = EPOLLRDHUP.rawValue | EPOLLONESHOT.rawValue
-        if !control(EPOLL_CTL_MOD, descriptor, events, place) {
-            _ = control(EPOLL_CTL_ADD, descriptor, events, place)
+        if !control(EPOLL_CTL_MOD, descriptor, events, slot) {
+            _ = control(EPOLL_CTL_ADD, descriptor, events, slot)
         }
     }
 
@@ -81,8 +81,8 @@ final class EventSet: Sendable {
         eventfd_write(bell, 1)
     }
 
-    private func control(_ operation: Int32, _ descriptor: Int32, _ events: UInt32, _ place: UInt32 = 0) -> Bool {
-        let data = UInt64(place) << 32 | UInt64(UInt32(bitPattern: descriptor))
+    private func control(_ operation: Int32, _ descriptor: Int32, _ events: UInt32, _ slot: UInt32 = 0) -> Bool {
+        let data = UInt64(slot) << 32 | UInt64(UInt32(bitPattern: descriptor))
         var event = unsafe epoll_event(events: events, data: epoll_data_t(u64: data))
         return unsafe epoll_ctl(epoll, operation, descriptor, &event) == 0
     }

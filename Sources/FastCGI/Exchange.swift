@@ -1,21 +1,22 @@
 import CFastCGI
+import Glibc
 import HTTP
 
 /// One request and its response on one connection, read and written by libfcgi.
 ///
-/// It ends exactly once, by `answer` or `abandon`; the descriptor remains the caller's. By then everything that libfcgi
-/// lent is copied: its params and streams are freed with the exchange.
+/// It ends exactly once, by `answer`, `endStream` or `abandon`; the descriptor remains the caller's. By then everything
+/// that libfcgi lent is copied: its params and streams are freed with the exchange.
 @safe
 struct Exchange: ~Copyable, @unchecked Sendable {
     // Unchecked: the exchange has one owner, and only the owner uses the struct.
-    private let wire: UnsafeMutablePointer<FCGX_Request>
+    let wire: UnsafeMutablePointer<FCGX_Request>
+    /// `CONTENT_LENGTH`, if the web server knows it.
+    var announced: Int?
+    /// The number of bytes that were read from STDIN.
+    var received = 0
     /// Whether STDIN was read to its end without an error, so that the next byte of the connection begins a new
     /// request.
-    private var isDrained = false
-
-    /// The number of bytes beyond the longest accepted body that are still read, so that an oversized request gets its
-    /// 413 on a connection that remains usable.
-    private static let drainAllowance = 64 << 10
+    var isDrained = false
 
     /// Reads the params; nil when they cannot be read: then libfcgi has closed the descriptor.
     ///
@@ -37,15 +38,12 @@ struct Exchange: ~Copyable, @unchecked Sendable {
     /// Whether the peer wants to keep the connection and its request was read completely.
     var isReusable: Bool { unsafe isDrained && wire.pointee.keepConnection != 0 }
 
-    /// Reads the whole request; nil when it lacks the web server's secret.
-    mutating func read(settings: FastCGISettings) -> Result<Request, Rejection>? {
-        let params = unsafe Params(wire.pointee.envp, gate: settings.gate)
-        guard settings.gate == nil || params.hasPassedGate else { return nil }
-        let (body, problem) = readBody(announced: params.contentLength, limit: settings.bodyLimit)
-        if let reason = params.isMalformed ? .malformed : problem {
-            return .failure(Rejection(reason: reason, request: params.request(body: [])))
-        }
-        return .success(params.request(body: body))
+    /// The request without its body; nil when it lacks the web server's secret.
+    mutating func request(gate: [UInt8]?) -> Request? {
+        let params = unsafe Params(wire.pointee.envp, gate: gate)
+        guard gate == nil || params.hasPassedGate else { return nil }
+        announced = params.contentLength
+        return params.request
     }
 
     /// Writes the response and ends the exchange. `isSent`: the peer took the response. `isSafe`: its head was valid;
@@ -54,11 +52,11 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         var response = response
         let (head, isSafe) = ResponseHead.make(for: &response)
         put(head)
-        if withBody { put(response.body) }
+        let isWhole = withBody ? put(response.body) : true
         // Closing the streams writes what they hold and the end of the request. After an error it would only wait again
         // for a peer that does not read.
         let isSent =
-            unsafe FCGX_GetError(wire.pointee.out) == 0
+            unsafe isWhole && FCGX_GetError(wire.pointee.out) == 0
             && FCGX_FClose(wire.pointee.err) == 0 && FCGX_FClose(wire.pointee.out) == 0
         abandon()
         return (isSent, isSafe)
@@ -72,7 +70,7 @@ struct Exchange: ~Copyable, @unchecked Sendable {
     }
 
     /// After an error the stream ignores further writes and keeps the error. The library counts bytes in 32 bits.
-    private func put(_ bytes: [UInt8]) {
+    func put(_ bytes: [UInt8]) {
         unsafe bytes.withUnsafeBytes { bytes in
             var rest = unsafe bytes[...]
             while unsafe !rest.isEmpty {
@@ -85,53 +83,15 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Reads STDIN to its end, even if the request is refused: unread bytes, which the client chose, would be taken for
-    /// the records of the next request.
-    ///
-    /// The end of STDIN alone proves nothing: libfcgi reports a lost peer and an abort in the same way.
-    private mutating func readBody(announced: Int?, limit: Int) -> (body: [UInt8], problem: Rejection.Reason?) {
-        var body: [UInt8] = []
-        if announced == nil, isAtEnd { return ([], isDrained ? nil : .bodyIncomplete) }
-        if announced ?? limit <= limit { body = take(announced ?? limit) }
-        let surplus = drain(limit + Self.drainAllowance - body.count)
-
-        let isTooLarge = if let announced { announced > limit } else { body.count + surplus > limit }
-        if isTooLarge { return ([], .bodyTooLarge) }
-        if !isDrained || body.count + surplus != announced ?? body.count { return ([], .bodyIncomplete) }
-        return (body, nil)
-    }
-
-    private var isAtEnd: Bool {
-        mutating get {
-            let byte = unsafe FCGX_GetChar(wire.pointee.in)
-            if byte >= 0 { unsafe FCGX_UnGetChar(byte, wire.pointee.in) }
-            isDrained = unsafe byte < 0 && FCGX_GetError(wire.pointee.in) == 0
-            return byte < 0
+    /// Whether the body was produced to its end; what the peer took of it, the stream knows.
+    private func put(_ body: ResponseBody) -> Bool {
+        if case .bytes(let bytes) = body {
+            put(bytes)
+            return true
         }
-    }
-
-    private func take(_ count: Int) -> [UInt8] {
-        guard count > 0 else { return [] }
-        return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            unsafe buffer.withMemoryRebound(to: CChar.self) {
-                initialized = unsafe Int(FCGX_GetStr($0.baseAddress, Int32(count), wire.pointee.in))
-            }
+        return body.forEachPiece { piece in
+            put(piece)
+            return unsafe FCGX_GetError(wire.pointee.out) == 0
         }
-    }
-
-    /// Reads and discards at most that many bytes, and records whether the end was reached. Returns how many it read.
-    private mutating func drain(_ most: Int) -> Int {
-        var total = 0
-        var hasEnded = false
-        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1_024) { room in
-            while !hasEnded, total < most {
-                let wanted = min(room.count, most - total)
-                let count = unsafe Int(FCGX_GetStr(room.baseAddress, Int32(wanted), wire.pointee.in))
-                total += count
-                hasEnded = count < wanted
-            }
-        }
-        isDrained = unsafe hasEnded && FCGX_GetError(wire.pointee.in) == 0
-        return total
     }
 }

@@ -1,3 +1,5 @@
+package import HTTP
+
 /// What happened at the FastCGI edge, apart from requests that were answered normally.
 ///
 /// `id` is the web server's request id, empty if it sent none.
@@ -12,8 +14,8 @@ package enum FastCGIEvent: Sendable, Equatable {
     case gateRefused
     /// The request was incomplete at the read deadline; its connection was shut down.
     case deadlinePassed
-    /// The request is invalid: the handler gets the rejection instead of the request.
-    case rejected(reason: Rejection.Reason, id: String)
+    /// The request is invalid or its body could not be read.
+    case rejected(reason: Rejection, id: String)
     /// A header of the response contained control characters; a bare 500 was sent instead.
     case answerRefused(id: String)
     /// The peer left before it had received the response.

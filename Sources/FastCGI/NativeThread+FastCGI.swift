@@ -10,3 +10,14 @@ extension NativeThread {
         }
     }
 }
+
+extension Bell {
+    /// A failure is thrown as an error of this module.
+    static func make() throws(FastCGIError) -> Bell {
+        do {
+            return try Bell()
+        } catch {
+            throw .system(call: error.call.description, code: error.code)
+        }
+    }
+}

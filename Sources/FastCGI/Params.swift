@@ -83,11 +83,11 @@ struct Params {
         }
     }
 
-    /// The request that the variables describe, with the body that followed them.
-    func request(body: [UInt8]) -> Request {
+    /// The request that the variables describe.
+    var request: Request {
         Request(
-            method: method, target: target, headers: headers, body: body, remoteAddress: remoteAddress, id: id,
-            isSecure: isSecure)
+            method: method, target: target, headers: headers, remoteAddress: remoteAddress, id: id, isSecure: isSecure,
+            isMalformed: isMalformed)
     }
 
     private mutating func addHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {

@@ -18,7 +18,8 @@ final class ParkedExchange: Sendable {
         self.withBody = withBody
     }
 
-    /// Ends the exchange with the response, or without one because its peer has left. Does nothing when called again.
+    /// Ends the exchange with the response, or without one because its peer has disconnected. Has no effect when called
+    /// again.
     func end(with response: Response?, in pool: ResponderPool) {
         guard let exchange = exchange.withLock({ $0.take() }) else { return }
         guard let response else {
@@ -34,5 +35,25 @@ final class ParkedExchange: Sendable {
         } else {
             close(descriptor)
         }
+    }
+
+    /// Sends the head of a stream; false if the peer did not take it.
+    func beginStream(_ head: Response) -> Bool {
+        exchange.withLock { $0?.beginStream(head) ?? false }
+    }
+
+    /// Writes the bytes without waiting; false if the peer did not take all of them.
+    func stream(_ bytes: [UInt8]) -> Bool {
+        exchange.withLock { $0?.stream(bytes) ?? false }
+    }
+
+    /// Ends the stream: completely, or without its end because the peer is too slow or has disconnected.
+    func endStream(isComplete: Bool, in pool: ResponderPool) {
+        guard let exchange = exchange.withLock({ $0.take() }) else { return }
+        let isReusable = exchange.isReusable && pool.settings.gate != nil
+        var isSent = false
+        if isComplete { isSent = exchange.endStream() } else { exchange.abandon() }
+        if !isSent { pool.observe(.answerLost(id: id)) }
+        if isSent, isReusable { pool.keep(descriptor, .untried) } else { close(descriptor) }
     }
 }

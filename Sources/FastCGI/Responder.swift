@@ -27,8 +27,8 @@ final class Responder {
             if let accepted = pool.acceptor.accept() { serveUntried(accepted) }
             return
         }
-        guard event.place == 0 else {
-            pool.peerLeft(event.place)
+        guard event.slot == 0 else {
+            pool.parking.occupant(of: event.slot)?.disconnect()
             return
         }
         switch pool.take(event.descriptor) {
@@ -60,45 +60,80 @@ final class Responder {
             pool.observe(deadline.stop() ? .deadlinePassed : .requestUnreadable)
             return
         }
-        let received = exchange.read(settings: pool.settings)
+        let request = exchange.request(gate: pool.settings.gate)
         let isCut = deadline.stop()
-        guard let received, !isCut else {
+        guard let request, !isCut else {
             pool.observe(isCut ? .deadlinePassed : .gateRefused)
             exchange.abandon()
             close(descriptor)
             return
         }
-        answer(received, exchange, on: descriptor)
+        if request.isMalformed { pool.observe(.rejected(reason: .malformed, id: request.id)) }
+        guard let reply = reply(to: request, &exchange, on: descriptor) else {
+            pool.observe(.deadlinePassed)
+            exchange.abandon()
+            close(descriptor)
+            return
+        }
+        send(reply, to: request, exchange, on: descriptor)
     }
 
-    private func answer(
-        _ received: Result<Request, Rejection>, _ exchange: consuming Exchange, on descriptor: Int32
-    ) {
-        let request: Request
-        switch received {
-        case .success(let whole): request = whole
-        case .failure(let rejection):
-            request = rejection.request
-            pool.observe(.rejected(reason: rejection.reason, id: request.id))
+    /// The handler's reply, when the rest of the body is drained; nil if the body did not arrive before the deadline.
+    private func reply(to request: Request, _ exchange: inout Exchange, on descriptor: Int32) -> Reply? {
+        var isCut = false
+        let settings = pool.settings
+        let reply = handler(request) { policy throws(Rejection) in
+            deadline.start(descriptor)
+            let body = Result { () throws(Rejection) in
+                try exchange.readBody(policy, folder: settings.temporaryFolder)
+            }
+            isCut = deadline.stop()
+            if case .failure(let rejection) = body, !isCut {
+                pool.observe(.rejected(reason: rejection, id: request.id))
+            }
+            return try body.get()
         }
+        if !exchange.isDrained, !isCut {
+            deadline.start(descriptor)
+            exchange.drain(limit: settings.bodyLimit)
+            isCut = deadline.stop()
+        }
+        return isCut ? nil : reply
+    }
+
+    private func send(_ reply: Reply, to request: Request, _ exchange: consuming Exchange, on descriptor: Int32) {
         let withBody = request.method != "HEAD"
         let response: Response
-        switch handler(received) {
-        case .now(let answer): response = answer
-        case .later(let later):
-            if let place = pool.reservePlace() {
-                let exchange = ParkedExchange(
-                    exchange, on: descriptor, through: wire, id: request.id, withBody: withBody)
-                wire = Wire()
-                pool.park(exchange, on: descriptor, at: place, later)
+        switch reply {
+        case .response(let only): response = only
+        case .wait(let fallback, let start):
+            if let slot = pool.parking.reserve(forStream: false) {
+                pool.park(
+                    park(exchange, on: descriptor, request, withBody), on: descriptor, in: slot, fallback: fallback,
+                    start)
                 return
             }
-            response = later.otherwise
+            response = fallback
+        case .stream(let head, _, _) where !withBody: response = head
+        case .stream(let head, let fallback, let start):
+            if let slot = pool.parking.reserve(forStream: true) {
+                pool.stream(head, park(exchange, on: descriptor, request, withBody), on: descriptor, in: slot, start)
+                return
+            }
+            response = fallback
         }
         if pool.answer(exchange, response, id: request.id, withBody: withBody) {
             pool.keep(descriptor, .proven)
         } else {
             close(descriptor)
         }
+    }
+
+    /// Takes the exchange, and the struct that it uses, off this thread.
+    private func park(
+        _ exchange: consuming Exchange, on descriptor: Int32, _ request: Request, _ withBody: Bool
+    ) -> ParkedExchange {
+        defer { wire = Wire() }
+        return ParkedExchange(exchange, on: descriptor, through: wire, id: request.id, withBody: withBody)
     }
 }

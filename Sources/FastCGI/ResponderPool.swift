@@ -7,9 +7,8 @@ import Synchronization
 ///
 /// An idle kept connection costs a descriptor and no thread.
 package final class ResponderPool: Sendable {
-    /// Answers one request, or a rejected one in the format of the application's errors. Each handler stays on one
-    /// thread.
-    package typealias Handler = (Result<Request, Rejection>) -> Reply
+    /// Replies to one request, whose body it may read. Each handler stays on one thread.
+    package typealias Handler = (Request, BodyReader) -> Reply
 
     let settings: FastCGISettings
     let observe: @Sendable (FastCGIEvent) -> Void
@@ -21,9 +20,11 @@ package final class ResponderPool: Sendable {
     private let timer: Timer
     private let threads = Mutex<[NativeThread]>([])
     private let idle = IdleConnections()
-    private let parking: Parking
+    let parking: Parking
     /// When true, no connection stays idle here.
     private let isDraining = Atomic(false)
+    /// When open streams get their next comment.
+    private let comments: Mutex<Monotonic>
     private let handOver = Mutex<(@Sendable (Int32) -> Bool)?>(nil)
 
     /// `makeHandler` is called once on each thread; the handler that it returns stays on that thread.
@@ -36,9 +37,10 @@ package final class ResponderPool: Sendable {
         self.observe = observe
         self.makeHandler = makeHandler
         self.events = try EventSet()
-        self.parking = try Parking(capacity: settings.parkingLimit)
+        self.parking = try Parking(capacity: settings.parkingLimit, streamCapacity: settings.streamLimit)
         self.acceptor = Acceptor(listener: listener, events: events, settings: settings, observe: observe)
         self.deadlines = (0..<threads).map { _ in ReadDeadline() }
+        self.comments = Mutex(.now + settings.commentInterval)
         self.timer = try Timer(deadline: settings.readDeadline)
     }
 
@@ -53,6 +55,11 @@ package final class ResponderPool: Sendable {
         try timer.start { [self] limit in
             for deadline in deadlines { deadline.tick(limit: limit) }
             acceptor.resume()
+            comments.withLock { next in
+                guard next <= .now else { return }
+                next = .now + settings.commentInterval
+                parking.sendComments()
+            }
         }
         acceptor.begin()
     }
@@ -63,7 +70,7 @@ package final class ResponderPool: Sendable {
     }
 
     /// Stops accepting, lets exchanges that have begun finish, and returns when all threads have ended. Parked
-    /// exchanges get their `otherwise` response.
+    /// exchanges get their fallback response, and streams end.
     ///
     /// Each connection that is or becomes idle is passed to `handOver`, which may be called on any thread and returns
     /// true once a successor holds a duplicate of the descriptor. The pool closes its own descriptor in either case.
@@ -93,24 +100,42 @@ package final class ResponderPool: Sendable {
         return isSent && isReusable
     }
 
-    /// Reserves a parking slot for one more exchange, to be passed to `park`; nil if none is free.
-    func reservePlace() -> UInt32? { parking.reserve() }
-
     /// Lets the exchange wait for its response without a thread.
-    func park(_ exchange: ParkedExchange, on descriptor: Int32, at place: UInt32, _ later: Later) {
-        let parked = Parked { [self] response in
-            parking.remove(place)
+    func park(
+        _ exchange: ParkedExchange, on descriptor: Int32, in slot: UInt32, fallback: Response,
+        _ start: (PendingResponse) -> Void
+    ) {
+        let pending = PendingResponse { [self] response in
+            parking.remove(slot)
             exchange.end(with: response, in: self)
-            parking.vacate()
+            parking.vacate(fromStream: false)
         }
-        let isParked = parking.put(parked, at: place, otherwise: later.otherwise) {
-            events.watchEnd(of: descriptor, place: place)
+        let isParked = parking.put(.pending(pending, fallback: fallback), in: slot) {
+            events.watchEnd(of: descriptor, slot: slot)
         }
-        if isParked { later.park(parked) } else { parked.answer(later.otherwise) }
+        if isParked { start(pending) } else { pending.send(fallback) }
     }
 
-    /// Ends the exchange in that parking slot, if it still waits, because its peer has left.
-    func peerLeft(_ place: UInt32) { parking.parked(at: place)?.leave() }
+    /// Sends the head, and lets the exchange wait for its events without a thread.
+    func stream(
+        _ head: Response, _ exchange: ParkedExchange, on descriptor: Int32, in slot: UInt32,
+        _ start: (EventStream) -> Void
+    ) {
+        let stream = EventStream(
+            over: EventStream.Transport(
+                write: { exchange.stream($0) },
+                end: { [self] isComplete in
+                    parking.remove(slot)
+                    exchange.endStream(isComplete: isComplete, in: self)
+                    parking.vacate(fromStream: true)
+                }))
+        guard exchange.beginStream(head) else {
+            stream.disconnect()
+            return
+        }
+        let isParked = parking.put(.stream(stream), in: slot) { events.watchEnd(of: descriptor, slot: slot) }
+        if isParked { start(stream) } else { stream.end() }
+    }
 
     /// Takes the connection, which then belongs to the caller, and returns what is known about it; `.absent` if it is
     /// not idle.

@@ -4,8 +4,8 @@ import HTTP
 enum ResponseHead {
     /// The head. `isSafe` is false when a field could break out of its line: then the response has become a bare 500.
     ///
-    /// The length is that of the body that a GET returns, also in the response to HEAD; 204 has none (RFC 9110, section
-    /// 8.6).
+    /// The length is that of the body that a GET returns, also in the response to HEAD; 204 and a body of unknown length
+    /// have none (RFC 9110, section 8.6).
     static func make(for response: inout Response) -> (bytes: [UInt8], isSafe: Bool) {
         if response.headers.fields.allSatisfy({ isName($0.name) && isValue($0.value) }) {
             return (bytes(of: response), true)
@@ -33,9 +33,9 @@ enum ResponseHead {
                 head.put(literal: ": ")
                 head.put(field.value)
             }
-            if response.status != .noContent {
+            if response.status != .noContent, let length = response.body.length {
                 head.put(literal: "\r\nContent-Length: ")
-                head.put(String(response.body.count))
+                head.put(String(length))
             }
             head.put(literal: "\r\n\r\n")
             count = head.count

@@ -12,7 +12,9 @@ extension Endpoint {
         var codes = problems
         if access != .everyone { codes += [.tokenMissing, .tokenExpired, .tokenInvalid, .forbidden] }
         if access != .everyone, method != .get { codes += [.csrfFailed, .originRefused] }
-        if path.contains("{") { codes.append(.notFound) }
+        if handsOutCookies { codes.append(.originRefused) }
+        if rateLimit != nil { codes.append(.rateLimited) }
+        if !parameterNames.isEmpty { codes.append(.notFound) }
         codes.append(.badRequest)
         if query.contains(where: { $0.name == "cursor" }) { codes.append(.invalidCursor) }
         if !query.isEmpty { codes.append(.uriTooLong) }
@@ -23,6 +25,7 @@ extension Endpoint {
             ]
             codes += [.validationFailed, .invalidValue, .invalidText, .tooManyMembers, .tooManyElements]
         }
+        if case .file = body { codes += [.bodyIncomplete, .contentTooLarge, .unsupportedMediaType] }
         switch idempotency {
         case .none: break
         case .refused: codes.append(.idempotencyRefused)

@@ -23,21 +23,48 @@ package final class Endpoint<Context>: Sendable {
     package let headers: [RequestHeader]
     package let body: BodyFormat
     package let idempotency: Idempotency
+    /// The number of calls that a caller may make in a window of time; nil: only the web server limits them.
+    package let rateLimit: RateLimit?
     /// Whether the response may come later, as `Prefer: wait` requests (RFC 7240, section 4.3).
     package let waits: Bool
     package let answers: [Answer]
     /// The endpoint's own errors; those of the common stages (401, 404, …) are added automatically.
     package let problems: [ProblemCode]
     package let examples: [Example]
-    package let handle: @Sendable (Context) throws -> Response
+    package let handle: @Sendable (Context) throws -> Reply
+    /// The names of the path's parameters, in order.
+    package let parameterNames: [String]
+    /// Whether anyone may call it and gets cookies: then a page of another origin must not, because it would log its
+    /// visitor in as somebody else.
+    package let handsOutCookies: Bool
 
+    /// An endpoint that always responds at once.
+    package convenience init(
+        _ method: Method, _ path: String, operation: String, tag: Tag, access: Access, scope: Scope? = nil,
+        summary: String, description: String? = nil, parameters: [Parameter] = [], query: [Parameter] = [],
+        headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
+        rateLimit: RateLimit? = nil, answers: [Answer], problems: [ProblemCode] = [], examples: [Example] = [],
+        handle: @escaping @Sendable (Context) throws -> Response
+    ) {
+        self.init(
+            method, path, operation: operation, tag: tag, access: access, scope: scope, summary: summary,
+            description: description, parameters: parameters, query: query, headers: headers, body: body,
+            idempotency: idempotency, rateLimit: rateLimit, waits: false, answers: answers, problems: problems,
+            examples: examples
+        ) { .response(try handle($0)) }
+    }
+
+    /// An endpoint whose response may come later, or in pieces.
     package init(
         _ method: Method, _ path: String, operation: String, tag: Tag, access: Access, scope: Scope? = nil,
         summary: String, description: String? = nil, parameters: [Parameter] = [], query: [Parameter] = [],
         headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
-        waits: Bool = false, answers: [Answer], problems: [ProblemCode] = [], examples: [Example] = [],
-        handle: @escaping @Sendable (Context) throws -> Response
+        rateLimit: RateLimit? = nil, waits: Bool, answers: [Answer], problems: [ProblemCode] = [],
+        examples: [Example] = [], handle: @escaping @Sendable (Context) throws -> Reply
     ) {
+        if case .file = body {
+            precondition(!idempotency.takesKey, "\(operation): the digest of a key's call needs its body in memory")
+        }
         self.method = method
         self.path = path
         self.operation = operation
@@ -51,11 +78,16 @@ package final class Endpoint<Context>: Sendable {
         self.headers = headers
         self.body = body
         self.idempotency = idempotency
+        self.rateLimit = rateLimit
         self.waits = waits
         self.answers = answers
         self.problems = problems
         self.examples = examples
         self.handle = handle
+        parameterNames = path.split(separator: "/").filter { $0.hasPrefix("{") }.map {
+            String($0.dropFirst().dropLast())
+        }
+        handsOutCookies = access == .everyone && answers.contains { $0.headers.contains(.setCookie) }
     }
 }
 
@@ -109,4 +141,18 @@ package enum Idempotency: Sendable {
 
     /// Whether a call may carry a key.
     package var takesKey: Bool { self == .wholeCall || self == .byHandler }
+}
+
+/// The maximum number of calls that a user or a network address may make in a window of time.
+package struct RateLimit: Sendable {
+    package let name: String
+    package let calls: Int
+    /// The length of the window.
+    package let seconds: Int
+
+    package init(name: String, calls: Int, seconds: Int) {
+        self.name = name
+        self.calls = calls
+        self.seconds = seconds
+    }
 }

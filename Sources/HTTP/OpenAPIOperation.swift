@@ -94,6 +94,13 @@ extension OpenAPIOperation {
 
 extension OpenAPIOperation {
     private var requestBody: JSON? {
+        if case .file(let mediaTypes, let limit) = endpoint.body {
+            let binary = media(["type": "string", "format": "binary"])
+            return [
+                "required": true, "description": .string("At most \(limit) bytes"),
+                "content": .object(JSONObject(mediaTypes.map { .init(name: $0, value: binary) })),
+            ]
+        }
         guard let schema = endpoint.body.schema else { return nil }
         var content = JSONObject()
         content["application/json"] = media(schemas.reference(to: schema), examples(isForm: false))

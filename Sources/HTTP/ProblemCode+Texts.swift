@@ -154,7 +154,7 @@ extension ProblemCode {
         case .lengthRequired:
             (.lengthRequired, "The length of the body is missing", "Send `Content-Length`.")
         case .contentTooLarge:
-            (.contentTooLarge, "The body is larger than 1 MiB", "Send less in one call.")
+            (.contentTooLarge, "The body is larger than \(BodyPolicy.memoryLimitText)", "Send less in one call.")
         case .uriTooLong:
             (.uriTooLong, "The URI is too long", "Send fewer or shorter query fields.")
         case .unsupportedMediaType:

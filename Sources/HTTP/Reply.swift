@@ -1,19 +1,33 @@
-/// A handler's reply to a request: its response, or how the exchange is answered later.
+/// What a handler replies to a request: a response, or how one is sent later.
 package enum Reply: Sendable {
-    case now(Response)
-    /// The exchange is parked: it occupies no thread until it is answered.
-    case later(Later)
-}
+    case response(Response)
+    /// The response is sent when something happens. Until then the exchange is parked: it occupies no thread.
+    ///
+    /// - Parameters:
+    ///   - fallback: the response if the exchange cannot wait, or no longer: too many do, or the process is draining.
+    ///   - start: called once, on the handler's thread, when the exchange is parked; never if it cannot be parked.
+    case wait(fallback: Response, start: @Sendable (PendingResponse) -> Void)
+    /// The head is sent now, and events follow on the parked exchange.
+    ///
+    /// - Parameters:
+    ///   - fallback: the response if no stream is free.
+    ///   - start: called once, on the handler's thread, when the head is sent; never if no stream is free.
+    case stream(head: Response, fallback: Response, start: @Sendable (EventStream) -> Void)
 
-/// How to answer an exchange that has to wait for something.
-package struct Later: Sendable {
-    /// The response if the exchange cannot wait or can no longer: too many do, or the process is draining.
-    package let otherwise: Response
-    /// Called once, on the handler's thread, when the exchange is parked; never if it cannot be parked.
-    package let park: @Sendable (Parked) -> Void
-
-    package init(otherwise: Response, park: @escaping @Sendable (Parked) -> Void) {
-        self.otherwise = otherwise
-        self.park = park
+    /// The response that is known now: of an exchange that waits, its fallback; of a stream, its head.
+    package var initial: Response {
+        get {
+            switch self {
+            case .response(let response), .wait(let response, _), .stream(let response, _, _): response
+            }
+        }
+        set {
+            self =
+                switch self {
+                case .response: .response(newValue)
+                case .wait(_, let start): .wait(fallback: newValue, start: start)
+                case .stream(_, let fallback, let start): .stream(head: newValue, fallback: fallback, start: start)
+                }
+        }
     }
 }

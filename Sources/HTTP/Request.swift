@@ -1,5 +1,5 @@
-/// One complete HTTP request: nothing in it refers to a connection's buffers. A class, because every stage passes it on
-/// and none changes it.
+/// One HTTP request without its body: nothing in it refers to a connection's buffers. A class, because every stage passes
+/// it on and none changes it.
 package final class Request: Sendable {
     /// The method as sent; `Method(rawValue:)` recognises those that routes use.
     package let method: String
@@ -7,24 +7,25 @@ package final class Request: Sendable {
     package let target: String
     /// As sent; in a request from CGI variables the names are in lower case, with `-` instead of `_`.
     package let headers: Headers
-    package let body: [UInt8]
     /// Address of the client as the web server saw it; never taken from a header.
     package let remoteAddress: String
     /// Correlates the response, the web server's log and this program's.
     package let id: String
     /// Whether the client spoke TLS to the web server.
     package let isSecure: Bool
+    /// Whether something was left out because it is invalid; such a request must be refused with 400.
+    package let isMalformed: Bool
 
     package init(
-        method: String, target: String, headers: Headers = [:], body: [UInt8] = [], remoteAddress: String = "",
-        id: String = "", isSecure: Bool = false
+        method: String, target: String, headers: Headers = [:], remoteAddress: String = "", id: String = "",
+        isSecure: Bool = false, isMalformed: Bool = false
     ) {
         self.method = method
         self.target = target
         self.headers = headers
-        self.body = body
         self.remoteAddress = remoteAddress
         self.id = id
         self.isSecure = isSecure
+        self.isMalformed = isMalformed
     }
 }

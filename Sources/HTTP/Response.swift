@@ -4,9 +4,13 @@ package import JSON
 package struct Response: Sendable {
     package var status: Status
     package var headers: Headers
-    package var body: [UInt8]
+    package var body: ResponseBody
 
     package init(status: Status, headers: Headers = [:], body: [UInt8] = []) {
+        self.init(status: status, headers: headers, body: .bytes(body))
+    }
+
+    package init(status: Status, headers: Headers = [:], body: ResponseBody) {
         self.status = status
         self.headers = headers
         self.body = body

@@ -69,7 +69,7 @@ struct CrowdedDatabase: Sendable {
             readinessFailure: { connection in
                 _ = try Migrator().state(connection)
                 return nil
-            }, observe: { _ in })
+            }, watchCompletion: { _, _ in }, observe: { _ in })
     }
 
     private func fill() throws {

@@ -27,17 +27,18 @@ import Testing
             engine: Engine(catalog: Tasks.catalog, maxConcurrentRuns: nil), bodyKeys: [HMACSHA256(key: [1])],
             sealingKeys: nil, loginLimits: nil, registrationLimit: nil, loginCreatesAccount: false,
             welcome: WelcomeCredits(client: 0, guest: 0), crossOrigin: .none,
-            readinessFailure: { _ in nil }, observe: { _ in })
+            readinessFailure: { _ in nil }, watchCompletion: { _, _ in }, observe: { _ in })
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,
             createdAt: "2026-01-01T00:00:00.000Z")
         let connection = Connection(try PostgresConfiguration("host=/nonexistent"))
         return Context(
-            request: Request(method: "GET", target: "/things?\(query)"), parameters: [],
-            query: try #require(FormFields(parsing: query[...])), input: .null,
+            call: Call(Request(method: "GET", target: "/things?\(query)"), services: services),
+            endpoint: try #require(Routes.all.first), parameters: [],
+            query: try #require(FormFields(parsing: query[...])), body: .empty, input: .null,
             caller: Principal(account: account, credential: .session(id: id), credits: Credits(balance: 0, held: 0)),
             idempotencyKey: nil, connection: connection, audit: AuditTrail(from: "", on: connection),
-            services: services, deferral: nil, now: 0)
+            now: 0)
     }
 
     private static let orders = [ListQuery.Order(name: "rank", column: "number / 3")]
@@ -76,7 +77,7 @@ import Testing
     ) throws -> String {
         let query = try Self.list("limit=1&sort=\(sort)", of: list, userID: userID)
         let position = ListQuery.Position(value: value, id: Self.id)
-        let page = try JSON(parsing: query.page([(position, ["id": 1]), (position, ["id": 2])]).body)
+        let page = try JSON(parsing: query.page([(position, ["id": 1]), (position, ["id": 2])]).bytes)
         return try #require(page["next_cursor"]?.stringValue)
     }
 
@@ -111,9 +112,9 @@ import Testing
         let position = ListQuery.Position(createdAtMicroseconds: 0, id: Self.id)
         let item: JSON = ["id": 1, "kind": "a", "size": 3]
         #expect(
-            try JSON(parsing: Self.list("fields=kind,id").page([(position, item)]).body)
+            try JSON(parsing: Self.list("fields=kind,id").page([(position, item)]).bytes)
                 == ["items": [["id": 1, "kind": "a"]], "next_cursor": nil])
-        #expect(try JSON(parsing: Self.list("").page([]).body) == ["items": [], "next_cursor": nil])
+        #expect(try JSON(parsing: Self.list("").page([]).bytes) == ["items": [], "next_cursor": nil])
     }
 
     /// Pages of every size hold each row once, in order, also where many were made at one instant.
@@ -134,7 +135,7 @@ import Testing
                     let (number, id, value) = try row.decode(Int.self, String.self, Int64.self)
                     return (ListQuery.Position(value: value, id: id), ["id": JSON(number)])
                 })
-            let body = try JSON(parsing: page.body)
+            let body = try JSON(parsing: page.bytes)
             let items = try #require(body["items"]?.arrayValue)
             #expect(items.count <= limit)
             seen += items.compactMap { $0["id"]?.integerValue.map(Int.init) }

@@ -22,11 +22,11 @@ import Testing
         let services = try CrowdedDatabase.services(loginLimits: limits)
         let body: JSON = ["username": .string(name), "password": "lasting impression"]
         let request = Request(
-            method: "POST", target: "/login", headers: ["content-type": "application/json"], body: body.serialized(),
+            method: "POST", target: "/login", headers: ["content-type": "application/json"],
             remoteAddress: address)
         let application = Application(services: services, clock: { 1_700_000_000 })
         let connection = Connection(try PostgresConfiguration("host=/nonexistent"))
-        return application.respond(to: request, over: connection).0.status.rawValue
+        return application.response(to: request, body: body.serialized(), over: connection).status.rawValue
     }
 
     /// As often as makes the next try wait a minute.

@@ -7,14 +7,18 @@ import Testing
 @Suite struct RequestInputTests {
     private static let schema = JSONSchema.object(required: ["a": .string], optional: ["b": .any])
 
-    private func request(_ body: [UInt8], _ headers: Headers = ["content-type": "application/json"]) -> Request {
-        Request(method: "POST", target: "/x", headers: headers, body: body)
+    private func request(
+        _ body: [UInt8], _ headers: Headers = ["content-type": "application/json"]
+    ) -> (request: Request, body: [UInt8]) {
+        (Request(method: "POST", target: "/x", headers: headers), body)
     }
 
     /// The code of the refusal, or the value that was read.
-    private func read(_ request: Request, _ format: BodyFormat = .json(schema)) throws -> String {
+    private func read(
+        _ call: (request: Request, body: [UInt8]), _ format: BodyFormat = .json(schema)
+    ) throws -> String {
         do {
-            return try request.input(format).text
+            return try call.request.input(format, .bytes(call.body)).text
         } catch let problem as Problem {
             return "\(problem.status.rawValue) \(problem.code)"
         }

@@ -60,10 +60,10 @@ import Testing
         for (name, value) in fields { headers.append(name: name, value: value) }
         if body != nil { headers.append(name: "content-type", value: "application/json") }
         let request = Request(
-            method: method, target: target, headers: headers, body: body?.serialized() ?? [],
+            method: method, target: target, headers: headers,
             remoteAddress: "2001:db8:\(place)::1")
-        let response = application.respond(to: request, over: connection).0
-        return (response.status.rawValue, (try? JSON(parsing: response.body)) ?? .null)
+        let response = application.response(to: request, body: body?.serialized() ?? [], over: connection)
+        return (response.status.rawValue, (try? JSON(parsing: response.bytes)) ?? .null)
     }
 
     private func login(

@@ -14,16 +14,23 @@ import Testing
     @Test(arguments: [7_700, 7_900, 8_000, 8_100, 8_191, 16_000, 40_000], [401, 413])
     func unreadBodyForgesNothing(padding: Int, status: Int) throws {
         let targets = Mutex<[String]>([])
-        let limit = status == 413 ? 1_000 : 100_000
-        let running = try RunningPool(threads: 1, settings: .gated.with { $0.bodyLimit = limit }) { received in
-            switch received {
-            case .success(let request):
-                targets.withLock { $0.append(request.target) }
-                return Response(status: request.method == "POST" ? .unauthorized : .ok)
-            case .failure(let rejection):
-                return Response(status: rejection.status)
-            }
-        }
+        let policy = status == 413 ? BodyPolicy.file(limit: 1_000) : .memory
+        let running = try RunningPool(
+            threads: 1,
+            replying: { request, read in
+                if request.method == "POST", status == 401 {
+                    // Refused without a look at the body.
+                    targets.withLock { $0.append(request.target) }
+                    return .response(Response(status: .unauthorized))
+                }
+                do throws(Rejection) {
+                    _ = try read(policy)
+                    targets.withLock { $0.append(request.target) }
+                    return .response(Response(status: .ok))
+                } catch {
+                    return .response(Response(status: error.status))
+                }
+            })
         let body = [UInt8](repeating: 0x20, count: padding) + Self.forgery
         let client = try running.client()
         let params = RunningPool.params("POST", "/refused", length: body.count)
@@ -34,7 +41,8 @@ import Testing
 
     /// What is too much to be drained costs the connection instead.
     @Test func excessiveBodyEndsTheConnection() throws {
-        let running = try RunningPool(settings: .gated.with { $0.bodyLimit = 1_000 })
+        let running = try RunningPool(
+            settings: .gated.with { $0.bodyLimit = 1_000 }, body: .file(limit: 1_000))
         let client = try running.client()
         let body = [UInt8](repeating: 0x20, count: 100_000) + Self.forgery
         // The peer may be gone before all is sent.
@@ -42,14 +50,15 @@ import Testing
             FastCGIClient.request(RunningPool.params("POST", "/", length: body.count), body: body))
         #expect(try client.answer().status == 413)
         #expect(client.isClosed())
-        #expect(running.events.all == [.rejected(reason: .bodyTooLarge, id: "r1")])
+        #expect(running.events.all == [.rejected(reason: .bodyTooLarge(limit: 1_000), id: "r1")])
     }
 
-    @Test func unannouncedBodyIsReadWhole() throws {
-        let running = try RunningPool(settings: .gated.with { $0.bodyLimit = 1_000 })
+    @Test(arguments: [BodyPolicy.memory, .file(limit: 1_000), .file(limit: BodyPolicy.memoryLimit + 70_000)])
+    func unannouncedBodyIsReadWhole(policy: BodyPolicy) throws {
+        let running = try RunningPool(settings: .gated.with { $0.bodyLimit = policy.limit }, body: policy)
         let client = try running.client()
-        let body = [UInt8](repeating: 0x61, count: 1_000)
-        #expect(try client.exchange(RunningPool.params("PUT", "/"), body: body).body.suffix(1_000) == body[...])
+        let body = [UInt8](repeating: 0x61, count: policy.limit)
+        #expect(try client.exchange(RunningPool.params("PUT", "/"), body: body).body.suffix(policy.limit) == body[...])
         #expect(try client.exchange(RunningPool.params("PUT", "/"), body: []).text == "PUT / ")
         #expect(try client.exchange(RunningPool.params("PUT", "/"), body: body + [0x61]).status == 413)
         #expect(try client.exchange(RunningPool.params("PUT", "/"), body: []).text == "PUT / ")
@@ -80,6 +89,27 @@ import Testing
         #expect(answer.status == 400)
         #expect(answer.text == "bodyIncomplete")
         #expect(client.isClosed())
+    }
+
+    @Test(arguments: [BodyPolicy.none, .memory, .file(limit: 2_000)], [nil, 1_500])
+    func bodyIsTakenAsThePolicySays(policy: BodyPolicy, announced: Int?) throws {
+        let running = try RunningPool(body: policy)
+        let client = try running.client()
+        let body = [UInt8](repeating: 0x61, count: 1_500)
+        let answer = try client.exchange(RunningPool.params("PUT", "/", length: announced), body: body)
+        #expect(answer.status == 200)
+        #expect(answer.body.count == "PUT / ".utf8.count + (policy == .none ? 0 : 1_500))
+        #expect(try client.exchange(RunningPool.params()).status == 200)
+    }
+
+    @Test func bodyThatCannotBeStoredIsRejected() throws {
+        let running = try RunningPool(
+            settings: .gated.with { $0.temporaryFolder = "/nonexistent" }, body: .file(limit: 2_000))
+        let client = try running.client()
+        let body = [UInt8](repeating: 0x61, count: 1_500)
+        #expect(try client.exchange(RunningPool.params("PUT", "/", length: 1_500), body: body).text == "bodyNotStored")
+        #expect(running.events.saw(.rejected(reason: .bodyNotStored, id: "r1")))
+        #expect(try client.exchange(RunningPool.params()).status == 200)
     }
 
     @Test func halfClosedClientGetsItsAnswer() throws {

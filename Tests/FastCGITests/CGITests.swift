@@ -8,8 +8,8 @@ import Testing
 @Suite struct CGITests {
     /// What is written for a request with this environment and standard input.
     private func output(
-        _ environment: [String: String], input: String, bodyLimit: Int = 1_000, patience: Duration = .seconds(20),
-        handler: (Result<Request, Rejection>) -> Reply
+        _ environment: [String: String], input: String, timeout: Duration = .seconds(20),
+        handler: (Request, BodyReader) -> Reply
     ) -> String {
         var (inward, outward): ([Int32], [Int32]) = ([0, 0], [0, 0])
         unsafe pipe(&inward)
@@ -17,8 +17,7 @@ import Testing
         _ = unsafe write(inward[1], Array(input.utf8), input.utf8.count)
         close(inward[1])
         CGI.serve(
-            environment: environment, bodyLimit: bodyLimit, patience: patience, input: inward[0],
-            output: outward[1], handler: handler)
+            environment: environment, timeout: timeout, input: inward[0], output: outward[1], handler: handler)
         close(outward[1])
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4_096) { buffer, count in
             count = unsafe max(0, read(outward[0], buffer.baseAddress, 4_096))
@@ -33,56 +32,87 @@ import Testing
             "REQUEST_METHOD": "POST", "REQUEST_URI": "/flow-manager", "CONTENT_LENGTH": "7",
             "CONTENT_TYPE": "application/json", "PATH": "/usr/bin",
         ]
-        let text = output(environment, input: "{\"a\":1}") { received in
-            guard let request = try? received.get() else { return .now(Response(status: .internalError)) }
+        let text = output(environment, input: "{\"a\":1}") { request, read in
+            guard case .bytes(let body) = try? read(.memory) else {
+                return .response(Response(status: .internalError))
+            }
             #expect(request.method == "POST")
             #expect(request.target == "/flow-manager")
             #expect(request.headers.fields.map(\.name) == ["content-type"])
-            return .now(Response(status: .created, headers: ["X-A": "b"], body: request.body))
+            return .response(Response(status: .created, headers: ["X-A": "b"], body: body))
         }
         #expect(text == "Status: 201 Created\r\nX-A: b\r\nContent-Length: 7\r\n\r\n{\"a\":1}")
     }
 
-    @Test(arguments: [("8", 1_000, 400), ("7", 6, 413), ("x", 1_000, 400)])
-    func rejectsWhatIsNotWhole(length: String, limit: Int, status: Int) {
+    @Test(arguments: [BodyPolicy.none, .memory, .file(limit: 6)], ["8", "7", "x"])
+    func rejectsWhatIsNotWhole(policy: BodyPolicy, length: String) {
         let environment = ["REQUEST_METHOD": "POST", "CONTENT_LENGTH": length]
-        let text = output(environment, input: "{\"a\":1}", bodyLimit: limit) { received in
-            switch received {
-            case .success: .now(Response(status: .ok))
-            case .failure(let rejection): .now(Response(status: rejection.status))
+        let text = output(environment, input: "{\"a\":1}") { request, read in
+            do throws(Rejection) {
+                return .response(
+                    Response(status: try Received(request, reading: policy, by: read).body.isEmpty ? .ok : .created))
+            } catch {
+                return .response(Response(status: error.status))
             }
         }
+        let status =
+            if length == "x" { 400 } else if policy.limit == 6 { 413 } else if length == "8" { 400 } else {
+                policy == .none ? 200 : 201
+            }
         #expect(text.hasPrefix("Status: \(status) "))
         #expect(text.hasSuffix("\r\nContent-Length: 0\r\n\r\n"))
     }
 
     @Test func answersHeadWithoutABody() {
-        let text = output(["REQUEST_METHOD": "HEAD"], input: "") { _ in
-            .now(Response(status: .ok, body: [1, 2, 3]))
+        let text = output(["REQUEST_METHOD": "HEAD"], input: "") { _, _ in
+            .response(Response(status: .ok, body: [1, 2, 3]))
         }
         #expect(text == "Status: 200 OK\r\nContent-Length: 3\r\n\r\n")
     }
 
     /// The one process waits for an answer that comes later, from another thread.
     @Test func laterAnswerIsWaitedFor() {
-        let text = output(["REQUEST_METHOD": "GET"], input: "") { _ in
-            .later(
-                Later(otherwise: .noContent) { parked in
-                    DispatchQueue.global().async {
-                        parked.answer(Response(status: .ok, body: [0x61]))
-                        parked.answer(Response(status: .ok, body: [0x62]))
-                    }
-                })
+        let text = output(["REQUEST_METHOD": "GET"], input: "") { _, _ in
+            .wait(fallback: .noContent) { pending in
+                DispatchQueue.global().async {
+                    pending.send(Response(status: .ok, body: [0x61]))
+                    pending.send(Response(status: .ok, body: [0x62]))
+                }
+            }
         }
         #expect(text == "Status: 200 OK\r\nContent-Length: 1\r\n\r\na")
     }
 
-    @Test func patienceEnds() {
-        let held = Mutex<Parked?>(nil)
-        let text = output(["REQUEST_METHOD": "GET"], input: "", patience: .milliseconds(20)) { _ in
-            .later(Later(otherwise: Response(status: .accepted)) { parked in held.withLock { $0 = parked } })
+    @Test func timeoutEndsTheWait() {
+        let held = Mutex<PendingResponse?>(nil)
+        let text = output(["REQUEST_METHOD": "GET"], input: "", timeout: .milliseconds(20)) { _, _ in
+            .wait(fallback: Response(status: .accepted)) { pending in held.withLock { $0 = pending } }
         }
         #expect(text == "Status: 202 Accepted\r\nContent-Length: 0\r\n\r\n")
-        held.withLock(\.self)?.answer(.noContent)
+        held.withLock(\.self)?.send(.noContent)
+    }
+
+    @Test func bodyIsWrittenToAFile() {
+        let environment = ["REQUEST_METHOD": "PUT", "CONTENT_LENGTH": "5"]
+        let text = output(environment, input: "abcde") { request, read in
+            guard let received = try? Received(request, reading: .file(limit: 5), by: read) else {
+                return .response(Response(status: .internalError))
+            }
+            return .response(Response(status: .ok, body: received.body))
+        }
+        #expect(text == "Status: 200 OK\r\nContent-Length: 5\r\n\r\nabcde")
+    }
+
+    /// The process cannot wait for more events, so the reader returns with its cursor.
+    @Test func streamEndsWithTheEventsThatAreThere() {
+        let held = Mutex<EventStream?>(nil)
+        let text = output(["REQUEST_METHOD": "GET"], input: "") { _, _ in
+            .stream(head: Response(status: .ok, headers: ["X-A": "b"]), fallback: .noContent) { stream in
+                stream.send(Array("data: 1\n\n".utf8))
+                held.withLock { $0 = stream }
+            }
+        }
+        #expect(text == "Status: 200 OK\r\nX-A: b\r\n\r\ndata: 1\n\n")
+        #expect(held.withLock(\.self)?.send(Array("data: 2\n\n".utf8)) == false)
     }
 }

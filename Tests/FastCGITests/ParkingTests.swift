@@ -13,11 +13,11 @@ import Testing
     private func pool(threads: Int = 2, settings: FastCGISettings = .gated) throws -> RunningPool {
         try RunningPool(
             threads: threads, settings: settings,
-            replying: { [lot] received in
-                guard let target = try? received.get().target, target.hasPrefix("/later") else {
-                    return .now(RunningPool.echo(received))
+            replying: { [lot] request, _ in
+                guard request.target.hasPrefix("/later") else {
+                    return .response(.text("\(request.method) \(request.target) "))
                 }
-                return .later(Later(otherwise: .text("otherwise")) { lot.put($0, for: target) })
+                return .wait(fallback: .text("fallback")) { lot.put($0, for: request.target) }
             })
     }
 
@@ -39,7 +39,7 @@ import Testing
 
         let order = clients.indices.shuffled()
         DispatchQueue.concurrentPerform(iterations: order.count) { index in
-            parked[order[index]]?.answer(.text("\(order[index])"))
+            parked[order[index]]?.send(.text("\(order[index])"))
         }
         for (number, client) in clients.enumerated() { #expect(try client.answer().text == "\(number)") }
         for client in clients {
@@ -53,9 +53,9 @@ import Testing
         for round in 0..<3 {
             try send("/later/\(round)", client)
             let parked = lot.take("/later/\(round)")
-            for answer in ["first", "second"] { parked?.answer(.text(answer)) }
+            for answer in ["first", "second"] { parked?.send(.text(answer)) }
             #expect(try client.answer().text == "first")
-            #expect(parked?.hasLeft == false)
+            #expect(parked?.isDisconnected == false)
         }
         #expect(try client.exchange(RunningPool.params("GET", "/next")).text == "GET /next ")
     }
@@ -63,7 +63,7 @@ import Testing
     @Test func answerMayComeBeforeTheHandlerHasReturned() throws {
         let running = try RunningPool(
             threads: 1,
-            replying: { _ in .later(Later(otherwise: .text("otherwise")) { $0.answer(.text("soon")) }) })
+            replying: { _, _ in .wait(fallback: .text("fallback")) { $0.send(.text("soon")) } })
         let client = try running.client()
         for _ in 0..<3 { #expect(try client.exchange(RunningPool.params()).text == "soon") }
     }
@@ -72,7 +72,7 @@ import Testing
         let running = try pool()
         let client = try running.client()
         try send("/later", client, method: "HEAD")
-        lot.take("/later")?.answer(.text("four"))
+        lot.take("/later")?.send(.text("four"))
         let answer = try client.answer()
         #expect(answer["content-length"] == "4")
         #expect(answer.body.isEmpty)
@@ -89,8 +89,8 @@ import Testing
             client.finishSending()
             // Only what the pool closes ends here.
             #expect(client.isClosed())
-            #expect(parked?.hasLeft == true)
-            parked?.answer(.text("late"))
+            #expect(parked?.isDisconnected == true)
+            parked?.send(.text("late"))
         }
         #expect(running.events.all.count { $0 == .answerLost(id: "r1") } == 1_000)
     }
@@ -102,7 +102,7 @@ import Testing
         let parked = lot.take("/later")
         client = nil
         #expect(running.events.saw(.answerLost(id: "r1")))
-        #expect(parked?.hasLeft == true)
+        #expect(parked?.isDisconnected == true)
     }
 
     /// Whoever comes first, the exchange ends once, and the next connection gets none of it.
@@ -114,7 +114,7 @@ import Testing
             let parked = lot.take("/later/\(round)")
             let answered = DispatchSemaphore(value: 0)
             DispatchQueue.global().async {
-                parked?.answer(.text("answer"))
+                parked?.send(.text("answer"))
                 answered.signal()
             }
             client.finishSending()
@@ -129,10 +129,10 @@ import Testing
         let clients = try (0..<3).map { _ in try running.client() }
         for number in 0..<2 { try send("/later/\(number)", clients[number]) }
         let parked = (0..<2).map { lot.take("/later/\($0)") }
-        #expect(try clients[2].exchange(RunningPool.params("GET", "/later/2")).text == "otherwise")
-        parked[0]?.answer(.text("answer"))
+        #expect(try clients[2].exchange(RunningPool.params("GET", "/later/2")).text == "fallback")
+        parked[0]?.send(.text("answer"))
         try send("/later/3", clients[2])
-        lot.take("/later/3")?.answer(.text("third"))
+        lot.take("/later/3")?.send(.text("third"))
         #expect(try clients[2].answer().text == "third")
     }
 
@@ -140,7 +140,7 @@ import Testing
         let running = try pool(settings: isGated ? .gated : FastCGISettings())
         let client = try running.client()
         try send("/later", client, keep: !isGated)
-        lot.take("/later")?.answer(.text("answer"))
+        lot.take("/later")?.send(.text("answer"))
         #expect(try client.answer().text == "answer")
         #expect(client.isClosed())
     }
@@ -149,11 +149,9 @@ import Testing
     @Test func whatComesEarlyWaits() throws {
         let running = try RunningPool(
             threads: 1,
-            replying: { [lot] received in
-                guard let target = try? received.get().target, target == "/later" else {
-                    return .now(.text("\(Self.threadNanoseconds)"))
-                }
-                return .later(Later(otherwise: .text("otherwise")) { lot.put($0, for: target) })
+            replying: { [lot] request, _ in
+                guard request.target == "/later" else { return .response(.text("\(Self.threadNanoseconds)")) }
+                return .wait(fallback: .text("fallback")) { lot.put($0, for: request.target) }
             })
         let client = try running.client()
         let other = try running.client()
@@ -164,7 +162,7 @@ import Testing
         #expect(!client.isClosed(within: 300))
         let after = try #require(Int(try other.exchange(RunningPool.params()).text))
         #expect(after - before < 100_000_000)
-        parked?.answer(.text("answer"))
+        parked?.send(.text("answer"))
         #expect(try client.answer().text == "answer")
         #expect(client.isClosed())
         #expect(running.events.saw(.strayPeer))
@@ -187,11 +185,11 @@ import Testing
         let parked = clients.indices.map { lot.take("/later/\($0)") }
         let successor = try ResponderPool(
             listener: old.listener, threads: 1, settings: .gated, observe: { _ in },
-            makeHandler: { { _ in .now(.text("new")) } })
+            makeHandler: { { _, _ in .response(.text("new")) } })
         try successor.start()
         let answered = DispatchSemaphore(value: 0)
         DispatchQueue.global().async {
-            for exchange in parked.prefix(30) { exchange?.answer(.text("answer")) }
+            for exchange in parked.prefix(30) { exchange?.send(.text("answer")) }
             answered.signal()
         }
         old.pool.drain { descriptor in
@@ -199,10 +197,10 @@ import Testing
             return true
         }
         answered.wait()
-        for exchange in parked { exchange?.answer(.text("late")) }
+        for exchange in parked { exchange?.send(.text("late")) }
         for (number, client) in clients.enumerated() {
             let text = try client.answer().text
-            #expect(text == "otherwise" || number < 30 && text == "answer")
+            #expect(text == "fallback" || number < 30 && text == "answer")
             #expect(try client.exchange(RunningPool.params()).text == "new")
         }
         successor.drain { _ in false }
@@ -213,13 +211,12 @@ import Testing
         let release = DispatchSemaphore(value: 0)
         let running = try RunningPool(
             threads: 1,
-            replying: { [lot] received in
-                let target = (try? received.get().target) ?? ""
-                if target == "/slow" {
+            replying: { [lot] request, _ in
+                if request.target == "/slow" {
                     begun.signal()
                     release.wait()
                 }
-                return .later(Later(otherwise: .text("otherwise")) { lot.put($0, for: target) })
+                return .wait(fallback: .text("fallback")) { lot.put($0, for: request.target) }
             })
         let parked = try running.client()
         let slow = try running.client()
@@ -233,9 +230,9 @@ import Testing
             pool.drain { _ in false }
             left.signal()
         }
-        #expect(try parked.answer().text == "otherwise")
+        #expect(try parked.answer().text == "fallback")
         release.signal()
-        #expect(try slow.answer().text == "otherwise")
+        #expect(try slow.answer().text == "fallback")
         #expect(left.wait(timeout: .now() + .seconds(5)) == .success)
         #expect(lot.isEmpty)
     }
@@ -243,18 +240,18 @@ import Testing
 
 /// The parked exchanges of one test by their request's target.
 private final class Lot: Sendable {
-    private let exchanges = Mutex<[String: Parked]>([:])
+    private let exchanges = Mutex<[String: PendingResponse]>([:])
     private let arrival = DispatchSemaphore(value: 0)
 
     var isEmpty: Bool { exchanges.withLock(\.isEmpty) }
 
-    func put(_ parked: Parked, for target: String) {
+    func put(_ parked: PendingResponse, for target: String) {
         exchanges.withLock { $0[target] = parked }
         arrival.signal()
     }
 
     /// Waits for the exchange to be parked; nil when it is not in time. One thread asks at a time.
-    func take(_ target: String) -> Parked? {
+    func take(_ target: String) -> PendingResponse? {
         let deadline = DispatchTime.now() + .seconds(10)
         while true {
             if let parked = exchanges.withLock({ $0.removeValue(forKey: target) }) { return parked }
@@ -264,7 +261,7 @@ private final class Lot: Sendable {
 }
 
 extension Response {
-    fileprivate static func text(_ text: String) -> Response {
+    static func text(_ text: String) -> Response {
         Response(status: .ok, body: Array(text.utf8))
     }
 }

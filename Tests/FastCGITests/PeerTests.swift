@@ -158,7 +158,7 @@ import Testing
         let settings = FastCGISettings.gated.with { $0.silenceLimit = .milliseconds(50) }
         let running = try RunningPool(threads: 1, settings: settings) { received in
             var response = RunningPool.echo(received)
-            if (try? received.get())?.target == "/big" { response.body = [UInt8](repeating: 0, count: 4 << 20) }
+            if (try? received.get())?.target == "/big" { response.body = .bytes([UInt8](repeating: 0, count: 4 << 20)) }
             return response
         }
         let client = try running.client()

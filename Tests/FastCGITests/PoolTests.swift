@@ -38,7 +38,9 @@ import Testing
         let pool = try ResponderPool(listener: listener, threads: 3, settings: .gated, observe: { _ in }) {
             let thread = pthread_self()
             makers.withLock { $0.append(thread) }
-            return { _ in .now(Response(status: pthread_equal(thread, pthread_self()) != 0 ? .ok : .internalError)) }
+            return { _, _ in
+                .response(Response(status: pthread_equal(thread, pthread_self()) != 0 ? .ok : .internalError))
+            }
         }
         try pool.start()
         for _ in 0..<10 {
@@ -125,7 +127,7 @@ import Testing
 
         let successor = try ResponderPool(
             listener: old.listener, threads: 1, settings: .gated, observe: { _ in },
-            makeHandler: { { _ in .now(Response(status: .ok, body: Array("new".utf8))) } })
+            makeHandler: { { _, _ in .response(Response(status: .ok, body: Array("new".utf8))) } })
         try successor.start()
         let left = DispatchSemaphore(value: 0)
         let moved = DispatchSemaphore(value: 0)

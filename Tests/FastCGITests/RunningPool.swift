@@ -17,16 +17,21 @@ final class RunningPool {
 
     /// `handler` may run on any of the pool's threads.
     convenience init(
-        threads: Int = 2, settings: FastCGISettings = .gated,
-        handler: @escaping @Sendable (Result<Request, Rejection>) -> Response = RunningPool.echo
+        threads: Int = 2, settings: FastCGISettings = .gated, body policy: BodyPolicy = .memory,
+        handler: @escaping @Sendable (Result<Received, Rejection>) -> Response = RunningPool.echo
     ) throws {
-        try self.init(threads: threads, settings: settings, replying: { .now(handler($0)) })
+        try self.init(
+            threads: threads, settings: settings,
+            replying: { request, read in
+                .response(
+                    handler(Result { () throws(Rejection) in try Received(request, reading: policy, by: read) }))
+            })
     }
 
     /// `reply` may run on any of the pool's threads.
     init(
         threads: Int = 2, settings: FastCGISettings = .gated,
-        replying reply: @escaping @Sendable (Result<Request, Rejection>) -> Reply
+        replying reply: @escaping @Sendable (Request, BodyReader) -> Reply
     ) throws {
         directory = try TemporaryDirectory()
         path = directory.path + "/responder.sock"
@@ -56,14 +61,40 @@ final class RunningPool {
     }
 
     /// Says what it was asked.
-    static let echo: @Sendable (Result<Request, Rejection>) -> Response = { received in
+    static let echo: @Sendable (Result<Received, Rejection>) -> Response = { received in
         switch received {
-        case .success(let request):
-            Response(status: .ok, body: Array("\(request.method) \(request.target) ".utf8) + request.body)
+        case .success(let received):
+            Response(
+                status: .ok, body: Array("\(received.request.method) \(received.request.target) ".utf8) + received.body)
         case .failure(let rejection):
-            Response(status: rejection.status, body: Array("\(rejection.reason)".utf8))
+            Response(status: rejection.status, body: Array("\(rejection)".utf8))
         }
     }
+}
+
+/// A request with its body.
+struct Received: Sendable {
+    let request: Request
+    let body: [UInt8]
+
+    init(_ request: Request, reading policy: BodyPolicy, by read: BodyReader) throws(Rejection) {
+        if request.isMalformed { throw .malformed }
+        self.request = request
+        switch try read(policy) {
+        case .bytes(let bytes): body = bytes
+        case .file(let file):
+            body = unsafe [UInt8](unsafeUninitializedCapacity: file.length) { buffer, count in
+                count = unsafe Glibc.read(file.descriptor, buffer.baseAddress, file.length)
+            }
+        }
+    }
+
+    var target: String { request.target }
+}
+
+extension Rejection {
+    /// The status of the application's refusal.
+    var status: Status { if case .bodyTooLarge = self { .contentTooLarge } else { .badRequest } }
 }
 
 extension FastCGISettings {

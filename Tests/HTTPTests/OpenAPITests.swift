@@ -40,7 +40,7 @@ import Testing
                 Answer(.unprocessable, "Failed", post),
             ],
             examples: [Example("Log out", path: ["reason": "late"])]
-        ) { _ in .noContent },
+        ) { _ in .response(.noContent) },
     ]
 
     private let document = Interface(

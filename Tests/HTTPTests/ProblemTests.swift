@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import TestSupport
 import Testing
 
 @Suite struct ProblemTests {
@@ -7,7 +8,7 @@ import Testing
         let response = Problem.notFound.response(requestID: "r1")
         #expect(response.status == .notFound)
         #expect(response.headers["Content-Type"] == "application/json; charset=utf-8")
-        #expect(response.body == Array(#"{"message":"Not found","code":"not_found","request_id":"r1"}"#.utf8))
+        #expect(response.bytes == Array(#"{"message":"Not found","code":"not_found","request_id":"r1"}"#.utf8))
     }
 
     @Test func namesEveryViolation() throws {
@@ -15,7 +16,7 @@ import Testing
             Violation(pointer: "/a", message: "is required"),
             Violation(pointer: "/b/0", message: "is not a known field", hint: "did you mean 'c'?"),
         ])
-        let body = try JSON(parsing: problem.response(requestID: "").body)
+        let body = try JSON(parsing: problem.response(requestID: "").bytes)
         #expect(
             body["errors"] == [
                 ["pointer": "/a", "message": "is required"],
@@ -35,7 +36,7 @@ import Testing
 
     @Test(arguments: problems) func fitsItsSchema(problem: Problem, status: Int, code: String) throws {
         let response = problem.response(requestID: "r1")
-        let body = try JSON(parsing: response.body)
+        let body = try JSON(parsing: response.bytes)
         #expect(response.status.rawValue == status)
         #expect(body["code"] == .string(code))
         #expect(Problem.schema.violations(in: body) == [])
@@ -74,12 +75,12 @@ import Testing
         #expect(response.status == .created)
         #expect(response.headers["Location"] == "/posts/1")
         #expect(response.headers["ETag"] == "\"1\"")
-        #expect(response.body == Array(#"{"id":1}"#.utf8))
+        #expect(response.bytes == Array(#"{"id":1}"#.utf8))
     }
 
     @Test func noContentHasNone() {
         #expect(Response.noContent.status.rawValue == 204)
-        #expect(Response.noContent.body.isEmpty)
+        #expect(Response.noContent.bytes.isEmpty)
         #expect(Response.noContent.headers.fields.isEmpty)
     }
 }

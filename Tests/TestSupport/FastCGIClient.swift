@@ -78,6 +78,14 @@ package final class FastCGIClient {
         }
     }
 
+    /// The content of the next STDOUT record.
+    package func output(within milliseconds: Int32 = 5_000) throws -> String {
+        while true {
+            let record = try record(within: milliseconds)
+            if record.type == 6 { return String(decoding: record.content, as: UTF8.self) }
+        }
+    }
+
     /// Sends one whole request and reads its answer.
     package func exchange(
         _ params: [(String, String)], body: [UInt8] = [], within milliseconds: Int32 = 5_000

@@ -1,54 +1,39 @@
-package import HTTP
 import Crypto
-import JSON
+package import HTTP
 package import Postgres
 
 /// The product as a function from requests to answers. It is stateless; one value serves all threads.
 package struct Application: Sendable {
-    private let endpoints = Routes.all
+    private let endpoints: [Endpoint<Context>]
     private let router: Router
     private let services: Services
     private let clock: @Sendable () -> Int64
 
     /// `clock` returns seconds since 1970.
-    package init(services: Services, clock: @escaping @Sendable () -> Int64) {
+    package init(
+        services: Services, endpoints: [Endpoint<Context>] = Routes.all, clock: @escaping @Sendable () -> Int64
+    ) {
+        self.endpoints = endpoints
         router = Router(endpoints)
         self.services = services
         self.clock = clock
     }
 
-    /// Answers one request over this thread's connection. It never throws, and its duration is limited by the timeouts
-    /// of its statements.
-    ///
-    /// If the result contains a wait, the response is the one to send when the exchange cannot be parked.
-    package func respond(to request: Request, over connection: Connection) -> (Response, Wait?) {
-        let id = RequestID.of(request)
+    /// Replies to one request over this thread's connection. It never throws, and its duration is limited by the
+    /// timeouts of its statements. The body is read only if the endpoint's caller may call it.
+    package func reply(to request: Request, readingBody read: BodyReader, over connection: Connection) -> Reply {
+        let call = Call(request, services: services)
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
-        var response: Response
-        var deferral: Deferral?
+        var reply: Reply
         do {
-            (response, deferral) = try answer(request, id, audit, connection)
+            reply = try route(call, read, audit, connection)
         } catch {
-            response = problem(for: error, in: request, id).response(requestID: id)
+            reply = .response(call.response(for: error))
         }
         connection.rollback()
-        if audit.awaitsSeal, response.status.rawValue < 500 { seal(over: connection) }
-        complete(&response, to: request, id, granted: deferral?.granted)
-        return (response, deferral?.wait.map { wait($0, granted: deferral?.granted, request, id) })
-    }
-
-    /// The wait that the handler requested; its answer has the common headers, and its errors become problems.
-    private func wait(_ deferred: Deferral.Wait, granted: Int?, _ request: Request, _ id: String) -> Wait {
-        Wait(executionID: deferred.executionID, limit: .seconds(deferred.seconds)) { connection in
-            var response: Response
-            do {
-                response = try deferred.answer(connection)
-            } catch {
-                response = problem(for: error, in: request, id).response(requestID: id)
-            }
-            complete(&response, to: request, id, granted: granted)
-            return response
-        }
+        if audit.awaitsSeal, reply.initial.status.rawValue < 500 { seal(over: connection) }
+        call.complete(&reply.initial)
+        return reply
     }
 
     /// A seal that fails does not make the request fail, because the request's transaction is already committed.
@@ -60,28 +45,23 @@ package struct Application: Sendable {
         }
     }
 
-    /// The answer to a request that the edge could not read completely.
-    package func refuse(_ request: Request, _ problem: Problem) -> Response {
-        let id = RequestID.of(request)
-        var response = problem.response(requestID: id)
-        complete(&response, to: request, id)
-        return response
-    }
-
-    /// Routes the request and answers it.
-    private func answer(
-        _ request: Request, _ id: String, _ audit: AuditTrail, _ connection: Connection
-    ) throws -> (Response, Deferral?) {
-        guard let path = Path(parsing: request.path) else { throw Problem(.badRequest, "The path is not valid") }
-        switch router.match(method: request.method, path: path) {
+    /// Finds the endpoint and lets it reply.
+    private func route(
+        _ call: Call, _ read: BodyReader, _ audit: AuditTrail, _ connection: Connection
+    ) throws -> Reply {
+        if call.request.isMalformed { throw Rejection.malformed }
+        guard let path = Path(parsing: call.request.path) else {
+            throw Problem(.badRequest, "The path is not valid")
+        }
+        switch router.match(method: call.request.method, path: path) {
         case .none: throw Problem.notFound
         case .otherMethods(let allow):
-            guard request.method == Method.options.rawValue else { throw Problem.methodNotAllowed(allow: allow) }
-            return (Response(status: .noContent, headers: ["Allow": allow]), nil)
+            guard call.request.method == Method.options.rawValue else { throw Problem.methodNotAllowed(allow: allow) }
+            return .response(Response(status: .noContent, headers: ["Allow": allow]))
         case .endpoint(let position, let parameters):
             let endpoint = endpoints[position]
             do {
-                return try answer(request, id, endpoint, parameters, audit, connection)
+                return try reply(to: call, endpoint, parameters, read, audit, connection)
             } catch let problem as Problem {
                 assert(endpoint.declares(problem), "\(endpoint.operation) does not declare \(problem.code)")
                 throw problem
@@ -89,64 +69,33 @@ package struct Application: Sendable {
         }
     }
 
-    /// Answers by the endpoint: authenticates the caller, then reads the request's parts, then calls the handler.
-    private func answer(
-        _ request: Request, _ id: String, _ endpoint: Endpoint<Context>, _ parameters: [String], _ audit: AuditTrail,
+    /// The stages of a request, in their order: access, body, input, rate limit, handler.
+    private func reply(
+        to call: Call, _ endpoint: Endpoint<Context>, _ parameters: [String], _ read: BodyReader, _ audit: AuditTrail,
         _ connection: Connection
-    ) throws -> (Response, Deferral?) {
-        let now = clock()
+    ) throws -> Reply {
+        let (request, now) = (call.request, clock())
         let caller = try Authentication.principal(
             of: request, for: endpoint, services: services, now: now, audit, connection)
-        let deferral = endpoint.waits ? Deferral() : nil
+        if endpoint.handsOutCookies { try services.crossOrigin.check(request) }
+        let body = try read(endpoint.body.policy)
         let context = Context(
-            request: request, parameters: parameters, query: try request.fields(declaredBy: endpoint),
-            input: try request.input(endpoint.body), caller: caller,
+            call: call, endpoint: endpoint, parameters: parameters, query: try request.fields(declaredBy: endpoint),
+            body: body, input: try request.input(endpoint.body, body), caller: caller,
             idempotencyKey: try IdempotencyKey(
-                of: request, id: id, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
-            connection: connection, audit: audit,
-            services: services, deferral: deferral, now: now)
+                of: call, body: body, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
+            connection: connection, audit: audit, now: now)
         guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
-            return (try endpoint.handle(context), deferral)
+            return try handle(context)
         }
-        let answer = try key.answeringOnce(over: connection) { try endpoint.handle(context) }
-        return (answer, deferral)
+        return try key.answeringOnce(over: connection) { try handle(context) }
     }
 
-    /// Adds the headers that every answer has; `granted` is the number of seconds that the caller's preference was
-    /// granted.
-    private func complete(_ response: inout Response, to request: Request, _ id: String, granted: Int? = nil) {
-        response.headers.reserveCapacity(8)
-        response.headers.append(name: "X-Request-Id", value: id)
-        response.headers.append(name: "X-Content-Type-Options", value: "nosniff")
-        if response.headers["Cache-Control"] == nil {
-            response.headers.append(name: "Cache-Control", value: "no-store")
-        }
-        if let granted { response.headers.append(name: "Preference-Applied", value: "wait=\(granted)") }
-        services.crossOrigin.complete(&response, to: request)
-    }
-
-    /// Maps an error to its problem. No other code does this.
-    private func problem(for error: any Error, in request: Request, _ id: String) -> Problem {
-        switch error {
-        case let problem as Problem where problem.status != .internalError && problem.status != .unavailable:
-            return problem
-        case let problem as Problem: return report(problem, problem.code, request, id)
-        case let error as PostgresError: return report(Problem(error), error.debugDescription, request, id)
-        case PasswordError.busy:
-            return report(.unavailable(retryAfter: 2), "password hashing is at its limit", request, id)
-        case is TokenKey.Unreadable:
-            return report(.unavailable(retryAfter: 5), "SEALING_KEY does not open the token keys", request, id)
-        default: return report(.internalError, String(describing: type(of: error)), request, id)
-        }
-    }
-
-    private func report(_ problem: Problem, _ detail: String, _ request: Request, _ id: String) -> Problem {
-        if problem.status == .internalError || problem.status == .unavailable {
-            services.observe(
-                .requestFailed(
-                    requestID: id, method: request.method, status: problem.status.rawValue, detail: detail))
-        }
-        return problem
+    /// Calls the handler. A repeated call does not get here, so it does not count toward the rate limit.
+    private func handle(_ context: Context) throws -> Reply {
+        try context.endpoint.rateLimit?.count(
+            context.caller.map { .user($0.id) } ?? .network(context.network), on: context.connection)
+        return try context.endpoint.handle(context)
     }
 }
 

@@ -27,6 +27,8 @@ package final class Services: Sendable {
     package let crossOrigin: CrossOrigin
     /// Why the connection's database is not usable by this version of the program; nil when it is.
     package let readinessFailure: @Sendable (Connection) throws -> ProblemCode?
+    /// Sends the pending response when the run ends or the timeout passes.
+    package let watchCompletion: @Sendable (CompletionWait, PendingResponse) throws -> Void
     package let observe: @Sendable (ApplicationEvent) -> Void
     let keyUses = KeyUses()
 
@@ -35,6 +37,7 @@ package final class Services: Sendable {
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
         loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin,
         readinessFailure: @escaping @Sendable (Connection) throws -> ProblemCode?,
+        watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         self.tokens = tokens
@@ -49,6 +52,7 @@ package final class Services: Sendable {
         self.welcome = welcome
         self.crossOrigin = crossOrigin
         self.readinessFailure = readinessFailure
+        self.watchCompletion = watchCompletion
         self.observe = observe
     }
 }
@@ -65,12 +69,15 @@ package enum ApplicationEvent: Sendable {
 
 /// The input of a handler: one validated request and this thread's connection.
 package struct Context {
-    package let request: Request
-    /// The values of the path's parameters, in order.
-    package let parameters: [String]
+    let call: Call
+    let endpoint: Endpoint<Context>
+    /// The values of the path's parameters, in the order of their names.
+    let parameters: [String]
     /// The query's fields, all of which the endpoint declares.
     package let query: FormFields
-    /// The body, which satisfies the endpoint's schema; null for an endpoint without a body.
+    /// The body as it was sent.
+    let body: RequestBody
+    /// The body, which satisfies the endpoint's schema; null for an endpoint without a schema.
     package let input: JSON
     /// The caller; nil only at an endpoint that is open to everyone.
     let caller: Principal?
@@ -78,11 +85,11 @@ package struct Context {
     package let connection: Connection
     /// Writes the audit log for this call.
     let audit: AuditTrail
-    package let services: Services
-    /// Receives the wait that the handler requests; nil at an endpoint that cannot wait.
-    let deferral: Deferral?
     /// When processing of the request began, in seconds since 1970.
     package let now: Int64
+
+    package var request: Request { call.request }
+    package var services: Services { call.services }
 
     /// The issuer that creates tokens and reads refresh tokens.
     var tokens: TokenIssuer { get throws { try services.tokens.recent(now: now, on: connection) } }
@@ -103,9 +110,18 @@ package struct Context {
     /// Hashes passwords and shares the slots fairly among networks.
     var passwords: PasswordHasher { services.passwords.serving(network.isEverybody ? nil : network.text) }
 
-    /// A path parameter that must be an id. Throws 404 for any other text.
-    func id(at position: Int = 0) throws -> String {
-        guard UUIDv7.isValid(parameters[position]) else { throw Problem.notFound }
+    /// The path parameter of that name, which the endpoint's path has.
+    func path(_ name: String) -> String {
+        guard let position = endpoint.parameterNames.firstIndex(of: name) else {
+            preconditionFailure("\(endpoint.path) has no parameter \(name)")
+        }
         return parameters[position]
+    }
+
+    /// The path parameter `id`, which must be an id. Throws 404 for any other text.
+    func id() throws -> String {
+        let id = path("id")
+        guard UUIDv7.isValid(id) else { throw Problem.notFound }
+        return id
     }
 }

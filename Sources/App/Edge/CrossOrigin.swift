@@ -18,7 +18,7 @@ package struct CrossOrigin: Sendable {
         origins = items.map { String($0[0]) }
     }
 
-    /// Throws 403 for a call that a page of another origin makes. Code that accepts or sets cookies calls this first.
+    /// Throws 403 for a call that a page of another origin makes.
     ///
     /// Browsers send that origin, or its relation to ours (Fetch Metadata, section 2.1); other clients send neither.
     func check(_ request: Request) throws {

@@ -23,8 +23,9 @@ package struct IdempotencyKey: Sendable {
     /// - Parameter bodyKeys: a body may contain a password, which anyone who reads the database could guess from a
     ///   plain digest; the digest is therefore an HMAC by the first key. The other keys recognize older digests.
     init?(
-        of request: Request, id: String, for endpoint: Endpoint<Context>, caller: Principal?, bodyKeys: [HMACSHA256]
+        of call: Call, body: RequestBody, for endpoint: Endpoint<Context>, caller: Principal?, bodyKeys: [HMACSHA256]
     ) throws {
+        let request = call.request
         guard endpoint.idempotency != .none, let key = request.headers["idempotency-key"] else { return nil }
         guard endpoint.idempotency != .refused, let caller else {
             throw Problem(.idempotencyRefused)
@@ -36,27 +37,29 @@ package struct IdempotencyKey: Sendable {
         userID = caller.id
         method = request.method
         path = String(request.path)
-        bodyDigests = bodyKeys.map { $0.code(for: request.body) }
-        requestID = id
+        guard case .bytes(let bytes) = body else { throw Problem(.idempotencyRefused) }
+        bodyDigests = bodyKeys.map { $0.code(for: bytes) }
+        requestID = call.id
     }
 
-    /// Executes `body` in one transaction with the claim of the key, and stores the answer if its status permits.
-    func answeringOnce(over connection: Connection, _ body: () throws -> Response) throws -> Response {
+    /// Executes `body` in one transaction with the claim of the key, and stores its initial response if the status
+    /// permits.
+    func answeringOnce(over connection: Connection, _ body: () throws -> Reply) throws -> Reply {
         do {
             try connection.begin()
             guard try claim(on: connection) else {
                 connection.rollback()
-                return try replay(on: connection)
+                return .response(try replay(on: connection))
             }
-            let response = try body()
-            try connection.commit(after: [keep(response)])
-            return response
+            let reply = try body()
+            try connection.commit(after: [keep(reply.initial)])
+            return reply
         } catch let problem as Problem where IdempotencyKey.keeps(problem.status) {
             connection.rollback()
             try keepRefusal(problem, on: connection)
             throw problem
         } catch let error as PostgresError where error.kind == .commitUnknown {
-            return try replay(on: connection)
+            return .response(try replay(on: connection))
         }
     }
 
@@ -150,13 +153,15 @@ package struct IdempotencyKey: Sendable {
         }
     }
 
+    /// Stores the response, which is in memory. A replay does not wait, so no preference applies to it.
     private func keep(_ response: Response) -> SQL {
-        let headers = JSON.object(
-            JSONObject(response.headers.fields.map { .init(name: $0.name, value: .string($0.value)) }))
+        guard case .bytes(let body) = response.body else { preconditionFailure("only a response in memory is stored") }
+        let fields = response.headers.fields.filter { $0.name != Response.preferenceApplied }
+        let headers = JSON.object(JSONObject(fields.map { .init(name: $0.name, value: .string($0.value)) }))
         return """
             UPDATE idempotency_keys
             SET status = \(response.status.rawValue), headers = \(headers),
-                body = \(String(decoding: response.body, as: UTF8.self))
+                body = \(String(decoding: body, as: UTF8.self))
             WHERE \(isThisKey)
             """
     }

@@ -1,18 +1,13 @@
 import HTTP
 import Postgres
 
-/// The maximum number of calls that a user or a network address may make in a window of time. The database counts
-/// them, so the limit applies to all processes together.
-struct RateLimit: Sendable {
+/// The database counts the calls, so a limit applies to all processes together.
+extension RateLimit {
     /// The user or network whose calls are counted.
     enum Subject {
         case user(String)
         case network(Network)
     }
-
-    let name: String
-    let calls: Int
-    let seconds: Int
 
     /// Counts one call. Throws 429 when it exceeds the limit.
     func count(_ subject: Subject, on connection: Connection) throws {

@@ -19,16 +19,19 @@ extension Request {
         return fields
     }
 
-    /// The body as JSON that satisfies the format's schema; null for an endpoint without a body.
-    func input(_ format: BodyFormat) throws -> JSON {
-        guard let schema = format.schema else { return .null }
+    /// The body as JSON that satisfies the format's schema; null for a format without one.
+    func input(_ format: BodyFormat, _ body: RequestBody) throws -> JSON {
+        if case .file(let mediaTypes, _) = format, !mediaTypes.contains(where: { $0 == mediaType }) {
+            throw Problem(.unsupportedMediaType)
+        }
+        guard let schema = format.schema, case .bytes(let body) = body else { return .null }
         if format.isOptional, body.isEmpty { return .object(JSONObject()) }
         let encoding = headers["content-encoding"] ?? "identity"
         guard encoding == "identity" else { throw Problem(.unsupportedMediaType) }
         let value: JSON
         switch mediaType {
-        case "application/json": value = try parsedBody()
-        case "application/x-www-form-urlencoded" where format.takesForm: value = try parsedForm()
+        case "application/json": value = try parsed(body)
+        case "application/x-www-form-urlencoded" where format.takesForm: value = try parsed(form: body)
         default: throw Problem(.unsupportedMediaType)
         }
         let violations = schema.violations(in: value)
@@ -47,7 +50,7 @@ extension Request {
         return parts.first.map { String($0.filter { $0 != " " }) }
     }
 
-    private func parsedBody() throws -> JSON {
+    private func parsed(_ body: [UInt8]) throws -> JSON {
         do {
             return try JSON(parsing: body)
         } catch {
@@ -56,7 +59,7 @@ extension Request {
     }
 
     /// A body of JSON without its content type, as curl sends it by default, is not a form: it is refused with 415.
-    private func parsedForm() throws -> JSON {
+    private func parsed(form body: [UInt8]) throws -> JSON {
         if body.first == UInt8(ascii: "{") { throw Problem(.unsupportedMediaType) }
         guard let text = String(validating: body, as: UTF8.self), let form = FormFields(parsing: text[...]) else {
             throw Problem(.badRequest, "The form is not valid")

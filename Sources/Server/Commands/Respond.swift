@@ -21,15 +21,17 @@ enum Respond {
         let log = try Log(file: configuration.logFile)
         let memory = try memory(invocation.environment, log)
         let database = try configuration.database
-        let application = Application(services: try services(configuration, memory, log), clock: { WallClock.seconds })
         let gate = try configuration.gate
-        let watch = try CompletionWatcher(database) {
+        let completions = try CompletionWatcher(database) {
             log.write(.warning, "ends-not-told", ["detail": Log.detail(of: $0)])
         }
-        defer { watch.leave() }
+        defer { completions.stop() }
+        let application = Application(
+            services: try services(configuration, memory, log) { try completions.add($0, $1) },
+            clock: { WallClock.seconds })
         let makeHandler: @Sendable () -> ResponderPool.Handler = {
             let connection = Connection(database)
-            return { application.reply(to: $0, over: connection, watch) }
+            return { application.reply(to: $0, readingBody: $1, over: connection) }
         }
         guard let listener = Listener(adopting: 0) else {
             CGI.serve(environment: invocation.environment, handler: makeHandler())
@@ -37,7 +39,7 @@ enum Respond {
         }
         let pool = try ResponderPool(
             listener: listener, threads: try configuration.threads,
-            settings: FastCGISettings(gate: gate), observe: { log.write($0) },
+            settings: FastCGISettings(gate: gate, bodyLimit: Routes.maximumBodyLength), observe: { log.write($0) },
             makeHandler: makeHandler)
         try pool.start()
         control.withLock {
@@ -48,7 +50,10 @@ enum Respond {
     }
 
     /// Throws for every setting that is not valid; has no effect outside this process.
-    static func services(_ configuration: Configuration, _ memory: SharedMemory, _ log: Log) throws -> Services {
+    static func services(
+        _ configuration: Configuration, _ memory: SharedMemory, _ log: Log,
+        watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void
+    ) throws -> Services {
         Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, log),
             passwords: try passwords(configuration, memory),
@@ -61,6 +66,7 @@ enum Respond {
             loginCreatesAccount: try configuration.loginCreatesAccount, welcome: try configuration.welcome,
             crossOrigin: try configuration.crossOrigin,
             readinessFailure: { connection in try Migrator().state(connection).readinessFailure },
+            watchCompletion: watchCompletion,
             observe: { log.write($0) })
     }
 
@@ -94,31 +100,6 @@ enum Respond {
         let slots = HashingSlots(
             Slots(in: memory, limit: max(1, cores)), waiting: max(1, (try configuration.threads - 1) / 2))
         return PasswordHasher(slots: slots)
-    }
-}
-
-extension Application {
-    /// Answers a request, or the rejection of a request that could not be read.
-    fileprivate func reply(
-        to received: Result<Request, Rejection>, over connection: Connection, _ watch: CompletionWatcher
-    ) -> Reply {
-        switch received {
-        case .success(let request):
-            let (response, wait) = respond(to: request, over: connection)
-            return wait.map { .later(watch.later($0, otherwise: response)) } ?? .now(response)
-        case .failure(let rejection): return .now(refuse(rejection.request, Problem(rejection)))
-        }
-    }
-}
-
-extension Problem {
-    fileprivate init(_ rejection: Rejection) {
-        self =
-            switch rejection.reason {
-            case .malformed: Problem(.badRequest)
-            case .bodyTooLarge: Problem(.contentTooLarge)
-            case .bodyIncomplete: Problem(.bodyIncomplete)
-            }
     }
 }
 

@@ -29,7 +29,7 @@ enum Serve {
     /// Reports an invalid setting once, before the socket exists, instead of once by every child.
     private static func check(_ configuration: Configuration, _ memory: SharedMemory, _ log: Log) throws {
         _ = try configuration.database
-        _ = try Respond.services(configuration, memory, log)
+        _ = try Respond.services(configuration, memory, log) { _, _ in }
         _ = try Work.policy(configuration)
         guard try configuration.gate != nil else {
             throw ConfigurationError(setting: "FLOW_GATE", reason: "must be set")

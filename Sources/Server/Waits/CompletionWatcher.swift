@@ -12,15 +12,15 @@ import Synchronization
 /// database is unavailable, no end of a run is noticed, and each call is answered at its deadline.
 final class CompletionWatcher: Sendable {
     private struct Call {
-        let wait: Wait
-        let parked: Parked
-        let until: Monotonic
+        let wait: CompletionWait
+        let pending: PendingResponse
+        let deadline: Monotonic
     }
 
     private struct Shared {
         var waits = WaitingCalls<Call>()
         var thread: NativeThread?
-        var isLeaving = false
+        var isStopped = false
     }
 
     private let database: PostgresConfiguration
@@ -42,31 +42,22 @@ final class CompletionWatcher: Sendable {
         bell = try Bell()
     }
 
-    /// A reply that waits; `otherwise` is the answer when the exchange cannot be parked.
-    func later(_ wait: Wait, otherwise: Response) -> Later {
-        Later(otherwise: otherwise) { [self] parked in
-            do {
-                try add(Call(wait: wait, parked: parked, until: .now + wait.limit))
-            } catch {
-                parked.answer(otherwise)
-            }
-        }
-    }
-
     /// Ends the thread. The edge answers the calls that still wait.
-    func leave() {
+    func stop() {
         let thread = shared.withLock { shared in
-            shared.isLeaving = true
+            shared.isStopped = true
             return shared.thread.take()
         }
         bell.ring()
         thread?.join()
     }
 
-    private func add(_ call: Call) throws(ProcessError) {
+    /// Sends the response when the run has ended or the timeout has passed.
+    func add(_ wait: CompletionWait, _ pending: PendingResponse) throws(ProcessError) {
+        let call = Call(wait: wait, pending: pending, deadline: .now + wait.timeout)
         try shared.withLock { shared throws(ProcessError) in
             if shared.thread == nil { shared.thread = try NativeThread { [self] in watch() } }
-            shared.waits.add(call, for: call.wait.executionID, until: call.until)
+            shared.waits.add(call, for: call.wait.executionID, until: call.deadline)
         }
         bell.ring()
     }
@@ -75,7 +66,7 @@ final class CompletionWatcher: Sendable {
 extension CompletionWatcher {
     private func watch() {
         let ends = CompletionNotifications(watcher: UUIDv7.make(), on: Connection(database), observe: observe)
-        while !shared.withLock(\.isLeaving) {
+        while !shared.withLock(\.isStopped) {
             bell.hear()
             // A failed operation is retried in the next round.
             try? look(ends)
@@ -108,7 +99,7 @@ extension CompletionWatcher {
 
     /// Answers the calls whose deadline has passed.
     private func dismiss(_ ends: CompletionNotifications) throws {
-        let (late, abandoned) = shared.withLock { $0.waits.dismiss(at: .now, hasLeft: \.parked.hasLeft) }
+        let (late, abandoned) = shared.withLock { $0.waits.dismiss(at: .now, isDisconnected: \.pending.isDisconnected) }
         answer(late, ends)
         try ends.unregister(abandoned)
     }
@@ -116,12 +107,12 @@ extension CompletionWatcher {
     /// A call whose answer fails because the database is unavailable waits again if its deadline permits another
     /// attempt.
     private func answer(_ calls: [Call], _ ends: CompletionNotifications) {
-        for call in calls where !call.parked.hasLeft {
-            let response = call.wait.answer(ends.connection)
-            if response.status == .unavailable, .now < call.until {
-                shared.withLock { $0.waits.add(call, for: call.wait.executionID, until: call.until) }
+        for call in calls where !call.pending.isDisconnected {
+            let response = call.wait.response(ends.connection)
+            if response.status == .unavailable, .now < call.deadline {
+                shared.withLock { $0.waits.add(call, for: call.wait.executionID, until: call.deadline) }
             } else {
-                call.parked.answer(response)
+                call.pending.send(response)
             }
         }
     }

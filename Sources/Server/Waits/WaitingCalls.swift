@@ -73,15 +73,15 @@ struct WaitingCalls<Caller> {
         over.flatMap { runs.removeValue(forKey: $0)?.callers.map(\.caller) ?? [] }
     }
 
-    /// Removes callers whose deadline has passed or who have left. Returns the former, and the runs that have no
+    /// Removes callers whose deadline has passed or who have disconnected. Returns the former, and the runs that have no
     /// callers left.
     mutating func dismiss(
-        at now: Monotonic, hasLeft: (Caller) -> Bool
+        at now: Monotonic, isDisconnected: (Caller) -> Bool
     ) -> (late: [Caller], abandoned: [String]) {
         var (late, abandoned): ([Caller], [String]) = ([], [])
         for (id, run) in runs {
-            guard run.callers.contains(where: { $0.deadline <= now || hasLeft($0.caller) }) else { continue }
-            let present = run.callers.filter { !hasLeft($0.caller) }
+            guard run.callers.contains(where: { $0.deadline <= now || isDisconnected($0.caller) }) else { continue }
+            let present = run.callers.filter { !isDisconnected($0.caller) }
             let staying = present.filter { $0.deadline > now }
             late += present.filter { $0.deadline <= now }.map(\.caller)
             runs[id]?.callers = staying

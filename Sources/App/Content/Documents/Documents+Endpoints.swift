@@ -29,7 +29,7 @@ extension Endpoint<Context> {
         answers: [Answer(.ok, "The document", Document.schema)],
         examples: [Example("Read a document", path: ["name": "numbers"])]
     ) { context in
-        let name = context.parameters[0]
+        let name = context.path("name")
         guard Document.name.violations(in: .string(name)).isEmpty,
             let found = try Document.find(name, of: context.user.id, on: context.connection)
         else { throw Problem.notFound }
@@ -48,7 +48,7 @@ extension Endpoint<Context> {
             Example("Store some numbers", path: ["name": "numbers"], body: ["value": [3, 5, 8, 13]])
         ]
     ) { context in
-        let name = context.parameters[0]
+        let name = context.path("name")
         let value = context.input["value"] ?? .null
         let violations = Document.name.violations(in: .string(name))
         guard violations.isEmpty else { throw Problem(.badRequest, "The name must have 1 to 200 characters") }

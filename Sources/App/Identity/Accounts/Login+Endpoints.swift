@@ -26,7 +26,7 @@ extension Endpoint<Context> {
                 ]
             ).named("Login")),
         idempotency: .refused, answers: [Answer(.ok, "The tokens", Session.tokens, headers: [.setCookie])],
-        problems: [.invalidCredentials, .otpRequired, .otpInvalid, .originRefused, .loginThrottled, .rateLimited],
+        problems: [.invalidCredentials, .otpRequired, .otpInvalid, .loginThrottled, .rateLimited],
         examples: [
             Example(
                 "Log in", body: ["email": "{{email}}", "password": "{{password}}"],
@@ -42,7 +42,6 @@ extension Endpoint<Context> {
                 keeps: ["admin_token": "/token"]),
         ]
     ) { context in
-        try context.services.crossOrigin.check(context.request)
         guard let name = (context.input["email"] ?? context.input["username"])?.stringValue else {
             throw Problem.invalid("/email", "is required, or username")
         }

@@ -1,4 +1,5 @@
 import Crypto
+import HTTP
 import Postgres
 
 /// A user without a name and a password. It expires after a few days unless it is converted to an account; each

@@ -15,10 +15,9 @@ extension Endpoint<Context> {
             """,
         idempotency: .refused,
         answers: [Answer(.created, "The guest and its tokens", Session.guestTokens, headers: [.setCookie])],
-        problems: [.guestLimit, .originRefused],
+        problems: [.guestLimit],
         examples: [Example("Try the service as a guest", keeps: ["guest_token": "/token"])]
     ) { context in
-        try context.services.crossOrigin.check(context.request)
         let made = try context.connection.transaction { connection in
             try Guest.make(of: context.network, on: connection).map { account in
                 try context.services.welcome.give(to: account.id, .guest, on: connection)

@@ -21,14 +21,13 @@ extension Endpoint<Context> {
                 ]
             ).named("Refresh")),
         idempotency: .refused, answers: [Answer(.ok, "The new tokens", Session.tokens, headers: [.setCookie])],
-        problems: [.tokenMissing, .tokenInvalid, .originRefused],
+        problems: [.tokenMissing, .tokenInvalid],
         examples: [
             Example(
                 "Renew your tokens", body: ["refresh_token": "{{refresh_token}}"],
                 keeps: ["token": "/token", "refresh_token": "/refresh_token", "X-CSRF-TOKEN": "/csrf_token"])
         ]
     ) { context in
-        try context.services.crossOrigin.check(context.request)
         guard
             let text = try context.input["refresh_token"]?.stringValue
                 ?? context.request.token(inCookie: SessionCookies.refresh)

@@ -95,7 +95,7 @@ extension Endpoint<Context> {
     }
 
     private static func named(_ context: Context) throws -> Operation {
-        guard let operation = Operation.all.first(where: { $0.type == context.parameters[0] }) else {
+        guard let operation = Operation.all.first(where: { $0.type == context.path("type") }) else {
             throw Problem.notFound
         }
         return operation

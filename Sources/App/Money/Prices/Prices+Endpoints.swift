@@ -17,7 +17,7 @@ extension Endpoint<Context> {
                 "Change a task type's cost", path: ["type": "random.string"], body: ["cost": 5, "active": true])
         ]
     ) { context in
-        guard let task = context.services.engine.catalog.tasks.first(where: { $0.type == context.parameters[0] }) else {
+        guard let task = context.services.engine.catalog.tasks.first(where: { $0.type == context.path("type") }) else {
             throw Problem.notFound
         }
         return .json(task.json(try changePrice(of: task.type, context)))

@@ -37,7 +37,7 @@ extension Endpoint<Context> {
             examples: examples
         ) { context in
             let list = try ListQuery(context, list: path, filters: filters, schema: summary)
-            let workflowID = context.parameters.isEmpty ? nil : try context.workflowID()
+            let workflowID = context.endpoint.parameterNames.isEmpty ? nil : try context.workflowID()
             let ofWorkflow: SQL = workflowID.map { "AND e.workflow_id = \($0)" } ?? SQL()
             let rows = try context.connection.query(
                 """

@@ -1,42 +1,35 @@
 package import HTTP
 package import Postgres
 
-/// Tells the edge to delay the answer of a call until a run ends. The edge parks the exchange, so that it occupies no
-/// thread.
-package struct Wait: Sendable {
-    package let executionID: String
-    package let limit: Duration
-    /// Returns the answer, when the run has ended or the limit has passed.
-    package let answer: @Sendable (Connection) -> Response
-}
-
-/// Holds the wait that the handler of one call requests.
-final class Deferral {
-    struct Wait {
-        let executionID: String
-        let seconds: Int
-        let answer: @Sendable (Connection) throws -> Response
-    }
-
-    var wait: Wait?
-    /// The seconds of the caller's `Prefer: wait` that were granted (RFC 7240, section 3); nil without a preference.
-    var granted: Int?
-}
-
 extension Context {
     /// In seconds: less than the minute after which web servers time out.
-    static let longestWait = 50
+    static let maximumWait = 50
 
-    /// Delays the answer until a run ends, for at most the seconds that the caller prefers (`Prefer: wait=20`, RFC
-    /// 7240, section 4.3) or else the default. `answer` is called when the run has ended or the time has passed.
-    func wait(
-        for executionID: String, standard: Int, answer: @escaping @Sendable (Connection) throws -> Response
-    ) {
-        let preferred = preferredWait.map { min($0, Context.longestWait) }
-        deferral?.granted = preferred
-        let seconds = preferred ?? standard
-        guard seconds > 0 else { return }
-        deferral?.wait = Deferral.Wait(executionID: executionID, seconds: seconds, answer: answer)
+    /// Delays the response until a run ends, for at most the seconds that the caller prefers (`Prefer: wait=20`, RFC
+    /// 7240, section 4.3) or else the default.
+    ///
+    /// - Parameters:
+    ///   - fallback: the response if the call cannot wait.
+    ///   - response: called when the run has ended or the time has passed.
+    func reply(
+        whenEnded executionID: String, defaultSeconds: Int, fallback: Response,
+        response: @escaping @Sendable (Connection) throws -> Response
+    ) -> Reply {
+        let granted = preferredWait.map { min($0, Context.maximumWait) }
+        let fallback = fallback.applying(wait: granted)
+        let seconds = granted ?? defaultSeconds
+        guard seconds > 0 else { return .response(fallback) }
+        let call = call
+        return .wait(fallback: fallback) { pending in
+            let wait = CompletionWait(executionID: executionID, timeout: .seconds(seconds)) { connection in
+                call.response { try response(connection).applying(wait: granted) }
+            }
+            do {
+                try call.services.watchCompletion(wait, pending)
+            } catch {
+                pending.send(call.response { fallback })
+            }
+        }
     }
 
     /// Nil also for a preference that is not valid.
@@ -46,5 +39,24 @@ extension Context {
             guard words.count == 1, words[0].lowercased().hasPrefix("wait=") else { return nil }
             return Int(words[0].dropFirst("wait=".count)).flatMap { $0 < 0 ? nil : $0 }
         }.first
+    }
+}
+
+/// A call that waits for a run to end.
+package struct CompletionWait: Sendable {
+    package let executionID: String
+    package let timeout: Duration
+    /// Returns the response, when the run has ended or the timeout has passed.
+    package let response: @Sendable (Connection) -> Response
+}
+
+extension Response {
+    /// The preference that was granted, in seconds (RFC 7240, section 3).
+    static let preferenceApplied = "Preference-Applied"
+
+    fileprivate func applying(wait seconds: Int?) -> Response {
+        var response = self
+        if let seconds { response.headers.append(name: Self.preferenceApplied, value: "wait=\(seconds)") }
+        return response
     }
 }

@@ -24,7 +24,7 @@ extension Endpoint<Context> {
         problems: [.insufficientCredits, .tooManyRuns], examples: runExamples
     ) { context in
         let key = context.idempotencyKey
-        if let answer = try key?.earlierAnswer(on: context.connection) { return answer }
+        if let answer = try key?.earlierAnswer(on: context.connection) { return .response(answer) }
         do {
             let plan = try context.plan(context.input["flow"] ?? .null)
             let execution = Execution(
@@ -35,29 +35,29 @@ extension Endpoint<Context> {
             try key?.keepRefusal(problem, on: context.connection)
             throw problem
         } catch is IdempotencyKey.Claimed {
-            return try key?.replay(on: context.connection) ?? .noContent
+            return .response(try key?.replay(on: context.connection) ?? .noContent)
         }
     }
 
     /// Executes the flow on this thread, until the run ends or has to wait.
-    private static func run(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Response {
+    private static func run(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Reply {
         let hooks = context.idempotencyKey?.hooks(executionID: execution.id, answer: \.answer)
         do {
             let outcome = try context.launching { try $0.run(execution, plan, on: context.connection, with: hooks) }
             switch outcome {
-            case .ended(let ended): return ended.answer
+            case .ended(let ended): return .response(ended.answer)
             case .waits(let waiting, _): return try later(waiting, context)
             }
         } catch is Fenced {
             // The run was canceled, or a worker claimed it because this process was too slow. Its record has the state.
             let found = try Execution.find(execution.id, of: execution.userID, on: context.connection)?.execution
             guard let found, found.status.isEnd else { return try later(execution, context) }
-            return found.answer
+            return .response(found.answer)
         }
     }
 
     /// Enqueues the run for a worker.
-    private static func enqueue(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Response {
+    private static func enqueue(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Reply {
         try context.connection.transaction { connection in
             if let key = context.idempotencyKey { try key.claim(for: execution.id, on: connection) }
             try context.enqueue(execution, plan)
@@ -66,13 +66,13 @@ extension Endpoint<Context> {
     }
 
     /// The answer at the end of the run if the caller waits that long, otherwise 202 with the run's address.
-    private static func later(_ execution: Execution, _ context: Context) throws -> Response {
+    private static func later(_ execution: Execution, _ context: Context) throws -> Reply {
         let (id, userID) = (execution.id, execution.userID)
-        context.wait(for: id, standard: Context.longestWait) { connection in
+        let fallback = Execution.accepted(id, execution.status == .running ? .queued : execution.status)
+        return context.reply(whenEnded: id, defaultSeconds: Context.maximumWait, fallback: fallback) { connection in
             guard let found = try Execution.find(id, of: userID, on: connection) else { throw Problem.notFound }
             return found.execution.status.isEnd ? found.execution.answer : found.execution.accepted
         }
-        return Execution.accepted(id, execution.status == .running ? .queued : execution.status)
     }
 
     private static let runExamples = [

@@ -105,7 +105,7 @@ extension Endpoint<Context> {
         examples: [Example("Read the first version", path: ["version": "1"])]
     ) { context in
         let workflow = try found(context)
-        let text = context.parameters[1]
+        let text = context.path("version")
         guard let number = Int32(text), String(number) == text,
             let version = try WorkflowVersion.find(Int64(number), of: workflow, on: context.connection)
         else { throw Problem.notFound }

@@ -51,12 +51,13 @@ extension Endpoint<Context> {
             source: .workflow(id: id, version: stored.version, concurrency: stored.concurrency), flow: stored.flow,
             input: context.input["input"] ?? .object(JSONObject()))
         try context.enqueue(execution, try context.plan(stored.flow))
-        context.wait(for: execution.id, standard: 0) { connection in
+        return context.reply(
+            whenEnded: execution.id, defaultSeconds: 0, fallback: Execution.accepted(execution.id, .queued)
+        ) { connection in
             guard let found = try Execution.find(execution.id, of: userID, on: connection) else {
                 throw Problem.notFound
             }
             return found.execution.status.isEnd ? .json(found.json) : found.execution.accepted
         }
-        return Execution.accepted(execution.id, .queued)
     }
 }

@@ -1,0 +1,83 @@
+import Crypto
+import HTTP
+import Postgres
+
+/// One request while it is answered: maps errors to problems, and adds the headers that every response has.
+struct Call: Sendable {
+    let request: Request
+    /// Correlates the response with the logs.
+    let id: String
+    let services: Services
+
+    init(_ request: Request, services: Services) {
+        self.request = request
+        id = RequestID.of(request)
+        self.services = services
+    }
+
+    /// The complete response that `body` makes; its errors become problems.
+    func response(_ body: () throws -> Response) -> Response {
+        var response: Response
+        do {
+            response = try body()
+        } catch {
+            response = self.response(for: error)
+        }
+        complete(&response)
+        return response
+    }
+
+    /// The error's problem, without the headers that `complete` adds.
+    func response(for error: any Error) -> Response { problem(for: error).response(requestID: id) }
+
+    /// Adds the headers that every response has.
+    func complete(_ response: inout Response) {
+        response.headers.reserveCapacity(8)
+        response.headers.append(name: "X-Request-Id", value: id)
+        response.headers.append(name: "X-Content-Type-Options", value: "nosniff")
+        if response.headers["Cache-Control"] == nil {
+            response.headers.append(name: "Cache-Control", value: "no-store")
+        }
+        services.crossOrigin.complete(&response, to: request)
+    }
+
+    /// Maps an error to its problem. No other code does this.
+    private func problem(for error: any Error) -> Problem {
+        switch error {
+        case let problem as Problem where problem.status != .internalError && problem.status != .unavailable:
+            return problem
+        case let problem as Problem: return report(problem, problem.code)
+        case let rejection as Rejection:
+            let problem = Problem(for: rejection)
+            return problem.status == .unavailable ? report(problem, "a body could not be stored") : problem
+        case let error as PostgresError: return report(Problem(error), error.debugDescription)
+        case PasswordError.busy:
+            return report(.unavailable(retryAfter: 2), "password hashing is at its limit")
+        case is TokenKey.Unreadable:
+            return report(.unavailable(retryAfter: 5), "SEALING_KEY does not open the token keys")
+        default: return report(.internalError, String(describing: type(of: error)))
+        }
+    }
+
+    private func report(_ problem: Problem, _ detail: String) -> Problem {
+        if problem.status == .internalError || problem.status == .unavailable {
+            services.observe(
+                .requestFailed(
+                    requestID: id, method: request.method, status: problem.status.rawValue, detail: detail))
+        }
+        return problem
+    }
+}
+
+extension Problem {
+    fileprivate init(for rejection: Rejection) {
+        self =
+            switch rejection {
+            case .malformed: Problem(.badRequest)
+            case .bodyTooLarge(BodyPolicy.memoryLimit): Problem(.contentTooLarge)
+            case .bodyTooLarge(let limit): Problem(.contentTooLarge, "The body is larger than \(limit) bytes")
+            case .bodyIncomplete: Problem(.bodyIncomplete)
+            case .bodyNotStored: .unavailable()
+            }
+    }
+}
