@@ -53,15 +53,15 @@ let package = Package(
         room("HTTP", "JSON"),
         room("System", "CSystem"),
         room("FastCGI", "HTTP", "System", "CFastCGI"),
-        room("HTTPClient", "HTTP", "CCurl"),
-        room("Postgres", "JSON", "CPostgres"),
-        room("SharedMemory", "CSharedMemory"),
+        room("HTTPClient", "HTTP", "System", "CCurl"),
+        room("Postgres", "JSON", "System", "CPostgres"),
+        room("SharedMemory", "System", "CSharedMemory"),
         room("Crypto", "SharedMemory", "CCrypto", "CSodium"),
         room("Tokens", "Crypto", "JSON"),
         room("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
-        room("Flows", "Postgres", "JSON"),
+        room("Flows", "Postgres", "JSON", "System"),
         room(
-            "App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Tokens", "Crypto", "SharedMemory",
+            "App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Tokens", "Crypto", "SharedMemory", "System",
             resources: [.embedInCode("Identity/Accounts/common_passwords.txt")]),
         room("WorkerPool", "System"),
         room("Supervision", "System"),
@@ -92,7 +92,7 @@ let package = Package(
         tests("SupervisionTests", "Supervision", "supervised", "System", "TestSupport"),
         tests("WorkerPoolTests", "WorkerPool", "System"),
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
-        tests("FlowsTests", "Flows", "JSON", "Postgres", "TestSupport"),
+        tests("FlowsTests", "Flows", "JSON", "Postgres", "System", "TestSupport"),
         tests(
             "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Migrations", "Postgres", "System", "Tokens",
             "Crypto",
@@ -114,7 +114,7 @@ let package = Package(
 if Context.environment["FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["App", "Flows", "Postgres", "JSON", "HTTP", "Tokens", "Crypto"],
+            name: "fuzz", dependencies: ["App", "Flows", "Postgres", "JSON", "HTTP", "Tokens", "Crypto", "System"],
             path: "Tests/Fuzz",
             exclude: ["Corpus"], swiftSettings: settings))
 }
