@@ -53,14 +53,15 @@ let package = Package(
         room("HTTP", "JSON"),
         room("System", "CSystem"),
         room("FastCGI", "HTTP", "System", "CFastCGI"),
-        room("HTTPClient", "HTTP", "CCurl"),
-        room("Postgres", "JSON", "CPostgres"),
-        room("SharedMemory", "CSharedMemory"),
-        room("Crypto", "JSON", "SharedMemory", "CCrypto", "CSodium"),
+        room("HTTPClient", "HTTP", "System", "CCurl"),
+        room("Postgres", "JSON", "System", "CPostgres"),
+        room("SharedMemory", "System", "CSharedMemory"),
+        room("Crypto", "SharedMemory", "CCrypto", "CSodium"),
+        room("Tokens", "Crypto", "JSON"),
         room("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
-        room("Flows", "Postgres", "JSON"),
+        room("Flows", "Postgres", "JSON", "System"),
         room(
-            "App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Crypto", "SharedMemory",
+            "App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Tokens", "Crypto", "SharedMemory", "System",
             resources: [.embedInCode("Identity/Accounts/common_passwords.txt")]),
         room("WorkerPool", "System"),
         room("Supervision", "System"),
@@ -68,7 +69,7 @@ let package = Package(
             name: "flow-manager",
             dependencies: [
                 "WorkerPool", "Supervision", "App", "Flows", "Migrations", "FastCGI", "HTTP", "HTTPClient", "JSON",
-                "Postgres", "Crypto", "System", "SharedMemory",
+                "Postgres", "Tokens", "Crypto", "System", "SharedMemory",
             ],
             path: "Sources/Server",
             exclude: ["hot_functions.txt"],
@@ -84,24 +85,26 @@ let package = Package(
         tests("FastCGITests", "FastCGI", "HTTP", "TestSupport"),
         tests("HTTPClientTests", "HTTPClient", "HTTP", "TestSupport"),
         tests("PostgresTests", "Postgres", "JSON", "TestSupport"),
-        tests("CryptoTests", "Crypto", "JSON", "SharedMemory", "TestSupport"),
+        tests("CryptoTests", "Crypto", "SharedMemory"),
+        tests("TokensTests", "Tokens", "Crypto", "JSON", "TestSupport"),
         tests("SharedMemoryTests", "SharedMemory"),
         tests("SystemTests", "System", "supervised"),
         tests("SupervisionTests", "Supervision", "supervised", "System", "TestSupport"),
         tests("WorkerPoolTests", "WorkerPool", "System"),
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
-        tests("FlowsTests", "Flows", "JSON", "Postgres", "TestSupport"),
+        tests("FlowsTests", "Flows", "JSON", "Postgres", "System", "TestSupport"),
         tests(
-            "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Migrations", "Postgres", "System", "Crypto",
+            "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Migrations", "Postgres", "System", "Tokens",
+            "Crypto",
             "SharedMemory", "TestSupport"),
         .executableTarget(
             name: "supervised", dependencies: ["Supervision", "System"], path: "Tests/Fixtures/supervised",
             swiftSettings: settings),
         tests(
-            "ServerTests", "flow-manager", "App", "Crypto", "FastCGI", "Postgres",
-            "System", "TestSupport"),
+            "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Postgres", "System", "TestSupport"),
         tests(
-            "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Crypto", "SharedMemory"),
+            "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Tokens", "Crypto",
+            "SharedMemory"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
@@ -111,6 +114,7 @@ let package = Package(
 if Context.environment["FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["App", "Flows", "Postgres", "JSON", "HTTP", "Crypto"], path: "Tests/Fuzz",
+            name: "fuzz", dependencies: ["App", "Flows", "Postgres", "JSON", "HTTP", "Tokens", "Crypto", "System"],
+            path: "Tests/Fuzz",
             exclude: ["Corpus"], swiftSettings: settings))
 }

@@ -1,6 +1,7 @@
 import CFastCGI
 import Glibc
 import Synchronization
+import System
 
 /// Accepts connections from the listening socket: checks the peer's user id and sets the socket's timeouts.
 final class Acceptor: Sendable {
@@ -86,8 +87,7 @@ final class Acceptor: Sendable {
 
     /// An accepted socket does not inherit these timeouts from a listening unix socket.
     private func limitSilence(_ descriptor: Int32) {
-        let (seconds, attoseconds) = settings.silenceLimit.components
-        var limit = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+        var limit = settings.silenceLimit.timeval
         let size = socklen_t(MemoryLayout<timeval>.size)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)

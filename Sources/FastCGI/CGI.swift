@@ -38,11 +38,11 @@ package enum CGI {
     private static func wait(
         _ fallback: Response, _ timeout: Duration, _ start: (PendingResponse) -> Void
     ) -> Response {
-        guard let arrived = try? Bell() else { return fallback }
+        guard let arrived = try? WakeUp() else { return fallback }
         let received = Received()
         let pending = PendingResponse { response in
             received.response.withLock { $0 = response }
-            arrived.ring()
+            arrived.signal()
         }
         start(pending)
         arrived.wait(until: .now + timeout)

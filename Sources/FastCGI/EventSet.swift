@@ -1,7 +1,8 @@
 import CFastCGI
 import Glibc
+import System
 
-/// The epoll set that all threads of a pool wait on. It includes an eventfd, the bell, which tells them to end.
+/// The epoll set that all threads of a pool wait on. It includes the signal that tells them to end.
 ///
 /// Each call of `wait` takes one event: the next idle thread serves it, and no thread keeps a second connection
 /// waiting.
@@ -15,25 +16,26 @@ final class EventSet: Sendable {
     }
 
     private let epoll: Int32
-    /// The eventfd that `wait` returns after a call of `ring`.
-    let bell: Int32
+    private let end: WakeUp
 
     init() throws(FastCGIError) {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else { throw .system(call: "epoll_create1", code: errno) }
-        bell = eventfd(0, Int32(EFD_CLOEXEC))
-        guard bell >= 0 else {
-            let code = errno
+        do {
+            end = try .make()
+        } catch {
             close(epoll)
-            throw .system(call: "eventfd", code: code)
+            throw error
         }
-        arm(bell)
+        arm(endDescriptor)
     }
 
     deinit {
-        close(bell)
         close(epoll)
     }
+
+    /// The descriptor that `wait` returns after a call of `signalEnd`.
+    var endDescriptor: Int32 { end.descriptor }
 
     /// Waits for one ready descriptor; nil after the timeout (in milliseconds; -1: no limit).
     func wait(milliseconds: Int32 = -1) -> Event? {
@@ -76,9 +78,9 @@ final class EventSet: Sendable {
         _ = control(EPOLL_CTL_DEL, descriptor, 0)
     }
 
-    /// Wakes one waiting thread, which arms the bell again before it ends; that wakes the next one.
-    func ring() {
-        eventfd_write(bell, 1)
+    /// Wakes one waiting thread, which arms the descriptor again before it ends; that wakes the next one.
+    func signalEnd() {
+        end.signal()
     }
 
     private func control(_ operation: Int32, _ descriptor: Int32, _ events: UInt32, _ slot: UInt32 = 0) -> Bool {

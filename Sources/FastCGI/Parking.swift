@@ -43,7 +43,7 @@ final class Parking: Sendable {
     private let capacity: Int
     private let streamCapacity: Int
     /// Signaled when the last exchange has ended after `close`.
-    private let emptied: Bell
+    private let emptied: WakeUp
 
     /// - Parameter streamCapacity: the number of slots that streams may take, so that waiting calls find one.
     init(capacity: Int, streamCapacity: Int) throws(FastCGIError) {
@@ -51,7 +51,7 @@ final class Parking: Sendable {
         let isLimited = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &descriptors) == 0
         self.capacity = isLimited ? min(capacity, Int(clamping: descriptors.rlim_cur / 2)) : capacity
         self.streamCapacity = min(streamCapacity, max(1, self.capacity / 2))
-        emptied = try Bell.make()
+        emptied = try WakeUp.make()
     }
 
     /// Reserves a slot until `vacate`, and returns its number; nil if no slot is free or parking has closed.
@@ -96,7 +96,7 @@ final class Parking: Sendable {
             if isStream { $0.streams -= 1 }
             return $0.isClosed && $0.count == 0
         }
-        if isLast { emptied.ring() }
+        if isLast { emptied.signal() }
     }
 
     /// Writes a comment to each open stream, which shows both sides whether the other is alive.

@@ -15,11 +15,11 @@ final class Responder {
         self.handler = handler
     }
 
-    /// Serves until the bell rings, then serves what is ready at that moment, then arms the bell for the next thread.
+    /// Serves until the pool is to end, then what is ready at that moment, then wakes the next thread.
     func run() {
-        while let event = pool.events.wait(), event.descriptor != pool.events.bell { serve(event) }
+        while let event = pool.events.wait(), event.descriptor != pool.events.endDescriptor { serve(event) }
         while let event = pool.events.wait(milliseconds: 0) { serve(event) }
-        pool.events.arm(pool.events.bell)
+        pool.events.arm(pool.events.endDescriptor)
     }
 
     private func serve(_ event: EventSet.Event) {

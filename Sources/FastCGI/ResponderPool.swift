@@ -78,7 +78,7 @@ package final class ResponderPool: Sendable {
         self.handOver.withLock { $0 = handOver }
         isDraining.store(true, ordering: .sequentiallyConsistent)
         acceptor.end()
-        events.ring()
+        events.signalEnd()
         // A connection with a request on it is left to the threads, which look for requests before they end.
         for descriptor in idle.all where Arrival(peekingAt: descriptor) == .nothing { release(descriptor) }
         let running = threads.withLock { threads in

@@ -1,4 +1,3 @@
-import CFastCGI
 import Glibc
 import System
 import Synchronization
@@ -7,37 +6,31 @@ import Synchronization
 final class Timer: Sendable {
     private let interval: Int32
     private let limit: Int
-    private let end: Int32
+    private let end: WakeUp
     private let thread = Mutex<NativeThread?>(nil)
 
     /// The maximum delay, in milliseconds, until a passed deadline is noticed.
     private static let longestInterval: Int64 = 100
 
     init(deadline: Duration) throws(FastCGIError) {
-        let (seconds, attoseconds) = deadline.components
-        let milliseconds = seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+        let milliseconds = deadline.milliseconds
         let interval = min(Self.longestInterval, max(1, milliseconds / 4))
         self.interval = Int32(interval)
         self.limit = Int(milliseconds / interval)
-        end = eventfd(0, Int32(EFD_CLOEXEC))
-        guard end >= 0 else { throw .system(call: "eventfd", code: errno) }
-    }
-
-    deinit {
-        close(end)
+        end = try .make()
     }
 
     /// Calls `tick` at regular intervals, with the number of ticks that makes up the deadline.
     func start(_ tick: @escaping @Sendable (_ limit: Int) -> Void) throws(FastCGIError) {
         let started = try NativeThread.start { [end, interval, limit] in
-            var wait = pollfd(fd: end, events: Int16(POLLIN), revents: 0)
+            var wait = pollfd(fd: end.descriptor, events: Int16(POLLIN), revents: 0)
             while unsafe poll(&wait, 1, interval) <= 0 { tick(limit) }
         }
         thread.withLock { $0 = started }
     }
 
     func stop() {
-        eventfd_write(end, 1)
+        end.signal()
         let running = thread.withLock { thread in
             defer { thread = nil }
             return thread

@@ -1,5 +1,6 @@
 import CCurl
 import HTTP
+import System
 
 /// Stops the process when libcurl refuses an option: the installed version is too old, or memory is exhausted. Each
 /// option is needed for a guarantee of this module.
@@ -66,8 +67,8 @@ func requireSuccess(_ code: CURLcode) {
         // awaited.
         set(CURLOPT_NOSIGNAL, 1)
         set(CURLOPT_QUICK_EXIT, 1)
-        set(CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeout.milliseconds)
-        set(CURLOPT_TIMEOUT_MS, timeLeft.milliseconds)
+        set(CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeout.timeout)
+        set(CURLOPT_TIMEOUT_MS, timeLeft.timeout)
         set(CURLOPT_LOW_SPEED_LIMIT, 10)
         set(CURLOPT_LOW_SPEED_TIME, min(max(1, Int(settings.stallTimeout.components.seconds)), 65_535))
     }
@@ -98,9 +99,6 @@ func requireSuccess(_ code: CURLcode) {
 }
 
 extension Duration {
-    /// Whole milliseconds in the range of libcurl's timeouts: 0 would mean no limit, and larger values are refused.
-    fileprivate var milliseconds: Int {
-        let (seconds, attoseconds) = min(self, .seconds(1_000_000)).components
-        return max(1, Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000))
-    }
+    /// In the range of libcurl's timeouts: 0 would mean no limit, and larger values are refused.
+    fileprivate var timeout: Int { max(1, Int(min(self, .seconds(1_000_000)).milliseconds)) }
 }

@@ -20,17 +20,17 @@ extension Connection {
     ///
     /// - Parameters:
     ///   - limit: the maximum time to wait. After it, the result is empty.
-    ///   - bell: a descriptor that ends the wait when it becomes readable; nothing is read from it.
+    ///   - other: a descriptor that ends the wait when it becomes readable; nothing is read from it.
     /// - Throws: `connectionLost` when the session that listened has ended. Notifications may have been lost, and none
     ///   arrive until `listen` is called again. `SQLState.activeTransaction` in a transaction, where none can arrive.
     package func notifications(
-        waiting limit: Duration, unlessReadable bell: Int32? = nil
+        waiting limit: Duration, unlessReadable other: Int32? = nil
     ) throws(PostgresError) -> [Notification] {
         guard transaction == .none else { throw PostgresError(.server(.activeTransaction)) }
         guard let link, link.isListening else {
             throw PostgresError(.connectionLost, "the connection that listened has ended")
         }
         defer { settle(link) }
-        return try link.notifications(before: .now + limit, unlessReadable: bell)
+        return try link.notifications(before: .now + limit, unlessReadable: other)
     }
 }

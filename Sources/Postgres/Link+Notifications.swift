@@ -1,21 +1,22 @@
 import CPostgres
 import Glibc
+import System
 
 extension Link {
     /// The notifications that have arrived. If there are none, waits for the first, until the deadline or until the
-    /// bell becomes readable.
+    /// descriptor becomes readable.
     ///
     /// - Throws: `connectionLost`; the link is then unusable.
     func notifications(
-        before deadline: ContinuousClock.Instant, unlessReadable bell: Int32?
+        before deadline: ContinuousClock.Instant, unlessReadable other: Int32?
     ) throws(PostgresError) -> [Notification] {
         var descriptors = [unsafe pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)]
-        if let bell { descriptors.append(pollfd(fd: bell, events: Int16(POLLIN), revents: 0)) }
+        if let other { descriptors.append(pollfd(fd: other, events: Int16(POLLIN), revents: 0)) }
         while true {
             let received = takeNotifications()
             guard received.isEmpty else { return received }
             let left = max(.zero, deadline - .now)
-            let ready = unsafe poll(&descriptors, nfds_t(descriptors.count), Int32(clamping: left.milliseconds))
+            let ready = unsafe poll(&descriptors, nfds_t(descriptors.count), left.pollTimeout)
             guard ready > 0 else {
                 guard left > .zero else { return [] }
                 continue

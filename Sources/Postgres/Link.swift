@@ -1,5 +1,6 @@
 import CPostgres
 import Glibc
+import System
 
 /// One open `PGconn`, from its start to its end: it never reconnects, and once broken it stays broken.
 ///
@@ -111,13 +112,13 @@ import Glibc
         let isSending = unsafe PQflush(handle) == 1
         var descriptor = unsafe pollfd(
             fd: PQsocket(handle), events: Int16(isSending ? POLLIN | POLLOUT : POLLIN), revents: 0)
-        var milliseconds: Int32 = -1
+        var timeout: Int32 = -1
         if let deadline {
             let left = deadline - .now
             guard left > .zero else { throw invalidate(PostgresError(.timedOut)) }
-            milliseconds = Int32(clamping: left.milliseconds)
+            timeout = left.pollTimeout
         }
-        let ready = unsafe poll(&descriptor, 1, milliseconds)
+        let ready = unsafe poll(&descriptor, 1, timeout)
         if ready > 0 { return unsafe PQconsumeInput(handle) == 1 }
         return ready == 0 || errno == EINTR
     }

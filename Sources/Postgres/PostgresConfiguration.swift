@@ -1,4 +1,5 @@
 import CPostgres
+import System
 
 /// The address of the database, the user, and the timeouts.
 ///
@@ -130,12 +131,4 @@ extension PostgresConfiguration: CustomStringConvertible, CustomDebugStringConve
     }
 
     package var debugDescription: String { description }
-}
-
-extension Duration {
-    /// In whole milliseconds, rounded up: a limit of a microsecond must not become 0, which means no limit.
-    var milliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
-    }
 }

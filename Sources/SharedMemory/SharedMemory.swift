@@ -1,6 +1,7 @@
 import CSharedMemory
 import Glibc
 import Synchronization
+import System
 
 /// Memory that all processes of the pool share: a memfd of one fixed layout, which each process maps.
 ///
@@ -115,8 +116,7 @@ package final class SharedMemory: @unchecked Sendable {
 
     /// Waits for a signal after the first `seen` ones; may return early for no reason.
     func awaitSignal(after seen: UInt32, atMost patience: Duration) {
-        let (seconds, attoseconds) = patience.components
-        var limit = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        var limit = patience.timespec
         unsafe fm_wait(futex, seen, &limit)
     }
 }

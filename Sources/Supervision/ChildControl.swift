@@ -39,11 +39,11 @@ package final class ChildControl {
     /// which then owns them. Can be called again, to wait for the next reason.
     ///
     /// - Parameter end: ends the wait when it is rung.
-    package func run(until end: Bell? = nil, adopt: (Int32) -> Void) -> Departure {
+    package func run(until end: WakeUp? = nil, adopt: (Int32) -> Void) -> Departure {
         while true {
             let sources = [signals.descriptor, channel?.descriptor, end?.descriptor].compactMap(\.self)
             _ = readable(among: sources, until: nil)
-            if end?.hear() == true { return .finished }
+            if end?.clear() == true { return .finished }
             // Read before the channel, so that everything that the supervisor sent before its signal is received.
             let order = nextOrder()
             guard receive(adopt) else { return .supervisorGone }

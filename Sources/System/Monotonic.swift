@@ -15,6 +15,9 @@ package struct Monotonic: Comparable, Hashable, Sendable {
         return Monotonic(sinceBoot: .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec))
     }
 
+    /// The time since the clock's zero, which is the machine's start, in whole seconds.
+    package var seconds: UInt64 { UInt64(sinceBoot.components.seconds) }
+
     package static func + (instant: Monotonic, duration: Duration) -> Monotonic {
         Monotonic(sinceBoot: instant.sinceBoot + duration)
     }

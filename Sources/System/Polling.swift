@@ -15,16 +15,7 @@ package func isWritable(_ descriptor: Int32, until deadline: Monotonic) -> Bool 
 
 private func ready(_ descriptors: [Int32], for events: Int32, until deadline: Monotonic?) -> [Int32] {
     var entries = descriptors.map { pollfd(fd: $0, events: Int16(events), revents: 0) }
-    let milliseconds = deadline.map { millisecondsUp($0 - .now) } ?? -1
-    guard unsafe poll(&entries, nfds_t(entries.count), milliseconds) > 0 else { return [] }
+    let timeout = deadline.map { ($0 - .now).pollTimeout } ?? -1
+    guard unsafe poll(&entries, nfds_t(entries.count), timeout) > 0 else { return [] }
     return entries.filter { $0.revents != 0 }.map(\.fd)
-}
-
-/// Rounded up, so that a thread does not wake just before the deadline and spin until it.
-private func millisecondsUp(_ duration: Duration) -> Int32 {
-    let (seconds, attoseconds) = duration.components
-    guard seconds >= 0, attoseconds >= 0 else { return 0 }
-    let attosecondsPerMillisecond: Int64 = 1_000_000_000_000_000
-    let milliseconds = (attoseconds + attosecondsPerMillisecond - 1) / attosecondsPerMillisecond
-    return Int32(clamping: min(seconds, Int64(Int32.max) / 1000) * 1000 + milliseconds)
 }

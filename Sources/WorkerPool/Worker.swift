@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Each slot has a thread and its own access to the queue, and so has the lease keeper: it renews the leases of all
 /// slots, makes runs due whose leases have expired, and registers the process for notifications. Threads wait for their
-/// bells, so an idle worker costs one poll and one statement of the lease keeper a second.
+/// wakeUps, so an idle worker costs one poll and one statement of the lease keeper a second.
 package final class Worker: Sendable {
     private struct Shared {
         var state: WorkerState
@@ -16,13 +16,13 @@ package final class Worker: Sendable {
     }
 
     /// Rings when all threads have ended, or the worker no longer waits for those that have not: `finish` is due.
-    package let ended: Bell
+    package let ended: WakeUp
     private let policy: WorkerPolicy
     private let queue: WorkerQueue
     private let observe: @Sendable (WorkerEvent) -> Void
     private let shared: Mutex<Shared>
-    private let bells: [Bell]
-    private let leaseKeepersBell: Bell
+    private let wakeUps: [WakeUp]
+    private let leaseKeeperWakeUp: WakeUp
     private let threads = Mutex<[NativeThread]>([])
 
     /// - Parameter observe: called on any of its threads.
@@ -32,11 +32,11 @@ package final class Worker: Sendable {
         self.policy = policy
         self.queue = queue
         self.observe = observe
-        ended = try Bell()
-        leaseKeepersBell = try Bell()
-        var bells: [Bell] = []
-        for _ in 0..<policy.slots { bells.append(try Bell()) }
-        self.bells = bells
+        ended = try WakeUp()
+        leaseKeeperWakeUp = try WakeUp()
+        var wakeUps: [WakeUp] = []
+        for _ in 0..<policy.slots { wakeUps.append(try WakeUp()) }
+        self.wakeUps = wakeUps
         shared = Mutex(
             Shared(state: WorkerState(policy: policy), interrupts: Array(repeating: nil, count: policy.slots)))
     }
@@ -79,7 +79,7 @@ extension Worker {
         while true {
             switch shared.withLock({ $0.state.order(for: slot) }) {
             case .poll: pollOnce(poll, as: slot)
-            case .wait: bells[slot].wait()
+            case .wait: wakeUps[slot].wait()
             case .leave:
                 handle(.left(slot: slot))
                 return
@@ -191,12 +191,12 @@ extension Worker {
 
     private func wait(_ keeper: WorkerQueue.LeaseKeeper, until deadline: Monotonic) {
         do {
-            if try keeper.wait(leaseKeepersBell, deadline) { handle(.notified) }
-            leaseKeepersBell.hear()
+            if try keeper.wait(leaseKeeperWakeUp, deadline) { handle(.notified) }
+            leaseKeeperWakeUp.clear()
         } catch {
             handle(.cannotBeNotified)
             queueFailed(error)
-            leaseKeepersBell.wait(until: deadline)
+            leaseKeeperWakeUp.wait(until: deadline)
         }
     }
 }
@@ -210,10 +210,10 @@ extension Worker {
     private func handle(_ event: WorkerState.Event, _ shared: inout Shared) {
         for action in shared.state.handle(event, at: .now) {
             switch action {
-            case .wake(let slot): bells[slot].ring()
-            case .wakeKeeper: leaseKeepersBell.ring()
+            case .wake(let slot): wakeUps[slot].signal()
+            case .wakeKeeper: leaseKeeperWakeUp.signal()
             case .interrupt(let slot, let interruption): shared.interrupts[slot]?(interruption)
-            case .end: ended.ring()
+            case .end: ended.signal()
             }
         }
     }

@@ -22,15 +22,15 @@ package struct WorkerQueue: Sendable {
         package let register: () throws -> Void
         /// Removes the registration.
         package let unregister: () throws -> Void
-        /// Waits for the bell, a notification or the deadline; true after a notification.
+        /// Waits for the wake-up, a notification or the deadline; true after a notification.
         ///
         /// Throws when notifications are impossible until `register` is called again.
-        package let wait: (Bell, _ deadline: Monotonic) throws -> Bool
+        package let wait: (WakeUp, _ deadline: Monotonic) throws -> Bool
 
         package init(
             renew: @escaping ([Lease]) throws -> Set<Lease>, rescue: @escaping () throws -> Int,
             register: @escaping () throws -> Void, unregister: @escaping () throws -> Void,
-            wait: @escaping (Bell, _ deadline: Monotonic) throws -> Bool
+            wait: @escaping (WakeUp, _ deadline: Monotonic) throws -> Bool
         ) {
             self.renew = renew
             self.rescue = rescue

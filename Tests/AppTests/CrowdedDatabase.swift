@@ -6,6 +6,7 @@ import Migrations
 import Postgres
 import SharedMemory
 import TestSupport
+import Tokens
 
 @testable import App
 

@@ -1,6 +1,7 @@
 import Crypto
 import Postgres
 import Testing
+import Tokens
 
 @testable import App
 

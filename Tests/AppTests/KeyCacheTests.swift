@@ -2,6 +2,7 @@ import Crypto
 import JSON
 import TestSupport
 import Testing
+import Tokens
 
 @testable import App
 

@@ -3,9 +3,10 @@ import Flows
 import HTTP
 import JSON
 import Postgres
-import TestSupport
 import SharedMemory
+import TestSupport
 import Testing
+import Tokens
 
 @testable import App
 

@@ -2,6 +2,7 @@ import Crypto
 import Postgres
 import TestSupport
 import Testing
+import Tokens
 
 @testable import App
 

@@ -97,4 +97,15 @@ import Testing
         }
         _ = try hasher.hash(Array("Test1234!".utf8))
     }
+
+    /// The example of RFC 9106, section 5.3 has a secret and associated data, neither of which libsodium takes. This is
+    /// one of its own.
+    @Test func verifiesAPublishedHash() throws {
+        let hasher = PasswordHasher(slots: slots)
+        let password = "^T5H$JYt39n%K*j:W]!1s?vg!:jGi]Ax?..l7[p0v:1jHTpla9;]bUN;?bWyCbtqg "
+        let stored = "$argon2id$v=19$m=4096,t=19,p=1$PkEgMTYtYnl0ZXMgc2FsdA$ltB/ue1kPtBMBGfsysMpPigE6hiNEKZ9vs8vLNVDQGA"
+        #expect(try hasher.verify(Array(password.utf8), against: stored))
+        #expect(try !hasher.verify(Array(password.dropLast().utf8), against: stored))
+        #expect(hasher.needsRehash(stored))
+    }
 }

@@ -1,5 +1,4 @@
 import App
-import Crypto
 import Dispatch
 import Foundation
 import HTTP
@@ -8,6 +7,7 @@ import Postgres
 import Synchronization
 import TestSupport
 import Testing
+import Tokens
 
 /// Every event is on record after the call that it tells of, through the whole stack.
 @Suite struct AuditTests {

@@ -1,10 +1,10 @@
 import App
-import Crypto
 import Glibc
 import HTTP
 import JSON
 import TestSupport
 import Testing
+import Tokens
 
 /// The examples of the description are calls that work: each is sent, in the order of the Postman collection, and
 /// answers as the description says.

@@ -1,8 +1,8 @@
-import Crypto
 import Foundation
 import JSON
 import TestSupport
 import Testing
+import Tokens
 
 /// What the program hands out once and must never show again: the tokens, key, app and codes of one user.
 struct GivenSecrets {

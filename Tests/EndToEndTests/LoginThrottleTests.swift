@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import Glibc
 import HTTP
@@ -6,6 +5,7 @@ import JSON
 import Postgres
 import TestSupport
 import Testing
+import Tokens
 
 /// Guessing passwords gets slow, for the guesser alone.
 @Suite struct LoginThrottleTests {

@@ -8,6 +8,7 @@ import SharedMemory
 import Synchronization
 import TestSupport
 import Testing
+import Tokens
 
 /// Logging in with an authenticator app.
 @Suite struct SecondFactorTests {

@@ -1,10 +1,10 @@
-import Crypto
 import Foundation
 import HTTP
 import JSON
 import System
 import TestSupport
 import Testing
+import Tokens
 
 /// `flow-manager user`, as an operator types it.
 @Suite struct UserCommandTests {

@@ -1,6 +1,7 @@
 import Flows
 import JSON
 import Postgres
+import System
 import TestSupport
 import Testing
 

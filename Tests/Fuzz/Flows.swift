@@ -1,6 +1,7 @@
 import App
 import JSON
 import Postgres
+import System
 
 @testable import Flows
 

@@ -1,6 +1,7 @@
 import Crypto
 import HTTP
 import JSON
+import Tokens
 
 typealias Parser = @Sendable ([UInt8]) -> Void
 

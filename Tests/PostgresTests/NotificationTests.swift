@@ -66,11 +66,11 @@ import Testing
         #expect(took >= .milliseconds(50) && took < Self.patience)
     }
 
-    @Test func bellEndsTheWait() throws {
+    @Test func anotherDescriptorEndsTheWait() throws {
         try connection.listen(to: ["news"])
-        let bell = Pipe()
-        try whileWaiting { _, _ in bell.fileHandleForWriting.write(Data([1])) }
-        let reading = bell.fileHandleForReading.fileDescriptor
+        let pipe = Pipe()
+        try whileWaiting { _, _ in pipe.fileHandleForWriting.write(Data([1])) }
+        let reading = pipe.fileHandleForReading.fileDescriptor
         var received: [Postgres.Notification] = []
         let took = try ContinuousClock().measure {
             received = try connection.notifications(waiting: Self.patience, unlessReadable: reading)

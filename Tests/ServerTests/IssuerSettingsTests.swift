@@ -1,6 +1,6 @@
 import App
-import Crypto
 import Testing
+import Tokens
 
 @testable import flow_manager
 

@@ -63,12 +63,12 @@ import Testing
 
     @Test func aChildThatHasNothingLeftToDoLeaves() throws {
         try withControl { control, supervisor in
-            let end = try Bell()
+            let end = try WakeUp()
             pthread_kill(pthread_self(), SIGTERM)
             #expect(control.run(until: end) { close($0) } == .signal(.terminate))
             pthread_kill(pthread_self(), SIGTERM)
             #expect(control.run(until: end) { close($0) } == .signal(.terminate))
-            end.ring()
+            end.signal()
             #expect(control.run(until: end) { close($0) } == .finished)
             withExtendedLifetime(supervisor) {}
         }

@@ -12,8 +12,8 @@ final class MemoryQueue: Sendable {
         var leased: [String: Int] = [:]
         var done: [Int] = []
         var givenBack: [Int] = []
-        /// The bells of workers to be notified.
-        var registered: [Bell] = []
+        /// The wake-ups of workers to be notified.
+        var registered: [WakeUp] = []
         var renewals: [Set<String>] = []
         var polls = 0
         var registrations = 0
@@ -27,13 +27,13 @@ final class MemoryQueue: Sendable {
 
     let contents = Mutex(Contents())
     /// Rings after each change that a test may wait for.
-    private let changed: Bell
+    private let changed: WakeUp
     private let step: @Sendable (Int, Flag) throws -> Job.Ending
 
     /// - Parameter step: what the runs do; a run that is unfinished is given back by its worker.
     init(step: @escaping @Sendable (Int, Flag) throws -> Job.Ending = { _, _ in .settled }) throws {
         self.step = step
-        changed = try Bell()
+        changed = try WakeUp()
     }
 
     /// Makes runs due, and notifies one registered worker for each.
@@ -41,7 +41,7 @@ final class MemoryQueue: Sendable {
         contents.withLock { contents in
             for run in runs {
                 contents.due.append(run)
-                contents.registered.popLast()?.ring()
+                contents.registered.popLast()?.signal()
             }
         }
     }
@@ -49,7 +49,7 @@ final class MemoryQueue: Sendable {
     /// Changes the contents as somebody else does; nobody is notified.
     func change(_ body: (inout Contents) -> Void) {
         contents.withLock { body(&$0) }
-        changed.ring()
+        changed.signal()
     }
 
     /// Waits until it is so. For one thread at a time.
@@ -67,15 +67,15 @@ final class MemoryQueue: Sendable {
         WorkerQueue(
             makePoll: { { try self.claim().map(WorkerQueue.PollResult.job) ?? .nothing(next: self.nextDue()) } },
             makeLeaseKeeper: {
-                // Its own, so that a notification can be told from the worker's bell.
-                let notified = Result { try Bell() }
+                // Its own, so that a notification can be told from the worker's wake-up.
+                let notified = Result { try WakeUp() }
                 return WorkerQueue.LeaseKeeper(
                     renew: self.renew, rescue: self.rescue, register: { try self.register(try notified.get()) },
                     unregister: { self.unregister(try notified.get()) },
-                    wait: { bell, deadline in
+                    wait: { wakeUp, deadline in
                         let own = try notified.get()
-                        _ = readable(among: [bell.descriptor, own.descriptor], until: deadline)
-                        return own.hear()
+                        _ = readable(among: [wakeUp.descriptor, own.descriptor], until: deadline)
+                        return own.clear()
                     })
             })
     }
@@ -98,7 +98,7 @@ final class MemoryQueue: Sendable {
             contents.leased[lease] = run
             return (lease, run)
         }
-        changed.ring()
+        changed.signal()
         guard let (lease, run) = found else { return nil }
         let flag = Flag()
         return Job(
@@ -122,11 +122,11 @@ final class MemoryQueue: Sendable {
         contents.withLock { contents in
             if let run = contents.leased.removeValue(forKey: lease) { note(&contents, run) }
         }
-        changed.ring()
+        changed.signal()
     }
 
     private func renew(_ leases: [Lease]) throws -> Set<Lease> {
-        defer { changed.ring() }
+        defer { changed.signal() }
         return try contents.withLock { contents in
             guard contents.isAvailable else { throw Unavailable() }
             contents.renewals.append(Set(leases.map(\.token)))
@@ -135,7 +135,7 @@ final class MemoryQueue: Sendable {
     }
 
     private func rescue() throws -> Int {
-        defer { changed.ring() }
+        defer { changed.signal() }
         return try contents.withLock { contents in
             guard contents.isAvailable else { throw Unavailable() }
             contents.rescues += 1
@@ -145,33 +145,33 @@ final class MemoryQueue: Sendable {
         }
     }
 
-    private func register(_ bell: Bell) throws {
-        defer { changed.ring() }
+    private func register(_ wakeUp: WakeUp) throws {
+        defer { changed.signal() }
         try contents.withLock { contents in
             guard contents.isAvailable else { throw Unavailable() }
             contents.registrations += 1
-            if !contents.registered.contains(where: { $0 === bell }) { contents.registered.append(bell) }
+            if !contents.registered.contains(where: { $0 === wakeUp }) { contents.registered.append(wakeUp) }
         }
     }
 
-    private func unregister(_ bell: Bell) {
-        contents.withLock { $0.registered.removeAll { $0 === bell } }
-        changed.ring()
+    private func unregister(_ wakeUp: WakeUp) {
+        contents.withLock { $0.registered.removeAll { $0 === wakeUp } }
+        changed.signal()
     }
 }
 
 /// What a run is told while it is carried out.
 final class Flag: Sendable {
     private let level = Mutex<Interruption?>(nil)
-    private let raised: Result<Bell, any Error>
+    private let raised: Result<WakeUp, any Error>
 
     init() {
-        raised = Result { try Bell() }
+        raised = Result { try WakeUp() }
     }
 
     func raise(_ interruption: Interruption) {
         level.withLock { $0 = max($0 ?? interruption, interruption) }
-        try? raised.get().ring()
+        try? raised.get().signal()
     }
 
     struct NotInterrupted: Error {}

@@ -64,9 +64,9 @@ import WorkerPool
     @Test func allHandsAreUsedAndOneLookTellsAnIdleWorkerThatNothingIsDue() throws {
         // None of them ends before all have begun.
         let begun = Atomic(0)
-        let gate = try Bell()
+        let gate = try WakeUp()
         let queue = try MemoryQueue { _, _ in
-            if begun.add(1, ordering: .sequentiallyConsistent).newValue == 5 { gate.ring() }
+            if begun.add(1, ordering: .sequentiallyConsistent).newValue == 5 { gate.signal() }
             _ = readable(among: [gate.descriptor], until: .now + .seconds(20))
             return .settled
         }
@@ -75,7 +75,7 @@ import WorkerPool
         // One notification, for the first of them.
         queue.enqueue(1, 2, 3, 4, 5)
         #expect(queue.wait { $0.done.count == 5 })
-        #expect(gate.hear())
+        #expect(gate.clear())
         try end(worker)
     }
 
@@ -106,7 +106,7 @@ import WorkerPool
         #expect(queue.wait { $0.registered.count == 1 && $0.polls > 0 })
         queue.change { $0.later = (1, .now + .milliseconds(30)) }
         // Somebody is told, and finds that it is not due yet.
-        queue.contents.withLock { $0.registered.popLast() }?.ring()
+        queue.contents.withLock { $0.registered.popLast() }?.signal()
         #expect(queue.wait { $0.done == [1] })
         try end(worker)
     }
@@ -129,10 +129,10 @@ import WorkerPool
     }
 
     @Test func aRunWhoseLeaseCouldNotBeRenewedIsInterrupted() throws {
-        let ended = try Bell()
+        let ended = try WakeUp()
         let queue = try MemoryQueue { _, flag in
             try flag.wait(for: .atOnce)
-            ended.ring()
+            ended.signal()
             return .unfinished
         }
         let worker = try worker(on: queue, round: .milliseconds(20)) {
@@ -181,9 +181,9 @@ extension WorkerTests {
     }
 
     @Test func aStepThatTakesTooLongIsBrokenOff() throws {
-        let begun = try Bell()
+        let begun = try WakeUp()
         let queue = try MemoryQueue { _, flag in
-            begun.ring()
+            begun.signal()
             try flag.wait(for: .atOnce)
             return .unfinished
         }
@@ -195,9 +195,9 @@ extension WorkerTests {
     }
 
     @Test func aStepThatDoesNotEndIsLeftBehind() throws {
-        let (begun, gate) = (try Bell(), try Bell())
+        let (begun, gate) = (try WakeUp(), try WakeUp())
         let queue = try MemoryQueue { _, _ in
-            begun.ring()
+            begun.signal()
             gate.wait()
             return .settled
         }
@@ -205,7 +205,7 @@ extension WorkerTests {
         queue.enqueue(1)
         begun.wait(until: .now + .seconds(20))
         #expect(throws: StepAbandoned.self) { try end(worker) }
-        gate.ring()
+        gate.signal()
         worker.ended.wait(until: .now + .seconds(20))
         try worker.finish()
         #expect(queue.contents.withLock(\.done) == [1])

@@ -3,6 +3,7 @@ package import Flows
 package import HTTP
 package import JSON
 package import Postgres
+import Tokens
 
 /// The services that all threads of the process share. A class, because every request passes it on.
 package final class Services: Sendable {

@@ -1,5 +1,6 @@
 import JSON
 import Postgres
+import System
 
 /// The statements of a commit.
 extension Checkpoint {

@@ -172,14 +172,3 @@ package enum StepStatus: String, Sendable, CaseIterable {
 
     var isEnd: Bool { self == .success || self == .failure }
 }
-
-extension Duration {
-    /// Whole microseconds, the unit of the database.
-    package var microseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
-    }
-
-    /// Milliseconds with the precision of microseconds, the unit of responses.
-    package var milliseconds: Double { Double(microseconds) / 1_000 }
-}

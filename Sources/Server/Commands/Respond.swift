@@ -7,6 +7,7 @@ import HTTP
 import Migrations
 import Postgres
 import System
+import Tokens
 import SharedMemory
 import Supervision
 import Synchronization

@@ -61,12 +61,12 @@ extension WorkerQueue {
                         try housekeeping.runNext(at: .now, on: notifications.connection)
                         return count
                     }, register: notifications.register, unregister: notifications.unregister,
-                    wait: { bell, deadline in
+                    wait: { wakeUp, deadline in
                         let limit = deadline - .now
-                        if let isNotified = try notifications.wait(for: limit, unlessReadable: bell.descriptor) {
+                        if let isNotified = try notifications.wait(for: limit, unlessReadable: wakeUp.descriptor) {
                             return isNotified
                         }
-                        bell.wait(until: deadline)
+                        wakeUp.wait(until: deadline)
                         return false
                     })
             })

@@ -1,6 +1,6 @@
 import App
-import Crypto
 import HTTPClient
+import Tokens
 
 /// An external issuer of tokens, as configured.
 struct IssuerSettings {

@@ -1,5 +1,6 @@
 import App
 import Crypto
+import Tokens
 
 extension Configuration {
     private var tokenSecret: [UInt8] {

@@ -25,7 +25,7 @@ final class CompletionWatcher: Sendable {
 
     private let database: PostgresConfiguration
     private let observe: @Sendable (any Error) -> Void
-    private let bell: Bell
+    private let wakeUp: WakeUp
     private let shared = Mutex(Shared())
 
     /// - Parameter observe: called on the thread when the database is unavailable; then not again until it has been
@@ -39,7 +39,7 @@ final class CompletionWatcher: Sendable {
         database.answerTimeout = .seconds(5)
         self.database = database
         self.observe = observe
-        bell = try Bell()
+        wakeUp = try WakeUp()
     }
 
     /// Ends the thread. The edge answers the calls that still wait.
@@ -48,7 +48,7 @@ final class CompletionWatcher: Sendable {
             shared.isStopped = true
             return shared.thread.take()
         }
-        bell.ring()
+        wakeUp.signal()
         thread?.join()
     }
 
@@ -59,7 +59,7 @@ final class CompletionWatcher: Sendable {
             if shared.thread == nil { shared.thread = try NativeThread { [self] in watch() } }
             shared.waits.add(call, for: call.wait.executionID, until: call.deadline)
         }
-        bell.ring()
+        wakeUp.signal()
     }
 }
 
@@ -67,7 +67,7 @@ extension CompletionWatcher {
     private func watch() {
         let ends = CompletionNotifications(watcher: UUIDv7.make(), on: Connection(database), observe: observe)
         while !shared.withLock(\.isStopped) {
-            bell.hear()
+            wakeUp.clear()
             // A failed operation is retried in the next round.
             try? look(ends)
             try? dismiss(ends)
@@ -77,12 +77,12 @@ extension CompletionWatcher {
         try? ends.unregister(shared.withLock(\.waits.all))
     }
 
-    /// Waits for the notification that a run has ended, the bell, or the time of the next query or deadline.
+    /// Waits for the notification that a run has ended, the wakeUp, or the time of the next query or deadline.
     private func wait(for ends: CompletionNotifications) throws -> Set<String> {
         let next = shared.withLock(\.waits.next)
         let limit = next.map { $0 - .now } ?? .seconds(3_600)
-        if let ended = try ends.wait(for: limit, unlessReadable: bell.descriptor) { return ended }
-        bell.wait(until: next)
+        if let ended = try ends.wait(for: limit, unlessReadable: wakeUp.descriptor) { return ended }
+        wakeUp.wait(until: next)
         return []
     }
 

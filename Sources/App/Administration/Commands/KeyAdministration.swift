@@ -1,5 +1,6 @@
 package import Crypto
 package import Postgres
+package import Tokens
 
 /// Key administration from the command line, while the service runs.
 package struct KeyAdministration {

@@ -1,6 +1,6 @@
-import Crypto
 import HTTP
 import Postgres
+import Tokens
 
 /// Authenticates the caller by token, API key or cookie, before any other part of the request is read.
 enum Authentication {

@@ -1,6 +1,7 @@
 package import Crypto
 import HTTP
 package import SharedMemory
+import System
 
 /// The limits that slow down password guessing. All processes of the pool share the counts.
 package struct LoginLimits: Sendable {
@@ -20,7 +21,7 @@ package struct LoginLimits: Sendable {
         // An unknown or local address may stand for all clients. It is limited by account only, which is not known yet.
         let wait = throttle.delay(
             forAddress: network.isEverybody ? nil : number("address\0\(network.text)"),
-            nameFromAddress: number(of: name, from: network), at: Uptime.seconds)
+            nameFromAddress: number(of: name, from: network), at: Monotonic.now.seconds)
         if wait > 0 { throw LoginLimits.exceeded(wait) }
     }
 
@@ -41,7 +42,7 @@ package struct LoginLimits: Sendable {
                 account: number("account\0\(account)"), address: number("address\0\(place)"),
                 accountFromAddress: number("both\0\(network.text)\0\(account)"),
                 nameFromAddress: name.map { number(of: $0, from: network) }))
-        let wait = throttle.admit(attempt.keys, at: Uptime.seconds)
+        let wait = throttle.admit(attempt.keys, at: Monotonic.now.seconds)
         if wait > 0 { throw LoginLimits.exceeded(wait) }
         return attempt
     }
@@ -88,7 +89,7 @@ extension LoginLimits {
             if isRight {
                 throttle.forgetFailures(keys)
             } else {
-                throttle.countFailure(keys, at: Uptime.seconds)
+                throttle.countFailure(keys, at: Monotonic.now.seconds)
             }
         }
     }

@@ -1,6 +1,6 @@
-package import Crypto
 import HTTP
 import Postgres
+package import Tokens
 
 /// An external issuer of tokens: an OpenID Connect provider or Clerk.
 package struct ExternalIssuer: Sendable {

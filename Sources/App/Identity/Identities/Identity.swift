@@ -1,6 +1,7 @@
 import Crypto
 import JSON
 import Postgres
+import Tokens
 
 /// A user that an external issuer has authenticated. Issuer and subject together identify one person for ever (OpenID
 /// Connect Core 1.0, section 5.7), so they identify one account here.

@@ -1,6 +1,7 @@
-package import Crypto
+import Crypto
 import HTTP
 import Synchronization
+package import Tokens
 
 /// The keys of one token issuer, shared by all threads of a process and fetched when they are first needed.
 package final class IssuerKeys: Sendable {

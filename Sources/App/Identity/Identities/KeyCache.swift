@@ -1,4 +1,5 @@
 import Crypto
+import Tokens
 
 /// The cached keys of an issuer, and the decision when to fetch them again. It does no I/O.
 ///

@@ -1,7 +1,7 @@
-package import Crypto
-package import HTTPClient
 import HTTP
+package import HTTPClient
 import JSON
+package import Tokens
 
 /// The address at which an issuer publishes its keys.
 package enum KeyAddress: Sendable {

@@ -2,6 +2,7 @@ import Crypto
 import HTTP
 import JSON
 import Postgres
+import Tokens
 
 /// A user's authenticator app (RFC 6238) and the recovery codes, each of which can be used once in its place.
 struct SecondFactor {

@@ -1,7 +1,7 @@
-import Crypto
 import HTTP
 import JSON
 import Postgres
+import Tokens
 
 extension Endpoint<Context> {
     static let secondFactors: [Endpoint] = [beginFactor, confirmFactor, removeFactor]

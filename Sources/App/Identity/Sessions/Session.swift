@@ -2,6 +2,7 @@ import Crypto
 import HTTP
 import JSON
 import Postgres
+import Tokens
 
 /// A login session: a login begins it and refresh tokens renew it. It ends when it expires, when its user ends it, or
 /// when a refresh token is used twice.

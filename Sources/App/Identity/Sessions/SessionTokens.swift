@@ -1,5 +1,6 @@
 package import Crypto
 import Postgres
+package import Tokens
 
 /// Issues and verifies the tokens of sessions. All processes share the keys, and an operator can rotate them while the
 /// processes run.

@@ -1,7 +1,7 @@
-import Crypto
 import HTTP
 import JSON
 import Postgres
+import Tokens
 
 extension Endpoint<Context> {
     static let sessions: [Endpoint] = [refresh, csrf, listSessions, endSession, logout]

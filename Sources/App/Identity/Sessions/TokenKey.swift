@@ -1,5 +1,6 @@
 import Crypto
 import Postgres
+import Tokens
 
 /// A key for access tokens that was created after those of the settings: a row of `token_keys`, which the processes of
 /// all machines share.

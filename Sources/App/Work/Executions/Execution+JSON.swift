@@ -1,6 +1,7 @@
 import Flows
 import HTTP
 import JSON
+import System
 
 extension Execution {
     /// The answer of `POST /flow-manager` for a run that has ended.
@@ -60,8 +61,9 @@ extension Step {
         [
             "number": JSON(number), "task": .string(task), "type": .string(type), "status": .string(status.rawValue),
             "attempts": JSON(attempt), "input": input, "output": output, "error": failure?.json ?? .null,
-            "condition": JSON(condition), "next": JSON(next), "started_ms": .number(started.milliseconds),
-            "duration_ms": .number(duration.milliseconds), "cost": .integer(cost), "superseded": .bool(isSuperseded),
+            "condition": JSON(condition), "next": JSON(next), "started_ms": .number(started.fractionalMilliseconds),
+            "duration_ms": .number(duration.fractionalMilliseconds), "cost": .integer(cost),
+            "superseded": .bool(isSuperseded),
         ]
     }
 }

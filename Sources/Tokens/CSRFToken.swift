@@ -1,3 +1,5 @@
+import Crypto
+
 /// What a page sends with its user's cookie, to prove that it can read this server's responses: a code over the
 /// session's id, the same as long as the session and the key last. It is computed when it is needed, and never stored.
 extension TokenIssuer {

@@ -1,3 +1,4 @@
+import Crypto
 import JSON
 
 /// The claims of an access token. Times are seconds since 1970.

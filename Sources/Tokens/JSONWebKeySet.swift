@@ -1,3 +1,4 @@
+package import Crypto
 package import JSON
 
 package enum KeySetError: Error, Equatable {

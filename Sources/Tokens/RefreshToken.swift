@@ -1,3 +1,5 @@
+import Crypto
+
 /// A token that renews one session once: `fmr_`, the session's id, the token's number in the session, and a code over
 /// both and the session's seed. It is computed when it is needed, and never stored.
 package struct RefreshToken: Sendable {

@@ -1,6 +1,7 @@
 import Crypto
 import Dispatch
 import Testing
+import Tokens
 
 @Suite struct TOTPTests {
     let totp = TOTP(secret: Array("12345678901234567890".utf8))

@@ -1,3 +1,4 @@
+package import Crypto
 import JSON
 
 /// A token (RFC 7519) that another issuer has signed, parsed under the rules of RFC 8725.

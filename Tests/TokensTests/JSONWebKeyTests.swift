@@ -1,6 +1,7 @@
 import Crypto
 import JSON
 import Testing
+import Tokens
 
 /// Which JSON Web Keys are taken, each of the refused ones being a good one with a single flaw.
 @Suite struct JSONWebKeyTests {

@@ -1,9 +1,9 @@
 import CSystem
 import Glibc
 
-/// Wakes the one thread that waits for it (eventfd(2)). A ring before the wait is not lost; several rings count as one.
-package final class Bell: Sendable {
-    /// Readable from a ring until `hear`, so that a thread can wait for it together with other descriptors.
+/// Wakes a thread that waits for it (eventfd(2)). A signal before the wait is not lost; several count as one.
+package final class WakeUp: Sendable {
+    /// Readable from a signal until `clear`, so that a thread can wait for it together with other descriptors.
     package let descriptor: Int32
 
     package init() throws(ProcessError) {
@@ -15,20 +15,20 @@ package final class Bell: Sendable {
         close(descriptor)
     }
 
-    package func ring() {
+    package func signal() {
         eventfd_write(descriptor, 1)
     }
 
-    /// Whether it has rung since the last call; does not wait.
+    /// Whether it was signalled since the last call; does not wait.
     @discardableResult
-    package func hear() -> Bool {
+    package func clear() -> Bool {
         var count: eventfd_t = 0
         return unsafe eventfd_read(descriptor, &count) == 0
     }
 
-    /// Waits for a ring, until `deadline` if there is one.
+    /// Waits for a signal, until `deadline` if there is one.
     package func wait(until deadline: Monotonic? = nil) {
-        while !hear() {
+        while !clear() {
             if let deadline, deadline <= .now { return }
             _ = readable(among: [descriptor], until: deadline)
         }

@@ -1,3 +1,5 @@
+import Crypto
+
 /// A code that replaces a one-time password, once, if the user has lost the authenticator app.
 ///
 /// Fifteen characters of Crockford's base32 alphabet in three groups, `k7m2x-9dq4t-7ze5w`: 75 random bits. The alphabet

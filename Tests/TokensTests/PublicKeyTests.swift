@@ -2,6 +2,7 @@ import Crypto
 import Dispatch
 import JSON
 import Testing
+import Tokens
 
 /// A public key, a signed message and its signature, as a specification prints them.
 struct SignatureExample: Sendable, CustomTestStringConvertible {

@@ -1,6 +1,7 @@
 import Crypto
 import JSON
 import Testing
+import Tokens
 
 /// What every token test starts from: an issuer, a claim set that it signs, and a forger who knows the key.
 struct Forge {

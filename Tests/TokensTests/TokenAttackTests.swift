@@ -1,5 +1,5 @@
-import Crypto
 import Testing
+import Tokens
 
 /// Forged and broken tokens. Where it makes sense the forger even has the key, so that the signature cannot be what
 /// gives the token away.

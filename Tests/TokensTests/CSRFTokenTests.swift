@@ -1,5 +1,5 @@
-import Crypto
 import Testing
+import Tokens
 
 @Suite struct CSRFTokenTests {
     private static let session = "017f22e2-79b0-7cc3-98c4-dc0c0c073990"

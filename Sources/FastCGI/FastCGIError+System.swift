@@ -6,18 +6,24 @@ extension NativeThread {
         do {
             return try NativeThread(body)
         } catch {
-            throw .system(call: error.call.description, code: error.code)
+            throw FastCGIError(error)
         }
     }
 }
 
-extension Bell {
+extension WakeUp {
     /// A failure is thrown as an error of this module.
-    static func make() throws(FastCGIError) -> Bell {
+    static func make() throws(FastCGIError) -> WakeUp {
         do {
-            return try Bell()
+            return try WakeUp()
         } catch {
-            throw .system(call: error.call.description, code: error.code)
+            throw FastCGIError(error)
         }
+    }
+}
+
+extension FastCGIError {
+    fileprivate init(_ error: ProcessError) {
+        self = .system(call: error.call.description, code: error.code)
     }
 }

@@ -1,4 +1,4 @@
-import CCrypto
+import Crypto
 
 /// Time-based one-time passwords (RFC 6238) as every authenticator app shows them: HMAC-SHA-1, six digits, a new code
 /// each 30 seconds.
@@ -56,7 +56,9 @@ package struct TOTP: Sendable {
 
     /// Six ASCII digits: the truncated code of the counter (RFC 4226, section 5.3).
     private func code(step: Int64) -> [UInt8] {
-        let code = authenticationCode(of: step)
+        // Most significant byte first.
+        let counter = (0..<8).map { UInt8(truncatingIfNeeded: step >> (56 - 8 * $0)) }
+        let code = HMACSHA1.code(for: counter, key: secret)
         let offset = Int(code[19] & 0xF)
         let word = code[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) } & 0x7FFF_FFFF
         var digits = [UInt8](repeating: 0, count: 6)
@@ -66,17 +68,6 @@ package struct TOTP: Sendable {
             rest /= 10
         }
         return digits
-    }
-
-    /// HMAC-SHA-1 of the counter, most significant byte first: 20 bytes.
-    private func authenticationCode(of counter: Int64) -> [UInt8] {
-        let message = (0..<8).map { UInt8(truncatingIfNeeded: counter >> (56 - 8 * $0)) }
-        return unsafe [UInt8](unsafeUninitializedCapacity: 20) { code, written in
-            let address = unsafe EVP_Q_mac(
-                nil, OSSL_MAC_NAME_HMAC, nil, "SHA1", nil, secret, secret.count, message, message.count,
-                code.baseAddress, code.count, &written)
-            requireSuccess(unsafe address == nil ? 0 : 1)
-        }
     }
 
     /// Escapes all but the unreserved characters (RFC 3986, section 2.3).

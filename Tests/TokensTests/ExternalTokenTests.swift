@@ -2,6 +2,7 @@ import Crypto
 import JSON
 import TestSupport
 import Testing
+import Tokens
 
 /// Which tokens of other issuers are taken, each of the refused ones being a good one with a single flaw.
 @Suite struct ExternalTokenTests {
