@@ -35,9 +35,9 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY nginx/docs nginx/docs
-COPY scripts/static-files scripts/swagger-ui.txt scripts/
+COPY deploy/static-files deploy/swagger-ui.txt deploy/
 # Without PyPI everything but /docs works.
-RUN scripts/static-files /static || install -d /static
+RUN deploy/static-files /static || install -d /static
 
 
 FROM debian:bookworm-slim AS api
@@ -48,7 +48,7 @@ RUN apt-get update \
     && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin flow-manager \
     && install -d -m 0700 -o flow-manager -g flow-manager /var/lib/flow-manager
 COPY nginx /opt/flow-manager/nginx
-COPY scripts/container-api scripts/render-nginx /opt/flow-manager/scripts/
+COPY deploy/container-api deploy/render-nginx /opt/flow-manager/deploy/
 COPY --from=static /static /opt/flow-manager/static
 COPY --from=build /usr/local/bin/flow-manager /usr/local/bin/
 USER 10001
@@ -57,7 +57,7 @@ ENV LISTEN=0.0.0.0 PORT=8080
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
     CMD ["sh", "-c", "curl -sf -o /dev/null http://127.0.0.1:$PORT/health"]
-ENTRYPOINT ["/opt/flow-manager/scripts/container-api"]
+ENTRYPOINT ["/opt/flow-manager/deploy/container-api"]
 
 
 FROM postgres:15-bookworm AS db
@@ -65,7 +65,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends libcurl4 libfcgi0ldbl libsimdjson14 libsodium23 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /usr/local/bin/flow-manager /usr/local/bin/
-COPY scripts/container-db /docker-entrypoint-initdb.d/flow-manager.sh
+COPY deploy/container-db /docker-entrypoint-initdb.d/flow-manager.sh
 # The user `postgres` of the base image.
 USER 999
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s \

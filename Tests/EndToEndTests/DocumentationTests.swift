@@ -12,7 +12,7 @@ import Testing
     private static let documented = Result { try Stack(settings: ["STATIC": makeStaticFiles()]) }
 
     private static let version: String = {
-        let pin = (try? sourceText("scripts/swagger-ui.txt")) ?? ""
+        let pin = (try? sourceText("deploy/swagger-ui.txt")) ?? ""
         return pin.firstMatch(of: #/==([0-9.]+) /#).map { String($0.1) } ?? ""
     }()
 

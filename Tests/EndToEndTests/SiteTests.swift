@@ -87,7 +87,7 @@ import Testing
         let page = try stack.get("/docs")
         #expect(page.status == 404)
         #expect(page.headers["content-type"] == "text/html; charset=utf-8")
-        #expect(page.text.contains("scripts/static-files"))
+        #expect(page.text.contains("deploy/static-files"))
         #expect(page.text.contains("<a href=\"/openapi.json\">"))
         #expect(try stack.get("/docs/").headers["location"] == "/docs")
         expectProblem(try stack.get("/docs/docs.js"), 404, "not_found")

@@ -15,7 +15,7 @@ func makeStaticFiles() throws -> String {
         for name in swagger-ui-bundle.js swagger-ui.css; do
             seq 1 1000 >"$1/swagger-ui/$name"
         done
-        SWAGGER_UI=$1/swagger-ui "$2/scripts/static-files" "$1"
+        SWAGGER_UI=$1/swagger-ui "$2/deploy/static-files" "$1"
         echo secret >"$1/outside.js"
         ln -s ../outside.js "$1/docs/link.js"
         """

@@ -47,7 +47,7 @@ package final class Stack: Sendable {
         ]) { $1 }
         environment.merge(settings) { $1 }
         self.environment = environment
-        try run(Stack.root + "/scripts/render-nginx", [folder], environment)
+        try run(Stack.root + "/deploy/render-nginx", [folder], environment)
         try run(Stack.executable, ["seed-demo"], environment)
         // As root nginx' workers would be another user, whom the socket refuses.
         let user = getuid() == 0 ? ["-g", "user root;"] : []

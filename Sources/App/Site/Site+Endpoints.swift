@@ -37,8 +37,8 @@ extension Endpoint<Context> {
             <h2>To install it</h2>
             <p>With access to PyPI, <code>make run</code> fetches the files at its start, and the build of the container
             image includes them. For another nginx, this command writes them:</p>
-            <pre>scripts/static-files FOLDER</pre>
-            <p><code>STATIC</code> names that folder to <code>scripts/render-nginx</code>.</p>
+            <pre>deploy/static-files FOLDER</pre>
+            <p><code>STATIC</code> names that folder to <code>deploy/render-nginx</code>.</p>
             """
     ).response(status: .notFound)
 }
