@@ -58,7 +58,7 @@ let package = Package(
         room("SharedMemory", "CSharedMemory"),
         room("Crypto", "JSON", "SharedMemory", "CCrypto", "CSodium"),
         room("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
-        room("Flows", "Postgres", "JSON"),
+        room("Flows", "Postgres", "JSON", "Crypto"),
         room(
             "App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Crypto", "SharedMemory",
             resources: [.embedInCode("Identity/Accounts/common_passwords.txt")]),

@@ -186,27 +186,24 @@ import Testing
     }
 
     @Test func theDemoChainStoresItsStatistics() throws {
-        var reader = FlowReader(catalog: Tasks.catalog)
         let condition: (String, String) -> JSON = { source, target in
             [
                 "name": .string("condition_\(source)_result"), "source_task": .string(source), "outcome": "success",
                 "target_task_success": .string(target), "target_task_failure": "end",
             ]
         }
-        let read = reader.read([
+        let flow: JSON = [
             "id": "flow123", "name": "Data processing flow", "start_task": "task1",
             "tasks": [
                 ["name": "task1", "description": "Fetch data"], ["name": "task2", "description": "Process data"],
                 ["name": "task3", "description": "Store data"],
             ],
             "conditions": [condition("task1", "task2"), condition("task2", "task3")],
-        ])
-        let flow = try #require(read)
-        let execution = try Runner.run(
-            flow,
-            Execution(
-                id: "00000000-0000-7000-8000-0000000000ee", userID: Self.userID, flow: flow.definition, input: [:]),
-            budget: Budget(for: flow, at: try PriceList(on: connection)), on: connection
+        ]
+        let engine = Engine(catalog: Tasks.catalog, maxConcurrentRuns: nil)
+        let execution = try engine.run(
+            Execution(id: "00000000-0000-7000-8000-0000000000ee", userID: Self.userID, flow: flow, input: [:]),
+            engine.plan(flow, on: connection), on: connection, with: nil
         ).execution
         let statistics: JSON = ["count": 4, "sum": 29, "min": 3, "max": 13, "mean": 7.25]
         #expect(execution.status == .completed)

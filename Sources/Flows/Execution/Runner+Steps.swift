@@ -78,7 +78,7 @@ extension Runner {
             let open = checkpoint.openStep
             let context = TaskContext(
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
-                userID: checkpoint.execution.userID, connection: connection, deadline: deadline,
+                userID: checkpoint.execution.userID, connection: connection, engine: engine, deadline: deadline,
                 kept: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: cancellation)
             guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)

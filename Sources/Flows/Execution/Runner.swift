@@ -1,5 +1,5 @@
 import JSON
-package import Postgres
+import Postgres
 
 /// Executes a flow on the calling thread, until it ends or has to wait, and stores the run. `RunState` decides.
 ///
@@ -7,33 +7,7 @@ package import Postgres
 /// run with one transactional task and otherwise only pure ones normally needs one commit: effect, steps and end
 /// together. A run with more commits has a row in the queue from the first commit on: if its process dies, a worker
 /// claims the run and continues it.
-package struct Runner {
-    /// What a caller adds to the commits of a run.
-    package struct CommitHooks {
-        /// Called first in the run's first transaction. If it throws, the run ends and nothing is committed.
-        package let open: (Connection) throws -> Void
-        /// Statements that commit together with the run's end.
-        package let close: (Execution) -> [SQL]
-
-        package init(open: @escaping (Connection) throws -> Void, close: @escaping (Execution) -> [SQL]) {
-            self.open = open
-            self.close = close
-        }
-    }
-
-    /// The state of a run when its execution on this thread is finished.
-    package enum Outcome: Sendable {
-        case ended(Execution)
-        /// The run is in the queue and is due then.
-        case waits(Execution, Due)
-
-        package var execution: Execution {
-            switch self {
-            case .ended(let execution), .waits(let execution, _): execution
-            }
-        }
-    }
-
+struct Runner {
     /// The maximum size of a run's record, in approximate bytes of JSON text: the outputs of all steps, the inputs that
     /// tasks define, counted for each step, and all inputs of superseded steps.
     static let outputLimit = 8 << 20
@@ -41,6 +15,7 @@ package struct Runner {
     /// How long a run may occupy the thread of the call that started it.
     private static let longestCall = Duration.seconds(10)
 
+    let engine: Engine
     let connection: Connection
     private let hooks: CommitHooks?
     let cancellation: Cancellation?
@@ -55,8 +30,9 @@ package struct Runner {
 
     private init(
         _ flow: Flow, _ checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant, signal: JSON? = nil,
-        on connection: Connection, with hooks: CommitHooks?, _ cancellation: Cancellation?
+        engine: Engine, on connection: Connection, with hooks: CommitHooks?, _ cancellation: Cancellation?
     ) {
+        self.engine = engine
         self.connection = connection
         self.hooks = hooks
         self.cancellation = cancellation
@@ -77,33 +53,34 @@ package struct Runner {
     /// what was committed before stays, and a worker continues the run.
     ///
     /// - Throws: `InsufficientCredits` before the first step if the user's balance does not cover the worst case.
-    package static func run(
-        _ flow: Flow, _ execution: Execution, budget: Budget, on connection: Connection,
+    static func run(
+        _ flow: Flow, _ execution: Execution, budget: Budget, engine: Engine, on connection: Connection,
         with hooks: CommitHooks? = nil
-    ) throws -> Outcome {
+    ) throws -> RunOutcome {
         guard try budget.isCovered(by: execution.userID, on: connection) else { throw InsufficientCredits() }
         // The id is unique, so it can serve as the first lease.
         let checkpoint = Checkpoint(execution, lease: execution.id, budget: budget)
         var runner = Runner(
-            flow, checkpoint, RunState(flow, input: execution.input), start: .now, on: connection, with: hooks, nil)
+            flow, checkpoint, RunState(flow, input: execution.input), start: .now, engine: engine, on: connection,
+            with: hooks, nil)
         return try runner.runOrRollBack()
     }
 
     /// Continues a claimed run. Throws like `run`; the caller then releases the lease.
     ///
     /// - Throws: `Fenced` if another worker has claimed the run in the meantime, or if it was canceled.
-    package static func resume(
-        _ flow: Flow, _ claim: Claim, on connection: Connection, _ cancellation: Cancellation
-    ) throws -> Outcome {
+    static func resume(
+        _ flow: Flow, _ claim: Claim, engine: Engine, on connection: Connection, _ cancellation: Cancellation
+    ) throws -> RunOutcome {
         var state = RunState(flow, input: claim.execution.input)
         for step in claim.execution.steps where !step.isSuperseded { state.replay(step) }
         var runner = Runner(
-            flow, Checkpoint(claim), state, start: .now - claim.age, signal: claim.signal, on: connection, with: nil,
-            cancellation)
+            flow, Checkpoint(claim), state, start: .now - claim.age, signal: claim.signal, engine: engine,
+            on: connection, with: nil, cancellation)
         return try runner.runOrRollBack()
     }
 
-    private mutating func runOrRollBack() throws -> Outcome {
+    private mutating func runOrRollBack() throws -> RunOutcome {
         do {
             return try run()
         } catch {
@@ -112,7 +89,7 @@ package struct Runner {
         }
     }
 
-    private mutating func run() throws -> Outcome {
+    private mutating func run() throws -> RunOutcome {
         var event = RunState.Event.started
         while true {
             let action = state.next(event, at: elapsed)
@@ -151,14 +128,14 @@ package struct Runner {
 
     private mutating func end(
         _ status: ExecutionStatus, stoppedAt: String?, _ failure: TaskFailure?
-    ) throws -> Outcome {
+    ) throws -> RunOutcome {
         checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
         try commit(.finished, together: hooks?.close(checkpoint.execution) ?? [])
         return .ended(checkpoint.execution)
     }
 
     /// Leaves the run to the next worker that claims it.
-    private mutating func yieldToWorker() throws -> Outcome {
+    private mutating func yieldToWorker() throws -> RunOutcome {
         try commit(.waits(.after(.zero)))
         return .waits(checkpoint.execution, .after(.zero))
     }

@@ -140,6 +140,6 @@ extension Context {
         guard let stored = try StoredFlow.find(id, version: wanted, on: connection) else {
             throw Problem.invalid("/version", "is not a version of the run's workflow")
         }
-        return (.workflow(id: id, version: wanted, concurrency: stored.concurrency), stored.flow)
+        return (stored.source, stored.flow)
     }
 }
