@@ -13,7 +13,7 @@ extension Runner {
     mutating func advance(
         _ definition: TaskDefinition, _ input: JSON, _ attempt: Int
     ) throws -> RunState.Event {
-        if cancellation?.isRequested == true { throw Fenced() }
+        if executor.cancellation?.isRequested == true { throw Fenced() }
         let now = elapsed
         let started = began ?? now
         switch try result(of: definition, input, attempt, started: started) {
@@ -79,7 +79,7 @@ extension Runner {
             let context = TaskContext(
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
                 userID: checkpoint.execution.userID, connection: connection, engine: engine, deadline: deadline,
-                kept: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: cancellation)
+                kept: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation)
             guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }

@@ -12,13 +12,8 @@ struct Runner {
     /// tasks define, counted for each step, and all inputs of superseded steps.
     static let outputLimit = 8 << 20
 
-    /// How long a run may occupy the thread of the call that started it.
-    private static let longestCall = Duration.seconds(10)
-
     let engine: Engine
     let connection: Connection
-    private let hooks: CommitHooks?
-    let cancellation: Cancellation?
     let flow: Flow
     let start: ContinuousClock.Instant
     var signal: JSON?
@@ -30,12 +25,10 @@ struct Runner {
 
     private init(
         _ flow: Flow, _ checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant, signal: JSON? = nil,
-        engine: Engine, on connection: Connection, with hooks: CommitHooks?, _ cancellation: Cancellation?
+        engine: Engine, on connection: Connection
     ) {
         self.engine = engine
         self.connection = connection
-        self.hooks = hooks
-        self.cancellation = cancellation
         self.flow = flow
         self.start = start
         self.signal = signal
@@ -58,11 +51,9 @@ struct Runner {
         with hooks: CommitHooks? = nil
     ) throws -> RunOutcome {
         guard try budget.isCovered(by: execution.userID, on: connection) else { throw InsufficientCredits() }
-        // The id is unique, so it can serve as the first lease.
-        let checkpoint = Checkpoint(execution, lease: execution.id, budget: budget)
         var runner = Runner(
-            flow, checkpoint, RunState(flow, input: execution.input), start: .now, engine: engine, on: connection,
-            with: hooks, nil)
+            flow, Checkpoint(execution, budget: budget, hooks: hooks), RunState(flow, input: execution.input),
+            start: .now, engine: engine, on: connection)
         return try runner.runOrRollBack()
     }
 
@@ -75,8 +66,8 @@ struct Runner {
         var state = RunState(flow, input: claim.execution.input)
         for step in claim.execution.steps where !step.isSuperseded { state.replay(step) }
         var runner = Runner(
-            flow, Checkpoint(claim), state, start: .now - claim.age, signal: claim.signal, engine: engine,
-            on: connection, with: nil, cancellation)
+            flow, Checkpoint(claim, cancellation), state, start: .now - claim.age, signal: claim.signal, engine: engine,
+            on: connection)
         return try runner.runOrRollBack()
     }
 
@@ -94,7 +85,7 @@ struct Runner {
         while true {
             let action = state.next(event, at: elapsed)
             // A pending signal is used first: the step that it is for has already begun.
-            if action.isStep, signal == nil, cancellation?.endsAfterStep == true { return try yieldToWorker() }
+            if action.isStep, signal == nil, executor.cancellation?.endsAfterStep == true { return try yieldToWorker() }
             switch action {
             case .announce(let definition, _, _) where isFull(for: definition),
                 .run(let definition, _, _) where isFull(for: definition):
@@ -109,7 +100,7 @@ struct Runner {
                 event = try advance(definition, input, attempt)
             case .commit:
                 // A worker continues the run, so that a client that has disconnected does not block the thread.
-                if cancellation == nil, elapsed > Runner.longestCall { return try yieldToWorker() }
+                if let limit = executor.timeLimit, elapsed > limit { return try yieldToWorker() }
                 try commit(.running)
                 event = .committed
             case .suspend(let due):
@@ -130,7 +121,7 @@ struct Runner {
         _ status: ExecutionStatus, stoppedAt: String?, _ failure: TaskFailure?
     ) throws -> RunOutcome {
         checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
-        try commit(.finished, together: hooks?.close(checkpoint.execution) ?? [])
+        try commit(.finished, together: executor.hooks?.close(checkpoint.execution) ?? [])
         return .ended(checkpoint.execution)
     }
 
@@ -140,13 +131,15 @@ struct Runner {
         return .waits(checkpoint.execution, .after(.zero))
     }
 
+    var executor: Executor { checkpoint.executor }
+
     var elapsed: Duration { .now - start }
 
     /// When the open step began; nil if no step is open.
     var began: Duration? { checkpoint.openStep?.started }
 
     private mutating func commit(_ disposition: Checkpoint.Disposition, together others: [SQL] = []) throws {
-        if hooks != nil { try openTransaction() }
+        if executor.hooks != nil { try openTransaction() }
         try checkpoint.commit(disposition, on: connection, elapsed: elapsed, together: others)
     }
 
@@ -154,6 +147,6 @@ struct Runner {
     func openTransaction() throws {
         guard connection.transactionStatus == .idle else { return }
         try connection.begin()
-        if !checkpoint.isStored { try hooks?.open(connection) }
+        if !checkpoint.isStored { try executor.hooks?.open(connection) }
     }
 }
