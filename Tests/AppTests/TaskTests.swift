@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func everyTypeIsListedOnce() {
-        let types = Tasks.catalog.tasks.map(\.type)
+        let types = Tasks.makeCatalog().tasks.map(\.type)
         #expect(Set(types).count == types.count)
         #expect(
             types.sorted() == [
@@ -96,7 +96,7 @@ import Testing
                 "random.string",
                 "wait",
             ])
-        #expect(Tasks.catalog.tasks.filter { $0.effect == .transactional }.map(\.type) == ["data.store"])
+        #expect(Tasks.makeCatalog().tasks.filter { $0.effect == .transactional }.map(\.type) == ["data.store"])
     }
 
     @Test(arguments: [
@@ -105,7 +105,7 @@ import Testing
         ("task3", "data.store"), ("store_data", "data.store"),
     ])
     func demoNamesAreAliases(alias: String, type: String) {
-        #expect(Tasks.catalog[alias]?.type == type)
+        #expect(Tasks.makeCatalog()[alias]?.type == type)
     }
 }
 
@@ -200,7 +200,7 @@ import Testing
             ],
             "conditions": [condition("task1", "task2"), condition("task2", "task3")],
         ]
-        let engine = Engine(catalog: Tasks.catalog, maxConcurrentRuns: nil)
+        let engine = Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil)
         let execution = try engine.run(
             Execution(id: "00000000-0000-7000-8000-0000000000ee", userID: Self.userID, flow: flow, input: [:]),
             engine.plan(flow, on: connection), on: connection, with: nil

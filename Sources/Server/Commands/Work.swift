@@ -21,7 +21,7 @@ enum Work {
         let worker = try Worker(
             policy: try policy(configuration, isDraining: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
-                of: Engine(catalog: Tasks.catalog, maxConcurrentRuns: try configuration.runsOfUser),
+                of: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.runsOfUser),
                 in: try configuration.database),
             observe: { log.write($0) })
         try worker.start()
