@@ -57,18 +57,18 @@ extension Runner {
         failure: TaskFailure? = nil, started: Duration
     ) -> Step {
         let isOver = status.isEnd
+        let edge = isOver ? definition.edge(after: status) : nil
         return Step(
             number: checkpoint.nextNumber, task: definition.name, type: definition.task.type, status: status,
-            attempt: attempt, output: output, failure: failure, condition: isOver ? definition.condition?.name : nil,
-            next: isOver ? definition.condition.map { flow.name(of: $0.target(after: status)) } : nil,
+            attempt: attempt, output: output, failure: failure, condition: edge?.condition,
+            next: edge.map { flow.name(of: $0.target) },
             started: started, duration: isOver ? elapsed - started : .zero)
     }
 
     private mutating func result(
-        of definition: TaskDefinition, _ given: JSON, _ attempt: Int, started: Duration
+        of definition: TaskDefinition, _ input: JSON, _ attempt: Int, started: Duration
     ) throws -> Result {
         let (task, number) = (definition.task, checkpoint.nextNumber)
-        let input = forkInput(of: number) ?? given
         do {
             if let wrong = task.input.violations(in: input).first { throw TaskFailure(invalidInput: wrong) }
             if task.effect == .transactional { try openTransaction() }
@@ -96,13 +96,6 @@ extension Runner {
             if task.effect == .transactional { connection.rollback() }
             return .failed(failure)
         }
-    }
-
-    /// The input that the fork sets for that step, unless a repeated step has already ended.
-    private func forkInput(of number: Int) -> JSON? {
-        guard let fork = checkpoint.execution.fork else { return nil }
-        let isFirst = checkpoint.execution.steps.allSatisfy { $0.isSuperseded || $0.number < fork.step }
-        return isFirst ? checkpoint.execution.forkInput(of: number) : nil
     }
 
     private mutating func checkedOutput(_ output: JSON, _ definition: TaskDefinition) throws -> JSON {

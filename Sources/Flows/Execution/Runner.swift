@@ -63,8 +63,8 @@ struct Runner {
     static func resume(
         _ flow: Flow, _ claim: Claim, engine: Engine, on connection: Connection, _ cancellation: Cancellation
     ) throws -> RunOutcome {
-        var state = RunState(flow, input: claim.execution.input)
-        for step in claim.execution.steps where !step.isSuperseded { state.replay(step) }
+        var state = RunState(flow, input: claim.execution.input, fork: claim.execution.fork)
+        for step in claim.execution.steps { state.replay(step) }
         var runner = Runner(
             flow, Checkpoint(claim, cancellation), state, start: .now - claim.age, signal: claim.signal, engine: engine,
             on: connection)
@@ -87,12 +87,12 @@ struct Runner {
             // A pending signal is used first: the step that it is for has already begun.
             if action.isStep, signal == nil, executor.cancellation?.endsAfterStep == true { return try yieldToWorker() }
             switch action {
-            case .announce(let definition, _, _) where isFull(for: definition),
+            case .announce(let definition, _) where isFull(for: definition),
                 .run(let definition, _, _) where isFull(for: definition):
                 return try end(
                     .failed, stoppedAt: definition.name,
                     TaskFailure(code: "run_too_large", message: "The record of this run is too large"))
-            case .announce(let definition, _, let attempt):
+            case .announce(let definition, let attempt):
                 checkpoint.openStep = step(of: definition, attempt: attempt, .running, started: began ?? elapsed)
                 try commit(.running)
                 event = .committed
