@@ -90,7 +90,7 @@ let package = Package(
         tests("SupervisionTests", "Supervision", "supervised", "System", "TestSupport"),
         tests("WorkerPoolTests", "WorkerPool", "System"),
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
-        tests("FlowsTests", "Flows", "JSON", "Postgres", "TestSupport"),
+        tests("FlowsTests", "Flows", "Crypto", "JSON", "Postgres", "TestSupport"),
         tests(
             "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Migrations", "Postgres", "System", "Crypto",
             "SharedMemory", "TestSupport"),
@@ -98,8 +98,8 @@ let package = Package(
             name: "supervised", dependencies: ["Supervision", "System"], path: "Tests/Fixtures/supervised",
             swiftSettings: settings),
         tests(
-            "ServerTests", "flow-manager", "App", "Crypto", "FastCGI", "Postgres",
-            "System", "TestSupport"),
+            "ServerTests", "flow-manager", "App", "Crypto", "FastCGI", "Flows", "Postgres",
+            "System", "TestSupport", "WorkerPool"),
         tests(
             "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Crypto", "SharedMemory"),
     ],

@@ -13,18 +13,14 @@ extension WorkerQueue {
             },
             makeLeaseKeeper: {
                 let notifications = engine.workNotifications(on: Connection(database))
-                var housekeeping = Housekeeping(from: .now)
                 return LeaseKeeper(
                     renew: { leases in
                         let held = try engine.renew(
                             Dictionary(leases.map { ($0.run, $0.token) }) { $1 }, on: notifications.connection)
                         return Set(leases.filter { !held.contains($0.token) })
                     },
-                    rescue: {
-                        let count = try engine.rescue(on: notifications.connection)
-                        try housekeeping.runNext(at: .now, on: notifications.connection)
-                        return count
-                    }, register: notifications.register, unregister: notifications.unregister,
+                    duties: Duties.all(of: engine, on: notifications.connection),
+                    register: notifications.register, unregister: notifications.unregister,
                     wait: { bell, deadline in
                         let limit = deadline - .now
                         if let isNotified = try notifications.wait(for: limit, unlessReadable: bell.descriptor) {
