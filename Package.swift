@@ -59,7 +59,7 @@ let package = Package(
         room("Crypto", "SharedMemory", "CCrypto", "CSodium"),
         room("Tokens", "Crypto", "JSON"),
         room("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
-        room("Flows", "Postgres", "JSON", "System"),
+        room("Flows", "Postgres", "JSON", "Crypto", "System"),
         room(
             "App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Tokens", "Crypto", "SharedMemory", "System",
             resources: [.embedInCode("Identity/Accounts/common_passwords.txt")]),
@@ -92,7 +92,7 @@ let package = Package(
         tests("SupervisionTests", "Supervision", "supervised", "System", "TestSupport"),
         tests("WorkerPoolTests", "WorkerPool", "System"),
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
-        tests("FlowsTests", "Flows", "JSON", "Postgres", "System", "TestSupport"),
+        tests("FlowsTests", "Flows", "Crypto", "JSON", "Postgres", "System", "TestSupport"),
         tests(
             "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Migrations", "Postgres", "System", "Tokens",
             "Crypto",
@@ -101,7 +101,8 @@ let package = Package(
             name: "supervised", dependencies: ["Supervision", "System"], path: "Tests/Fixtures/supervised",
             swiftSettings: settings),
         tests(
-            "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Postgres", "System", "TestSupport"),
+            "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Flows", "Postgres", "System",
+            "TestSupport", "WorkerPool"),
         tests(
             "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Tokens", "Crypto",
             "SharedMemory"),

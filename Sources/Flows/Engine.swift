@@ -5,11 +5,16 @@ package import Postgres
 package final class Engine: Sendable {
     package let catalog: TaskCatalog
     /// The maximum number of a user's limited runs that are active at once; nil: no limit.
-    private let maxConcurrentRuns: Int?
+    let maxConcurrentRuns: Int?
+    let flows: FlowCache
     private let prices = RecentPrices()
+
+    /// The maximum depth of runs that start runs; it prevents a workflow that runs itself from filling the queue.
+    static let maxDepth = 10
 
     package init(catalog: TaskCatalog, maxConcurrentRuns: Int?) {
         self.catalog = catalog
+        flows = FlowCache(catalog: catalog)
         self.maxConcurrentRuns = maxConcurrentRuns
     }
 
@@ -17,40 +22,69 @@ package final class Engine: Sendable {
     package struct Plan: Sendable {
         package let flow: Flow
         package let warnings: [Violation]
-        package let budget: Budget
+        let budget: Budget
+
+        /// The cost of the run, in credits, if every task succeeds on the maximum number of visits.
+        package var maxCost: Int64 { budget.worst }
     }
 
-    /// The prices, at most a second old. `now` is in seconds since 1970.
-    package func prices(now: Int64, on connection: Connection) throws -> PriceList {
-        try prices.recent(now: now, on: connection)
-    }
+    /// The prices, at most a second old.
+    package func prices(on connection: Connection) throws -> PriceList { try prices.recent(on: connection) }
 
     /// Reads, checks and prices a flow, which may be any JSON value.
     ///
-    /// - Throws: `LaunchRefusal.invalid`, also for a task type that an admin has switched off.
-    package func plan(_ flow: JSON, now: Int64, on connection: Connection) throws -> Plan {
+    /// - Throws: `LaunchRefusal.invalid` or `.inactive`.
+    package func plan(_ flow: JSON, on connection: Connection) throws -> Plan {
+        try price(try read(flow), on: connection)
+    }
+
+    /// Reads and checks a flow.
+    private func read(_ flow: JSON) throws -> (flow: Flow, warnings: [Violation]) {
         var reader = FlowReader(catalog: catalog)
         guard let read = reader.read(flow) else { throw LaunchRefusal.invalid(reader.problems) }
-        let prices = try prices(now: now, on: connection)
-        let inactive = read.taskTypes.enumerated().filter { !prices.isActive($0.element) }
+        return (read, reader.warnings)
+    }
+
+    private func price(_ read: (flow: Flow, warnings: [Violation]), on connection: Connection) throws -> Plan {
+        let prices = try prices(on: connection)
+        let inactive = read.flow.taskTypes.enumerated().filter { !prices.isActive($0.element) }
         guard inactive.isEmpty else {
-            throw LaunchRefusal.invalid(
+            throw LaunchRefusal.inactive(
                 inactive.map {
                     Violation(
                         pointer: "/flow/tasks/\($0.offset)", message: "the task type '\($0.element)' is switched off")
                 })
         }
-        return Plan(flow: read, warnings: reader.warnings, budget: Budget(for: read, at: prices))
+        return Plan(flow: read.flow, warnings: read.warnings, budget: Budget(for: read.flow, at: prices))
+    }
+
+    /// Plans runs that a step of another run starts at once.
+    ///
+    /// - Parameter count: how many; the queue must have room for all of them, and the credits must cover them.
+    /// - Throws: `LaunchRefusal`.
+    func planChildren(
+        _ count: Int, of parentID: String, _ flow: JSON, for userID: String, on connection: Connection
+    ) throws -> Plan {
+        let read = try read(flow)
+        let depth = try Execution.depth(of: parentID, limit: Engine.maxDepth, on: connection)
+        guard depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
+        let plan = try price(read, on: connection)
+        guard try Queue.hasRoom(for: userID, count: count, on: connection) else { throw LaunchRefusal.queueFull }
+        guard try plan.budget.isCovered(by: userID, times: count, on: connection) else {
+            throw LaunchRefusal.insufficientCredits
+        }
+        return plan
     }
 
     /// Executes a new run on this thread until it ends or has to wait.
     ///
     /// - Throws: `LaunchRefusal.insufficientCredits`; `Fenced` if the run was canceled or a worker has claimed it.
     package func run(
-        _ execution: Execution, _ plan: Plan, on connection: Connection, with hooks: Runner.CommitHooks?
-    ) throws -> Runner.Outcome {
+        _ execution: Execution, _ plan: Plan, on connection: Connection, with hooks: CommitHooks?
+    ) throws -> RunOutcome {
         do {
-            return try Runner.run(plan.flow, execution, budget: plan.budget, on: connection, with: hooks)
+            return try Runner.run(
+                plan.flow, execution, budget: plan.budget, engine: self, on: connection, with: hooks)
         } catch is InsufficientCredits {
             throw LaunchRefusal.insufficientCredits
         }
@@ -63,8 +97,7 @@ package final class Engine: Sendable {
         do {
             try connection.atomically { connection in
                 guard try Queue.hasRoom(for: execution.userID, on: connection) else { throw LaunchRefusal.queueFull }
-                _ = try connection.pipeline(
-                    Queue.enqueue(execution, budget: plan.budget, maxConcurrentRuns: maxConcurrentRuns))
+                _ = try connection.pipeline(enqueuing(execution, plan))
             }
         } catch let error as PostgresError where error.isInsufficientCredits {
             throw LaunchRefusal.insufficientCredits
@@ -72,6 +105,11 @@ package final class Engine: Sendable {
             // The answer of the commit was lost. The database shows whether the run is queued.
             guard try Execution.find(execution.id, of: execution.userID, on: connection) != nil else { throw error }
         }
+    }
+
+    /// The statements that queue a new run.
+    func enqueuing(_ execution: Execution, _ plan: Plan) -> [SQL] {
+        Queue.enqueue(execution, budget: plan.budget, maxConcurrentRuns: maxConcurrentRuns)
     }
 
     /// Cancels an active run and the runs that it started; returns false if it has already ended.
@@ -99,6 +137,10 @@ package final class Engine: Sendable {
 package enum LaunchRefusal: Error, Sendable {
     /// The flow's problems, all at once.
     case invalid([Violation])
+    /// An admin has switched off some of the flow's task types.
+    case inactive([Violation])
+    /// Runs that start runs have reached their maximum depth.
+    case tooDeep
     /// The user has as many runs in the queue as the queue accepts.
     case queueFull
     case insufficientCredits

@@ -4,8 +4,8 @@ import Synchronization
 /// The threads of one process that execute queued runs, as `WorkerState` decides.
 ///
 /// Each slot has a thread and its own access to the queue, and so has the lease keeper: it renews the leases of all
-/// slots, makes runs due whose leases have expired, and registers the process for notifications. Threads wait for their
-/// wakeUps, so an idle worker costs one poll and one statement of the lease keeper a second.
+/// slots, performs the background duties, and registers the process for notifications. Threads wait for their wake-ups,
+/// so an idle worker costs one poll and one statement of the lease keeper a second.
 package final class Worker: Sendable {
     private struct Shared {
         var state: WorkerState
@@ -136,11 +136,16 @@ extension Worker {
     private func keep() {
         let keeper = queue.makeLeaseKeeper()
         var nextRound = Monotonic.now
+        var maintenance = Maintenance(keeper.duties, from: nextRound)
         while !shared.withLock({ $0.state.hasEnded }) {
-            let isRound = nextRound <= .now
+            let now = Monotonic.now
+            let isRound = nextRound <= now
             if isRound {
-                nextRound = .now + policy.round
-                makeRound(keeper)
+                nextRound = now + policy.round
+                if renewLeases(keeper), shared.withLock(\.state.isWorking) {
+                    maintenance.run(at: now, observe: observe)
+                }
+                handle(.round)
             } else if let due = nextDue, due <= .now {
                 handle(.due)
             }
@@ -153,21 +158,20 @@ extension Worker {
 
     private var nextDue: Monotonic? { shared.withLock { $0.state.nextDue } }
 
-    private func makeRound(_ keeper: WorkerQueue.LeaseKeeper) {
+    /// Returns whether the queue is available, as far as is known.
+    private func renewLeases(_ keeper: WorkerQueue.LeaseKeeper) -> Bool {
         let asked = Monotonic.now
-        let (leases, isWorking) = shared.withLock { ($0.state.leases, $0.state.isWorking) }
+        let leases = shared.withLock(\.state.leases)
+        guard !leases.isEmpty else { return true }
         do {
-            if !leases.isEmpty {
-                let lost = try keeper.renew(leases)
-                handle(.renewed(leases, lost: lost, asked: asked))
-            }
-            let count = isWorking ? try keeper.rescue() : 0
-            if count > 0 { observe(.rescued(count)) }
+            let lost = try keeper.renew(leases)
+            handle(.renewed(leases, lost: lost, asked: asked))
             queueAnswered()
+            return true
         } catch {
             queueFailed(error)
+            return false
         }
-        handle(.round)
     }
 
     /// Unregistering because all slots are busy can wait until the next round: they may be idle again by then.

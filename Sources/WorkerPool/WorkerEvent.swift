@@ -9,6 +9,8 @@ package enum WorkerEvent: Sendable {
     case notReleased(any Error)
     /// That many runs are due again because their leases had expired.
     case rescued(Int)
+    /// A duty failed; it is retried in each round. Reported once, until it succeeds.
+    case dutyFailed(String, any Error)
 }
 
 /// A step did not end although it was aborted; the process exits without it.

@@ -16,8 +16,8 @@ package struct WorkerQueue: Sendable {
     package struct LeaseKeeper {
         /// Renews the leases, and returns those that are lost.
         package let renew: ([Lease]) throws -> Set<Lease>
-        /// Makes runs due whose leases have expired; returns how many.
-        package let rescue: () throws -> Int
+        /// The background duties of the process.
+        package let duties: [Duty]
         /// Registers this process for a notification of the next run that becomes due.
         package let register: () throws -> Void
         /// Removes the registration.
@@ -28,12 +28,12 @@ package struct WorkerQueue: Sendable {
         package let wait: (WakeUp, _ deadline: Monotonic) throws -> Bool
 
         package init(
-            renew: @escaping ([Lease]) throws -> Set<Lease>, rescue: @escaping () throws -> Int,
+            renew: @escaping ([Lease]) throws -> Set<Lease>, duties: [Duty],
             register: @escaping () throws -> Void, unregister: @escaping () throws -> Void,
             wait: @escaping (WakeUp, _ deadline: Monotonic) throws -> Bool
         ) {
             self.renew = renew
-            self.rescue = rescue
+            self.duties = duties
             self.register = register
             self.unregister = unregister
             self.wait = wait

@@ -61,7 +61,7 @@ struct CrowdedDatabase: Sendable {
             issuers: [issuer].compactMap(\.self),
             passwords: PasswordHasher(
                 slots: HashingSlots(Slots(in: memory, limit: 4), waiting: 4), cost: .init(passes: 1, kibibytes: 8)),
-            engine: Engine(catalog: Tasks.catalog, maxConcurrentRuns: nil), bodyKeys: [HMACSHA256(key: [1])],
+            engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil), bodyKeys: [HMACSHA256(key: [1])],
             sealingKeys: sealingKeys,
             loginLimits: loginLimits
                 ?? LoginLimits(throttle: LoginThrottle(in: memory), key: HMACSHA256(key: [2])),

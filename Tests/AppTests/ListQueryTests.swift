@@ -25,7 +25,7 @@ import Tokens
                 audience: "a", sealingKeys: nil),
             issuers: [],
             passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
-            engine: Engine(catalog: Tasks.catalog, maxConcurrentRuns: nil), bodyKeys: [HMACSHA256(key: [1])],
+            engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil), bodyKeys: [HMACSHA256(key: [1])],
             sealingKeys: nil, loginLimits: nil, registrationLimit: nil, loginCreatesAccount: false,
             welcome: WelcomeCredits(client: 0, guest: 0), crossOrigin: .none,
             readinessFailure: { _ in nil }, watchCompletion: { _, _ in }, observe: { _ in })

@@ -56,7 +56,7 @@ import Testing
         let calls = try Readme.codeBlocks("sh").flatMap { $0.split(separator: "curl ") }
         let call = try body(of: try #require(calls.first { $0.contains("/flow-manager ") }))
         #expect(call.objectValue?.members.map(\.name) == ["flow"])
-        var reader = FlowReader(catalog: Tasks.catalog)
+        var reader = FlowReader(catalog: Tasks.makeCatalog())
         #expect(reader.read(call["flow"] ?? .null)?.taskCount == 3)
         #expect(reader.problems == [])
         #expect(reader.warnings == [])

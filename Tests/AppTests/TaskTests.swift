@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func everyTypeIsListedOnce() {
-        let types = Tasks.catalog.tasks.map(\.type)
+        let types = Tasks.makeCatalog().tasks.map(\.type)
         #expect(Set(types).count == types.count)
         #expect(
             types.sorted() == [
@@ -96,7 +96,7 @@ import Testing
                 "random.string",
                 "wait",
             ])
-        #expect(Tasks.catalog.tasks.filter { $0.effect == .transactional }.map(\.type) == ["data.store"])
+        #expect(Tasks.makeCatalog().tasks.filter { $0.effect == .transactional }.map(\.type) == ["data.store"])
     }
 
     @Test(arguments: [
@@ -105,7 +105,7 @@ import Testing
         ("task3", "data.store"), ("store_data", "data.store"),
     ])
     func demoNamesAreAliases(alias: String, type: String) {
-        #expect(Tasks.catalog[alias]?.type == type)
+        #expect(Tasks.makeCatalog()[alias]?.type == type)
     }
 }
 
@@ -186,27 +186,24 @@ import Testing
     }
 
     @Test func theDemoChainStoresItsStatistics() throws {
-        var reader = FlowReader(catalog: Tasks.catalog)
         let condition: (String, String) -> JSON = { source, target in
             [
                 "name": .string("condition_\(source)_result"), "source_task": .string(source), "outcome": "success",
                 "target_task_success": .string(target), "target_task_failure": "end",
             ]
         }
-        let read = reader.read([
+        let flow: JSON = [
             "id": "flow123", "name": "Data processing flow", "start_task": "task1",
             "tasks": [
                 ["name": "task1", "description": "Fetch data"], ["name": "task2", "description": "Process data"],
                 ["name": "task3", "description": "Store data"],
             ],
             "conditions": [condition("task1", "task2"), condition("task2", "task3")],
-        ])
-        let flow = try #require(read)
-        let execution = try Runner.run(
-            flow,
-            Execution(
-                id: "00000000-0000-7000-8000-0000000000ee", userID: Self.userID, flow: flow.definition, input: [:]),
-            budget: Budget(for: flow, at: try PriceList(on: connection)), on: connection
+        ]
+        let engine = Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil)
+        let execution = try engine.run(
+            Execution(id: "00000000-0000-7000-8000-0000000000ee", userID: Self.userID, flow: flow, input: [:]),
+            engine.plan(flow, on: connection), on: connection, with: nil
         ).execution
         let statistics: JSON = ["count": 4, "sum": 29, "min": 3, "max": 13, "mean": 7.25]
         #expect(execution.status == .completed)

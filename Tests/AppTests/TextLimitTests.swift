@@ -40,6 +40,6 @@ import Testing
     }
 
     @Test func everyTextOfATasksInputHasAMaximumLength() {
-        #expect(Tasks.catalog.tasks.flatMap { unlimited($0.input.json, at: $0.type) } == [])
+        #expect(Tasks.makeCatalog().tasks.flatMap { unlimited($0.input.json, at: $0.type) } == [])
     }
 }

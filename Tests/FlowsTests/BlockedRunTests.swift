@@ -1,16 +1,18 @@
-import Flows
 import JSON
 import Postgres
 import TestSupport
 import Testing
+
+@testable import Flows
 
 /// A queued run whose effect meets a transaction that does not end, as a stopped worker leaves one behind.
 @Suite struct BlockedRunTests {
     private let place: RunnerPlace
     /// One that does not wait long for others.
     private let connection: Connection
-    private let catalog = TaskCatalog(
-        [TestTask("keep", effect: .transactional, body: RunnerPlace.keep)])
+    private let engine = Engine(
+        catalog: TaskCatalog([TestTask("keep", effect: .transactional, body: RunnerPlace.keep)]),
+        maxConcurrentRuns: nil)
 
     init() throws {
         place = try RunnerPlace()
@@ -40,22 +42,16 @@ import Testing
     }
 
     private func enqueue() throws {
-        let json = FlowText.chain(["keep"])
-        var reader = FlowReader(catalog: catalog)
-        let read = reader.read(json)
-        let flow = try #require(read)
-        let execution = Execution(id: RunnerPlace.executionID, userID: RunnerPlace.userID, flow: json, input: 1)
-        let budget = Budget(for: flow, at: try PriceList(on: connection))
-        try connection.atomically { connection in
-            _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, maxConcurrentRuns: nil))
-        }
+        let plan = try engine.plan(FlowText.chain(["keep"]), on: connection)
+        try engine.enqueue(
+            Execution(id: RunnerPlace.executionID, userID: RunnerPlace.userID, flow: plan.flow.definition, input: 1),
+            plan, on: connection)
     }
 
     /// What comes of the next claim, made due at once.
-    private func work() throws -> Runner.Work {
+    private func work() throws -> ClaimOutcome {
         try place.database.connect().execute("UPDATE queue SET available_at = clock_timestamp()")
-        let lease = try place.database.connect().query("SELECT gen_random_uuid()::text").only.decode(String.self)
-        let claim = try #require(try Queue.claim(lease: lease, maxConcurrentRuns: nil, on: connection))
-        return try Runner.work(on: claim, flows: FlowCache(catalog: catalog), on: connection, Cancellation())
+        let claim = try #require(try engine.claim(on: connection))
+        return try engine.execute(claim, on: connection, Cancellation())
     }
 }

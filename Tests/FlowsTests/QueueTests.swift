@@ -29,10 +29,10 @@ import Testing
         try Queue.claim(lease: "\(Self.lease)\(number)", maxConcurrentRuns: nil, on: other ?? connection)
     }
 
-    private func flows(_ tasks: [TestTask]) -> FlowCache {
+    private func engine(_ tasks: [TestTask] = []) -> Engine {
         let plain = TaskCatalog.plain.tasks.filter { $0.type != "keep" }
         let keep = TestTask("keep", effect: .transactional, body: RunnerPlace.keep)
-        return FlowCache(catalog: TaskCatalog(plain + [keep] + tasks))
+        return Engine(catalog: TaskCatalog(plain + [keep] + tasks), maxConcurrentRuns: nil)
     }
 
     private func lapse() throws {
@@ -78,16 +78,14 @@ import Testing
         #expect(try Queue.rescue(on: connection) == 1)
         let second = try #require(try claim(2))
         guard
-            case .lost = try Runner.work(
-                on: first, flows: flows([]), on: connection, Cancellation())
+            case .lost = try engine().execute(first, on: connection, Cancellation())
         else {
             Issue.record("the first one went on")
             return
         }
         #expect(try place.committed().documents == [])
         guard
-            case .ended = try Runner.work(
-                on: second, flows: flows([]), on: connection, Cancellation())
+            case .ended = try engine().execute(second, on: connection, Cancellation())
         else {
             Issue.record("the second one did not")
             return
@@ -106,8 +104,7 @@ import Testing
         }
         let last = try #require(try claim(6))
         guard
-            case .ended = try Runner.work(
-                on: last, flows: flows([]), on: connection, Cancellation())
+            case .ended = try engine().execute(last, on: connection, Cancellation())
         else {
             Issue.record("it is not over")
             return
@@ -132,9 +129,8 @@ import Testing
         }
         try enqueue(FlowText.chain(["pass", "overdraft"]))
         let claim = try #require(try claim())
-        let work = try Runner.work(
-            on: claim, flows: FlowCache(catalog: TaskCatalog(TaskCatalog.plain.tasks + [Overdraft()])), on: connection,
-            Cancellation())
+        let catalog = TaskCatalog(TaskCatalog.plain.tasks + [Overdraft()])
+        let work = try Engine(catalog: catalog, maxConcurrentRuns: nil).execute(claim, on: connection, Cancellation())
         guard case .ended = work else { Issue.record("\(work)"); return }
         let found = try Execution.find(RunnerPlace.executionID, of: RunnerPlace.userID, on: connection)?.execution
         #expect(found?.status == .failed && found?.failure == .insufficientCredits)
@@ -145,8 +141,7 @@ import Testing
         try enqueue(FlowText.chain(["unheard of"]))
         for number in 1...5 {
             let claim = try #require(try claim(number))
-            let work = try Runner.work(
-                on: claim, flows: flows([]), on: connection, Cancellation())
+            let work = try engine().execute(claim, on: connection, Cancellation())
             if number < 5 { guard case .postponed = work else { Issue.record("not left"); return } }
             try due()
         }
@@ -166,7 +161,7 @@ import Testing
             let claim = try #require(try claim(on: connection))
             #expect(try Queue.renew([claim.execution.id: claim.lease], on: connection) == [claim.lease])
             #expect(try Queue.rescue(on: connection) == 0)
-            _ = try Runner.work(on: claim, flows: flows([]), on: connection, Cancellation())
+            _ = try engine().execute(claim, on: connection, Cancellation())
             try connection.execute("SELECT pg_stat_force_next_flush()")
             try owner.execute("DELETE FROM executions")
             try owner.execute("DELETE FROM steps")
@@ -217,8 +212,7 @@ import Testing
         try enqueue(FlowText.chain(["keep", "send", "pass"]))
         let first = try #require(try claim(1))
         guard
-            case .postponed = try Runner.work(
-                on: first, flows: flows([send]), on: connection, Cancellation())
+            case .postponed = try engine([send]).execute(first, on: connection, Cancellation())
         else {
             Issue.record("a crash is no end")
             return
@@ -226,8 +220,7 @@ import Testing
         try due()
         let second = try #require(try claim(2))
         guard
-            case .ended = try Runner.work(
-                on: second, flows: flows([send]), on: connection, Cancellation())
+            case .ended = try engine([send]).execute(second, on: connection, Cancellation())
         else {
             Issue.record("it did not go on")
             return
@@ -246,8 +239,7 @@ import Testing
         let cancellation = Cancellation()
         cancellation.request()
         guard
-            case .lost = try Runner.work(
-                on: claim, flows: flows([]), on: connection, cancellation)
+            case .lost = try engine().execute(claim, on: connection, cancellation)
         else {
             Issue.record("it went on")
             return

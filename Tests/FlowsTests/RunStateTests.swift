@@ -26,7 +26,7 @@ import Testing
             case .commit:
                 trace.append("commit")
                 event = .committed
-            case .announce(let definition, _, let attempt):
+            case .announce(let definition, let attempt):
                 trace.append("announce \(definition.name) \(attempt)")
                 event = .committed
             case .suspend:

@@ -25,7 +25,7 @@ struct RunnerPlace {
     @discardableResult
     func run(
         _ json: JSON, input: JSON = [:], id: String = executionID, tasks: [TestTask] = [],
-        with hooks: Runner.CommitHooks? = nil
+        with hooks: CommitHooks? = nil
     ) throws -> Execution {
         let database = database
         let catalog = TaskCatalog(
@@ -41,12 +41,9 @@ struct RunnerPlace {
                     return input
                 },
             ])
-        var reader = FlowReader(catalog: catalog)
-        let read = reader.read(json)
-        let flow = try #require(read, "\(reader.problems)")
+        let engine = Engine(catalog: catalog, maxConcurrentRuns: nil)
         let execution = Execution(id: id, userID: Self.userID, flow: json, input: input)
-        let budget = Budget(for: flow, at: try PriceList(on: connection))
-        return try Runner.run(flow, execution, budget: budget, on: connection, with: hooks).execution
+        return try engine.run(execution, engine.plan(json, on: connection), on: connection, with: hooks).execution
     }
 
     static func keep(_ input: JSON, _ context: TaskContext) throws -> JSON {

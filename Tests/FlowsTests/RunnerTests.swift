@@ -215,8 +215,8 @@ import Testing
     init() throws { place = try RunnerPlace() }
 
     /// Writes a document `open` with the first commit and one `close` with the last.
-    private func hooks(open: @escaping () throws -> Void = {}) -> Runner.CommitHooks {
-        Runner.CommitHooks(
+    private func hooks(open: @escaping () throws -> Void = {}) -> CommitHooks {
+        CommitHooks(
             open: { connection in
                 try open()
                 try connection.execute(RunnerPlace.insertion(of: "open", value: nil))
@@ -259,7 +259,7 @@ import Testing
     }
 
     @Test func aClosingThatFailsUndoesItsCommit() throws {
-        let hooks = Runner.CommitHooks(open: { _ in }, close: { _ in [RunnerPlace.insertion(of: "1", value: nil)] })
+        let hooks = CommitHooks(open: { _ in }, close: { _ in [RunnerPlace.insertion(of: "1", value: nil)] })
         #expect(throws: PostgresError.self) { try place.run(FlowText.chain(["keep"]), with: hooks) }
         #expect(try place.committed() == .init(xids: [], documents: [], steps: 0, status: nil))
         #expect(place.connection.transactionStatus == .idle)
@@ -267,7 +267,7 @@ import Testing
 
     @Test func seesTheRunAtItsEnd() throws {
         var seen: [Execution] = []
-        let hooks = Runner.CommitHooks(
+        let hooks = CommitHooks(
             open: { _ in },
             close: { execution in
                 seen.append(execution)

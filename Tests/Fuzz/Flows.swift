@@ -13,7 +13,7 @@ func runTask(_ input: [UInt8]) {
     guard task.input.violations(in: value).isEmpty else { return }
     let context = TaskContext(
         executionID: "019a0000-0000-7000-8000-000000000001", step: 1, userID: "019a0000-0000-7000-8000-000000000002",
-        connection: Connection(nowhere))
+        connection: Connection(nowhere), engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil))
     do {
         let output = try task.run(value, in: context)
         precondition(task.output.violations(in: output).isEmpty)
@@ -23,7 +23,7 @@ func runTask(_ input: [UInt8]) {
     }
 }
 
-private let tasks = Tasks.catalog.tasks.filter {
+private let tasks = Tasks.makeCatalog().tasks.filter {
     !["data.fetch", "data.store", "wait", "flow.run", "map"].contains($0.type)
 }
 
@@ -37,7 +37,7 @@ private let nowhere: PostgresConfiguration = {
 /// Reads a flow: refused for a reason, or fit for all that is computed before and while it runs.
 func readFlow(_ input: [UInt8]) {
     guard let value = try? JSON(parsing: input) else { return }
-    var reader = FlowReader(catalog: Tasks.catalog)
+    var reader = FlowReader(catalog: Tasks.makeCatalog())
     let flow = reader.read(value)
     precondition((flow == nil) == !reader.problems.isEmpty)
     precondition(reader.problems.count <= FlowReader.mostProblems)

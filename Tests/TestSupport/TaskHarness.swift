@@ -17,7 +17,8 @@ package func run(
     }
     let nowhere = try connection ?? Connection(PostgresConfiguration("host=/nonexistent dbname=none"))
     let context = TaskContext(
-        executionID: "00000000-0000-7000-8000-000000000002", step: 1, userID: userID, connection: nowhere)
+        executionID: "00000000-0000-7000-8000-000000000002", step: 1, userID: userID, connection: nowhere,
+        engine: Engine(catalog: TaskCatalog([]), maxConcurrentRuns: nil))
     guard task.effect == .transactional else { return try task.run(input, in: context) }
     return try nowhere.transaction { _ in try task.run(input, in: context) }
 }

@@ -62,15 +62,16 @@ final class MemoryQueue: Sendable {
         return true
     }
 
-    /// A worker's way to it.
-    var access: WorkerQueue {
+    /// A worker's access to it, which rescues runs in each round and has these duties.
+    func access(_ duties: @escaping @Sendable () -> [Duty] = { [] }) -> WorkerQueue {
         WorkerQueue(
             makePoll: { { try self.claim().map(WorkerQueue.PollResult.job) ?? .nothing(next: self.nextDue()) } },
             makeLeaseKeeper: {
                 // Its own, so that a notification can be told from the worker's wake-up.
                 let notified = Result { try WakeUp() }
                 return WorkerQueue.LeaseKeeper(
-                    renew: self.renew, rescue: self.rescue, register: { try self.register(try notified.get()) },
+                    renew: self.renew, duties: [.rescuer(every: .zero, rescue: self.rescue)] + duties(),
+                    register: { try self.register(try notified.get()) },
                     unregister: { self.unregister(try notified.get()) },
                     wait: { wakeUp, deadline in
                         let own = try notified.get()

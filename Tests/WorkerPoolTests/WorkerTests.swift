@@ -24,7 +24,7 @@ import WorkerPool
         var policy = WorkerPolicy(slots: slots, isDraining: isDraining, lease: Self.never)
         policy.round = round
         adjust(&policy)
-        let worker = try Worker(policy: policy, queue: queue.access, observe: events.note)
+        let worker = try Worker(policy: policy, queue: queue.access(), observe: events.note)
         try worker.start()
         return worker
     }

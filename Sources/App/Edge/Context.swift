@@ -96,7 +96,7 @@ package struct Context {
     var tokens: TokenIssuer { get throws { try services.tokens.recent(now: now, on: connection) } }
 
     /// The prices of the task types.
-    var prices: PriceList { get throws { try services.engine.prices(now: now, on: connection) } }
+    var prices: PriceList { get throws { try services.engine.prices(on: connection) } }
 
     var user: Principal {
         get throws {

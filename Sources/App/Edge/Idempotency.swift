@@ -103,8 +103,8 @@ package struct IdempotencyKey: Sendable {
     }
 
     /// Assigns the key to a run of a flow: the first commit claims it, and the last stores the answer.
-    func hooks(executionID: String, answer: @escaping (Execution) -> Response) -> Runner.CommitHooks {
-        Runner.CommitHooks(
+    func hooks(executionID: String, answer: @escaping (Execution) -> Response) -> CommitHooks {
+        CommitHooks(
             open: { connection in
                 try claim(for: executionID, on: connection)
             },

@@ -1,4 +1,3 @@
-import Crypto
 import Flows
 import JSON
 import Postgres
@@ -16,10 +15,9 @@ struct FlowRun: WaitingTask {
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         guard let id = context.kept?["execution_id"]?.stringValue else {
-            let start = try SubFlow(input, count: 1, context)
-            let child = start.run(on: input["input"] ?? [:], item: 0, of: context)
+            let started = try context.start(SubFlow.named(in: input, context), on: [input["input"] ?? [:]])
             return .wait(
-                until: .woken, keeping: ["execution_id": .string(child.id)], together: try start.statements([child]))
+                until: .woken, keeping: ["execution_id": .string(started.ids[0])], together: started.statements)
         }
         guard let child = try RunResult.all([id], on: context.connection).first, child.status.isEnd else {
             return .wait(until: .woken, keeping: ["execution_id": .string(id)])
@@ -52,11 +50,11 @@ struct FlowMap: WaitingTask {
         let room = Int(input["concurrency"]?.integerValue ?? 10) - open
         if ids.count < items.count, room > 0 {
             let next = ids.count..<min(items.count, ids.count + room)
-            let start = try SubFlow(input, count: next.count, context)
-            let children = next.map { start.run(on: items[$0], item: $0, of: context) }
+            let started = try context.start(
+                SubFlow.named(in: input, context), on: Array(items[next]), firstItem: next.lowerBound)
             return .wait(
-                until: .woken, keeping: ["executions": .array((ids + children.map(\.id)).map(JSON.string))],
-                together: try start.statements(children))
+                until: .woken, keeping: ["executions": .array((ids + started.ids).map(JSON.string))],
+                together: started.statements)
         }
         if ids.count < items.count || open > 0 {
             return .wait(until: .woken, keeping: ["executions": .array(ids.map(JSON.string))])
@@ -69,61 +67,20 @@ struct FlowMap: WaitingTask {
     }
 }
 
-/// The workflow of the runs that a step starts.
-private struct SubFlow {
-    /// The maximum depth of runs that start runs; it prevents a workflow that runs itself from filling the queue.
-    private static let mostLevels = 10
-
+/// The members of the input that name the workflow of the runs that a step starts.
+private enum SubFlow {
     static let workflow = JSONSchema.string(format: .uuid).described("The workflow's id")
     static let version = JSONSchema.integer(1...Int64(Int32.max)).described(
         "The version to run. Default: the current one")
 
-    let id: String
-    let stored: StoredFlow
-    let budget: Budget
-
-    /// - Parameter count: the number of runs to start at once.
-    init(_ input: JSON, count: Int, _ context: TaskContext) throws {
-        id = input["workflow"]?.stringValue ?? ""
+    /// The user's workflow that the input names.
+    static func named(in input: JSON, _ context: TaskContext) throws -> StoredFlow {
         let version = input["version"]?.integerValue.map { Int($0) }
         guard
-            let stored = try StoredFlow.find(id, of: context.userID, version: version, on: context.connection)
+            let found = try StoredFlow.find(
+                input["workflow"]?.stringValue ?? "", of: context.userID, version: version, on: context.connection)
         else { throw TaskFailure(code: "workflow_not_found", message: "There is no workflow with this id and version") }
-        var reader = FlowReader(catalog: Tasks.catalog)
-        guard let flow = reader.read(stored.flow) else {
-            throw TaskFailure(code: "workflow_invalid", message: "The workflow names a task type that no longer exists")
-        }
-        let depth = try Execution.depth(
-            of: context.executionID, limit: SubFlow.mostLevels, on: context.connection)
-        guard depth < SubFlow.mostLevels else {
-            throw TaskFailure(
-                code: "too_deep", message: "Runs may start runs at most \(SubFlow.mostLevels) levels deep")
-        }
-        let prices = try PriceList(on: context.connection)
-        guard flow.taskTypes.allSatisfy(prices.isActive) else {
-            throw TaskFailure(code: "task_inactive", message: "A task type of the workflow is switched off")
-        }
-        guard try Queue.hasRoom(for: context.userID, count: count, on: context.connection) else {
-            throw TaskFailure(code: "too_many_runs", message: "Too many of the user's runs are active")
-        }
-        self.stored = stored
-        budget = Budget(for: flow, at: prices)
-        guard try budget.isCovered(by: context.userID, times: count, on: context.connection) else {
-            throw TaskFailure.insufficientCredits
-        }
-    }
-
-    func run(on input: JSON, item: Int, of context: TaskContext) -> Execution {
-        var child = Execution(
-            id: UUIDv7.make(), userID: context.userID,
-            source: .workflow(id: id, version: stored.version, concurrency: stored.concurrency), flow: stored.flow,
-            input: input)
-        child.parent = Execution.Parent(executionID: context.executionID, step: context.step, item: item)
-        return child
-    }
-
-    func statements(_ children: [Execution]) throws -> [SQL] {
-        children.flatMap { Queue.enqueue($0, budget: budget, maxConcurrentRuns: nil) }
+        return found
     }
 }
 

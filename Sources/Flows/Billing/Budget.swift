@@ -1,18 +1,18 @@
 import JSON
-package import Postgres
+import Postgres
 
 /// The maximum cost of a run, at the prices of its acceptance, and the credits that are held for it.
 ///
 /// A run with a single commit is charged in that commit. For any other run the worst case is held from its first commit
 /// on; each commit settles the steps that it records, and the last one releases the rest.
-package struct Budget: Sendable {
+struct Budget: Sendable {
     /// The cost of the run if every task succeeds on the maximum number of visits.
-    package let worst: Int64
+    let worst: Int64
     private(set) var held: Int64
     /// The prices of the flow's task types that are not free.
     private let prices: [String: Int64]
 
-    package init(for flow: Flow, at prices: PriceList) {
+    init(for flow: Flow, at prices: PriceList) {
         var known: [String: Int64] = [:]
         var worst: Int64 = 0
         for type in Set(flow.taskTypes) where prices[type] > 0 { known[type] = prices[type] }
@@ -68,7 +68,7 @@ package struct Budget: Sendable {
 
     /// Whether the user's balance covers the worst case of `count` runs. Checked before the first step; the commit that
     /// takes the credits checks again.
-    package func isCovered(by userID: String, times count: Int = 1, on connection: Connection) throws -> Bool {
+    func isCovered(by userID: String, times count: Int = 1, on connection: Connection) throws -> Bool {
         guard worst > 0 else { return true }
         let wanted = worst.multipliedClamped(by: Int64(count))
         let balance = try connection.query("SELECT balance FROM credits WHERE user_id = \(userID)").first
@@ -77,7 +77,7 @@ package struct Budget: Sendable {
 }
 
 /// The user's credits do not suffice.
-package struct InsufficientCredits: Error {}
+struct InsufficientCredits: Error {}
 
 extension Int64 {
     fileprivate func addingClamped(_ other: Int64) -> Int64 {

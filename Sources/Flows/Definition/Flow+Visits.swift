@@ -19,8 +19,7 @@ extension Flow {
         var isFound = Array(repeating: false, count: tasks.count)
         var open = [start]
         while let index = open.popLast() {
-            guard let condition = tasks[index].condition else { continue }
-            for case .task(let next) in [condition.onMatch, condition.otherwise] where !isFound[next] {
+            for case .task(let next) in tasks[index].edges.lazy.map(\.target) where !isFound[next] {
                 isFound[next] = true
                 open.append(next)
             }

@@ -25,8 +25,8 @@ package struct Flow: Sendable {
     /// Whether `task` is the next task of a run that has executed these steps.
     package func leads(_ steps: [Step], to task: String, input: JSON) -> Bool {
         var state = RunState(self, input: input)
-        for step in steps where !step.isSuperseded {
-            guard state.nextTask == step.task else { return false }
+        for step in steps {
+            guard step.isSuperseded || state.nextTask == step.task else { return false }
             state.replay(step)
         }
         return state.nextTask == task
@@ -54,12 +54,13 @@ final class TaskDefinition: Sendable {
     let timeout: Duration?
     /// The maximum number of visits in a run; nil: only the limits of the other tasks on its cycles apply.
     let maxVisits: Int?
-    /// Selects what follows the task; nil: the flow ends with the task's status.
-    let condition: Condition?
+    /// What can follow the task, in order: the first edge that holds decides. If none holds, the flow ends with the
+    /// task's status.
+    let edges: [Edge]
 
     init(
         name: String, task: any FlowTask, input: JSON?, retry: Retry, timeout: Duration?, maxVisits: Int?,
-        condition: Condition?
+        edges: [Edge]
     ) {
         self.name = name
         self.task = task
@@ -67,18 +68,22 @@ final class TaskDefinition: Sendable {
         self.retry = retry
         self.timeout = timeout
         self.maxVisits = maxVisits
-        self.condition = condition
+        self.edges = edges
     }
+
+    /// The edge that decides after the task has ended with that status.
+    func edge(after status: StepStatus) -> Edge? { edges.first { $0.holds(after: status) } }
 }
 
-/// The edges out of a task: a target for each status.
-struct Condition: Sendable {
-    let name: String
-    let outcome: StepStatus
-    let onMatch: Target
-    let otherwise: Target
+/// An edge out of a task.
+struct Edge: Sendable {
+    /// The name of the condition that it belongs to.
+    let condition: String
+    /// The status after which it holds; nil: after any.
+    let status: StepStatus?
+    let target: Target
 
-    func target(after status: StepStatus) -> Target { status == outcome ? onMatch : otherwise }
+    func holds(after status: StepStatus) -> Bool { self.status == nil || self.status == status }
 }
 
 /// The target of an edge.

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// It holds at most 64 flows of at most 64 KB of text each; larger ones are parsed each time. All threads share one
 /// cache.
-package final class FlowCache: Sendable {
+final class FlowCache: Sendable {
     private struct Version: Hashable {
         let workflowID: String
         let number: Int
@@ -17,7 +17,7 @@ package final class FlowCache: Sendable {
     private let catalog: TaskCatalog
     private let flows = Mutex<[Version: Flow]>([:])
 
-    package init(catalog: TaskCatalog) { self.catalog = catalog }
+    init(catalog: TaskCatalog) { self.catalog = catalog }
 
     /// The flow of a run; nil if this release cannot read it, for instance because a task type no longer exists.
     func flow(of execution: Execution) -> Flow? {

@@ -7,16 +7,16 @@ extension FlowReader {
 
     /// Reports every cycle that has no task with a limit of visits, because a run could loop there for ever. The
     /// problem points to the cycle's first task in the order of the flow.
-    mutating func refuseCycles(_ conditions: [Condition?], amid tasks: [JSON]) {
+    mutating func refuseCycles(_ edges: [[Edge]], amid tasks: [JSON]) {
         // A task with a limit breaks each cycle through it, so the search treats it as done.
         var visits = tasks.map { $0["max_visits"] == nil ? Visit.none : .done }
         var firsts: Set<Int> = []
-        for start in conditions.indices where conditions[start] != nil && visits[start] == .none {
+        for start in edges.indices where !edges[start].isEmpty && visits[start] == .none {
             // The path from `start` to the current task, each with the number of its successors that were visited.
             var path = [(task: start, seen: 0)]
             visits[start] = .open
             while let (task, seen) = path.last {
-                guard let next = successor(seen, of: task, conditions) else {
+                guard let next = successor(seen, of: task, edges) else {
                     visits[task] = .done
                     path.removeLast()
                     continue
@@ -36,22 +36,22 @@ extension FlowReader {
         for task in firsts.sorted() { report("/tasks/\(task)", "is on a cycle without a task that has max_visits") }
     }
 
-    /// The task at `position`, 0 or 1, among those that the condition after `task` leads to; nil if there are fewer.
-    private func successor(_ position: Int, of task: Int, _ conditions: [Condition?]) -> Int? {
-        guard let condition = conditions[task] else { return nil }
-        switch (position, condition.onMatch, condition.otherwise) {
-        case (0, .task(let next), _), (0, _, .task(let next)), (1, .task, .task(let next)): return next
-        default: return nil
+    /// The task at `position` among those that edges lead to from `task`; nil if there are fewer.
+    private func successor(_ position: Int, of task: Int, _ edges: [[Edge]]) -> Int? {
+        var position = position
+        for case .task(let next) in edges[task].lazy.map(\.target) {
+            if position == 0 { return next }
+            position -= 1
         }
+        return nil
     }
 
-    mutating func warnAboutUnreachable(_ conditions: [Condition?], from start: Int) {
-        var isReached = [Bool](repeating: false, count: conditions.count)
+    mutating func warnAboutUnreachable(_ edges: [[Edge]], from start: Int) {
+        var isReached = [Bool](repeating: false, count: edges.count)
         isReached[start] = true
         var open = [start]
         while let task = open.popLast() {
-            for position in 0...1 {
-                guard let next = successor(position, of: task, conditions), !isReached[next] else { continue }
+            for case .task(let next) in edges[task].lazy.map(\.target) where !isReached[next] {
                 isReached[next] = true
                 open.append(next)
             }

@@ -32,19 +32,19 @@ package struct FlowReader {
         let tasks = json["tasks"]?.arrayValue ?? []
         guard tasks.count <= Flow.taskLimit else { return nil }
         readNames(tasks)
-        let conditions = readConditions(json["conditions"]?.arrayValue ?? [], for: tasks.count)
+        let edges = readConditions(json["conditions"]?.arrayValue ?? [], for: tasks.count)
         let start = json["start_task"]?.stringValue.flatMap { resolve(task: $0, at: "/start_task") }
         var definitions: [TaskDefinition] = []
         definitions.reserveCapacity(tasks.count)
         for (index, task) in tasks.enumerated() {
-            if let known = definition(task, at: "/tasks/\(index)", condition: conditions[index]) {
+            if let known = definition(task, at: "/tasks/\(index)", edges: edges[index]) {
                 definitions.append(known)
             }
         }
-        refuseCycles(conditions, amid: tasks)
+        refuseCycles(edges, amid: tasks)
         guard faults.isEmpty, let start, let id = json["id"]?.stringValue, let name = json["name"]?.stringValue
         else { return nil }
-        warnAboutUnreachable(conditions, from: start)
+        warnAboutUnreachable(edges, from: start)
         return Flow(id: id, name: name, definition: json, tasks: definitions, start: start)
     }
 
@@ -77,7 +77,7 @@ package struct FlowReader {
     }
 
     private mutating func definition(
-        _ task: JSON, at pointer: @autoclosure () -> String, condition: Condition?
+        _ task: JSON, at pointer: @autoclosure () -> String, edges: [Edge]
     ) -> TaskDefinition? {
         if let input = task["input"] { refuseTemplates(in: input, at: "\(pointer())/input") }
         guard let name = task["name"]?.stringValue, let type = (task["type"] ?? task["name"])?.stringValue else {
@@ -101,7 +101,7 @@ package struct FlowReader {
         return TaskDefinition(
             name: name, task: known, input: task["input"], retry: task["retry"].map(Retry.init) ?? .none,
             timeout: task["timeout"]?.doubleValue.map { .seconds($0) },
-            maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, condition: condition)
+            maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, edges: edges)
     }
 
     /// Rejects text with double braces: it is reserved for expressions, so that stored flows keep their meaning when
@@ -121,9 +121,9 @@ package struct FlowReader {
         }
     }
 
-    /// The condition after each task, by the task's position: the first condition that has the task as its source.
-    private mutating func readConditions(_ conditions: [JSON], for taskCount: Int) -> [Condition?] {
-        var deciding = [Condition?](repeating: nil, count: taskCount)
+    /// The edges out of each task, by the task's position: those of the first condition that has the task as its source.
+    private mutating func readConditions(_ conditions: [JSON], for taskCount: Int) -> [[Edge]] {
+        var edges = [[Edge]](repeating: [], count: taskCount)
         for (index, condition) in conditions.enumerated() {
             let source = condition["source_task"]?.stringValue.flatMap {
                 resolve(task: $0, at: "/conditions/\(index)/source_task")
@@ -131,7 +131,7 @@ package struct FlowReader {
             let onMatch = resolve(targetOf: condition, "target_task_success", at: "/conditions/\(index)")
             let otherwise = resolve(targetOf: condition, "target_task_failure", at: "/conditions/\(index)")
             guard let source, let onMatch, let otherwise, let name = condition["name"]?.stringValue else { continue }
-            guard deciding[source] == nil else {
+            guard edges[source].isEmpty else {
                 doubts.append(
                     Violation(
                         pointer: "/conditions/\(index)", message: "never decides: an earlier condition of its task does"
@@ -139,9 +139,12 @@ package struct FlowReader {
                 continue
             }
             let outcome = condition["outcome"]?.stringValue.flatMap(StepStatus.init) ?? .success
-            deciding[source] = Condition(name: name, outcome: outcome, onMatch: onMatch, otherwise: otherwise)
+            edges[source] = [
+                Edge(condition: name, status: outcome, target: onMatch),
+                Edge(condition: name, status: nil, target: otherwise),
+            ]
         }
-        return deciding
+        return edges
     }
 
     private mutating func resolve(

@@ -81,6 +81,7 @@ package struct TaskContext {
     package let userID: String
     /// For a `.transactional` task it has the open transaction; other tasks only read through it.
     package let connection: Connection
+    let engine: Engine
     /// When the step times out; nil if its flow sets no timeout.
     package let deadline: ContinuousClock.Instant?
     /// For a waiting task that has waited before: what it kept, and the value of its signal.
@@ -89,7 +90,7 @@ package struct TaskContext {
     let cancellation: Cancellation?
 
     package init(
-        executionID: String, step: Int, attempt: Int = 1, userID: String, connection: Connection,
+        executionID: String, step: Int, attempt: Int = 1, userID: String, connection: Connection, engine: Engine,
         deadline: ContinuousClock.Instant? = nil, kept: JSON? = nil, signal: JSON? = nil,
         cancellation: Cancellation? = nil
     ) {
@@ -98,6 +99,7 @@ package struct TaskContext {
         self.attempt = attempt
         self.userID = userID
         self.connection = connection
+        self.engine = engine
         self.deadline = deadline
         self.kept = kept
         self.signal = signal

@@ -3,14 +3,18 @@ package import Postgres
 
 /// A version of a stored workflow, reduced to what its execution needs.
 package struct StoredFlow: Sendable {
+    private let workflowID: String
     package let flow: JSON
     package let version: Int
     /// The maximum number of active runs of the workflow; nil: no limit.
-    package let concurrency: Int?
+    private let concurrency: Int?
+
+    /// As the source of a run.
+    package var source: FlowSource { .workflow(id: workflowID, version: version, concurrency: concurrency) }
 
     /// Finds a version, also of a deleted workflow, because its runs continue.
     package static func find(_ workflowID: String, version: Int, on connection: Connection) throws -> StoredFlow? {
-        try read("WHERE w.id = \(workflowID)", version: "\(version)", on: connection)
+        try read(workflowID, "", version: "\(version)", on: connection)
     }
 
     /// Finds a version of the user's workflow, unless that is deleted. Default: the current version.
@@ -18,18 +22,21 @@ package struct StoredFlow: Sendable {
         _ workflowID: String, of userID: String, version: Int? = nil, on connection: Connection
     ) throws -> StoredFlow? {
         try read(
-            "WHERE w.id = \(workflowID) AND w.user_id = \(userID) AND w.deleted_at IS NULL",
+            workflowID, "AND w.user_id = \(userID) AND w.deleted_at IS NULL",
             version: version.map { "\($0)" } ?? "w.version", on: connection)
     }
 
-    private static func read(_ condition: SQL, version: SQL, on connection: Connection) throws -> StoredFlow? {
+    private static func read(
+        _ workflowID: String, _ condition: SQL, version: SQL, on connection: Connection
+    ) throws -> StoredFlow? {
         let rows = try connection.query(
             """
             SELECT v.flow, v.version, w.concurrency
-            FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = \(version) \(condition)
+            FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = \(version)
+            WHERE w.id = \(workflowID) \(condition)
             """)
         guard let row = rows.first else { return nil }
         let (flow, version, concurrency) = try row.decode(JSON.self, Int.self, Int?.self)
-        return StoredFlow(flow: flow, version: version, concurrency: concurrency)
+        return StoredFlow(workflowID: workflowID, flow: flow, version: version, concurrency: concurrency)
     }
 }

@@ -73,13 +73,13 @@ extension Checkpoint {
         }
     }
 
-    /// The statement parts for what follows from a commit: the end of the run notifies its watchers, and a waiting run
-    /// that no worker has claimed before notifies an idle worker.
+    /// The statement parts for what follows from a commit: the end of the run notifies its watchers, and a run that
+    /// leaves the thread of its call notifies an idle worker.
     private func consequence(of disposition: Disposition) -> SQL {
-        switch disposition {
-        case .finished: ending
-        case .waits: concurrencyLimit == nil ? Queue.notifyIdleWorker : SQL()
-        case .running: SQL()
+        switch (disposition, executor) {
+        case (.finished, _): ending
+        case (.waits, .call): Queue.notifyIdleWorker
+        case (.waits, .worker), (.running, _): SQL()
         }
     }
 

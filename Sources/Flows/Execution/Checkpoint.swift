@@ -20,23 +20,25 @@ struct Checkpoint {
     private(set) var storedSteps: Int
     private(set) var isOpenStepStored: Bool
     let lease: String
-    let concurrencyLimit: ConcurrencyLimit?
+    let executor: Executor
     private(set) var budget: Budget
 
-    init(_ execution: Execution, lease: String, budget: Budget) {
+    /// The checkpoint of a new run, which the thread of its call executes.
+    init(_ execution: Execution, budget: Budget, hooks: CommitHooks?) {
         self.execution = execution
-        self.lease = lease
+        // The id is unique, so it can serve as the first lease.
+        lease = execution.id
         self.budget = budget
-        concurrencyLimit = nil
+        executor = .call(hooks)
         (isStored, storedSteps, isOpenStepStored) = (false, 0, false)
     }
 
     /// The checkpoint of a claimed run, with its stored steps.
-    init(_ claim: Claim) {
+    init(_ claim: Claim, _ cancellation: Cancellation) {
         execution = claim.execution
         lease = claim.lease
         budget = claim.budget
-        concurrencyLimit = claim.concurrencyLimit
+        executor = .worker(claim.concurrencyLimit, cancellation)
         isStored = true
         if let last = execution.steps.last, !last.status.isEnd, !last.isSuperseded {
             openStep = execution.steps.removeLast()
@@ -75,7 +77,7 @@ struct Checkpoint {
         let payment = budget.payment(
             for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: disposition.isOver)
         let statement = isStored ? later(disposition) : opening(disposition, elapsed)
-        let placed = disposition.isOver ? concurrencyLimit?.around(statement) : nil
+        let placed = disposition.isOver ? executor.concurrencyLimit?.around(statement) : nil
         let lock = concernsOthers(disposition, others) ? [ConcurrencyLimit.lock(of: execution.userID)] : []
         if connection.transactionStatus == .idle { try connection.begin() }
         do {

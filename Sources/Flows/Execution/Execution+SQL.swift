@@ -10,18 +10,18 @@ package struct RecordedExecution: Sendable {
 
 extension Execution {
     /// The columns of an execution, from `executions e` with `joins`.
-    package static let columns: SQL = """
+    static let columns: SQL = """
         e.id, e.user_id, coalesce(e.flow, v.flow), e.input, e.workflow_id, e.version, e.status, e.stopped_at, e.error,
         e.parent_id, e.parent_step, e.item, e.forked_from, e.fork_step, e.fork_input
         """
 
     /// Joins the workflow version that an execution of a stored workflow refers to.
-    package static let joins: SQL = """
+    static let joins: SQL = """
         LEFT JOIN workflow_versions v ON v.workflow_id = e.workflow_id AND v.version = e.version
         """
 
     /// Joins the row in the queue of an active execution.
-    package static let place: SQL = "LEFT JOIN queue q ON q.execution_id = e.id AND e.status = 'running'"
+    static let place: SQL = "LEFT JOIN queue q ON q.execution_id = e.id AND e.status = 'running'"
 
     /// The steps as one JSON array, in order; NULL if there are none.
     static let steps: SQL = """
@@ -31,7 +31,7 @@ extension Execution {
         """
 
     /// Decodes `Execution.columns`; the steps are not among them.
-    package init(_ columns: inout Columns) throws {
+    init(_ columns: inout Columns) throws {
         let (id, userID) = (try columns.next(String.self), try columns.next(String.self))
         let (flow, input) = (try columns.next(JSON.self), try columns.next(JSON.self))
         let (workflowID, version) = (try columns.next(String?.self), try columns.next(Int?.self))

@@ -61,19 +61,13 @@ package struct Execution: Sendable {
     /// The total cost of its steps, in credits.
     package var cost: Int64 { steps.reduce(0) { $0 + $1.cost } }
 
-    /// The input of each step: set by the fork, or defined by its task, or else the output of the previous step.
+    /// The input of each step.
     package var stepInputs: [JSON] {
         let own = ownInputs
-        var (before, hasForked) = (input, false)
+        var inputs = StepInputs(input, fork: fork)
         return steps.map { step in
-            defer {
-                if !step.isSuperseded {
-                    before = step.output
-                    hasForked = hasForked || step.number >= fork?.step ?? .max
-                }
-            }
-            if !hasForked, let changed = forkInput(of: step.number) { return changed }
-            return own[step.task] ?? before
+            defer { inputs.advance(output: step.output, isSuperseded: step.isSuperseded) }
+            return inputs.next(own: own[step.task])
         }
     }
 
@@ -84,12 +78,6 @@ package struct Execution: Sendable {
             if let name = task["name"]?.stringValue, let input = task["input"] { inputs[name] = input }
         }
         return inputs
-    }
-
-    /// The input that the fork sets for the first step that it repeats, each time that step is executed.
-    func forkInput(of number: Int) -> JSON? {
-        guard let fork, number >= fork.step else { return nil }
-        return fork.input
     }
 }
 

@@ -32,7 +32,7 @@ package struct RunResult: Sendable {
 
 extension Execution {
     /// How many runs, this one included, lie between a run and the one at the root of its tree; counted up to `limit`.
-    package static func depth(of id: String, limit: Int, on connection: Connection) throws -> Int {
+    static func depth(of id: String, limit: Int, on connection: Connection) throws -> Int {
         try connection.query(
             """
             WITH RECURSIVE above AS (

@@ -23,7 +23,7 @@ struct RunState {
 
     enum Action {
         /// Commit that this attempt begins, then send `committed`.
-        case announce(TaskDefinition, input: JSON, attempt: Int)
+        case announce(TaskDefinition, attempt: Int)
         case run(TaskDefinition, input: JSON, attempt: Int)
         case commit
         /// Commit, and leave the run in the queue until it is due.
@@ -46,7 +46,7 @@ struct RunState {
 
     private let flow: Flow
     private var current: Int
-    private var input: JSON
+    private var inputs: StepInputs
     private var visits: [Int]
     private var stepCount = 0
     /// The attempt of the current step; 0 before the first attempt begins.
@@ -60,9 +60,9 @@ struct RunState {
     private var uncommittedSteps = 0
     private var lastCommit: Duration = .zero
 
-    init(_ flow: Flow, input: JSON) {
+    init(_ flow: Flow, input: JSON, fork: Execution.Fork? = nil) {
         self.flow = flow
-        self.input = input
+        inputs = StepInputs(input, fork: fork)
         current = flow.start
         visits = Array(repeating: 0, count: flow.tasks.count)
     }
@@ -91,9 +91,9 @@ struct RunState {
         if attempt == 0, let refusal = enter() { return .end(.failed, stoppedAt: task.name, refusal) }
         if task.task.effect == .external, !isAnnounced {
             isAnnounced = true
-            return .announce(task, input: task.input ?? input, attempt: attempt)
+            return .announce(task, attempt: attempt)
         }
-        return .run(task, input: task.input ?? input, attempt: attempt)
+        return .run(task, input: inputs.next(own: task.input), attempt: attempt)
     }
 
     /// The delay before the next attempt of the current step after `failure`; nil if there is no further attempt.
@@ -108,8 +108,9 @@ struct RunState {
     /// The next task; nil if the run has ended.
     var nextTask: String? { ending == nil ? flow.tasks[current].name : nil }
 
-    /// Applies a stored step. The caller replays the steps in order, without the superseded ones.
+    /// Applies a stored step. The caller replays all steps in order.
     mutating func replay(_ step: Step) {
+        guard !step.isSuperseded else { return inputs.advance(output: step.output, isSuperseded: true) }
         guard let known = flow.tasks.firstIndex(where: { $0.name == step.task }) else { return }
         current = known
         _ = enter()
@@ -145,8 +146,8 @@ struct RunState {
         // The effect of a failed task was rolled back.
         if task.task.effect == .transactional { holdsEffect = status == .success }
         if task.task.effect == .external { mustRecord = true }
-        input = output
-        let target = task.condition?.target(after: status)
+        inputs.advance(output: output)
+        let target = task.edge(after: status)?.target
         if case .task(let next) = target {
             current = next
         } else {

@@ -13,7 +13,7 @@ extension Runner {
     mutating func advance(
         _ definition: TaskDefinition, _ input: JSON, _ attempt: Int
     ) throws -> RunState.Event {
-        if cancellation?.isRequested == true { throw Fenced() }
+        if executor.cancellation?.isRequested == true { throw Fenced() }
         let now = elapsed
         let started = began ?? now
         switch try result(of: definition, input, attempt, started: started) {
@@ -57,18 +57,18 @@ extension Runner {
         failure: TaskFailure? = nil, started: Duration
     ) -> Step {
         let isOver = status.isEnd
+        let edge = isOver ? definition.edge(after: status) : nil
         return Step(
             number: checkpoint.nextNumber, task: definition.name, type: definition.task.type, status: status,
-            attempt: attempt, output: output, failure: failure, condition: isOver ? definition.condition?.name : nil,
-            next: isOver ? definition.condition.map { flow.name(of: $0.target(after: status)) } : nil,
+            attempt: attempt, output: output, failure: failure, condition: edge?.condition,
+            next: edge.map { flow.name(of: $0.target) },
             started: started, duration: isOver ? elapsed - started : .zero)
     }
 
     private mutating func result(
-        of definition: TaskDefinition, _ given: JSON, _ attempt: Int, started: Duration
+        of definition: TaskDefinition, _ input: JSON, _ attempt: Int, started: Duration
     ) throws -> Result {
         let (task, number) = (definition.task, checkpoint.nextNumber)
-        let input = forkInput(of: number) ?? given
         do {
             if let wrong = task.input.violations(in: input).first { throw TaskFailure(invalidInput: wrong) }
             if task.effect == .transactional { try openTransaction() }
@@ -78,8 +78,8 @@ extension Runner {
             let open = checkpoint.openStep
             let context = TaskContext(
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
-                userID: checkpoint.execution.userID, connection: connection, deadline: deadline,
-                kept: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: cancellation)
+                userID: checkpoint.execution.userID, connection: connection, engine: engine, deadline: deadline,
+                kept: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation)
             guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }
@@ -96,13 +96,6 @@ extension Runner {
             if task.effect == .transactional { connection.rollback() }
             return .failed(failure)
         }
-    }
-
-    /// The input that the fork sets for that step, unless a repeated step has already ended.
-    private func forkInput(of number: Int) -> JSON? {
-        guard let fork = checkpoint.execution.fork else { return nil }
-        let isFirst = checkpoint.execution.steps.allSatisfy { $0.isSuperseded || $0.number < fork.step }
-        return isFirst ? checkpoint.execution.forkInput(of: number) : nil
     }
 
     private mutating func checkedOutput(_ output: JSON, _ definition: TaskDefinition) throws -> JSON {

@@ -1,5 +1,5 @@
 import JSON
-package import Postgres
+import Postgres
 
 /// Executes a flow on the calling thread, until it ends or has to wait, and stores the run. `RunState` decides.
 ///
@@ -7,43 +7,13 @@ package import Postgres
 /// run with one transactional task and otherwise only pure ones normally needs one commit: effect, steps and end
 /// together. A run with more commits has a row in the queue from the first commit on: if its process dies, a worker
 /// claims the run and continues it.
-package struct Runner {
-    /// What a caller adds to the commits of a run.
-    package struct CommitHooks {
-        /// Called first in the run's first transaction. If it throws, the run ends and nothing is committed.
-        package let open: (Connection) throws -> Void
-        /// Statements that commit together with the run's end.
-        package let close: (Execution) -> [SQL]
-
-        package init(open: @escaping (Connection) throws -> Void, close: @escaping (Execution) -> [SQL]) {
-            self.open = open
-            self.close = close
-        }
-    }
-
-    /// The state of a run when its execution on this thread is finished.
-    package enum Outcome: Sendable {
-        case ended(Execution)
-        /// The run is in the queue and is due then.
-        case waits(Execution, Due)
-
-        package var execution: Execution {
-            switch self {
-            case .ended(let execution), .waits(let execution, _): execution
-            }
-        }
-    }
-
+struct Runner {
     /// The maximum size of a run's record, in approximate bytes of JSON text: the outputs of all steps, the inputs that
     /// tasks define, counted for each step, and all inputs of superseded steps.
     static let outputLimit = 8 << 20
 
-    /// How long a run may occupy the thread of the call that started it.
-    private static let longestCall = Duration.seconds(10)
-
+    let engine: Engine
     let connection: Connection
-    private let hooks: CommitHooks?
-    let cancellation: Cancellation?
     let flow: Flow
     let start: ContinuousClock.Instant
     var signal: JSON?
@@ -55,11 +25,10 @@ package struct Runner {
 
     private init(
         _ flow: Flow, _ checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant, signal: JSON? = nil,
-        on connection: Connection, with hooks: CommitHooks?, _ cancellation: Cancellation?
+        engine: Engine, on connection: Connection
     ) {
+        self.engine = engine
         self.connection = connection
-        self.hooks = hooks
-        self.cancellation = cancellation
         self.flow = flow
         self.start = start
         self.signal = signal
@@ -77,33 +46,32 @@ package struct Runner {
     /// what was committed before stays, and a worker continues the run.
     ///
     /// - Throws: `InsufficientCredits` before the first step if the user's balance does not cover the worst case.
-    package static func run(
-        _ flow: Flow, _ execution: Execution, budget: Budget, on connection: Connection,
+    static func run(
+        _ flow: Flow, _ execution: Execution, budget: Budget, engine: Engine, on connection: Connection,
         with hooks: CommitHooks? = nil
-    ) throws -> Outcome {
+    ) throws -> RunOutcome {
         guard try budget.isCovered(by: execution.userID, on: connection) else { throw InsufficientCredits() }
-        // The id is unique, so it can serve as the first lease.
-        let checkpoint = Checkpoint(execution, lease: execution.id, budget: budget)
         var runner = Runner(
-            flow, checkpoint, RunState(flow, input: execution.input), start: .now, on: connection, with: hooks, nil)
+            flow, Checkpoint(execution, budget: budget, hooks: hooks), RunState(flow, input: execution.input),
+            start: .now, engine: engine, on: connection)
         return try runner.runOrRollBack()
     }
 
     /// Continues a claimed run. Throws like `run`; the caller then releases the lease.
     ///
     /// - Throws: `Fenced` if another worker has claimed the run in the meantime, or if it was canceled.
-    package static func resume(
-        _ flow: Flow, _ claim: Claim, on connection: Connection, _ cancellation: Cancellation
-    ) throws -> Outcome {
-        var state = RunState(flow, input: claim.execution.input)
-        for step in claim.execution.steps where !step.isSuperseded { state.replay(step) }
+    static func resume(
+        _ flow: Flow, _ claim: Claim, engine: Engine, on connection: Connection, _ cancellation: Cancellation
+    ) throws -> RunOutcome {
+        var state = RunState(flow, input: claim.execution.input, fork: claim.execution.fork)
+        for step in claim.execution.steps { state.replay(step) }
         var runner = Runner(
-            flow, Checkpoint(claim), state, start: .now - claim.age, signal: claim.signal, on: connection, with: nil,
-            cancellation)
+            flow, Checkpoint(claim, cancellation), state, start: .now - claim.age, signal: claim.signal, engine: engine,
+            on: connection)
         return try runner.runOrRollBack()
     }
 
-    private mutating func runOrRollBack() throws -> Outcome {
+    private mutating func runOrRollBack() throws -> RunOutcome {
         do {
             return try run()
         } catch {
@@ -112,19 +80,19 @@ package struct Runner {
         }
     }
 
-    private mutating func run() throws -> Outcome {
+    private mutating func run() throws -> RunOutcome {
         var event = RunState.Event.started
         while true {
             let action = state.next(event, at: elapsed)
             // A pending signal is used first: the step that it is for has already begun.
-            if action.isStep, signal == nil, cancellation?.endsAfterStep == true { return try yieldToWorker() }
+            if action.isStep, signal == nil, executor.cancellation?.endsAfterStep == true { return try yieldToWorker() }
             switch action {
-            case .announce(let definition, _, _) where isFull(for: definition),
+            case .announce(let definition, _) where isFull(for: definition),
                 .run(let definition, _, _) where isFull(for: definition):
                 return try end(
                     .failed, stoppedAt: definition.name,
                     TaskFailure(code: "run_too_large", message: "The record of this run is too large"))
-            case .announce(let definition, _, let attempt):
+            case .announce(let definition, let attempt):
                 checkpoint.openStep = step(of: definition, attempt: attempt, .running, started: began ?? elapsed)
                 try commit(.running)
                 event = .committed
@@ -132,7 +100,7 @@ package struct Runner {
                 event = try advance(definition, input, attempt)
             case .commit:
                 // A worker continues the run, so that a client that has disconnected does not block the thread.
-                if cancellation == nil, elapsed > Runner.longestCall { return try yieldToWorker() }
+                if let limit = executor.timeLimit, elapsed > limit { return try yieldToWorker() }
                 try commit(.running)
                 event = .committed
             case .suspend(let due):
@@ -151,17 +119,19 @@ package struct Runner {
 
     private mutating func end(
         _ status: ExecutionStatus, stoppedAt: String?, _ failure: TaskFailure?
-    ) throws -> Outcome {
+    ) throws -> RunOutcome {
         checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
-        try commit(.finished, together: hooks?.close(checkpoint.execution) ?? [])
+        try commit(.finished, together: executor.hooks?.close(checkpoint.execution) ?? [])
         return .ended(checkpoint.execution)
     }
 
     /// Leaves the run to the next worker that claims it.
-    private mutating func yieldToWorker() throws -> Outcome {
+    private mutating func yieldToWorker() throws -> RunOutcome {
         try commit(.waits(.after(.zero)))
         return .waits(checkpoint.execution, .after(.zero))
     }
+
+    var executor: Executor { checkpoint.executor }
 
     var elapsed: Duration { .now - start }
 
@@ -169,7 +139,7 @@ package struct Runner {
     var began: Duration? { checkpoint.openStep?.started }
 
     private mutating func commit(_ disposition: Checkpoint.Disposition, together others: [SQL] = []) throws {
-        if hooks != nil { try openTransaction() }
+        if executor.hooks != nil { try openTransaction() }
         try checkpoint.commit(disposition, on: connection, elapsed: elapsed, together: others)
     }
 
@@ -177,6 +147,6 @@ package struct Runner {
     func openTransaction() throws {
         guard connection.transactionStatus == .idle else { return }
         try connection.begin()
-        if !checkpoint.isStored { try hooks?.open(connection) }
+        if !checkpoint.isStored { try executor.hooks?.open(connection) }
     }
 }

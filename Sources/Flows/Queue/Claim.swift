@@ -11,15 +11,26 @@ package struct Claim: Sendable {
     let signal: JSON?
     let concurrencyLimit: ConcurrencyLimit
     /// The number of claims since the run last made progress, including this one.
-    package let claims: Int
+    let claims: Int
 
     /// The maximum number of claims without progress. A run that exceeds it probably crashes its workers and is given
     /// up.
-    package static let most = 5
+    static let most = 5
+}
+
+/// The result of executing a claimed run.
+package enum ClaimOutcome: Sendable {
+    case ended
+    /// The run is in the queue again and is due then.
+    case waits(Due)
+    /// Another worker has the run, or it was canceled or aborted. Nothing since its last commit is recorded.
+    case lost
+    /// The run could not continue; a worker retries it later. The error is for the log.
+    case postponed(any Error)
 }
 
 /// How long a claim is valid unless its lease is renewed.
-package enum Lease {
-    package static let seconds = 10
+enum Lease {
+    static let seconds = 10
     static let duration: SQL = "interval '10 seconds'"
 }

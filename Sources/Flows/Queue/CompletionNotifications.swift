@@ -18,7 +18,7 @@ package final class CompletionNotifications {
     /// - Parameters:
     ///   - watcher: a UUID that was never used before.
     ///   - observe: called when the database is unavailable; then not again until it has been available.
-    package init(watcher: String, on connection: Connection, observe: @escaping @Sendable (any Error) -> Void) {
+    init(watcher: String, on connection: Connection, observe: @escaping @Sendable (any Error) -> Void) {
         self.watcher = watcher
         self.connection = connection
         self.observe = observe

@@ -1,5 +1,5 @@
-package import JSON
-package import Postgres
+import JSON
+import Postgres
 
 /// Interventions: changes to a run that do not come from its worker.
 extension Queue {
@@ -10,7 +10,7 @@ extension Queue {
     /// - Parameters:
     ///   - status: `canceled`, or `failed` for a run that is given up.
     ///   - lease: if given, the run is ended only if this is still its lease.
-    package static func end(
+    static func end(
         _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
         maxConcurrentRuns: Int?, on connection: Connection
     ) throws -> Bool {
@@ -88,7 +88,7 @@ extension Queue {
     /// has one.
     ///
     /// - Parameter types: the task types that wait for a signal.
-    package static func signal(
+    static func signal(
         _ id: String, of userID: String, with value: JSON, types: [String], on connection: Connection
     ) throws -> Bool {
         try connection.execute(
@@ -108,7 +108,7 @@ extension Queue {
 
     /// Puts a failed or canceled run back into the queue, to continue from the step at which it ended. The credits for
     /// its worst case are held again. Returns false if another call has resumed the run first.
-    package static func resume(
+    static func resume(
         _ execution: Execution, budget: Budget, maxConcurrentRuns: Int?, on connection: Connection
     ) throws -> Bool {
         try connection.atomically { connection in

@@ -1,10 +1,10 @@
-package import Postgres
+import Postgres
 
 extension Queue {
     /// Renews leases, given by execution id, and returns those that are still held. A lease that is not returned is
     /// lost: its run was canceled or has another owner. Rows that another transaction has locked are skipped: that
     /// transaction is the run's own commit, which renews the lease itself, or it ends the run.
-    package static func renew(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
+    static func renew(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
         guard !leases.isEmpty else { return [] }
         let mine: SQL = """
             WHERE execution_id = ANY(\(Array(leases.keys))::uuid[]) AND lease = ANY(\(Array(leases.values))::uuid[])
@@ -22,7 +22,7 @@ extension Queue {
     }
 
     /// Frees the runs whose leases have expired because their process died or was stopped; returns how many.
-    package static func rescue(on connection: Connection) throws -> Int {
+    static func rescue(on connection: Connection) throws -> Int {
         try connection.execute(
             """
             UPDATE queue SET lease = NULL, lease_until = NULL, state = 'queued', available_at = clock_timestamp()
@@ -35,7 +35,7 @@ extension Queue {
     /// Releases the lease of a claimed run, so that it is due for the next worker at once or after a delay.
     ///
     /// - Parameter isUntried: whether nothing was executed, so that this claim is not counted.
-    package static func release(
+    static func release(
         _ claim: Claim, after delay: Duration = .zero, isUntried: Bool, on connection: Connection
     ) throws {
         try connection.execute(
@@ -50,7 +50,7 @@ extension Queue {
     /// The time until the next run becomes due, if that is within a second; negative for a run that became due after
     /// the last poll. Runs that have been due for longer than 10 milliseconds are ignored: other workers are claiming
     /// them.
-    package static func nextDue(on connection: Connection) throws -> Duration? {
+    static func nextDue(on connection: Connection) throws -> Duration? {
         let rows = try connection.query(
             """
             SELECT (extract(epoch FROM available_at - clock_timestamp()) * 1000000)::bigint FROM queue

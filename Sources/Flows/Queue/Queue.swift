@@ -1,5 +1,5 @@
 import JSON
-package import Postgres
+import Postgres
 
 /// The active runs: under which lease each one is executed, or what it waits for. Leases and times are by the
 /// database's clock.
@@ -15,7 +15,7 @@ package import Postgres
 ///     | lease expires   | +--------> waiting -- woken, --+-- claim
 ///     +-----------------+              due
 /// ```
-package enum Queue {
+enum Queue {
     /// Claims the run that has been due for longest, if any run is due. `lease` must be a UUID that was never used
     /// before.
     ///
@@ -23,7 +23,7 @@ package enum Queue {
     /// and the next commit under the lost lease fails.
     ///
     /// - Parameter maxConcurrentRuns: as in `enqueue`.
-    package static func claim(lease: String, maxConcurrentRuns: Int?, on connection: Connection) throws -> Claim? {
+    static func claim(lease: String, maxConcurrentRuns: Int?, on connection: Connection) throws -> Claim? {
         let found = try connection.query(
             """
             WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
@@ -63,7 +63,7 @@ package enum Queue {
     private static let mostOfUser = 10_000
 
     /// Whether the user may queue `count` more runs.
-    package static func hasRoom(for userID: String, count: Int = 1, on connection: Connection) throws -> Bool {
+    static func hasRoom(for userID: String, count: Int = 1, on connection: Connection) throws -> Bool {
         let rows = try connection.query(
             """
             SELECT count(*) FROM (SELECT FROM queue WHERE user_id = \(userID) LIMIT \(mostOfUser)) AS own
@@ -76,7 +76,7 @@ package enum Queue {
     ///
     /// - Parameters:
     ///   - maxConcurrentRuns: how many of the user's limited runs may be admitted at once; nil: no limit.
-    package static func enqueue(_ execution: Execution, budget: Budget, maxConcurrentRuns: Int?) -> [SQL] {
+    static func enqueue(_ execution: Execution, budget: Budget, maxConcurrentRuns: Int?) -> [SQL] {
         var budget = budget
         let payment = budget.hold(for: execution)
         let concurrencyLimit = ConcurrencyLimit(of: execution, maxConcurrentRuns: maxConcurrentRuns)

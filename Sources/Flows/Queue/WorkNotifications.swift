@@ -13,7 +13,7 @@ package final class WorkNotifications {
     private var isListening = false
 
     /// - Parameter worker: a UUID that was never used before.
-    package init(worker: String, on connection: Connection) {
+    init(worker: String, on connection: Connection) {
         self.worker = worker
         self.connection = connection
     }

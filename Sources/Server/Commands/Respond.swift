@@ -58,7 +58,7 @@ enum Respond {
         Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, log),
             passwords: try passwords(configuration, memory),
-            engine: Engine(catalog: Tasks.catalog, maxConcurrentRuns: try configuration.runsOfUser),
+            engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.runsOfUser),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)

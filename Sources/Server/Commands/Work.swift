@@ -21,7 +21,7 @@ enum Work {
         let worker = try Worker(
             policy: try policy(configuration, isDraining: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
-                of: Runs(flows: FlowCache(catalog: Tasks.catalog), maxConcurrentRuns: try configuration.runsOfUser),
+                of: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.runsOfUser),
                 in: try configuration.database),
             observe: { log.write($0) })
         try worker.start()
@@ -33,6 +33,6 @@ enum Work {
     /// Throws for every setting that is not valid.
     static func policy(_ configuration: Configuration, isDraining: Bool = false) throws -> WorkerPolicy {
         WorkerPolicy(
-            slots: try configuration.workerThreads, isDraining: isDraining, lease: .seconds(Flows.Lease.seconds))
+            slots: try configuration.workerThreads, isDraining: isDraining, lease: Engine.leaseDuration)
     }
 }

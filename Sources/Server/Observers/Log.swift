@@ -102,6 +102,8 @@ extension Log {
         case .queueAvailable: write(.info, "queue-available")
         case .runFailed(let error): write(.error, "run-postponed", ["detail": Log.detail(of: error)])
         case .notReleased(let error): write(.warning, "run-not-given-back", ["detail": Log.detail(of: error)])
+        case .dutyFailed(let name, let error):
+            write(.error, "duty-failed", ["duty": name, "detail": Log.detail(of: error)])
         case .rescued(let count): write(.warning, "runs-rescued", ["count": "\(count)"])
         }
     }

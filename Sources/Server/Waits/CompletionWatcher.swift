@@ -1,5 +1,4 @@
 import App
-import Crypto
 import Flows
 import HTTP
 import Postgres
@@ -65,7 +64,7 @@ final class CompletionWatcher: Sendable {
 
 extension CompletionWatcher {
     private func watch() {
-        let ends = CompletionNotifications(watcher: UUIDv7.make(), on: Connection(database), observe: observe)
+        let ends = Engine.subscribe(on: Connection(database), observe: observe)
         while !shared.withLock(\.isStopped) {
             wakeUp.clear()
             // A failed operation is retried in the next round.

@@ -71,9 +71,26 @@ package struct Pruning: Sendable {
         }
     }
 
+    /// Passes over all tables, one batch at a time.
+    package struct Pass {
+        /// The tables that the current pass has still to prune.
+        private var pending = all[...]
+
+        package init() {}
+
+        /// Removes at most one batch of rows. Returns false at the end of a pass; the next call begins another one.
+        package mutating func removeSome(on connection: Connection) throws -> Bool {
+            guard let table = pending.first else { return false }
+            if try table.removeSome(on: connection) < Pruning.batch { pending.removeFirst() }
+            if !pending.isEmpty { return true }
+            pending = all[...]
+            return false
+        }
+    }
+
     /// Removes at most one batch and returns the number of rows; fewer than a batch means that no more rows have
     /// expired.
-    package func removeSome(on connection: Connection) throws -> Int {
+    private func removeSome(on connection: Connection) throws -> Int {
         let action: SQL = if let mark { "UPDATE \(name) SET \(mark)" } else { "DELETE FROM \(name)" }
         return try connection.execute(
             """

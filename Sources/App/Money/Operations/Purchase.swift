@@ -9,29 +9,29 @@ struct Purchase {
     private let operation: Operation
     private let arguments: JSON
     private let input: JSON
-    private let flow: Flow
-    /// The budget by the price at the start of the call; a price change during the run has no effect.
-    private let budget: Budget
+    /// With the price at the start of the call; a price change during the run has no effect.
+    private let plan: Engine.Plan
     private let executionID = UUIDv7.make()
     private let recordID = UUIDv7.make()
 
     /// Throws 422 for arguments that are not valid, and 409 for an inactive operation.
     init(of operation: Operation, _ context: Context) throws {
         let name = JSON.string(operation.type)
-        var reader = FlowReader(catalog: context.services.engine.catalog)
-        guard let task = context.services.engine.catalog[operation.taskType],
-            let flow = reader.read([
-                "id": name, "name": name, "start_task": name,
-                "tasks": [["name": name, "type": .string(operation.taskType)]],
-            ])
-        else { throw Problem.notFound }
-        let prices = try context.prices
-        guard prices.isActive(operation.taskType) else { throw Problem(.operationInactive) }
+        guard let task = context.services.engine.catalog[operation.taskType] else { throw Problem.notFound }
+        plan = try context.launching { engine in
+            do {
+                return try engine.plan(
+                    [
+                        "id": name, "name": name, "start_task": name,
+                        "tasks": [["name": name, "type": .string(operation.taskType)]],
+                    ], on: context.connection)
+            } catch LaunchRefusal.inactive {
+                throw Problem(.operationInactive)
+            }
+        }
         self.operation = operation
-        self.flow = flow
         arguments = context.input["arguments"] ?? []
         input = try operation.input(arguments.arrayValue ?? [], for: task)
-        budget = Budget(for: flow, at: prices)
     }
 
     /// Runs the operation. Throws 402 before it starts, and 422 for a failed run, which is stored and costs nothing.
@@ -39,7 +39,7 @@ struct Purchase {
     /// Locks the balance before the run, because the answer contains the new balance and is stored under the key in the
     /// commit of the charge. Nothing blocks between the two.
     func made(_ context: Context, with key: IdempotencyKey?) throws -> Response {
-        let (connection, user, cost) = (context.connection, try context.user, budget.worst)
+        let (connection, user, cost) = (context.connection, try context.user, plan.maxCost)
         var left = user.credits.balance - cost
         let keyed = key?.hooks(executionID: executionID) { execution in
             switch outcome(of: execution, left: left) {
@@ -52,15 +52,13 @@ struct Purchase {
         if cost > 0 { left = try Credits.lockedBalance(of: user.id, on: connection) - cost }
         guard left >= 0 else { throw Problem.insufficientCredits }
         // The run joins the open transaction and ends it.
-        let execution = try Runner.run(
-            flow, Execution(id: executionID, userID: user.id, flow: flow.definition, input: input), budget: budget,
-            on: connection,
-            with: Runner.CommitHooks(
-                open: { _ in },
-                close: { execution in
-                    (keyed?.close(execution) ?? []) + record(of: execution, userID: user.id, left: left)
-                })
-        ).execution
+        let hooks = CommitHooks(
+            open: { _ in },
+            close: { execution in
+                (keyed?.close(execution) ?? []) + record(of: execution, userID: user.id, left: left)
+            })
+        let begun = Execution(id: executionID, userID: user.id, flow: plan.flow.definition, input: input)
+        let execution = try context.launching { try $0.run(begun, plan, on: connection, with: hooks) }.execution
         return .json(try outcome(of: execution, left: left).get())
     }
 
@@ -80,7 +78,7 @@ struct Purchase {
         return [
             """
             INSERT INTO records (id, user_id, operation, arguments, amount, user_balance, result, execution_id)
-            VALUES (\(recordID), \(userID), \(operation.type), \(arguments), \(budget.worst), \(left),
+            VALUES (\(recordID), \(userID), \(operation.type), \(arguments), \(plan.maxCost), \(left),
                 \(execution.result["result"] ?? .null), \(execution.id))
             """
         ]

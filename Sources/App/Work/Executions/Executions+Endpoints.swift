@@ -11,11 +11,13 @@ extension Endpoint<Context> {
                 examples: [Example("List your completed runs", query: ["status": "completed", "limit": "10"])]), read,
         ] + executionInterventions
 
+    private typealias Column = ExecutionSummary.Column
+
     private static let filters: [ListQuery.Filter] = [
-        .text("status", "coalesce(q.state, e.status)", fitting: ExecutionStatus.schema),
-        .id("workflow_id", "e.workflow_id"), .id("parent_id", "e.parent_id"),
+        .text("status", Column.status, fitting: ExecutionStatus.schema),
+        .id("workflow_id", Column.workflowID), .id("parent_id", Column.parentID),
         .boolean(
-            "dead_letter", "(coalesce(e.error->>'code', '') = 'dead_letter')",
+            "dead_letter", "(\(Column.errorCode) = 'dead_letter')",
             summary: "Only runs that were given up because they ended every worker that executed them"),
     ]
 
@@ -38,33 +40,12 @@ extension Endpoint<Context> {
         ) { context in
             let list = try ListQuery(context, list: path, filters: filters, schema: summary)
             let workflowID = context.endpoint.parameterNames.isEmpty ? nil : try context.workflowID()
-            let ofWorkflow: SQL = workflowID.map { "AND e.workflow_id = \($0)" } ?? SQL()
-            let rows = try context.connection.query(
-                """
-                SELECT e.id, coalesce(e.flow, v.flow)->>'id', coalesce(e.flow, v.flow)->>'name',
-                    coalesce(q.state, e.status), e.stopped_at, e.workflow_id, e.version, rfc3339(e.created_at),
-                    rfc3339(e.finished_at), \(ListQuery.position(created: "e.created_at"))
-                FROM executions e \(Execution.joins) \(Execution.place)
-                WHERE e.user_id = \(context.user.id) \(ofWorkflow)
-                \(list.clauses(created: "e.created_at", id: "e.id"))
-                """)
-            return list.page(try rows.map(item))
+            let runs = try ExecutionSummary.list(
+                of: context.user.id, workflowID: workflowID, position: ListQuery.position(created: Column.createdAt),
+                list.clauses(created: Column.createdAt, id: Column.id), on: context.connection)
+            return list.page(
+                runs.map { (ListQuery.Position(createdAtMicroseconds: $0.position, id: $0.id), $0.json) })
         }
-    }
-
-    private static func item(_ row: Row) throws -> (position: ListQuery.Position, json: JSON) {
-        let (id, flowID, flowName, status, stoppedAt, workflowID, version, createdAt, finishedAt, created) =
-            try row.decode(
-                String.self, String.self, String.self, String.self, String?.self, String?.self, Int?.self,
-                String.self, String?.self, Int64.self)
-        return (
-            ListQuery.Position(createdAtMicroseconds: created, id: id),
-            [
-                "id": .string(id), "flow_id": .string(flowID), "flow_name": .string(flowName),
-                "status": .string(status), "stopped_at": JSON(stoppedAt), "workflow_id": JSON(workflowID),
-                "version": JSON(version), "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
-            ]
-        )
     }
 
     private static let read = Endpoint(
@@ -89,5 +70,15 @@ extension Context {
     func execution() throws -> RecordedExecution {
         guard let found = try Execution.find(try id(), of: user.id, on: connection) else { throw Problem.notFound }
         return found
+    }
+}
+
+extension ExecutionSummary {
+    fileprivate var json: JSON {
+        [
+            "id": .string(id), "flow_id": .string(flowID), "flow_name": .string(flowName),
+            "status": .string(status), "stopped_at": JSON(stoppedAt), "workflow_id": JSON(workflowID),
+            "version": JSON(version), "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
+        ]
     }
 }

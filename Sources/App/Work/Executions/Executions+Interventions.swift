@@ -1,4 +1,3 @@
-import Crypto
 import Flows
 import HTTP
 import JSON
@@ -85,28 +84,19 @@ extension Endpoint<Context> {
         examples: [Example("Repeat the chain from its second step", body: ["step": 2, "input": ["values": [1, 2]]])]
     ) { context in
         let former = try context.execution().execution
-        guard former.status.isEnd else { throw Problem(.executionUnderWay) }
-        let number = Int(context.input["step"]?.integerValue ?? 0)
-        let steps = zip(former.steps, former.stepInputs)
-        guard let (step, given) = steps.first(where: { $0.0.number == number && !$0.0.isSuperseded }) else {
-            throw Problem.invalid("/step", "is not a step of this run")
+        let step = Int(context.input["step"]?.integerValue ?? 0)
+        let version = context.input["version"]?.integerValue.map { Int($0) }
+        let forked = try context.launching {
+            try $0.fork(former, from: step, input: context.input["input"], version: version, on: context.connection)
         }
-        let source = try context.source(forkedFrom: former)
-        let plan = try context.plan(source.flow)
-        var execution = Execution(
-            id: UUIDv7.make(), userID: former.userID, source: source.source, flow: source.flow, input: former.input)
-        execution.fork = Execution.Fork(executionID: former.id, step: number, input: context.input["input"])
-        guard plan.flow.leads(former.steps.filter { $0.number < number }, to: step.task, input: former.input) else {
-            throw Problem.invalid("/version", "does not lead to this step in the same way")
-        }
-        try context.enqueue(execution, plan)
+        guard let forked else { throw Problem(.executionUnderWay) }
+        let execution = forked.execution
         let (from, to) = (former.source.version, execution.source.version)
         return .json(
             [
                 "id": .string(execution.id), "status": "queued", "forked_from": .string(former.id),
                 "differs": [
-                    "step": JSON(number),
-                    "input": .bool(context.input["input"] != nil && context.input["input"] != given),
+                    "step": JSON(step), "input": .bool(forked.changesInput),
                     "version": from == to ? .null : ["from": JSON(from), "to": JSON(to)],
                 ],
             ], status: .accepted, headers: ["Location": "/api/executions/\(execution.id)"])
@@ -125,21 +115,4 @@ extension Endpoint<Context> {
         "version": JSONSchema.object(required: ["from": .integer, "to": .integer]).named("VersionChange").nullable
             .described("The versions of the workflow; null if they are equal"),
     ]).named("ForkDifferences")
-}
-
-extension Context {
-    /// The source and flow of a fork: those of the earlier run, or another version of its workflow.
-    fileprivate func source(forkedFrom former: Execution) throws -> (source: FlowSource, flow: JSON) {
-        guard case .workflow(let id, let version, _) = former.source else {
-            guard input["version"] == nil else {
-                throw Problem.invalid("/version", "is not allowed: the run's flow is not a stored workflow's")
-            }
-            return (.call, former.flow)
-        }
-        let wanted = input["version"]?.integerValue.map { Int($0) } ?? version
-        guard let stored = try StoredFlow.find(id, version: wanted, on: connection) else {
-            throw Problem.invalid("/version", "is not a version of the run's workflow")
-        }
-        return (.workflow(id: id, version: wanted, concurrency: stored.concurrency), stored.flow)
-    }
 }

@@ -7,7 +7,7 @@ import Postgres
 extension Context {
     /// Reads, checks and prices a flow. Throws 422 for one that is not valid: a stored flow was valid when it was
     /// stored, but may name a task type that no longer exists or is switched off.
-    func plan(_ flow: JSON) throws -> Engine.Plan { try launching { try $0.plan(flow, now: now, on: connection) } }
+    func plan(_ flow: JSON) throws -> Engine.Plan { try launching { try $0.plan(flow, on: connection) } }
 
     /// Queues a run. Throws 402 and 429.
     func enqueue(_ execution: Execution, _ plan: Engine.Plan) throws {
@@ -20,8 +20,8 @@ extension Context {
             return try body(services.engine)
         } catch let refusal as LaunchRefusal {
             throw switch refusal {
-            case .invalid(let problems): Problem.invalid(problems)
-            case .queueFull: Problem(.tooManyRuns, headers: ["Retry-After": "60"])
+            case .invalid(let problems), .inactive(let problems): Problem.invalid(problems)
+            case .queueFull, .tooDeep: Problem(.tooManyRuns, headers: ["Retry-After": "60"])
             case .insufficientCredits: Problem.insufficientCredits
             }
         }

@@ -126,7 +126,7 @@ extension Endpoint<Context> {
         let plan = try context.plan(context.input["flow"] ?? .null)
         return .json([
             "valid": true, "task_count": JSON(plan.flow.taskCount),
-            "max_cost": .integer(plan.budget.worst),
+            "max_cost": .integer(plan.maxCost),
             "warnings": .array(plan.warnings.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }),
         ])
     }

@@ -48,7 +48,7 @@ extension Endpoint<Context> {
         }
         let execution = Execution(
             id: UUIDv7.make(), userID: userID,
-            source: .workflow(id: id, version: stored.version, concurrency: stored.concurrency), flow: stored.flow,
+            source: stored.source, flow: stored.flow,
             input: context.input["input"] ?? .object(JSONObject()))
         try context.enqueue(execution, try context.plan(stored.flow))
         return context.reply(

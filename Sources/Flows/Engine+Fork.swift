@@ -1,0 +1,61 @@
+import Crypto
+package import JSON
+package import Postgres
+
+/// A run that repeats an earlier run from one of its steps on.
+package struct ForkedRun: Sendable {
+    package let execution: Execution
+    /// Whether the first repeated step gets another input than in the earlier run.
+    package let changesInput: Bool
+}
+
+extension Engine {
+    /// Queues a new run that takes over the steps of an earlier run before `number` and executes the rest. Returns nil
+    /// if the earlier run is still active.
+    ///
+    /// - Parameters:
+    ///   - input: the input of the first repeated step; nil: that of the earlier run.
+    ///   - version: the version of the workflow; nil: that of the earlier run.
+    /// - Throws: `LaunchRefusal`; `.invalid` also points to `/step` or `/version`.
+    package func fork(
+        _ former: Execution, from number: Int, input: JSON?, version: Int?, on connection: Connection
+    ) throws -> ForkedRun? {
+        guard former.status.isEnd else { return nil }
+        let steps = zip(former.steps, former.stepInputs)
+        guard let (step, given) = steps.first(where: { $0.0.number == number && !$0.0.isSuperseded }) else {
+            throw LaunchRefusal.invalid("/step", "is not a step of this run")
+        }
+        let (source, flow) = try source(of: former, version: version, on: connection)
+        let plan = try plan(flow, on: connection)
+        guard plan.flow.leads(former.steps.filter { $0.number < number }, to: step.task, input: former.input) else {
+            throw LaunchRefusal.invalid("/version", "does not lead to this step in the same way")
+        }
+        var execution = Execution(
+            id: UUIDv7.make(), userID: former.userID, source: source, flow: flow, input: former.input)
+        execution.fork = Execution.Fork(executionID: former.id, step: number, input: input)
+        try enqueue(execution, plan, on: connection)
+        return ForkedRun(execution: execution, changesInput: input != nil && input != given)
+    }
+
+    /// The source and flow of a run, or those of another version of its workflow.
+    private func source(
+        of former: Execution, version: Int?, on connection: Connection
+    ) throws -> (source: FlowSource, flow: JSON) {
+        guard case .workflow(let id, let formerVersion, _) = former.source else {
+            guard version == nil else {
+                throw LaunchRefusal.invalid("/version", "is not allowed: the run's flow is not a stored workflow's")
+            }
+            return (.call, former.flow)
+        }
+        guard let stored = try StoredFlow.find(id, version: version ?? formerVersion, on: connection) else {
+            throw LaunchRefusal.invalid("/version", "is not a version of the run's workflow")
+        }
+        return (stored.source, stored.flow)
+    }
+}
+
+extension LaunchRefusal {
+    fileprivate static func invalid(_ pointer: String, _ message: String) -> LaunchRefusal {
+        .invalid([Violation(pointer: pointer, message: message)])
+    }
+}

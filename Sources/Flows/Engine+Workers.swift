@@ -1,0 +1,101 @@
+import Crypto
+package import Postgres
+
+/// What workers need: claims, leases, and the execution of claimed runs.
+extension Engine {
+    /// How long a claim is valid unless its lease is renewed.
+    package static let leaseDuration = Duration.seconds(Lease.seconds)
+
+    /// Claims the run that has been due for longest, if any run is due.
+    package func claim(on connection: Connection) throws -> Claim? {
+        try Queue.claim(lease: UUIDv7.make(), maxConcurrentRuns: maxConcurrentRuns, on: connection)
+    }
+
+    /// The time until the next run becomes due, if that is within a second; negative for a run that became due after
+    /// the last poll.
+    package func nextDue(on connection: Connection) throws -> Duration? { try Queue.nextDue(on: connection) }
+
+    /// Renews leases, given by execution id, and returns those that are still held.
+    package func renew(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
+        try Queue.renew(leases, on: connection)
+    }
+
+    /// Releases the lease of a claimed run that was interrupted or not begun, so that it is due at once for the next
+    /// worker. Does nothing if the lease was lost.
+    package func release(_ claim: Claim, on connection: Connection) throws {
+        try Queue.release(claim, isUntried: true, on: connection)
+    }
+
+    /// Makes the runs due whose leases have expired because their process died or was stopped; returns how many.
+    package func rescue(on connection: Connection) throws -> Int { try Queue.rescue(on: connection) }
+
+    /// How the thread of this connection learns that a run is due.
+    package func workNotifications(on connection: Connection) -> WorkNotifications {
+        WorkNotifications(worker: UUIDv7.make(), on: connection)
+    }
+
+    /// How the thread of this connection learns that runs have ended.
+    ///
+    /// - Parameter observe: called when the database is unavailable; then not again until it has been available.
+    package static func subscribe(
+        on connection: Connection, observe: @escaping @Sendable (any Error) -> Void
+    ) -> CompletionNotifications {
+        CompletionNotifications(watcher: UUIDv7.make(), on: connection, observe: observe)
+    }
+}
+
+extension Engine {
+    /// Executes a claimed run until it ends or waits. A run that repeatedly crashes its workers, or whose flow can no
+    /// longer be read, is given up: it fails, and the reason is stored.
+    ///
+    /// - Throws: `PostgresError` if the database is unavailable; the lease then expires.
+    package func execute(
+        _ claim: Claim, on connection: Connection, _ cancellation: Cancellation
+    ) throws -> ClaimOutcome {
+        guard claim.claims <= Claim.most else {
+            return try giveUp(
+                claim, TaskFailure(code: "dead_letter", message: "The run was given up after \(Claim.most) attempts"),
+                on: connection)
+        }
+        guard let flow = flows.flow(of: claim.execution) else {
+            // During a deploy, a worker of the other release may be able to read it.
+            if claim.claims < Claim.most { return try postpone(claim, Unreadable(), on: connection) }
+            return try giveUp(
+                claim, TaskFailure(code: "flow_invalid", message: "The flow names a task type that no longer exists"),
+                on: connection)
+        }
+        do {
+            return switch try Runner.resume(flow, claim, engine: self, on: connection, cancellation) {
+            case .ended: .ended
+            case .waits(_, let due): .waits(due)
+            }
+        } catch is Fenced {
+            return .lost
+        } catch is InsufficientCredits {
+            return try giveUp(claim, .insufficientCredits, on: connection)
+        } catch let error as PostgresError where error.isUnavailability {
+            throw error
+        } catch {
+            return try postpone(claim, error, on: connection)
+        }
+    }
+
+    /// A flow that this release cannot read.
+    private struct Unreadable: Error {}
+
+    /// Releases the run with a delay, because after an unknown error an immediate retry would most likely fail again.
+    /// If another transaction holds a lock that the run needs, such as that of a stopped worker, the claim is not
+    /// counted.
+    private func postpone(_ claim: Claim, _ error: any Error, on connection: Connection) throws -> ClaimOutcome {
+        let isBlocked = (error as? PostgresError)?.isContention ?? false
+        try Queue.release(claim, after: .seconds(claim.claims), isUntried: isBlocked, on: connection)
+        return .postponed(error)
+    }
+
+    private func giveUp(_ claim: Claim, _ reason: TaskFailure, on connection: Connection) throws -> ClaimOutcome {
+        let isOurs = try Queue.end(
+            claim.execution.id, of: claim.execution.userID, as: .failed, reason, lease: claim.lease,
+            maxConcurrentRuns: maxConcurrentRuns, on: connection)
+        return isOurs ? .ended : .lost
+    }
+}

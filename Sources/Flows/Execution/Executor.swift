@@ -1,0 +1,14 @@
+/// Who executes a run.
+enum Executor {
+    /// The thread of the call that started the run; the hooks are what its caller adds to the commits.
+    case call(CommitHooks?)
+    /// A worker that has claimed the run.
+    case worker(ConcurrencyLimit, Cancellation)
+
+    /// How long the run may occupy its thread; nil: no limit.
+    var timeLimit: Duration? { if case .call = self { .seconds(10) } else { nil } }
+
+    var hooks: CommitHooks? { if case .call(let hooks) = self { hooks } else { nil } }
+    var concurrencyLimit: ConcurrencyLimit? { if case .worker(let limit, _) = self { limit } else { nil } }
+    var cancellation: Cancellation? { if case .worker(_, let cancellation) = self { cancellation } else { nil } }
+}

@@ -1,0 +1,17 @@
+import App
+import Flows
+import Postgres
+import WorkerPool
+
+/// The list of background duties that every worker process has.
+enum Duties {
+    static func all(of engine: Engine, on connection: Connection) -> [Duty] {
+        var pass = Pruning.Pass()
+        return [
+            .rescuer(every: .seconds(1)) { try engine.rescue(on: connection) },
+            Duty("pruner", every: .seconds(600), initialDelay: 0.1...1) { _ in
+                try pass.removeSome(on: connection) ? .unfinished : .done
+            },
+        ]
+    }
+}

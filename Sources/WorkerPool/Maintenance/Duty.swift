@@ -1,0 +1,42 @@
+/// Background work that every worker process repeats, beside executing runs.
+///
+/// The thread that renews the leases does it, so that one call of `body` has to be short. Longer work is divided: the
+/// body is called again in the next round of the lease keeper until it is done.
+package struct Duty {
+    /// Whether the work is done until the next interval.
+    package enum Progress {
+        case done
+        case unfinished
+    }
+
+    package typealias Body = (_ observe: (WorkerEvent) -> Void) throws -> Progress
+
+    package let name: String
+    /// From one time to the next; a duty is due once a round at most.
+    package let interval: Duration
+    /// The first time comes after a random part of the interval, from this range, so that workers that start together
+    /// do not all do it together.
+    package let initialDelay: ClosedRange<Double>
+    /// Does the next part of the work. After an error it is called again in the next round.
+    package let body: Body
+
+    package init(
+        _ name: String, every interval: Duration, initialDelay: ClosedRange<Double> = 0...0, body: @escaping Body
+    ) {
+        self.name = name
+        self.interval = interval
+        self.initialDelay = initialDelay
+        self.body = body
+    }
+
+    /// Makes runs due whose leases have expired.
+    ///
+    /// - Parameter rescue: returns how many.
+    package static func rescuer(every interval: Duration, rescue: @escaping () throws -> Int) -> Duty {
+        Duty("rescuer", every: interval) { observe in
+            let count = try rescue()
+            if count > 0 { observe(.rescued(count)) }
+            return .done
+        }
+    }
+}

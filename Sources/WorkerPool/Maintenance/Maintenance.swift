@@ -1,0 +1,39 @@
+package import System
+
+/// The duties of a worker process, and when each of them is due.
+package struct Maintenance {
+    private struct Entry {
+        let duty: Duty
+        /// When the duty is due, or has become due if it is unfinished.
+        var due: Monotonic
+        /// Whether its last call failed, which has been reported.
+        var isFailing = false
+
+        mutating func run(at now: Monotonic, _ observe: (WorkerEvent) -> Void) {
+            do {
+                if case .done = try duty.body(observe) {
+                    // Times that were missed are not made up for.
+                    let next = due + duty.interval
+                    due = next > now ? next : now + duty.interval
+                }
+                isFailing = false
+            } catch {
+                if !isFailing { observe(.dutyFailed(duty.name, error)) }
+                isFailing = true
+            }
+        }
+    }
+
+    private var entries: [Entry]
+
+    package init(_ duties: [Duty], from now: Monotonic) {
+        entries = duties.map { duty in
+            Entry(duty: duty, due: now + duty.interval * Double.random(in: duty.initialDelay))
+        }
+    }
+
+    /// Calls each duty that is due, in order. A duty that fails does not affect the others.
+    package mutating func run(at now: Monotonic, observe: (WorkerEvent) -> Void) {
+        for index in entries.indices where entries[index].due <= now { entries[index].run(at: now, observe) }
+    }
+}

@@ -1,0 +1,334 @@
+import Crypto
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Flows
+
+/// Waits for a signal and returns it: a task type beside `approval` that takes one.
+private struct Question: WaitingTask {
+    let type = "question"
+    let takesSignal = true
+    let summary = "Waits for an answer"
+    let input = JSONSchema.any
+    let output = JSONSchema.any
+
+    func advance(_ input: JSON, in context: TaskContext) -> Progress {
+        context.signal.map { .done($0) } ?? .wait(until: .woken, keeping: input)
+    }
+}
+
+/// Waits, and takes no signal.
+private struct Sleep: WaitingTask {
+    let type = "sleep"
+    let summary = "Waits for ever"
+    let input = JSONSchema.any
+    let output = JSONSchema.any
+
+    func advance(_ input: JSON, in context: TaskContext) -> Progress { .wait(until: .woken, keeping: input) }
+}
+
+/// The engine against Postgres, on the thread of the test: a call's and a worker's.
+private struct EnginePlace {
+    let place: RunnerPlace
+    let engine = Engine(
+        catalog: TaskCatalog(TaskCatalog.plain.tasks + [Question(), Sleep()]), maxConcurrentRuns: nil)
+    var connection: Connection { place.connection }
+
+    init() throws { place = try RunnerPlace() }
+
+    /// A run of tasks of these types, of which each follows the one before when it succeeds.
+    func execution(_ types: [String], input: JSON = [:]) -> Execution {
+        Execution(id: UUIDv7.make(), userID: RunnerPlace.userID, flow: FlowText.chain(types), input: input)
+    }
+
+    func plan(_ execution: Execution) throws -> Engine.Plan { try engine.plan(execution.flow, on: connection) }
+
+    func enqueue(_ types: [String], input: JSON = [:]) throws -> Execution {
+        let execution = execution(types, input: input)
+        try engine.enqueue(execution, try plan(execution), on: connection)
+        return execution
+    }
+
+    /// Claims and executes the runs that are due.
+    func work() throws {
+        while let claim = try engine.claim(on: connection) {
+            _ = try engine.execute(claim, on: connection, Cancellation())
+        }
+    }
+
+    func find(_ execution: Execution) throws -> Execution {
+        let found = try Execution.find(execution.id, of: execution.userID, on: connection)
+        return try #require(found).execution
+    }
+
+    /// A run that is in that state, and not due.
+    func run(_ status: ExecutionStatus) throws -> Execution {
+        let types: [ExecutionStatus: [String]] = [
+            .waiting: ["pass", "question"], .completed: ["pass"], .endedEarly: ["pass", "fail", "pass"],
+            .failed: ["fail"],
+        ]
+        let run = try enqueue(types[status] ?? ["pass", "sleep"])
+        switch status {
+        case .queued: break
+        case .running: #expect(try engine.claim(on: connection) != nil)
+        case .waiting, .completed, .endedEarly, .failed: try work()
+        case .canceled:
+            try work()
+            #expect(try engine.cancel(find(run), on: connection))
+        }
+        let found = try find(run)
+        #expect(found.status == status)
+        return found
+    }
+}
+
+/// Why the engine starts no run.
+@Suite struct LaunchRefusalTests {
+    private let place: EnginePlace
+    private var connection: Connection { place.connection }
+
+    init() throws { place = try EnginePlace() }
+
+    private func refusal(_ body: () throws -> Void) -> LaunchRefusal? {
+        #expect(throws: LaunchRefusal.self) { try body() }
+    }
+
+    /// Fills the user's part of the queue, except for that many runs.
+    private func fillQueue(leaving room: Int = 0) throws {
+        try place.place.database.connect().execute(
+            """
+            INSERT INTO queue (execution_id, user_id, state, available_at)
+            SELECT gen_random_uuid(), \(RunnerPlace.userID), 'waiting', 'infinity'
+            FROM generate_series(1, \(10_000 - room))
+            """)
+    }
+
+    private func executions() throws -> Int {
+        try place.place.database.connect().query("SELECT count(*) FROM executions").only.decode(Int.self)
+    }
+
+    @Test func aFlowThatIsNotValidHasAllItsProblems() {
+        let refusal = refusal { _ = try place.plan(place.execution(["pass", "unknown", "pas"])) }
+        guard case .invalid(let problems) = refusal else { Issue.record("\(refusal as Any)"); return }
+        #expect(problems.map(\.pointer) == ["/flow/tasks/1/type", "/flow/tasks/2/type"])
+        #expect(problems.last?.hint != nil)
+    }
+
+    @Test func aTaskTypeThatIsSwitchedOffIsNotPlanned() throws {
+        _ = try Price.set("sum", cost: nil, isActive: false, on: connection)
+        let refusal = refusal { _ = try place.plan(place.execution(["pass", "sum"])) }
+        guard case .inactive(let problems) = refusal else { Issue.record("\(refusal as Any)"); return }
+        #expect(problems.map(\.pointer) == ["/flow/tasks/1"])
+    }
+
+    @Test func creditsCoverTheWorstCase() throws {
+        _ = try Price.set("pass", cost: 5, isActive: nil, on: connection)
+        try connection.execute(Ledger.grant(9, to: RunnerPlace.userID))
+        let execution = place.execution(["pass", "pass"])
+        let plan = try place.plan(execution)
+        #expect(plan.maxCost == 10)
+        for launch in [
+            { try place.engine.enqueue(execution, plan, on: connection) },
+            { _ = try place.engine.run(execution, plan, on: connection, with: nil) },
+        ] {
+            guard case .insufficientCredits = refusal(launch) else { Issue.record("not refused"); return }
+        }
+        #expect(try executions() == 0)
+        try connection.execute(Ledger.grant(1, to: RunnerPlace.userID))
+        #expect(try place.engine.run(execution, plan, on: connection, with: nil).execution.cost == 10)
+    }
+
+    @Test func theQueueOfAUserCanBeFull() throws {
+        try fillQueue(leaving: 1)
+        let (first, second) = (place.execution(["pass"]), place.execution(["pass"]))
+        try place.engine.enqueue(first, try place.plan(first), on: connection)
+        let refusal = refusal { try place.engine.enqueue(second, try place.plan(second), on: connection) }
+        guard case .queueFull = refusal else { Issue.record("\(refusal as Any)"); return }
+        #expect(try executions() == 1)
+    }
+
+    /// A step fails with the code that it has for what the engine refuses.
+    @Test func aStepStartsNoRunsThatAreRefused() throws {
+        let workflow = try store(["pass"])
+        #expect(try children(of: workflow, 3).ids.count == 3)
+        #expect(failure(try store(["unknown"])) == "workflow_invalid")
+
+        _ = try Price.set("sum", cost: nil, isActive: false, on: connection)
+        _ = try Price.set("keep", cost: 4, isActive: nil, on: connection)
+        try connection.execute(Ledger.grant(11, to: RunnerPlace.userID))
+        let (off, paid) = (try store(["sum"]), try store(["keep"]))
+        // Prices are read once a second, so this engine has not seen any yet.
+        let engine = Engine(catalog: .plain, maxConcurrentRuns: nil)
+        #expect(failure(off, by: engine) == "task_inactive")
+        #expect(failure(paid, 3, by: engine) == "insufficient_credits")
+        #expect(try children(of: paid, 2, by: engine).ids.count == 2)
+
+        try fillQueue(leaving: 2)
+        #expect(failure(workflow, 3) == "too_many_runs")
+        #expect(try children(of: workflow, 2).ids.count == 2)
+    }
+
+    @Test func runsStartRunsTenLevelsDeepAtMost() throws {
+        let workflow = try store(["pass"])
+        var parent = try place.enqueue(["pass"]).id
+        for _ in 1...9 {
+            let started = try children(of: workflow, 1, parent: parent)
+            _ = try connection.transaction { try $0.pipeline(started.statements) }
+            parent = started.ids[0]
+        }
+        #expect(failure(workflow, parent: parent) == "too_deep")
+    }
+
+    @Test func childrenAreQueuedByTheirStatementsOnly() throws {
+        let started = try children(of: try store(["pass"]), 2)
+        #expect(try executions() == 0)
+        _ = try connection.transaction { try $0.pipeline(started.statements) }
+        let rows = try place.place.database.connect().query("SELECT id, parent_id, parent_step, item FROM executions")
+        let found = try rows.map { try $0.decode(String.self, String.self, Int.self, Int.self) }
+        #expect(Set(found.map(\.0)) == Set(started.ids))
+        #expect(found.allSatisfy { $0.1 == RunnerPlace.executionID && $0.2 == 4 })
+        #expect(Set(found.map(\.3)) == [7, 8])
+    }
+
+    /// Stores a workflow of tasks of these types.
+    private func store(_ types: [String]) throws -> StoredFlow {
+        let id = UUIDv7.make()
+        try place.place.database.connect().pipeline([
+            "INSERT INTO workflows (id, user_id, version) VALUES (\(id), \(RunnerPlace.userID), 1)",
+            """
+            INSERT INTO workflow_versions (workflow_id, version, name, flow, created_at)
+            VALUES (\(id), 1, 'w', \(FlowText.chain(types)), now())
+            """,
+        ])
+        return try #require(try StoredFlow.find(id, of: RunnerPlace.userID, on: connection))
+    }
+
+    private func children(
+        of workflow: StoredFlow, _ count: Int, parent: String = RunnerPlace.executionID, by engine: Engine? = nil
+    ) throws -> ChildRuns {
+        let context = TaskContext(
+            executionID: parent, step: 4, userID: RunnerPlace.userID, connection: connection,
+            engine: engine ?? place.engine)
+        return try context.start(workflow, on: Array(repeating: 1, count: count), firstItem: 7)
+    }
+
+    private func failure(
+        _ workflow: StoredFlow, _ count: Int = 1, parent: String = RunnerPlace.executionID, by engine: Engine? = nil
+    ) -> String? {
+        #expect(throws: TaskFailure.self) { try children(of: workflow, count, parent: parent, by: engine) }?.code
+    }
+}
+
+/// What may be done to a run in each of its states.
+@Suite struct InterventionTests {
+    private let place: EnginePlace
+    private var connection: Connection { place.connection }
+
+    init() throws { place = try EnginePlace() }
+
+    @Test(arguments: ExecutionStatus.allCases) func anActiveRunIsCanceled(status: ExecutionStatus) throws {
+        let run = try place.run(status)
+        #expect(try place.engine.cancel(run, on: connection) == !status.isEnd)
+        let after = try place.find(run)
+        #expect(after.status == (status.isEnd ? run.status : .canceled))
+        #expect(try place.engine.cancel(run, on: connection) == false)
+    }
+
+    @Test(arguments: ExecutionStatus.allCases)
+    func aRunThatFailedOrWasCanceledIsResumed(status: ExecutionStatus) throws {
+        let run = try place.run(status)
+        let isResumed = try place.engine.resume(run, try place.plan(run), on: connection)
+        #expect(isResumed == [.failed, .canceled].contains(status))
+        #expect(try place.find(run).status == (isResumed ? .queued : run.status))
+        #expect(try place.engine.resume(run, try place.plan(run), on: connection) == false, "not twice")
+    }
+
+    @Test(arguments: ExecutionStatus.allCases)
+    func aRunThatWaitsForASignalGetsOne(status: ExecutionStatus) throws {
+        let run = try place.run(status)
+        #expect(try place.engine.signal(run, with: "yes", on: connection) == (status == .waiting))
+        #expect(try place.engine.signal(run, with: "no", on: connection) == false, "it has one")
+        guard status == .waiting else { return }
+        try place.work()
+        #expect(try place.find(run).status == .completed)
+        #expect(try place.find(run).result == "yes")
+    }
+
+    @Test func aTaskThatTakesNoSignalGetsNone() throws {
+        let run = try place.enqueue(["sleep"])
+        try place.work()
+        #expect(try place.find(run).status == .waiting)
+        #expect(try place.engine.signal(run, with: "yes", on: connection) == false)
+    }
+}
+
+@Suite struct ForkTests {
+    private let place: EnginePlace
+    private var connection: Connection { place.connection }
+
+    init() throws { place = try EnginePlace() }
+
+    private func fork(
+        _ former: Execution, from step: Int, input: JSON? = nil, version: Int? = nil
+    ) throws -> ForkedRun? {
+        try place.engine.fork(former, from: step, input: input, version: version, on: connection)
+    }
+
+    @Test func copiesTheStepsBeforeAndExecutesTheRest() throws {
+        let run = try place.enqueue(["pass", "pass", "pass"], input: "old")
+        try place.work()
+        let former = try place.find(run)
+        let forked = try #require(try fork(former, from: 2, input: "new"))
+        #expect(forked.changesInput)
+        let queued = try place.find(forked.execution)
+        #expect(queued.status == .queued && queued.steps.map(\.output) == ["old"])
+        #expect(queued.fork?.executionID == former.id)
+
+        try place.work()
+        let ended = try place.find(forked.execution)
+        #expect(ended.status == .completed)
+        #expect(ended.steps.map(\.number) == [1, 2, 3])
+        #expect(ended.stepInputs == ["old", "new", "new"])
+        #expect(ended.steps.map(\.output) == ["old", "new", "new"])
+        #expect(ended.steps.first?.duration == former.steps.first?.duration, "it was not executed again")
+        #expect(try place.find(former).steps.map(\.output) == ["old", "old", "old"])
+    }
+
+    /// A step that is repeated after a resume is what a fork repeats, and gets the input of the fork each time.
+    @Test func aRepeatedStepKeepsTheInputOfTheFork() throws {
+        let run = try place.enqueue(["pass", "question", "pass"], input: 1)
+        try place.work()
+        #expect(try place.engine.cancel(run, on: connection))
+        let forked = try #require(try fork(try place.find(run), from: 2, input: "asked"))
+        try place.work()
+        #expect(try place.engine.cancel(forked.execution, on: connection))
+        let canceled = try place.find(forked.execution)
+        #expect(try place.engine.resume(canceled, try place.plan(canceled), on: connection))
+        try place.work()
+        let waiting = try place.find(forked.execution)
+        #expect(waiting.steps.map(\.isSuperseded) == [false, true, false])
+        #expect(waiting.stepInputs == [1, "asked", "asked"])
+        #expect(waiting.steps.last?.output == "asked", "what the task was given")
+        #expect(try place.engine.signal(waiting, with: 2, on: connection))
+        try place.work()
+        #expect(try place.find(forked.execution).stepInputs == [1, "asked", "asked", 2])
+        #expect(try place.find(forked.execution).result == 2)
+    }
+
+    @Test(arguments: [ExecutionStatus.queued, .running, .waiting])
+    func anActiveRunIsNotForked(status: ExecutionStatus) throws {
+        #expect(try fork(place.run(status), from: 1) == nil)
+    }
+
+    @Test(arguments: [(4, nil, "/step"), (1, 2, "/version")] as [(Int, Int?, String)])
+    func whatIsNotInTheRunIsRefused(step: Int, version: Int?, pointer: String) throws {
+        let run = try place.enqueue(["pass", "pass", "pass"])
+        try place.work()
+        let former = try place.find(run)
+        let refusal = #expect(throws: LaunchRefusal.self) { try fork(former, from: step, version: version) }
+        guard case .invalid(let problems) = refusal else { Issue.record("\(refusal as Any)"); return }
+        #expect(problems.map(\.pointer) == [pointer])
+    }
+}
