@@ -103,7 +103,7 @@ extension Log {
         case .runFailed(let error): write(.error, "run-postponed", ["detail": Log.detail(of: error)])
         case .notReleased(let error): write(.warning, "run-not-given-back", ["detail": Log.detail(of: error)])
         case .dutyFailed(let name, let error):
-            write(.error, "duty-failed", ["duty": name, "detail": Log.detail(of: error)])
+            write(.warning, "duty-failed", ["duty": name, "detail": Log.detail(of: error)])
         case .rescued(let count): write(.warning, "runs-rescued", ["count": "\(count)"])
         }
     }
