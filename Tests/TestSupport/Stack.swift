@@ -30,8 +30,6 @@ package final class Stack: Sendable {
     package init(settings: [String: String] = [:], isInFile: Bool = false) throws {
         database = try TestDatabase.make()
         folder = try Stack.makeFolder()
-        socket = folder + "/fastcgi.sock"
-        gate = "gate-of-the-tests-" + folder.suffix(6) + "-0123456789"
         let (port, httpsPort) = (try freePort(), try freePort())
         self.httpsPort = httpsPort
         client = HTTPClient(port: port)
@@ -41,20 +39,22 @@ package final class Stack: Sendable {
             "CONFIG_TYPE": "demo", "LOGIN_CREATES_ACCOUNT": "off", "LOGIN_THROTTLE": "off",
             "DATABASE_URL": database.application.connectionString,
             "MIGRATION_DATABASE_URL": database.owner.connectionString,
-            "JWT_SECRET_KEY": Stack.tokenSecret, "SEALING_KEY": "sealing-key-of-the-tests-0123456789",
-            "FLOW_GATE": gate, "SOCKET": socket, "PORT": String(port),
-            "HTTPS_PORT": String(httpsPort), "RATE_LIMIT": "off", "LOG_FILE": folder + "/flow-manager.log",
+            "JWT_SECRET_KEY": Stack.tokenSecret, "PORT": String(port), "HTTPS_PORT": String(httpsPort),
+            "RATE_LIMIT": "off", "LOG_FILE": folder + "/flow-manager.log",
         ]) { $1 }
         environment.merge(settings) { $1 }
+        try run(Stack.root + "/scripts/stand", [folder], environment)
+        environment.merge(try Stack.settings(in: folder + "/flow-manager.env")) { $1 }
         self.environment = environment
-        try run(Stack.root + "/deploy/render-nginx", [folder], environment)
+        socket = environment["SOCKET"] ?? ""
+        gate = environment["FLOW_GATE"] ?? ""
         try run(Stack.executable, ["seed-demo"], environment)
         // As root nginx' workers would be another user, whom the socket refuses.
         let user = getuid() == 0 ? ["-g", "user root;"] : []
         let own = isInFile ? try Stack.writeSettings(environment, to: folder + "/flow-manager.env") : environment
         let supervisor = try Stack.start([Stack.executable, "serve"], own, lifeline)
         let nginx = try Stack.start(
-            ["/usr/sbin/nginx", "-e", folder + "/nginx.log", "-c", folder + "/conf/nginx.conf"] + user, own,
+            ["/usr/sbin/nginx", "-e", folder + "/nginx.log", "-c", folder + "/nginx/conf/nginx.conf"] + user, own,
             lifeline)
         children = [supervisor, nginx]
         // First the responders: nginx would log each attempt to reach a socket that is not there.
@@ -79,7 +79,7 @@ package final class Stack: Sendable {
 
     /// Everything that any part has logged up to now.
     package var logs: String {
-        ["flow-manager.log", "access.log", "error.log", "nginx.log"].map { name in
+        ["flow-manager.log", "nginx/access.log", "nginx/error.log", "nginx.log"].map { name in
             (try? Files.read("\(folder)/\(name)", limit: 64 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? ""
         }.joined()
     }
@@ -103,6 +103,13 @@ package final class Stack: Sendable {
             processes.append((id: id, arguments: strings(id, "cmdline"), environment: environment))
         }
         return processes
+    }
+
+    /// The settings that the stand has put into a file.
+    private static func settings(in path: String) throws -> [String: String] {
+        let lines = String(decoding: try Files.read(path), as: UTF8.self).split(separator: "\n")
+        let pairs = lines.map { $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false) }
+        return Dictionary(uniqueKeysWithValues: pairs.map { (String($0[0]), String($0[1])) })
     }
 
     /// The environment that leads to a file of the settings.
