@@ -80,7 +80,7 @@ def configuration_by_query(browser):
 
 def filter_by_path(browser):
     browser.type(".operation-filter-input", "generate_array")
-    browser.wait(lambda: browser.run("return document.querySelectorAll('.opblock').length") == 1, "one operation")
+    browser.wait("document.querySelectorAll('.opblock').length === 1")
     assert browser.is_shown(operation("post", "/generate_array")[0])
 
 
@@ -88,12 +88,12 @@ def log_in(browser):
     browser.type("#login [name=email]", EMAIL)
     browser.type("#login [name=password]", "wrong")
     browser.click("#login button")
-    browser.wait(lambda: browser.text("#notice") == "Authentication failed", "the refusal")
+    browser.wait_for_text("#notice", "Authentication failed")
     assert not browser.is_shown("#session")
     browser.call("POST", f"/element/{browser.find('#login [name=password]')}/clear")
     browser.type("#login [name=password]", PASSWORD)
     browser.click("#login button")
-    browser.wait(lambda: browser.is_shown("#session"), "the log-in")
+    browser.wait_until_shown("#session")
     assert browser.text("#name") == EMAIL and browser.text("#notice") == ""
 
 
@@ -105,7 +105,7 @@ def try_out(browser):
     assert example["flow"]["tasks"], f"no flow to try out: {example}"
     browser.click(f"{block} .execute")
     answer = f"{block} .live-responses-table"
-    browser.wait(lambda: "Task completed successfully!" in browser.text(answer), "the answer")
+    browser.wait_for_text(answer, "Task completed successfully!")
     assert browser.text(f"{answer} .response .response-col_status").startswith("200")
     browser.run("document.querySelector(arguments[0]).scrollIntoView()", f"{block} .responses-wrapper")
     browser.screenshot(FOLDER / "docs-answer.png")
@@ -127,9 +127,9 @@ def sessions_end_with_their_tab(browser):
 
 
 def expect_unauthorized(browser, block):
-    browser.wait(lambda: browser.is_shown("#login"), "the log-in")
+    browser.wait_until_shown("#login")
     browser.click(f"{block} .execute")
-    browser.wait(lambda: "token_missing" in browser.text(f"{block} .live-responses-table"), "a refused call")
+    browser.wait_for_text(f"{block} .live-responses-table", "token_missing")
 
 
 def photograph(browser, name):

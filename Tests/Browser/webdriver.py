@@ -7,9 +7,22 @@ import os
 import re
 import shutil
 import subprocess
-import time
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"    # by this name the protocol hands elements out
+WAIT = """
+    return new Promise((resolve) => {
+        const observer = new MutationObserver(() => settle(...arguments));
+        function settle() {
+            const value = EXPRESSION;
+            if (value) {
+                observer.disconnect();
+                resolve(value);
+            }
+        }
+        observer.observe(document, { attributes: true, characterData: true, childList: true, subtree: true });
+        settle(...arguments);
+    });
+"""
 
 
 class Browser:
@@ -68,8 +81,7 @@ class Browser:
 
     def find(self, selector):
         """The first element of that selector, as soon as there is one."""
-        query = {"using": "css selector", "value": selector}
-        return self.wait(lambda: self.call("POST", "/elements", query), selector)[0][ELEMENT]
+        return self.wait("document.querySelector(arguments[0])", selector)[ELEMENT]
 
     def click(self, selector):
         self.call("POST", f"/element/{self.find(selector)}/click")
@@ -83,13 +95,18 @@ class Browser:
     def is_shown(self, selector):
         return self.call("GET", f"/element/{self.find(selector)}/displayed")
 
-    def wait(self, condition, what):
-        """The first value of the condition that is true; fails after half a minute, for a busy machine is slow."""
-        deadline = time.monotonic() + 30
-        while not (value := condition()):
-            assert time.monotonic() < deadline, f"timed out: {what}"
-            time.sleep(0.02)
-        return value
+    def wait(self, expression, *arguments):
+        """The first value of the expression in the page that is true: it is evaluated at each change of the document.
+
+        Fails after half a minute, the protocol's limit to a script: a busy machine is slow.
+        """
+        return self.run(WAIT.replace("EXPRESSION", expression), *arguments)
+
+    def wait_for_text(self, selector, text):
+        self.wait("document.querySelector(arguments[0])?.innerText.includes(arguments[1])", selector, text)
+
+    def wait_until_shown(self, selector):
+        self.wait("document.querySelector(arguments[0])?.checkVisibility()", selector)
 
     def new_tab(self):
         self.call("POST", "/window", {"handle": self.call("POST", "/window/new", {"type": "tab"})["handle"]})
