@@ -1,7 +1,7 @@
 # One word for each chore. The work is in scripts/, which can be run by hand as well.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check bench bench-flows bench-compare drill fuzz format lint postman schema image clean
+.PHONY: help run stop test check bench bench-flows bench-compare order drill fuzz format lint postman schema image clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -28,8 +28,11 @@ bench-flows: ## what a flow costs, beside DBOS and beside its statements alone
 bench-compare: ## two builds side by side: OLD=…, a revision or an executable, and NEW=… or this checkout
 	@bench/compare $(OLD) $(NEW)
 
+order: ## list the functions that busy calls run, which the linker puts side by side; after larger changes
+	@bench/order
+
 drill: ## faults on purpose: killed processes, lost answers, a database that goes away
-	@scripts/drill
+	@drill/run
 
 fuzz: ## a minute of random input for each parser of what callers send, for tasks and for flows
 	@scripts/install

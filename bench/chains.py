@@ -1,8 +1,6 @@
 """The measured chains of three tasks, and what must come back of them before anything is measured."""
 
-import json
 
-import processes
 import routes
 import stand
 

@@ -1,6 +1,7 @@
 """From the start of a responder to its first answer, over FastCGI without a web server between."""
 
 import os
+import select
 import socket
 import struct
 import time
@@ -46,7 +47,7 @@ def start(bench, command):
         # The request waits in the socket for whoever is to answer it.
         client.settimeout(10)
         client.connect(str(path))
-        client.sendall(health_request(bench.gate))
+        client.sendall(health_request(bench.environment["FLOW_GATE"]))
         path.unlink()
         log = os.open(bench.log("cold"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         inherited = [(os.POSIX_SPAWN_DUP2, source, target)
@@ -65,9 +66,8 @@ def start(bench, command):
 
 
 def reap(pid):
-    deadline = time.monotonic() + 10
-    while not os.waitpid(pid, os.WNOHANG)[0]:
-        if time.monotonic() > deadline:
-            os.kill(pid, 9)
-            deadline += 10
-        time.sleep(0.005)
+    process = os.pidfd_open(pid)  # readable when it has ended
+    if not select.select([process], [], [], 10)[0]:
+        os.kill(pid, 9)
+    os.close(process)
+    os.waitpid(pid, 0)

@@ -21,6 +21,12 @@ def stat(pid):
         return None
 
 
+def lives(pid):
+    """Whether there is such a process that has not ended."""
+    fields = stat(pid)
+    return bool(fields) and fields[0] != "Z"
+
+
 def children(pid):
     """The process's children that run, their own children not included."""
     found = ((int(entry.name), stat(entry.name)) for entry in PROC.iterdir() if entry.name.isdigit())
@@ -72,22 +78,36 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+class Failure(SystemExit):
+    """Something is not as it must be: the end of the program, with this message, unless somebody expects it."""
+
+
 def fail(message):
-    sys.exit(f"bench: {message}")
+    raise Failure(message)
+
+
+def eventually(complaint, condition, seconds=20, pause=0.002):
+    """The condition's value as soon as it holds."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            fail(complaint)
+        time.sleep(pause)
+    return value
 
 
 def run(command, **options):
     """Runs a command to its end. Ctrl-C reaches only this program, which then stops things in their order."""
     command = [str(word) for word in command]
-    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, **options)
+    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, check=False, **options)
     if done.returncode:
         fail(f"{command[0]} failed:\n{done.stderr or done.stdout}")
     return done.stdout.strip()
 
 
 def start(command, log, cleanup, **options):
-    """Starts a service, to be ended by the cleanup."""
-    command = [str(word) for word in command]
+    """Starts a service, to be ended by the cleanup, or by the kernel when this program is killed."""
+    command = ["setpriv", "--pdeathsig", "TERM", *(str(word) for word in command)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **options)

@@ -136,7 +136,7 @@ class Queue:
         worker = self.start_worker()
         for _ in range(FEW):
             self.bench.sql(FILL.format(workflow=self.workflows[chains.PURE], count=HANDS))
-            wait_for("the end of a few runs", self.is_drained)
+            self.wait_until_drained("a few runs do not end")
         self.bench.sql(FILL.format(workflow=self.workflows[chains.PURE], count=count))
         costs, looked = [], (count, self.spent_by(worker))
 
@@ -147,7 +147,7 @@ class Queue:
             costs.append((looked[1] - before[1]) / done * 1e6 if done else 0)
             return looked[0] == 0
 
-        wait_for("the end of all runs", is_drained, count / LEAST_RATE, SELDOM_SECONDS)
+        processes.eventually("not all runs end", is_drained, count / LEAST_RATE, SELDOM_SECONDS)
         processes.end(worker)
         drained = count + FEW * HANDS
         routes.expect("runs drained", self.bench.recorded("ours"), (drained, 0, routes.STEPS * drained))
@@ -171,7 +171,7 @@ class Queue:
             status, answer = stand.request(self.bench.ports["ours"], "POST", path, self.bench.tokens[0], "{}")
             routes.expect(f"status of a queued run ({answer})", status, 202)
             time.sleep(PAUSE_SECONDS)
-        wait_for("the end of all runs", self.is_drained)
+        self.wait_until_drained("not all runs end")
         processes.end(worker)
         routes.expect("runs of calls", self.bench.recorded("ours"), (count, 0, routes.STEPS * count))
         return [float(ms) for ms in self.bench.sql("SELECT started_us / 1e3 FROM steps WHERE seq = 1").split("\n")]
@@ -179,16 +179,11 @@ class Queue:
     def start_worker(self):
         worker = processes.start([self.bench.binary, "work"], self.bench.log("worker"), self.bench.cleanup,
                                  env=self.environment)
-        wait_for("an idle worker", lambda: self.bench.sql("SELECT count(*) FROM idle_workers") == "1")
+        processes.eventually(
+            "no worker is idle", lambda: self.bench.sql("SELECT count(*) FROM idle_workers") == "1", PATIENCE_SECONDS,
+            0.1)
         return worker
 
-    def is_drained(self):
-        return self.bench.sql("SELECT EXISTS (SELECT FROM queue)") == "f"
-
-
-def wait_for(what, is_there, patience=PATIENCE_SECONDS, pause=0.1):
-    deadline = time.monotonic() + patience
-    while not is_there():
-        if time.monotonic() > deadline:
-            processes.fail(f"{what} did not come")
-        time.sleep(pause)
+    def wait_until_drained(self, complaint):
+        processes.eventually(
+            complaint, lambda: self.bench.sql("SELECT EXISTS (SELECT FROM queue)") == "f", PATIENCE_SECONDS, 0.1)

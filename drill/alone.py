@@ -9,7 +9,7 @@ import time
 
 import flows
 from clients import Load, Order
-from stack import Violation, children, eventually, lives
+from processes import Failure, children, eventually, lives
 
 # A lease, and the time until somebody looks for those that have lapsed (Lease.seconds, WorkerPolicy.round).
 LAPSE = 10 + 1
@@ -49,10 +49,10 @@ class Alone:
         """Has sound workers finish what is there. A lease of somebody who was killed is not waited for."""
         deadline = time.monotonic() + seconds
         while not self.is_over():
-            self.stack.command("UPDATE queue SET lease_until = '-infinity' WHERE lease IS NOT NULL")
+            self.stack.sql("UPDATE queue SET lease_until = '-infinity' WHERE lease IS NOT NULL")
             self.work().wait(30)
             if time.monotonic() > deadline:
-                raise Violation(f"{self.orders[-1].name}: the run does not end")
+                raise Failure(f"{self.orders[-1].name}: the run does not end")
 
 
 def inject(calls, what, number, trace):
@@ -115,9 +115,9 @@ def is_traced(pid):
 
 def is_up(stack):
     """Whether it answers. It may be about to end, so it is started as often as it takes."""
-    with contextlib.suppress(Violation):
-        stack.start_postgres()
-        return stack.command("SELECT 1")
+    with contextlib.suppress(Failure):
+        stack.cluster("start")
+        return stack.sql("SELECT 1")
     return False
 
 
@@ -163,10 +163,10 @@ def race(alone, count):
     order = alone.order(flows.NOTES, "race")
     workers = [alone.work() for _ in range(count)]
     if any([worker.wait(60) for worker in workers]):
-        raise Violation("a worker failed in the race")
+        raise Failure("a worker failed in the race")
     claims, = alone.stack.select("count(*)", f"witness.claims WHERE execution_id = '{order.execution_id}'")
     if claims != 1 or not alone.is_over():
-        raise Violation(f"{claims} of {count} workers got the one run")
+        raise Failure(f"{claims} of {count} workers got the one run")
     return ""
 
 
@@ -187,7 +187,7 @@ def turn_clocks(alone, seconds):
             time.sleep(0.3)
     eventually("runs stay in the queue", alone.is_over, 15)
     if not all(lives(worker.pid) for worker in workers):
-        raise Violation("a worker ended as its clock was turned")
+        raise Failure("a worker ended as its clock was turned")
     for worker in workers:
         for child in children(worker.pid):
             os.kill(child, signal.SIGTERM)

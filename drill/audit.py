@@ -4,6 +4,7 @@ import collections
 import json
 
 import flows
+import processes
 import stack as parts
 
 STEPS = """(SELECT json_agg(json_build_array(s.task, s.status, s.output, s.seq) ORDER BY s.seq)
@@ -162,8 +163,8 @@ class Audit:
                 self.wrong.append(f"run {id} cost {cost}: {money.get(id)} held, settled, released, charged")
         self.count("users with credits held", "credits WHERE held <> 0")
         try:
-            parts.run([self.stack.binary, "ledger", "verify"], env=self.stack.environment)
-        except parts.Violation as violation:
+            processes.run([self.stack.binary, "ledger", "verify"], env=self.stack.environment)
+        except processes.Failure as violation:
             self.wrong.append(str(violation))
 
     def check_strays(self):
@@ -179,7 +180,7 @@ class Audit:
         self.count("runs in the queue", "queue")
         self.count("open transactions", """pg_stat_activity
             WHERE datname = 'flow_manager' AND state LIKE 'idle in transaction%'""")
-        self.wrong += [f"logged: {event.line}" for event in self.stack.log.events() if self.is_wrong(event)]
+        self.wrong += [f"logged: {event.line}" for event in self.stack.events.all() if self.is_wrong(event)]
 
     def count(self, what, source):
         """There must be none."""

@@ -12,7 +12,7 @@ import threading
 import time
 
 import flows
-from stack import Violation
+from processes import Failure
 
 CLIENTS = 16
 # How long a call with a key is repeated, and how long a run that answered 202 is waited for, in seconds.
@@ -66,7 +66,7 @@ class User:
     def expect(self, wanted, path, body):
         status, answer = self.post(path, body)
         if status != wanted:
-            raise Violation(f"{path}: {status} {answer[:300]}")
+            raise Failure(f"{path}: {status} {answer[:300]}")
         return json.loads(answer)
 
     def log_in(self):
@@ -142,7 +142,7 @@ class Load:
             self.calls.append(call)
             try:
                 self.make(call)
-            except Violation as violation:
+            except Failure as violation:
                 self.violations.append(f"call {number}: {violation}")
             except (OSError, http.client.HTTPException) as error:  # nginx is never killed: no connection may break
                 self.violations.append(f"call {number}: {error!r}")
@@ -166,7 +166,7 @@ class Load:
         elif status == 202 and call.key and self.tolerated:
             return json.loads(body)["id"]
         elif status not in self.tolerated and not (status == 409 and call.key and self.tolerated):
-            raise Violation(f"{status} {body[:300]}")
+            raise Failure(f"{status} {body[:300]}")
         return None
 
     def repeat(self, call):
@@ -180,7 +180,7 @@ class Load:
                 if time.monotonic() > left_at + RUNNING_PATIENCE:
                     return
             if time.monotonic() > deadline:
-                raise Violation(f"not acknowledged within {PATIENCE} s")
+                raise Failure(f"not acknowledged within {PATIENCE} s")
             time.sleep(random.uniform(0, 0.05))
 
 
@@ -202,9 +202,9 @@ class Order:
                 self.execution_id = json.loads(answer)["id"]
                 return self
             if status not in tolerated and not (status == 409 and tolerated):
-                raise Violation(f"order {self.number}: {status} {answer[:300]}")
+                raise Failure(f"order {self.number}: {status} {answer[:300]}")
             if time.monotonic() > deadline:
-                raise Violation(f"order {self.number}: not acknowledged within {PATIENCE} s")
+                raise Failure(f"order {self.number}: not acknowledged within {PATIENCE} s")
             time.sleep(random.uniform(0, 0.1))
 
 
@@ -219,7 +219,7 @@ def queue_runs(users, count, seconds, tolerated):
             try:
                 workflow, = random.choices(flows.WORKFLOWS, flows.WEIGHTS)
                 orders.append(Order(number, user, workflow).place(tolerated))
-            except (Violation, OSError, http.client.HTTPException) as error:
+            except (Failure, OSError, http.client.HTTPException) as error:
                 wrong.append(f"order {number}: {error!r}")
             time.sleep(max(0, random.uniform(0, 2 * seconds / share) - (time.monotonic() - began)))
         return orders, wrong

@@ -1,4 +1,4 @@
-"""The faults. Each returns what to say of it; what must not happen raises a Violation."""
+"""The faults. Each returns what to say of it; what must not happen raises a Failure."""
 
 import concurrent.futures
 import contextlib
@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 
-from stack import Violation, eventually, lives
+from processes import Failure, eventually, lives
 
 # A responder that served for less than this died young; the next one then waits (SupervisorPolicy.minimumUptime).
 YOUTH = 2.2
@@ -24,15 +24,15 @@ def kill_responders(stack, count):
     waits = []
     for number in range(count):
         victim = newest(stack) if number % 20 == 19 else seasoned(stack)
-        place, began = stack.log.end(), time.monotonic()
+        place, began = stack.events.end(), time.monotonic()
         os.kill(victim, signal.SIGKILL)
         stack.killed.add(victim)
-        stack.log.wait("responder-exited", place, 5, victim)
-        stack.log.wait("responder-ready", place, 10)
+        stack.events.wait("responder-exited", place, 5, victim)
+        stack.events.wait("responder-ready", place, 10)
         waits.append(time.monotonic() - began)
         time.sleep(random.uniform(0.02, 0.3))
     if statistics.median(waits) > 1:
-        raise Violation(f"a responder is replaced after {statistics.median(waits):.1f} s")
+        raise Failure(f"a responder is replaced after {statistics.median(waits):.1f} s")
     return f"replaced after {1000 * statistics.median(waits):.0f} ms, at most {1000 * max(waits):.0f}"
 
 
@@ -52,25 +52,25 @@ def terminate_responders(stack, count):
     """SIGTERM to one responder after the other: each finishes what it has read, and hands on its connections."""
     for _ in range(count):
         victim = seasoned(stack)
-        place = stack.log.end()
+        place = stack.events.end()
         os.kill(victim, signal.SIGTERM)
-        stack.log.wait("responder-exited", place, 5, victim)
-        stack.log.wait("responder-ready", place, 10)
+        stack.events.wait("responder-exited", place, 5, victim)
+        stack.events.wait("responder-ready", place, 10)
         time.sleep(random.uniform(0, 0.2))
     return ""
 
 
 def reload(stack, count):
     """A deploy and a storm of SIGHUPs, then quiet: what serves was started after the last of them."""
-    place, before = stack.log.end(), set(stack.responders())
+    place, before = stack.events.end(), set(stack.responders())
     for _ in range(count):
         stack.deploy()
         os.kill(stack.supervisor, signal.SIGHUP)
         time.sleep(random.uniform(0, 0.024))
-    stack.log.wait("reloaded", stack.log.end(), 60)
+    stack.events.wait("reloaded", stack.events.end(), 60)
     if not all(map(stack.runs_deployed, stack.responders())) or before & set(stack.responders()):
-        raise Violation("a responder from before the last deploy serves")
-    exits = [event for event in stack.log.events()[place:] if event.name == "responder-exited"]
+        raise Failure("a responder from before the last deploy serves")
+    exits = [event for event in stack.events.all()[place:] if event.name == "responder-exited"]
     return f"{len(exits)} replaced"
 
 
@@ -90,7 +90,7 @@ def kill_supervisor(stack, count):
         os.kill(stack.supervisor, signal.SIGKILL)
         eventually("its children outlive the supervisor", lambda: not any(map(lives, orphans)), 35)
         leaving.append(time.monotonic() - began)
-        stack.log.forget_serving()
+        stack.events.forget_serving()
         stack.start_supervisor()
         returning.append(time.monotonic() - began)
         time.sleep(0.5)
@@ -115,10 +115,10 @@ def crash_postgres(stack, count):
 def exhaust_connections(stack, count):
     """The database has room for three, where the program wants one a thread."""
     for _ in range(count):
-        stack.command("ALTER ROLE flow_manager CONNECTION LIMIT 3")
-        stack.command("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'flow_manager'")
+        stack.sql("ALTER ROLE flow_manager CONNECTION LIMIT 3")
+        stack.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'flow_manager'")
         time.sleep(3)
-        stack.command("ALTER ROLE flow_manager CONNECTION LIMIT -1")
+        stack.sql("ALTER ROLE flow_manager CONNECTION LIMIT -1")
         time.sleep(1.5)
     return ""
 
@@ -127,8 +127,8 @@ def forbid_writing(stack, count):
     """The server takes no writes for a while, as one that another has taken over from."""
     for _ in range(count):
         for change, pause in [("SET default_transaction_read_only = on", 3), ("RESET default_transaction_read_only", 1.5)]:
-            stack.command(f"ALTER SYSTEM {change}")
-            stack.command("SELECT pg_reload_conf()")
+            stack.sql(f"ALTER SYSTEM {change}")
+            stack.sql("SELECT pg_reload_conf()")
             time.sleep(pause)
     return ""
 
@@ -147,7 +147,7 @@ def swallow(stack, count):
 
 def starve(stack, seconds):
     """Others take all processors: it is slower, and no lease is lost."""
-    place, waits = stack.log.end(), []
+    place, waits = stack.events.end(), []
     hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4 * os.cpu_count())]
     try:
         deadline = time.monotonic() + seconds
@@ -161,8 +161,8 @@ def starve(stack, seconds):
         for hog in hogs:
             hog.kill()
             hog.wait()
-    if any(event.name == "runs-rescued" for event in stack.log.events()[place:]):
-        raise Violation("a lease was lost")
+    if any(event.name == "runs-rescued" for event in stack.events.all()[place:]):
+        raise Failure("a lease was lost")
     return f"health after {1000 * max(waits):.0f} ms at most"
 
 

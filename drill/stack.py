@@ -1,18 +1,16 @@
-"""The program, nginx and Postgres as they are deployed, on ports and data of their own."""
+"""The stand of the drill: the program as it is deployed, its log as events, and what the database witnesses."""
 
 import contextlib
 import json
 import os
-import pathlib
 import re
-import secrets
 import shutil
 import signal
-import socket
-import subprocess
 import time
 
-SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
+from processes import eventually, lives, run
+from stand import Stand
+
 RESPONDERS, THREADS, WORKERS = 4, 4, 2
 
 # What each transaction did, seen by the database itself: an effect that is done twice over leaves no other trace.
@@ -35,36 +33,24 @@ CREATE TRIGGER witness AFTER UPDATE ON queue FOR EACH ROW
 """
 
 
-class Violation(Exception):
-    """Something that must not happen did."""
+class Stack(Stand):
+    """Serves once it is made."""
 
-
-class Stack:
-    """Serves once it is made; `cleanup` (an ExitStack) ends what was started. Postgres is with-postgres' own."""
-
-    def __init__(self, binary, cluster, cleanup):
-        self.built, self.cluster, self.cleanup = binary, cluster, cleanup
-        self.folder = cluster / "drill"
-        self.folder.mkdir(mode=0o700)
-        self.binary = self.folder / "flow-manager"
+    def __init__(self, binary, cleanup):
+        super().__init__(binary, cleanup)
+        self.built, self.binary = binary, self.folder / "flow-manager"
         self.deploy()
-        self.port = free_port()
-        texts = [(cluster / name).read_text() for name in ("urls.env", "superuser.env")]
-        urls = dict(line.split("=", 1) for text in texts for line in text.splitlines())
-        self.superuser = urls["SUPERUSER_DATABASE_URL"].replace("/postgres?", "/flow_manager?")
-        self.environment = os.environ | urls | {
-            "CONFIG_TYPE": "demo", "JWT_SECRET_KEY": secrets.token_hex(32), "FLOW_GATE": secrets.token_hex(32),
-            "SOCKET": str(self.folder / "socket"), "PORT": str(self.port), "RATE_LIMIT": "off",
+        self.environment |= {
             "REGISTRATION_LIMIT": "off", "USER_CONCURRENCY": "30", "WORKERS": str(WORKERS),
             "RESPONDERS": str(RESPONDERS), "THREADS": str(THREADS), "LOG_FILE": str(self.folder / "log")}
-        self.log = Log(self.folder / "log")
+        self.events = Log(self.folder / "log")
         self.killed = set()
-        run([SCRIPTS / "render-nginx", self.folder], env=self.environment)
-        run([self.binary, "migrate"], env=self.environment)
         run([self.binary, "seed-demo"], env=self.environment)
-        self.command(WITNESSES)
+        self.sql(WITNESSES)
         self.start_supervisor()
-        self.nginx = self.start_nginx()
+        nginx = self.start_nginx()
+        self.nginx = nginx.pid
+        self.wait_until_ready("nginx", self.port, nginx)
 
     def deploy(self):
         """Puts a new file in the executable's place, as a deploy does."""
@@ -78,64 +64,38 @@ class Stack:
 
     def start_supervisor(self):
         """Starts the supervisor and waits until all of its responders serve."""
-        place = self.log.end()
-        lifeline = self.start([self.binary, "serve"])
-        self.log.wait("all-ready", place, 30)
-        self.supervisor, = children(lifeline.pid)
+        place = self.events.end()
+        self.supervisor = self.start([self.binary, "serve"], "supervisor").pid
+        self.events.wait("all-ready", place, 30)
 
     def restart(self, **settings):
         """Ends the supervisor in good order and starts one with other settings."""
         os.kill(self.supervisor, signal.SIGTERM)
         eventually("the supervisor does not end", lambda: not lives(self.supervisor), 40)
-        self.log.forget_serving()
+        self.events.forget_serving()
         self.environment |= settings
         self.start_supervisor()
 
-    def start_nginx(self):
-        program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin") or "nginx"
-        # As root nginx' workers would be another user, whom the socket refuses.
-        user = ["-g", "user root;"] if os.geteuid() == 0 else []
-        lifeline = self.start([program, "-e", self.folder / "nginx.log", "-c", self.folder / "conf/nginx.conf", *user])
-        eventually("nginx does not listen", lambda: is_listening(self.port))
-        return children(lifeline.pid)[0]
-
-    def start(self, command):
-        """Starts a service on a pipe, with whose writing end, which is ours, it ends."""
-        process = subprocess.Popen(
-            [str(word) for word in [SCRIPTS / "with-lifeline", *command]], stdin=subprocess.PIPE, env=self.environment,
-            start_new_session=True)
-        self.cleanup.callback(process.wait, 40)
-        self.cleanup.callback(process.stdin.close)
-        return process
-
     def responders(self):
         """The responders that serve, and since when."""
-        self.log.events()
-        return self.log.serving
+        self.events.all()
+        return self.events.serving
 
     def workers(self):
         """The workers that have begun to work, and since when."""
-        self.log.events()
-        return self.log.working
+        self.events.all()
+        return self.events.working
 
     def restart_postgres(self):
-        run([SCRIPTS / "postgres-cluster", "stop", self.cluster])
-        self.start_postgres()
-
-    def start_postgres(self):
-        """Starts it unless it runs; its clean-up after a crash may go on afterwards."""
-        run([SCRIPTS / "postgres-cluster", "start", self.cluster])
-
-    @property
-    def postmaster(self):
-        return int((self.cluster / "data/postmaster.pid").read_text().split()[0])
+        self.cluster("stop")
+        self.cluster("start")
 
     @contextlib.contextmanager
     def small_disk(self):
         """The folder of the tables, on a file system with room for little more than them. Needs root."""
-        folder, before = self.cluster / "data/base", self.cluster / "data/base.before"
+        folder, before = self.postgres / "data/base", self.postgres / "data/base.before"
         owner = folder.stat()
-        run([SCRIPTS / "postgres-cluster", "stop", self.cluster])
+        self.cluster("stop")
         folder.rename(before)
         folder.mkdir(mode=0o700)
         used = int(run(["du", "-sk", before]).split()[0])
@@ -144,33 +104,29 @@ class Stack:
             run(["mount", "-t", "tmpfs", "-o", options, "tables", folder])
             try:
                 run(["cp", "-a", f"{before}/.", folder])
-                self.start_postgres()
+                self.cluster("start")
                 yield folder
             finally:
-                run([SCRIPTS / "postgres-cluster", "stop", self.cluster])
+                self.cluster("stop")
                 shutil.rmtree(before)
                 run(["cp", "-a", folder, before])
                 run(["umount", folder])
         finally:
             folder.rmdir()
             before.rename(folder)
-            self.start_postgres()
+            self.cluster("start")
 
     def crash_postgres(self):
         """Ends it at once, as a crash would (SIGQUIT), and starts it: it recovers from its log."""
         postmaster = self.postmaster
         os.kill(postmaster, signal.SIGQUIT)
         eventually("Postgres goes on", lambda: not lives(postmaster))
-        self.start_postgres()
-
-    def command(self, script):
-        """Has the superuser do something."""
-        return run(["psql", "-XAtqv", "ON_ERROR_STOP=1", "-d", self.superuser, "-c", script])
+        self.cluster("start")
 
     def select(self, expression, source):
         """The JSON value of each row, as the superuser sees it."""
         script = f"COPY (SELECT {expression} FROM {source}) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
-        return [json.loads(line) for line in self.command(script).split("\n") if line]
+        return [json.loads(line) for line in self.sql(script).split("\n") if line]
 
 
 class Event:
@@ -193,7 +149,7 @@ class Log:
         self.known, self.rest = [], ""
         self.serving, self.working = {}, {}
 
-    def events(self):
+    def all(self):
         """All until now."""
         *lines, self.rest = (self.rest + self.file.read()).split("\n")
         for event in map(Event, lines):
@@ -208,42 +164,19 @@ class Log:
 
     def forget_serving(self):
         """After the end of a supervisor that could not log its children's ends."""
-        self.events()
+        self.all()
         self.serving, self.working = {}, {}
 
     def end(self):
         """The place behind the last event, to wait from."""
-        return len(self.events())
+        return len(self.all())
 
     def wait(self, name, place, seconds, pid=None):
         """The first event of that name behind the place, as soon as it is there."""
         def search():
-            found = (event for event in self.events()[place:] if event.name == name and pid in (None, event.pid))
+            found = (event for event in self.all()[place:] if event.name == name and pid in (None, event.pid))
             return next(found, None)
         return eventually(f"no {name} within {seconds} s", search, seconds)
-
-
-def eventually(complaint, condition, seconds=20):
-    """The condition's value as soon as it holds."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise Violation(complaint)
-        time.sleep(0.002)
-    return value
-
-
-def children(pid):
-    """The numbers of the process's children (proc(5))."""
-    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def lives(pid):
-    """Whether there is such a process that has not ended."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def descriptors(pid):
@@ -252,22 +185,3 @@ def descriptors(pid):
 
 def threads(pid):
     return len(os.listdir(f"/proc/{pid}/task"))
-
-
-def is_listening(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def run(command, **options):
-    """Runs a command to its end; returns what it printed."""
-    command = [str(word) for word in command]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    if done.returncode:
-        raise Violation(f"{command[0]} failed:\n{done.stderr or done.stdout}")
-    return done.stdout
