@@ -45,7 +45,7 @@ class Stand:
         self.cluster("start")
         self.urls = assignments(self.postgres / "urls.env") | assignments(self.postgres / "superuser.env")
         self.port, = free_ports(1)
-        settings = self.urls | {"SOCKET": str(self.socket("ours")), "PORT": str(self.port), "RATE_LIMIT": "off"}
+        settings = self.urls | {"BINARY": str(binary), "SOCKET": str(self.socket("ours")), "PORT": str(self.port), "RATE_LIMIT": "off"}
         processes.run([SCRIPTS / "stand", self.folder], env=os.environ | settings)
         self.environment = {"PATH": os.environ["PATH"]} | assignments(self.folder / "flow-manager.env")
         processes.run([binary, "migrate"], env=self.environment | self.urls)

@@ -32,6 +32,9 @@ struct FlowManager {
             run: KeysCommand.run),
         Command(name: "prune", summary: "Delete expired rows from the database", run: Prune.run),
         Command(name: "config", summary: "Print the settings in force, without secrets", run: PrintConfiguration.run),
+        Command(
+            name: "nginx", summary: "Print what nginx has to know: the longest body and the texts of its own errors",
+            run: PrintNginxSettings.run),
         Command(name: "openapi", summary: "Print the OpenAPI document", run: PrintOpenAPI.run),
         Command(name: "postman", summary: "Print the Postman collection", run: PrintPostman.run),
     ]

@@ -43,7 +43,7 @@ package final class Stack: Sendable {
             "RATE_LIMIT": "off", "LOG_FILE": folder + "/flow-manager.log",
         ]) { $1 }
         environment.merge(settings) { $1 }
-        try run(Stack.root + "/scripts/stand", [folder], environment)
+        try run(Stack.root + "/scripts/stand", [folder], environment.merging(["BINARY": Stack.executable]) { $1 })
         environment.merge(try Stack.settings(in: folder + "/flow-manager.env")) { $1 }
         self.environment = environment
         socket = environment["SOCKET"] ?? ""

@@ -1,12 +1,16 @@
+import App
 import HTTP
 import TestSupport
 import Testing
 
+@testable import flow_manager
+
 /// nginx answers some errors before a request reaches the program: in the same shape, with the same codes and messages.
-@Suite struct WebServerProblemTests {
+@Suite struct NginxSettingsTests {
+    private let text = PrintNginxSettings.text
+
     /// The lines `STATUS VALUE;` of one of nginx' maps.
     private func map(_ variable: String) throws -> [(status: Int, value: String)] {
-        let text = try sourceText("nginx/problems.conf")
         let block = try #require(text.split(separator: "map $status \(variable) {").last?.split(separator: "\n}").first)
         return block.split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ", maxSplits: 1)
@@ -24,6 +28,11 @@ import Testing
             #expect(code.status.rawValue == status, "\(value)")
             #expect(messages[status] == code.message, "\(value)")
         }
+    }
+
+    @Test func aBodyMayBeAsLongAsTheLongestAnEndpointTakes() {
+        #expect(text.contains("client_max_body_size \(Routes.maximumBodyLength);"))
+        #expect(Routes.maximumBodyLength >= BodyPolicy.memoryLimit)
     }
 
     /// A status that nginx answers in the one shape, and that no line names, would get the code of another one.
