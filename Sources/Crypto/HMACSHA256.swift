@@ -1,5 +1,6 @@
 import CCrypto
 import Synchronization
+import System
 
 /// A key for HMAC with SHA-256 (RFC 2104), prepared once and safe to use from any thread.
 ///
@@ -61,6 +62,6 @@ import Synchronization
 
     /// Whether `code` is the message's code; compared in constant time.
     package func isValid(_ code: [UInt8], for message: some Collection<UInt8>) -> Bool {
-        constantTimeEquals(code, self.code(for: message))
+        constantTimeEquals(code.span, self.code(for: message).span)
     }
 }

@@ -1,3 +1,5 @@
+import System
+
 package enum KeyRingError: Error, Equatable {
     /// Shorter than `KeyRing.minimumLength`.
     case weakKey
@@ -67,7 +69,7 @@ package struct KeyRing: Sendable {
     package var currentHead: [UInt8] { current.head }
 
     /// The id of the current key, then those of its predecessors, as they appear in sealed values after the version.
-    package var ids: [String] { all.map { Hexadecimal.encode(Array($0.head.dropFirst())) } }
+    package var ids: [String] { all.map { Hexadecimal.encode($0.head.dropFirst()) } }
 
     package func seal(_ secret: some Collection<UInt8>, associated: some Collection<UInt8>) -> [UInt8] {
         let key = AES256GCM()

@@ -1,4 +1,5 @@
 import CSodium
+import System
 
 /// An argon2id hash, parsed from its PHC string, `$argon2id$v=19$m=19456,t=2,p=1$salt$digest`.
 ///
@@ -42,7 +43,7 @@ struct StoredHash {
         let status = unsafe crypto_pwhash(
             &computed, UInt64(computed.count), password, UInt64(password.count), salt, cost.passes, cost.bytes,
             crypto_pwhash_ALG_ARGON2ID13)
-        return status == 0 ? constantTimeEquals(computed, digest) : nil
+        return status == 0 ? constantTimeEquals(computed.span, digest.span) : nil
     }
 
     /// PHC strings use the standard base64 alphabet (RFC 4648, section 4).

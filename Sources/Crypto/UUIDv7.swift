@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// Identifiers that sort by their creation time (RFC 9562, section 5.7), as lower-case text.
 ///
@@ -31,17 +32,5 @@ package enum UUIDv7 {
             }
             return position
         }
-    }
-
-    /// Whether the text is a UUID of any version: 36 characters, hexadecimal in either case, hyphens in place.
-    package static func isValid(_ text: String) -> Bool {
-        let bytes = text.utf8Span.span
-        guard bytes.count == 36 else { return false }
-        for position in bytes.indices {
-            let isHyphen = position == 8 || position == 13 || position == 18 || position == 23
-            let byte = bytes[position]
-            guard isHyphen ? byte == UInt8(ascii: "-") : Hexadecimal.isDigit(byte) else { return false }
-        }
-        return true
     }
 }

@@ -1,16 +1,14 @@
+import System
+
 extension Span<UInt8> {
     /// Whether every byte is a printable ASCII character, so that no further check is needed.
-    ///
-    /// Checks eight bytes at once: the highest bit of a byte in `found` is set if that byte is not printable ASCII.
     var isPrintableASCII: Bool {
-        let (ones, highest): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
         var index = 0
         return unsafe withUnsafeBytes { bytes in
             while index + 8 <= bytes.count {
                 let word = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-                let deletes = word ^ ones &* 0x7F
-                let found = word | (word &- ones &* 0x20) & ~word | (deletes &- ones) & ~deletes
-                if found & highest != 0 { return false }
+                let found = word | word.bytes(below: 0x20) | word.bytes(equalTo: 0x7F)
+                if found & UInt64.highestBits != 0 { return false }
                 index += 8
             }
             while index < bytes.count {

@@ -1,6 +1,7 @@
 import CFastCGI
 import Glibc
 import HTTP
+import System
 
 /// The CGI variables of one request (RFC 3875, section 4.1), copied and parsed once.
 ///
@@ -69,7 +70,7 @@ struct Params {
         } else if name.equals("CONTENT_LENGTH") {
             if !value.isEmpty { contentLength = length(value) }
         } else if name.equals("FLOW_GATE") {
-            hasPassedGate = gate.map { equalsInConstantTime(value, $0.span) } ?? false
+            hasPassedGate = gate.map { constantTimeEquals(value, $0.span) } ?? false
         } else if name.equals("REDIRECT_HTTP_AUTHORIZATION") {
             redirectedAuthorization = value.isEmpty ? nil : text(value)
         }
@@ -143,14 +144,6 @@ struct Params {
         }
         return length
     }
-}
-
-/// Compares in a time that depends only on the length.
-private func equalsInConstantTime(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
-    guard a.count == b.count else { return false }
-    var difference: UInt8 = 0
-    for index in a.indices { difference |= a[index] ^ b[index] }
-    return difference == 0
 }
 
 extension Span<UInt8> {

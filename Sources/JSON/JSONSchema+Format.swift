@@ -11,7 +11,7 @@ extension JSONSchema.Format {
     func fits(_ string: String) -> Bool {
         switch self {
         case .email: isEmail(string)
-        case .uuid: isUUID(string)
+        case .uuid: string.isUUID
         case .dateTime: true
         }
     }
@@ -32,12 +32,4 @@ extension Unicode.Scalar {
     package var isInvisible: Bool {
         [.control, .format].contains(properties.generalCategory) || properties.isDefaultIgnorableCodePoint
     }
-}
-
-/// The form of RFC 9562, section 4, in lower or upper case.
-private func isUUID(_ string: String) -> Bool {
-    guard string.utf8.count == 36 else { return false }
-    let groups = string.split(separator: "-", omittingEmptySubsequences: false)
-    return groups.map(\.utf8.count) == [8, 4, 4, 4, 12]
-        && groups.allSatisfy { $0.allSatisfy { $0.isASCII && $0.isHexDigit } }
 }

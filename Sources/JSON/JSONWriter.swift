@@ -1,3 +1,5 @@
+import System
+
 /// Writes a JSON text from its beginning to its end. The names of an object's members must be distinct.
 @safe package struct JSONWriter: ~Copyable {
     // A buffer of its own, because an array checks its ownership for each byte.
@@ -191,13 +193,11 @@ extension JSONWriter {
         byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
-    /// Checks eight bytes at once: in each, the subtraction sets the highest bit if the byte is less.
     private func mustEscape(oneOf word: UInt64) -> Bool {
-        let (ones, highest): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
-        let controls = word &- ones &* 0x20
-        let quotes = word ^ ones &* UInt64(UInt8(ascii: "\"")) &- ones
-        let solidi = word ^ ones &* UInt64(UInt8(ascii: "\\")) &- ones
-        return (controls | quotes | solidi) & ~word & highest != 0
+        let found =
+            word.bytes(below: 0x20) | word.bytes(equalTo: UInt8(ascii: "\""))
+            | word.bytes(equalTo: UInt8(ascii: "\\"))
+        return found & UInt64.highestBits != 0
     }
 
     private mutating func putEscape(of byte: UInt8) {

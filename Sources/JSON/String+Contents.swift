@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 extension String {
     /// Whether it contains U+0000, which ends a text in C and Postgres.
@@ -22,6 +23,21 @@ extension String {
             if marks > limit { return true }
         }
         return false
+    }
+}
+
+extension String {
+    /// Whether it is a UUID of any version (RFC 9562, section 4): 36 characters, hexadecimal in either case, hyphens in
+    /// place.
+    package var isUUID: Bool {
+        let bytes = utf8Span.span
+        guard bytes.count == 36 else { return false }
+        for position in bytes.indices {
+            let isHyphen = position == 8 || position == 13 || position == 18 || position == 23
+            let byte = bytes[position]
+            guard isHyphen ? byte == UInt8(ascii: "-") : Hexadecimal.isDigit(byte) else { return false }
+        }
+        return true
     }
 }
 

@@ -22,6 +22,4 @@ struct PreparedStatements {
     }
 
     mutating func forget(_ shape: SQL.Shape) { names[shape] = nil }
-
-    mutating func forgetAll() { names = [:] }
 }

@@ -1,4 +1,3 @@
-import Crypto
 import JSON
 
 /// The claims of an access token. Times are seconds since 1970.
@@ -24,8 +23,8 @@ package struct Claims: Sendable, Equatable {
 extension Claims {
     /// Parses the claims (RFC 7519, section 4.1), all of them required; nil when one is missing or of another type.
     init?(_ payload: JSON) {
-        guard let subject = payload["sub"]?.stringValue, UUIDv7.isValid(subject),
-            let session = payload["sid"]?.stringValue, UUIDv7.isValid(session),
+        guard let subject = payload["sub"]?.stringValue, subject.isUUID,
+            let session = payload["sid"]?.stringValue, session.isUUID,
             let issuedAt = payload["iat"]?.secondsValue,
             let notBefore = payload["nbf"]?.secondsValue,
             let expires = payload["exp"]?.secondsValue

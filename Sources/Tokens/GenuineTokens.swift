@@ -34,7 +34,7 @@ struct GenuineTokens {
         entries[end] = entry
     }
 
-    mutating func forgetAll() { entries.removeAll(keepingCapacity: true) }
+    mutating func removeAll() { entries.removeAll(keepingCapacity: true) }
 
     /// The last bytes of the token, which its signature makes random.
     static func end(of token: String) -> UInt64 {

@@ -1,4 +1,5 @@
 import Crypto
+import JSON
 
 /// A token that renews one session once: `fmr_`, the session's id, the token's number in the session, and a code over
 /// both and the session's seed. It is computed when it is needed, and never stored.
@@ -16,7 +17,7 @@ package struct RefreshToken: Sendable {
         guard text.hasPrefix(Self.prefix) else { return nil }
         let parts = text.utf8.dropFirst(Self.prefix.utf8.count)
             .split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
-        guard parts.count == 3, let session = String(parts[0]), UUIDv7.isValid(session),
+        guard parts.count == 3, let session = String(parts[0]), session.isUUID,
             let digits = String(parts[1]), let number = Int(digits), number >= 0, String(number) == digits,
             number < Int(Int32.max), let code = Base64URL.decode(parts[2]), code.count == 32
         else { return nil }

@@ -1,4 +1,5 @@
 import Crypto
+import System
 
 /// Time-based one-time passwords (RFC 6238) as every authenticator app shows them: HMAC-SHA-1, six digits, a new code
 /// each 30 seconds.
@@ -38,7 +39,8 @@ package struct TOTP: Sendable {
         let now = time / Self.period
         var match: Int64?
         // Always over the whole window: the time must not reveal how near a guess was.
-        for step in (now - Self.window)...(now + Self.window) where constantTimeEquals(self.code(step: step), typed) {
+        for step in (now - Self.window)...(now + Self.window)
+        where constantTimeEquals(self.code(step: step).span, typed.span) {
             match = step
         }
         return match

@@ -60,7 +60,7 @@ package final class TokenIssuer: Sendable {
             guard keys != known.keys else { return }
             known.keys = keys
             known.generation += 1
-            known.genuine.forgetAll()
+            known.genuine.removeAll()
         }
     }
 

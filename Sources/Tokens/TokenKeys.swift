@@ -1,5 +1,6 @@
 import Crypto
 import JSON
+import System
 
 package enum TokenKeyError: Error, Equatable {
     /// Shorter than `TokenKeys.minimumLength`.
@@ -101,7 +102,7 @@ extension TokenKeys.Key {
         mac = HMACSHA256(key: secret)
         refresh = HMACSHA256(key: mac.code(for: "refresh token key".utf8))
         csrf = HMACSHA256(key: mac.code(for: "csrf token key".utf8))
-        id = Hexadecimal.encode(Array(mac.code(for: "access token key id".utf8).prefix(Self.idLength / 2)))
+        id = Hexadecimal.encode(mac.code(for: "access token key id".utf8).prefix(Self.idLength / 2))
         let fields: JSON = ["alg": "HS256", "typ": "at+jwt", "kid": .string(id)]
         header = Array(Base64URL.encode(fields.serialized()).utf8)
     }

@@ -1,5 +1,6 @@
 import Crypto
 import Postgres
+import System
 import Testing
 import Tokens
 

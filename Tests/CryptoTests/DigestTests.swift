@@ -1,5 +1,6 @@
 import Crypto
 import Dispatch
+import System
 import Testing
 
 @Suite struct DigestTests {
@@ -74,15 +75,5 @@ import Testing
         DispatchQueue.concurrentPerform(iterations: 64) { index in
             for _ in 0..<50 { #expect(key.isValid(expected[index], for: [UInt8(index)])) }
         }
-    }
-}
-
-@Suite struct ConstantTimeEqualsTests {
-    @Test func comparesLengthAndBytes() {
-        #expect(constantTimeEquals([], []))
-        #expect(constantTimeEquals([1, 2, 3], [1, 2, 3]))
-        #expect(!constantTimeEquals([1, 2, 3], [1, 2, 4]))
-        #expect(!constantTimeEquals([1, 2, 3], [1, 2]))
-        #expect(!constantTimeEquals([], [0]))
     }
 }

@@ -54,25 +54,9 @@ import Testing
         let made = (0..<10_000).map { _ in UUIDv7.make() }
         #expect(Set(made).count == made.count)
         for text in made {
-            #expect(UUIDv7.isValid(text) && text == text.lowercased())
+            #expect(text.utf8.count == 36 && text == text.lowercased())
             #expect(text[text.index(text.startIndex, offsetBy: 14)] == "7")
             #expect("89ab".contains(text[text.index(text.startIndex, offsetBy: 19)]))
         }
-    }
-
-    @Test func knowsUUIDsOfAnyVersion() {
-        #expect(UUIDv7.isValid("00000000-0000-0000-0000-000000000000"))
-        #expect(UUIDv7.isValid("F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6"))
-    }
-
-    @Test(arguments: [
-        "", "017f22e279b07cc398c4dc0c0c07398f", "017f22e2-79b0-7cc3-98c4-dc0c0c07398",
-        "017f22e2-79b0-7cc3-98c4-dc0c0c07398f0", "{17f22e2-79b0-7cc3-98c4-dc0c0c07398}",
-        "017f22e2-79b0-7cc3-98c4-dc0c0c07398g", "017f22e2-79b0-7cc3-98c4_dc0c0c07398f",
-        "017f22e27-9b0-7cc3-98c4-dc0c0c07398f", " 17f22e2-79b0-7cc3-98c4-dc0c0c07398f",
-        "017f22e2-79b0-7cc3-98c4-dc0c0c0739é",
-    ])
-    func refusesOtherTexts(text: String) {
-        #expect(!UUIDv7.isValid(text))
     }
 }

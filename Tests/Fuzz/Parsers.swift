@@ -34,7 +34,7 @@ let parsers: [String: Parser] = [
     // Claims that were signed by us and hold nonsense: only whole and present ones count.
     "claims": { input in
         guard let claims = try? issuer.verify(signed(input), now: now) else { return }
-        precondition(UUIDv7.isValid(claims.subject) && UUIDv7.isValid(claims.session))
+        precondition(claims.subject.isUUID && claims.session.isUUID)
         precondition(claims.issuedAt <= now + 30 && claims.notBefore <= now + 30 && claims.expires > now - 30)
     },
     "refresh": { input in

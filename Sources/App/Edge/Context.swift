@@ -122,7 +122,7 @@ package struct Context {
     /// The path parameter `id`, which must be an id. Throws 404 for any other text.
     func id() throws -> String {
         let id = path("id")
-        guard UUIDv7.isValid(id) else { throw Problem.notFound }
+        guard id.isUUID else { throw Problem.notFound }
         return id
     }
 }

@@ -22,7 +22,7 @@ struct ListQuery {
         }
 
         static func id(_ name: String, _ column: SQL) -> Filter {
-            Filter(name: name, column: column, schema: .string(format: .uuid)) { UUIDv7.isValid($0) ? "\($0)" : nil }
+            Filter(name: name, column: column, schema: .string(format: .uuid)) { $0.isUUID ? "\($0)" : nil }
         }
 
         static func boolean(_ name: String, _ column: SQL, summary: String? = nil) -> Filter {
@@ -167,7 +167,7 @@ struct ListQuery {
     private static func position(from cursor: String, in scope: String, upTo greatest: Int64) throws -> Position {
         guard let bytes = Base64URL.decode(cursor.utf8), let parts = try? JSON(parsing: bytes).arrayValue,
             parts.count == 3, parts[0] == .string(scope), let value = parts[1].integerValue,
-            (0...greatest).contains(value), let id = parts[2].stringValue, UUIDv7.isValid(id)
+            (0...greatest).contains(value), let id = parts[2].stringValue, id.isUUID
         else { throw Problem(.invalidCursor) }
         return Position(value: value, id: id)
     }

@@ -1,0 +1,32 @@
+import System
+import Testing
+
+@Suite struct BytesTests {
+    @Test func hexadecimalIsLowerCase() {
+        #expect(Hexadecimal.encode([0x00, 0x9A, 0xFF]) == "009aff")
+    }
+
+    @Test func digitsAreOfEitherCase() {
+        let digits = (0...UInt8.max).filter(Hexadecimal.isDigit)
+        #expect(digits == Array("0123456789ABCDEFabcdef".utf8))
+    }
+
+    @Test(
+        arguments: [
+            ([], [], true), ([1, 2, 3], [1, 2, 3], true), ([1, 2, 3], [1, 2, 4], false), ([1, 2, 3], [1, 2], false),
+            ([], [0], false),
+        ] as [([UInt8], [UInt8], Bool)])
+    func comparesLengthAndBytes(a: [UInt8], b: [UInt8], areEqual: Bool) {
+        #expect(constantTimeEquals(a.span, b.span) == areEqual)
+    }
+
+    /// Each byte value alone in a word of others that do not pass.
+    @Test(arguments: 0...7) func everyByteOfAWordIsTested(position: UInt64) {
+        let shift = position * 8
+        for byte in 0...UInt8.max {
+            let word = 0x4141_4141_4141_4141 & ~(0xFF << shift) | UInt64(byte) << shift
+            #expect((word.bytes(below: 0x20) & UInt64.highestBits != 0) == (byte < 0x20))
+            #expect((word.bytes(equalTo: 0x7F) & UInt64.highestBits != 0) == (byte == 0x7F))
+        }
+    }
+}
