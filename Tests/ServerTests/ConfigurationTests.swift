@@ -18,14 +18,13 @@ import Testing
         }
     }
 
-    @Test func environmentOverridesFileAndDefaults() {
+    @Test func environmentOverridesFileAndDefaults() throws {
         let configuration = Configuration(
             environment: ["THREADS": "3", "SOCKET": ""], file: ["THREADS": "5", "RESPONDERS": "7", "LOG_FILE": ""])
-        #expect(configuration.value("THREADS") == "3")
-        #expect(configuration.value("RESPONDERS") == "7")
-        #expect(configuration.value("SOCKET") == "/run/flow-manager/flow-manager.sock")
-        #expect(configuration.value("LOG_FILE") == nil)
-        #expect(configuration.value("NO_SUCH_SETTING") == nil)
+        #expect(try configuration.threads == 3)
+        #expect(try configuration.responders == 7)
+        #expect(try configuration.socket == "/run/flow-manager/flow-manager.sock")
+        #expect(try configuration.logFile == nil)
     }
 
     @Test func defaultsAreValid() throws {
@@ -35,14 +34,25 @@ import Testing
         #expect(try configuration.threads == 4)
         #expect(try configuration.workers == 1)
         #expect(try configuration.workerThreads == 4)
-        #expect(try configuration.gate == nil)
-        #expect(configuration.logFile == nil)
+        #expect(try configuration.flowGate == nil)
+        #expect(try configuration.logFile == nil)
+    }
+
+    /// The list is made by reflection, so a property that is no setting would be left out.
+    @Test func everyPropertyIsASetting() {
+        #expect(Settings.all.count == Mirror(reflecting: Settings.table).children.count)
+    }
+
+    @Test func defaultsOfAProfileAreShown() throws {
+        let setting = Settings.table.loginCreatesAccount
+        #expect(try Configuration(environment: ["CONFIG_TYPE": "demo"]).text(of: setting) == "on")
+        #expect(try Configuration(environment: [:]).text(of: setting) == "off")
     }
 
     @Test func everySettingIsListedOnceAndDescribed() {
-        #expect(Set(Setting.all.map(\.name)).count == Setting.all.count)
-        #expect(Setting.all.allSatisfy { !$0.summary.isEmpty })
-        let secrets = Setting.all.filter { setting in
+        #expect(Set(Settings.all.map(\.name)).count == Settings.all.count)
+        #expect(Settings.all.allSatisfy { !$0.summary.isEmpty })
+        let secrets = Settings.all.filter { setting in
             ["SECRET", "PASSWORD", "DATABASE_URL", "GATE"].contains { setting.name.contains($0) }
         }
         #expect(secrets.allSatisfy { $0.isSecret })
@@ -120,7 +130,7 @@ import Testing
             refusal(["JWT_SECRET_KEY": Self.secret, "JWT_PREVIOUS_SECRET_KEY": "abcdefghijklmnopqrstuvwxyz012345"]) {
                 try $0.tokens
             } == nil)
-        #expect(refusal(["FLOW_GATE": Self.secret]) { try $0.gate } == nil)
+        #expect(refusal(["FLOW_GATE": Self.secret]) { try $0.flowGate } == nil)
     }
 
     /// A call that is repeated after a change of the secret is known again.
@@ -138,12 +148,12 @@ import Testing
 
     @Test func theDemoProfileAsksForLengthOnly() throws {
         let pattern = String(repeating: "ab", count: 16)
-        #expect(refusal(["CONFIG_TYPE": "demo", "FLOW_GATE": pattern]) { try $0.gate } == nil)
+        #expect(refusal(["CONFIG_TYPE": "demo", "FLOW_GATE": pattern]) { try $0.flowGate } == nil)
         #expect(
-            refusal(["CONFIG_TYPE": "production", "FLOW_GATE": pattern]) { try $0.gate }
+            refusal(["CONFIG_TYPE": "production", "FLOW_GATE": pattern]) { try $0.flowGate }
                 == "FLOW_GATE is too easy to guess; use a random value")
         #expect(
-            refusal(["CONFIG_TYPE": "demo", "FLOW_GATE": "ab"]) { try $0.gate }
+            refusal(["CONFIG_TYPE": "demo", "FLOW_GATE": "ab"]) { try $0.flowGate }
                 == "FLOW_GATE must have at least 32 bytes")
     }
 
@@ -152,7 +162,7 @@ import Testing
         " https://a.example , http://127.0.0.1:8080 ", "http://[::1]:3000",
         "http://[::1]", "https://app.example:80", "https://xn--bcher-kva.example", "http://my_app:8080", "",
     ])
-    func originsAreTaken(list: String) { #expect(refusal(["FRONTEND_URL": list]) { try $0.crossOrigin } == nil) }
+    func originsAreTaken(list: String) { #expect(refusal(["FRONTEND_URL": list]) { try $0.frontendURL } == nil) }
 
     @Test(arguments: [
         "*", "null", "app.example", "https://", "https://app.example/", "https://app.example/path", "https://*.example",
@@ -165,7 +175,7 @@ import Testing
         "https://a.example,,https://b.example", "https://a.example,*", "https://a.example;https://b.example",
     ])
     func otherListsOfOriginsAreRefused(list: String) {
-        #expect(refusal(["FRONTEND_URL": list]) { try $0.crossOrigin }?.hasPrefix("FRONTEND_URL must be") == true)
+        #expect(refusal(["FRONTEND_URL": list]) { try $0.frontendURL }?.hasPrefix("FRONTEND_URL must be") == true)
     }
 
     @Test func databasesAreFoundByEitherName() throws {
@@ -209,7 +219,7 @@ import Testing
             switch setting {
             case "DATABASE_URL": _ = try configuration.database
             case "MIGRATION_DATABASE_URL": _ = try configuration.migrationDatabase
-            case "FLOW_GATE": _ = try configuration.gate
+            case "FLOW_GATE": _ = try configuration.flowGate
             default: _ = try configuration.tokens
             }
         }

@@ -11,8 +11,8 @@ import Testing
         }
         #expect(
             rows.map(String.init)
-                == Setting.all.map { setting in
-                    let defaultValue = setting.defaultValue.isEmpty ? "" : "`\(setting.defaultValue)`"
+                == Settings.all.map { setting in
+                    let defaultValue = if case .text(let text) = setting.defaultValue { "`\(text)`" } else { "" }
                     return "| `\(setting.name)` | \(defaultValue) | \(setting.summary) |"
                 })
     }

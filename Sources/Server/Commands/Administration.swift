@@ -30,7 +30,7 @@ enum Migrate {
     }
 
     private static func makeFirstAdmin(_ configuration: Configuration) throws {
-        guard let email = configuration.adminEmail else { return }
+        guard let email = try configuration.adminEmail else { return }
         let users = UserAdministration(
             on: Connection(try configuration.database), passwords: try PasswordHasher.alone,
             welcome: try configuration.welcome)
@@ -57,7 +57,7 @@ enum SeedDemo {
         let configuration = invocation.configuration
         guard try configuration.isDemo else {
             throw ConfigurationError(
-                setting: "CONFIG_TYPE", reason: "must be demo: demo accounts exist in the demo profile only")
+                \.configType, "must be demo: demo accounts exist in the demo profile only")
         }
         try DemoProfile.seed(
             clientPassword: configuration.clientPassword, adminPassword: configuration.adminPassword,
@@ -80,8 +80,8 @@ enum Prune {
 enum PrintConfiguration {
     static func run(_ invocation: Invocation) throws {
         print("# settings file: \(invocation.settingsFile ?? "none")")
-        for setting in Setting.all {
-            let value = invocation.configuration.value(setting.name)
+        for setting in Settings.all {
+            let value = try invocation.configuration.text(of: setting)
             let shown = setting.isSecret ? (value == nil ? "(not set)" : "(set)") : value ?? "(not set)"
             print(setting.name.padded(to: 25) + shown)
         }

@@ -19,10 +19,10 @@ enum Respond {
         let control = Mutex(try ChildControl(environment: invocation.environment))
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
-        let log = try Log(file: configuration.logFile)
+        let log = try Log(file: try configuration.logFile)
         let memory = try memory(invocation.environment, log)
         let database = try configuration.database
-        let gate = try configuration.gate
+        let gate = try configuration.flowGate
         let completions = try CompletionWatcher(database) {
             log.write(.warning, "ends-not-told", ["detail": Log.detail(of: $0)])
         }
@@ -58,14 +58,14 @@ enum Respond {
         Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, log),
             passwords: try passwords(configuration, memory),
-            engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.runsOfUser),
+            engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.userConcurrency),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)
             },
             registrationLimit: try configuration.registrationLimit,
             loginCreatesAccount: try configuration.loginCreatesAccount, welcome: try configuration.welcome,
-            crossOrigin: try configuration.crossOrigin,
+            crossOrigin: try configuration.frontendURL,
             readinessFailure: { connection in try Migrator().state(connection).readinessFailure },
             watchCompletion: watchCompletion,
             observe: { log.write($0) })
@@ -73,7 +73,7 @@ enum Respond {
 
     /// The external issuers. All threads of this process share their cached keys.
     private static func issuers(_ configuration: Configuration, _ log: Log) throws -> [ExternalIssuer] {
-        let allowed = try configuration.allowedAddresses
+        let allowed = try configuration.httpAllowAddresses
         return try configuration.issuers.map { issuer in
             let fetch = KeyFetch(issuer.keyAddress, allowing: allowed)
             let keys = IssuerKeys(fetch: { try fetch.keys() }) { error in

@@ -7,7 +7,7 @@ import Supervision
 enum Serve {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
-        let log = try Log(file: configuration.logFile)
+        let log = try Log(file: try configuration.logFile)
         let memory = try SharedMemory()
         try check(configuration, memory, log)
         let listener = try Listener.bind(path: try configuration.socket)
@@ -31,8 +31,8 @@ enum Serve {
         _ = try configuration.database
         _ = try Respond.services(configuration, memory, log) { _, _ in }
         _ = try Work.policy(configuration)
-        guard try configuration.gate != nil else {
-            throw ConfigurationError(setting: "FLOW_GATE", reason: "must be set")
+        guard try configuration.flowGate != nil else {
+            throw ConfigurationError(\.flowGate, "must be set")
         }
     }
 }

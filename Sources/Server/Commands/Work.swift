@@ -17,11 +17,11 @@ enum Work {
         let control = try ChildControl(environment: invocation.environment)
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
-        let log = try Log(file: configuration.logFile)
+        let log = try Log(file: try configuration.logFile)
         let worker = try Worker(
             policy: try policy(configuration, isDraining: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
-                of: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.runsOfUser),
+                of: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.userConcurrency),
                 in: try configuration.database),
             observe: { log.write($0) })
         try worker.start()

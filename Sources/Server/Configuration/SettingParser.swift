@@ -1,0 +1,116 @@
+import App
+import HTTPClient
+
+/// Why the value of a setting is not valid: the rest of a sentence that begins with the name of the setting.
+struct InvalidValue: Error {
+    let reason: String
+}
+
+/// Converts the text of a setting to its value.
+struct SettingParser<Value: Sendable>: Sendable {
+    /// Throws `InvalidValue`, or what `isDemo` throws.
+    let parse: @Sendable (_ text: String, _ isDemo: () throws -> Bool) throws -> Value
+
+    /// - Parameter form: what the text must be, for the message to the operator.
+    fileprivate init(_ form: String, _ convert: @escaping @Sendable (String) -> Value?) {
+        parse = { text, _ in
+            guard let value = convert(text) else { throw InvalidValue(reason: "must be \(form)") }
+            return value
+        }
+    }
+
+    fileprivate init(parse: @escaping @Sendable (_ text: String, _ isDemo: () throws -> Bool) throws -> Value) {
+        self.parse = parse
+    }
+}
+
+extension SettingParser<String> {
+    static var text: SettingParser { SettingParser { text, _ in text } }
+
+    /// The first admin's password: outside the demo profile, the well-known one is not valid.
+    static var adminPassword: SettingParser {
+        SettingParser { text, isDemo in
+            guard try isDemo() || text != DemoProfile.adminPassword else {
+                throw InvalidValue(reason: "must not be the password of the demo profile")
+            }
+            return text
+        }
+    }
+}
+
+extension SettingParser<String?> {
+    static var text: SettingParser { SettingParser { text, _ in text } }
+}
+
+extension SettingParser<[String]> {
+    /// The elements of a comma-separated list, without surrounding spaces and empty elements.
+    static var list: SettingParser { SettingParser { text, _ in elements(of: text) } }
+}
+
+/// The elements of a comma-separated list, without surrounding spaces and empty elements.
+private func elements(of text: String) -> [String] {
+    text.split(separator: ",").map { part in
+        String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }.filter { !$0.isEmpty }
+}
+
+extension SettingParser<Bool> {
+    static var onOrOff: SettingParser { SettingParser("on or off") { ["on": true, "off": false][$0] } }
+}
+
+extension SettingParser<Profile> {
+    static var profile: SettingParser { SettingParser("demo or production", Profile.init(rawValue:)) }
+}
+
+extension SettingParser<Int> {
+    static func number(in range: ClosedRange<Int>) -> SettingParser {
+        SettingParser("a number from \(range.lowerBound) to \(range.upperBound)") { text in
+            Int(text).flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+}
+
+extension SettingParser<Int?> {
+    /// Nil for `off`, which means no limit.
+    static var limit: SettingParser {
+        SettingParser("off or a number from 1 to 1000000") { text in
+            if text == "off" { return .some(nil) }
+            return Int(text).flatMap { (1...1_000_000).contains($0) ? .some($0) : nil }
+        }
+    }
+}
+
+extension SettingParser<[UInt8]> {
+    static var secret: SettingParser { SettingParser(parse: secretBytes) }
+}
+
+extension SettingParser<[UInt8]?> {
+    static var secret: SettingParser { SettingParser(parse: secretBytes) }
+}
+
+/// A secret of at least 32 bytes and, except in the demo profile, at least 10 different bytes.
+@Sendable private func secretBytes(_ text: String, isDemo: () throws -> Bool) throws -> [UInt8] {
+    let bytes = Array(text.utf8)
+    guard bytes.count >= 32 else { throw InvalidValue(reason: "must have at least 32 bytes") }
+    guard try isDemo() || Set(bytes).count >= 10 else {
+        throw InvalidValue(reason: "is too easy to guess; use a random value")
+    }
+    return bytes
+}
+
+extension SettingParser<CrossOrigin> {
+    static var origins: SettingParser {
+        SettingParser(
+            "comma-separated origins as browsers send them, like https://app.example", CrossOrigin.init(parsing:))
+    }
+}
+
+extension SettingParser<[AddressRange]> {
+    static var addresses: SettingParser {
+        SettingParser("comma-separated addresses like 10.0.0.0/8 or 127.0.0.1:8080") { text in
+            let names = elements(of: text)
+            let ranges = names.compactMap { AddressRange(parsing: $0) }
+            return ranges.count == names.count ? ranges : nil
+        }
+    }
+}

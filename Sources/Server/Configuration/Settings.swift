@@ -1,0 +1,153 @@
+import App
+import HTTPClient
+
+/// Which accounts and values are permitted.
+enum Profile: String {
+    case production
+    case demo
+}
+
+/// All settings, each of them one entry. `flow-manager config` prints their names and values, and the README has the
+/// table. A property is read as `configuration.NAME`.
+struct Settings: Sendable {
+    let configType = Setting(
+        "CONFIG_TYPE", default: .text("production"), .profile,
+        "Profile: `production`, or `demo`, which allows accounts with well-known passwords")
+
+    let databaseURL = Setting<String?>(
+        "DATABASE_URL", otherName: "AWS_PGSQL_PATH", ifAbsent: nil, isSecret: true, .text,
+        "Postgres connection URL, `postgresql://…`. Alternative name: `AWS_PGSQL_PATH`")
+
+    let migrationDatabaseURL = Setting<String?>(
+        "MIGRATION_DATABASE_URL", ifAbsent: nil, isSecret: true, .text,
+        "Connection URL of the tables' owner, for `migrate`. Default: `DATABASE_URL`")
+
+    let dbHost = Setting<String?>(
+        "DB_HOST", ifAbsent: nil, .text,
+        "Database host, instead of `DATABASE_URL`. libpq's defaults apply to unset `DB_…` settings")
+
+    let dbPort = Setting<String?>("DB_PORT", ifAbsent: nil, .text, "Database port")
+
+    let dbName = Setting<String?>("DB_NAME", ifAbsent: nil, .text, "Database name")
+
+    let dbUser = Setting<String?>("DB_USER", ifAbsent: nil, .text, "Database role of the application")
+
+    let dbPassword = Setting<String?>("DB_PASSWORD", ifAbsent: nil, isSecret: true, .text, "Password of `DB_USER`")
+
+    let dbSSLMode = Setting<String?>(
+        "DB_SSL_MODE", ifAbsent: nil, .text, "libpq's `sslmode`. Use `verify-full` for a remote host")
+
+    let dbPrepare = Setting(
+        "DB_PREPARE", default: .text("on"), .onOrOff,
+        "Set `off` for pgbouncer in transaction mode, and `MIGRATION_DATABASE_URL` to bypass pgbouncer")
+
+    let jwtSecretKey = Setting<[UInt8]>(
+        "JWT_SECRET_KEY", isSecret: true, .secret,
+        "First key that signs access tokens, at least 32 bytes. `keys rotate jwt` creates later keys")
+
+    let jwtPreviousSecretKey = Setting<[UInt8]?>(
+        "JWT_PREVIOUS_SECRET_KEY", ifAbsent: nil, isSecret: true, .secret,
+        "Previous `JWT_SECRET_KEY`, which still verifies tokens")
+
+    let sealingKey = Setting<[UInt8]?>(
+        "SEALING_KEY", ifAbsent: nil, isSecret: true, .secret,
+        "Key that encrypts secrets in the database, at least 32 bytes. Required to store secrets")
+
+    let sealingPreviousKey = Setting<[UInt8]?>(
+        "SEALING_PREVIOUS_KEY", ifAbsent: nil, isSecret: true, .secret,
+        "Previous `SEALING_KEY`, which still decrypts secrets")
+
+    let jwtIssuer = Setting<String>(
+        "JWT_ISSUER", default: .text("flow-manager"), .text, "`iss` of the access tokens")
+
+    let jwtAudience = Setting<String>(
+        "JWT_AUDIENCE", default: .text("flow-manager"), .text, "`aud` of the access tokens")
+
+    let clerkFrontendURL = Setting<String?>(
+        "CLERK_FRONTEND_URL", ifAbsent: nil, .text, "URL of Clerk's Frontend API, to accept tokens that Clerk issues")
+
+    let clerkSecretKey = Setting<String?>(
+        "CLERK_SECRET_KEY", ifAbsent: nil, isSecret: true, .text,
+        "No effect: Clerk's public keys verify its tokens. Accepted because Clerk's instructions define it")
+
+    let oidcIssuer = Setting<String?>(
+        "OIDC_ISSUER", ifAbsent: nil, .text,
+        "`iss` of an OpenID Connect provider, an https:// URL, to accept tokens that it issues")
+
+    let oidcAudience = Setting(
+        "OIDC_AUDIENCE", ifAbsent: [], .list,
+        "Accepted `aud` of external tokens, comma-separated. Required with `OIDC_ISSUER`")
+
+    let authorizedParties = Setting(
+        "AUTHORIZED_PARTIES", ifAbsent: [], .list,
+        "Accepted `azp` of external tokens, comma-separated. Required with `CLERK_FRONTEND_URL`")
+
+    let httpAllowAddresses = Setting(
+        "HTTP_ALLOW_ADDRESSES", ifAbsent: [], .addresses,
+        "Private addresses that outgoing requests may reach, over http too: `10.0.0.0/8,10.1.2.3:80`")
+
+    let flowGate = Setting<[UInt8]?>(
+        "FLOW_GATE", ifAbsent: nil, isSecret: true, .secret,
+        "Secret that the web server sends with each request, at least 32 bytes")
+
+    let socket = Setting<String>(
+        "SOCKET", default: .text("/run/flow-manager/flow-manager.sock"), .text,
+        "Unix socket on which the responders listen, at most 107 bytes")
+
+    let responders = Setting(
+        "RESPONDERS", default: .text("2"), .number(in: 1...64), "Number of responder processes")
+
+    let threads = Setting(
+        "THREADS", default: .text("4"), .number(in: 1...64),
+        "Threads per responder, each with its own database connection")
+
+    let workers = Setting(
+        "WORKERS", default: .text("1"), .number(in: 0...64), "Number of worker processes, which execute queued runs")
+
+    let workerThreads = Setting(
+        "WORKER_THREADS", default: .text("4"), .number(in: 1...64),
+        "Threads per worker, each with its own database connection. A worker has one more of both")
+
+    let logFile = Setting<String?>(
+        "LOG_FILE", ifAbsent: nil, .text, "File to append the log to. Default: standard error")
+
+    let loginCreatesAccount = Setting(
+        "LOGIN_CREATES_ACCOUNT", default: .byProfile(production: "off", demo: "on"), .onOrOff,
+        "Whether a login with an unknown e-mail creates the account. Default: `on` in the demo profile, else `off`")
+
+    let clientCredits = Setting(
+        "CLIENT_CREDITS", default: .byProfile(production: "0", demo: "20"), .number(in: 0...1_000_000_000),
+        "Credits of a new client. Default: 20 in the demo profile, else 0")
+
+    let guestCredits = Setting(
+        "GUEST_CREDITS", default: .byProfile(production: "0", demo: "50"), .number(in: 0...1_000_000_000),
+        "Credits of a new guest. Default: 50 in the demo profile, else 0")
+
+    let frontendURL = Setting(
+        "FRONTEND_URL", ifAbsent: CrossOrigin.none, .origins,
+        "Origins that may call with cookies and read the responses (CORS), comma-separated")
+
+    let userConcurrency = Setting(
+        "USER_CONCURRENCY", default: .text("off"), .limit,
+        "Limit of queued runs that execute at the same time, per user. `off`: no limit")
+
+    let loginThrottle = Setting(
+        "LOGIN_THROTTLE", default: .text("on"), .onOrOff, "`off`: no delay after failed logins")
+
+    let registrationLimit = Setting(
+        "REGISTRATION_LIMIT", default: .text("20"), .limit,
+        "Limit of new accounts per minute, per network address. `off`: no limit")
+
+    let clientPassword = Setting<String>(
+        "CLIENT_PASSWORD", default: .text("Test1234!"), isSecret: true, .text,
+        "Password of the demo profile's client")
+
+    let adminEmail = Setting<String?>(
+        "ADMIN_EMAIL", ifAbsent: nil, .text,
+        "E-mail of the first admin. `migrate` creates the account, unless this e-mail is or was in use")
+
+    let adminPassword = Setting(
+        "ADMIN_PASSWORD", default: .byProfile(production: nil, demo: DemoProfile.adminPassword), isSecret: true,
+        .adminPassword,
+        "Password of the first admin and of the demo profile's admin. Default in the demo profile: `adminpass`")
+}
