@@ -62,7 +62,7 @@ let package = Package(
         room("Flows", "Postgres", "JSON", "Crypto", "System"),
         room(
             "App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Tokens", "Crypto", "SharedMemory", "System",
-            resources: [.embedInCode("Identity/Accounts/common_passwords.txt")]),
+            exclude: ["WINGS"], resources: [.embedInCode("Identity/Accounts/common_passwords.txt")]),
         room("WorkerPool", "System"),
         room("Supervision", "System"),
         .executableTarget(
