@@ -45,7 +45,7 @@ import Tokens
     private static let orders = [ListQuery.Order(name: "rank", column: "number / 3")]
 
     private static func list(_ query: String, of list: String = "things", userID: String = id) throws -> ListQuery {
-        try ListQuery(context(query, userID: userID), list: list, filters: filters, orders: orders, schema: schema)
+        try context(query, userID: userID).page(of: list, filters: filters, orders: orders, schema: schema)
     }
 
     @Test(arguments: [

@@ -86,9 +86,9 @@ struct ListQuery {
     /// Throws 400 for a value that is not valid. `list` names the list, so that a cursor of another list or user is
     /// refused.
     init(
-        _ context: Context, list: String, filters: [Filter], orders: [Order] = [], schema: JSONSchema
+        _ query: FormFields, of userID: String, list: String, filters: [Filter], orders: [Order] = [],
+        schema: JSONSchema
     ) throws {
-        let query = context.query
         guard let limit = Int(query["limit"] ?? "20"), (1...100).contains(limit) else {
             throw Problem(.badRequest, "'limit' must be an integer from 1 to 100")
         }
@@ -102,7 +102,7 @@ struct ListQuery {
             throw Problem(
                 .badRequest, "'sort' must be \(names.joined(separator: " or ")), with or without - in front of it")
         }
-        scope = "\(list) \(try context.user.id)" + (order.map { " by \($0.name)" } ?? "")
+        scope = "\(list) \(userID)" + (order.map { " by \($0.name)" } ?? "")
         conditions = try filters.compactMap { filter in
             guard let text = query[filter.name] else { return nil }
             guard let value = filter.parse(text) else {

@@ -6,7 +6,7 @@ extension Request {
     static let longestQueryValue = 1_000
 
     /// The query's fields. Throws 400 for one that the endpoint does not declare.
-    func fields(declaredBy endpoint: Endpoint<Context>) throws -> FormFields {
+    func fields<Input>(declaredBy endpoint: Endpoint<Input>) throws -> FormFields {
         guard let parsed = FormFields(parsing: query) else { throw Problem(.badRequest, "The query is not valid") }
         let fields = parsed.joining(endpoint.query.filter(\.schema.isArray).map(\.name))
         if let name = fields.duplicate { throw Problem(.badRequest, "The query names '\(name)' twice") }

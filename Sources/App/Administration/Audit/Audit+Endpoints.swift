@@ -15,7 +15,7 @@ extension Endpoint<Context> {
         query: ListQuery.parameters(auditFilters, schema: AuditLog.schema),
         answers: [Answer(.ok, "A page of entries", ListQuery.schema(of: AuditLog.schema))]
     ) { context in
-        let list = try ListQuery(context, list: "audit", filters: auditFilters, schema: AuditLog.schema)
+        let list = try context.page(of: "audit", filters: auditFilters, schema: AuditLog.schema)
         try AuditLog.seal(on: context.connection)
         return list.page(try AuditLog.list(list, on: context.connection))
     }

@@ -68,11 +68,11 @@ extension AuditEvent {
     static func registered(_ user: String) -> AuditEvent { AuditEvent(.registered, user, actor: user) }
 
     /// An admin or operator created an account for another user.
-    static func userMade(_ user: String, _ role: Account.Role) -> AuditEvent {
+    static func userMade(_ user: String, _ role: Role) -> AuditEvent {
         AuditEvent(.userMade, user, ["role": .string(role.rawValue)])
     }
 
-    static func roleChanged(of user: String, from old: Account.Role, to new: Account.Role) -> AuditEvent {
+    static func roleChanged(of user: String, from old: Role, to new: Role) -> AuditEvent {
         AuditEvent(.roleChanged, user, ["from": .string(old.rawValue), "to": .string(new.rawValue)])
     }
 

@@ -9,7 +9,7 @@ package enum DemoProfile {
         clientPassword: String, adminPassword: String, passwords: PasswordHasher, welcome: WelcomeCredits,
         on connection: Connection
     ) throws {
-        let accounts: [(email: String?, username: String?, password: String, role: Account.Role)] = [
+        let accounts: [(email: String?, username: String?, password: String, role: Role)] = [
             ("user3784mail@gmail.com", nil, "aFtg&89M", .client),
             (nil, "user1", "password1", .client),
             ("defaultclient@client.as", nil, clientPassword, .client),
@@ -35,7 +35,7 @@ package enum DemoProfile {
 
     /// The new account's id; nil when another account has the name.
     private static func make(
-        _ registration: Registration, _ passwordHash: String, _ role: Account.Role, on connection: Connection
+        _ registration: Registration, _ passwordHash: String, _ role: Role, on connection: Connection
     ) throws -> String? {
         let made = try Account.insert(registration, passwordHash: passwordHash, role: role, on: connection)
         if let made { try AuditTrail(from: nil, on: connection).record(.userMade(made.id, made.role)) }

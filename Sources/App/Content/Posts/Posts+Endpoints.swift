@@ -12,7 +12,7 @@ extension Endpoint<Context> {
         summary: "List published posts and your own", query: ListQuery.parameters(filters, schema: Post.schema),
         answers: [Answer(.ok, "A page of posts", ListQuery.schema(of: Post.schema))]
     ) { context in
-        let list = try ListQuery(context, list: "posts", filters: filters, schema: Post.schema)
+        let list = try context.page(of: "posts", filters: filters, schema: Post.schema)
         return list.page(try Post.list(list, for: context.user, on: context.connection))
     }
 

@@ -48,7 +48,7 @@ extension Endpoint<Context> {
         description: "Expired and deleted keys are left out.", query: ListQuery.parameters([], schema: APIKey.schema),
         answers: [Answer(.ok, "A page of keys", ListQuery.schema(of: APIKey.schema))]
     ) { context in
-        let list = try ListQuery(context, list: "keys", filters: [], schema: APIKey.schema)
+        let list = try context.page(of: "keys", schema: APIKey.schema)
         return list.page(try APIKey.list(list, of: context.user.id, on: context.connection))
     }
 

@@ -3,13 +3,6 @@ import JSON
 
 /// A user's account as clients may see it, which never contains the password's hash.
 package struct Account: Sendable {
-    enum Role: String, Sendable, CaseIterable {
-        /// A user without a name or a password, who expires after a few days.
-        case guest
-        case client
-        case admin
-    }
-
     let id: String
     let email: String?
     let username: String?

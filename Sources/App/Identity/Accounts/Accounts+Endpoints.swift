@@ -62,7 +62,7 @@ extension Endpoint<Context> {
 
     /// Nil when the name is taken.
     static func makeAccount(
-        _ registration: Registration, role: Account.Role = .client, _ context: Context
+        _ registration: Registration, role: Role = .client, _ context: Context
     ) throws -> Account? {
         let hash = try context.passwords.hash(Array(registration.password.utf8))
         return try context.connection.atomically { connection in

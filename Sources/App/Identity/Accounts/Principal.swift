@@ -35,7 +35,7 @@ package final class Principal: Sendable {
     }
 
     /// Why this caller's role or credential does not permit the endpoint; nil if it does.
-    func refusal(by endpoint: Endpoint<Context>) -> Problem? {
+    func refusal<Input>(by endpoint: Endpoint<Input>) -> Problem? {
         if case .key(_, let scopes) = credential {
             guard endpoint.access.takesKeys else { return Problem(.forbidden, "API keys may not do this") }
             guard scopes.contains(endpoint.scope) else {

@@ -21,7 +21,7 @@ enum Guest {
                 WHERE g.expires_at <= now()
                 RETURNING user_id
             )
-            INSERT INTO users AS u (id, role) SELECT user_id, \(Account.Role.guest.rawValue) FROM place
+            INSERT INTO users AS u (id, role) SELECT user_id, \(Role.guest.rawValue) FROM place
             RETURNING \(Account.columns)
             """
         ).first.map(Account.init)
@@ -45,9 +45,9 @@ enum Guest {
                 """
                 UPDATE users u
                 SET email = \(optional: registration.email), username = \(optional: registration.username),
-                    name = \(optional: registration.name), role = \(Account.Role.client.rawValue),
+                    name = \(optional: registration.name), role = \(Role.client.rawValue),
                     password_hash = \(passwordHash)
-                WHERE u.id = \(id) AND u.role = \(Account.Role.guest.rawValue) AND u.disabled_at IS NULL
+                WHERE u.id = \(id) AND u.role = \(Role.guest.rawValue) AND u.disabled_at IS NULL
                 RETURNING \(Account.columns)
                 """
             ).first.map(Account.init)

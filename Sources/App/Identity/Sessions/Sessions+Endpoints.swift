@@ -80,7 +80,7 @@ extension Endpoint<Context> {
         answers: [Answer(.ok, "A page of sessions", ListQuery.schema(of: Session.schema))],
         examples: [Example("List your sessions", keeps: ["session_id": "/items/0/id"])]
     ) { context in
-        let list = try ListQuery(context, list: "sessions", filters: [], schema: Session.schema)
+        let list = try context.page(of: "sessions", schema: Session.schema)
         return list.page(try Session.list(list, for: context.user, on: context.connection))
     }
 

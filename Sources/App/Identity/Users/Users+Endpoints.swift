@@ -15,7 +15,7 @@ extension Endpoint<Context> {
         description: "Deleted users are left out.", query: ListQuery.parameters(filters, schema: User.schema),
         answers: [Answer(.ok, "A page of users", ListQuery.schema(of: User.schema))]
     ) { context in
-        let list = try ListQuery(context, list: "users", filters: filters, schema: User.schema)
+        let list = try context.page(of: "users", filters: filters, schema: User.schema)
         return list.page(try User.list(list, on: context.connection))
     }
 
@@ -39,7 +39,7 @@ extension Endpoint<Context> {
                 keeps: ["new_user_id": "/id"])
         ]
     ) { context in
-        let role = (context.input["role"]?.stringValue).flatMap(Account.Role.init) ?? .client
+        let role = (context.input["role"]?.stringValue).flatMap(Role.init) ?? .client
         guard let account = try makeAccount(Registration(context.input), role: role, context),
             let user = try User.find(account.id, on: context.connection)
         else { throw Problem.nameTaken }

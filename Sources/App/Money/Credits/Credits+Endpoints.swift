@@ -25,7 +25,7 @@ extension Endpoint<Context> {
         answers: [Answer(.ok, "A page of entries", ListQuery.schema(of: LedgerEntry.schema))]
     ) { context in
         let user = try context.user
-        let list = try ListQuery(context, list: "ledger", filters: filters, schema: LedgerEntry.schema)
+        let list = try context.page(of: "ledger", filters: filters, schema: LedgerEntry.schema)
         let isOpen = user.isAdmin && context.query["user_id"] != nil
         return list.page(
             try LedgerEntry.list(list, where: isOpen ? "true" : "user_id = \(user.id)", on: context.connection))

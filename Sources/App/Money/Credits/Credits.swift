@@ -52,7 +52,7 @@ package struct WelcomeCredits: Sendable {
     }
 
     /// Grants the credits, in the transaction that creates the account.
-    func give(to userID: String, _ role: Account.Role, on connection: Connection) throws {
+    func give(to userID: String, _ role: Role, on connection: Connection) throws {
         switch role {
         case .client: try WelcomeCredits.give(client, to: userID, on: connection)
         case .guest: try WelcomeCredits.give(guest, to: userID, on: connection)

@@ -78,11 +78,11 @@ extension Ledger {
     }
 
     /// The change that one entry makes to the account.
-    private static func change(of account: Account) -> SQL {
+    private static func change(of account: Ledger.Account) -> SQL {
         """
         CASE WHEN credit = \(account.rawValue) THEN amount WHEN debit = \(account.rawValue) THEN -amount ELSE 0 END
         """
     }
 
-    private static func sum(of account: Account) -> SQL { "coalesce(sum(\(change(of: account))), 0)" }
+    private static func sum(of account: Ledger.Account) -> SQL { "coalesce(sum(\(change(of: account))), 0)" }
 }

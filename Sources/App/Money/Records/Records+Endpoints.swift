@@ -20,7 +20,7 @@ extension Endpoint<Context> {
         query: ListQuery.parameters(filters, orders: orders, schema: Record.schema),
         answers: [Answer(.ok, "A page of records", ListQuery.schema(of: Record.schema))]
     ) { context in
-        let list = try ListQuery(context, list: "records", filters: filters, orders: orders, schema: Record.schema)
+        let list = try context.page(of: "records", filters: filters, orders: orders, schema: Record.schema)
         return list.page(try Record.list(list, for: context.user, on: context.connection))
     }
 

@@ -38,7 +38,7 @@ extension Endpoint<Context> {
             answers: [Answer(.ok, "A page of runs, without their steps", ListQuery.schema(of: summary))],
             examples: examples
         ) { context in
-            let list = try ListQuery(context, list: path, filters: filters, schema: summary)
+            let list = try context.page(of: path, filters: filters, schema: summary)
             let workflowID = context.endpoint.parameterNames.isEmpty ? nil : try context.workflowID()
             let runs = try ExecutionSummary.list(
                 of: context.user.id, workflowID: workflowID, position: ListQuery.position(created: Column.createdAt),

@@ -1,5 +1,5 @@
-package import HTTP
-package import Postgres
+import HTTP
+import Postgres
 
 extension Context {
     /// In seconds: less than the minute after which web servers time out.
@@ -40,14 +40,6 @@ extension Context {
             return Int(words[0].dropFirst("wait=".count)).flatMap { $0 < 0 ? nil : $0 }
         }.first
     }
-}
-
-/// A call that waits for a run to end.
-package struct CompletionWait: Sendable {
-    package let executionID: String
-    package let timeout: Duration
-    /// Returns the response, when the run has ended or the timeout has passed.
-    package let response: @Sendable (Connection) -> Response
 }
 
 extension Response {

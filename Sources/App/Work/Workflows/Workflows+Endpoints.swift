@@ -18,7 +18,7 @@ extension Endpoint<Context> {
         query: ListQuery.parameters(filters, schema: Workflow.summary),
         answers: [Answer(.ok, "A page of workflows", ListQuery.schema(of: Workflow.summary))]
     ) { context in
-        let list = try ListQuery(context, list: "workflows", filters: filters, schema: Workflow.summary)
+        let list = try context.page(of: "workflows", filters: filters, schema: Workflow.summary)
         return list.page(try Workflow.list(list, for: context.user, on: context.connection))
     }
 
@@ -92,8 +92,7 @@ extension Endpoint<Context> {
         answers: [Answer(.ok, "A page of versions", ListQuery.schema(of: WorkflowVersion.summary))]
     ) { context in
         let workflow = try found(context)
-        let list = try ListQuery(
-            context, list: "versions of \(workflow.id)", filters: [], schema: WorkflowVersion.summary)
+        let list = try context.page(of: "versions of \(workflow.id)", schema: WorkflowVersion.summary)
         return list.page(try WorkflowVersion.list(list, of: workflow, on: context.connection))
     }
 
