@@ -1,0 +1,34 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What `docs/architecture.md` and the README's map name exists.
+@Suite struct ArchitectureTests {
+    /// Each function is named with its file, in a table's row or in brackets.
+    @Test func namedFunctionsExist() throws {
+        let text = try sourceText("docs/architecture.md")
+        let named = text.matches(of: #/`(\w+)\.(\w+)` ?(?:\||\()\s?`(Sources\/[^`]+)`/#)
+        #expect(named.count > 30)
+        for match in named {
+            let (type, function) = (String(match.1), String(match.2))
+            let source = try sourceText(String(match.3))
+            let declarations = ["func \(function)(", "func \(function)<", "let \(function) =", "let \(function):"]
+            #expect(declarations.contains(where: source.contains), "\(match.3) has no \(function)")
+            let types = ["struct \(type)", "class \(type)", "enum \(type)", "extension \(type)"]
+            #expect(types.contains(where: source.contains), "\(match.3) is not about \(type)")
+        }
+        // Each name of a function is followed by its file.
+        #expect(
+            text.matches(of: #/`[A-Z]\w+\.[a-z]\w+`/#).count == named.count + text.matches(of: #/`README.md`/#).count)
+    }
+
+    @Test func mapOfTheRoomsIsTheListingOfSources() throws {
+        let section = try #require(
+            try Readme.text().split(separator: "\n## The rooms\n").last?.split(separator: "\n## ").first)
+        let named = Set(section.matches(of: #/(?m)^\| `(\w+)`/#).map { String($0.1) })
+        // The modules of C libraries share one row.
+        let isModule = { (name: String) in name.hasPrefix("C") && name != "Crypto" }
+        let folders = try FileManager.default.contentsOfDirectory(atPath: Stack.root + "/Sources")
+        #expect(named.filter { !isModule($0) } == Set(folders.filter { !isModule($0) }))
+    }
+}
