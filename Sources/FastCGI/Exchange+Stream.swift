@@ -8,6 +8,8 @@ extension Exchange {
     /// Sends the head of a stream. Returns false when the peer did not take it, or the head is not valid.
     func beginStream(_ head: Response) -> Bool {
         var head = head
+        // nginx passes each event on at once instead of collecting the response.
+        head.headers["X-Accel-Buffering"] = "no"
         head.body = .chunks(length: nil) { nil }
         let (bytes, isSafe) = ResponseHead.make(for: &head)
         guard isSafe else { return false }

@@ -31,7 +31,7 @@ import Testing
         let client = try running.client()
         try open(client)
         let head = try client.output()
-        #expect(head == "Status: 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        #expect(head == "Status: 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\n\r\n")
         let stream = try #require(streams.take())
         for number in 0..<3 {
             #expect(stream.send(Array("data: \(number)\n\n".utf8)))
