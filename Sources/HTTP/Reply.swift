@@ -16,18 +16,24 @@ package enum Reply: Sendable {
 
     /// The response that is known now: of an exchange that waits, its fallback; of a stream, its head.
     package var initial: Response {
-        get {
-            switch self {
-            case .response(let response), .wait(let response, _), .stream(let response, _, _): response
-            }
+        switch self {
+        case .response(let response), .wait(let response, _), .stream(let response, _, _): response
         }
-        set {
-            self =
-                switch self {
-                case .response: .response(newValue)
-                case .wait(_, let start): .wait(fallback: newValue, start: start)
-                case .stream(_, let fallback, let start): .stream(head: newValue, fallback: fallback, start: start)
-                }
+    }
+
+    /// Changes each response that the reply contains.
+    package mutating func update(_ change: (inout Response) -> Void) {
+        switch self {
+        case .response(var response):
+            change(&response)
+            self = .response(response)
+        case .wait(var fallback, let start):
+            change(&fallback)
+            self = .wait(fallback: fallback, start: start)
+        case .stream(var head, var fallback, let start):
+            change(&head)
+            change(&fallback)
+            self = .stream(head: head, fallback: fallback, start: start)
         }
     }
 }

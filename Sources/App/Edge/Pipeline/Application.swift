@@ -32,7 +32,7 @@ package struct Application: Sendable {
         }
         connection.rollback()
         if audit.awaitsSeal, reply.initial.status.rawValue < 500 { seal(over: connection) }
-        call.complete(&reply.initial)
+        reply.update(call.complete)
         return reply
     }
 
