@@ -1,7 +1,7 @@
 # One word for each chore. The work is in scripts/, which can be run by hand as well.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check bench bench-flows bench-compare order drill fuzz format lint postman schema image clean
+.PHONY: help run stop test check check-guards bench bench-flows bench-compare order drill fuzz format lint postman schema image clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -18,6 +18,9 @@ test: ## all tests, with a temporary Postgres
 
 check: ## everything that must hold before a change goes in; one line of verdict each
 	@scripts/check
+
+check-guards: ## remove the product's guards one by one and see a test fail each time; takes an hour
+	@Tests/Guards/remove.py
 
 bench: ## load against the running parts, and what they cost
 	@bench/run
