@@ -46,7 +46,10 @@ import Testing
         #expect(try running.client().exchange(RunningPool.params()).status == 200)
     }
 
-    @Test(arguments: ["", "wrong", "only the web server knowS", "only the web server knows "])
+    @Test(arguments: [
+        "", "wrong", "only the web server knowS", "only the web server knows ", "Only the web server knows",
+        "only the wEb server knows",
+    ])
     func wrongGateIsClosedSilently(gate: String) throws {
         let running = try RunningPool { _ in
             Issue.record("a handler ran")
