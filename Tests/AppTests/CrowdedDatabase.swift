@@ -1,8 +1,5 @@
 import Crypto
-import Flows
-import HTTP
 import JSON
-import Migrations
 import Postgres
 import SharedMemory
 import TestSupport
@@ -15,7 +12,6 @@ import Tokens
 struct CrowdedDatabase: Sendable {
     static let shared = Result { try CrowdedDatabase() }
     static let password = "lasting impression"
-    static let issuerName = "https://issuer.example.org"
     private static let users = 20_000
 
     let database: TestDatabase
@@ -25,7 +21,12 @@ struct CrowdedDatabase: Sendable {
     init() throws {
         database = try TestDatabase.make()
         issuerKey = try SigningKey(.edDSA, id: "first")
-        services = try Self.services(try JSONWebKeySet(["keys": [issuerKey.jwk]]))
+        var chosen = TestServices()
+        chosen.issuerKeys = try JSONWebKeySet(["keys": [issuerKey.jwk]])
+        chosen.loginLimits = LoginLimits(throttle: LoginThrottle(in: try SharedMemory()), key: HMACSHA256(key: [2]))
+        chosen.registrationLimit = 1_000
+        chosen.loginCreatesAccount = true
+        services = try chosen.make()
         try fill()
     }
 
@@ -38,39 +39,9 @@ struct CrowdedDatabase: Sendable {
     /// A token of the other issuer.
     func externalToken(of subject: String, now: Int64) -> String {
         issuerKey.token([
-            "iss": .string(Self.issuerName), "sub": .string(subject), "aud": "api", "iat": .integer(now),
+            "iss": .string(TestServices.issuerName), "sub": .string(subject), "aud": "api", "iat": .integer(now),
             "exp": .integer(now + 300), "email": .string("\(subject)@example.org"),
         ])
-    }
-
-    /// - Parameter loginLimits: default: of its own.
-    static func services(
-        _ issuerKeys: JSONWebKeySet? = nil, loginLimits: LoginLimits? = nil
-    ) throws -> Services {
-        let memory = try SharedMemory()
-        let secret = [UInt8](repeating: 0x5a, count: 32)
-        let sealingKeys = try KeyRing(key: [UInt8](repeating: 1, count: 32))
-        let issuer = issuerKeys.map { keys in
-            ExternalIssuer(
-                TrustedIssuer(issuerName, proof: .audience, audiences: ["api"], authorizedParties: []),
-                keys: IssuerKeys(fetch: { keys }, observe: { _ in }))
-        }
-        return Services(
-            tokens: SessionTokens(
-                keys: try TokenKeys(secret: secret), issuer: "i", audience: "a", sealingKeys: sealingKeys),
-            issuers: [issuer].compactMap(\.self),
-            passwords: PasswordHasher(
-                slots: HashingSlots(Slots(in: memory, limit: 4), waiting: 4), cost: .init(passes: 1, kibibytes: 8)),
-            engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil), bodyKeys: [HMACSHA256(key: [1])],
-            sealingKeys: sealingKeys,
-            loginLimits: loginLimits
-                ?? LoginLimits(throttle: LoginThrottle(in: memory), key: HMACSHA256(key: [2])),
-            registrationLimit: 1_000, loginCreatesAccount: true, welcome: WelcomeCredits(client: 1, guest: 1),
-            crossOrigin: .none,
-            readinessFailure: { connection in
-                _ = try Migrator().state(connection)
-                return nil
-            }, watchCompletion: { _, _ in }, observe: { _ in })
     }
 
     private func fill() throws {
@@ -94,7 +65,7 @@ struct CrowdedDatabase: Sendable {
             "INSERT INTO credits (user_id, balance, entries) SELECT id, 1, 0 FROM \(numbers)",
             """
             INSERT INTO identities (issuer, subject, user_id)
-            SELECT \(Self.issuerName), 'subject' || n, id FROM \(numbers)
+            SELECT \(TestServices.issuerName), 'subject' || n, id FROM \(numbers)
             """,
             """
             INSERT INTO guests (network, user_id, expires_at)

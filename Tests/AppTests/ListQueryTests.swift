@@ -1,12 +1,9 @@
 import Crypto
-import Flows
 import HTTP
 import JSON
 import Postgres
-import SharedMemory
 import TestSupport
 import Testing
-import Tokens
 
 @testable import App
 
@@ -19,16 +16,7 @@ import Tokens
     ]
 
     private static func context(_ query: String, userID: String = id) throws -> Context {
-        let services = Services(
-            tokens: SessionTokens(
-                keys: try TokenKeys(secret: Array("0123456789abcdef0123456789abcdef".utf8)), issuer: "i",
-                audience: "a", sealingKeys: nil),
-            issuers: [],
-            passwords: PasswordHasher(slots: HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1)),
-            engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil), bodyKeys: [HMACSHA256(key: [1])],
-            sealingKeys: nil, loginLimits: nil, registrationLimit: nil, loginCreatesAccount: false,
-            welcome: WelcomeCredits(client: 0, guest: 0), crossOrigin: .none,
-            readinessFailure: { _ in nil }, watchCompletion: { _, _ in }, observe: { _ in })
+        let services = try TestServices().make()
         let account = Account(
             id: userID, email: nil, username: "ann", name: nil, age: nil, role: .client,
             createdAt: "2026-01-01T00:00:00.000Z")

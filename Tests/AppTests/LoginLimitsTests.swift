@@ -19,14 +19,18 @@ import Testing
 
     /// Over a connection that leads nowhere: whatever needs a statement is answered 503.
     private func login(_ name: String, from address: String) throws -> Int {
-        let services = try CrowdedDatabase.services(loginLimits: limits)
+        var chosen = TestServices()
+        chosen.loginLimits = limits
         let body: JSON = ["username": .string(name), "password": "lasting impression"]
         let request = Request(
             method: "POST", target: "/login", headers: ["content-type": "application/json"],
             remoteAddress: address)
-        let application = Application(services: services, clock: { 1_700_000_000 })
+        let application = Application(services: try chosen.make(), clock: { 1_700_000_000 })
         let connection = Connection(try PostgresConfiguration("host=/nonexistent"))
-        return application.response(to: request, body: body.serialized(), over: connection).status.rawValue
+        let bytes = body.serialized()
+        let reply = application.reply(
+            to: request, readingBody: { policy throws(Rejection) in try policy.body(from: bytes) }, over: connection)
+        return reply.initial.status.rawValue
     }
 
     /// As often as makes the next try wait a minute.

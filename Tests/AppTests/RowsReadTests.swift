@@ -62,8 +62,11 @@ import Testing
         let request = Request(
             method: method, target: target, headers: headers,
             remoteAddress: "2001:db8:\(place)::1")
-        let response = application.response(to: request, body: body?.serialized() ?? [], over: connection)
-        return (response.status.rawValue, (try? JSON(parsing: response.bytes)) ?? .null)
+        let bytes = body?.serialized() ?? []
+        let reply = application.reply(
+            to: request, readingBody: { policy throws(Rejection) in try policy.body(from: bytes) }, over: connection)
+        let answer = HTTPAnswer(reply.initial)
+        return (answer.status, answer.json)
     }
 
     private func login(

@@ -13,38 +13,6 @@ import Testing
 
     private static func text(_ count: Int) -> JSON { .string(String(repeating: "x", count: count)) }
 
-    @Test func areRefusedWithoutALookUp() throws {
-        let user = try stack.makeUser()
-        let held = try HeldRows("LOCK TABLE users IN ACCESS EXCLUSIVE MODE", in: stack.database)
-        let cases: [(member: String, longest: Int)] = [
-            ("email", 254), ("username", 254), ("password", 1_024), ("otp", 100), ("grant_type", 1_024),
-            ("scope", 1_024), ("client_id", 1_024), ("client_secret", 1_024),
-        ]
-        for (member, longest) in cases {
-            for count in [longest + 1, 2_000, 900_000] {
-                var body = JSONObject([.init(name: "password", value: .string(user.password))])
-                if member != "email" { body["username"] = .string(user.email) }
-                body[member] = Self.text(count)
-                let answer = try stack.post("/login", .object(body))
-                expectProblem(answer, 422, "validation_failed", "\(member) of \(count)")
-                #expect(pointers(answer) == ["/" + member])
-            }
-        }
-        expectProblem(
-            try stack.post("/login", ["username": Self.text(1 << 20), "password": "lasting impression"]), 413)
-        for path in ["/register", "/create_user"] {
-            let password: JSON = ["email": .string(unique("long") + "@example.org"), "password": Self.text(900_000)]
-            #expect(pointers(try stack.post(path, password)) == ["/password"])
-            let name: JSON = [
-                "email": .string(unique("long") + "@example.org"), "password": "lasting impression",
-                "name": Self.text(900_000),
-            ]
-            #expect(pointers(try stack.post(path, name)) == ["/name"])
-        }
-        #expect(pointers(try stack.post("/refresh", ["refresh_token": Self.text(900_000)])) == ["/refresh_token"])
-        held.release()
-    }
-
     /// No thread is held up by them.
     @Test func eightAtOnceLeaveOthersAlone() throws {
         let held = try HeldRows("LOCK TABLE users IN ACCESS EXCLUSIVE MODE", in: stack.database)

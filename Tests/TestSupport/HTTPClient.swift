@@ -8,6 +8,12 @@ package struct HTTPAnswer: Sendable {
     package let headers: Headers
     package let body: [UInt8]
 
+    package init(status: Int, headers: Headers, body: [UInt8]) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
     package var text: String { String(decoding: body, as: UTF8.self) }
 
     /// The body as JSON; null when it is none.

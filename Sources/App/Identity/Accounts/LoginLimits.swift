@@ -8,10 +8,16 @@ package struct LoginLimits: Sendable {
     private let throttle: LoginThrottle
     /// Maps names and addresses to numbers that a caller can neither choose nor invert.
     private let key: HMACSHA256
+    /// Returns seconds of a clock that is never set back, the same in all processes.
+    private let clock: @Sendable () -> UInt64
 
-    package init(throttle: LoginThrottle, key: HMACSHA256) {
+    package init(
+        throttle: LoginThrottle, key: HMACSHA256,
+        clock: @escaping @Sendable () -> UInt64 = { Monotonic.now.seconds }
+    ) {
         self.throttle = throttle
         self.key = key
+        self.clock = clock
     }
 
     /// Throws 429 for a login by a name or from an address that must wait, before the account is looked up. It does not
@@ -21,7 +27,7 @@ package struct LoginLimits: Sendable {
         // An unknown or local address may stand for all clients. It is limited by account only, which is not known yet.
         let wait = throttle.delay(
             forAddress: network.isEverybody ? nil : number("address\0\(network.text)"),
-            nameFromAddress: number(of: name, from: network), at: Monotonic.now.seconds)
+            nameFromAddress: number(of: name, from: network), at: clock())
         if wait > 0 { throw LoginLimits.exceeded(wait) }
     }
 
@@ -37,12 +43,12 @@ package struct LoginLimits: Sendable {
         // account.
         let place = network.isEverybody ? "\(network.text)\0\(account)" : network.text
         let attempt = Attempt(
-            throttle: throttle,
+            throttle: throttle, clock: clock,
             keys: LoginThrottle.Keys(
                 account: number("account\0\(account)"), address: number("address\0\(place)"),
                 accountFromAddress: number("both\0\(network.text)\0\(account)"),
                 nameFromAddress: name.map { number(of: $0, from: network) }))
-        let wait = throttle.admit(attempt.keys, at: Monotonic.now.seconds)
+        let wait = throttle.admit(attempt.keys, at: clock())
         if wait > 0 { throw LoginLimits.exceeded(wait) }
         return attempt
     }
@@ -83,13 +89,14 @@ extension LoginLimits {
     /// An attempt in progress. The caller reports how it ended, unless the server was too busy to check the secret.
     struct Attempt {
         fileprivate let throttle: LoginThrottle
+        fileprivate let clock: @Sendable () -> UInt64
         fileprivate let keys: LoginThrottle.Keys
 
         func ended(rightly isRight: Bool) {
             if isRight {
                 throttle.forgetFailures(keys)
             } else {
-                throttle.countFailure(keys, at: Monotonic.now.seconds)
+                throttle.countFailure(keys, at: clock())
             }
         }
     }

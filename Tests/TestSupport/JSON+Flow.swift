@@ -1,8 +1,8 @@
-import JSON
+package import JSON
 
 extension JSON {
     /// A call that runs these tasks from the first one on.
-    static func flow(_ tasks: [JSON], _ conditions: [JSON] = [], input: JSON = [:]) -> JSON {
+    package static func flow(_ tasks: [JSON], _ conditions: [JSON] = [], input: JSON = [:]) -> JSON {
         [
             "flow": [
                 "id": "f", "name": "A flow", "start_task": tasks.first?["name"] ?? .null, "tasks": .array(tasks),
@@ -13,13 +13,13 @@ extension JSON {
     }
 
     /// Tasks that follow each other, whatever their status.
-    static func chain(_ tasks: [JSON], input: JSON = [:]) -> JSON {
+    package static func chain(_ tasks: [JSON], input: JSON = [:]) -> JSON {
         let names = tasks.map { $0["name"]?.stringValue ?? "" }
         return flow(tasks, zip(names, names.dropFirst()).map { condition($0, $1, $1) }, input: input)
     }
 
     /// A task; without `type` it is found by its name.
-    static func task(_ name: String, _ type: String? = nil, _ input: JSON? = nil) -> JSON {
+    package static func task(_ name: String, _ type: String? = nil, _ input: JSON? = nil) -> JSON {
         var members: JSONObject = JSONObject([.init(name: "name", value: .string(name))])
         members["type"] = type.map(JSON.string)
         members["input"] = input
@@ -27,7 +27,9 @@ extension JSON {
     }
 
     /// Where `source` leads after success, and after failure.
-    static func condition(_ source: String, _ success: String, _ failure: String, outcome: String = "success") -> JSON {
+    package static func condition(_ source: String, _ success: String, _ failure: String, outcome: String = "success")
+        -> JSON
+    {
         [
             "name": .string("after \(source)"), "source_task": .string(source), "outcome": .string(outcome),
             "target_task_success": .string(success), "target_task_failure": .string(failure),
@@ -35,8 +37,8 @@ extension JSON {
     }
 
     /// The names of an object's members, in their order.
-    var names: [String] { objectValue?.members.map(\.name) ?? [] }
+    package var names: [String] { objectValue?.members.map(\.name) ?? [] }
 
     /// The value of that member in each element.
-    func each(_ name: String) -> [JSON] { arrayValue?.map { $0[name] ?? .null } ?? [] }
+    package func each(_ name: String) -> [JSON] { arrayValue?.map { $0[name] ?? .null } ?? [] }
 }

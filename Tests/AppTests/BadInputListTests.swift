@@ -6,12 +6,12 @@ import Testing
 
 /// What a list's query may say, and whose cursors it takes.
 @Suite struct BadInputListTests {
-    let stack: Stack
+    let application: TestApplication
     let user: TestUser
 
     init() throws {
-        stack = try Stack.shared.get()
-        user = try stack.makeUser()
+        application = try TestApplication()
+        user = try application.makeUser()
     }
 
     @Test(arguments: [
@@ -19,7 +19,7 @@ import Testing
         "/api/records",
     ])
     func refusesWhatAListDoesNotKnow(list: String) throws {
-        let admin = try stack.adminToken()
+        let admin = try application.adminToken()
         let queries = [
             "limit=-1", "limit=0", "limit=101", "limit=1000000000", "limit=1e9", "limit=99999999999999999999",
             "limit=abc",
@@ -29,32 +29,32 @@ import Testing
             "%ff=1",
             "a%0ab=1", "id=1", "offset=5",
         ]
-        for query in queries { expectProblem(try stack.get("\(list)?\(query)", token: admin), 400, nil, query) }
+        for query in queries { expectProblem(try application.get("\(list)?\(query)", token: admin), 400, nil, query) }
     }
 
     @Test func refusesValuesThatNoFilterHas() throws {
         for query in ["published=yes", "published=1", "user_id=1", "user_id='%20OR%201=1", "user_id=*"] {
-            expectProblem(try stack.get("/posts?\(query)", token: user.token), 400, nil, query)
+            expectProblem(try application.get("/posts?\(query)", token: user.token), 400, nil, query)
         }
         for query in ["status=done", "status=COMPLETED", "status=completed'"] {
-            expectProblem(try stack.get("/api/executions?\(query)", token: user.token), 400, nil, query)
+            expectProblem(try application.get("/api/executions?\(query)", token: user.token), 400, nil, query)
         }
     }
 
     @Test func refusesTheCursorsOfOtherListsAndUsers() throws {
         for _ in 0..<2 {
-            #expect(try stack.post("/posts", ["title": "a", "content": "b"], token: user.token).status == 201)
-            #expect(try stack.post("/flow-manager", .demoFlow, token: user.token).status == 200)
+            #expect(try application.post("/posts", ["title": "a", "content": "b"], token: user.token).status == 201)
+            #expect(try application.post("/flow-manager", .demoFlow, token: user.token).status == 200)
         }
         let query = "limit=1&user_id=\(user.id)"
-        let cursor = try #require(try stack.get("/posts?\(query)", token: user.token)["next_cursor"].stringValue)
-        let second = try stack.get("/posts?\(query)&cursor=\(cursor)", token: user.token)
+        let cursor = try #require(try application.get("/posts?\(query)", token: user.token)["next_cursor"].stringValue)
+        let second = try application.get("/posts?\(query)&cursor=\(cursor)", token: user.token)
         #expect(second["items"].arrayValue?.count == 1)
         #expect(second["next_cursor"] == .null)
 
-        expectProblem(try stack.get("/api/executions?cursor=\(cursor)", token: user.token), 400, "invalid_cursor")
-        let other = try stack.makeUser()
-        expectProblem(try stack.get("/posts?cursor=\(cursor)", token: other.token), 400, "invalid_cursor")
+        expectProblem(try application.get("/api/executions?cursor=\(cursor)", token: user.token), 400, "invalid_cursor")
+        let other = try application.makeUser()
+        expectProblem(try application.get("/posts?cursor=\(cursor)", token: other.token), 400, "invalid_cursor")
 
         // A cursor is not signed: what one may put into it must be harmless.
         let bytes = try #require(Base64URL.decode(cursor.utf8))
@@ -65,27 +65,27 @@ import Testing
         ]
         for forgery in forgeries {
             let cursor = Base64URL.encode(JSON.array(forgery).serialized())
-            expectProblem(try stack.get("/posts?cursor=\(cursor)", token: user.token), 400, "invalid_cursor")
+            expectProblem(try application.get("/posts?cursor=\(cursor)", token: user.token), 400, "invalid_cursor")
         }
     }
 
     @Test func hidesWhatIsNotTheCallersToSee() throws {
-        let owner = try stack.makeUser()
+        let owner = try application.makeUser()
         let draft: JSON = ["title": "a", "content": "b", "published": false]
-        let post = try #require(try stack.post("/posts", draft, token: owner.token).headers["location"])
+        let post = try #require(try application.post("/posts", draft, token: owner.token).headers["location"])
         let public_ = try #require(
-            try stack.post("/posts", ["title": "a", "content": "b"], token: owner.token).headers["location"])
+            try application.post("/posts", ["title": "a", "content": "b"], token: owner.token).headers["location"])
         let run = try #require(
-            try stack.post("/flow-manager", .demoFlow, token: owner.token)["execution_id"].stringValue)
+            try application.post("/flow-manager", .demoFlow, token: owner.token)["execution_id"].stringValue)
 
-        expectProblem(try stack.get(post, token: user.token), 404)
-        expectProblem(try stack.get("/api/executions/\(run)", token: user.token), 404)
-        expectProblem(try stack.get("/api/data/result", token: user.token), 404)
+        expectProblem(try application.get(post, token: user.token), 404)
+        expectProblem(try application.get("/api/executions/\(run)", token: user.token), 404)
+        expectProblem(try application.get("/api/data/result", token: user.token), 404)
         for (method, body) in [("PUT", draft), ("PATCH", ["title": "c"]), ("DELETE", nil)] as [(String, JSON?)] {
-            expectProblem(try stack.send(method, post, body, token: user.token), 404, nil, method)
-            expectProblem(try stack.send(method, public_, body, token: user.token), 403, nil, method)
+            expectProblem(try application.send(method, post, body, token: user.token), 404, nil, method)
+            expectProblem(try application.send(method, public_, body, token: user.token), 403, nil, method)
         }
-        #expect(try stack.get(post, token: owner.token)["title"] == "a")
-        #expect(try stack.get(public_, token: owner.token)["title"] == "a")
+        #expect(try application.get(post, token: owner.token)["title"] == "a")
+        #expect(try application.get(public_, token: owner.token)["title"] == "a")
     }
 }

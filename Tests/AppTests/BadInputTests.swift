@@ -5,12 +5,12 @@ import Testing
 
 /// Bodies and fields that no honest client sends: refused in words, never half taken, never an error of ours.
 @Suite struct BadInputTests {
-    let stack: Stack
+    let application: TestApplication
     let user: TestUser
 
     init() throws {
-        stack = try Stack.shared.get()
-        user = try stack.makeUser()
+        application = try TestApplication()
+        user = try application.makeUser()
     }
 
     @Test func refusesWhatIsNotJSON() throws {
@@ -44,7 +44,7 @@ import Testing
                 expectProblem(try send(method, path, body), 400, code, "\(path) \(name)")
             }
         }
-        #expect(try stack.get("/api/data", token: user.token)["items"] == [])
+        #expect(try application.get("/api/data", token: user.token)["items"] == [])
     }
 
     @Test func takesNoOtherMediaType() throws {
@@ -53,15 +53,16 @@ import Testing
             "application/x-www-form-urlencoded", "json",
         ]
         for type in types {
-            let headers = [stack.bearer(user.token), ("Content-Type", type)]
-            let answer = try stack.client.send("POST", "/posts", headers: headers, body: Array("{}".utf8))
+            let headers = [application.bearer(user.token), ("Content-Type", type)]
+            let answer = try application.send("POST", "/posts", headers: headers, body: Array("{}".utf8))
             expectProblem(answer, 415, "unsupported_media_type", type)
         }
-        let missing = try stack.client.send(
-            "POST", "/posts", headers: [stack.bearer(user.token)], body: Array("{}".utf8))
+        let missing = try application.send(
+            "POST", "/posts", headers: [application.bearer(user.token)], body: Array("{}".utf8))
         expectProblem(missing, 415)
         for encoding in ["gzip", "br", "deflate, gzip"] {
-            let answer = try stack.post("/posts", [:], token: user.token, headers: [("Content-Encoding", encoding)])
+            let answer = try application.post(
+                "/posts", [:], token: user.token, headers: [("Content-Encoding", encoding)])
             expectProblem(answer, 415, "unsupported_media_type", encoding)
         }
     }
@@ -72,7 +73,7 @@ import Testing
         ] {
             let headers = [("Content-Type", "application/x-www-form-urlencoded")]
             expectProblem(
-                try stack.client.send("POST", "/login", headers: headers, body: Array(body.utf8)), 400, nil, body)
+                try application.send("POST", "/login", headers: headers, body: Array(body.utf8)), 400, nil, body)
         }
     }
 
@@ -86,7 +87,7 @@ import Testing
             ("POST", "/flow-manager", ["flow": [:], "input": "\u{0}"], "/input"),
         ]
         for (method, path, body, pointer) in cases {
-            let answer = try stack.send(method, path, body, token: user.token)
+            let answer = try application.send(method, path, body, token: user.token)
             #expect(answer.status == 422, "\(path)")
             #expect(pointers(answer).contains(pointer), "\(answer.text)")
         }
@@ -95,7 +96,7 @@ import Testing
     @Test func keepsNumbersExact() throws {
         for number in ["9007199254740993", "-9223372036854775808", "18446744073709551615", "0.1", "1e-300", "-0.0"] {
             #expect(try send("PUT", "/api/data/number", Array(#"{"value":[\#(number)]}"#.utf8)).status == 200)
-            let text = try stack.get("/api/data/number", token: user.token).text
+            let text = try application.get("/api/data/number", token: user.token).text
             #expect(text.contains("[\(number)]"), "\(text)")
         }
     }
@@ -127,12 +128,12 @@ import Testing
 
     @Test func reportsEveryUnknownField() throws {
         let body: JSON = ["title": "a", "contents": "b", "user_id": "c", "role": "admin", "id": 1]
-        let answer = try stack.post("/posts", body, token: user.token)
+        let answer = try application.post("/posts", body, token: user.token)
         expectProblem(answer, 422, "validation_failed")
         #expect(pointers(answer) == ["/contents", "/user_id", "/role", "/id", "/content"])
         #expect(answer["errors"].arrayValue?.first?["hint"] == "did you mean 'content'?")
-        expectProblem(try stack.post("/logout", ["everything": true], token: user.token), 422)
-        #expect(try stack.get("/me", token: user.token).status == 200, "a refused logout ends nothing")
+        expectProblem(try application.post("/logout", ["everything": true], token: user.token), 422)
+        #expect(try application.get("/me", token: user.token).status == 200, "a refused logout ends nothing")
     }
 
     /// Text is data wherever it goes, in statements, patterns, templates and markup.
@@ -142,10 +143,11 @@ import Testing
         "<script>alert(1)</script>", "\r\nX-Injected: 1", "../../etc/passwd", "Ω≈ç√ 😀 \u{202e}abc",
     ])
     func keepsTextsVerbatim(text: String) throws {
-        let made = try stack.post("/posts", ["title": .string(text), "content": .string(text)], token: user.token)
+        let made = try application.post(
+            "/posts", ["title": .string(text), "content": .string(text)], token: user.token)
         #expect(made.status == 201)
         #expect(made.headers["x-injected"] == nil)
-        let read = try stack.get(try #require(made.headers["location"]), token: user.token)
+        let read = try application.get(try #require(made.headers["location"]), token: user.token)
         #expect(read["title"] == .string(text))
         #expect(read["content"] == .string(text))
 
@@ -153,13 +155,13 @@ import Testing
             "email": .string(unique("text") + "@example.org"), "password": .string(text + "12345678"),
             "name": .string(text),
         ]
-        let created = try stack.patiently { try stack.post("/create_user", account) }
+        let created = try application.patiently { try application.post("/create_user", account) }
         #expect(created["name"] == .string(text))
 
-        let stored = try stack.send("PUT", "/api/data/text", ["value": [.string(text)]], token: user.token)
+        let stored = try application.send("PUT", "/api/data/text", ["value": [.string(text)]], token: user.token)
         #expect(stored["value"] == [.string(text)])
         let escaped = text.utf8.map { "%" + String(Int($0) + 256, radix: 16).dropFirst() }.joined()
-        let named = try stack.send("PUT", "/api/data/\(escaped)", ["value": 1], token: user.token)
+        let named = try application.send("PUT", "/api/data/\(escaped)", ["value": 1], token: user.token)
         if text.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }) {
             expectProblem(named, 400)
         } else {
@@ -168,8 +170,8 @@ import Testing
     }
 
     private func send(_ method: String, _ path: String, _ body: [UInt8]) throws -> HTTPAnswer {
-        let headers = [stack.bearer(user.token), ("Content-Type", "application/json")]
-        return try stack.client.send(method, path, headers: headers, body: body)
+        let headers = [application.bearer(user.token), ("Content-Type", "application/json")]
+        return try application.send(method, path, headers: headers, body: body)
     }
 
     private func nested(_ depth: Int) -> [UInt8] {

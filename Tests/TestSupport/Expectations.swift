@@ -1,10 +1,9 @@
 import HTTP
 import JSON
-import TestSupport
-import Testing
+package import Testing
 
 /// Holds an answer against what every error looks like, whoever gives it: application or nginx.
-func expectProblem(
+package func expectProblem(
     _ answer: HTTPAnswer, _ status: Int, _ code: String? = nil, _ comment: String = "",
     sourceLocation: SourceLocation = #_sourceLocation
 ) {
@@ -22,7 +21,7 @@ func expectProblem(
 }
 
 /// The same for a refused token, with the challenge that RFC 6750, section 3 asks for.
-func expectChallenge(
+package func expectChallenge(
     _ answer: HTTPAnswer, _ code: String, _ comment: String = "", sourceLocation: SourceLocation = #_sourceLocation
 ) {
     expectProblem(answer, 401, code, comment, sourceLocation: sourceLocation)
@@ -34,9 +33,9 @@ func expectChallenge(
 }
 
 /// What is wrong with a body, as pointers.
-func pointers(_ answer: HTTPAnswer) -> [String] {
+package func pointers(_ answer: HTTPAnswer) -> [String] {
     answer["errors"].arrayValue?.compactMap { $0["pointer"]?.stringValue } ?? []
 }
 
 /// Text that occurs nowhere else.
-func unique(_ prefix: String) -> String { "\(prefix)\(UInt64.random(in: 0...UInt64.max))" }
+package func unique(_ prefix: String) -> String { "\(prefix)\(UInt64.random(in: 0...UInt64.max))" }

@@ -6,22 +6,22 @@ import Testing
 
 /// What is said about workflows that cannot be kept, and the documents by which they travel.
 @Suite struct WorkflowInputTests {
-    let stack: Stack
+    let application: TestApplication
     let user: TestUser
 
     init() throws {
-        stack = try Stack.shared.get()
-        user = try stack.makeUser()
+        application = try TestApplication()
+        user = try application.makeUser()
     }
 
     private func workflows() throws -> [JSON]? {
-        try stack.get("/api/workflows", token: user.token)["items"].arrayValue
+        try application.get("/api/workflows", token: user.token)["items"].arrayValue
     }
 
     @Test func saysEverythingThatIsWrongAtOnce() throws {
-        let made = try stack.post("/api/workflows", .workflow("a"), token: user.token)
+        let made = try application.post("/api/workflows", .workflow("a"), token: user.token)
         let path = try #require(made.headers["location"])
-        let document = try stack.get("\(path)/export", token: user.token).json
+        let document = try application.get("\(path)/export", token: user.token).json
         let cycle = JSON.flow([.task("a", "pass")], [.condition("a", "a", "end")])["flow"] ?? .null
         let many = JSON.chain((0...1_000).map { .task("t\($0)", "pass") })["flow"] ?? .null
         let unknown = JSON.flow([.task("a", "calc.additon"), .task("b", "pass", "{{ $.input }}")])["flow"] ?? .null
@@ -44,18 +44,18 @@ import Testing
             for (change, expected) in cases {
                 var body = try #require(call.body.objectValue)
                 for (name, value) in change { body[name] = value }
-                let answer = try stack.send(call.method, call.target, .object(body), token: user.token)
+                let answer = try application.send(call.method, call.target, .object(body), token: user.token)
                 expectProblem(answer, 422, "validation_failed", "\(call.target) \(expected)")
                 #expect(pointers(answer).sorted() == expected.sorted(), "\(call.target) \(answer.text.prefix(300))")
             }
-            let answer = try stack.send(call.method, call.target, ["flow", unknown], token: user.token)
+            let answer = try application.send(call.method, call.target, ["flow", unknown], token: user.token)
             #expect(pointers(answer) == [""], "\(answer.text)")
-            let hinted = try stack.send(
+            let hinted = try application.send(
                 call.method, call.target, .object(with(call.body, "flow", unknown)), token: user.token)
             #expect(hinted["errors"].arrayValue?.first?["hint"] == "did you mean 'calc.addition'?")
         }
         #expect(try workflows()?.count == 1)
-        #expect(try stack.get(path, token: user.token).json == made.json)
+        #expect(try application.get(path, token: user.token).json == made.json)
     }
 
     private func with(_ body: JSON, _ name: String, _ value: JSON) -> JSONObject {
@@ -68,7 +68,7 @@ import Testing
         let texts = ["' OR 1=1 --", "a\r\nSet-Cookie: x=y", "<script>", "%s \\ \" \u{1}", "👩‍👩‍👧 \u{202E}", "$1 {x}"]
         for text in texts {
             let draft = JSON.workflow(text, ["description": .string(text)])
-            let made = try stack.post("/api/workflows", draft, token: user.token)
+            let made = try application.post("/api/workflows", draft, token: user.token)
             #expect(made["name"] == .string(text) && made["description"] == .string(text))
             #expect(made.headers["set-cookie"] == nil)
         }
@@ -79,25 +79,25 @@ import Testing
         ["name": "e\u{301}", "flow": FlowFormat.example],
     ])
     func whatIsExportedComesBackEqual(draft: JSON) throws {
-        let made = try stack.post("/api/workflows", draft, token: user.token)
-        let exported = try stack.get("\(made.headers["location"] ?? "")/export", token: user.token)
+        let made = try application.post("/api/workflows", draft, token: user.token)
+        let exported = try application.get("\(made.headers["location"] ?? "")/export", token: user.token)
         #expect(exported.status == 200)
         #expect(exported.json.names == ["format", "format_version", "name", "description", "concurrency", "flow"])
         #expect(exported["format"] == "flow-manager.workflow" && exported["format_version"] == 1)
-        let other = try stack.makeUser()
-        let imported = try stack.post("/api/workflows/import", exported.json, token: other.token)
+        let other = try application.makeUser()
+        let imported = try application.post("/api/workflows/import", exported.json, token: other.token)
         #expect(imported.status == 201, "\(imported.text)")
         let path = try #require(imported.headers["location"])
-        #expect(try stack.get(path, token: other.token).json == imported.json)
+        #expect(try application.get(path, token: other.token).json == imported.json)
         #expect(imported["id"] != made["id"] && imported["user_id"] == .string(other.id) && imported["version"] == 1)
         for name in ["name", "description", "concurrency", "flow"] { #expect(imported[name] == made[name], "\(name)") }
-        #expect(try stack.get("\(path)/export", token: other.token).body == exported.body)
+        #expect(try application.get("\(path)/export", token: other.token).body == exported.body)
     }
 
     @Test func saysWhichDocumentsItReads() throws {
-        let made = try stack.post("/api/workflows", .workflow("a"), token: user.token)
-        let document = try stack.get("\(made.headers["location"] ?? "")/export", token: user.token).json
-        let newer = try stack.post(
+        let made = try application.post("/api/workflows", .workflow("a"), token: user.token)
+        let document = try application.get("\(made.headers["location"] ?? "")/export", token: user.token).json
+        let newer = try application.post(
             "/api/workflows/import", .object(with(.object(with(document, "format_version", 2)), "new", true)),
             token: user.token)
         expectProblem(newer, 422, "validation_failed")
@@ -109,15 +109,17 @@ import Testing
                 ]
             ])
         for (name, value) in [("format", "other" as JSON), ("format_version", "1"), ("format_version", 1.0)] {
-            let answer = try stack.post(
+            let answer = try application.post(
                 "/api/workflows/import", .object(with(document, name, value)), token: user.token)
             expectProblem(answer, 422, "validation_failed", name)
             #expect(pointers(answer) == ["/\(name)"])
         }
-        let draft = try stack.post("/api/workflows/import", .workflow("a"), token: user.token)
+        let draft = try application.post("/api/workflows/import", .workflow("a"), token: user.token)
         #expect(pointers(draft) == ["/format", "/format_version"])
         #expect(
-            pointers(try stack.post("/api/workflows", document, token: user.token)) == ["/format", "/format_version"])
+            pointers(try application.post("/api/workflows", document, token: user.token)) == [
+                "/format", "/format_version",
+            ])
         #expect(try workflows()?.count == 1)
     }
 
@@ -127,15 +129,15 @@ import Testing
         ]
         for (target, body) in [("/api/workflows", .workflow("a")), ("/api/workflows/import", document)] {
             let key = [("Idempotency-Key", unique("key"))]
-            let first = try stack.post(target, body, token: user.token, headers: key)
-            let second = try stack.post(target, body, token: user.token, headers: key)
+            let first = try application.post(target, body, token: user.token, headers: key)
+            let second = try application.post(target, body, token: user.token, headers: key)
             #expect(first.status == 201 && second.status == 201)
             #expect(second.body == first.body && second.headers["idempotency-replayed"] == "true")
             for name in ["location", "etag"] { #expect(second.headers[name] == first.headers[name], "\(name)") }
             let path = try #require(first.headers["location"])
-            _ = try stack.send("PUT", path, .workflow("b"), token: user.token)
+            _ = try application.send("PUT", path, .workflow("b"), token: user.token)
             let back = try (0..<2).map { _ in
-                try stack.post("\(path)/rollback", ["version": 1], token: user.token, headers: key)
+                try application.post("\(path)/rollback", ["version": 1], token: user.token, headers: key)
             }
             #expect(back.map(\.status) == [200, 200] && back[0].body == back[1].body)
         }

@@ -1,15 +1,14 @@
 import Glibc
-import Postgres
-import TestSupport
+package import Postgres
 
 /// Rows that a transaction of the test's own has changed and not committed, so that whoever writes them waits.
-final class HeldRows {
+package final class HeldRows {
     private let holder: Connection
     private let observer: Connection
     private let process: Int
 
     /// Holds what `statement` changes.
-    init(_ statement: SQL, in database: TestDatabase) throws {
+    package init(_ statement: SQL, in database: TestDatabase) throws {
         holder = database.connect()
         observer = database.connect()
         try holder.begin()
@@ -18,7 +17,7 @@ final class HeldRows {
     }
 
     /// Returns as soon as somebody waits for them, or so many.
-    func waitUntilWanted(by count: Int = 1) throws {
+    package func waitUntilWanted(by count: Int = 1) throws {
         for _ in 0..<2_000 {
             let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND \(process) = ANY(pg_blocking_pids(pid))" as SQL
             if try observer.query(waiting).count >= count { return }
@@ -28,8 +27,8 @@ final class HeldRows {
     }
 
     /// Gives them back as they have become.
-    func commit() throws { try holder.commit() }
+    package func commit() throws { try holder.commit() }
 
     /// Gives them back as they were.
-    func release() { holder.rollback() }
+    package func release() { holder.rollback() }
 }

@@ -1,8 +1,8 @@
-import JSON
+package import JSON
 
 extension JSON {
     /// A workflow of one task that hands on a number.
-    static func workflow(_ name: String, giving number: Int64 = 1, _ more: [String: JSON] = [:]) -> JSON {
+    package static func workflow(_ name: String, giving number: Int64 = 1, _ more: [String: JSON] = [:]) -> JSON {
         var draft = flow([.task("a", "pass", .integer(number))]).objectValue ?? JSONObject()
         draft["input"] = nil
         draft["name"] = .string(name)

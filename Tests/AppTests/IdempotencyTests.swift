@@ -6,21 +6,22 @@ import Testing
 
 /// `Idempotency-Key`: one effect, and the same answer again for a day.
 @Suite struct IdempotencyTests {
-    let stack: Stack
+    let application: TestApplication
     let user: TestUser
 
     init() throws {
-        stack = try Stack.shared.get()
-        user = try stack.makeUser()
+        application = try TestApplication()
+        user = try application.makeUser()
     }
 
     private func post(_ path: String, _ body: JSON, key: String) throws -> HTTPAnswer {
-        try stack.post(path, body, token: user.token, headers: [("Idempotency-Key", key)])
+        try application.post(path, body, token: user.token, headers: [("Idempotency-Key", key)])
     }
 
     private func count(_ table: SQL) throws -> Int {
-        try stack.database.connect().query("SELECT count(*) FROM \(table) WHERE user_id = \(user.id)").only.decode(
-            Int.self)
+        try application.database.connect().query("SELECT count(*) FROM \(table) WHERE user_id = \(user.id)").only
+            .decode(
+                Int.self)
     }
 
     private static let calls: [(path: String, body: JSON, table: SQL)] = [
@@ -51,10 +52,10 @@ import Testing
 
     /// A key is one user's, for one path.
     @Test func keepsTheAnswersOfOthersApart() throws {
-        let other = try stack.makeUser()
+        let other = try application.makeUser()
         let mine = try post("/posts", ["title": "a", "content": "b"], key: "same")
         let upload = try post("/upload", ["title": "a", "content": "b"], key: "same")
-        let theirs = try stack.post(
+        let theirs = try application.post(
             "/posts", ["title": "other", "content": "b"], token: other.token, headers: [("Idempotency-Key", "same")])
         #expect([mine.status, upload.status, theirs.status] == [201, 201, 201])
         #expect(Set([mine["id"], upload["id"], theirs["id"]]).count == 3)
@@ -77,7 +78,7 @@ import Testing
         for key in [String(repeating: "k", count: 256), "two words", "a\u{7f}", "é", "a\tb"] {
             expectProblem(try post("/posts", body, key: key), 400, nil, key)
         }
-        let twice = try stack.post(
+        let twice = try application.post(
             "/posts", body, token: user.token, headers: [("Idempotency-Key", "a"), ("Idempotency-Key", "b")])
         #expect(twice.status == 400)
         #expect(try post("/posts", body, key: String(repeating: "k", count: 255)).status == 201)
@@ -90,7 +91,7 @@ import Testing
             let body = path == "/logout" ? [:] : account
             expectProblem(try post(path, body, key: "k"), 400, "idempotency_refused", path)
         }
-        #expect(try stack.get("/me", token: user.token).status == 200, "the session goes on")
+        #expect(try application.get("/me", token: user.token).status == 200, "the session goes on")
     }
 
     /// A refusal by what the flow says is an answer like another; one that leaves no answer is not kept.
@@ -110,10 +111,10 @@ import Testing
         #expect(try count("executions") == 1)
 
         for _ in 0..<10 {
-            #expect(try stack.post("/generate_array", ["sentence": "a"], token: user.token).status == 200)
+            #expect(try application.post("/generate_array", ["sentence": "a"], token: user.token).status == 200)
         }
         expectProblem(try post("/generate_array", ["sentence": "a"], key: "late"), 429, "rate_limited")
-        try stack.database.connect().execute("DELETE FROM rate_limits WHERE user_id = \(user.id)")
+        try application.database.connect().execute("DELETE FROM rate_limits WHERE user_id = \(user.id)")
         #expect(try post("/generate_array", ["sentence": "a"], key: "late").status == 200)
     }
 
@@ -134,7 +135,7 @@ import Testing
     }
 
     private func age(_ key: String, by interval: String) throws {
-        try stack.database.connect().execute(
+        try application.database.connect().execute(
             """
             UPDATE idempotency_keys SET created_at = created_at - \(interval)::interval
             WHERE user_id = \(user.id) AND key = \(key)

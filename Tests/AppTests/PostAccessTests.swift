@@ -4,19 +4,19 @@ import Testing
 
 /// Who sees a post and who changes it: everybody signed in sees the published ones, drafts only their owner and admins.
 @Suite struct PostAccessTests {
-    let stack: Stack
+    let application: TestApplication
     let owner: TestUser
     let stranger: TestUser
 
     init() throws {
-        stack = try Stack.shared.get()
-        owner = try stack.makeUser()
-        stranger = try stack.makeUser()
+        application = try TestApplication()
+        owner = try application.makeUser()
+        stranger = try application.makeUser()
     }
 
     private func make(published: Bool, title: String = "a") throws -> String {
         let draft: JSON = ["title": .string(title), "content": "b", "published": .bool(published)]
-        return try #require(try stack.post("/posts", draft, token: owner.token)["id"].stringValue)
+        return try #require(try application.post("/posts", draft, token: owner.token)["id"].stringValue)
     }
 
     private static let writes: [(method: String, body: JSON?)] = [
@@ -25,42 +25,43 @@ import Testing
 
     @Test func hidesDraftsFromStrangers() throws {
         let path = "/posts/\(try make(published: false))"
-        expectProblem(try stack.get(path, token: stranger.token), 404, "not_found")
+        expectProblem(try application.get(path, token: stranger.token), 404, "not_found")
         for (method, body) in PostAccessTests.writes {
-            expectProblem(try stack.send(method, path, body, token: stranger.token), 404, "not_found", method)
+            expectProblem(try application.send(method, path, body, token: stranger.token), 404, "not_found", method)
         }
-        #expect(try stack.get(path, token: owner.token)["title"] == "a")
+        #expect(try application.get(path, token: owner.token)["title"] == "a")
     }
 
     @Test func showsPublishedPostsToStrangersWhoMayNotChangeThem() throws {
         let path = "/posts/\(try make(published: true))"
-        #expect(try stack.get(path, token: stranger.token).status == 200)
+        #expect(try application.get(path, token: stranger.token).status == 200)
         for (method, body) in PostAccessTests.writes {
-            expectProblem(try stack.send(method, path, body, token: stranger.token), 403, "forbidden", method)
+            expectProblem(try application.send(method, path, body, token: stranger.token), 403, "forbidden", method)
         }
-        #expect(try stack.get(path, token: owner.token)["title"] == "a")
+        #expect(try application.get(path, token: owner.token)["title"] == "a")
     }
 
     @Test func letsAdminsSeeAndChangeAllPosts() throws {
-        let admin = try stack.adminToken()
+        let admin = try application.adminToken()
         let path = "/posts/\(try make(published: false))"
-        #expect(try stack.get(path, token: admin).status == 200)
-        let changed = try stack.send("PATCH", path, ["title": "moderated"], token: admin)
+        #expect(try application.get(path, token: admin).status == 200)
+        let changed = try application.send("PATCH", path, ["title": "moderated"], token: admin)
         #expect(changed.status == 200)
         #expect(changed["user_id"] == .string(owner.id))
-        #expect(try stack.send("DELETE", path, token: admin).status == 204)
+        #expect(try application.send("DELETE", path, token: admin).status == 204)
     }
 
     @Test func isForNobodyWithoutAToken() throws {
         let id = try make(published: true)
         for (method, target) in [("GET", "/posts"), ("GET", "/posts/\(id)"), ("DELETE", "/posts/\(id)")] {
-            expectChallenge(try stack.send(method, target), "token_missing", "\(method) \(target)")
+            expectChallenge(try application.send(method, target), "token_missing", "\(method) \(target)")
         }
         for (method, target) in [
             ("POST", "/posts"), ("POST", "/upload"), ("PATCH", "/posts/\(id)"), ("PUT", "/posts/\(id)"),
         ] {
             // Who calls is settled before the body is looked at.
-            expectChallenge(try stack.send(method, target, ["nonsense": 1]), "token_missing", "\(method) \(target)")
+            expectChallenge(
+                try application.send(method, target, ["nonsense": 1]), "token_missing", "\(method) \(target)")
         }
     }
 
@@ -68,7 +69,7 @@ import Testing
         let drafts = try (0..<2).map { JSON.string(try make(published: false, title: "draft \($0)")) }
         let published = try (0..<3).map { JSON.string(try make(published: true, title: "post \($0)")) }
         func ids(_ query: String, _ reader: TestUser) throws -> [JSON] {
-            try stack.get("/posts?user_id=\(owner.id)&\(query)", token: reader.token)["items"].each("id")
+            try application.get("/posts?user_id=\(owner.id)&\(query)", token: reader.token)["items"].each("id")
         }
         #expect(try ids("limit=100", owner) == (drafts + published).reversed())
         #expect(try ids("sort=created_at", owner) == drafts + published)
@@ -77,14 +78,14 @@ import Testing
         #expect(try ids("published=true", stranger) == published.reversed())
         #expect(try ids("published=false", stranger) == [])
 
-        let picked = try stack.get("/posts?user_id=\(owner.id)&fields=title&limit=2", token: stranger.token)
+        let picked = try application.get("/posts?user_id=\(owner.id)&fields=title&limit=2", token: stranger.token)
         #expect(picked["items"] == [["title": "post 2"], ["title": "post 1"]])
         let cursor = try #require(picked["next_cursor"].stringValue)
-        let rest = try stack.get(
+        let rest = try application.get(
             "/posts?user_id=\(owner.id)&fields=title&limit=2&cursor=\(cursor)", token: stranger.token)
         #expect(rest["items"] == [["title": "post 0"]])
         #expect(rest["next_cursor"] == .null)
-        let all = try stack.get("/posts?limit=100", token: stranger.token)["items"].each("id")
+        let all = try application.get("/posts?limit=100", token: stranger.token)["items"].each("id")
         #expect(!all.contains { drafts.contains($0) })
     }
 }

@@ -4,12 +4,12 @@ import Testing
 
 /// Flows that are refused before their first step, and what is said about them.
 @Suite struct FlowRefusalTests {
-    let stack: Stack
+    let application: TestApplication
     let user: TestUser
 
     init() throws {
-        stack = try Stack.shared.get()
-        user = try stack.makeUser()
+        application = try TestApplication()
+        user = try application.makeUser()
     }
 
     /// Holds that both calls refuse the flow in the same words, and that nothing of it was done.
@@ -18,7 +18,7 @@ import Testing
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         for path in ["/flow-manager", "/api/flows/validate"] {
-            let answer = try stack.post(path, flow, token: user.token)
+            let answer = try application.post(path, flow, token: user.token)
             expectProblem(answer, 422, "validation_failed", path, sourceLocation: sourceLocation)
             #expect(pointers(answer).sorted() == expected.sorted(), "\(path)", sourceLocation: sourceLocation)
             for problem in answer["errors"].arrayValue ?? [] {
@@ -26,7 +26,8 @@ import Testing
                 #expect(problem["hint"] == .string(hint), sourceLocation: sourceLocation)
             }
         }
-        #expect(try stack.get("/api/executions", token: user.token)["items"] == [], sourceLocation: sourceLocation)
+        #expect(
+            try application.get("/api/executions", token: user.token)["items"] == [], sourceLocation: sourceLocation)
     }
 
     @Test func namesTheNearestTaskTypeAndTask() throws {
@@ -66,7 +67,7 @@ import Testing
             .flow([.object(task)], [.object(condition)]), at: ["/flow/tasks/0/\(field)", "/flow/conditions/0/\(field)"])
         var call = try #require(JSON.demoFlow.objectValue)
         call[field] = true
-        expectProblem(try stack.post("/flow-manager", .object(call), token: user.token), 422, "validation_failed")
+        expectProblem(try application.post("/flow-manager", .object(call), token: user.token), 422, "validation_failed")
     }
 
     @Test func saysEverythingThatIsWrongAtOnce() throws {
@@ -100,10 +101,10 @@ import Testing
 
     @Test func takesAThousandTasksAndNoMore() throws {
         let tasks = (0..<1_001).map { JSON.task("t\($0)", "pass") }
-        let answer = try stack.post("/flow-manager", .chain(Array(tasks.dropLast())), token: user.token)
+        let answer = try application.post("/flow-manager", .chain(Array(tasks.dropLast())), token: user.token)
         #expect(answer.status == 200)
         #expect(answer["executed_tasks"].arrayValue?.count == 1_000)
-        let refused = try stack.post("/flow-manager", .chain(tasks), token: user.token)
+        let refused = try application.post("/flow-manager", .chain(tasks), token: user.token)
         expectProblem(refused, 422, "validation_failed")
         #expect(pointers(refused) == ["/flow/tasks"])
     }
@@ -114,11 +115,11 @@ import Testing
             "\\u0000",
         ]
         let value = JSON.array(texts.map(JSON.string))
-        let answer = try stack.post(
+        let answer = try application.post(
             "/flow-manager", .flow([.task("a", "data.store", ["name": "texts", "value": value])]), token: user.token)
         #expect(answer.status == 200)
         #expect(answer["result"]["value"] == value)
-        #expect(try stack.get("/api/data/texts", token: user.token)["value"] == value)
+        #expect(try application.get("/api/data/texts", token: user.token)["value"] == value)
     }
 
     @Test func validatesWithoutRunning() throws {
@@ -126,20 +127,20 @@ import Testing
             .task("a", "data.store", ["name": "x", "value": 1]), .task("b", "pass"), .task("c", "pass"),
         ]
         let flow = JSON.flow(tasks, [.condition("a", "b", "end"), .condition("a", "c", "end")])
-        let answer = try stack.post("/api/flows/validate", flow, token: user.token)
+        let answer = try application.post("/api/flows/validate", flow, token: user.token)
         #expect(answer.status == 200)
         #expect(answer["valid"] == true)
         #expect(answer["task_count"] == 3)
         #expect(answer["warnings"].each("pointer") == ["/flow/conditions/1", "/flow/tasks/2"])
-        #expect(try stack.get("/api/data/x", token: user.token).status == 404)
-        #expect(try stack.get("/api/executions", token: user.token)["items"] == [])
+        #expect(try application.get("/api/data/x", token: user.token).status == 404)
+        #expect(try application.get("/api/executions", token: user.token)["items"] == [])
 
-        let demo = try stack.post("/api/flows/validate", .demoFlow, token: user.token)
+        let demo = try application.post("/api/flows/validate", .demoFlow, token: user.token)
         #expect(demo.json == ["valid": true, "task_count": 3, "max_cost": 0, "warnings": []])
     }
 
     @Test func listsTheTaskTypesThatFlowsMayUse() throws {
-        let answer = try stack.get("/api/task-types")
+        let answer = try application.get("/api/task-types")
         #expect(answer.status == 200)
         #expect(answer["next_cursor"] == .null)
         let types = answer["items"].each("type").compactMap(\.stringValue)

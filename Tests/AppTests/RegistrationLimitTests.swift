@@ -1,0 +1,42 @@
+import HTTP
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+@testable import App
+
+/// One network address makes so many accounts a minute, whichever way.
+@Suite struct RegistrationLimitTests {
+    @Test func anAddressMakesSoManyAccountsAMinute() throws {
+        let application = try TestApplication {
+            $0.registrationLimit = 3
+            $0.loginCreatesAccount = true
+        }
+        func call(_ path: String, from address: String, token: String? = nil) throws -> HTTPAnswer {
+            let body: JSON = ["email": .string(unique("many") + "@example.org"), "password": "long enough"]
+            return try application.post(path, body, from: address, token: token)
+        }
+        let guest = try call("/api/guests", from: "2001:db8:1:2::1")
+        let token = try #require(guest["token"].stringValue)
+
+        #expect(try call("/register", from: "2001:db8:1:2::1").status == 200)
+        #expect(try call("/create_user", from: "2001:db8:1:2::2").status == 201)
+        #expect(try call("/login", from: "2001:db8:1:2::3").status == 200)
+        for (path, token) in [
+            ("/register", nil), ("/create_user", nil), ("/login", nil), ("/api/guests/convert", token),
+        ] {
+            let answer = try call(path, from: "2001:db8:1:2::4", token: token)
+            expectProblem(answer, 429, "rate_limited", path)
+            let wait = try #require(answer.headers["retry-after"])
+            #expect(try (1...60).contains(#require(Int(wait))))
+            #expect(answer.headers["ratelimit-policy"] == "\"registrations\";q=3;w=60")
+            #expect(answer.headers["ratelimit"] == "\"registrations\";r=0;t=\(wait)")
+        }
+        #expect(try call("/register", from: "2001:db8:1:3::1").status == 200, "others are not held up")
+        for _ in 0..<5 { #expect(try call("/register", from: "127.0.0.1").status == 200) }
+        try application.database.connect().execute(
+            "UPDATE rate_limits SET window_start = now() - interval '60 seconds'")
+        #expect(try call("/register", from: "2001:db8:1:2::4").status == 200)
+    }
+}

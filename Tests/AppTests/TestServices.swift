@@ -1,0 +1,47 @@
+import Crypto
+import Flows
+import HTTP
+import JSON
+import Migrations
+import SharedMemory
+import Tokens
+
+@testable import App
+
+/// The services of one process, with what a test may choose. Hashes of passwords cost next to nothing.
+struct TestServices {
+    static let issuerName = "https://issuer.example.org"
+
+    /// The keys of another issuer whose tokens are accepted; nil: none is.
+    var issuerKeys: JSONWebKeySet?
+    var loginLimits: LoginLimits?
+    var registrationLimit: Int?
+    var loginCreatesAccount = false
+    var crossOrigin = CrossOrigin.none
+    var watchCompletion: @Sendable (CompletionWait, PendingResponse) -> Void = { _, _ in }
+    var observe: @Sendable (ApplicationEvent) -> Void = { _ in }
+
+    func make() throws -> Services {
+        let memory = try SharedMemory()
+        let sealingKeys = try KeyRing(key: [UInt8](repeating: 1, count: 32))
+        let issuer = issuerKeys.map { keys in
+            ExternalIssuer(
+                TrustedIssuer(Self.issuerName, proof: .audience, audiences: ["api"], authorizedParties: []),
+                keys: IssuerKeys(fetch: { keys }, observe: { _ in }))
+        }
+        return Services(
+            tokens: SessionTokens(
+                keys: try TokenKeys(secret: [UInt8](repeating: 0x5a, count: 32)), issuer: "i", audience: "a",
+                sealingKeys: sealingKeys),
+            issuers: [issuer].compactMap(\.self),
+            passwords: PasswordHasher(
+                slots: HashingSlots(Slots(in: memory, limit: 4), waiting: 4), cost: .init(passes: 1, kibibytes: 8)),
+            engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil), bodyKeys: [HMACSHA256(key: [1])],
+            sealingKeys: sealingKeys, loginLimits: loginLimits, registrationLimit: registrationLimit,
+            loginCreatesAccount: loginCreatesAccount, welcome: DemoProfile.welcome, crossOrigin: crossOrigin,
+            readinessFailure: { connection in
+                _ = try Migrator().state(connection)
+                return nil
+            }, watchCompletion: watchCompletion, observe: observe)
+    }
+}

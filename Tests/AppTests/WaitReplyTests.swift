@@ -1,0 +1,115 @@
+import HTTP
+import JSON
+import Postgres
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import App
+
+/// Calls whose response comes when a run ends.
+@Suite struct WaitReplyTests {
+    private let application: TestApplication
+    private let user: TestUser
+
+    init() throws {
+        application = try TestApplication()
+        user = try application.makeUser()
+    }
+
+    private static let approval = JSON.flow([.task("a", "approval")])
+
+    private func reply(_ target: String, _ body: JSON, _ headers: [(String, String)] = []) -> Reply {
+        let all = [application.bearer(user.token), ("Content-Type", "application/json")] + headers
+        return application.reply(to: Request("POST", target, all), body: body.serialized())
+    }
+
+    /// Parks the reply as the edge does: `sent` records its response.
+    private func park(_ reply: Reply) throws -> (wait: CompletionWait, sent: Recording<Response>) {
+        let sent = Recording<Response>()
+        guard case .wait(_, let start) = reply else { throw TestFailure("no wait: \(reply)") }
+        start(PendingResponse { if let response = $0 { sent.add(response) } })
+        return (try #require(application.waits.all.last).wait, sent)
+    }
+
+    /// Does what happens when a run ends or the time is over.
+    private func end(_ parked: (wait: CompletionWait, sent: Recording<Response>)) throws -> HTTPAnswer {
+        #expect(parked.sent.all.isEmpty)
+        try #require(application.waits.all.last).response.send(parked.wait.response(application.connection))
+        try #require(application.waits.all.last).response.send(.noContent)
+        #expect(parked.sent.all.count == 1, "only the first counts")
+        return HTTPAnswer(try #require(parked.sent.all.first))
+    }
+
+    private func cancel(_ run: String) throws {
+        #expect(try application.post("/api/executions/\(run)/cancel", [:], token: user.token).status == 200)
+    }
+
+    @Test(arguments: [
+        (nil, 50, nil), ("wait=7", 7, "wait=7"), ("respond-async, wait=7", 7, "wait=7"), ("wait=99", 50, "wait=50"),
+        ("wait=-1", 50, nil), ("wait=x", 50, nil),
+    ])
+    func theResponseComesWithTheEndOfTheRun(preference: String?, seconds: Int, applied: String?) throws {
+        let reply = reply("/flow-manager", Self.approval, preference.map { [("Prefer", $0)] } ?? [])
+        let fallback = HTTPAnswer(reply.initial)
+        #expect(fallback.status == 202)
+        #expect(fallback.headers["preference-applied"] == applied)
+        #expect(fallback.headers["x-request-id"] != nil)
+        let run = try #require(fallback["id"].stringValue)
+        #expect(fallback.headers["location"] == "/api/executions/\(run)")
+
+        let parked = try park(reply)
+        #expect(parked.wait.executionID == run)
+        #expect(parked.wait.timeout == .seconds(seconds))
+        try cancel(run)
+        let answer = try end(parked)
+        #expect(answer.status != 202)
+        #expect(answer["execution_id"] == .string(run) || answer["id"] == .string(run), "\(answer.text)")
+        #expect(answer.headers["preference-applied"] == applied)
+        #expect(answer.headers["x-request-id"] == fallback.headers["x-request-id"])
+        #expect(answer.headers["x-content-type-options"] == "nosniff")
+    }
+
+    @Test func theTimeMayPassBeforeTheRunEnds() throws {
+        let parked = try park(reply("/flow-manager", Self.approval, [("Prefer", "wait=1")]))
+        let answer = try end(parked)
+        #expect(answer.status == 202)
+        #expect(answer["status"] == "queued")
+        #expect(answer.headers["preference-applied"] == "wait=1")
+    }
+
+    @Test func whoDoesNotWaitIsAnsweredAtOnce() throws {
+        guard case .response(let response) = reply("/flow-manager", Self.approval, [("Prefer", "wait=0")]) else {
+            throw TestFailure("it waits")
+        }
+        #expect(response.status == .accepted)
+        #expect(response.headers["Preference-Applied"] == "wait=0")
+    }
+
+    @Test func aChainThatNeverWaitsIsAnsweredAtOnce() throws {
+        guard case .response(let response) = reply("/flow-manager", .demoFlow, [("Prefer", "wait=9")]) else {
+            throw TestFailure("it waits")
+        }
+        #expect(response.status == .ok)
+        #expect(response.headers["Preference-Applied"] == nil)
+    }
+
+    /// A replay does not wait, so no preference applies to it.
+    @Test func theInitialResponseIsStoredForReplays() throws {
+        let kept: JSON = ["name": "w", "flow": Self.approval["flow"] ?? .null]
+        let workflow = try #require(
+            try application.post("/api/workflows", kept, token: user.token)["id"].stringValue)
+        let target = "/api/workflows/\(workflow)/execute"
+        let headers = [("Idempotency-Key", "k"), ("Prefer", "wait=5")]
+        let first = reply(target, [:], headers)
+        #expect(first.initial.headers["Preference-Applied"] == "wait=5")
+        let answer = HTTPAnswer(first.initial)
+        guard case .response(let again) = reply(target, [:], headers) else { throw TestFailure("a replay waits") }
+        let replayed = HTTPAnswer(again)
+        #expect(replayed.status == answer.status && replayed.body == answer.body)
+        #expect(replayed.headers["idempotency-replayed"] == "true")
+        #expect(replayed.headers["preference-applied"] == nil)
+        #expect(replayed.headers["location"] == answer.headers["location"])
+        #expect(try application.count("SELECT count(*) FROM executions WHERE user_id = \(user.id)") == 1)
+    }
+}
