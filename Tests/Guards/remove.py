@@ -55,6 +55,9 @@ def run(*command):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGTERM)
         return None, process.communicate()[0]
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        raise
 
 
 def build():
