@@ -3,11 +3,10 @@
 
     Tests/Guards/remove.py                  all guards of guards.py
     Tests/Guards/remove.py NAME...          those whose names begin so
+    REVISION=... Tests/Guards/remove.py     of that commit, whatever the checkout has
 
 Works on the last commit, in a git worktree of its own under .build/guards, which stays for the next time. Before the
-first guard is removed, all tests of the table must pass. The exit status is 0 if each removal is noticed.
-
-GUARDS_PREFIX: a command that runs each build and each test, for example "flock FILE".
+first guard is removed, its tests must pass. The exit status is 0 if each removal is noticed.
 """
 
 import os
@@ -23,8 +22,7 @@ from guards import GUARDS
 ROOT = Path(__file__).resolve().parents[2]
 TREE = ROOT / ".build" / "guards" / "tree"
 SCRATCH = ROOT / ".build" / "guards" / "build"
-PREFIX = os.environ.get("GUARDS_PREFIX", "").split()
-# Without its guard the product may wait forever.
+# In seconds: without its guard the product may wait forever.
 LIMIT = 600
 
 
@@ -34,20 +32,22 @@ def git(*arguments, folder=ROOT):
 
 
 def prepare():
-    """Brings the worktree to the last commit, and leaves the times of unchanged files as they are."""
-    if git("status", "--porcelain", "--untracked-files=no"):
+    """Brings the worktree to the commit, and leaves the times of unchanged files as they are."""
+    revision = os.environ.get("REVISION")
+    if not revision and git("status", "--porcelain", "--untracked-files=no"):
         sys.exit("the checkout has changes: commit them first")
+    commit = git("rev-parse", revision or "HEAD")
     if (TREE / ".git").exists():
-        git("reset", "--quiet", "--hard", git("rev-parse", "HEAD"), folder=TREE)
+        git("reset", "--quiet", "--hard", commit, folder=TREE)
     else:
         git("worktree", "prune")
-        git("worktree", "add", "--quiet", "--detach", str(TREE), "HEAD")
+        git("worktree", "add", "--quiet", "--detach", str(TREE), commit)
 
 
 def run(*command):
     """The exit status and the output of a command in the worktree; the status is None after LIMIT seconds."""
     process = subprocess.Popen(
-        PREFIX + list(command), cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        command, cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=os.environ | {"FSYNC": "off"}, start_new_session=True)
     try:
         output, _ = process.communicate(timeout=LIMIT)
