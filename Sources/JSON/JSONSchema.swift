@@ -100,21 +100,26 @@ extension JSONSchema {
         return JSONSchema(.object(properties, additional: additional))
     }
 
+    /// An object that requires exactly these members.
+    package static func object(members: some Sequence<(name: String, schema: JSONSchema)>) -> JSONSchema {
+        let properties = members.map { Property(name: $0.name, schema: $0.schema, isRequired: true) }
+        return JSONSchema(.object(properties, additional: nil))
+    }
+
     package static func anyOf(_ schemas: [JSONSchema]) -> JSONSchema { JSONSchema(.anyOf(schemas)) }
 }
 
 extension JSONSchema {
-    /// The names of an object's members, in their order; empty for any other schema.
-    package var propertyNames: [String] {
-        if case .object(let properties, _) = form { properties.map(\.name) } else { [] }
-    }
-
     package var isArray: Bool { if case .array = form { true } else { false } }
 
     /// An object that has these members as well.
-    package func extended(by required: KeyValuePairs<String, JSONSchema>) -> JSONSchema {
+    package func extended(
+        by required: KeyValuePairs<String, JSONSchema> = [:], optional: KeyValuePairs<String, JSONSchema> = [:]
+    ) -> JSONSchema {
         guard case .object(let properties, let additional) = form else { return self }
-        let added = required.map { Property(name: $0.key, schema: $0.value, isRequired: true) }
+        let added =
+            required.map { Property(name: $0.key, schema: $0.value, isRequired: true) }
+            + optional.map { Property(name: $0.key, schema: $0.value, isRequired: false) }
         return JSONSchema(.object(properties + added, additional: additional), description: description)
     }
 

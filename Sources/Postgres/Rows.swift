@@ -86,6 +86,9 @@ package struct Columns {
     package mutating func next() throws(PostgresError) -> Bool { try next(Bool.self) }
     package mutating func next() throws(PostgresError) -> JSON { try next(JSON.self) }
 
+    /// Passes over one column.
+    package mutating func skip() { column += 1 }
+
     package mutating func next<Value: PostgresDecodable>(_ type: Value.Type) throws(PostgresError) -> Value {
         defer { column += 1 }
         guard column < result.columnCount else { throw PostgresError(.decoding, "no column \(column + 1)") }

@@ -15,7 +15,9 @@ struct DataFetch: FlowTask {
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         let name = try Document.name(in: input) ?? "input"
-        if let found = try Document.find(name, of: context.userID, on: context.connection) { return found.value }
+        if let found = try Document.find(name, of: context.userID, on: context.connection) {
+            return found["value"] ?? .null
+        }
         guard name == "input" else {
             throw TaskFailure(code: "not_found", message: "There is no document with this name")
         }

@@ -24,38 +24,14 @@ package enum AuditLog {
 
     private static let origin = JSONSchema.string(enum: AuditEvent.Origin.allCases.map(\.rawValue)).named("AuditOrigin")
 
-    static let schema = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "created_at": .string(format: .dateTime), "action": action, "origin": origin,
-        "actor": JSONSchema.string(format: .uuid).nullable.described("The user who did it, where that is known"),
-        "subject": JSONSchema.string(format: .uuid).nullable.described("The user, key or record it was done to"),
-        "address": JSONSchema.string.nullable
-            .described("The caller's address; its network for events that are logged at most once an hour or a day"),
-        "detail": .any,
-        "position": JSONSchema.integer.nullable.described("Position in the hash chain; null until it is sealed"),
-        "seal": JSONSchema.string.nullable.described("SHA-256 of the previous seal and this entry, in hexadecimal"),
-    ]).named("AuditEntry")
-
-    /// A page of the entries.
-    static func list(
-        _ list: ListQuery, on connection: Connection
-    ) throws -> [(position: ListQuery.Position, json: JSON)] {
-        try connection.query(
-            """
-            SELECT id, rfc3339(created_at), action, origin, actor, subject, address, detail, position,
-                encode(seal, 'hex'), \(ListQuery.position(created: "created_at"))
-            FROM audit_log WHERE true \(list.clauses(created: "created_at", id: "id"))
-            """
-        ).map { row in
-            let (id, createdAt, action, origin, actor, subject, address, detail, position, seal, created) =
-                try row.decode(
-                    String.self, String.self, String.self, String.self, String?.self, String?.self, String?.self,
-                    JSON.self, Int64?.self, String?.self, Int64.self)
-            let json: JSON = [
-                "id": .string(id), "created_at": .string(createdAt), "action": .string(action),
-                "origin": .string(origin), "actor": JSON(actor), "subject": JSON(subject), "address": JSON(address),
-                "detail": detail, "position": JSON(position), "seal": JSON(seal),
-            ]
-            return (ListQuery.Position(createdAtMicroseconds: created, id: id), json)
-        }
-    }
+    static let entry = Resource(
+        "AuditEntry", .id("id"), .time("created_at"), .text("action", action), .text("origin", origin),
+        .id("actor").nullable.described("The user who did it, where that is known"),
+        .id("subject").nullable.described("The user, key or record it was done to"),
+        .text("address").nullable.described(
+            "The caller's address; its network for events that are logged at most once an hour or a day"),
+        .json("detail"),
+        .integer("position").nullable.described("Position in the hash chain; null until it is sealed"),
+        .text("seal", sql: "encode(seal, 'hex')").nullable.described(
+            "SHA-256 of the previous seal and this entry, in hexadecimal"))
 }

@@ -6,25 +6,18 @@ import Postgres
 enum Document {
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)
 
-    private static let updatedAt = JSONSchema.string(format: .dateTime).described("When it was last stored")
+    private static let updatedAt = Column.time("updated_at").described("When it was last stored")
 
-    static let schema = JSONSchema.object(required: [
-        "name": name, "value": JSONSchema.any.described("The stored JSON value"), "updated_at": updatedAt,
-    ])
-    .named("Document")
+    static let resource = Resource(
+        "Document", .text("name", name), .json("value").described("The stored JSON value"), updatedAt)
 
     /// The members of a document in a list.
-    static let summary = JSONSchema.object(required: ["name": name, "updated_at": updatedAt]).named("DocumentSummary")
+    static let summary = Resource("DocumentSummary", .text("name", name), updatedAt)
 
-    static func find(_ name: String, of userID: String, on connection: Connection) throws -> (
-        value: JSON, updatedAt: String
-    )? {
+    static func find(_ name: String, of userID: String, on connection: Connection) throws -> JSON? {
         try connection.query(
-            "SELECT value, rfc3339(updated_at) FROM documents WHERE user_id = \(userID) AND name = \(name)"
-        ).first.map { row in
-            let (value, updatedAt) = try row.decode(JSON.self, String.self)
-            return (value, updatedAt)
-        }
+            "SELECT \(resource.columns) FROM documents WHERE user_id = \(userID) AND name = \(name)"
+        ).first.map(resource.json)
     }
 
     /// The statement that stores the value under the name and replaces an earlier one.
@@ -42,9 +35,5 @@ enum Document {
             throw TaskFailure(code: "invalid_input", message: "name must be a string of 1 to 200 characters")
         }
         return text
-    }
-
-    static func json(_ name: String, _ value: JSON, _ updatedAt: String) -> JSON {
-        ["name": .string(name), "value": value, "updated_at": .string(updatedAt)]
     }
 }

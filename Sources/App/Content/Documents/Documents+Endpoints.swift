@@ -11,29 +11,27 @@ extension Endpoint<Context> {
         .get, "/api/data", operation: "listDocuments", tag: .documents, access: .user,
         summary: "List the names of your documents",
         description: "The first 1,000, ordered by name, without their values. `next_cursor` is always null.",
-        answers: [Answer(.ok, "The names", ListQuery.wholeSchema(of: Document.summary))]
+        answers: [Answer(.ok, "The names", .list(of: Document.summary.schema))]
     ) { context in
-        let rows = try context.connection.query(
-            "SELECT name, rfc3339(updated_at) FROM documents WHERE user_id = \(context.user.id) ORDER BY name LIMIT 1000"
-        )
-        let items = try rows.map { row in
-            let (name, updatedAt) = try row.decode(String.self, String.self)
-            return ["name": .string(name), "updated_at": .string(updatedAt)] as JSON
-        }
-        return .json(["items": .array(items), "next_cursor": .null])
+        let documents = try context.connection.query(
+            """
+            SELECT \(Document.summary.columns) FROM documents WHERE user_id = \(context.user.id)
+            ORDER BY name LIMIT 1000
+            """)
+        return .json(["items": .array(try documents.map(Document.summary.json)), "next_cursor": .null])
     }
 
     private static let readDocument = Endpoint(
         .get, "/api/data/{name}", operation: "getDocument", tag: .documents, access: .user,
         summary: "Read a document", parameters: [name],
-        answers: [Answer(.ok, "The document", Document.schema)],
+        answers: [Answer(.ok, "The document", Document.resource.schema)],
         examples: [Example("Read a document", path: ["name": "numbers"])]
     ) { context in
         let name = context.path("name")
         guard Document.name.violations(in: .string(name)).isEmpty,
-            let found = try Document.find(name, of: context.user.id, on: context.connection)
+            let document = try Document.find(name, of: context.user.id, on: context.connection)
         else { throw Problem.notFound }
-        return .json(Document.json(name, found.value, found.updatedAt))
+        return .json(document)
     }
 
     private static let writeDocument = Endpoint(
@@ -43,7 +41,7 @@ extension Endpoint<Context> {
         parameters: [name],
         body: .json(
             .object(required: ["value": JSONSchema.any.described("Any JSON value")]).named("DocumentValue")),
-        answers: [Answer(.ok, "The document", Document.schema)],
+        answers: [Answer(.ok, "The document", Document.resource.schema)],
         examples: [
             Example("Store some numbers", path: ["name": "numbers"], body: ["value": [3, 5, 8, 13]])
         ]
@@ -53,9 +51,9 @@ extension Endpoint<Context> {
         let violations = Document.name.violations(in: .string(name))
         guard violations.isEmpty else { throw Problem(.badRequest, "The name must have 1 to 200 characters") }
         try context.connection.execute(Document.storing(value, as: name, of: context.user.id))
-        guard let kept = try Document.find(name, of: context.user.id, on: context.connection) else {
+        guard let document = try Document.find(name, of: context.user.id, on: context.connection) else {
             throw Problem.notFound
         }
-        return .json(Document.json(name, kept.value, kept.updatedAt))
+        return .json(document)
     }
 }

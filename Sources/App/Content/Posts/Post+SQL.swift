@@ -3,19 +3,20 @@ import JSON
 import Postgres
 
 extension Post {
-    private static let columns: SQL = """
-        id, user_id, title, content, published, version, rfc3339(created_at), rfc3339(updated_at),
-        \(ListQuery.position(created: "created_at"))
-        """
+    private static let columns: SQL = "\(resource.columns), id, user_id, published, version"
 
     private init(_ row: Row) throws {
-        let (id, userID, title, content, isPublished, version, createdAt, updatedAt, created) = try row.decode(
-            String.self, String.self, String.self, String.self, Bool.self, Int64.self, String.self, String.self,
-            Int64.self)
-        self.init(
-            id: id, userID: userID, title: title, content: content, isPublished: isPublished, version: version,
-            createdAt: createdAt, updatedAt: updatedAt,
-            position: ListQuery.Position(createdAtMicroseconds: created, id: id))
+        var columns = row.columns
+        json = try Post.resource.json(&columns)
+        id = try columns.next()
+        userID = try columns.next()
+        isPublished = try columns.next()
+        version = try columns.next()
+    }
+
+    /// The posts that the principal may read.
+    static func readable(by principal: Principal) -> SQL {
+        "posts WHERE (published OR user_id = \(principal.id) OR \(principal.isAdmin))"
     }
 
     /// Stores a draft, which must satisfy its schema.
@@ -41,7 +42,8 @@ extension Post {
         let rows = try connection.query(
             """
             UPDATE posts
-            SET title = \(change["title"]?.stringValue ?? title), content = \(change["content"]?.stringValue ?? content),
+            SET title = coalesce(\(optional: change["title"]?.stringValue), title),
+                content = coalesce(\(optional: change["content"]?.stringValue), content),
                 published = \(change["published"]?.boolValue ?? isPublished), version = version + 1, updated_at = now()
             WHERE id = \(id)
             RETURNING \(Post.columns)
@@ -51,21 +53,5 @@ extension Post {
 
     func delete(on connection: Connection) throws {
         _ = try connection.execute("DELETE FROM posts WHERE id = \(id)")
-    }
-
-    /// A page of the posts that the principal may read.
-    static func list(
-        _ list: ListQuery, for principal: Principal, on connection: Connection
-    ) throws -> [(position: ListQuery.Position, json: JSON)] {
-        try connection.query(
-            """
-            SELECT \(columns) FROM posts
-            WHERE (published OR user_id = \(principal.id) OR \(principal.isAdmin))
-            \(list.clauses(created: "created_at", id: "id"))
-            """
-        ).map { row in
-            let post = try Post(row)
-            return (post.position, post.json)
-        }
     }
 }

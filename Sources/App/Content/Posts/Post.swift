@@ -1,30 +1,25 @@
 import HTTP
 import JSON
+import Postgres
 
 /// A text that a user wrote. Every logged-in user can read published posts; only the owner and admins can change a
 /// post.
 struct Post {
     let id: String
     let userID: String
-    let title: String
-    let content: String
     let isPublished: Bool
     let version: Int64
-    let createdAt: String
-    let updatedAt: String
-    /// Its position in a list.
-    let position: ListQuery.Position
+    let json: JSON
 
     static let title = JSONSchema.string(minLength: 1, maxLength: 300)
     static let content = JSONSchema.string(maxLength: 100_000)
     private static let published = JSONSchema.boolean.described(
         "Whether every signed-in user may read it; otherwise its owner and admins")
 
-    static let schema = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "user_id": JSONSchema.string(format: .uuid).described("The owner"),
-        "title": title, "content": content, "published": published,
-        "created_at": .string(format: .dateTime), "updated_at": .string(format: .dateTime),
-    ]).named("Post")
+    static let resource = Resource(
+        "Post", .id("id"), .id("user_id").described("The owner"), .text("title", title), .text("content", content),
+        .boolean("published", published), .time("created_at"), .time("updated_at"))
+    static let schema = resource.schema
 
     /// A complete post, as the author sends it.
     static let draft = JSONSchema.object(
@@ -39,13 +34,6 @@ struct Post {
     static let change = JSONSchema.object(
         required: [:], optional: ["title": title, "content": content, "published": published]
     ).named("PostChange")
-
-    var json: JSON {
-        [
-            "id": .string(id), "user_id": .string(userID), "title": .string(title), "content": .string(content),
-            "published": .bool(isPublished), "created_at": .string(createdAt), "updated_at": .string(updatedAt),
-        ]
-    }
 
     var tag: EntityTag { EntityTag(version: version) }
 

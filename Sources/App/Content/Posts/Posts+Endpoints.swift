@@ -5,15 +5,12 @@ import Postgres
 extension Endpoint<Context> {
     static let posts: [Endpoint] = [create, upload, list, read, replace, change, remove]
 
-    private static let filters: [ListQuery.Filter] = [.boolean("published", "published"), .id("user_id", "user_id")]
-
-    private static let list = Endpoint(
-        .get, "/posts", operation: "listPosts", tag: .posts, access: .user,
-        summary: "List published posts and your own", query: ListQuery.parameters(filters, schema: Post.schema),
-        answers: [Answer(.ok, "A page of posts", ListQuery.schema(of: Post.schema))]
+    private static let list = page(
+        of: PagedList("posts", of: Post.resource, filters: [.boolean("published"), .id("user_id")]),
+        at: "/posts", operation: "listPosts", tag: .posts, access: .user,
+        summary: "List published posts and your own", answer: "A page of posts"
     ) { context in
-        let list = try context.page(of: "posts", filters: filters, schema: Post.schema)
-        return list.page(try Post.list(list, for: context.user, on: context.connection))
+        Post.readable(by: try context.user)
     }
 
     private static let create = create(

@@ -111,13 +111,6 @@ package struct Context {
     /// Hashes passwords and shares the slots fairly among networks.
     var passwords: PasswordHasher { services.passwords.serving(network.isEverybody ? nil : network.text) }
 
-    /// The page of a list that the query asks for; see `ListQuery`.
-    func page(
-        of list: String, filters: [ListQuery.Filter] = [], orders: [ListQuery.Order] = [], schema: JSONSchema
-    ) throws -> ListQuery {
-        try ListQuery(query, of: user.id, list: list, filters: filters, orders: orders, schema: schema)
-    }
-
     /// The path parameter of that name, which the endpoint's path has.
     func path(_ name: String) -> String {
         guard let position = endpoint.parameterNames.firstIndex(of: name) else {

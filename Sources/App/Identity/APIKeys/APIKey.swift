@@ -17,27 +17,16 @@ enum APIKey {
     /// The lifetime of a key that is created without one.
     static let defaultLifetime: Int64 = 365 * 86_400
 
-    private static let members: KeyValuePairs<String, JSONSchema> = [
-        "id": .string(format: .uuid), "name": name, "scopes": scopes, "created_at": .string(format: .dateTime),
-        "expires_at": .string(format: .dateTime),
-    ]
-
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)
     static let scopes = JSONSchema.array(
         of: .string(enum: Scope.allCases.map(\.rawValue)).named("Scope"), count: 1...Scope.allCases.count)
-    static let schema = JSONSchema.object(required: members).named("APIKey")
+    static let resource = Resource(
+        "APIKey", .id("id"), .text("name", name), .json("scopes", scopes, sql: "array_to_json(scopes)"),
+        .time("created_at"), .time("expires_at"))
     /// A new key: the only answer that contains the key itself.
-    static let made = JSONSchema.object(
-        required: members,
-        optional: [
-            "key": JSONSchema.string.described("The key itself; no other answer shows it")
-        ]
+    static let made = resource.schema.extended(
+        optional: ["key": JSONSchema.string.described("The key itself; no other answer shows it")]
     ).named("NewAPIKey")
-
-    private static let columns: SQL = """
-        id, name, array_to_json(scopes), rfc3339(created_at), rfc3339(expires_at),
-        \(ListQuery.position(created: "created_at"))
-        """
 
     /// Creates a key; nil when the user has the maximum number of keys. Only its digest is stored. Throws 401 when the
     /// user has been disabled in the meantime.
@@ -45,7 +34,7 @@ enum APIKey {
         _ name: String, scopes: Set<Scope>, lifetime: Int64, for userID: String, _ audit: AuditTrail,
         on connection: Connection
     ) throws -> (key: String, json: JSON)? {
-        let key = prefix + SecureRandom.token(bytes: length)
+        let (id, key) = (UUIDv7.make(), prefix + SecureRandom.token(bytes: length))
         return try connection.transaction { connection in
             // Locks the user, because two concurrent calls would not count each other's key, and `endAll` would miss
             // a key that is inserted at the same time.
@@ -55,19 +44,18 @@ enum APIKey {
             let rows = try connection.query(
                 """
                 INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at)
-                SELECT \(UUIDv7.make()), \(userID), \(name), \(Digest.sha256(key.utf8)),
+                SELECT \(id), \(userID), \(name), \(Digest.sha256(key.utf8)),
                     \(Scope.allCases.filter(scopes.contains).map(\.rawValue)),
                     now() + \(lifetime) * interval '1 second'
                 WHERE (
                     SELECT count(*) FROM api_keys
                     WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
                 ) < \(mostKeys)
-                RETURNING \(columns)
+                RETURNING \(resource.columns)
                 """)
             return try rows.first.map { row in
-                let (position, json) = try read(row)
-                try audit.record(.keyMade(position.id))
-                return (key, json)
+                try audit.record(.keyMade(id))
+                return (key, try resource.json(row))
             }
         }
     }
@@ -90,16 +78,9 @@ enum APIKey {
         }
     }
 
-    /// A page of the user's active keys.
-    static func list(
-        _ list: ListQuery, of userID: String, on connection: Connection
-    ) throws -> [(position: ListQuery.Position, json: JSON)] {
-        try connection.query(
-            """
-            SELECT \(columns) FROM api_keys WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
-            \(list.clauses(created: "created_at", id: "id"))
-            """
-        ).map(read)
+    /// The user's active keys.
+    static func active(of userID: String) -> SQL {
+        "api_keys WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()"
     }
 
     /// Ends one of the user's keys; false when the user has no active key with the id.
@@ -115,16 +96,6 @@ enum APIKey {
     static func endAll(of userID: String, on connection: Connection) throws {
         try connection.execute(
             "UPDATE api_keys SET ended_at = now() WHERE user_id = \(userID) AND ended_at IS NULL")
-    }
-
-    private static func read(_ row: Row) throws -> (position: ListQuery.Position, json: JSON) {
-        let (id, name, scopes, createdAt, expiresAt, created) = try row.decode(
-            String.self, String.self, JSON.self, String.self, String.self, Int64.self)
-        let json: JSON = [
-            "id": .string(id), "name": .string(name), "scopes": scopes, "created_at": .string(createdAt),
-            "expires_at": .string(expiresAt),
-        ]
-        return (ListQuery.Position(createdAtMicroseconds: created, id: id), json)
     }
 }
 

@@ -43,13 +43,12 @@ extension Endpoint<Context> {
         return .created(.object(answer), at: "/api/keys")
     }
 
-    private static let listKeys = Endpoint(
-        .get, "/api/keys", operation: "listAPIKeys", tag: .apiKeys, access: .account, summary: "List your API keys",
-        description: "Expired and deleted keys are left out.", query: ListQuery.parameters([], schema: APIKey.schema),
-        answers: [Answer(.ok, "A page of keys", ListQuery.schema(of: APIKey.schema))]
+    private static let listKeys = page(
+        of: PagedList("keys", of: APIKey.resource),
+        at: "/api/keys", operation: "listAPIKeys", tag: .apiKeys, access: .account, summary: "List your API keys",
+        description: "Expired and deleted keys are left out.", answer: "A page of keys"
     ) { context in
-        let list = try context.page(of: "keys", schema: APIKey.schema)
-        return list.page(try APIKey.list(list, of: context.user.id, on: context.connection))
+        APIKey.active(of: try context.user.id)
     }
 
     private static let endKey = Endpoint(

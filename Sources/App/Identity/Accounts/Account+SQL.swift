@@ -3,7 +3,7 @@ import Postgres
 
 extension Account {
     /// The columns of `users`, aliased `u`, that `init(_:)` reads, in its order.
-    static let columns: SQL = "u.id, u.email, u.username, u.name, u.age, u.role, rfc3339(u.created_at)"
+    static let columns = resource.columns
 
     init(_ columns: inout Columns) throws {
         id = try columns.next()

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Postgres
 
 /// A user's account as clients may see it, which never contains the password's hash.
 package struct Account: Sendable {
@@ -28,10 +29,11 @@ package struct Account: Sendable {
     static let assignableRole = JSONSchema.string(enum: [Role.client.rawValue, Role.admin.rawValue]).named(
         "AssignableRole")
 
-    static let schema = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "email": JSONSchema.string.nullable, "username": JSONSchema.string.nullable,
-        "name": JSONSchema.string.nullable, "age": JSONSchema.integer.nullable,
-        "role": role.described("A `guest` has no e-mail, username or password"),
-        "created_at": .string(format: .dateTime),
-    ]).named("Account")
+    static let resource = Resource(
+        "Account", .id("id", sql: "u.id"), .text("email", sql: "u.email").nullable,
+        .text("username", sql: "u.username").nullable, .text("name", sql: "u.name").nullable,
+        .integer("age", sql: "u.age").nullable,
+        .text("role", role, sql: "u.role").described("A `guest` has no e-mail, username or password"),
+        .time("created_at", sql: "u.created_at"))
+    static let schema = resource.schema
 }

@@ -74,14 +74,13 @@ extension Endpoint<Context> {
         return .json(["csrf_token": .string(try context.tokens.csrfToken(session: session))])
     }
 
-    private static let listSessions = Endpoint(
-        .get, "/api/sessions", operation: "listSessions", tag: .sessions, access: .session,
-        summary: "List where you are logged in", query: ListQuery.parameters([], schema: Session.schema),
-        answers: [Answer(.ok, "A page of sessions", ListQuery.schema(of: Session.schema))],
+    private static let listSessions = page(
+        of: PagedList("sessions", of: Session.resource),
+        at: "/api/sessions", operation: "listSessions", tag: .sessions, access: .session,
+        summary: "List where you are logged in", answer: "A page of sessions",
         examples: [Example("List your sessions", keeps: ["session_id": "/items/0/id"])]
     ) { context in
-        let list = try context.page(of: "sessions", schema: Session.schema)
-        return list.page(try Session.list(list, for: context.user, on: context.connection))
+        Session.active(of: try context.user)
     }
 
     private static let endSession = Endpoint(
@@ -139,35 +138,20 @@ extension Session {
         return response
     }
 
-    static let schema = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "created_at": .string(format: .dateTime),
-        "last_used_at": JSONSchema.string(format: .dateTime).described(
+    static let resource = Resource(
+        "Session", .id("id", sql: "s.id"), .time("created_at", sql: "s.created_at"),
+        .time("last_used_at", sql: "coalesce(s.refreshed_at, s.created_at)").described(
             "When it was last renewed; at first, when it began"),
-        "expires_at": .string(format: .dateTime), "address": .string,
-        "agent": JSONSchema.string.described("The `User-Agent` of the login"),
-        "current": JSONSchema.boolean.described("Whether it is the session of this call"),
-    ]).named("Session")
+        .time("expires_at", sql: "s.expires_at"), .text("address", sql: "s.address"),
+        .text("agent", sql: "s.agent").described("The `User-Agent` of the login"),
+        .boolean("current", sql: "s.id IS NOT DISTINCT FROM caller.session").described(
+            "Whether it is the session of this call"))
 
-    /// A page of the principal's active sessions.
-    static func list(
-        _ list: ListQuery, for principal: Principal, on connection: Connection
-    ) throws -> [(position: ListQuery.Position, json: JSON)] {
-        try connection.query(
-            """
-            SELECT id, rfc3339(created_at), rfc3339(coalesce(refreshed_at, created_at)), rfc3339(expires_at), address,
-                agent, \(ListQuery.position(created: "created_at"))
-            FROM sessions WHERE user_id = \(principal.id) AND ended_at IS NULL AND expires_at > now()
-            \(list.clauses(created: "created_at", id: "id"))
-            """
-        ).map { row in
-            let (id, createdAt, lastUsedAt, expiresAt, address, agent, created) = try row.decode(
-                String.self, String.self, String.self, String.self, String.self, String.self, Int64.self)
-            let json: JSON = [
-                "id": .string(id), "created_at": .string(createdAt), "last_used_at": .string(lastUsedAt),
-                "expires_at": .string(expiresAt), "address": .string(address), "agent": .string(agent),
-                "current": .bool(id == principal.sessionID),
-            ]
-            return (ListQuery.Position(createdAtMicroseconds: created, id: id), json)
-        }
+    /// The principal's active sessions.
+    static func active(of principal: Principal) -> SQL {
+        """
+        sessions s, (SELECT \(optional: principal.sessionID)::uuid AS session) caller
+        WHERE s.user_id = \(principal.id) AND s.ended_at IS NULL AND s.expires_at > now()
+        """
     }
 }

@@ -6,11 +6,11 @@ import Postgres
 struct User {
     let account: Account
     let isDisabled: Bool
-    let position: ListQuery.Position
 
-    static let schema = Account.schema.extended(by: [
-        "disabled": JSONSchema.boolean.described("Whether the user is disabled")
-    ]).named("User")
+    static let resource = Resource(
+        "User", extending: Account.resource,
+        .boolean("disabled", sql: "u.disabled_at IS NOT NULL").described("Whether the user is disabled"))
+    static let schema = resource.schema
 
     var json: JSON {
         var json = account.json.objectValue ?? JSONObject()
@@ -18,43 +18,26 @@ struct User {
         return .object(json)
     }
 
-    private static let columns: SQL = """
-        \(Account.columns), u.disabled_at IS NOT NULL, \(ListQuery.position(created: "u.created_at"))
-        """
-
     private init(_ row: Row) throws {
         var columns = row.columns
         account = try Account(&columns)
         isDisabled = try columns.next()
-        position = ListQuery.Position(createdAtMicroseconds: try columns.next(), id: account.id)
     }
 
-    /// A page of all users that are not deleted.
-    static func list(
-        _ list: ListQuery, on connection: Connection
-    ) throws -> [(position: ListQuery.Position, json: JSON)] {
-        try connection.query(
-            """
-            SELECT \(columns) FROM users u WHERE u.deleted_at IS NULL
-            \(list.clauses(created: "u.created_at", id: "u.id"))
-            """
-        ).map { row in
-            let user = try User(row)
-            return (user.position, user.json)
-        }
-    }
+    /// All users that are not deleted.
+    static let source: SQL = "users u WHERE u.deleted_at IS NULL"
 
     /// All users that are not deleted, oldest first.
     static func all(on connection: Connection) throws -> [User] {
         try connection.query(
-            "SELECT \(columns) FROM users u WHERE u.deleted_at IS NULL ORDER BY u.created_at, u.id"
+            "SELECT \(resource.columns) FROM \(source) ORDER BY u.created_at, u.id"
         ).map(User.init)
     }
 
     /// The user with that e-mail or username, disabled or not.
     static func find(named name: String, on connection: Connection) throws -> User? {
         try connection.query(
-            "SELECT \(columns) FROM users u WHERE \(Account.isNamed(name))"
+            "SELECT \(resource.columns) FROM users u WHERE \(Account.isNamed(name))"
         ).first.map(User.init)
     }
 
@@ -62,7 +45,7 @@ struct User {
     static func find(_ id: String, locked: Bool = false, on connection: Connection) throws -> User? {
         let lock: SQL = locked ? "FOR UPDATE" : ""
         return try connection.query(
-            "SELECT \(columns) FROM users u WHERE u.id = \(id) AND u.deleted_at IS NULL \(lock)"
+            "SELECT \(resource.columns) FROM \(source) AND u.id = \(id) \(lock)"
         ).first.map(User.init)
     }
 
@@ -76,7 +59,7 @@ struct User {
                 role = \(change["role"]?.stringValue ?? account.role.rawValue),
                 disabled_at = CASE WHEN \(isDisabled) THEN coalesce(u.disabled_at, now()) END
             WHERE u.id = \(account.id)
-            RETURNING \(User.columns)
+            RETURNING \(User.resource.columns)
             """)
         if isDisabled { try endAccess(on: connection) }
         let updated = try User(try rows.only)

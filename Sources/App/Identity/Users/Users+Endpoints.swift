@@ -5,18 +5,17 @@ import Postgres
 extension Endpoint<Context> {
     static let users: [Endpoint] = [addUser, listUsers, user, changeUser, deleteUser]
 
-    private static let filters: [ListQuery.Filter] = [
-        .text("role", "u.role", fitting: Account.role),
-        .boolean("disabled", "(u.disabled_at IS NOT NULL)"),
-    ]
-
-    private static let listUsers = Endpoint(
-        .get, "/api/users", operation: "listUsers", tag: .users, access: .admin, summary: "List all users",
-        description: "Deleted users are left out.", query: ListQuery.parameters(filters, schema: User.schema),
-        answers: [Answer(.ok, "A page of users", ListQuery.schema(of: User.schema))]
-    ) { context in
-        let list = try context.page(of: "users", filters: filters, schema: User.schema)
-        return list.page(try User.list(list, on: context.connection))
+    private static let listUsers = page(
+        of: PagedList(
+            "users", of: User.resource,
+            filters: [
+                .text("role", fitting: Account.role, sql: "u.role"),
+                .boolean("disabled", sql: "(u.disabled_at IS NOT NULL)"),
+            ]),
+        at: "/api/users", operation: "listUsers", tag: .users, access: .admin, summary: "List all users",
+        description: "Deleted users are left out.", answer: "A page of users"
+    ) { _ in
+        User.source
     }
 
     private static let addUser = Endpoint(

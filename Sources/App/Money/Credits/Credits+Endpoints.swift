@@ -12,23 +12,19 @@ extension Endpoint<Context> {
         .json(JSONText.object(try context.user.credits.write))
     }
 
-    private static let filters: [ListQuery.Filter] = [.id("user_id", "user_id")]
-
-    private static let ledger = Endpoint(
-        .get, "/api/ledger", operation: "listLedgerEntries", tag: .credits, access: .user,
+    private static let ledger = page(
+        of: PagedList("ledger", of: LedgerEntry.resource, filters: [.id("user_id")]),
+        at: "/api/ledger", operation: "listLedgerEntries", tag: .credits, access: .user,
         summary: "List the entries of your ledger",
         description: """
             Every change of your credits is an entry: where the credits came from, and where they went. Admins read \
             another user's ledger with `user_id`.
             """,
-        query: ListQuery.parameters(filters, schema: LedgerEntry.schema),
-        answers: [Answer(.ok, "A page of entries", ListQuery.schema(of: LedgerEntry.schema))]
+        answer: "A page of entries"
     ) { context in
         let user = try context.user
-        let list = try context.page(of: "ledger", filters: filters, schema: LedgerEntry.schema)
         let isOpen = user.isAdmin && context.query["user_id"] != nil
-        return list.page(
-            try LedgerEntry.list(list, where: isOpen ? "true" : "user_id = \(user.id)", on: context.connection))
+        return isOpen ? "ledger WHERE true" : "ledger WHERE user_id = \(user.id)"
     }
 
     private static let grantCredits = Endpoint(
@@ -42,7 +38,7 @@ extension Endpoint<Context> {
                 ],
                 optional: ["note": JSONSchema.string(maxLength: 500).described("A reason, shown in the ledger")]
             ).named("CreditGrant")),
-        idempotency: .wholeCall, answers: [Answer(.created, "The ledger entry", LedgerEntry.schema)],
+        idempotency: .wholeCall, answers: [Answer(.created, "The ledger entry", LedgerEntry.resource.schema)],
         examples: [
             Example("Grant credits", body: ["user_id": "{{user_id}}", "amount": 10, "note": "Welcome"])
         ]

@@ -13,7 +13,7 @@ extension Endpoint<Context> {
     private static let listOperations = Endpoint(
         .get, "/api/operations", operation: "listOperations", tag: .operations, access: .user,
         summary: "List the operations with their costs",
-        answers: [Answer(.ok, "All operations, in one page", ListQuery.wholeSchema(of: Operation.schema))]
+        answers: [Answer(.ok, "All operations, in one page", .list(of: Operation.schema))]
     ) { context in
         let prices = try context.prices
         let items = Operation.all.map { $0.json(context.services.engine.catalog, prices.price(of: $0.taskType)) }

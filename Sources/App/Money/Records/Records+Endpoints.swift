@@ -5,23 +5,17 @@ import Postgres
 extension Endpoint<Context> {
     static let records: [Endpoint] = [listRecords, record, deleteRecord]
 
-    private static let filters: [ListQuery.Filter] = [
-        .text("operation", "operation", fitting: Operation.typeSchema), .id("user_id", "user_id"),
-        .id("execution_id", "execution_id"),
-    ]
-    private static let orders: [ListQuery.Order] = [
-        ListQuery.Order(name: "amount", column: "amount"),
-        ListQuery.Order(name: "user_balance", column: "user_balance"),
-    ]
-
-    private static let listRecords = Endpoint(
-        .get, "/api/records", operation: "listRecords", tag: .records, access: .user, summary: "List your records",
+    private static let listRecords = page(
+        of: PagedList(
+            "records", of: Record.resource,
+            filters: [
+                .text("operation", fitting: Operation.typeSchema), .id("user_id"), .id("execution_id"),
+            ], sortableBy: ["amount", "user_balance"]),
+        at: "/api/records", operation: "listRecords", tag: .records, access: .user, summary: "List your records",
         description: "Admins get the records of all users, or those of one user with `user_id`.",
-        query: ListQuery.parameters(filters, orders: orders, schema: Record.schema),
-        answers: [Answer(.ok, "A page of records", ListQuery.schema(of: Record.schema))]
+        answer: "A page of records"
     ) { context in
-        let list = try context.page(of: "records", filters: filters, orders: orders, schema: Record.schema)
-        return list.page(try Record.list(list, for: context.user, on: context.connection))
+        Record.readable(by: try context.user)
     }
 
     private static let record = Endpoint(

@@ -11,40 +11,35 @@ extension Endpoint<Context> {
                 examples: [Example("List your completed runs", query: ["status": "completed", "limit": "10"])]), read,
         ] + executionInterventions
 
-    private typealias Column = ExecutionSummary.Column
-
-    private static let filters: [ListQuery.Filter] = [
-        .text("status", Column.status, fitting: ExecutionStatus.schema),
-        .id("workflow_id", Column.workflowID), .id("parent_id", Column.parentID),
+    private static let filters: [PagedList.Filter] = [
+        .text("status", fitting: ExecutionStatus.schema, sql: ExecutionSummary.status),
+        .id("workflow_id", sql: ExecutionSummary.workflowID), .id("parent_id", sql: ExecutionSummary.parentID),
         .boolean(
-            "dead_letter", "(\(Column.errorCode) = 'dead_letter')",
-            summary: "Only runs that were given up because they ended every worker that executed them"),
+            "dead_letter", summary: "Only runs that were given up because they ended every worker that executed them",
+            sql: "(\(ExecutionSummary.errorCode) = 'dead_letter')"),
     ]
 
-    private static let summary = JSONSchema.object(required: [
-        "id": ExecutionField.id, "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName,
-        "status": ExecutionStatus.schema, "stopped_at": ExecutionField.stoppedAt,
-        "workflow_id": ExecutionField.workflowID, "version": ExecutionField.version,
-        "created_at": ExecutionField.createdAt, "finished_at": ExecutionField.finishedAt,
-    ]).named("ExecutionSummary")
+    private static let summary = Resource(
+        "ExecutionSummary",
+        .id("id", sql: ExecutionSummary.id), .text("flow_id", ExecutionField.flowID, sql: ExecutionSummary.flowID),
+        .text("flow_name", ExecutionField.flowName, sql: ExecutionSummary.flowName),
+        .text("status", ExecutionStatus.schema, sql: ExecutionSummary.status),
+        .text("stopped_at", ExecutionField.stoppedAt, sql: ExecutionSummary.stoppedAt),
+        .text("workflow_id", ExecutionField.workflowID, sql: ExecutionSummary.workflowID),
+        .integer("version", ExecutionField.version, sql: ExecutionSummary.version),
+        .time("created_at", sql: ExecutionSummary.createdAt),
+        .time("finished_at", ExecutionField.finishedAt, sql: ExecutionSummary.finishedAt))
 
     /// The caller's runs; if the path contains an id, the runs of that workflow.
     static func list(at path: String, operation: String, tag: Tag, summary text: String, examples: [Example] = [])
         -> Endpoint
     {
-        Endpoint(
-            .get, path, operation: operation, tag: tag, access: .user, summary: text,
-            query: ListQuery.parameters(filters, schema: summary),
-            answers: [Answer(.ok, "A page of runs, without their steps", ListQuery.schema(of: summary))],
-            examples: examples
+        page(
+            of: PagedList(path, of: summary, filters: filters), at: path, operation: operation, tag: tag, access: .user,
+            summary: text, answer: "A page of runs, without their steps", examples: examples
         ) { context in
-            let list = try context.page(of: path, filters: filters, schema: summary)
             let workflowID = context.endpoint.parameterNames.isEmpty ? nil : try context.workflowID()
-            let runs = try ExecutionSummary.list(
-                of: context.user.id, workflowID: workflowID, position: ListQuery.position(created: Column.createdAt),
-                list.clauses(created: Column.createdAt, id: Column.id), on: context.connection)
-            return list.page(
-                runs.map { (ListQuery.Position(createdAtMicroseconds: $0.position, id: $0.id), $0.json) })
+            return ExecutionSummary.all(of: try context.user.id, workflowID: workflowID)
         }
     }
 
@@ -70,15 +65,5 @@ extension Context {
     func execution() throws -> RecordedExecution {
         guard let found = try Execution.find(try id(), of: user.id, on: connection) else { throw Problem.notFound }
         return found
-    }
-}
-
-extension ExecutionSummary {
-    fileprivate var json: JSON {
-        [
-            "id": .string(id), "flow_id": .string(flowID), "flow_name": .string(flowName),
-            "status": .string(status), "stopped_at": JSON(stoppedAt), "workflow_id": JSON(workflowID),
-            "version": JSON(version), "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
-        ]
     }
 }

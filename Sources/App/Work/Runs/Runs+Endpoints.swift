@@ -134,7 +134,7 @@ extension Endpoint<Context> {
     private static let taskTypes = Endpoint(
         .get, "/api/task-types", operation: "listTaskTypes", tag: .flows, access: .everyone,
         summary: "List the task types that flows may use",
-        answers: [Answer(.ok, "All task types", ListQuery.wholeSchema(of: TaskCatalog.schema))]
+        answers: [Answer(.ok, "All task types", .list(of: TaskCatalog.schema))]
     ) { context in
         .json(["items": context.services.engine.catalog.json(try context.prices), "next_cursor": .null])
     }

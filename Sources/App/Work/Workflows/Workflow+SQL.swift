@@ -20,6 +20,12 @@ extension Workflow {
         WHERE w.deleted_at IS NULL
         """
 
+    /// The workflows that the principal may read.
+    static func readable(by principal: Principal) -> SQL {
+        let own: SQL = principal.isAdmin ? "" : "AND w.user_id = \(principal.id)"
+        return "\(current) \(own)"
+    }
+
     private static func selection(_ id: String) -> SQL {
         """
         SELECT w.id, w.user_id, v.name, v.description, v.flow, w.version, w.revision, w.concurrency,
@@ -77,32 +83,6 @@ extension Workflow {
         _ = try connection.execute("UPDATE workflows SET deleted_at = now() WHERE id = \(id)")
         try audit.record(.workflowDeleted(id))
     }
-
-    /// A page of the workflows that the principal may read, without their flows.
-    static func list(
-        _ list: ListQuery, for principal: Principal, on connection: Connection
-    ) throws -> [(position: ListQuery.Position, json: JSON)] {
-        let own: SQL = principal.isAdmin ? "" : "AND w.user_id = \(principal.id)"
-        return try connection.query(
-            """
-            SELECT w.id, w.user_id, v.name, v.description, w.version, w.concurrency, rfc3339(w.created_at),
-                rfc3339(w.updated_at), \(ListQuery.position(created: "w.created_at"))
-            FROM \(current) \(own) \(list.clauses(created: "w.created_at", id: "w.id"))
-            """
-        ).map { row in
-            let (id, userID, name, description, version, concurrency, createdAt, updatedAt, created) = try row.decode(
-                String.self, String.self, String.self, String?.self, Int64.self, Int64?.self, String.self, String.self,
-                Int64.self)
-            return (
-                ListQuery.Position(createdAtMicroseconds: created, id: id),
-                [
-                    "id": .string(id), "user_id": .string(userID), "name": .string(name),
-                    "description": JSON(description), "version": .integer(version), "concurrency": JSON(concurrency),
-                    "created_at": .string(createdAt), "updated_at": .string(updatedAt),
-                ]
-            )
-        }
-    }
 }
 
 extension Workflow.Content {
@@ -133,26 +113,6 @@ extension WorkflowVersion {
         }
     }
 
-    /// A page of the versions of a workflow, without their flows.
-    static func list(
-        _ list: ListQuery, of workflow: Workflow, on connection: Connection
-    ) throws -> [(position: ListQuery.Position, json: JSON)] {
-        try connection.query(
-            """
-            SELECT version, name, description, rfc3339(created_at), \(ListQuery.position(created: "created_at"))
-            FROM workflow_versions WHERE workflow_id = \(workflow.id)
-            \(list.clauses(created: "created_at", id: "workflow_id"))
-            """
-        ).map { row in
-            let (number, name, description, createdAt, created) = try row.decode(
-                Int64.self, String.self, String?.self, String.self, Int64.self)
-            return (
-                ListQuery.Position(createdAtMicroseconds: created, id: workflow.id),
-                [
-                    "version": .integer(number), "name": .string(name), "description": JSON(description),
-                    "created_at": .string(createdAt),
-                ]
-            )
-        }
-    }
+    /// All versions of the workflow.
+    static func all(of workflow: Workflow) -> SQL { "workflow_versions WHERE workflow_id = \(workflow.id)" }
 }

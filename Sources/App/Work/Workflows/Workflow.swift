@@ -1,6 +1,7 @@
 import Flows
 import HTTP
 import JSON
+import Postgres
 
 /// A flow that a user has stored in order to run it repeatedly. Only its owner and admins can read and change it.
 ///
@@ -36,15 +37,14 @@ struct Workflow {
         "Maximum number of concurrent runs. Further runs wait in the queue. Default: null, which means no limit")
 
     /// The members of a workflow in a list. The flow is left out, because a page of flows could be 100 MiB.
-    static let summary = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "user_id": JSONSchema.string(format: .uuid).described("The owner"),
-        "name": name, "description": description,
-        "version": JSONSchema.integer.described("The number of the current version, from 1"),
-        "concurrency": concurrency,
-        "created_at": .string(format: .dateTime), "updated_at": .string(format: .dateTime),
-    ]).named("WorkflowSummary")
+    static let summary = Resource(
+        "WorkflowSummary", .id("id", sql: "w.id"), .id("user_id", sql: "w.user_id").described("The owner"),
+        .text("name", name, sql: "v.name"), .text("description", description, sql: "v.description"),
+        .integer("version", sql: "w.version").described("The number of the current version, from 1"),
+        .integer("concurrency", concurrency, sql: "w.concurrency"),
+        .time("created_at", sql: "w.created_at"), .time("updated_at", sql: "w.updated_at"))
 
-    static let schema = summary.extended(by: ["flow": FlowFormat.flow]).named("Workflow")
+    static let schema = summary.schema.extended(by: ["flow": FlowFormat.flow]).named("Workflow")
 
     var json: JSON {
         [
@@ -72,13 +72,12 @@ struct WorkflowVersion {
     let content: Workflow.Content
     let createdAt: String
 
-    static let summary = JSONSchema.object(required: [
-        "version": JSONSchema.integer.described("The number of the version, from 1"), "name": Workflow.name,
-        "description": Workflow.description,
-        "created_at": .string(format: .dateTime),
-    ]).named("WorkflowVersionSummary")
+    static let summary = Resource(
+        "WorkflowVersionSummary",
+        .integer("version").described("The number of the version, from 1"), .text("name", Workflow.name),
+        .text("description", Workflow.description), .time("created_at"))
 
-    static let schema = summary.extended(by: ["flow": FlowFormat.flow]).named("WorkflowVersion")
+    static let schema = summary.schema.extended(by: ["flow": FlowFormat.flow]).named("WorkflowVersion")
 
     var json: JSON {
         [

@@ -8,18 +8,15 @@ extension Endpoint<Context> {
         create, list, read, replace, listVersions, readVersion, rollback, export, importDocument, remove,
     ]
 
-    private static let filters: [ListQuery.Filter] = [
-        .text("name", "v.name", fitting: Workflow.name), .id("user_id", "w.user_id"),
-    ]
-
-    private static let list = Endpoint(
-        .get, "/api/workflows", operation: "listWorkflows", tag: .workflows, access: .user,
+    private static let list = page(
+        of: PagedList(
+            "workflows", of: Workflow.summary,
+            filters: [.text("name", fitting: Workflow.name, sql: "v.name"), .id("user_id", sql: "w.user_id")]),
+        at: "/api/workflows", operation: "listWorkflows", tag: .workflows, access: .user,
         summary: "List your workflows", description: "Admins get those of all users. Items do not contain the flow.",
-        query: ListQuery.parameters(filters, schema: Workflow.summary),
-        answers: [Answer(.ok, "A page of workflows", ListQuery.schema(of: Workflow.summary))]
+        answer: "A page of workflows"
     ) { context in
-        let list = try context.page(of: "workflows", filters: filters, schema: Workflow.summary)
-        return list.page(try Workflow.list(list, for: context.user, on: context.connection))
+        Workflow.readable(by: try context.user)
     }
 
     /// `WorkflowDraft` validates the whole body, to report errors in the workflow and in its flow together.
@@ -85,15 +82,13 @@ extension Endpoint<Context> {
         }
     }
 
-    private static let listVersions = Endpoint(
-        .get, "/api/workflows/{id}/versions", operation: "listWorkflowVersions", tag: .workflows, access: .user,
+    private static let listVersions = page(
+        of: PagedList("versions of", of: WorkflowVersion.summary, id: "workflow_id"),
+        at: "/api/workflows/{id}/versions", operation: "listWorkflowVersions", tag: .workflows, access: .user,
         summary: "List the versions of a workflow", description: "Items do not contain the flow.",
-        query: ListQuery.parameters([], schema: WorkflowVersion.summary),
-        answers: [Answer(.ok, "A page of versions", ListQuery.schema(of: WorkflowVersion.summary))]
+        answer: "A page of versions"
     ) { context in
-        let workflow = try found(context)
-        let list = try context.page(of: "versions of \(workflow.id)", schema: WorkflowVersion.summary)
-        return list.page(try WorkflowVersion.list(list, of: workflow, on: context.connection))
+        WorkflowVersion.all(of: try found(context))
     }
 
     private static let readVersion = Endpoint(

@@ -1,0 +1,81 @@
+import JSON
+import Postgres
+
+/// A member of a resource's JSON, together with the expression of SQL that it is read from.
+struct Column: Sendable {
+    private enum Kind {
+        case text, integer, boolean, json
+    }
+
+    let name: String
+    let schema: JSONSchema
+    /// What a statement can compare and order by.
+    let expression: SQL
+    /// What a statement selects: the same, unless its text must first get the form that the JSON has.
+    let selected: SQL
+    private let kind: Kind
+    private let isNullable: Bool
+
+    private init(_ name: String, _ kind: Kind, _ schema: JSONSchema, _ expression: SQL, selected: SQL) {
+        self.name = name
+        self.kind = kind
+        self.schema = schema
+        self.expression = expression
+        self.selected = selected
+        isNullable = schema.violations(in: .null).isEmpty
+    }
+
+    private init(_ name: StaticString, _ kind: Kind, _ schema: JSONSchema, _ sql: SQL?) {
+        let expression = sql ?? SQL(stringLiteral: name)
+        self.init(name.description, kind, schema, expression, selected: expression)
+    }
+
+    // Without `sql`, the column of the table has the member's name.
+
+    static func text(_ name: StaticString, _ schema: JSONSchema = .string, sql: SQL? = nil) -> Column {
+        Column(name, .text, schema, sql)
+    }
+
+    static func id(_ name: StaticString, sql: SQL? = nil) -> Column {
+        Column(name, .text, .string(format: .uuid), sql)
+    }
+
+    static func integer(_ name: StaticString, _ schema: JSONSchema = .integer, sql: SQL? = nil) -> Column {
+        Column(name, .integer, schema, sql)
+    }
+
+    static func boolean(_ name: StaticString, _ schema: JSONSchema = .boolean, sql: SQL? = nil) -> Column {
+        Column(name, .boolean, schema, sql)
+    }
+
+    /// Any JSON, from a column of type `json`.
+    static func json(_ name: StaticString, _ schema: JSONSchema = .any, sql: SQL? = nil) -> Column {
+        Column(name, .json, schema, sql)
+    }
+
+    /// A `timestamptz`, which becomes a text (RFC 3339).
+    static func time(
+        _ name: StaticString, _ schema: JSONSchema = .string(format: .dateTime), sql: SQL? = nil
+    ) -> Column {
+        let expression = sql ?? SQL(stringLiteral: name)
+        return Column(name.description, .text, schema, expression, selected: "rfc3339(\(expression))")
+    }
+
+    func described(_ text: String) -> Column { with(schema.described(text)) }
+    /// NULL becomes JSON null.
+    var nullable: Column { with(schema.nullable) }
+
+    private func with(_ schema: JSONSchema) -> Column { Column(name, kind, schema, expression, selected: selected) }
+
+    /// Reads the column, which is the next one of a row.
+    func json(_ columns: inout Columns) throws(PostgresError) -> JSON {
+        switch (kind, isNullable) {
+        case (.text, false): .string(try columns.next())
+        case (.text, true): JSON(try columns.next() as String?)
+        case (.integer, false): .integer(try columns.next())
+        case (.integer, true): JSON(try columns.next() as Int64?)
+        case (.boolean, _): .bool(try columns.next())
+        case (.json, _): try columns.next()
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import HTTP
+import Postgres
+
+extension Endpoint<Context> {
+    /// An endpoint that answers with a page of a list.
+    ///
+    /// - Parameter source: the items that the caller may read: what follows `FROM`, up to a condition after `WHERE`.
+    static func page(
+        of list: PagedList, at path: String, operation: String, tag: Tag, access: Access, summary: String,
+        description: String? = nil, answer: String, examples: [Example] = [],
+        from source: @escaping @Sendable (Context) throws -> SQL
+    ) -> Endpoint {
+        Endpoint(
+            .get, path, operation: operation, tag: tag, access: access, summary: summary, description: description,
+            query: list.parameters, answers: [Answer(.ok, answer, list.schema)], examples: examples
+        ) { context in
+            let scope = [list.name] + context.parameters + [try context.user.id]
+            let query = try ListQuery(context.query, of: list, scope: scope.joined(separator: " "))
+            return try query.page(from: source(context), on: context.connection)
+        }
+    }
+}

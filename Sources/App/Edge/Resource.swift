@@ -1,0 +1,46 @@
+import JSON
+import Postgres
+
+/// A resource of the API whose JSON is made of the columns of a row: its schema, what statements select, and its JSON
+/// follow from one declaration of the columns.
+struct Resource: Sendable {
+    let members: [Column]
+    let schema: JSONSchema
+    /// What a statement selects or returns, to be read by `json`.
+    let columns: SQL
+
+    init(_ name: String, extending base: Resource? = nil, _ members: Column...) {
+        let members = (base?.members ?? []) + members
+        self.members = members
+        schema = JSONSchema.object(members: members.map { ($0.name, $0.schema) }).named(name)
+        columns = members.map(\.selected).joined(separator: ", ")
+    }
+
+    /// The member with that name, which the resource must have.
+    subscript(name: String) -> Column {
+        guard let member = members.first(where: { $0.name == name }) else {
+            preconditionFailure("\(schema.name ?? "") has no member \(name)")
+        }
+        return member
+    }
+
+    /// Reads a row that has no other columns before these.
+    func json(_ row: Row) throws -> JSON {
+        var columns = row.columns
+        return try json(&columns)
+    }
+
+    /// Reads the next columns of a row: all members, or those that `fields` names.
+    func json(_ columns: inout Columns, fields: [String]? = nil) throws -> JSON {
+        var object: [JSONObject.Member] = []
+        object.reserveCapacity(fields?.count ?? members.count)
+        for member in members {
+            if let fields, !fields.contains(member.name) {
+                columns.skip()
+            } else {
+                object.append(JSONObject.Member(name: member.name, value: try member.json(&columns)))
+            }
+        }
+        return .object(JSONObject(object))
+    }
+}
