@@ -13,15 +13,22 @@ package final class HashingSlots: Sendable {
     private let underWay = Mutex<[String: Int]>([:])
     private let queueLimit: Int
     private let patience: Duration
+    private let observeWait: @Sendable (Duration) -> Void
 
     /// - Parameters:
     ///   - slots: best as many as there are cores.
     ///   - waiting: the maximum number of calls of this process that wait for a slot.
     ///   - patience: how long each of them waits.
-    package init(_ slots: Slots, waiting: Int, patience: Duration = .seconds(3)) {
+    ///   - observeWait: called with the time that a call waited for a slot: zero if one was free, and also if it got
+    ///     none in time.
+    package init(
+        _ slots: Slots, waiting: Int, patience: Duration = .seconds(3),
+        observeWait: @escaping @Sendable (Duration) -> Void = { _ in }
+    ) {
         self.slots = slots
         queueLimit = waiting
         self.patience = patience
+        self.observeWait = observeWait
     }
 
     /// The number of calls that wait for a slot now.
@@ -56,10 +63,15 @@ package final class HashingSlots: Sendable {
 
     private func takeSlot(orWait mayWait: Bool) -> Slots.Slot? {
         // If calls are waiting already, a new one must not overtake them.
-        if waiting == 0, let slot = slots.tryAcquire() { return slot }
+        if waiting == 0, let slot = slots.tryAcquire() {
+            observeWait(.zero)
+            return slot
+        }
         guard mayWait else { return nil }
         defer { queued.subtract(1, ordering: .relaxed) }
         guard queued.add(1, ordering: .relaxed).newValue <= queueLimit else { return nil }
+        let start = ContinuousClock.now
+        defer { observeWait(.now - start) }
         return slots.acquire(within: patience)
     }
 }

@@ -8,7 +8,9 @@ extension Engine {
 
     /// Claims the run that has been due for longest, if any run is due.
     package func claim(on connection: Connection) throws -> Claim? {
-        try Queue.claim(lease: UUIDv7.make(), maxConcurrentRuns: maxConcurrentRuns, on: connection)
+        let claim = try Queue.claim(lease: UUIDv7.make(), maxConcurrentRuns: maxConcurrentRuns, on: connection)
+        if let claim { observe(.claimed(executionID: claim.execution.id)) }
+        return claim
     }
 
     /// The time until the next run becomes due, if that is within a second; negative for a run that became due after
@@ -23,7 +25,15 @@ extension Engine {
     /// Releases the lease of a claimed run that was interrupted or not begun, so that it is due at once for the next
     /// worker. Does nothing if the lease was lost.
     package func release(_ claim: Claim, on connection: Connection) throws {
-        try Queue.release(claim, isUntried: true, on: connection)
+        try release(claim, after: .zero, isUntried: true, on: connection)
+    }
+
+    /// A lease that cannot be released was lost.
+    private func release(
+        _ claim: Claim, after delay: Duration, isUntried: Bool, on connection: Connection
+    ) throws {
+        let isReleased = try Queue.release(claim, after: delay, isUntried: isUntried, on: connection)
+        if !isReleased { observe(.leaseLost(executionID: claim.execution.id)) }
     }
 
     /// Makes the runs due whose leases have expired because their process died or was stopped; returns how many.
@@ -88,14 +98,12 @@ extension Engine {
     /// counted.
     private func postpone(_ claim: Claim, _ error: any Error, on connection: Connection) throws -> ClaimOutcome {
         let isBlocked = (error as? PostgresError)?.isContention ?? false
-        try Queue.release(claim, after: .seconds(claim.claims), isUntried: isBlocked, on: connection)
+        try release(claim, after: .seconds(claim.claims), isUntried: isBlocked, on: connection)
         return .postponed(error)
     }
 
     private func giveUp(_ claim: Claim, _ reason: TaskFailure, on connection: Connection) throws -> ClaimOutcome {
-        let isOurs = try Queue.end(
-            claim.execution.id, of: claim.execution.userID, as: .failed, reason, lease: claim.lease,
-            maxConcurrentRuns: maxConcurrentRuns, on: connection)
+        let isOurs = try end(claim.execution, as: .failed, reason, lease: claim.lease, on: connection)
         return isOurs ? .ended : .lost
     }
 }

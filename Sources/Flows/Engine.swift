@@ -7,13 +7,18 @@ package final class Engine: Sendable {
     /// The maximum number of a user's limited runs that are active at once; nil: no limit.
     let maxConcurrentRuns: Int?
     let flows: FlowCache
+    let observe: @Sendable (EngineEvent) -> Void
     private let prices = RecentPrices()
 
     /// The maximum depth of runs that start runs; it prevents a workflow that runs itself from filling the queue.
     static let maxDepth = 10
 
-    package init(catalog: TaskCatalog, maxConcurrentRuns: Int?) {
+    /// - Parameter observe: called on the thread that runs or changes a run.
+    package init(
+        catalog: TaskCatalog, maxConcurrentRuns: Int?, observe: @escaping @Sendable (EngineEvent) -> Void = { _ in }
+    ) {
         self.catalog = catalog
+        self.observe = observe
         flows = FlowCache(catalog: catalog)
         self.maxConcurrentRuns = maxConcurrentRuns
     }
@@ -87,6 +92,9 @@ package final class Engine: Sendable {
                 plan.flow, execution, budget: plan.budget, engine: self, on: connection, with: hooks)
         } catch is InsufficientCredits {
             throw LaunchRefusal.insufficientCredits
+        } catch let error as Fenced {
+            observe(.leaseLost(executionID: execution.id))
+            throw error
         }
     }
 
@@ -114,10 +122,20 @@ package final class Engine: Sendable {
 
     /// Cancels an active run and the runs that it started; returns false if it has already ended.
     package func cancel(_ execution: Execution, on connection: Connection) throws -> Bool {
-        try Queue.end(
-            execution.id, of: execution.userID, as: .canceled,
-            TaskFailure(code: "canceled", message: "The run was canceled"), maxConcurrentRuns: maxConcurrentRuns,
+        try end(
+            execution, as: .canceled, TaskFailure(code: "canceled", message: "The run was canceled"), on: connection)
+    }
+
+    /// Ends an active run and the runs that it started, as `Queue.end` does; returns false if it has already ended.
+    func end(
+        _ execution: Execution, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
+        on connection: Connection
+    ) throws -> Bool {
+        let ended = try Queue.end(
+            execution.id, of: execution.userID, as: status, reason, lease: lease, maxConcurrentRuns: maxConcurrentRuns,
             on: connection)
+        ended.forEach(observe)
+        return !ended.isEmpty
     }
 
     /// Queues a failed or canceled run again, to continue from the step at which it ended. Returns false if its state

@@ -97,14 +97,17 @@ package final class Connection {
         guard transaction != .lost else {
             throw PostgresError(.connectionLost, "the transaction ended with its connection")
         }
-        if let link, transaction == .begun || !link.hasEndedWhileIdle() { return link }
-        link = nil
+        if let link {
+            if transaction == .begun || !link.hasEndedWhileIdle() { return link }
+            lose()
+        }
         guard reconnection.isDue(at: .now) else {
             throw PostgresError(.connectionUnavailable, "waiting before the next attempt")
         }
         do {
             let opened = try Link(configuration)
             link = opened
+            configuration.observe(.connectionOpened)
             return opened
         } catch {
             reconnection.failed(at: .now)
@@ -117,10 +120,15 @@ package final class Connection {
         if link.isUsable {
             transaction = link.isInTransaction ? .begun : .none
         } else {
-            self.link = nil
+            lose()
             if transaction != .none { transaction = .lost }
         }
         if link.hasAnswered { reconnection.succeeded() } else if !link.isUsable { reconnection.failed(at: .now) }
+    }
+
+    private func lose() {
+        link = nil
+        configuration.observe(.connectionLost)
     }
 
     /// Whether the current transaction accepts further statements.

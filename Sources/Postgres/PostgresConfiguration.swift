@@ -24,6 +24,8 @@ package struct PostgresConfiguration: Sendable {
     /// Whether a session can listen for notifications: not behind a pooler that may give it to another client between
     /// two transactions.
     package var canListen: Bool { preparesStatements }
+    /// Called on the thread of the connection.
+    package var observe: @Sendable (PostgresEvent) -> Void = { _ in }
 
     /// libpq's keywords and their values, in the order of libpq's table.
     private var parameters: [Parameter]

@@ -109,15 +109,6 @@ extension OpenFile {
     }
 }
 
-/// What happened, in order.
-final class Recording<Value: Sendable>: Sendable {
-    private let values = Mutex<[Value]>([])
-
-    var all: [Value] { values.withLock(\.self) }
-
-    func add(_ value: Value) { values.withLock { $0.append(value) } }
-}
-
 /// A clock that stands still until a test advances it, in seconds since 1970.
 final class TestClock: Sendable {
     private let seconds = Atomic(Int64(time(nil)))

@@ -77,6 +77,33 @@ import Testing
         #expect(highest.load(ordering: .relaxed) <= 3)
     }
 
+    @Test func reportsHowLongEachCallWaited() throws {
+        let waits = Waits()
+        let slots = HashingSlots(
+            Slots(in: try SharedMemory(), limit: 1), waiting: 1, patience: .seconds(60), observeWait: waits.add)
+        let holders = Holders(1, of: slots)
+        #expect(waits.all == [.zero])
+        let waiter = Holders(0, of: slots)
+        waiter.add()
+        while slots.waiting == 0 { sched_yield() }
+        #expect(throws: PasswordError.busy) { try slots.withSlot {} }
+        #expect(waits.all == [.zero], "a call that is refused at once does not wait")
+        holders.leave()
+        waiter.awaitEntry()
+        #expect(waits.all.count == 2 && waits.all[1] > .zero)
+        waiter.leave()
+    }
+
+    @Test func reportsAWaitForNothing() throws {
+        let waits = Waits()
+        let slots = HashingSlots(
+            Slots(in: try SharedMemory(), limit: 1), waiting: 1, patience: .milliseconds(1), observeWait: waits.add)
+        let holders = Holders(1, of: slots)
+        #expect(throws: PasswordError.busy) { try slots.withSlot {} }
+        #expect(waits.all.count == 2 && waits.all[1] >= .milliseconds(1))
+        holders.leave()
+    }
+
     private func onThreads(_ count: Int, _ body: @escaping @Sendable () -> Void) {
         let group = DispatchGroup()
         for _ in 0..<count {
@@ -88,6 +115,15 @@ import Testing
         }
         group.wait()
     }
+}
+
+/// The waits that were reported.
+private final class Waits: Sendable {
+    private let waits = Mutex<[Duration]>([])
+
+    var all: [Duration] { waits.withLock(\.self) }
+
+    @Sendable func add(_ wait: Duration) { waits.withLock { $0.append(wait) } }
 }
 
 /// Threads that stay in their slots until they are told to leave.

@@ -40,10 +40,10 @@ extension Runner {
     }
 
     /// Ends the runs that a failed step has started: it no longer waits for them.
-    private func endChildren() throws {
+    private mutating func endChildren() throws {
         try openTransaction()
         let execution = checkpoint.execution
-        try Queue.endChildren(
+        endedChildren += try Queue.endChildren(
             of: execution.id, step: checkpoint.nextNumber, execution.userID, on: connection)
     }
 
@@ -93,7 +93,10 @@ extension Runner {
             }
         } catch let failure as TaskFailure {
             // The effect of a failed task is rolled back; a failed pure task keeps the effect of the step before it.
-            if task.effect == .transactional { connection.rollback() }
+            if task.effect == .transactional {
+                connection.rollback()
+                endedChildren = []
+            }
             return .failed(failure)
         }
     }

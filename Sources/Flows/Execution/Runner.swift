@@ -22,6 +22,8 @@ struct Runner {
     var weight = 0
     /// The statements that commit together with the next wait.
     var others: [SQL] = []
+    /// The ends of started runs that the next commit makes final.
+    var endedChildren: [EngineEvent] = []
 
     private init(
         _ flow: Flow, _ checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant, signal: JSON? = nil,
@@ -140,7 +142,23 @@ struct Runner {
 
     private mutating func commit(_ disposition: Checkpoint.Disposition, together others: [SQL] = []) throws {
         if executor.hooks != nil { try openTransaction() }
+        let storedSteps = checkpoint.storedSteps
         try checkpoint.commit(disposition, on: connection, elapsed: elapsed, together: others)
+        observeCommit(disposition, since: storedSteps)
+    }
+
+    /// Reports a commit and the ends that are in it.
+    private mutating func observeCommit(_ disposition: Checkpoint.Disposition, since storedSteps: Int) {
+        let execution = checkpoint.execution
+        engine.observe(.committed(executionID: execution.id))
+        for step in execution.steps[storedSteps...] {
+            engine.observe(.stepFinished(type: step.type, status: step.status, duration: step.duration))
+        }
+        endedChildren.forEach(engine.observe)
+        endedChildren = []
+        if disposition.isOver {
+            engine.observe(.runFinished(status: execution.status, duration: execution.duration))
+        }
     }
 
     /// Begins the transaction of the next commit, unless one with an effect is already open.

@@ -3,9 +3,9 @@ import Postgres
 
 /// Interventions: changes to a run that do not come from its worker.
 extension Queue {
-    /// Ends an active run, leased or not; returns false if the run has already ended. The open step is marked as
-    /// canceled, held credits that were not used are released, and the runs that it started end too. The worker that
-    /// executes the run finds out at its next commit, which fails.
+    /// Ends an active run, leased or not. The open step is marked as canceled, held credits that were not used are
+    /// released, and the runs that it started end too. The worker that executes the run finds out at its next commit,
+    /// which fails. Returns the end of each of these runs; nothing if the run has already ended.
     ///
     /// - Parameters:
     ///   - status: `canceled`, or `failed` for a run that is given up.
@@ -13,35 +13,41 @@ extension Queue {
     static func end(
         _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
         maxConcurrentRuns: Int?, on connection: Connection
-    ) throws -> Bool {
+    ) throws -> [EngineEvent] {
         try connection.atomically { connection in
             try connection.execute(ConcurrencyLimit.lock(of: userID))
-            guard let releases = try close(id, of: userID, as: status, reason, lease: lease, on: connection) else {
-                return false
-            }
+            let closed = try close(id, of: userID, as: status, reason, lease: lease, on: connection)
+            guard !closed.ends.isEmpty else { return [] }
             // An idle worker is notified because the parent run and the runs that take over the concurrency slot may be
             // due now. Credits are locked last, as in every transaction.
             let notification: SQL = "WITH ended AS (SELECT)\(notifyIdleWorker) SELECT"
             try connection.pipeline(
-                ["SELECT admit_runs(\(userID), \(optional: maxConcurrentRuns))", notification] + releases)
-            return true
+                ["SELECT admit_runs(\(userID), \(optional: maxConcurrentRuns))", notification] + closed.releases)
+            return closed.ends
         }
     }
 
-    /// Ends a run and the runs that it started. Returns the statements that release the credits held for them, or nil
-    /// if the run has already ended.
+    /// Runs that were closed.
+    private struct Closed {
+        /// The statements that release the credits held for the runs.
+        var releases: [SQL] = []
+        var ends: [EngineEvent] = []
+    }
+
+    /// Ends a run, unless it has already ended, and the runs that it started.
     private static func close(
         _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
         on connection: Connection
-    ) throws -> [SQL]? {
+    ) throws -> Closed {
         let rows = try connection.query(
             """
             DELETE FROM queue WHERE execution_id = \(id) AND user_id = \(userID)
                 AND (\(optional: lease)::uuid IS NULL OR lease = \(optional: lease)) RETURNING held
             """)
-        guard let held = try rows.first?.decode(Int64.self) else { return nil }
-        var releases = held > 0 ? [Ledger.release(held, of: userID, execution: id)] : []
-        try connection.pipeline([
+        var closed = Closed()
+        guard let held = try rows.first?.decode(Int64.self) else { return closed }
+        if held > 0 { closed.releases.append(Ledger.release(held, of: userID, execution: id)) }
+        let results = try connection.pipeline([
             """
             WITH open AS (
                 UPDATE steps SET status = 'canceled'
@@ -50,7 +56,7 @@ extension Queue {
             SET status = \(status.rawValue), error = \(reason.json), finished_at = clock_timestamp(),
                 stopped_at = (SELECT task FROM open),
                 cost = coalesce((SELECT sum(cost) FROM steps WHERE execution_id = \(id)), 0)
-            WHERE id = \(id)
+            WHERE id = \(id) RETURNING (extract(epoch FROM finished_at - created_at) * 1000000)::bigint
             """,
             "DELETE FROM watchers WHERE execution_id = \(id) RETURNING pg_notify('flow_end', execution_id::text)",
             """
@@ -60,17 +66,22 @@ extension Queue {
             WHERE q.execution_id = (SELECT parent_id FROM executions WHERE id = \(id))
             """,
         ])
+        let duration = Duration.microseconds(try results[0].first?.decode(Int64.self) ?? 0)
+        closed.ends.append(.runFinished(status: status, duration: duration))
         let children = try connection.query(
             "SELECT id FROM executions WHERE parent_id = \(id) AND status = 'running' ORDER BY id")
         for child in children {
-            releases +=
-                try close(try child.decode(String.self), of: userID, as: .canceled, reason, on: connection) ?? []
+            let more = try close(try child.decode(String.self), of: userID, as: .canceled, reason, on: connection)
+            closed.releases += more.releases
+            closed.ends += more.ends
         }
-        return releases
+        return closed
     }
 
-    /// Ends the runs that a step started and no longer waits for, in the open transaction.
-    static func endChildren(of id: String, step: Int, _ userID: String, on connection: Connection) throws {
+    /// Ends the runs that a step started and no longer waits for, in the open transaction. Returns the end of each.
+    static func endChildren(
+        of id: String, step: Int, _ userID: String, on connection: Connection
+    ) throws -> [EngineEvent] {
         try connection.execute(ConcurrencyLimit.lock(of: userID))
         let reason = TaskFailure(code: "canceled", message: "The step that started the run has ended")
         let children = try connection.query(
@@ -78,10 +89,12 @@ extension Queue {
             SELECT id FROM executions WHERE parent_id = \(id) AND parent_step = \(step) AND status = 'running'
             ORDER BY id
             """)
-        let releases = try children.flatMap {
-            try close(try $0.decode(String.self), of: userID, as: .canceled, reason, on: connection) ?? []
+        let closed = try children.map {
+            try close(try $0.decode(String.self), of: userID, as: .canceled, reason, on: connection)
         }
+        let releases = closed.flatMap(\.releases)
         if !releases.isEmpty { try connection.pipeline(releases) }
+        return closed.flatMap(\.ends)
     }
 
     /// Delivers the signal that the run's open step waits for. Returns false if no step waits for one, or if it already

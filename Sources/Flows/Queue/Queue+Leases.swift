@@ -32,19 +32,21 @@ extension Queue {
             """)
     }
 
-    /// Releases the lease of a claimed run, so that it is due for the next worker at once or after a delay.
+    /// Releases the lease of a claimed run, so that it is due for the next worker at once or after a delay. Returns
+    /// false if the lease was lost.
     ///
     /// - Parameter isUntried: whether nothing was executed, so that this claim is not counted.
+    @discardableResult
     static func release(
         _ claim: Claim, after delay: Duration = .zero, isUntried: Bool, on connection: Connection
-    ) throws {
+    ) throws -> Bool {
         try connection.execute(
             """
             UPDATE queue
             SET lease = NULL, lease_until = NULL, state = 'queued', claims = claims - \(isUntried ? 1 : 0),
                 available_at = \(Due.after(delay).moment)
             WHERE execution_id = \(claim.execution.id) AND lease = \(claim.lease)
-            """)
+            """) == 1
     }
 
     /// The time until the next run becomes due, if that is within a second; negative for a run that became due after

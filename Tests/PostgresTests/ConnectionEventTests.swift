@@ -1,0 +1,53 @@
+import Postgres
+import TestSupport
+import Testing
+
+/// What a connection reports.
+@Suite struct ConnectionEventTests {
+    private let database: TestDatabase
+    private let connection: Connection
+    private let events = Recording<PostgresEvent>()
+
+    init() throws {
+        database = try TestDatabase.make(isMigrated: false)
+        var configuration = database.owner
+        configuration.observe = { [events] in events.add($0) }
+        connection = Connection(configuration)
+    }
+
+    private func session() throws -> Int { try connection.query("SELECT pg_backend_pid()").only.decode(Int.self) }
+
+    @Test func opensOnFirstUseAndAfterAClose() throws {
+        #expect(events.all.isEmpty)
+        for _ in 0..<2 { _ = try session() }
+        #expect(events.take() == [.connectionOpened])
+        connection.close()
+        #expect(events.all.isEmpty, "the client closed it")
+        _ = try session()
+        #expect(events.all == [.connectionOpened])
+    }
+
+    @Test func isLostDuringAStatement() throws {
+        #expect(throws: PostgresError.self) {
+            try connection.query("SELECT pg_terminate_backend(pg_backend_pid())")
+        }
+        #expect(events.take() == [.connectionOpened, .connectionLost])
+        _ = try session()
+        #expect(events.all == [.connectionOpened])
+    }
+
+    @Test func isLostWhileIdle() throws {
+        let lost = try session()
+        try database.connect().execute("SELECT pg_terminate_backend(\(lost), 10000)")
+        #expect(try session() != lost)
+        #expect(events.all == [.connectionOpened, .connectionLost, .connectionOpened])
+    }
+
+    @Test func aFailedAttemptOpensNothing() throws {
+        var configuration = try PostgresConfiguration("host=/nonexistent")
+        configuration.observe = { [events] in events.add($0) }
+        let nowhere = Connection(configuration)
+        #expect(throws: PostgresError.self) { try nowhere.query("SELECT 1") }
+        #expect(events.all.isEmpty)
+    }
+}

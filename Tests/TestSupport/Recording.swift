@@ -1,0 +1,20 @@
+import Synchronization
+
+/// What happened, in order; recorded from any thread.
+package final class Recording<Value: Sendable>: Sendable {
+    private let values = Mutex<[Value]>([])
+
+    package init() {}
+
+    package var all: [Value] { values.withLock(\.self) }
+
+    package func add(_ value: Value) { values.withLock { $0.append(value) } }
+
+    /// What was recorded since the last call.
+    package func take() -> [Value] {
+        values.withLock { values in
+            defer { values = [] }
+            return values
+        }
+    }
+}
