@@ -101,8 +101,8 @@ let package = Package(
             name: "supervised", dependencies: ["Supervision", "System"], path: "Tests/Fixtures/supervised",
             swiftSettings: settings),
         tests(
-            "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Flows", "HTTP", "Postgres", "System",
-            "TestSupport", "WorkerPool"),
+            "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Flows", "HTTP", "Postgres",
+            "Supervision", "System", "TestSupport", "WorkerPool"),
         tests(
             "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Tokens", "Crypto",
             "SharedMemory"),

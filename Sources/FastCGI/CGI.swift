@@ -27,9 +27,12 @@ package enum CGI {
         let withBody = request.method != "HEAD"
         switch reply {
         case .response(let response): return write(response, withBody, to: output)
-        case .wait(let fallback, let start):
-            return write(wait(fallback, timeout, start), withBody, to: output)
-        case .stream(let head, _, let start):
+        case .wait(let fallback, let onResponse, let start):
+            let response = wait(fallback, timeout, start)
+            onResponse(response)
+            return write(response, withBody, to: output)
+        case .stream(let head, _, let onResponse, let start):
+            onResponse(head)
             return stream(head, withBody ? start : { _ in }, to: output)
         }
     }

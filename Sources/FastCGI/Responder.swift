@@ -106,21 +106,26 @@ final class Responder {
         let response: Response
         switch reply {
         case .response(let only): response = only
-        case .wait(let fallback, let start):
+        case .wait(let fallback, let onResponse, let start):
             if let slot = pool.parking.reserve(forStream: false) {
                 pool.park(
                     park(exchange, on: descriptor, request, withBody), on: descriptor, in: slot, fallback: fallback,
-                    start)
+                    onResponse: onResponse, start)
                 return
             }
             response = fallback
-        case .stream(let head, _, _) where !withBody: response = head
-        case .stream(let head, let fallback, let start):
+            onResponse(response)
+        case .stream(let head, _, let onResponse, _) where !withBody:
+            response = head
+            onResponse(response)
+        case .stream(let head, let fallback, let onResponse, let start):
             if let slot = pool.parking.reserve(forStream: true) {
+                onResponse(head)
                 pool.stream(head, park(exchange, on: descriptor, request, withBody), on: descriptor, in: slot, start)
                 return
             }
             response = fallback
+            onResponse(response)
         }
         if pool.answer(exchange, response, id: request.id, withBody: withBody) {
             pool.keep(descriptor, .proven)

@@ -103,10 +103,11 @@ package final class ResponderPool: Sendable {
     /// Lets the exchange wait for its response without a thread.
     func park(
         _ exchange: ParkedExchange, on descriptor: Int32, in slot: UInt32, fallback: Response,
-        _ start: (PendingResponse) -> Void
+        onResponse: @escaping @Sendable (Response?) -> Void, _ start: (PendingResponse) -> Void
     ) {
         let pending = PendingResponse { [self] response in
             parking.remove(slot)
+            onResponse(response)
             exchange.end(with: response, in: self)
             parking.vacate(fromStream: false)
         }

@@ -25,6 +25,14 @@ package enum RequestBody: Sendable {
     case file(OpenFile)
 
     package static let empty = RequestBody.bytes([])
+
+    /// In bytes.
+    package var length: Int {
+        switch self {
+        case .bytes(let bytes): bytes.count
+        case .file(let file): file.length
+        }
+    }
 }
 
 /// Reads the body of the request at hand, once. Throws what is wrong with it.

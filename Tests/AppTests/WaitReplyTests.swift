@@ -27,7 +27,7 @@ import Testing
     /// Parks the reply as the edge does: `sent` records its response.
     private func park(_ reply: Reply) throws -> (wait: CompletionWait, sent: Recording<Response>) {
         let sent = Recording<Response>()
-        guard case .wait(_, let start) = reply else { throw TestFailure("no wait: \(reply)") }
+        guard case .wait(_, _, let start) = reply else { throw TestFailure("no wait: \(reply)") }
         start(PendingResponse { if let response = $0 { sent.add(response) } })
         return (try #require(application.waits.all.last).wait, sent)
     }

@@ -106,7 +106,7 @@ import Testing
         try owner.execute("ALTER DATABASE \(unsafeRaw: stack.database.name) CONNECTION LIMIT -1")
         let answer = try stack.patiently { try stack.post("/flow-manager", .quick, token: user.token) }
         #expect(answer.status == 200, "\(answer.text)")
-        #expect(stack.log.split(separator: "\n").count { $0.contains("ends-not-told") } == 1)
+        #expect(stack.log.split(separator: "\n").count { $0.contains("completions-unavailable") } == 1)
     }
 
     /// All but this one of the application's.

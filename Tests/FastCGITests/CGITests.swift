@@ -3,6 +3,7 @@ import FastCGI
 import Glibc
 import HTTP
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct CGITests {
@@ -72,8 +73,9 @@ import Testing
 
     /// The one process waits for an answer that comes later, from another thread.
     @Test func laterAnswerIsWaitedFor() {
+        let responses = Recording<Int?>()
         let text = output(["REQUEST_METHOD": "GET"], input: "") { _, _ in
-            .wait(fallback: .noContent) { pending in
+            .wait(fallback: .noContent, onResponse: { responses.add($0?.status.rawValue) }) { pending in
                 DispatchQueue.global().async {
                     pending.send(Response(status: .ok, body: [0x61]))
                     pending.send(Response(status: .ok, body: [0x62]))
@@ -81,6 +83,7 @@ import Testing
             }
         }
         #expect(text == "Status: 200 OK\r\nContent-Length: 1\r\n\r\na")
+        #expect(responses.all == [200])
     }
 
     @Test func timeoutEndsTheWait() {

@@ -8,17 +8,26 @@ import Testing
 
 @Suite struct ParkingTests {
     private let lot = Lot()
+    /// The responses that were reported: of a client that disconnected, nil.
+    private let responses = Recording<Response?>()
 
     /// A pool that parks every request for a path below /later and answers others at once.
     private func pool(threads: Int = 2, settings: FastCGISettings = .gated) throws -> RunningPool {
         try RunningPool(
             threads: threads, settings: settings,
-            replying: { [lot] request, _ in
+            replying: { [lot, responses] request, _ in
                 guard request.target.hasPrefix("/later") else {
                     return .response(.text("\(request.method) \(request.target) "))
                 }
-                return .wait(fallback: .text("fallback")) { lot.put($0, for: request.target) }
+                return .wait(fallback: .text("fallback"), onResponse: responses.add) {
+                    lot.put($0, for: request.target)
+                }
             })
+    }
+
+    /// The bodies of the responses that were reported since the last call.
+    private func reported() -> [String?] {
+        responses.take().map { $0.map { String(decoding: $0.bytes, as: UTF8.self) } }
     }
 
     private func send(_ target: String, _ client: FastCGIClient, method: String = "GET", keep: Bool = true) throws {
@@ -56,6 +65,7 @@ import Testing
             for answer in ["first", "second"] { parked?.send(.text(answer)) }
             #expect(try client.answer().text == "first")
             #expect(parked?.isDisconnected == false)
+            #expect(reported() == ["first"])
         }
         #expect(try client.exchange(RunningPool.params("GET", "/next")).text == "GET /next ")
     }
@@ -93,6 +103,7 @@ import Testing
             parked?.send(.text("late"))
         }
         #expect(running.events.all.count { $0 == .answerLost(id: "r1") } == 1_000)
+        #expect(reported() == Array(repeating: nil, count: 1_000))
     }
 
     @Test func peerThatVanishesIsNoticed() throws {
@@ -130,6 +141,7 @@ import Testing
         for number in 0..<2 { try send("/later/\(number)", clients[number]) }
         let parked = (0..<2).map { lot.take("/later/\($0)") }
         #expect(try clients[2].exchange(RunningPool.params("GET", "/later/2")).text == "fallback")
+        #expect(reported() == ["fallback"])
         parked[0]?.send(.text("answer"))
         try send("/later/3", clients[2])
         lot.take("/later/3")?.send(.text("third"))
@@ -198,6 +210,8 @@ import Testing
         }
         answered.wait()
         for exchange in parked { exchange?.send(.text("late")) }
+        let reported = reported()
+        #expect(reported.count == 60 && reported.allSatisfy { ["answer", "fallback"].contains($0) })
         for (number, client) in clients.enumerated() {
             let text = try client.answer().text
             #expect(text == "fallback" || number < 30 && text == "answer")

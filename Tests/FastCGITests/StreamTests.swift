@@ -8,16 +8,18 @@ import Testing
 
 @Suite struct StreamTests {
     private let streams = Handed<EventStream>()
+    /// The statuses of the responses that were reported.
+    private let statuses = Recording<Int?>()
 
     /// A pool that streams for /stream and answers others at once.
     private func pool(settings: FastCGISettings = .gated) throws -> RunningPool {
         try RunningPool(
             threads: 1, settings: settings,
-            replying: { [streams] request, _ in
+            replying: { [streams, statuses] request, _ in
                 guard request.target == "/stream" else { return .response(.text("now")) }
                 return .stream(
                     head: Response(status: .ok, headers: ["Content-Type": "text/event-stream"]),
-                    fallback: Response(status: .unavailable)
+                    fallback: Response(status: .unavailable), onResponse: { statuses.add($0?.status.rawValue) }
                 ) { streams.put($0) }
             })
     }
@@ -44,6 +46,7 @@ import Testing
         #expect(!stream.send([0x61]))
         #expect(stream.isClosed)
         #expect(try client.exchange(RunningPool.params("GET", "/now")).text == "now")
+        #expect(statuses.all == [200])
     }
 
     @Test func eventsOfSeveralRecordsArriveWhole() throws {
@@ -100,6 +103,7 @@ import Testing
         }
         try open(clients[2])
         #expect(try clients[2].answer().status == 503)
+        #expect(statuses.all == [200, 200, 503])
         held[0].end()
         _ = try clients[0].answer()
         try open(clients[2])
@@ -135,6 +139,7 @@ import Testing
         try open(client, method: "HEAD")
         #expect(try client.answer()["content-type"] == "text/event-stream")
         #expect(try client.exchange(RunningPool.params("GET", "/now")).text == "now")
+        #expect(statuses.all == [200])
     }
 
     @Test func bodiesAreSentInPieces() throws {

@@ -1,7 +1,12 @@
 import App
 import FastCGI
+import Flows
+import HTTP
+import Postgres
+import Supervision
 import System
 import Testing
+import WorkerPool
 
 @testable import flow_manager
 
@@ -25,12 +30,21 @@ import Testing
         }
     }
 
-    @Test func anEventIsALine() throws {
-        log.write(.info, "started", ["slot": "1", "empty": "", "path": "/a/b.c"])
-        log.write(.error, "failed")
-        #expect(try lines() == ["info started slot=1 empty=\"\" path=/a/b.c", "error failed"])
+    private static func failure(_ detail: String) -> Observation {
+        .application(.requestFailed(requestID: "", method: "GET", status: 503, detail: detail))
+    }
+
+    @Test func anObservationIsALine() throws {
+        log.write(.application(.requestFailed(requestID: "r1", method: "GET", status: 503, detail: "/a/b.c")))
+        log.write(Self.failure(""))
+        log.write(.supervisor(.reloaded))
+        #expect(
+            try lines() == [
+                "error request-failed request=r1 method=GET status=503 detail=/a/b.c",
+                "error request-failed request=\"\" method=GET status=503 detail=\"\"", "info reloaded",
+            ])
         let text = String(decoding: try Files.read(file), as: UTF8.self)
-        #expect(text.prefixMatch(of: #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info /#) != nil)
+        #expect(text.prefixMatch(of: #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z error /#) != nil)
     }
 
     @Test(arguments: [
@@ -40,23 +54,85 @@ import Testing
         ("=", "="), ("a\"b", "\"a\\\"b\""),
     ])
     func aValueStaysInItsLineAndItsField(value: String, expected: String) throws {
-        log.write(.warning, "event", ["value": value, "next": "1"])
-        #expect(try lines() == ["warning event value=\(expected) next=1"])
+        log.write(.application(.issuerUnavailable(issuer: value, reason: "1")))
+        #expect(try lines() == ["warning issuer-unavailable issuer=\(expected) reason=1"])
     }
 
     @Test func appendsToWhatIsThere() throws {
-        log.write(.info, "first")
-        try Log(file: file).write(.info, "second")
-        #expect(try lines() == ["info first", "info second"])
+        log.write(.supervisor(.reloading))
+        try Log(file: file).write(.supervisor(.reloaded))
+        #expect(try lines() == ["info reloading", "info reloaded"])
     }
 
-    @Test func eventsOfTheRoomsHaveTheirLines() throws {
-        log.write(.requestFailed(requestID: "r1", method: "GET", status: 503, detail: "no database"))
-        log.write(FastCGIEvent.strayPeer)
-        #expect(
-            try lines() == [
-                "error request-failed request=r1 method=GET status=503 detail=\"no database\"", "warning stray-peer",
-            ])
+    private struct Reason: Error, CustomStringConvertible {
+        let description = "no space"
+    }
+
+    @Test(
+        arguments: [
+            (.edge(.peerRefused(user: 7)), "warning peer-refused user=7"), (.edge(.strayPeer), "warning stray-peer"),
+            (.edge(.requestUnreadable), "warning request-unreadable"), (.edge(.gateRefused), "warning gate-refused"),
+            (.edge(.deadlinePassed), "warning read-deadline-passed"),
+            (
+                .edge(.rejected(reason: .bodyIncomplete, id: "r")),
+                "warning request-rejected request=r reason=bodyIncomplete"
+            ),
+            (.edge(.answerRefused(id: "r")), "error answer-refused request=r"),
+            (.edge(.answerLost(id: "r")), "info answer-lost request=r"),
+            (.edge(.acceptPaused(code: 24)), "error accept-paused errno=24"),
+            (.application(.auditNotSealed(detail: "d")), "warning audit-not-sealed detail=d"),
+            (.worker(.queueUnavailable(Reason())), "error queue-unavailable detail=\"no space\""),
+            (.worker(.queueAvailable), "info queue-available"),
+            (.worker(.runFailed(Reason())), "error run-postponed detail=\"no space\""),
+            (.worker(.notReleased(Reason())), "warning run-not-released detail=\"no space\""),
+            (.worker(.dutyFailed("pruner", Reason())), "warning duty-failed duty=pruner detail=\"no space\""),
+            (.worker(.rescued(2)), "warning runs-rescued count=2"),
+            (.supervisor(.started(.worker, slot: 1, pid: 9)), "info worker-started slot=1 pid=9"),
+            (.supervisor(.ready(.responder, slot: 0, pid: 9)), "info responder-ready slot=0 pid=9"),
+            (.supervisor(.allReady), "info all-ready"),
+            (
+                .supervisor(.exited(.worker, slot: 0, pid: 9, .exited(0), age: .seconds(3))),
+                "info worker-exited slot=0 pid=9 cause=exited(0) seconds=3"
+            ),
+            (
+                .supervisor(.exited(.responder, slot: 0, pid: 9, .exited(1), age: .milliseconds(900))),
+                "warning responder-exited slot=0 pid=9 cause=exited(1) seconds=0"
+            ),
+            (
+                .supervisor(.backingOff(.worker, slot: 2, delay: .seconds(5))),
+                "warning worker-backing-off slot=2 seconds=5"
+            ),
+            (.supervisor(.overdue(.responder, slot: 0, pid: 9)), "error responder-overdue slot=0 pid=9"),
+            (.supervisor(.reloadAbandoned(slot: 3)), "error reload-abandoned slot=3"),
+            (.supervisor(.connectionDropped), "warning connection-dropped"),
+            (.supervisor(.terminating), "info terminating"),
+            (.sharedMemoryRefused(Reason()), "warning shared-memory-refused reason=\"no space\""),
+            (.completionsUnavailable(Reason()), "warning completions-unavailable detail=\"no space\""),
+        ] as [(Observation, String)])
+    func eachHasItsLine(observation: Observation, line: String) throws {
+        log.write(observation)
+        #expect(try lines() == [line])
+    }
+
+    @Test(
+        arguments: [
+            .application(.requestFinished(FinishedRequest(requestID: "r", method: "GET"))),
+            .application(.limitHit(code: "rate_limited")), .engine(.claimed(executionID: "e")),
+            .engine(.committed(executionID: "e")),
+            .engine(.stepFinished(type: "pass", status: .success, duration: .zero)),
+            .engine(.runFinished(status: .failed, duration: .zero)), .engine(.leaseLost(executionID: "e")),
+            .database(.connectionOpened), .database(.connectionLost), .hashWaited(.seconds(1)),
+        ] as [Observation])
+    func whatIsOnlyCountedHasNone(observation: Observation) throws {
+        log.write(observation)
+        #expect(try Files.read(file).isEmpty)
+    }
+
+    @Test func theDatabasesOwnMessageIsInTheLog() throws {
+        let connection = Connection(try PostgresConfiguration("host=/nonexistent"))
+        let error = #expect(throws: PostgresError.self) { try connection.query("SELECT 1") }
+        log.write(.completionsUnavailable(try #require(error)))
+        #expect(try lines().first?.contains("/nonexistent") == true)
     }
 
     @Test func aFileThatCannotBeOpenedIsAnError() {

@@ -19,16 +19,14 @@ enum Respond {
         let control = Mutex(try ChildControl(environment: invocation.environment))
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
-        let log = try Log(file: try configuration.logFile)
-        let memory = try memory(invocation.environment, log)
-        let database = try configuration.database
+        let observe: Observer = try Log(file: try configuration.logFile).write
+        let memory = try memory(invocation.environment, observe)
+        let database = try configuration.database.observed(by: observe)
         let gate = try configuration.flowGate
-        let completions = try CompletionWatcher(database) {
-            log.write(.warning, "ends-not-told", ["detail": Log.detail(of: $0)])
-        }
+        let completions = try CompletionWatcher(database) { observe(.completionsUnavailable($0)) }
         defer { completions.stop() }
         let application = Application(
-            services: try services(configuration, memory, log) { try completions.add($0, $1) },
+            services: try services(configuration, memory, observe) { try completions.add($0, $1) },
             clock: { WallClock.seconds })
         let makeHandler: @Sendable () -> ResponderPool.Handler = {
             let connection = Connection(database)
@@ -40,8 +38,8 @@ enum Respond {
         }
         let pool = try ResponderPool(
             listener: listener, threads: try configuration.threads,
-            settings: FastCGISettings(gate: gate, bodyLimit: Routes.maximumBodyLength), observe: { log.write($0) },
-            makeHandler: makeHandler)
+            settings: FastCGISettings(gate: gate, bodyLimit: Routes.maximumBodyLength),
+            observe: { observe(.edge($0)) }, makeHandler: makeHandler)
         try pool.start()
         control.withLock {
             $0.reportReady()
@@ -52,13 +50,15 @@ enum Respond {
 
     /// Throws for every setting that is not valid; has no effect outside this process.
     static func services(
-        _ configuration: Configuration, _ memory: SharedMemory, _ log: Log,
+        _ configuration: Configuration, _ memory: SharedMemory, _ observe: @escaping Observer,
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void
     ) throws -> Services {
         Services(
-            tokens: try configuration.tokens, issuers: try issuers(configuration, log),
-            passwords: try passwords(configuration, memory),
-            engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.userConcurrency),
+            tokens: try configuration.tokens, issuers: try issuers(configuration, observe),
+            passwords: try passwords(configuration, memory, observe),
+            engine: Engine(
+                catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.userConcurrency,
+                observe: { observe(.engine($0)) }),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)
@@ -68,38 +68,43 @@ enum Respond {
             crossOrigin: try configuration.frontendURL,
             readinessFailure: { connection in try Migrator().state(connection).readinessFailure },
             watchCompletion: watchCompletion,
-            observe: { log.write($0) })
+            observe: { observe(.application($0)) })
     }
 
     /// The external issuers. All threads of this process share their cached keys.
-    private static func issuers(_ configuration: Configuration, _ log: Log) throws -> [ExternalIssuer] {
+    private static func issuers(_ configuration: Configuration, _ observe: @escaping Observer) throws
+        -> [ExternalIssuer]
+    {
         let allowed = try configuration.httpAllowAddresses
         return try configuration.issuers.map { issuer in
             let fetch = KeyFetch(issuer.keyAddress, allowing: allowed)
             let keys = IssuerKeys(fetch: { try fetch.keys() }) { error in
-                log.write(.issuerUnavailable(issuer: issuer.trusted.name, reason: "\(error)"))
+                observe(.application(.issuerUnavailable(issuer: issuer.trusted.name, reason: "\(error)")))
             }
             return ExternalIssuer(issuer.trusted, keys: keys)
         }
     }
 
     /// The supervisor's shared memory; this process's own if there is no supervisor or its layout version differs.
-    private static func memory(_ environment: [String: String], _ log: Log) throws -> SharedMemory {
+    private static func memory(_ environment: [String: String], _ observe: Observer) throws -> SharedMemory {
         if let descriptor = environment[Serve.memoryVariable].flatMap({ Int32($0) }) {
             do {
                 return try SharedMemory(adopting: descriptor)
             } catch {
-                log.write(.warning, "shared-memory-refused", ["reason": "\(error)"])
+                observe(.sharedMemoryRefused(error))
             }
         }
         return try SharedMemory()
     }
 
     /// At most one hash per core at a time; fewer than half of a process's threads may wait for a slot.
-    private static func passwords(_ configuration: Configuration, _ memory: SharedMemory) throws -> PasswordHasher {
+    private static func passwords(
+        _ configuration: Configuration, _ memory: SharedMemory, _ observe: @escaping Observer
+    ) throws -> PasswordHasher {
         let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let slots = HashingSlots(
-            Slots(in: memory, limit: max(1, cores)), waiting: max(1, (try configuration.threads - 1) / 2))
+            Slots(in: memory, limit: max(1, cores)), waiting: max(1, (try configuration.threads - 1) / 2),
+            observeWait: { observe(.hashWaited($0)) })
         return PasswordHasher(slots: slots)
     }
 }

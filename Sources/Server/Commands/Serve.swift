@@ -7,9 +7,9 @@ import Supervision
 enum Serve {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
-        let log = try Log(file: try configuration.logFile)
+        let observe: Observer = try Log(file: try configuration.logFile).write
         let memory = try SharedMemory()
-        try check(configuration, memory, log)
+        try check(configuration, memory, observe)
         let listener = try Listener.bind(path: try configuration.socket)
         defer { listener.removeFile() }
         let supervisor = Supervisor(
@@ -18,7 +18,7 @@ enum Serve {
             environment: invocation.environment.merging([memoryVariable: "\(memoryDescriptor)"]) { $1 },
             inherited: [memoryDescriptor: memory.descriptor],
             policy: SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
-        ) { log.write($0) }
+        ) { observe(.supervisor($0)) }
         try withExtendedLifetime(memory) { try supervisor.run() }
     }
 
@@ -27,9 +27,11 @@ enum Serve {
     private static let memoryDescriptor: Int32 = 4
 
     /// Reports an invalid setting once, before the socket exists, instead of once by every child.
-    private static func check(_ configuration: Configuration, _ memory: SharedMemory, _ log: Log) throws {
+    private static func check(_ configuration: Configuration, _ memory: SharedMemory, _ observe: @escaping Observer)
+        throws
+    {
         _ = try configuration.database
-        _ = try Respond.services(configuration, memory, log) { _, _ in }
+        _ = try Respond.services(configuration, memory, observe) { _, _ in }
         _ = try Work.policy(configuration)
         guard try configuration.flowGate != nil else {
             throw ConfigurationError(\.flowGate, "must be set")

@@ -17,13 +17,16 @@ enum Work {
         let control = try ChildControl(environment: invocation.environment)
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
-        let log = try Log(file: try configuration.logFile)
+        let observe: Observer = try Log(file: try configuration.logFile).write
+        let database = try configuration.database.observed(by: observe)
         let worker = try Worker(
             policy: try policy(configuration, isDraining: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
-                of: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.userConcurrency),
-                in: try configuration.database),
-            observe: { log.write($0) })
+                of: Engine(
+                    catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.userConcurrency,
+                    observe: { observe(.engine($0)) }),
+                in: database),
+            observe: { observe(.worker($0)) })
         try worker.start()
         control.reportReady()
         while control.run(until: worker.ended, adopt: { close($0) }) != .finished { worker.leave() }

@@ -1,6 +1,7 @@
 import Crypto
 package import HTTP
 package import Postgres
+import System
 
 /// The product as a function from requests to answers. It is stateless; one value serves all threads.
 package struct Application: Sendable {
@@ -22,17 +23,24 @@ package struct Application: Sendable {
     /// Replies to one request over this thread's connection. It never throws, and its duration is limited by the
     /// timeouts of its statements. The body is read only if the endpoint's caller may call it.
     package func reply(to request: Request, readingBody read: BodyReader, over connection: Connection) -> Reply {
+        let start = Monotonic.now
         let call = Call(request, services: services)
+        var finished = FinishedRequest(requestID: call.id, method: request.method)
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
         var reply: Reply
         do {
-            reply = try route(call, read, audit, connection)
+            reply = try route(call, &finished, read, audit, connection)
         } catch {
             reply = .response(call.response(for: error))
         }
         connection.rollback()
         if audit.awaitsSeal, reply.initial.status.rawValue < 500 { seal(over: connection) }
         reply.update(call.complete)
+        if case .response(let response) = reply {
+            call.finish(finished, since: start, with: response)
+        } else {
+            reply.onResponse { [finished] in call.finish(finished, since: start, with: $0) }
+        }
         return reply
     }
 
@@ -47,7 +55,8 @@ package struct Application: Sendable {
 
     /// Finds the endpoint and lets it reply.
     private func route(
-        _ call: Call, _ read: BodyReader, _ audit: AuditTrail, _ connection: Connection
+        _ call: Call, _ finished: inout FinishedRequest, _ read: BodyReader, _ audit: AuditTrail,
+        _ connection: Connection
     ) throws -> Reply {
         if call.request.isMalformed { throw Rejection.malformed }
         guard let path = Path(parsing: call.request.path) else {
@@ -60,8 +69,9 @@ package struct Application: Sendable {
             return .response(Response(status: .noContent, headers: ["Allow": allow]))
         case .endpoint(let position, let parameters):
             let endpoint = endpoints[position]
+            finished.route = endpoint.path
             do {
-                return try reply(to: call, endpoint, parameters, read, audit, connection)
+                return try reply(to: call, endpoint, parameters, &finished, read, audit, connection)
             } catch let problem as Problem {
                 assert(endpoint.declares(problem), "\(endpoint.operation) does not declare \(problem.code)")
                 throw problem
@@ -71,14 +81,16 @@ package struct Application: Sendable {
 
     /// The stages of a request, in their order: access, body, input, rate limit, handler.
     private func reply(
-        to call: Call, _ endpoint: Endpoint<Context>, _ parameters: [String], _ read: BodyReader, _ audit: AuditTrail,
-        _ connection: Connection
+        to call: Call, _ endpoint: Endpoint<Context>, _ parameters: [String], _ finished: inout FinishedRequest,
+        _ read: BodyReader, _ audit: AuditTrail, _ connection: Connection
     ) throws -> Reply {
         let (request, now) = (call.request, clock())
         let caller = try Authentication.principal(
             of: request, for: endpoint, services: services, now: now, audit, connection)
+        finished.userID = caller?.id
         if endpoint.handsOutCookies { try services.crossOrigin.check(request) }
         let body = try read(endpoint.body.policy)
+        finished.requestBytes = body.length
         let context = Context(
             call: call, endpoint: endpoint, parameters: parameters, query: try request.fields(declaredBy: endpoint),
             body: body, input: try request.input(endpoint.body, body), caller: caller,

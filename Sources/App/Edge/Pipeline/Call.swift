@@ -1,6 +1,7 @@
 import Crypto
 import HTTP
 import Postgres
+import System
 
 /// One request while it is answered: maps errors to problems, and adds the headers that every response has.
 struct Call: Sendable {
@@ -44,8 +45,6 @@ struct Call: Sendable {
     /// Maps an error to its problem. No other code does this.
     private func problem(for error: any Error) -> Problem {
         switch error {
-        case let problem as Problem where problem.status != .internalError && problem.status != .unavailable:
-            return problem
         case let problem as Problem: return report(problem, problem.code)
         case let rejection as Rejection:
             let problem = Problem(for: rejection)
@@ -60,12 +59,24 @@ struct Call: Sendable {
     }
 
     private func report(_ problem: Problem, _ detail: String) -> Problem {
-        if problem.status == .internalError || problem.status == .unavailable {
+        switch problem.status {
+        case .internalError, .unavailable:
             services.observe(
                 .requestFailed(
                     requestID: id, method: request.method, status: problem.status.rawValue, detail: detail))
+        case .tooManyRequests: services.observe(.limitHit(code: problem.code))
+        default: break
         }
         return problem
+    }
+
+    /// Reports that the request has this response; nil if the client has disconnected.
+    func finish(_ finished: FinishedRequest, since start: Monotonic, with response: Response?) {
+        var finished = finished
+        finished.status = response?.status.rawValue ?? FinishedRequest.clientDisconnected
+        if let response, request.method != Method.head.rawValue { finished.responseBytes = response.body.length }
+        finished.duration = .now - start
+        services.observe(.requestFinished(finished))
     }
 }
 

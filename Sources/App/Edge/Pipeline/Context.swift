@@ -58,16 +58,6 @@ package final class Services: Sendable {
     }
 }
 
-/// An event for the log. It contains nothing from a request's body or headers.
-package enum ApplicationEvent: Sendable {
-    /// A request was answered 500 or 503; the detail is for the log only.
-    case requestFailed(requestID: String, method: String, status: Int, detail: String)
-    /// Entries of the audit log could not be sealed; the next call that writes an entry seals them.
-    case auditNotSealed(detail: String)
-    /// The keys of a token issuer could not be fetched; the keys last fetched stay in use for up to a day.
-    case issuerUnavailable(issuer: String, reason: String)
-}
-
 /// The input of a handler: one validated request and this thread's connection.
 package struct Context {
     let call: Call

@@ -1,0 +1,39 @@
+/// What happens in the application, for its observer. It contains nothing from a request's body or headers.
+package enum ApplicationEvent: Sendable {
+    /// A request has its response.
+    case requestFinished(FinishedRequest)
+    /// A request was answered 500 or 503; the detail is for the log only.
+    case requestFailed(requestID: String, method: String, status: Int, detail: String)
+    /// A request was answered 429, with this code.
+    case limitHit(code: String)
+    /// Entries of the audit log could not be sealed; the next call that writes an entry seals them.
+    case auditNotSealed(detail: String)
+    /// The keys of a token issuer could not be fetched; the keys last fetched stay in use for up to a day.
+    case issuerUnavailable(issuer: String, reason: String)
+}
+
+/// A request whose response is known, and is about to be sent.
+package struct FinishedRequest: Sendable, Equatable {
+    /// nginx's status for a client that disconnected before its response.
+    package static let clientDisconnected = 499
+
+    package let requestID: String
+    package let method: String
+    /// The path of the endpoint, with the names of its parameters; nil if no endpoint matched.
+    package var route: String?
+    /// The status of the response, or `clientDisconnected`.
+    package var status = 0
+    /// From the first look at the request to its response.
+    package var duration = Duration.zero
+    /// The length of the body, in bytes; 0 if it was not read.
+    package var requestBytes = 0
+    /// The length of the response's body, in bytes; nil if it is unknown.
+    package var responseBytes: Int? = 0
+    /// The user who made the call; nil if it was refused before, or its endpoint is open to everyone.
+    package var userID: String?
+
+    package init(requestID: String, method: String) {
+        self.requestID = requestID
+        self.method = method
+    }
+}

@@ -1,0 +1,34 @@
+import App
+import FastCGI
+import Flows
+import Postgres
+import Supervision
+import WorkerPool
+
+/// What happens in a process: what each room reports, and what only this one knows.
+enum Observation: Sendable {
+    case edge(FastCGIEvent)
+    case application(ApplicationEvent)
+    case engine(EngineEvent)
+    case database(PostgresEvent)
+    case worker(WorkerEvent)
+    case supervisor(SupervisorEvent)
+    /// A password hash waited that long for a slot.
+    case hashWaited(Duration)
+    /// The supervisor's shared memory cannot be used; this process uses its own.
+    case sharedMemoryRefused(any Error)
+    /// The ends of runs that calls wait for cannot be read. Reported once, until they can.
+    case completionsUnavailable(any Error)
+}
+
+/// Receives every observation of a process, on any thread.
+typealias Observer = @Sendable (Observation) -> Void
+
+extension PostgresConfiguration {
+    /// The same configuration, whose connections report to the observer.
+    func observed(by observe: @escaping Observer) -> PostgresConfiguration {
+        var configuration = self
+        configuration.observe = { observe(.database($0)) }
+        return configuration
+    }
+}

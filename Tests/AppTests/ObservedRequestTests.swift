@@ -1,0 +1,145 @@
+import HTTP
+import JSON
+import TestSupport
+import Testing
+
+@testable import App
+
+/// What the application reports of each request.
+@Suite struct ObservedRequestTests {
+    private struct Broken: Error {}
+
+    private let application: TestApplication
+    private var events: Recording<ApplicationEvent> { application.events }
+
+    init() throws {
+        application = try TestApplication(
+            endpoints: [
+                Self.endpoint("/broken/{id}") { _ in throw Broken() },
+                Self.endpoint("/limited", RateLimit(name: "test", calls: 1, seconds: 60)) { _ in
+                    .response(.noContent)
+                },
+                Self.endpoint("/stream") { _ in
+                    .stream(head: .noContent, fallback: Response(status: .unavailable)) { _ in }
+                },
+            ])
+    }
+
+    private static func endpoint(
+        _ path: String, _ rateLimit: RateLimit? = nil, handle: @escaping @Sendable (Context) throws -> Reply
+    ) -> Endpoint<Context> {
+        Endpoint(
+            .get, path, operation: path, tag: .flows, access: .everyone, summary: "For tests", rateLimit: rateLimit,
+            waits: false, answers: [], handle: handle)
+    }
+
+    private func reply(
+        _ method: String, _ target: String, _ body: JSON? = nil, token: String? = nil
+    ) -> (reply: Reply, length: Int) {
+        var headers: Headers = [:]
+        if let token { headers.append(name: "authorization", value: "Bearer \(token)") }
+        if body != nil { headers.append(name: "content-type", value: "application/json") }
+        let request = Request(method: method, target: target, headers: headers, remoteAddress: "192.0.2.1", id: "r1")
+        let bytes = body?.serialized() ?? []
+        return (application.reply(to: request, body: bytes), bytes.count)
+    }
+
+    /// The finished requests since the last call.
+    private func finished() -> [FinishedRequest] {
+        events.take().compactMap { if case .requestFinished(let finished) = $0 { finished } else { nil } }
+    }
+
+    /// Sends the request, and expects exactly one finished request, with the values that the response shows.
+    private func expectFinished(
+        _ method: String, _ target: String, _ body: JSON? = nil, token: String? = nil, route: String?, status: Int,
+        userID: String? = nil, isRead: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        _ = events.take()
+        let (reply, length) = reply(method, target, body, token: token)
+        let found = finished()
+        #expect(found.count == 1, sourceLocation: sourceLocation)
+        var expected = FinishedRequest(requestID: "r1", method: method)
+        expected.route = route
+        expected.status = status
+        expected.userID = userID
+        expected.requestBytes = isRead ? length : 0
+        expected.responseBytes = method == "HEAD" ? 0 : reply.initial.bytes.count
+        let duration = try #require(found.first?.duration, sourceLocation: sourceLocation)
+        #expect(duration > .zero, sourceLocation: sourceLocation)
+        expected.duration = duration
+        #expect(found == [expected], sourceLocation: sourceLocation)
+        #expect(reply.initial.status.rawValue == status, sourceLocation: sourceLocation)
+    }
+
+    @Test func aRequestThatIsAnswered() throws {
+        try expectFinished("GET", "/health", route: "/health", status: 200)
+        try expectFinished("HEAD", "/health", route: "/health", status: 200)
+        try expectFinished("GET", "/nowhere", route: nil, status: 404)
+        try expectFinished("DELETE", "/health", route: nil, status: 405)
+        try expectFinished("GET", "/me", route: "/me", status: 401)
+        try expectFinished("POST", "/flow-manager", ["flow": 1], route: "/flow-manager", status: 401)
+    }
+
+    @Test func aRequestOfAUser() throws {
+        let user = try application.makeUser()
+        try expectFinished("GET", "/me", token: user.token, route: "/me", status: 200, userID: user.id)
+        try expectFinished(
+            "POST", "/flow-manager", ["flow": 1], token: user.token, route: "/flow-manager", status: 422,
+            userID: user.id,
+            isRead: true)
+        let id = "00000000-0000-7000-8000-000000000001"
+        try expectFinished(
+            "GET", "/api/executions/\(id)", token: user.token, route: "/api/executions/{id}", status: 404,
+            userID: user.id)
+    }
+
+    @Test func aRequestThatFails() throws {
+        _ = reply("GET", "/broken/7")
+        let kinds = events.take().map { event in
+            switch event {
+            case .requestFailed(let id, _, let status, _): "failed \(id) \(status)"
+            case .requestFinished(let finished): "finished \(finished.requestID) \(finished.status)"
+            default: "\(event)"
+            }
+        }
+        #expect(kinds == ["failed r1 500", "finished r1 500"])
+        try expectFinished("GET", "/broken/7", route: "/broken/{id}", status: 500)
+    }
+
+    @Test func aLimitThatIsHit() throws {
+        try expectFinished("GET", "/limited", route: "/limited", status: 204)
+        _ = reply("GET", "/limited")
+        let codes = events.all.compactMap { if case .limitHit(let code) = $0 { code } else { nil } }
+        #expect(codes == ["rate_limited"])
+        try expectFinished("GET", "/limited", route: "/limited", status: 429)
+    }
+
+    /// A call that waits is finished when its response is made.
+    @Test(arguments: [200, nil]) func aCallThatWaits(status: Int?) throws {
+        let user = try application.makeUser()
+        let body = JSON.flow([.task("a", "approval")])
+        _ = events.take()
+        let (reply, length) = reply("POST", "/flow-manager", body, token: user.token)
+        guard case .wait(_, let onResponse, _) = reply else {
+            Issue.record("it does not wait")
+            return
+        }
+        #expect(finished().isEmpty)
+        onResponse(status.map { Response(status: Status(rawValue: $0), body: [1, 2, 3]) })
+        let found = finished()
+        #expect(found.map(\.route) == ["/flow-manager"] && found.map(\.userID) == [user.id])
+        #expect(found.map(\.requestBytes) == [length])
+        #expect(found.map(\.status) == [status ?? FinishedRequest.clientDisconnected])
+        #expect(found.map(\.responseBytes) == [status == nil ? 0 : 3])
+    }
+
+    @Test func aStreamIsFinishedWithItsHead() throws {
+        guard case .stream(let head, _, let onResponse, _) = reply("GET", "/stream").reply else {
+            Issue.record("it is no stream")
+            return
+        }
+        #expect(finished().isEmpty)
+        onResponse(head)
+        #expect(finished().map(\.status) == [204])
+    }
+}
