@@ -22,8 +22,8 @@ package enum Routes {
             `POST /flow-manager`: the answer says what each task gave. Every run stays readable under
             `/api/executions`. A flow that you run often is stored under `/api/workflows` and executed by its id.
 
-            Bodies are JSON in UTF-8, at most \(BodyPolicy.memoryLimitText). Times are RFC 3339 in UTC; durations in requests are seconds. Ids
-            are UUIDs. Fields that a body's schema does not name are refused.
+            Bodies are JSON in UTF-8, at most \(BodyPolicy.memoryLimitText). Times are RFC 3339 in UTC; durations in
+            requests are seconds. Ids are UUIDs. Fields that a body's schema does not name are refused.
 
             Lists answer `items` and `next_cursor`: pass it as `cursor` to get the next page. They take `limit`, `sort`,
             `fields` and the filters that each of them names.
@@ -41,7 +41,7 @@ package enum Routes {
     package static let document: JSON = interface.openAPI
 
     /// The calls of the Postman collection by folder, in the order in which a user makes them.
-    package static let folders = interface.folders(and: [CookieMode.folder])
+    package static let folders = interface.folders(adding: [CookieMode.folder])
 
     /// The Postman collection, generated once.
     package static let postmanCollection: JSON = interface.postmanCollection(of: folders)

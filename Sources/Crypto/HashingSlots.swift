@@ -16,7 +16,7 @@ package final class HashingSlots: Sendable {
     private let observeWait: @Sendable (Duration) -> Void
 
     /// - Parameters:
-    ///   - slots: best as many as there are cores.
+    ///   - slots: as many as there are cores is best.
     ///   - waiting: the maximum number of calls of this process that wait for a slot.
     ///   - patience: how long each of them waits.
     ///   - observeWait: called with the time that a call waited for a slot: zero if one was free, and also if it got

@@ -5,7 +5,7 @@ package enum KeyRingError: Error, Equatable {
     case weakKey
 }
 
-/// Why a sealed value cannot be opened. Neither case tells more to an attacker who has made the value up.
+/// Why a sealed value cannot be opened. Neither case helps an attacker who has forged the value.
 package enum SealError: Error, Equatable {
     /// No key of the ring has the id in the value.
     case unknownKey
@@ -19,7 +19,7 @@ package enum SealError: Error, Equatable {
 /// replace a master key, the values are rewrapped, which changes only their first bytes and reveals no secret.
 ///
 /// Both layers authenticate the bytes that the caller associates with a value. They say where it belongs (its owner and
-/// id), so that a copy of the value in another place cannot be opened.
+/// id), so that a copy of the value in another row cannot be opened.
 ///
 /// A sealed value is a version (1 byte), a key id (8), the wrapped key (60) and the encrypted secret (28 more than the
 /// secret). Version and key id are authenticated with the wrapped key, before the associated bytes. Key ids are derived

@@ -2,7 +2,7 @@ import Glibc
 import HTTP
 
 /// A temporary file without a name that receives a request's body. The kernel removes it when its last descriptor is
-/// closed, also when the process dies.
+/// closed, also when the process is killed.
 struct BodyFile: ~Copyable {
     private let descriptor: Int32
     private var length = 0
@@ -33,7 +33,7 @@ struct BodyFile: ~Copyable {
         length += written
     }
 
-    /// The file, from its beginning; nil when it cannot be handed out.
+    /// The file, from its beginning; nil when no descriptor is free for it.
     func opened() -> OpenFile? {
         let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
         guard own >= 0, lseek(own, 0, SEEK_SET) == 0 else {

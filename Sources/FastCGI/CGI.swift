@@ -10,8 +10,8 @@ package enum CGI {
     /// Serves the one request that this process was started for; false when the response could not be written.
     ///
     /// The gate secret is not checked: the process that started this one has set its environment. A response that comes
-    /// later is awaited, since the process has nothing else to do, but no longer than `timeout`. A stream ends with
-    /// the events that are there at once.
+    /// later is awaited, since the process has nothing else to do, but no longer than `timeout`. A stream ends after
+    /// the events that are available at once.
     @discardableResult
     package static func serve(
         environment: [String: String], temporaryFolder: String = "/tmp", timeout: Duration = .seconds(20),

@@ -2,7 +2,7 @@ import CFastCGI
 import Glibc
 import System
 
-/// The epoll set that all threads of a pool wait on. It includes the signal that tells them to end.
+/// The epoll set that all threads of a pool wait on. It includes the signal that ends them.
 ///
 /// Each call of `wait` takes one event: the next idle thread serves it, and no thread keeps a second connection
 /// waiting.

@@ -1,9 +1,10 @@
 import CFastCGI
 import HTTP
 
-/// Reading STDIN: the end of it alone proves nothing, since libfcgi reports a lost peer and an abort in the same way.
+/// Reading STDIN. Its end does not prove that the body is complete, since libfcgi reports a lost peer and an abort in
+/// the same way.
 extension Exchange {
-    /// The number of bytes beyond the longest accepted body that are still read, so that an oversized request gets its
+    /// The number of bytes beyond the maximum body length that are still read, so that an oversized request gets its
     /// 413 on a connection that remains usable.
     private static let drainAllowance = 64 << 10
 
@@ -74,11 +75,11 @@ extension Exchange {
     private mutating func readPieces(atMost count: Int, _ use: (UnsafeRawBufferPointer) -> Void) {
         var total = 0
         var hasEnded = false
-        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 8_192) { room in
+        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 8_192) { buffer in
             while !hasEnded, total < count {
-                let wanted = min(room.count, count - total)
-                let piece = unsafe Int(FCGX_GetStr(room.baseAddress, Int32(wanted), wire.pointee.in))
-                unsafe use(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<piece]))
+                let wanted = min(buffer.count, count - total)
+                let piece = unsafe Int(FCGX_GetStr(buffer.baseAddress, Int32(wanted), wire.pointee.in))
+                unsafe use(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<piece]))
                 total += piece
                 hasEnded = piece < wanted
             }

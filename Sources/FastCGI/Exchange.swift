@@ -24,7 +24,7 @@ struct Exchange: ~Copyable, @unchecked Sendable {
     /// own accept, which it calls after an error.
     init?(on descriptor: Int32, through wire: UnsafeMutablePointer<FCGX_Request>) {
         unsafe wire.pointee.ipcFd = descriptor
-        // Otherwise FCGX_Accept_r begins by closing the connection, as what is left of an earlier request.
+        // Otherwise FCGX_Accept_r begins by closing the connection, as the rest of an earlier request.
         unsafe wire.pointee.keepConnection = 1
         guard unsafe FCGX_Accept_r(wire) == 0 else { return nil }
         // If the connection ends within the params, the library accepts them as complete, without what is missing.
@@ -64,7 +64,7 @@ struct Exchange: ~Copyable, @unchecked Sendable {
 
     /// Ends the exchange without a response.
     consuming func abandon() {
-        // FCGX_Finish_r would write and close by its own rules; this only frees.
+        // FCGX_Finish_r would also write and close the connection; this only frees.
         unsafe FCGX_Free(wire, 0)
         unsafe wire.pointee.ipcFd = -1
     }
@@ -83,7 +83,7 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Whether the body was produced to its end; what the peer took of it, the stream knows.
+    /// Whether the body was produced to its end. Write errors are recorded by the stream.
     private func put(_ body: ResponseBody) -> Bool {
         if case .bytes(let bytes) = body {
             put(bytes)

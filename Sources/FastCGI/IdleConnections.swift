@@ -5,52 +5,52 @@ import Synchronization
 /// connection and puts it back.
 ///
 /// A connection is put in before it is armed in the epoll set, and belongs to the thread that takes it out. An event of
-/// a connection that is not in here is ignored.
+/// a connection that is not idle is ignored.
 @safe
 final class IdleConnections: @unchecked Sendable {
-    enum Standing: UInt8 {
+    enum State: UInt8 {
         /// Not idle in this pool.
-        case absent
-        /// Nothing is known about its peer yet.
-        case untried
-        /// It has carried a complete request of the web server.
-        case proven
+        case notIdle
+        /// Idle, and it has not carried a request of the web server yet.
+        case unverified
+        /// Idle, and it has carried a complete request of the web server.
+        case verified
     }
 
     /// Connections with higher descriptors are not kept; the soft limit of nearly every process is lower.
     static let capacity = 65_536
 
     // Unchecked: the pointer never changes, and what it points to are atomics.
-    private let standings: UnsafeMutablePointer<Atomic<UInt8>>
+    private let states: UnsafeMutablePointer<Atomic<UInt8>>
 
     init() {
-        unsafe standings = .allocate(capacity: Self.capacity)
+        unsafe states = .allocate(capacity: Self.capacity)
         for descriptor in 0..<Self.capacity {
-            unsafe (standings + descriptor).initialize(to: Atomic(Standing.absent.rawValue))
+            unsafe (states + descriptor).initialize(to: Atomic(State.notIdle.rawValue))
         }
     }
 
     deinit {
-        unsafe standings.deinitialize(count: Self.capacity)
-        unsafe standings.deallocate()
+        unsafe states.deinitialize(count: Self.capacity)
+        unsafe states.deallocate()
     }
 
-    /// Takes the connection, which then belongs to the caller, and returns what is known about it; `.absent` if it is
-    /// not idle here.
-    func take(_ descriptor: Int32) -> Standing {
-        let former = unsafe standings[Int(descriptor)].exchange(
-            Standing.absent.rawValue, ordering: .sequentiallyConsistent)
-        return Standing(rawValue: former) ?? .absent
+    /// Takes the connection, which then belongs to the caller, and returns its state; `.notIdle` if another thread has
+    /// it.
+    func take(_ descriptor: Int32) -> State {
+        let former = unsafe states[Int(descriptor)].exchange(
+            State.notIdle.rawValue, ordering: .sequentiallyConsistent)
+        return State(rawValue: former) ?? .notIdle
     }
 
-    func put(_ descriptor: Int32, _ standing: Standing) {
-        unsafe standings[Int(descriptor)].store(standing.rawValue, ordering: .sequentiallyConsistent)
+    func put(_ descriptor: Int32, _ state: State) {
+        unsafe states[Int(descriptor)].store(state.rawValue, ordering: .sequentiallyConsistent)
     }
 
     /// The connections that are idle at this moment.
     var all: [Int32] {
         (0..<Int32(Self.capacity)).filter {
-            unsafe standings[Int($0)].load(ordering: .sequentiallyConsistent) != Standing.absent.rawValue
+            unsafe states[Int($0)].load(ordering: .sequentiallyConsistent) != State.notIdle.rawValue
         }
     }
 }

@@ -10,7 +10,7 @@ enum Library {
         unsafe setenv("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", "200", 1)
         unsafe setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "200", 1)
 
-        // The library installs its own handlers; the process's own choice for these signals is restored.
+        // The library installs its own handlers; the process's own dispositions of these signals are restored.
         let taken = [SIGTERM, SIGUSR1]
         let before = taken.map { signal in
             var action = sigaction()
@@ -21,7 +21,7 @@ enum Library {
         for index in taken.indices {
             unsafe withUnsafePointer(to: before[index]) { _ = unsafe sigaction(taken[index], $0, nil) }
         }
-        // A failed write reports that the peer has left.
+        // A failed write reports that the peer has disconnected.
         signal(SIGPIPE, SIG_IGN)
         return status
     }()

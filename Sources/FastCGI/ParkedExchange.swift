@@ -31,7 +31,7 @@ final class ParkedExchange: Sendable {
         // A web server that follows the protocol sends no request before the response, so what has arrived meanwhile is
         // checked.
         if pool.answer(exchange, response, id: id, withBody: withBody) {
-            pool.keep(descriptor, .untried)
+            pool.keep(descriptor, .unverified)
         } else {
             close(descriptor)
         }
@@ -54,6 +54,6 @@ final class ParkedExchange: Sendable {
         var isSent = false
         if isComplete { isSent = exchange.endStream() } else { exchange.abandon() }
         if !isSent { pool.observe(.answerLost(id: id)) }
-        if isSent, isReusable { pool.keep(descriptor, .untried) } else { close(descriptor) }
+        if isSent, isReusable { pool.keep(descriptor, .unverified) } else { close(descriptor) }
     }
 }

@@ -6,7 +6,8 @@ import Synchronization
 
 /// The parked exchanges of a process: how many there are, and which of them are still open.
 ///
-/// Slots have numbers of their own, because another connection may have the descriptor by the time an event is handled.
+/// Slots have numbers of their own, because the descriptor may belong to another connection by the time an event is
+/// handled.
 final class Parking: Sendable {
     /// What waits in a slot.
     enum Occupant {
@@ -45,7 +46,7 @@ final class Parking: Sendable {
     /// Signaled when the last exchange has ended after `close`.
     private let emptied: WakeUp
 
-    /// - Parameter streamCapacity: the number of slots that streams may take, so that waiting calls find one.
+    /// - Parameter streamCapacity: the number of slots that streams may take, so that streams cannot take all slots.
     init(capacity: Int, streamCapacity: Int) throws(FastCGIError) {
         var descriptors = rlimit()
         let isLimited = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &descriptors) == 0
@@ -54,7 +55,7 @@ final class Parking: Sendable {
         emptied = try WakeUp.make()
     }
 
-    /// Reserves a slot until `vacate`, and returns its number; nil if no slot is free or parking has closed.
+    /// Reserves a slot until `release`, and returns its number; nil if no slot is free or parking has closed.
     func reserve(forStream isStream: Bool) -> UInt32? {
         state.withLock {
             guard !$0.isClosed, $0.count < capacity, !isStream || $0.streams < streamCapacity else { return nil }
@@ -89,8 +90,8 @@ final class Parking: Sendable {
         _ = state.withLock { $0.slots.removeValue(forKey: slot) }
     }
 
-    /// Frees the slot, after the exchange has ended and its connection was kept, handed over or closed.
-    func vacate(fromStream isStream: Bool) {
+    /// Releases the slot, after the exchange has ended and its connection was kept, handed over or closed.
+    func release(fromStream isStream: Bool) {
         let isLast = state.withLock {
             $0.count -= 1
             if isStream { $0.streams -= 1 }
@@ -99,7 +100,7 @@ final class Parking: Sendable {
         if isLast { emptied.signal() }
     }
 
-    /// Writes a comment to each open stream, which shows both sides whether the other is alive.
+    /// Writes a comment to each open stream, which shows both sides whether the other is still connected.
     func sendComments() {
         let streams: [EventStream] = state.withLock { state in
             if state.streams == 0 { return [] }

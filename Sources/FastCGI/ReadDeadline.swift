@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// Limits the time in which one thread reads a request: a socket timeout does not end a trickle of bytes.
+/// Limits the time in which one thread reads a request: a socket timeout does not stop a peer that sends single bytes.
 ///
 /// Time is counted in ticks of the pool's timer thread, so that responder threads read no clock.
 final class ReadDeadline: Sendable {

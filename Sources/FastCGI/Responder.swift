@@ -15,7 +15,7 @@ final class Responder {
         self.handler = handler
     }
 
-    /// Serves until the pool is to end, then what is ready at that moment, then wakes the next thread.
+    /// Serves until the pool ends, then serves what is ready at that moment and wakes the next thread.
     func run() {
         while let event = pool.events.wait(), event.descriptor != pool.events.endDescriptor { serve(event) }
         while let event = pool.events.wait(milliseconds: 0) { serve(event) }
@@ -24,7 +24,7 @@ final class Responder {
 
     private func serve(_ event: EventSet.Event) {
         guard event.descriptor != pool.acceptor.listener.descriptor else {
-            if let accepted = pool.acceptor.accept() { serveUntried(accepted) }
+            if let accepted = pool.acceptor.accept() { serveUnverified(accepted) }
             return
         }
         guard event.slot == 0 else {
@@ -32,18 +32,18 @@ final class Responder {
             return
         }
         switch pool.take(event.descriptor) {
-        case .absent: break
-        // The web server's own connection, and it has not ended: it can only carry a request.
-        case .proven where !event.hasEnded: respond(on: event.descriptor)
-        case .proven, .untried: serveUntried(event.descriptor)
+        case .notIdle: break
+        // A connection of the web server that has not ended: the event can only be a request.
+        case .verified where !event.hasEnded: respond(on: event.descriptor)
+        case .verified, .unverified: serveUnverified(event.descriptor)
         }
     }
 
     /// Owns the connection from here on: keeps it for the next request or closes it.
-    private func serveUntried(_ descriptor: Int32) {
+    private func serveUnverified(_ descriptor: Int32) {
         switch Arrival(peekingAt: descriptor) {
         case .nothing:
-            pool.keep(descriptor, .untried)
+            pool.keep(descriptor, .unverified)
         case .end:
             close(descriptor)
         case .stray:
@@ -128,7 +128,7 @@ final class Responder {
             onResponse(response)
         }
         if pool.answer(exchange, response, id: request.id, withBody: withBody) {
-            pool.keep(descriptor, .proven)
+            pool.keep(descriptor, .verified)
         } else {
             close(descriptor)
         }

@@ -66,7 +66,7 @@ package final class ResponderPool: Sendable {
 
     /// Adopts an idle kept connection of a draining responder, with any request that has already arrived on it.
     package func adopt(_ descriptor: Int32) {
-        keep(descriptor, .untried)
+        keep(descriptor, .unverified)
     }
 
     /// Stops accepting, lets exchanges that have begun finish, and returns when all threads have ended. Parked
@@ -79,7 +79,7 @@ package final class ResponderPool: Sendable {
         isDraining.store(true, ordering: .sequentiallyConsistent)
         acceptor.end()
         events.signalEnd()
-        // A connection with a request on it is left to the threads, which look for requests before they end.
+        // The threads serve a connection that has a request: they check for one before they end.
         for descriptor in idle.all where Arrival(peekingAt: descriptor) == .nothing { release(descriptor) }
         let running = threads.withLock { threads in
             defer { threads = [] }
@@ -109,7 +109,7 @@ package final class ResponderPool: Sendable {
             parking.remove(slot)
             onResponse(response)
             exchange.end(with: response, in: self)
-            parking.vacate(fromStream: false)
+            parking.release(fromStream: false)
         }
         let isParked = parking.put(.pending(pending, fallback: fallback), in: slot) {
             events.watchEnd(of: descriptor, slot: slot)
@@ -128,7 +128,7 @@ package final class ResponderPool: Sendable {
                 end: { [self] isComplete in
                     parking.remove(slot)
                     exchange.endStream(isComplete: isComplete, in: self)
-                    parking.vacate(fromStream: true)
+                    parking.release(fromStream: true)
                 }))
         guard exchange.beginStream(head) else {
             stream.disconnect()
@@ -138,25 +138,25 @@ package final class ResponderPool: Sendable {
         if isParked { start(stream) } else { stream.end() }
     }
 
-    /// Takes the connection, which then belongs to the caller, and returns what is known about it; `.absent` if it is
-    /// not idle.
-    func take(_ descriptor: Int32) -> IdleConnections.Standing { idle.take(descriptor) }
+    /// Takes the connection, which then belongs to the caller, and returns its state; `.notIdle` if another thread has
+    /// it.
+    func take(_ descriptor: Int32) -> IdleConnections.State { idle.take(descriptor) }
 
     /// Lets the connection wait for its next request: here or, while draining, at the successor.
-    func keep(_ descriptor: Int32, _ standing: IdleConnections.Standing) {
+    func keep(_ descriptor: Int32, _ state: IdleConnections.State) {
         guard descriptor < IdleConnections.capacity else {
             close(descriptor)
             return
         }
-        idle.put(descriptor, standing)
+        idle.put(descriptor, state)
         events.arm(descriptor)
         // Checked last, so that either this or the loop in `drain` releases the connection.
         if isDraining.load(ordering: .sequentiallyConsistent) { release(descriptor) }
     }
 
-    /// Hands a connection over, if it is still idle.
+    /// Passes a connection to `handOver`, if it is still idle.
     private func release(_ descriptor: Int32) {
-        guard idle.take(descriptor) != .absent else { return }
+        guard idle.take(descriptor) != .notIdle else { return }
         // Otherwise the successor's duplicate would keep the connection in this epoll set.
         events.remove(descriptor)
         _ = handOver.withLock(\.self)?(descriptor)

@@ -4,8 +4,8 @@ import HTTP
 enum ResponseHead {
     /// The head. `isSafe` is false when a field could break out of its line: then the response has become a bare 500.
     ///
-    /// The length is that of the body that a GET returns, also in the response to HEAD; 204 and a body of unknown length
-    /// have none (RFC 9110, section 8.6).
+    /// `Content-Length` is the length of the body that a GET returns, also in the response to HEAD; 204 and a body of
+    /// unknown length have none (RFC 9110, section 8.6).
     static func make(for response: inout Response) -> (bytes: [UInt8], isSafe: Bool) {
         if response.headers.fields.allSatisfy({ isName($0.name) && isValue($0.value) }) {
             return (bytes(of: response), true)
@@ -14,7 +14,7 @@ enum ResponseHead {
         return (bytes(of: response), false)
     }
 
-    /// Room for everything but the fields, with the longest numbers.
+    /// Enough bytes for everything but the fields, with the longest numbers.
     private static let frameLength = 128
 
     private static func bytes(of response: Response) -> [UInt8] {
@@ -22,7 +22,7 @@ enum ResponseHead {
             $0 + $1.name.utf8.count + $1.value.utf8.count + 4
         }
         return unsafe [UInt8](unsafeUninitializedCapacity: length) { bytes, count in
-            var head = unsafe Pen(bytes)
+            var head = unsafe HeadWriter(bytes)
             head.put(literal: "Status: ")
             head.put(String(response.status.rawValue))
             head.put(literal: " ")
@@ -43,12 +43,12 @@ enum ResponseHead {
     }
 
     /// Writes one text after another into a buffer that is large enough for all.
-    @safe private struct Pen {
-        private let room: UnsafeMutableBufferPointer<UInt8>
+    @safe private struct HeadWriter {
+        private let buffer: UnsafeMutableBufferPointer<UInt8>
         private(set) var count = 0
 
-        init(_ room: UnsafeMutableBufferPointer<UInt8>) {
-            unsafe self.room = unsafe room
+        init(_ buffer: UnsafeMutableBufferPointer<UInt8>) {
+            unsafe self.buffer = unsafe buffer
         }
 
         mutating func put(_ text: String) {
@@ -60,8 +60,8 @@ enum ResponseHead {
         }
 
         private mutating func put(_ text: UnsafeBufferPointer<UInt8>) {
-            guard let start = unsafe room.baseAddress, let source = text.baseAddress else { return }
-            unsafe precondition(text.count <= room.count - count)
+            guard let start = unsafe buffer.baseAddress, let source = text.baseAddress else { return }
+            unsafe precondition(text.count <= buffer.count - count)
             unsafe (start + count).update(from: source, count: text.count)
             count += text.count
         }

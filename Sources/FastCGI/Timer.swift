@@ -10,11 +10,11 @@ final class Timer: Sendable {
     private let thread = Mutex<NativeThread?>(nil)
 
     /// The maximum delay, in milliseconds, until a passed deadline is noticed.
-    private static let longestInterval: Int64 = 100
+    private static let maximumInterval: Int64 = 100
 
     init(deadline: Duration) throws(FastCGIError) {
         let milliseconds = deadline.milliseconds
-        let interval = min(Self.longestInterval, max(1, milliseconds / 4))
+        let interval = min(Self.maximumInterval, max(1, milliseconds / 4))
         self.interval = Int32(interval)
         self.limit = Int(milliseconds / interval)
         end = try .make()

@@ -9,9 +9,9 @@ struct UnixAddress {
     init(_ path: String, insteadOf given: String? = nil) throws(FastCGIError) {
         self.path = path
         address.sun_family = sa_family_t(AF_UNIX)
-        let fits = unsafe withUnsafeMutableBytes(of: &address.sun_path) { room in
-            guard path.utf8.count < room.count else { return false }
-            unsafe room.copyBytes(from: path.utf8)
+        let fits = unsafe withUnsafeMutableBytes(of: &address.sun_path) { buffer in
+            guard path.utf8.count < buffer.count else { return false }
+            unsafe buffer.copyBytes(from: path.utf8)
             return true
         }
         let limit = MemoryLayout.size(ofValue: address.sun_path) - 1

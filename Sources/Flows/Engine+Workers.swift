@@ -62,14 +62,16 @@ extension Engine {
     package func execute(
         _ claim: Claim, on connection: Connection, _ cancellation: Cancellation
     ) throws -> ClaimOutcome {
-        guard claim.claims <= Claim.most else {
+        guard claim.claims <= Claim.maximumClaims else {
             return try giveUp(
-                claim, TaskFailure(code: "dead_letter", message: "The run was given up after \(Claim.most) attempts"),
+                claim,
+                TaskFailure(
+                    code: "dead_letter", message: "The run was given up after \(Claim.maximumClaims) attempts"),
                 on: connection)
         }
         guard let flow = flows.flow(of: claim.execution) else {
             // During a deploy, a worker of the other release may be able to read it.
-            if claim.claims < Claim.most { return try postpone(claim, Unreadable(), on: connection) }
+            if claim.claims < Claim.maximumClaims { return try postpone(claim, Unreadable(), on: connection) }
             return try giveUp(
                 claim, TaskFailure(code: "flow_invalid", message: "The flow names a task type that no longer exists"),
                 on: connection)

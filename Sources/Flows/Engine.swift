@@ -74,7 +74,7 @@ package final class Engine: Sendable {
         let depth = try Execution.depth(of: parentID, limit: Engine.maxDepth, on: connection)
         guard depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
         let plan = try price(read, on: connection)
-        guard try Queue.hasRoom(for: userID, count: count, on: connection) else { throw LaunchRefusal.queueFull }
+        guard try Queue.hasCapacity(for: userID, count: count, on: connection) else { throw LaunchRefusal.queueFull }
         guard try plan.budget.isCovered(by: userID, times: count, on: connection) else {
             throw LaunchRefusal.insufficientCredits
         }
@@ -104,7 +104,9 @@ package final class Engine: Sendable {
     package func enqueue(_ execution: Execution, _ plan: Plan, on connection: Connection) throws {
         do {
             try connection.atomically { connection in
-                guard try Queue.hasRoom(for: execution.userID, on: connection) else { throw LaunchRefusal.queueFull }
+                guard try Queue.hasCapacity(for: execution.userID, on: connection) else {
+                    throw LaunchRefusal.queueFull
+                }
                 _ = try connection.pipeline(enqueuing(execution, plan))
             }
         } catch let error as PostgresError where error.isInsufficientCredits {

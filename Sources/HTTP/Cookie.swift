@@ -1,4 +1,4 @@
-/// A cookie that a browser keeps, inaccessible to the scripts of pages (RFC 6265, section 4.1).
+/// A cookie that a browser stores, inaccessible to the scripts of pages (RFC 6265, section 4.1).
 package struct Cookie: Sendable {
     /// On which calls caused by other sites a browser sends the cookie (RFC 6265bis, section 4.1.2.7).
     package enum SameSite: String, Sendable {
@@ -37,16 +37,16 @@ package struct Cookie: Sendable {
 }
 
 extension Request {
-    /// The maximum number of cookies that are read; browsers keep fewer for one site.
-    private static let mostCookies = 200
+    /// The maximum number of cookies that are read; browsers store fewer for one site.
+    private static let maximumCookies = 200
 
     /// The values of the cookies with that name (RFC 6265, section 4.2.1); nil when there are more than the maximum, or
     /// more than the one `Cookie` field that browsers send.
     package func cookies(named name: String) -> [String]? {
         guard headers.count(of: "cookie") < 2 else { return nil }
         guard let field = headers["cookie"] else { return [] }
-        let pairs = field.utf8.split(separator: UInt8(ascii: ";"), maxSplits: Self.mostCookies)
-        guard pairs.count <= Self.mostCookies else { return nil }
+        let pairs = field.utf8.split(separator: UInt8(ascii: ";"), maxSplits: Self.maximumCookies)
+        guard pairs.count <= Self.maximumCookies else { return nil }
         return pairs.compactMap { pair in
             let pair = pair.drop { $0 == UInt8(ascii: " ") }
             let value = pair.dropFirst(name.utf8.count)

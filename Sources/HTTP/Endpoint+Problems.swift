@@ -12,7 +12,7 @@ extension Endpoint {
         var codes = problems
         if access != .everyone { codes += [.tokenMissing, .tokenExpired, .tokenInvalid, .forbidden] }
         if access != .everyone, method != .get { codes += [.csrfFailed, .originRefused] }
-        if handsOutCookies { codes.append(.originRefused) }
+        if setsCookies { codes.append(.originRefused) }
         if rateLimit != nil { codes.append(.rateLimited) }
         if !parameterNames.isEmpty { codes.append(.notFound) }
         codes.append(.badRequest)

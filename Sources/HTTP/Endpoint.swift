@@ -1,8 +1,8 @@
 /// Everything about one route: the router dispatches by it, and the API description and the Postman collection are
 /// written from it.
 ///
-/// `Context` is what a handler gets; this module does not know it. A class, because every request passes an endpoint on
-/// and none is ever changed.
+/// `Context` is what a handler gets; this module does not define it. A class, because every request passes an endpoint
+/// on and none is ever changed.
 package final class Endpoint<Context>: Sendable {
     package let method: Method
     /// `/posts/{id}`: literal segments and parameters in braces, each filling one segment.
@@ -34,9 +34,9 @@ package final class Endpoint<Context>: Sendable {
     package let handle: @Sendable (Context) throws -> Reply
     /// The names of the path's parameters, in order.
     package let parameterNames: [String]
-    /// Whether anyone may call it and gets cookies: then a page of another origin must not, because it would log its
-    /// visitor in as somebody else.
-    package let handsOutCookies: Bool
+    /// Whether anyone may call it and gets cookies: then a page of another origin must not call it, because it could
+    /// log its visitor in to another user's account.
+    package let setsCookies: Bool
 
     /// An endpoint that always responds at once.
     package convenience init(
@@ -87,7 +87,7 @@ package final class Endpoint<Context>: Sendable {
         parameterNames = path.split(separator: "/").filter { $0.hasPrefix("{") }.map {
             String($0.dropFirst().dropLast())
         }
-        handsOutCookies = access == .everyone && answers.contains { $0.headers.contains(.setCookie) }
+        setsCookies = access == .everyone && answers.contains { $0.headers.contains(.setCookie) }
     }
 }
 

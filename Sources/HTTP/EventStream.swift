@@ -2,14 +2,14 @@ import Synchronization
 
 /// The open body of a response, to which events are written one after another, from any thread.
 ///
-/// Writing never blocks: a reader who does not take an event whole is disconnected, and returns with its cursor. This
-/// handle may outlive the exchange and then does nothing.
+/// Writing never blocks: a client whose socket buffer cannot hold an event is disconnected, and resumes from its
+/// cursor. After the exchange has ended, the functions of this handle have no effect.
 package final class EventStream: Sendable {
     /// How the bytes reach the peer. The stream calls one function at a time, and none after `end`.
     package struct Transport: Sendable {
         /// Writes all of the bytes without waiting; false if the peer did not take them.
         let write: @Sendable ([UInt8]) -> Bool
-        /// Releases the exchange: as complete, or as broken off when false.
+        /// Releases the exchange: as complete, or as aborted when false.
         let end: @Sendable (_ isComplete: Bool) -> Void
 
         package init(
@@ -22,7 +22,7 @@ package final class EventStream: Sendable {
 
     /// The maximum length of one event, in bytes: the buffers of a socket hold it.
     package static let maximumEventLength = 64 << 10
-    /// An event that readers ignore (WHATWG HTML, section 9.2.6). It shows that the stream is alive.
+    /// An event that clients ignore (WHATWG HTML, section 9.2.6). It shows that the stream is open.
     package static let comment: [UInt8] = Array(":\n\n".utf8)
 
     private let transport: Mutex<Transport?>
@@ -31,7 +31,7 @@ package final class EventStream: Sendable {
         self.transport = Mutex(transport)
     }
 
-    /// Writes one event. Returns false if the stream is closed, also by this call: because the reader is too slow or
+    /// Writes one event. Returns false if the stream is closed, also by this call: because the client is too slow or
     /// has disconnected, or because the event is longer than `maximumEventLength`.
     @discardableResult
     package func send(_ event: [UInt8]) -> Bool {

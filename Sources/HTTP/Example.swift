@@ -2,7 +2,7 @@ package import JSON
 
 /// A call that works as written: the API description and the Postman collection show it, and tests send it.
 ///
-/// Texts may contain `{{name}}`, a variable of the collection: the reader sets its value, or it is kept from the
+/// Texts may contain `{{name}}`, a variable of the collection: the reader sets its value, or it is taken from the
 /// response of an earlier example.
 package struct Example: Sendable {
     /// The credentials that the call sends.
@@ -29,14 +29,14 @@ package struct Example: Sendable {
     /// Nil: `token` for users, `admin_token` for admins, none for an endpoint without authentication.
     package let credentials: Credentials?
     /// Variables that are set from the response, each with the JSON pointer of its value.
-    package let keeps: [Kept]
+    package let stores: [StoredVariable]
 
     /// A field of the query or a header.
     package struct Field: Sendable {
         package let name: String
         package let value: String
     }
-    package struct Kept: Sendable {
+    package struct StoredVariable: Sendable {
         package let variable: String
         package let pointer: String
     }
@@ -44,7 +44,7 @@ package struct Example: Sendable {
     package init(
         _ title: String, path: [String: String] = [:], query: KeyValuePairs<String, String> = [:],
         headers: KeyValuePairs<String, String> = [:], body: JSON? = nil, isForm: Bool = false, status: Status? = nil,
-        as credentials: Credentials? = nil, keeps: KeyValuePairs<String, String> = [:]
+        as credentials: Credentials? = nil, stores: KeyValuePairs<String, String> = [:]
     ) {
         self.title = title
         self.path = path
@@ -54,7 +54,7 @@ package struct Example: Sendable {
         self.isForm = isForm
         self.status = status
         self.credentials = credentials
-        self.keeps = keeps.map { Kept(variable: $0.key, pointer: $0.value) }
+        self.stores = stores.map { StoredVariable(variable: $0.key, pointer: $0.value) }
     }
 }
 

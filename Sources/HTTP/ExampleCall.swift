@@ -15,7 +15,7 @@ package struct ExampleCall: Sendable {
     package let isForm: Bool
     package let status: Status
     package let credentials: Example.Credentials
-    package let keeps: [Example.Kept]
+    package let stores: [Example.StoredVariable]
 
     package init<Context>(_ example: Example, of endpoint: Endpoint<Context>) {
         title = example.title
@@ -29,7 +29,7 @@ package struct ExampleCall: Sendable {
         isForm = example.isForm
         status = example.status ?? endpoint.answers[0].status
         credentials = example.credentials ?? ExampleCall.credentials(endpoint.access)
-        keeps = example.keeps
+        stores = example.stores
     }
 
     private static func credentials(_ access: Access) -> Example.Credentials {

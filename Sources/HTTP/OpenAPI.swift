@@ -92,7 +92,7 @@ extension Interface {
             "csrf": [
                 "type": "apiKey", "in": "header", "name": "X-CSRF-TOKEN",
                 "description":
-                    "Required with the cookie for calls that change data: `csrf_token` of the login, or of `GET /csrf`.",
+                    "Required with the cookie for calls that change data: `csrf_token` of the login or of `GET /csrf`.",
             ],
         ]
     }

@@ -2,8 +2,8 @@ import Synchronization
 
 /// The response of a parked exchange: sent at most once, from any thread.
 ///
-/// When the client disconnects before, what was held for the exchange is released at once. This handle may outlive the
-/// exchange and then does nothing.
+/// When the client disconnects before, the resources of the exchange are released at once. After the exchange has
+/// ended, the functions of this handle have no effect.
 package final class PendingResponse: Sendable {
     private enum State {
         case pending(end: @Sendable (Response?) -> Void)
@@ -18,8 +18,8 @@ package final class PendingResponse: Sendable {
         state = Mutex(.pending(end: end))
     }
 
-    /// Sends the response, which may take as long as the peer may leave one unread. Has no effect if the client has
-    /// disconnected or a response was sent already.
+    /// Sends the response. It blocks for at most the time that a peer may leave a response unread. Has no effect if the
+    /// client has disconnected or a response was sent already.
     package func send(_ response: Response) {
         end(as: .sent, with: response)
     }

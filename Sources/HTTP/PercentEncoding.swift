@@ -33,7 +33,7 @@ package enum PercentEncoding {
         return text.hasMarksInARow() ? nil : text
     }
 
-    /// Whether the byte is a character by itself and stands for itself.
+    /// Whether the byte is an ASCII character that is not encoded.
     private static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "%") && byte != UInt8(ascii: "+")
     }

@@ -14,11 +14,11 @@ package struct PostmanFolder: Sendable {
 }
 
 extension Interface {
-    /// The calls of each tag in order, then the folders given: the complete visit of a new user.
-    package func folders(and more: [PostmanFolder]) -> [PostmanFolder] {
+    /// The calls of each tag in order, then the folders given: everything that a new user can do, in a working order.
+    package func folders(adding additional: [PostmanFolder]) -> [PostmanFolder] {
         tags.map { tag in
             PostmanFolder(tag.name, tag.summary, calls: endpoints.filter { $0.tag == tag }.flatMap(\.calls))
-        } + more
+        } + additional
     }
 
     /// A collection of these folders, in Postman's schema v2.1.
@@ -113,10 +113,10 @@ extension Interface {
     private static func test(_ call: ExampleCall) -> [String] {
         let status = call.status.rawValue
         let check = "pm.test(\"answers \(status)\", function () { pm.response.to.have.status(\(status)); });"
-        guard !call.keeps.isEmpty else { return [check] }
-        let sets = call.keeps.map { kept in
-            let path = kept.pointer.split(separator: "/").map { Int($0).map { "[\($0)]" } ?? "[\"\($0)\"]" }.joined()
-            return "    pm.collectionVariables.set(\"\(kept.variable)\", pm.response.json()\(path));"
+        guard !call.stores.isEmpty else { return [check] }
+        let sets = call.stores.map { stored in
+            let path = stored.pointer.split(separator: "/").map { Int($0).map { "[\($0)]" } ?? "[\"\($0)\"]" }.joined()
+            return "    pm.collectionVariables.set(\"\(stored.variable)\", pm.response.json()\(path));"
         }
         return [check, "if (pm.response.code === \(status)) {"] + sets + ["}"]
     }

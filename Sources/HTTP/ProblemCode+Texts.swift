@@ -70,7 +70,8 @@ extension ProblemCode {
         case .insufficientCredits:
             (
                 .paymentRequired, "Not enough credits",
-                "Compare the price (`max_cost` of `POST /api/flows/validate`, `cost` of `GET /api/operations`) with `GET /api/credits`."
+                "Compare the price (`max_cost` of `POST /api/flows/validate`, `cost` of `GET /api/operations`) with "
+                    + "`GET /api/credits`."
             )
         case .forbidden:
             (
@@ -204,7 +205,8 @@ extension ProblemCode {
         case .badGateway:
             (
                 .badGateway, "The application did not answer, please try again",
-                "The call may have taken effect: look for its result first, or repeat it with the `Idempotency-Key` it had."
+                "The call may have taken effect: look for its result first, or repeat it with the `Idempotency-Key` "
+                    + "it had."
             )
         case .unavailable:
             (
@@ -221,7 +223,8 @@ extension ProblemCode {
         case .gatewayTimeout:
             (
                 .gatewayTimeout, "The application took too long to answer",
-                "The call may have taken effect: look for its result first, or repeat it with the `Idempotency-Key` it had."
+                "The call may have taken effect: look for its result first, or repeat it with the `Idempotency-Key` "
+                    + "it had."
             )
         case .httpVersionNotSupported:
             (.httpVersionNotSupported, "HTTP version not supported", "Use HTTP/1.1 or HTTP/2.")

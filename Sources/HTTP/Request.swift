@@ -1,5 +1,5 @@
-/// One HTTP request without its body: nothing in it refers to a connection's buffers. A class, because every stage passes
-/// it on and none changes it.
+/// One HTTP request without its body: nothing in it refers to a connection's buffers. A class, because every stage
+/// passes it on and none changes it.
 package final class Request: Sendable {
     /// The method as sent; `Method(rawValue:)` recognises those that routes use.
     package let method: String

@@ -35,7 +35,7 @@ package enum RequestBody: Sendable {
     }
 }
 
-/// Reads the body of the request at hand, once. Throws what is wrong with it.
+/// Reads the body of the current request, once. Throws what is wrong with it.
 package typealias BodyReader = (BodyPolicy) throws(Rejection) -> RequestBody
 
 /// What is wrong with a request that cannot be handled.

@@ -30,7 +30,8 @@ struct Hop {
         return Hop(url: next, request: request)
     }
 
-    /// 303 asks for another resource; 301 and 302 after POST mean the same by custom. 307 and 308 repeat the request.
+    /// 303 asks for another resource; 301 and 302 after POST are treated alike by convention. 307 and 308 repeat the
+    /// request.
     private func becomesGet(after status: Status) -> Bool {
         switch status.rawValue {
         case 303: request.method != .head

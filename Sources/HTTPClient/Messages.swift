@@ -31,7 +31,8 @@ package struct IncomingResponse: Sendable {
 }
 
 extension OutgoingRequest {
-    /// Whether a repetition does no harm: libcurl sends a request again when a kept connection ends without a response.
+    /// Whether repeating the request is safe: libcurl sends a request again when a kept connection ends without a
+    /// response.
     var isRepeatable: Bool {
         switch method {
         case .get, .head, .options, .put, .delete: true

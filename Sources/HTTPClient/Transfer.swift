@@ -1,7 +1,7 @@
 import CCurl
 import Glibc
 
-/// The state of the callbacks of one transfer. It must outlive the transfer.
+/// The state of the callbacks of one transfer. It must exist until the transfer has ended.
 final class Transfer {
     private let addresses: AddressGuard
     private let bodyLimit: Int
@@ -21,13 +21,13 @@ final class Transfer {
 
     /// A socket for an address that is about to be connected to; `CURL_SOCKET_BAD` if the address is refused.
     private func open(_ socket: curl_sockaddr, at address: UnsafeRawPointer) -> curl_socket_t {
-        guard let place = unsafe IPAddress.ofSocket(address, length: Int(socket.addrlen)),
-            addresses.permits(place.address, port: place.port)
+        guard let peer = unsafe IPAddress.ofSocket(address, length: Int(socket.addrlen)),
+            addresses.permits(peer.address, port: peer.port)
         else {
             hasRefused = true
             return CURL_SOCKET_BAD
         }
-        // Child processes that are started meanwhile must not inherit it.
+        // Child processes that are started during the transfer must not inherit it.
         return Glibc.socket(socket.family, socket.socktype | Int32(SOCK_CLOEXEC.rawValue), socket.protocol)
     }
 

@@ -44,10 +44,10 @@ extension JSONSchema {
             object["type"] = "number"
             object["minimum"] = (range?.lowerBound).map(JSON.number)
             object["maximum"] = (range?.upperBound).map(JSON.number)
-        case .string(let least, let most, let format):
+        case .string(let minimum, let maximum, let format):
             object["type"] = "string"
-            if least > 0 { object["minLength"] = JSON(least) }
-            object["maxLength"] = most.map { JSON($0) }
+            if minimum > 0 { object["minLength"] = JSON(minimum) }
+            object["maxLength"] = maximum.map { JSON($0) }
             object["format"] = (format?.rawValue).map(JSON.string)
         case .choice(let choices, let names):
             object["type"] = "string"

@@ -1,10 +1,10 @@
 extension JSONSchema {
     /// The maximum number of violations that are reported; a body with more was not written for this schema.
-    fileprivate static let mostViolations = 100
+    fileprivate static let maximumViolations = 100
 
     /// The maximum number of bytes of pointers that are reported, so that a long name above many mistakes is not
     /// repeated for each.
-    fileprivate static let mostPointerBytes = 64 * 1024
+    fileprivate static let maximumPointerBytes = 64 * 1024
 
     /// All violations in the value, in its order, at most 100; the time is linear in its size.
     package func violations(in value: JSON) -> [Violation] {
@@ -19,21 +19,21 @@ private struct Inspection {
     private struct Finding {
         /// From the location itself up to the root. It is extended as the recursion returns, so that a valid value
         /// costs nothing.
-        var place: [JSONPointer.Token] = []
+        var path: [JSONPointer.Token] = []
         let message: String
         let hint: String?
     }
 
     private var findings: [Finding] = []
 
-    private var isFull: Bool { findings.count >= JSONSchema.mostViolations }
+    private var isFull: Bool { findings.count >= JSONSchema.maximumViolations }
 
     var violations: [Violation] {
         var violations: [Violation] = []
         var pointerBytes = 0
-        for finding in findings where pointerBytes < JSONSchema.mostPointerBytes {
+        for finding in findings where pointerBytes < JSONSchema.maximumPointerBytes {
             let violation = Violation(
-                at: JSONPointer(finding.place.reversed()), finding.message, hint: finding.hint)
+                at: JSONPointer(finding.path.reversed()), finding.message, hint: finding.hint)
             violations.append(violation)
             pointerBytes += violation.pointer.utf8.count
         }
@@ -52,7 +52,7 @@ private struct Inspection {
         guard !isFull else { return }
         let known = findings.count
         body(&self)
-        for index in known..<findings.count { findings[index].place.append(token()) }
+        for index in known..<findings.count { findings[index].path.append(token()) }
     }
 
     mutating func inspect(_ value: JSON, _ schema: JSONSchema) {
@@ -66,8 +66,8 @@ private struct Inspection {
             if case .integer(let number) = value { return inspect(number, range) }
             if case .unsigned = value { return report("must be at most \(range.upperBound)") }
         case .number(let range): if let number = value.doubleValue { return inspect(number, range) }
-        case .string(let least, let most, let format):
-            if case .string(let string) = value { return inspect(string, least, most, format) }
+        case .string(let minimum, let maximum, let format):
+            if case .string(let string) = value { return inspect(string, minimum, maximum, format) }
         case .choice(let choices, _): if case .string(let string) = value { return inspect(string, choices) }
         case .constant(let constant): return value == constant ? () : report("must be \(constant.text)")
         case .array(let element, let count):
@@ -119,14 +119,14 @@ extension Inspection {
         if name.holdsNull { report("must not have U+0000 in its name") }
     }
 
-    private mutating func inspect(_ string: String, _ least: Int, _ most: Int?, _ format: JSONSchema.Format?) {
+    private mutating func inspect(_ string: String, _ minimum: Int, _ maximum: Int?, _ format: JSONSchema.Format?) {
         inspectText(string)
         // No scalar has more than four bytes, so most strings need not be counted.
-        if string.utf8.count < least * 4, string.unicodeScalars.count < least {
-            report(least == 1 ? "must not be empty" : "must have at least \(least) characters")
+        if string.utf8.count < minimum * 4, string.unicodeScalars.count < minimum {
+            report(minimum == 1 ? "must not be empty" : "must have at least \(minimum) characters")
         }
-        if let most, string.utf8.count > most, string.unicodeScalars.count > most {
-            report("must have at most \(most) character\(most == 1 ? "" : "s")")
+        if let maximum, string.utf8.count > maximum, string.unicodeScalars.count > maximum {
+            report("must have at most \(maximum) character\(maximum == 1 ? "" : "s")")
         }
         if let format, !format.fits(string) { report("must be \(format.noun)") }
     }
@@ -138,12 +138,12 @@ extension Inspection {
     }
 
     private mutating func inspect(_ elements: [JSON], _ schema: JSONSchema, _ count: ClosedRange<Int>) {
-        let (least, most) = (count.lowerBound, count.upperBound)
-        if elements.count < least {
-            report(least == 1 ? "must not be empty" : "must have at least \(least) elements")
+        let (minimum, maximum) = (count.lowerBound, count.upperBound)
+        if elements.count < minimum {
+            report(minimum == 1 ? "must not be empty" : "must have at least \(minimum) elements")
         }
-        guard elements.count <= most else {
-            return report("must have at most \(most) element\(most == 1 ? "" : "s")")
+        guard elements.count <= maximum else {
+            return report("must have at most \(maximum) element\(maximum == 1 ? "" : "s")")
         }
         for (index, element) in elements.enumerated() {
             at(.index(index)) { $0.inspect(element, schema) }
@@ -153,8 +153,8 @@ extension Inspection {
     private mutating func inspect(
         _ object: JSONObject, _ properties: [JSONSchema.Property], _ additional: JSONSchema?
     ) {
-        // A name that is in the object already cannot be what another name was meant to be.
-        lazy var absent = properties.map(\.name).filter { object[$0] == nil }
+        // A name that the object already has is not a hint for another name.
+        lazy var unusedNames = properties.map(\.name).filter { object[$0] == nil }
         var missing = properties.count(where: \.isRequired)
         for member in object.members {
             let property = properties.firstIndex { $0.name == member.name }
@@ -164,7 +164,7 @@ extension Inspection {
                 if let schema = property.map({ properties[$0].schema }) ?? additional {
                     $0.inspect(member.value, schema)
                 } else {
-                    $0.report("is not a known field", hint: Violation.didYouMean(member.name, among: absent))
+                    $0.report("is not a known field", hint: Violation.didYouMean(member.name, among: unusedNames))
                 }
             }
         }

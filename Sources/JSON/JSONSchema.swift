@@ -38,7 +38,7 @@ package final class JSONSchema: Sendable {
     let form: Form
     package let name: String?
     let description: String?
-    /// The description of a named schema at one place of its use; nil: the schema's own description applies.
+    /// The description of a named schema where it is used; nil: the schema's own description applies.
     let descriptionOfUse: String?
     let example: JSON?
 
@@ -133,7 +133,7 @@ extension JSONSchema {
     /// This, or JSON null.
     package var nullable: JSONSchema { .anyOf([self, .null]) }
 
-    /// Describes the schema. If it already has a name, the text applies only to this place of its use.
+    /// Describes the schema. If it already has a name, the text applies only to this use.
     package func described(_ text: String) -> JSONSchema {
         name == nil
             ? JSONSchema(form, description: text, example: example)

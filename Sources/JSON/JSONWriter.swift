@@ -53,7 +53,7 @@ extension JSONWriter: JSONMembers {
     /// A number of thousandths, such as microseconds for a time in milliseconds.
     package mutating func member(_ name: StaticString, thousandths value: Int64) {
         beginMember(name)
-        makeRoom(for: Self.pieceLength)
+        ensureCapacity(for: Self.pieceLength)
         if value < 0 { put(UInt8(ascii: "-")) }
         putDigits(value.magnitude / 1_000)
         put(UInt8(ascii: "."))
@@ -73,13 +73,13 @@ extension JSONWriter: JSONMembers {
 
     /// An element of the current array: an object with the members that `write` adds.
     package mutating func element(object write: (inout JSONWriter) -> Void) {
-        makeRoom(for: Self.pieceLength)
+        ensureCapacity(for: Self.pieceLength)
         if needsComma { put(UInt8(ascii: ",")) }
         appendObject(write)
     }
 
     private mutating func beginMember(_ name: StaticString) {
-        makeRoom(for: name.utf8CodeUnitCount + Self.pieceLength)
+        ensureCapacity(for: name.utf8CodeUnitCount + Self.pieceLength)
         if needsComma { put(UInt8(ascii: ",")) }
         needsComma = true
         put(UInt8(ascii: "\""))
@@ -112,7 +112,7 @@ extension JSONWriter {
         case .bool(let value): append(value ? "true" : "false")
         case .integer(let value): append(value)
         case .unsigned(let value):
-            makeRoom(for: Self.pieceLength)
+            ensureCapacity(for: Self.pieceLength)
             putDigits(value)
         case .number(let value): append(value.description)
         case .string(let value): appendQuoted(value)
@@ -136,25 +136,25 @@ extension JSONWriter {
     }
 
     private mutating func append(_ value: Int64) {
-        makeRoom(for: Self.pieceLength)
+        ensureCapacity(for: Self.pieceLength)
         if value < 0 { put(UInt8(ascii: "-")) }
         putDigits(value.magnitude)
     }
 
-    /// Leaves room for two more bytes.
+    /// The buffer has capacity for two more bytes afterwards.
     private mutating func appendQuoted(_ string: String) {
         unsafe string.utf8Span.span.withUnsafeBufferPointer { utf8 in
-            makeRoom(for: utf8.count + Self.pieceLength)
+            ensureCapacity(for: utf8.count + Self.pieceLength)
             put(UInt8(ascii: "\""))
             let start = count
             unsafe put(utf8)
             if mustEscape(from: start) {
                 count = start
                 for index in utf8.indices {
-                    makeRoom(for: Self.pieceLength)
+                    ensureCapacity(for: Self.pieceLength)
                     unsafe mustEscape(utf8[index]) ? putEscape(of: utf8[index]) : put(utf8[index])
                 }
-                makeRoom(for: Self.pieceLength)
+                ensureCapacity(for: Self.pieceLength)
             }
             put(UInt8(ascii: "\""))
         }
@@ -162,21 +162,21 @@ extension JSONWriter {
 
     private mutating func append(_ text: String) {
         unsafe text.utf8Span.span.withUnsafeBufferPointer { utf8 in
-            makeRoom(for: utf8.count)
+            ensureCapacity(for: utf8.count)
             unsafe put(utf8)
         }
     }
 
     private mutating func append(_ byte: UInt8) {
-        makeRoom(for: 1)
+        ensureCapacity(for: 1)
         put(byte)
     }
 }
 
 /// Escapes (RFC 8259, section 7) for quotation mark, reverse solidus and control characters.
 extension JSONWriter {
-    /// Whether anything written from `start` on must be escaped: most strings are copied first and then checked in
-    /// place, eight bytes at a time. There must be room for eight more.
+    /// Whether anything written from `start` on must be escaped: most strings are copied first and then checked in the
+    /// buffer, eight bytes at a time. The buffer must have capacity for eight more bytes.
     private func mustEscape(from start: Int) -> Bool {
         // Bytes beyond the end count as spaces.
         unsafe UnsafeMutableRawPointer(base + count).storeBytes(of: 0x2020_2020_2020_2020, as: UInt64.self)
@@ -234,7 +234,7 @@ extension JSONWriter {
         count += length
     }
 
-    private mutating func makeRoom(for more: Int) {
+    private mutating func ensureCapacity(for more: Int) {
         guard capacity - count < more else { return }
         capacity = max(capacity * 2, count + more)
         let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
@@ -243,13 +243,13 @@ extension JSONWriter {
         unsafe base = larger
     }
 
-    /// There must be room.
+    /// The buffer must have capacity for it.
     private mutating func put(_ byte: UInt8) {
         unsafe base[count] = byte
         count += 1
     }
 
-    /// There must be room.
+    /// The buffer must have capacity for it.
     private mutating func put(_ run: UnsafeBufferPointer<UInt8>) {
         guard let start = run.baseAddress else { return }
         unsafe (base + count).update(from: start, count: run.count)

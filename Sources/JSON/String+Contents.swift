@@ -27,8 +27,8 @@ extension String {
 }
 
 extension String {
-    /// Whether it is a UUID of any version (RFC 9562, section 4): 36 characters, hexadecimal in either case, hyphens in
-    /// place.
+    /// Whether it is a UUID of any version (RFC 9562, section 4): 36 characters, hexadecimal in either case, hyphens at
+    /// their positions.
     package var isUUID: Bool {
         let bytes = utf8Span.span
         guard bytes.count == 36 else { return false }

@@ -7,7 +7,7 @@ package enum MigrationEvent: Sendable {
     case applying(Migration)
     /// A lock timed out, or there was a deadlock. The migration was rolled back, so that the transactions that hold the
     /// locks can continue, and is retried after a pause.
-    case gaveWay(Migration, attempt: Int)
+    case rolledBack(Migration, attempt: Int)
     case applied(Migration)
 }
 
@@ -16,7 +16,7 @@ package enum MigrationError: Error {
     /// The file differs from the one that was applied under its number. No migration was applied.
     case changed(Migration)
     /// The migration did not get its locks in any attempt.
-    case gaveUp(Migration, attempts: Int)
+    case locksUnavailable(Migration, attempts: Int)
     /// A statement or the connection failed. The migration was rolled back.
     case failed(Migration, PostgresError)
 }
@@ -25,7 +25,7 @@ extension MigrationError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .changed(let migration): "migration \(migration.label) was changed after it had been applied"
-        case .gaveUp(let migration, let attempts):
+        case .locksUnavailable(let migration, let attempts):
             "migration \(migration.label) did not get its locks in \(attempts) attempts"
         case .failed(let migration, let error): "migration \(migration.label) failed: \(error.debugDescription)"
         }
@@ -46,6 +46,6 @@ package enum MigrationState: Sendable, Equatable {
     /// The database lacks this many of the program's migrations.
     case behind(Int)
     /// The database has this many migrations that the program does not know, from a newer release. Migrations only add
-    /// to the schema, so this program still works.
+    /// to the schema, so this program can still use it.
     case ahead(Int)
 }

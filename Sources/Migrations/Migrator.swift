@@ -112,11 +112,11 @@ package struct Migrator: Sendable {
                 guard error.sqlState == .lockNotAvailable || error.sqlState == .deadlockDetected else {
                     throw MigrationError.failed(migration, error)
                 }
-                observe(.gaveWay(migration, attempt: attempt))
+                observe(.rolledBack(migration, attempt: attempt))
                 if attempt < attempts { try connection.execute("SELECT pg_sleep(\(pause / .seconds(1)))") }
             }
         }
-        throw MigrationError.gaveUp(migration, attempts: attempts)
+        throw MigrationError.locksUnavailable(migration, attempts: attempts)
     }
 
     private func carryOut(_ migration: Migration, _ connection: Connection) throws(PostgresError) {

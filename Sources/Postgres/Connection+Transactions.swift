@@ -88,15 +88,15 @@ extension Connection {
         deferred.append("SAVEPOINT \(unsafeRaw: name)")
         do {
             let value = try body(self)
-            if let place = placeOfDeferred(name) {
-                deferred.remove(at: place)
+            if let index = indexOfDeferred(name) {
+                deferred.remove(at: index)
             } else {
                 deferred.append("RELEASE SAVEPOINT \(unsafeRaw: name)")
             }
             return value
         } catch {
-            if let place = placeOfDeferred(name) {
-                deferred.removeSubrange(place...)
+            if let index = indexOfDeferred(name) {
+                deferred.removeSubrange(index...)
             } else {
                 rollBack(to: name)
             }
@@ -105,7 +105,7 @@ extension Connection {
     }
 
     /// The index of a savepoint that was not sent yet.
-    private func placeOfDeferred(_ name: String) -> Int? {
+    private func indexOfDeferred(_ name: String) -> Int? {
         let savepoint = "SAVEPOINT \(name)"
         return deferred.firstIndex { $0.shape.text == savepoint }
     }

@@ -73,18 +73,19 @@ extension Link {
             do {
                 let result = try soleResult(before: deadline)
                 if let refusal = try refusal(in: result) {
-                    if case .preparation(let shape) = answer { statements.forget(shape) }
+                    if case .preparation(let shape) = answer { statements.remove(shape) }
                     failure = failure ?? refusal
                 } else if case .statement = answer {
                     results.append(result)
                 }
             } catch {
                 // If the server itself reports why it ends the session before it reaches the commit, nothing was
-                // committed. A pooler that has lost the server reports class 08, and knows no more than this client.
+                // committed. A pooler that has lost the server reports class 08, and does not know whether the commit
+                // happened either.
                 let isServers = error.sqlState.map { $0.conditionClass != "08" } ?? false
                 let isBeforeCommit = commit == .atEnd || index < answers.count - 1
                 let isKnown = commit == .untracked || isServers && isBeforeCommit
-                throw failure ?? (isKnown ? error : error.leavingCommitUnknown)
+                throw failure ?? (isKnown ? error : error.asCommitUnknown)
             }
         }
         do {
@@ -96,7 +97,7 @@ extension Link {
             case .untracked: throw error
             // A confirmed COMMIT is valid, whatever happens to the connection afterwards.
             case .asLastStatement: break
-            case .atEnd: throw error.leavingCommitUnknown
+            case .atEnd: throw error.asCommitUnknown
             }
         }
         answered()

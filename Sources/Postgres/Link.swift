@@ -17,7 +17,7 @@ import System
     private var lastAnswer = ContinuousClock.now
     /// Whether the session listens. It does not receive notifications sent before.
     var isListening = false
-    private var isSpent = false
+    private var isInvalid = false
 
     /// A link that was idle for less than this counts as in use.
     private static let use = Duration.milliseconds(1)
@@ -60,11 +60,11 @@ import System
 
     /// False once the link must not be used again: it is broken, out of step with the server, or its server has become
     /// a standby.
-    var isUsable: Bool { !isSpent && !isBroken }
+    var isUsable: Bool { !isInvalid && !isBroken }
 
     /// Marks the link as unusable, and returns the error that is the reason.
     func invalidate(_ error: PostgresError) -> PostgresError {
-        isSpent = true
+        isInvalid = true
         return error
     }
 
@@ -77,7 +77,7 @@ import System
     /// Reads what arrived while the link was idle; true when the server has ended the session.
     ///
     /// A server that restarts sends a message before it closes the connection. Checking for it costs a microsecond, and
-    /// keeps the first request after a restart from failing. A link in use is not checked.
+    /// without it the first request after a restart would fail. A link in use is not checked.
     func hasEndedWhileIdle() -> Bool {
         if hasAnswered, ContinuousClock.now - lastAnswer < Self.use { return false }
         var byte: UInt8 = 0

@@ -18,8 +18,8 @@ package struct PostgresConfiguration: Sendable {
     /// Whether the session belongs to this client: statements are prepared once per connection, and the limits above
     /// are set when it opens.
     ///
-    /// False behind a pgbouncer in transaction mode, which lends a session for one transaction. Then nothing is kept in
-    /// the session: the limits are sent with each transaction, in its first round trip.
+    /// False behind a pgbouncer in transaction mode, which lends a session for one transaction. Then nothing is stored
+    /// in the session: the limits are sent with each transaction, in its first round trip.
     package var preparesStatements = true
     /// Whether a session can listen for notifications: not behind a pooler that may give it to another client between
     /// two transactions.
@@ -74,7 +74,7 @@ package struct PostgresConfiguration: Sendable {
         ]
     }
 
-    /// How prepared statements are planned. Their plans are kept while tables grow: a plan made for an empty table
+    /// How prepared statements are planned. Their plans are cached while tables grow: a plan made for an empty table
     /// would scan the whole table later, however large it is. If a plan has no index to use, its estimated cost is then
     /// extreme, which would trigger JIT compilation. No plan here depends on the bound values; but if the first plans
     /// were cheap because tables were empty, the server would plan every execution again, which costs more than the
@@ -126,10 +126,10 @@ package struct PostgresConfiguration: Sendable {
 extension PostgresConfiguration: CustomStringConvertible, CustomDebugStringConvertible {
     /// Host, port, user and database, never the password.
     package var description: String {
-        let place = self["host"] ?? self["hostaddr"] ?? ""
+        let host = self["host"] ?? self["hostaddr"] ?? ""
         let port = self["port"].map { ":\($0)" } ?? ""
         let user = self["user"].map { "\($0)@" } ?? ""
-        return "postgresql://\(user)\(place)\(port)/\(self["dbname"] ?? "")"
+        return "postgresql://\(user)\(host)\(port)/\(self["dbname"] ?? "")"
     }
 
     package var debugDescription: String { description }

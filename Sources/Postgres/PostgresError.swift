@@ -41,7 +41,7 @@ package struct PostgresError: Error, Sendable, Equatable {
     }
 
     /// The same loss, for a transaction that may have been committed.
-    var leavingCommitUnknown: PostgresError { PostgresError(.commitUnknown, detail, sqlState: sqlState) }
+    var asCommitUnknown: PostgresError { PostgresError(.commitUnknown, detail, sqlState: sqlState) }
 
     /// True when the service is temporarily unavailable, rather than the request wrong.
     package var isUnavailability: Bool {

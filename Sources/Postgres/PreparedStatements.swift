@@ -5,7 +5,7 @@
 struct PreparedStatements {
     private let capacity: Int
     private var names: [SQL.Shape: String] = [:]
-    /// Never reused on a connection: the server may still have a statement under a name that was given up.
+    /// Never reused on a connection: the server may still have a statement under a name that was removed here.
     private var lastNumber = 0
 
     init(capacity: Int) { self.capacity = capacity }
@@ -21,5 +21,5 @@ struct PreparedStatements {
         return name
     }
 
-    mutating func forget(_ shape: SQL.Shape) { names[shape] = nil }
+    mutating func remove(_ shape: SQL.Shape) { names[shape] = nil }
 }

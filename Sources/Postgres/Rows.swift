@@ -22,7 +22,7 @@ package struct Rows: RandomAccessCollection {
     /// The only row; throws `decoding` when there is none or more than one.
     package var only: Row {
         get throws(PostgresError) {
-            guard count == 1 else { throw PostgresError(.decoding, "\(count) rows where one is due") }
+            guard count == 1 else { throw PostgresError(.decoding, "\(count) rows instead of one") }
             return self[0]
         }
     }

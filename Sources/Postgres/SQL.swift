@@ -89,7 +89,7 @@ extension SQL {
         }
 
         init(_ literal: StaticString) {
-            // A literal of one scalar may be kept as that scalar instead of a pointer.
+            // A literal of one scalar may be stored as that scalar instead of a pointer.
             precondition(literal.hasPointerRepresentation, "SQL of one character")
             unsafe self.init(address: UInt(bitPattern: literal.utf8Start), count: literal.utf8CodeUnitCount)
         }

@@ -44,7 +44,7 @@ package struct FailureTable: Sendable {
     /// Counts one failure.
     package func countFailure(of key: UInt64, at now: UInt64) {
         while true {
-            let (index, former) = place(for: key, at: now)
+            let (index, former) = slot(for: key, at: now)
             let failures = former.isOf(key) ? former.failures : .none
             let entry = Entry(of: key, failures.adding(oneAt: now))
             if memory.replace(former.word, by: entry.word, at: index) { return }
@@ -52,7 +52,7 @@ package struct FailureTable: Sendable {
     }
 
     /// Clears the key's failures, after a success.
-    package func forget(_ key: UInt64) {
+    package func clear(_ key: UInt64) {
         while let (index, entry) = find(key) {
             if memory.replace(entry.word, by: 0, at: index) { return }
         }
@@ -73,15 +73,15 @@ package struct FailureTable: Sendable {
 
     /// The key's slot, or the one to displace. One pass finds both: if another thread gives the key a slot meanwhile,
     /// this slot has changed as well, and the caller's `replace` fails.
-    private func place(for key: UInt64, at now: UInt64) -> (index: Int, entry: Entry) {
+    private func slot(for key: UInt64, at now: UInt64) -> (index: Int, entry: Entry) {
         let row = row(of: key)
-        var least = (index: row.lowerBound, entry: Entry(word: memory.word(row.lowerBound)))
+        var candidate = (index: row.lowerBound, entry: Entry(word: memory.word(row.lowerBound)))
         for index in row {
             let entry = Entry(word: memory.word(index))
             if entry.isOf(key) { return (index, entry) }
-            if entry.weight(at: now) < least.entry.weight(at: now) { least = (index, entry) }
+            if entry.weight(at: now) < candidate.entry.weight(at: now) { candidate = (index, entry) }
         }
-        return least
+        return candidate
     }
 }
 

@@ -6,7 +6,7 @@
 /// let wait = throttle.admit(keys, at: now)          // before the password is hashed, which is expensive
 /// guard wait == 0 else { 429, Retry-After: wait }   // not counted: a refused attempt does not extend the wait
 /// wrong password, or no such account:  throttle.countFailure(keys, at: now)
-/// right password:                      throttle.forgetFailures(keys)
+/// right password:                      throttle.clearFailures(keys)
 /// too busy to check the password:      neither
 /// ```
 ///
@@ -18,8 +18,8 @@
 /// - the name, as it was given, from this address: the same limit as for the account from this address, and known
 ///   without a lookup, so that a throttled client costs no statement. An account has several names, so this limit is
 ///   not enough by itself: guesses under all of them count together for the account.
-/// - the account, from all addresses: it never causes a wait by itself, since then a stranger could lock its owner out.
-///   But after 50 failures each address has only one failure without a wait, which slows many addresses together.
+/// - the account, from all addresses: it never causes a wait by itself, since then an attacker could lock its owner
+///   out. But after 50 failures each address has only one failure without a wait, which slows many addresses together.
 ///
 /// A success clears only the account and the name from this address: an attacker who has an account must not be able to
 /// clear the address with it. Failures under the account's other name remain, and make that name wait for a minute at
@@ -92,9 +92,9 @@ package struct LoginThrottle: Sendable {
     }
 
     /// After the right password.
-    package func forgetFailures(_ keys: Keys) {
-        table.forget(keys.accountFromAddress)
-        if let name = keys.nameFromAddress { table.forget(name) }
+    package func clearFailures(_ keys: Keys) {
+        table.clear(keys.accountFromAddress)
+        if let name = keys.nameFromAddress { table.clear(name) }
     }
 
     private func policy(for key: UInt64, at now: UInt64) -> ThrottlePolicy {

@@ -114,7 +114,7 @@ package final class SharedMemory: @unchecked Sendable {
         unsafe fm_wake_one(futex)
     }
 
-    /// Waits for a signal after the first `seen` ones; may return early for no reason.
+    /// Waits for a signal after the first `seen` ones; may return without one (spurious wake-up).
     func awaitSignal(after seen: UInt32, atMost patience: Duration) {
         var limit = patience.timespec
         unsafe fm_wait(futex, seen, &limit)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A limit on what all processes of the pool do at the same time. The slots of a process that died are reclaimed.
+/// A limit on what all processes of the pool do at the same time. The slots of a process that has exited are reclaimed.
 package struct Slots: Sendable {
     /// One slot that is held; must be released once.
     package struct Slot: Sendable {
@@ -10,30 +10,30 @@ package struct Slots: Sendable {
     /// The maximum of `limit`.
     package static let capacity = SharedMemory.Layout.holders.count
     /// The maximum time until a waiting thread notices the slot of a process that died.
-    private static let longestSleep = Duration.milliseconds(100)
+    private static let maximumSleep = Duration.milliseconds(100)
 
     private let memory: SharedMemory
-    private let places: Range<Int>
+    private let indices: Range<Int>
     private let holder = Holder(id: getpid())
 
     /// - Parameter limit: how many may be held at once, 1 to `capacity`; the same in all processes.
     package init(in memory: SharedMemory, limit: Int) {
         precondition(limit > 0, "at least one must be able to run")
         let first = SharedMemory.Layout.holders.lowerBound
-        places = first..<(first + min(limit, Self.capacity))
+        indices = first..<(first + min(limit, Self.capacity))
         self.memory = memory
     }
 
     /// A slot that is free, or was held by a process that has died; nil if there is none.
     package func tryAcquire() -> Slot? {
-        for place in places where memory.word(place) == 0 && memory.replace(0, by: holder.word, at: place) {
-            return Slot(index: place)
+        for index in indices where memory.word(index) == 0 && memory.replace(0, by: holder.word, at: index) {
+            return Slot(index: index)
         }
-        for place in places {
-            let word = memory.word(place)
+        for index in indices {
+            let word = memory.word(index)
             // This process is alive, so nothing has to be read about it.
             guard word != 0, word != holder.word, !Holder(word: word).isAlive else { continue }
-            if memory.replace(word, by: holder.word, at: place) { return Slot(index: place) }
+            if memory.replace(word, by: holder.word, at: index) { return Slot(index: index) }
         }
         return nil
     }
@@ -47,7 +47,7 @@ package struct Slots: Sendable {
             if let slot = tryAcquire() { return slot }
             let left = deadline - .now
             guard left > .zero else { return nil }
-            memory.awaitSignal(after: seen, atMost: min(left, Self.longestSleep))
+            memory.awaitSignal(after: seen, atMost: min(left, Self.maximumSleep))
         }
     }
 

@@ -12,9 +12,9 @@ package final class ChildControl {
     static let descriptor: Int32 = 3
 
     /// Why a child must drain and exit.
-    package enum Departure: Hashable, Sendable {
+    package enum ExitReason: Hashable, Sendable {
         case signal(Signal)
-        case supervisorGone
+        case supervisorExited
         /// The child has nothing left to do.
         case finished
     }
@@ -39,14 +39,14 @@ package final class ChildControl {
     /// which then owns them. Can be called again, to wait for the next reason.
     ///
     /// - Parameter end: ends the wait when it is rung.
-    package func run(until end: WakeUp? = nil, adopt: (Int32) -> Void) -> Departure {
+    package func run(until end: WakeUp? = nil, adopt: (Int32) -> Void) -> ExitReason {
         while true {
             let sources = [signals.descriptor, channel?.descriptor, end?.descriptor].compactMap(\.self)
             _ = readable(among: sources, until: nil)
             if end?.clear() == true { return .finished }
             // Read before the channel, so that everything that the supervisor sent before its signal is received.
             let order = nextOrder()
-            guard receive(adopt) else { return .supervisorGone }
+            guard receive(adopt) else { return .supervisorExited }
             if let order { return .signal(order) }
         }
     }

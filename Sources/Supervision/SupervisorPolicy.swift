@@ -12,7 +12,7 @@ package struct SupervisorPolicy: Sendable {
     package var minimumUptime: Duration = .seconds(2)
     /// The delay before the next start after two early exits in a row; each further early exit doubles it.
     package var firstDelay: Duration = .milliseconds(100)
-    package var longestDelay: Duration = .seconds(5)
+    package var maximumDelay: Duration = .seconds(5)
 
     package init(responders: Int, workers: Int = 0) {
         self.responders = responders
@@ -22,9 +22,9 @@ package struct SupervisorPolicy: Sendable {
     func role(of slot: Int) -> Role { slot < responders ? .responder : .worker }
 
     /// The delay after that many early exits in a row: none after the first.
-    func delay(afterEarlyDeaths count: Int) -> Duration {
+    func delay(afterEarlyExits count: Int) -> Duration {
         guard count > 1 else { return .zero }
         // The shift is bounded so that it cannot overflow; the maximum delay is reached long before.
-        return min(firstDelay * (1 << min(count - 2, 16)), longestDelay)
+        return min(firstDelay * (1 << min(count - 2, 16)), maximumDelay)
     }
 }

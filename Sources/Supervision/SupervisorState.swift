@@ -27,7 +27,7 @@ package struct SupervisorState: Sendable {
     }
 
     private enum Holder: Equatable {
-        case nobody(until: Monotonic)
+        case vacant(until: Monotonic)
         case starting
         case child(pid_t)
     }
@@ -37,7 +37,7 @@ package struct SupervisorState: Sendable {
         /// The generation of the holder; after an abandoned reload, the generation that it is exempt from.
         var generation = 0
         /// The number of holders in a row that exited early.
-        var earlyDeaths = 0
+        var earlyExits = 0
     }
 
     private struct Child {
@@ -46,7 +46,7 @@ package struct SupervisorState: Sendable {
         var killAt: Monotonic?
         var servingSince: Monotonic?
         /// The child was told to exit, was killed, or hands over its connections.
-        var isLeaving = false
+        var isStopping = false
     }
 
     private struct Replacement {
@@ -64,13 +64,13 @@ package struct SupervisorState: Sendable {
     private var replacement: Replacement?
     private var pendingSpawns = 0
     private var isReloading = false
-    private var isWhole = false
+    private var isAllReady = false
     private var actions: [Action] = []
 
     /// A supervisor without children; its first event, of any kind, starts them.
     package init(policy: SupervisorPolicy, at now: Monotonic) {
         self.policy = policy
-        slots = Array(repeating: Slot(holder: .nobody(until: now)), count: policy.responders + policy.workers)
+        slots = Array(repeating: Slot(holder: .vacant(until: now)), count: policy.responders + policy.workers)
     }
 
     /// The actions to execute, in this order, after `event`. The result of a spawn must be the next event.
@@ -79,7 +79,7 @@ package struct SupervisorState: Sendable {
         case .started(let slot, let pid): started(pid, in: slot, at: now)
         case .startFailed(let slot, let error): startFailed(in: slot, error, at: now)
         case .ready(let pid): becameReady(pid, at: now)
-        case .handedOver(let pid): leavesUnasked(pid, at: now)
+        case .handedOver(let pid): handoverBegan(pid, at: now)
         case .exited(let pid, let cause): exited(pid, cause, at: now)
         case .reload: reload(at: now)
         case .terminate: terminate(at: now)
@@ -94,7 +94,7 @@ package struct SupervisorState: Sendable {
     package var deadline: Monotonic? {
         var instants = children.values.compactMap(\.killAt)
         if case .running = phase {
-            for case .nobody(let until) in slots.map(\.holder) { instants.append(until) }
+            for case .vacant(let until) in slots.map(\.holder) { instants.append(until) }
         }
         return instants.min()
     }
@@ -121,7 +121,7 @@ extension SupervisorState {
         } else {
             slots[slot].holder = .child(pid)
         }
-        if case .terminating(let limit) = phase { dismiss(pid, until: limit) }
+        if case .terminating(let limit) = phase { stop(pid, until: limit) }
     }
 
     private mutating func startFailed(in slot: Int, _ error: ProcessError, at now: Monotonic) {
@@ -135,19 +135,19 @@ extension SupervisorState {
     }
 
     private mutating func becameReady(_ pid: pid_t, at now: Monotonic) {
-        guard let child = children[pid], child.servingSince == nil, !child.isLeaving else { return }
+        guard let child = children[pid], child.servingSince == nil, !child.isStopping else { return }
         children[pid]?.servingSince = now
         children[pid]?.killAt = nil
         actions.append(.report(.ready(policy.role(of: child.slot), slot: child.slot, pid: pid)))
         guard let replacement, replacement.pid == pid else { return }
         let predecessor = slots[child.slot].holder
         promoteSuccessor(of: replacement)
-        if case .child(let predecessor) = predecessor { dismiss(predecessor, until: now + policy.grace) }
+        if case .child(let predecessor) = predecessor { stop(predecessor, until: now + policy.grace) }
     }
 
-    private mutating func leavesUnasked(_ pid: pid_t, at now: Monotonic) {
-        guard let child = children[pid], !child.isLeaving else { return }
-        children[pid]?.isLeaving = true
+    private mutating func handoverBegan(_ pid: pid_t, at now: Monotonic) {
+        guard let child = children[pid], !child.isStopping else { return }
+        children[pid]?.isStopping = true
         children[pid]?.killAt = now + policy.grace
     }
 
@@ -171,9 +171,9 @@ extension SupervisorState {
         generation += 1
         // The reload may remove the cause of the early exits.
         for slot in slots.indices {
-            guard case .nobody = slots[slot].holder else { continue }
-            slots[slot].holder = .nobody(until: now)
-            slots[slot].earlyDeaths = 0
+            guard case .vacant = slots[slot].holder else { continue }
+            slots[slot].holder = .vacant(until: now)
+            slots[slot].earlyExits = 0
         }
         if !isReloading { actions.append(.report(.reloading)) }
         isReloading = true
@@ -191,18 +191,18 @@ extension SupervisorState {
         case .ended: return
         }
         phase = .terminating(until: limit)
-        for pid in children.keys.sorted() { dismiss(pid, until: limit) }
+        for pid in children.keys.sorted() { stop(pid, until: limit) }
     }
 }
 
 extension SupervisorState {
     /// Tells a child, once, to drain and exit, and sets when it is killed otherwise; never later than a time set
     /// before.
-    private mutating func dismiss(_ pid: pid_t, until limit: Monotonic) {
+    private mutating func stop(_ pid: pid_t, until limit: Monotonic) {
         guard var child = children[pid] else { return }
         child.killAt = child.killAt.map { min($0, limit) } ?? limit
-        if !child.isLeaving { actions.append(.send(.terminate, pid)) }
-        child.isLeaving = true
+        if !child.isStopping { actions.append(.send(.terminate, pid)) }
+        child.isStopping = true
         children[pid] = child
     }
 
@@ -222,10 +222,10 @@ extension SupervisorState {
     }
 
     private mutating func vacate(_ slot: Int, servedFor served: Duration, at now: Monotonic) {
-        let count = served < policy.minimumUptime ? slots[slot].earlyDeaths + 1 : 0
-        let delay = policy.delay(afterEarlyDeaths: count)
-        slots[slot].earlyDeaths = count
-        slots[slot].holder = .nobody(until: now + delay)
+        let count = served < policy.minimumUptime ? slots[slot].earlyExits + 1 : 0
+        let delay = policy.delay(afterEarlyExits: count)
+        slots[slot].earlyExits = count
+        slots[slot].holder = .vacant(until: now + delay)
         if delay > .zero, !isTerminating {
             actions.append(.report(.backingOff(policy.role(of: slot), slot: slot, delay: delay)))
         }
@@ -233,7 +233,7 @@ extension SupervisorState {
 
     private func serving(in slot: Slot) -> pid_t? {
         guard case .child(let pid) = slot.holder, let child = children[pid] else { return nil }
-        return child.servingSince != nil && !child.isLeaving ? pid : nil
+        return child.servingSince != nil && !child.isStopping ? pid : nil
     }
 
     private var staleSlot: Int? {
@@ -259,7 +259,7 @@ extension SupervisorState {
         for (pid, child) in children.sorted(by: { $0.key < $1.key }) {
             guard let limit = child.killAt, limit <= now else { continue }
             children[pid]?.killAt = nil
-            children[pid]?.isLeaving = true
+            children[pid]?.isStopping = true
             let role = policy.role(of: child.slot)
             actions += [.report(.overdue(role, slot: child.slot, pid: pid)), .send(.kill, pid)]
         }
@@ -267,7 +267,7 @@ extension SupervisorState {
 
     private mutating func fillSlots(at now: Monotonic) {
         for slot in slots.indices {
-            guard case .nobody(let until) = slots[slot].holder, until <= now else { continue }
+            guard case .vacant(let until) = slots[slot].holder, until <= now else { continue }
             slots[slot].holder = .starting
             slots[slot].generation = generation
             spawn(in: slot)
@@ -275,7 +275,7 @@ extension SupervisorState {
     }
 
     private mutating func replaceNext() {
-        guard replacement == nil, !children.values.contains(where: \.isLeaving) else { return }
+        guard replacement == nil, !children.values.contains(where: \.isStopping) else { return }
         guard let slot = staleSlot, case .child = slots[slot].holder else { return }
         replacement = Replacement(slot: slot, generation: generation)
         spawn(in: slot)
@@ -287,11 +287,11 @@ extension SupervisorState {
     }
 
     private mutating func reportChanges() {
-        let wasWhole = isWhole
-        isWhole = slots.allSatisfy { serving(in: $0) != nil }
-        if isWhole, !wasWhole { actions.append(.report(.allReady)) }
-        let isRenewed = staleSlot == nil && replacement == nil && !children.values.contains(where: \.isLeaving)
-        if isReloading, isRenewed {
+        let wasAllReady = isAllReady
+        isAllReady = slots.allSatisfy { serving(in: $0) != nil }
+        if isAllReady, !wasAllReady { actions.append(.report(.allReady)) }
+        let isReloaded = staleSlot == nil && replacement == nil && !children.values.contains(where: \.isStopping)
+        if isReloading, isReloaded {
             isReloading = false
             actions.append(.report(.reloaded))
         }

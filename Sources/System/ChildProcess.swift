@@ -2,8 +2,8 @@ package import Glibc
 
 /// A child process of this one, until `reap()` has returned how it ended.
 ///
-/// Until then it is safe to signal its id: the kernel keeps the id for the child, dead or alive. Dropping the value
-/// does not affect the child.
+/// Until then it is safe to signal its id: the kernel reserves the id for the child, even after it has exited. Dropping
+/// the value does not affect the child.
 package struct ChildProcess: Hashable, Sendable {
     package let id: pid_t
 
@@ -22,7 +22,7 @@ package struct ChildProcess: Hashable, Sendable {
             executable, arguments: [executable] + arguments, environment: environment.map { "\($0)=\($1)" }.sorted())
     }
 
-    /// Sends `signal`; does nothing if the child is dead already.
+    /// Sends `signal`; does nothing if the child has exited.
     package func send(_ signal: Signal) {
         kill(id, signal.rawValue)
     }

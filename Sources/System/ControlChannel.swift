@@ -21,7 +21,8 @@ package final class ControlChannel {
     /// Readable when a message has arrived, or the peer has closed its end.
     package let descriptor: Int32
 
-    /// The two ends of a new channel (`SOCK_SEQPACKET`: boundaries kept, and an end of file when the peer dies).
+    /// The two ends of a new channel (`SOCK_SEQPACKET`: message boundaries are preserved, and a peer's exit is an end
+    /// of file).
     package static func pair() throws(ProcessError) -> (ControlChannel, ControlChannel) {
         var ends: [Int32] = [-1, -1]
         let kind = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)

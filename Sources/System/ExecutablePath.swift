@@ -2,7 +2,7 @@ import Glibc
 
 /// The path by which this program can be started again, even after a new version has replaced it.
 ///
-/// `argument0` (the first argument of the process) is kept unchanged if it names this program by a path: it may go
+/// `argument0` (the first argument of the process) is returned unchanged if it names this program by a path: it may go
 /// through a symbolic link that a deploy will change. Otherwise the result is the kernel's path. Must be called at
 /// start: a relative path is valid only in the directory where the process was started.
 package func executablePath(argument0: String) -> String? {

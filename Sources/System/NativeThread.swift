@@ -6,7 +6,7 @@ import Glibc
 package struct NativeThread: Sendable {
     private let handle: pthread_t
 
-    /// Room for the deepest recursion of a request; only touched pages cost memory.
+    /// Enough for the deepest recursion of a request; only pages that are used occupy memory.
     private static let stackSize = 1 << 20
 
     package init(_ body: @escaping @Sendable () -> Void) throws(ProcessError) {

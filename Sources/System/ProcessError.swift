@@ -4,7 +4,7 @@ import Glibc
 package struct ProcessError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The name of the call, such as `posix_spawn`.
     package let call: StaticString
-    /// The `errno` it left.
+    /// The `errno` of the failure.
     package let code: Int32
 
     package init(_ call: StaticString, code: Int32 = errno) {

@@ -3,7 +3,7 @@ import Glibc
 /// Standard input, a terminal or a pipe.
 package enum Terminal {
     /// The maximum length of a line, in bytes; a longer one is not a password.
-    private static let longestLine = 4_096
+    private static let maximumLineLength = 4_096
 
     /// One line of standard input without its end; nil if there is none. On a terminal it shows `prompt` and hides what
     /// is typed.
@@ -26,7 +26,7 @@ package enum Terminal {
     private static func readLine() -> String? {
         var line: [UInt8] = []
         var byte: UInt8 = 0
-        while line.count < longestLine {
+        while line.count < maximumLineLength {
             let count = unsafe read(0, &byte, 1)
             if count < 0, errno == EINTR { continue }
             guard count == 1 else { return line.isEmpty ? nil : String(validating: line, as: UTF8.self) }

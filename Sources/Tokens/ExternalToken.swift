@@ -16,7 +16,7 @@ package struct ExternalToken: Sendable {
     private let payload: JSON
 
     /// The maximum length of a key id, in bytes.
-    private static let longestKeyID = 256
+    private static let maximumKeyIDLength = 256
 
     /// Nil for malformed text, for an algorithm without public keys, and for a header that contains its own key or
     /// requires an extension that is not supported.
@@ -28,7 +28,7 @@ package struct ExternalToken: Sendable {
             let header = Self.json(segments[0]), let payload = Self.json(segments[1]),
             let algorithm = (header["alg"]?.stringValue).flatMap(SignatureAlgorithm.init),
             Self.isType(header["typ"]), TokenHeader.refusedFields.allSatisfy({ header[$0] == nil }),
-            let keyID = header["kid"]?.stringValue, keyID.utf8.count <= Self.longestKeyID,
+            let keyID = header["kid"]?.stringValue, keyID.utf8.count <= Self.maximumKeyIDLength,
             let issuer = payload["iss"]?.stringValue
         else { return nil }
         self.issuer = issuer

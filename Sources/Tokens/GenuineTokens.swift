@@ -29,7 +29,7 @@ struct GenuineTokens {
     /// The entry of the token with that end, or of another token with the same end.
     subscript(end: UInt64) -> Entry? { entries[end] }
 
-    mutating func remember(_ entry: Entry, end: UInt64) {
+    mutating func store(_ entry: Entry, end: UInt64) {
         if entries.count >= Self.capacity { entries.removeAll(keepingCapacity: true) }
         entries[end] = entry
     }

@@ -49,7 +49,7 @@ extension TokenIssuer {
         RefreshToken(session: session, number: number, seed: seed, key: keys.signing.refresh)
     }
 
-    /// Whether this server made it, with any of its keys, for the session with this seed. An attacker with an old key
+    /// Whether this server issued it, with any of its keys, for the session with this seed. An attacker with an old key
     /// would also need the seed, and the tokens end with their session.
     package func isGenuine(_ token: RefreshToken, seed: [UInt8]) -> Bool {
         keys.all.contains { token.isGenuine(seed: seed, key: $0.refresh) }

@@ -18,7 +18,7 @@ package final class TokenIssuer: Sendable {
     /// The maximum length of a token, in bytes; longer ones are refused unread.
     static let maximumLength = 8192
     /// The number of seconds for which adopted keys count as current.
-    private static let keysHold: Int64 = 60
+    private static let keysLifetime: Int64 = 60
 
     private let issuer: String
     private let audience: String
@@ -56,7 +56,7 @@ package final class TokenIssuer: Sendable {
         known.withLock { known in
             if let last = known.readAt, now < last, known.validity.contains(now) { return }
             known.readAt = now
-            known.validity = (now - Self.keysHold)..<(now + Self.keysHold)
+            known.validity = (now - Self.keysLifetime)..<(now + Self.keysLifetime)
             guard keys != known.keys else { return }
             known.keys = keys
             known.generation += 1
@@ -88,7 +88,7 @@ package final class TokenIssuer: Sendable {
             claims = try read(token, keys)
             known.withLock { known in
                 guard known.generation == generation else { return }
-                known.genuine.remember(GenuineTokens.Entry(token, claims), end: end)
+                known.genuine.store(GenuineTokens.Entry(token, claims), end: end)
             }
         }
         guard claims.issuedAt <= now + Self.leeway, claims.notBefore <= now + Self.leeway else { throw .invalid }

@@ -53,8 +53,8 @@ package final class Worker: Sendable {
     }
 
     /// Makes every slot finish its step, release its run and end. A second call aborts the steps.
-    package func leave() {
-        handle(.leave)
+    package func stop() {
+        handle(.stop)
     }
 
     /// Waits for the threads to end. To be called after `ended` has rung.
@@ -62,14 +62,14 @@ package final class Worker: Sendable {
     /// - Throws: `StepAbandoned` if a step did not end in time; for a draining worker also the last error of the queue,
     ///   because the worker then does not know whether a run is due.
     package func finish() throws {
-        let (isAllGone, failure) = shared.withLock { ($0.state.isAllGone, $0.failure) }
-        guard isAllGone else { throw StepAbandoned() }
+        let (isAllStopped, failure) = shared.withLock { ($0.state.isAllStopped, $0.failure) }
+        guard isAllStopped else { throw StepAbandoned() }
         let running = threads.withLock { threads in
             defer { threads = [] }
             return threads
         }
         for thread in running { thread.join() }
-        if policy.isDraining, let failure { throw failure }
+        if policy.exitsWhenIdle, let failure { throw failure }
     }
 }
 
@@ -80,8 +80,8 @@ extension Worker {
             switch shared.withLock({ $0.state.order(for: slot) }) {
             case .poll: pollOnce(poll, as: slot)
             case .wait: wakeUps[slot].wait()
-            case .leave:
-                handle(.left(slot: slot))
+            case .stop:
+                handle(.stopped(slot: slot))
                 return
             }
         }
@@ -89,7 +89,7 @@ extension Worker {
 
     /// Polls the queue once, and executes the run that it claims.
     private func pollOnce(_ poll: WorkerQueue.Poll, as slot: Int) {
-        let asked = Monotonic.now
+        let requested = Monotonic.now
         var found = WorkerQueue.PollResult.nothing(next: nil)
         do {
             found = try poll()
@@ -98,15 +98,15 @@ extension Worker {
             queueFailed(error)
         }
         switch found {
-        case .job(let job): execute(job, as: slot, asked)
+        case .job(let job): execute(job, as: slot, requested)
         case .nothing(let next): handle(.foundNothing(slot: slot, next: next.map { .now + $0 }))
         }
     }
 
-    private func execute(_ job: Job, as slot: Int, _ asked: Monotonic) {
+    private func execute(_ job: Job, as slot: Int, _ requested: Monotonic) {
         let isWorking = shared.withLock { shared in
             shared.interrupts[slot] = job.interrupt
-            handle(.found(slot: slot, lease: job.lease, asked: asked), &shared)
+            handle(.found(slot: slot, lease: job.lease, requested: requested), &shared)
             return shared.state.isWorking
         }
         runToEnd(job, isWorking)
@@ -160,12 +160,12 @@ extension Worker {
 
     /// Returns whether the queue is available, as far as is known.
     private func renewLeases(_ keeper: WorkerQueue.LeaseKeeper) -> Bool {
-        let asked = Monotonic.now
+        let requested = Monotonic.now
         let leases = shared.withLock(\.state.leases)
         guard !leases.isEmpty else { return true }
         do {
             let lost = try keeper.renew(leases)
-            handle(.renewed(leases, lost: lost, asked: asked))
+            handle(.renewed(leases, lost: lost, requested: requested))
             queueAnswered()
             return true
         } catch {

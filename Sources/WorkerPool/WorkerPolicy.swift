@@ -3,7 +3,7 @@ package struct WorkerPolicy: Sendable {
     /// The number of runs that it executes at the same time.
     package var slots: Int
     /// Whether it exits when nothing is due, instead of waiting for more.
-    package var isDraining: Bool
+    package var exitsWhenIdle: Bool
     /// How long a lease is valid unless it is renewed.
     package var lease: Duration
     /// The interval of the lease keeper: each round renews the leases and makes one slot poll the queue.
@@ -13,9 +13,9 @@ package struct WorkerPolicy: Sendable {
     /// How long an aborted step may take to end before the worker exits without it.
     package var abortTimeout: Duration = .seconds(5)
 
-    package init(slots: Int, isDraining: Bool = false, lease: Duration = .seconds(10)) {
+    package init(slots: Int, exitsWhenIdle: Bool = false, lease: Duration = .seconds(10)) {
         self.slots = slots
-        self.isDraining = isDraining
+        self.exitsWhenIdle = exitsWhenIdle
         self.lease = lease
     }
 }

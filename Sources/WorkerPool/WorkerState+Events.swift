@@ -2,24 +2,24 @@ package import System
 
 extension WorkerState {
     package enum Event: Sendable {
-        /// The result of a poll. `asked` is an instant before the claim, from which the lease is valid for its length.
-        case found(slot: Int, lease: Lease, asked: Monotonic)
+        /// The result of a poll. The lease is valid for its whole length from `requested`, an instant before the claim.
+        case found(slot: Int, lease: Lease, requested: Monotonic)
         case foundNothing(slot: Int, next: Monotonic? = nil)
         /// The run has ended, or its lease was released.
         case finished(slot: Int)
-        /// A slot that was ordered to leave is about to end.
-        case left(slot: Int)
+        /// A slot that was ordered to stop is about to end its thread.
+        case stopped(slot: Int)
         /// A round of the lease keeper; the first one starts the slots.
         case round
         /// `nextDue` has come.
         case due
-        /// Those leases were renewed, except for those that are lost. `asked` is an instant before that.
-        case renewed([Lease], lost: Set<Lease>, asked: Monotonic)
+        /// Those leases were renewed, except for those that are lost. `requested` is an instant before that.
+        case renewed([Lease], lost: Set<Lease>, requested: Monotonic)
         /// From now on the next run that becomes due notifies this process, once.
         case registered
         case notified
         /// The process is no longer registered, or a notification may have been lost with its connection.
         case cannotBeNotified
-        case leave
+        case stop
     }
 }

@@ -22,7 +22,7 @@ package struct WorkerState: Sendable {
         case poll
         /// Wait to be woken, and ask again.
         case wait
-        case leave
+        case stop
     }
 
     package enum Action: Hashable, Sendable {
@@ -41,15 +41,15 @@ package struct WorkerState: Sendable {
         case polling(registration: Int?)
         /// - Parameter renewed: an instant from which the lease was valid for its whole length.
         case running(lease: Lease, renewed: Monotonic)
-        case gone
+        case stopped
     }
 
     private enum Phase {
         case working
         /// Current steps may finish until then.
-        case leaving(until: Monotonic)
+        case stopping(until: Monotonic)
         /// The worker waits for aborted steps until then.
-        case breakingOff(until: Monotonic)
+        case aborting(until: Monotonic)
         case ended
     }
 
@@ -73,7 +73,7 @@ package struct WorkerState: Sendable {
 
     /// The order for a slot that executes no run.
     package mutating func order(for slot: Int) -> Order {
-        guard isWorking else { return .leave }
+        guard isWorking else { return .stop }
         guard case .notified = slots[slot] else { return .wait }
         slots[slot] = .polling(registration: registration)
         return .poll
@@ -82,19 +82,19 @@ package struct WorkerState: Sendable {
     /// Returns the actions that follow from `event`, in the order in which to perform them.
     package mutating func handle(_ event: Event, at now: Monotonic) -> [Action] {
         switch event {
-        case .found(let slot, let lease, let asked): found(lease, by: slot, asked)
+        case .found(let slot, let lease, let requested): found(lease, by: slot, requested)
         case .foundNothing(let slot, let next): foundNothing(slot, next)
         case .finished(let slot): slots[slot] = .notified
-        case .left(let slot): left(slot)
+        case .stopped(let slot): stopped(slot)
         case .round: round(at: now)
         case .due: startPoll()
-        case .renewed(let leases, let lost, let asked): renewed(leases, lost, asked)
+        case .renewed(let leases, let lost, let requested): renewed(leases, lost, requested)
         case .registered: registered()
         case .notified:
             registration = nil
             notifyOne()
         case .cannotBeNotified: registration = nil
-        case .leave: leave(at: now)
+        case .stop: stop(at: now)
         }
         settle(at: now)
         defer { actions = [] }
@@ -110,7 +110,7 @@ extension WorkerState {
 
     /// Whether a slot is idle and the process is not registered for a notification.
     package var needsRegistration: Bool {
-        isWorking && hasBegun && !policy.isDraining && registration == nil && firstIdle != nil
+        isWorking && hasBegun && !policy.exitsWhenIdle && registration == nil && firstIdle != nil
     }
 
     /// Whether all slots are busy or leaving, so that other workers should be notified.
@@ -129,7 +129,7 @@ extension WorkerState {
     /// When the lease keeper has to begin a round, however recent the last one is; nil if it need not.
     package var deadline: Monotonic? {
         switch phase {
-        case .leaving(let limit), .breakingOff(let limit): limit
+        case .stopping(let limit), .aborting(let limit): limit
         case .working, .ended: nil
         }
     }
@@ -154,8 +154,8 @@ extension WorkerState {
         actions.append(.wake(slot: slot))
     }
 
-    private mutating func found(_ lease: Lease, by slot: Int, _ asked: Monotonic) {
-        slots[slot] = .running(lease: lease, renewed: asked)
+    private mutating func found(_ lease: Lease, by slot: Int, _ requested: Monotonic) {
+        slots[slot] = .running(lease: lease, renewed: requested)
         notifyOne()
         if !isWorking { actions.append(.interrupt(slot: slot, .afterStep)) }
     }
@@ -190,38 +190,38 @@ extension WorkerState {
         }
     }
 
-    private mutating func renewed(_ leases: [Lease], _ lost: Set<Lease>, _ asked: Monotonic) {
+    private mutating func renewed(_ leases: [Lease], _ lost: Set<Lease>, _ requested: Monotonic) {
         for (slot, state) in slots.enumerated() {
             guard case .running(let lease, _) = state, leases.contains(lease) else { continue }
             if lost.contains(lease) {
                 actions.append(.interrupt(slot: slot, .atOnce))
             } else {
-                slots[slot] = .running(lease: lease, renewed: asked)
+                slots[slot] = .running(lease: lease, renewed: requested)
             }
         }
     }
 
     /// If the worker has stopped waiting for the slots, the last one to end repeats the action `end`.
-    private mutating func left(_ slot: Int) {
-        slots[slot] = .gone
-        if hasEnded, isAllGone { actions.append(.end) }
+    private mutating func stopped(_ slot: Int) {
+        slots[slot] = .stopped
+        if hasEnded, isAllStopped { actions.append(.end) }
     }
 
     /// The second call aborts the steps at once.
-    private mutating func leave(at now: Monotonic) {
+    private mutating func stop(at now: Monotonic) {
         switch phase {
         case .working:
-            phase = .leaving(until: now + policy.grace)
+            phase = .stopping(until: now + policy.grace)
             for slot in slots.indices { actions.append(.wake(slot: slot)) }
             actions.append(.wakeKeeper)
             interruptAll(.afterStep)
-        case .leaving: breakOff(at: now)
-        case .breakingOff, .ended: break
+        case .stopping: abort(at: now)
+        case .aborting, .ended: break
         }
     }
 
-    private mutating func breakOff(at now: Monotonic) {
-        phase = .breakingOff(until: now + policy.abortTimeout)
+    private mutating func abort(at now: Monotonic) {
+        phase = .aborting(until: now + policy.abortTimeout)
         actions.append(.wakeKeeper)
         interruptAll(.atOnce)
     }
@@ -234,12 +234,12 @@ extension WorkerState {
 
     /// Performs the transitions that have become due or possible.
     private mutating func settle(at now: Monotonic) {
-        if case .working = phase, policy.isDraining, hasBegun, isAllIdle { leave(at: now) }
-        if case .leaving(let limit) = phase, limit <= now { breakOff(at: now) }
+        if case .working = phase, policy.exitsWhenIdle, hasBegun, isAllIdle { stop(at: now) }
+        if case .stopping(let limit) = phase, limit <= now { abort(at: now) }
         switch phase {
         case .working, .ended: break
-        case .breakingOff(let limit) where limit <= now: end()
-        case .leaving, .breakingOff: if isAllGone { end() }
+        case .aborting(let limit) where limit <= now: end()
+        case .stopping, .aborting: if isAllStopped { end() }
         }
     }
 
@@ -253,7 +253,7 @@ extension WorkerState {
     }
 
     /// Whether every slot has ended by itself.
-    package var isAllGone: Bool {
-        slots.allSatisfy { if case .gone = $0 { true } else { false } }
+    package var isAllStopped: Bool {
+        slots.allSatisfy { if case .stopped = $0 { true } else { false } }
     }
 }

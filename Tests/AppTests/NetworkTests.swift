@@ -13,11 +13,11 @@ import Testing
         let network = Network(of: address)
         #expect(network.text == text)
         #expect(network.prefix == prefix)
-        #expect(!network.isEverybody)
+        #expect(!network.isShared)
     }
 
     @Test(arguments: ["", "127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
     func thisMachineIsEverybody(address: String) {
-        #expect(Network(of: address).isEverybody)
+        #expect(Network(of: address).isShared)
     }
 }

@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func aWaitingCallerGetsTheSlotAndTheNextIsRefused() throws {
-        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1, patience: .seconds(60))
+        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1, timeout: .seconds(60))
         let holders = Holders(1, of: slots)
         let waiter = Holders(0, of: slots)
         waiter.add()
@@ -30,7 +30,7 @@ import Testing
 
     /// However many calls one client makes, whoever waits is next.
     @Test func aClientWithOneUnderWayDoesNotWaitForAnother() throws {
-        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 2, patience: .seconds(60))
+        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 2, timeout: .seconds(60))
         let holders = Holders(1, of: slots, for: "a")
         #expect(throws: PasswordError.busy) { try slots.withSlot(for: "a") {} }
         let waiter = Holders(0, of: slots, for: "b")
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test func patienceEnds() throws {
-        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1, patience: .milliseconds(1))
+        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1, timeout: .milliseconds(1))
         let holders = Holders(1, of: slots)
         #expect(throws: PasswordError.busy) { try slots.withSlot {} }
         #expect(slots.waiting == 0)
@@ -59,7 +59,7 @@ import Testing
     }
 
     @Test func aCrowdNeverExceedsTheBoundAndAllGetTheirTurn() throws {
-        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 3), waiting: 16, patience: .seconds(60))
+        let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 3), waiting: 16, timeout: .seconds(60))
         let inside = Atomic(0)
         let highest = Atomic(0)
         let turns = Atomic(0)

@@ -70,7 +70,7 @@ import Tokens
             if case .token(let name) = call.credentials { used.append(name) }
             if call.credentials == .cookie { used.append("X-CSRF-TOKEN") }
             #expect(set.isSuperset(of: used), "\(call.title): \(Set(used).subtracting(set))")
-            set.formUnion(call.keeps.map(\.variable))
+            set.formUnion(call.stores.map(\.variable))
         }
         #expect(set == Set(declared.map(\.name)), "every variable is set by something")
         #expect(declared.allSatisfy { !$0.summary.isEmpty && !$0.sample.isEmpty })
@@ -104,7 +104,7 @@ private struct Visit {
         let endpoint = try #require(Routes.all.first { $0.operation == call.operation })
         #expect(answer.status == call.status.rawValue, "\(folder), \(call.title): \(answer.text.prefix(500))")
         try expectDeclared(answer, call.method.rawValue, endpoint.path)
-        for kept in call.keeps {
+        for kept in call.stores {
             let value = member(at: kept.pointer, of: answer.json)?.stringValue
             let text: String = try #require(value, "\(call.title): \(kept.pointer)")
             values[kept.variable] = text

@@ -26,7 +26,7 @@ import Testing
         try other.begin()
         try other.execute(RunnerPlace.insertion(of: "1", value: "theirs"))
         try enqueue()
-        for _ in 0...(2 * Claim.most) {
+        for _ in 0...(2 * Claim.maximumClaims) {
             guard case .postponed = try work() else {
                 Issue.record("not postponed")
                 return

@@ -15,7 +15,7 @@ private struct Question: WaitingTask {
     let output = JSONSchema.any
 
     func advance(_ input: JSON, in context: TaskContext) -> Progress {
-        context.signal.map { .done($0) } ?? .wait(until: .woken, keeping: input)
+        context.signal.map { .done($0) } ?? .wait(until: .woken, storing: input)
     }
 }
 
@@ -26,7 +26,7 @@ private struct Sleep: WaitingTask {
     let input = JSONSchema.any
     let output = JSONSchema.any
 
-    func advance(_ input: JSON, in context: TaskContext) -> Progress { .wait(until: .woken, keeping: input) }
+    func advance(_ input: JSON, in context: TaskContext) -> Progress { .wait(until: .woken, storing: input) }
 }
 
 /// The engine against Postgres, on the thread of the test: a call's and a worker's.

@@ -59,12 +59,12 @@ import Testing
     @Test func whatWasGivenBackIsTakenAgain() throws {
         try enqueue(FlowText.chain(["pass"]))
         let first = try #require(try claim(1))
-        try Queue.release(first, isUntried: true, on: connection)
+        try Queue.release(first, isUnstarted: true, on: connection)
         let second = try #require(try claim(2))
         #expect(second.claims == 1, "it does not count")
-        try Queue.release(first, isUntried: false, on: connection)
+        try Queue.release(first, isUnstarted: false, on: connection)
         #expect(try claim(3) == nil, "nobody gives back what is another one's")
-        try Queue.release(second, after: .seconds(60), isUntried: false, on: connection)
+        try Queue.release(second, after: .seconds(60), isUnstarted: false, on: connection)
         #expect(try claim(3) == nil)
         try due()
         #expect(try claim(3)?.claims == 2)
@@ -124,7 +124,7 @@ import Testing
 
             func advance(_ input: JSON, in context: TaskContext) -> Progress {
                 let hold = Ledger.hold(5, of: context.userID, execution: context.executionID)
-                return .wait(until: .woken, keeping: .null, together: [hold])
+                return .wait(until: .woken, storing: .null, together: [hold])
             }
         }
         try enqueue(FlowText.chain(["pass", "overdraft"]))

@@ -8,7 +8,7 @@ import Testing
             .post, "/posts", operation: "createPost", tag: Tag("Posts", "Texts."), access: .user, summary: "Create",
             description: "It is published at once.", body: .json(.any), answers: [Answer(.created, "The post")],
             examples: [
-                Example("Write", body: ["title": "{{email}}"], keeps: ["post_id": "/items/0/id"]),
+                Example("Write", body: ["title": "{{email}}"], stores: ["post_id": "/items/0/id"]),
                 Example("By form", body: ["code": "{{otp}}"], isForm: true, status: .ok),
             ]
         ) { _ in .noContent },
@@ -29,7 +29,7 @@ import Testing
             variables: [ExampleVariable("email", initial: "you@example.org", "Yours")])
         let extra = PostmanFolder(
             "Cookies", "By cookie.", calls: [ExampleCall(Example("Write", as: .cookie), of: endpoints[0])])
-        return interface.postmanCollection(of: interface.folders(and: [extra]))
+        return interface.postmanCollection(of: interface.folders(adding: [extra]))
     }()
 
     private func item(_ folder: Int, _ position: Int) -> JSON? {

@@ -123,7 +123,7 @@ import Testing
         var attempts: [Int] = []
         let migrator = Migrator(Self.two, lockTimeout: .milliseconds(20), pause: .zero)
         try migrator.migrate(connection) { event in
-            guard case .gaveWay(_, let attempt) = event else { return }
+            guard case .rolledBack(_, let attempt) = event else { return }
             attempts.append(attempt)
             // While the migration pauses, the user's statements go on.
             _ = try? user.execute("UPDATE things SET id = 3")
@@ -143,7 +143,9 @@ import Testing
         try user.execute("LOCK TABLE things")
         let migrator = Migrator(Self.two, lockTimeout: .milliseconds(10), attempts: 3, pause: .zero)
         let error = #expect(throws: MigrationError.self) { try migrator.migrate(connection) }
-        guard case .gaveUp(_, attempts: 3) = error else { return #expect(Bool(false), "\(String(describing: error))") }
+        guard case .locksUnavailable(_, attempts: 3) = error else {
+            return #expect(Bool(false), "\(String(describing: error))")
+        }
         user.rollback()
         try migrator.migrate(connection)
         #expect(try migrator.state(connection) == .current)

@@ -14,12 +14,12 @@ import Testing
 
     private mutating func look(after duration: Duration = .zero) -> [[String]] {
         now = now + duration
-        let (new, registered) = waits.look(at: now)
+        let (new, registered) = waits.query(at: now)
         return [new.sorted(), registered.sorted()]
     }
 
     private mutating func dismiss(left: Set<String> = []) -> [[String]] {
-        let (late, abandoned) = waits.dismiss(at: now) { left.contains($0) }
+        let (late, abandoned) = waits.removeExpired(at: now) { left.contains($0) }
         return [late.sorted(), abandoned.sorted()]
     }
 

@@ -25,15 +25,15 @@ import Testing
         #expect(table.failures(of: key) == .none)
         count(3, of: key, at: 100)
         #expect(table.failures(of: key) == Failures(count: 3, last: 100))
-        table.forget(key)
+        table.clear(key)
         #expect(table.failures(of: key) == .none)
     }
 
     @Test func forgettingOneLeavesTheOthers() {
         let keys = keysOfOneRow(FailureTable.rowLength)
         for key in keys { table.countFailure(of: key, at: 100) }
-        table.forget(keys[3])
-        table.forget(12345)
+        table.clear(keys[3])
+        table.clear(12345)
         for key in keys { #expect(table.failures(of: key).count == (key == keys[3] ? 0 : 1)) }
     }
 

@@ -85,7 +85,7 @@ import Testing
     @Test func theRightPasswordEndsTheWaits() {
         let keys = keys(1, from: 1)
         _ = guess(keys, from: 1_000, seconds: 10)
-        throttle.forgetFailures(keys)
+        throttle.clearFailures(keys)
         #expect(throttle.admit(keys, at: 1_010) == 0)
     }
 
@@ -98,7 +98,7 @@ import Testing
 
     @Test func anAttackersOwnAccountDoesNotClearTheAddress() {
         for account: UInt64 in 1...100 { _ = guess(keys(account, from: 1), from: 1_000, seconds: 1) }
-        throttle.forgetFailures(keys(300, from: 1))
+        throttle.clearFailures(keys(300, from: 1))
         #expect(throttle.admit(keys(200, from: 1), at: 1_000) > 0)
     }
 
@@ -125,7 +125,7 @@ import Testing
             #expect(delay(4 << 40, username) == 0)
         }
         #expect(throttle.admit(keys(named: username), at: 1_000) == 1, "the account is one under both names")
-        throttle.forgetFailures(keys(named: email))
+        throttle.clearFailures(keys(named: email))
         #expect(delay(4 << 40, email) == 0)
         for _ in 0..<15 { throttle.countFailure(keys(named: username), at: 1_000) }
         #expect(delay(4 << 40, email) == 1)

@@ -39,7 +39,7 @@ import Testing
     @Test func theEndOfTheSupervisorIsAReasonToLeave() throws {
         try withControl { control, supervisor in
             supervisor = nil
-            #expect(control.run { close($0) } == .supervisorGone)
+            #expect(control.run { close($0) } == .supervisorExited)
             #expect(!control.handOver(0))
         }
     }

@@ -117,14 +117,14 @@ import Testing
         #expect(pool.ending() == .signalled(.kill))
         // The one that has the connection finds nobody to give it to.
         let lines = Set(try pool.lastLines())
-        #expect(lines == Set(pids.map { "left \($0) supervisorGone keeping \("\($0)" == holder ? 1 : 0)" }))
+        #expect(lines == Set(pids.map { "left \($0) supervisorExited keeping \("\($0)" == holder ? 1 : 0)" }))
     }
 
     @Test func aWorkerLeavesWhenItsSupervisorIsKilled() throws {
         let (pool, pids) = try pool(0, workers: 1)
         pool.send(.kill)
         #expect(pool.ending() == .signalled(.kill))
-        #expect(try pool.lastLines() == ["left \(pids[0]) supervisorGone"])
+        #expect(try pool.lastLines() == ["left \(pids[0]) supervisorExited"])
     }
 
     @Test func aConnectionIsNoWorkersToTake() throws {

@@ -86,7 +86,7 @@ import WorkerPool
     private struct Refused: Error {}
 
     private func end(_ worker: Worker) throws {
-        worker.leave()
+        worker.stop()
         worker.ended.wait(until: .now + .seconds(20))
         try worker.finish()
     }

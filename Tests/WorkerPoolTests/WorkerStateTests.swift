@@ -48,7 +48,7 @@ import WorkerPool
     @discardableResult
     private mutating func find(_ slot: Int) -> [WorkerState.Action] {
         poll(slot)
-        return tell(.found(slot: slot, lease: lease(slot), asked: now))
+        return tell(.found(slot: slot, lease: lease(slot), requested: now))
     }
 
     @Test mutating func nobodyLooksBeforeTheFirstRound() {
@@ -165,19 +165,20 @@ import WorkerPool
     @Test mutating func aLostLeaseBreaksItsRunOffAndNoOther() {
         tell(.round)
         for slot in 0..<2 { find(slot) }
-        #expect(tell(.renewed([lease(0), lease(1)], lost: [lease(1)], asked: now)) == [.interrupt(slot: 1, .atOnce)])
+        #expect(
+            tell(.renewed([lease(0), lease(1)], lost: [lease(1)], requested: now)) == [.interrupt(slot: 1, .atOnce)])
         tell(.finished(slot: 1))
-        #expect(tell(.renewed([lease(0), lease(1)], lost: [lease(1)], asked: now)) == [])
+        #expect(tell(.renewed([lease(0), lease(1)], lost: [lease(1)], requested: now)) == [])
     }
 
     @Test mutating func aLeaseThatWasNotRenewedForItsLengthBreaksItsRunOff() {
         tell(.round)
         find(0)
         pass(.seconds(6))
-        tell(.renewed([lease(0)], lost: [], asked: now))
+        tell(.renewed([lease(0)], lost: [], requested: now))
         find(1)
         #expect(!pass(.seconds(9)).contains(.interrupt(slot: 0, .atOnce)))
-        tell(.renewed([lease(1)], lost: [], asked: now))
+        tell(.renewed([lease(1)], lost: [], requested: now))
         #expect(pass(.seconds(1)) == [.interrupt(slot: 0, .atOnce)])
     }
 }
@@ -186,64 +187,64 @@ extension WorkerStateTests {
     @Test mutating func leavingLetsStepsFinishThenBreaksThemOffThenEnds() {
         tell(.round)
         find(0)
-        let actions = tell(.leave)
+        let actions = tell(.stop)
         #expect(
             Set(actions) == [
                 .wake(slot: 0), .wake(slot: 1), .wake(slot: 2), .wakeKeeper, .interrupt(slot: 0, .afterStep),
             ])
         for slot in 1..<3 {
-            #expect(state.order(for: slot) == .leave)
-            #expect(tell(.left(slot: slot)) == [])
+            #expect(state.order(for: slot) == .stop)
+            #expect(tell(.stopped(slot: slot)) == [])
         }
         #expect(state.deadline == now + .seconds(10))
         #expect(!pass(.seconds(9)).contains(.interrupt(slot: 0, .atOnce)))
-        tell(.renewed([lease(0)], lost: [], asked: now))
+        tell(.renewed([lease(0)], lost: [], requested: now))
         #expect(pass(.seconds(1)) == [.wakeKeeper, .interrupt(slot: 0, .atOnce)])
         #expect(pass(.seconds(4)) == [])
         #expect(pass(.seconds(1)) == [.wakeKeeper, .end])
-        #expect(state.hasEnded && !state.isAllGone)
+        #expect(state.hasEnded && !state.isAllStopped)
         tell(.finished(slot: 0))
-        #expect(state.order(for: 0) == .leave)
-        #expect(tell(.left(slot: 0)) == [.end])
+        #expect(state.order(for: 0) == .stop)
+        #expect(tell(.stopped(slot: 0)) == [.end])
     }
 
     @Test mutating func itEndsWithTheLastHand() {
         self = .resting()
         tell(.notified)
         find(0)
-        tell(.leave)
+        tell(.stop)
         #expect(state.leases == [lease(0)])
         tell(.finished(slot: 0))
         for slot in 0..<3 {
-            #expect(state.order(for: slot) == .leave)
-            #expect(tell(.left(slot: slot)) == (slot == 2 ? [.wakeKeeper, .end] : []))
+            #expect(state.order(for: slot) == .stop)
+            #expect(tell(.stopped(slot: slot)) == (slot == 2 ? [.wakeKeeper, .end] : []))
         }
-        #expect(state.isAllGone)
-        #expect(tell(.leave) == [])
+        #expect(state.isAllStopped)
+        #expect(tell(.stop) == [])
     }
 
     @Test mutating func theSecondRequestToLeaveBreaksOffAtOnce() {
         tell(.round)
         find(0)
-        tell(.leave)
-        #expect(tell(.leave) == [.wakeKeeper, .interrupt(slot: 0, .atOnce)])
-        #expect(tell(.leave) == [])
+        tell(.stop)
+        #expect(tell(.stop) == [.wakeKeeper, .interrupt(slot: 0, .atOnce)])
+        #expect(tell(.stop) == [])
         #expect(state.deadline == now + .seconds(5))
     }
 
     @Test mutating func whatIsFoundWhileLeavingGoesBack() {
         tell(.round)
         poll(0)
-        tell(.leave)
-        #expect(tell(.found(slot: 0, lease: lease(0), asked: now)) == [.interrupt(slot: 0, .afterStep)])
+        tell(.stop)
+        #expect(tell(.found(slot: 0, lease: lease(0), requested: now)) == [.interrupt(slot: 0, .afterStep)])
         #expect(!state.isWorking)
         tell(.finished(slot: 0))
-        #expect(state.order(for: 0) == .leave)
+        #expect(state.order(for: 0) == .stop)
     }
 
     @Test mutating func nobodyEnlistsWhileLeaving() {
         self = .resting()
-        tell(.leave)
+        tell(.stop)
         #expect(state.needsUnregistration)
         tell(.cannotBeNotified)
         #expect(!state.needsRegistration)
@@ -254,7 +255,7 @@ extension WorkerStateTests {
 extension WorkerStateTests {
     private static func draining() -> WorkerStateTests {
         var tests = WorkerStateTests()
-        tests.state = WorkerState(policy: WorkerPolicy(slots: 2, isDraining: true))
+        tests.state = WorkerState(policy: WorkerPolicy(slots: 2, exitsWhenIdle: true))
         return tests
     }
 
@@ -264,8 +265,8 @@ extension WorkerStateTests {
         poll(0)
         let actions = tell(.foundNothing(slot: 0))
         #expect(Set(actions) == [.wake(slot: 0), .wake(slot: 1), .wakeKeeper])
-        #expect(state.order(for: 0) == .leave)
-        #expect(state.order(for: 1) == .leave)
+        #expect(state.order(for: 0) == .stop)
+        #expect(state.order(for: 1) == .stop)
     }
 
     /// What another slot does may make something due.
@@ -284,6 +285,6 @@ extension WorkerStateTests {
         tell(.finished(slot: 0))
         poll(0)
         tell(.foundNothing(slot: 0))
-        #expect(state.order(for: 1) == .leave)
+        #expect(state.order(for: 1) == .stop)
     }
 }

@@ -18,10 +18,10 @@ import WorkerPool
     private static let never = Duration.seconds(3600)
 
     private func worker(
-        on queue: MemoryQueue, slots: Int = 4, isDraining: Bool = false, round: Duration = never,
+        on queue: MemoryQueue, slots: Int = 4, exitsWhenIdle: Bool = false, round: Duration = never,
         _ adjust: (inout WorkerPolicy) -> Void = { _ in }
     ) throws -> Worker {
-        var policy = WorkerPolicy(slots: slots, isDraining: isDraining, lease: Self.never)
+        var policy = WorkerPolicy(slots: slots, exitsWhenIdle: exitsWhenIdle, lease: Self.never)
         policy.round = round
         adjust(&policy)
         let worker = try Worker(policy: policy, queue: queue.access(), observe: events.note)
@@ -30,7 +30,7 @@ import WorkerPool
     }
 
     private func end(_ worker: Worker) throws {
-        worker.leave()
+        worker.stop()
         worker.ended.wait(until: .now + .seconds(20))
         try worker.finish()
     }
@@ -229,7 +229,7 @@ extension WorkerTests {
         let queue = try MemoryQueue()
         for number in 0..<count { queue.enqueue(number) }
         queue.change { $0.toRescue = [-1] }
-        let worker = try worker(on: queue, isDraining: true)
+        let worker = try worker(on: queue, exitsWhenIdle: true)
         let deadline = Monotonic.now + .seconds(20)
         worker.ended.wait(until: deadline)
         #expect(deadline > .now)
@@ -243,7 +243,7 @@ extension WorkerTests {
     @Test func drainingThatCannotAskSaysSo() throws {
         let queue = try MemoryQueue()
         queue.change { $0.isAvailable = false }
-        let worker = try worker(on: queue, isDraining: true)
+        let worker = try worker(on: queue, exitsWhenIdle: true)
         worker.ended.wait(until: .now + .seconds(20))
         #expect(throws: MemoryQueue.Unavailable.self) { try worker.finish() }
     }

@@ -22,7 +22,7 @@ struct Network: Sendable {
     }
 
     /// Whether the address is unknown or local. A local address may be that of a proxy, which stands for all clients.
-    var isEverybody: Bool { text.isEmpty || text.hasPrefix("127.") || text == "0:0:0:0" }
+    var isShared: Bool { text.isEmpty || text.hasPrefix("127.") || text == "0:0:0:0" }
 
     /// The usual notation; for IPv6, CIDR notation (RFC 4291, section 2.3).
     var prefix: String { text.utf8.contains(UInt8(ascii: ":")) ? text + "::/64" : text }

@@ -3,7 +3,7 @@ import JSON
 
 extension Request {
     /// The maximum length of a value in the query, in Unicode scalars.
-    static let longestQueryValue = 1_000
+    static let maximumQueryValueLength = 1_000
 
     /// The query's fields. Throws 400 for one that the endpoint does not declare.
     func fields<Input>(declaredBy endpoint: Endpoint<Input>) throws -> FormFields {
@@ -13,7 +13,7 @@ extension Request {
         for field in fields.fields where !endpoint.query.contains(where: { $0.name == field.name }) {
             throw Problem(.badRequest, "Unknown query field '\(field.name)'")
         }
-        for field in fields.fields where field.value.unicodeScalars.count > Request.longestQueryValue {
+        for field in fields.fields where field.value.unicodeScalars.count > Request.maximumQueryValueLength {
             throw Problem(.badRequest, "'\(field.name)' is too long")
         }
         return fields

@@ -12,7 +12,7 @@ enum CookieMode {
                 "login",
                 Example(
                     "Log in and get the cookies", body: ["email": "{{email}}", "password": "{{password}}"],
-                    keeps: ["X-CSRF-TOKEN": "/csrf_token"])),
+                    stores: ["X-CSRF-TOKEN": "/csrf_token"])),
             call("getMe", Example("Read your account by cookie", as: .cookieWithoutProof)),
             call(
                 "runFlow",
@@ -22,7 +22,7 @@ enum CookieMode {
             call(
                 "runFlow",
                 Example("Run the demo chain with the CSRF token", body: ["flow": FlowFormat.example], as: .cookie)),
-            call("refresh", Example("Renew the cookies", keeps: ["X-CSRF-TOKEN": "/csrf_token"])),
+            call("refresh", Example("Renew the cookies", stores: ["X-CSRF-TOKEN": "/csrf_token"])),
             call("logout", Example("Log out", as: .cookie)),
         ].compactMap(\.self))
 

@@ -14,7 +14,7 @@ struct Approval: WaitingTask {
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         guard let signal = context.signal else {
-            return .wait(until: .woken, keeping: ["message": input["message"] ?? .null])
+            return .wait(until: .woken, storing: ["message": input["message"] ?? .null])
         }
         guard signal["approved"] == true else {
             throw TaskFailure(code: "not_approved", message: "The approval was refused")

@@ -14,13 +14,13 @@ struct FlowRun: WaitingTask {
     let output = JSONSchema.any.described("The result of the run")
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
-        guard let id = context.kept?["execution_id"]?.stringValue else {
+        guard let id = context.stored?["execution_id"]?.stringValue else {
             let started = try context.start(SubFlow.named(in: input, context), on: [input["input"] ?? [:]])
             return .wait(
-                until: .woken, keeping: ["execution_id": .string(started.ids[0])], together: started.statements)
+                until: .woken, storing: ["execution_id": .string(started.ids[0])], together: started.statements)
         }
         guard let child = try RunResult.all([id], on: context.connection).first, child.status.isEnd else {
-            return .wait(until: .woken, keeping: ["execution_id": .string(id)])
+            return .wait(until: .woken, storing: ["execution_id": .string(id)])
         }
         guard child.status == .completed else { throw child.failure }
         return .done(child.output)
@@ -44,7 +44,7 @@ struct FlowMap: WaitingTask {
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         let items = input["items"]?.arrayValue ?? []
-        let ids = context.kept?["executions"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        let ids = context.stored?["executions"]?.arrayValue?.compactMap(\.stringValue) ?? []
         let results = try RunResult.all(ids, on: context.connection)
         let open = results.count { !$0.status.isEnd }
         let room = Int(input["concurrency"]?.integerValue ?? 10) - open
@@ -53,11 +53,11 @@ struct FlowMap: WaitingTask {
             let started = try context.start(
                 SubFlow.named(in: input, context), on: Array(items[next]), firstItem: next.lowerBound)
             return .wait(
-                until: .woken, keeping: ["executions": .array((ids + started.ids).map(JSON.string))],
+                until: .woken, storing: ["executions": .array((ids + started.ids).map(JSON.string))],
                 together: started.statements)
         }
         if ids.count < items.count || open > 0 {
-            return .wait(until: .woken, keeping: ["executions": .array(ids.map(JSON.string))])
+            return .wait(until: .woken, storing: ["executions": .array(ids.map(JSON.string))])
         }
         let failed = results.count { $0.status != .completed }
         guard failed == 0 else {

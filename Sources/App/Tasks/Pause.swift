@@ -17,10 +17,10 @@ struct Pause: WaitingTask {
     ])
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
-        let moment = try context.kept?["until"]?.stringValue ?? moment(input, context)
+        let moment = try context.stored?["until"]?.stringValue ?? moment(input, context)
         let hasCome = try context.connection.query("SELECT clock_timestamp() >= \(moment)::timestamptz").only
         if try hasCome.decode(Bool.self) { return .done(["until": .string(moment)]) }
-        return .wait(until: .at(moment), keeping: ["until": .string(moment)])
+        return .wait(until: .at(moment), storing: ["until": .string(moment)])
     }
 
     /// The end of the wait by the database's clock, which all workers share.

@@ -17,7 +17,7 @@ struct Budget: Sendable {
         var worst: Int64 = 0
         for type in Set(flow.taskTypes) where prices[type] > 0 { known[type] = prices[type] }
         if !known.isEmpty {
-            for (type, visits) in zip(flow.taskTypes, flow.mostVisits) {
+            for (type, visits) in zip(flow.taskTypes, flow.maximumVisits) {
                 worst = worst.addingClamped((known[type] ?? 0).multipliedClamped(by: Int64(visits)))
             }
         }

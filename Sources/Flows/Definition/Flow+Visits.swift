@@ -3,7 +3,7 @@ extension Flow {
     ///
     /// Without cycles a run visits a task at most once. Every cycle has a task with a limit, so a run visits any other
     /// task at most once between two visits to the limited tasks on its cycles.
-    var mostVisits: [Int] {
+    var maximumVisits: [Int] {
         let limited = tasks.indices.filter { tasks[$0].maxVisits != nil }
         guard !limited.isEmpty else { return Array(repeating: 1, count: tasks.count) }
         let behind = limited.map { (limit: tasks[$0].maxVisits ?? 1, task: $0, ahead: reachable(from: $0)) }

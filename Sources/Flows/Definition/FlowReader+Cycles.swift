@@ -57,7 +57,7 @@ extension FlowReader {
             }
         }
         for index in isReached.indices where !isReached[index] {
-            doubts.append(Violation(pointer: "/tasks/\(index)", message: "is never reached"))
+            warningsFound.append(Violation(pointer: "/tasks/\(index)", message: "is never reached"))
         }
     }
 }

@@ -6,15 +6,15 @@ package import JSON
 /// Warnings concern parts of a valid flow that are never executed.
 package struct FlowReader {
     /// The maximum number of reported problems. A flow with more was not written for this program.
-    static let mostProblems = 100
+    static let maximumProblems = 100
     /// The maximum number of problems with a hint: the search through a thousand names takes milliseconds.
-    private static let mostHints = 20
+    private static let maximumHints = 20
 
-    package var problems: [Violation] { faults.map(inWhole) }
-    package var warnings: [Violation] { doubts.map(inWhole) }
+    package var problems: [Violation] { problemsFound.map(inWhole) }
+    package var warnings: [Violation] { warningsFound.map(inWhole) }
     /// Problems and warnings, with pointers relative to the flow.
-    private var faults: [Violation] = []
-    var doubts: [Violation] = []
+    private var problemsFound: [Violation] = []
+    var warningsFound: [Violation] = []
     private let catalog: TaskCatalog
     private let prefix: String
     /// The names of the tasks in order, and the position of each name.
@@ -28,7 +28,7 @@ package struct FlowReader {
 
     /// Returns the flow, or nil if it is invalid; `problems` then lists the reasons. `json` may be any value.
     package mutating func read(_ json: JSON) -> Flow? {
-        faults = FlowFormat.flow.violations(in: json)
+        problemsFound = FlowFormat.flow.violations(in: json)
         let tasks = json["tasks"]?.arrayValue ?? []
         guard tasks.count <= Flow.taskLimit else { return nil }
         readNames(tasks)
@@ -42,7 +42,7 @@ package struct FlowReader {
             }
         }
         refuseCycles(edges, amid: tasks)
-        guard faults.isEmpty, let start, let id = json["id"]?.stringValue, let name = json["name"]?.stringValue
+        guard problemsFound.isEmpty, let start, let id = json["id"]?.stringValue, let name = json["name"]?.stringValue
         else { return nil }
         warnAboutUnreachable(edges, from: start)
         return Flow(id: id, name: name, definition: json, tasks: definitions, start: start)
@@ -56,10 +56,11 @@ package struct FlowReader {
         _ pointer: @autoclosure () -> String, _ message: String, misspelt name: String? = nil,
         among known: [String] = []
     ) {
-        guard faults.count < FlowReader.mostProblems else { return }
+        guard problemsFound.count < FlowReader.maximumProblems else { return }
         let hint =
-            faults.count < FlowReader.mostHints ? name.flatMap { Violation.didYouMean($0, among: known) } : nil
-        faults.append(Violation(pointer: pointer(), message: message, hint: hint))
+            problemsFound.count < FlowReader.maximumHints
+            ? name.flatMap { Violation.didYouMean($0, among: known) } : nil
+        problemsFound.append(Violation(pointer: pointer(), message: message, hint: hint))
     }
 
     private mutating func readNames(_ tasks: [JSON]) {
@@ -91,13 +92,13 @@ package struct FlowReader {
             return nil
         }
         if let input = task["input"] {
-            let room = max(0, FlowReader.mostProblems - faults.count)
-            faults += known.input.violations(in: input).prefix(room).map {
+            let room = max(0, FlowReader.maximumProblems - problemsFound.count)
+            problemsFound += known.input.violations(in: input).prefix(room).map {
                 Violation(pointer: "\(pointer())/input\($0.pointer)", message: $0.message, hint: $0.hint)
             }
         }
         // Numbers outside of the schema's ranges would not be safe to convert.
-        guard faults.isEmpty else { return nil }
+        guard problemsFound.isEmpty else { return nil }
         return TaskDefinition(
             name: name, task: known, input: task["input"], retry: task["retry"].map(Retry.init) ?? .none,
             timeout: task["timeout"]?.doubleValue.map { .seconds($0) },
@@ -121,7 +122,8 @@ package struct FlowReader {
         }
     }
 
-    /// The edges out of each task, by the task's position: those of the first condition that has the task as its source.
+    /// The edges out of each task, by the task's position. They come from the first condition that has the task as its
+    /// source.
     private mutating func readConditions(_ conditions: [JSON], for taskCount: Int) -> [[Edge]] {
         var edges = [[Edge]](repeating: [], count: taskCount)
         for (index, condition) in conditions.enumerated() {
@@ -132,7 +134,7 @@ package struct FlowReader {
             let otherwise = resolve(targetOf: condition, "target_task_failure", at: "/conditions/\(index)")
             guard let source, let onMatch, let otherwise, let name = condition["name"]?.stringValue else { continue }
             guard edges[source].isEmpty else {
-                doubts.append(
+                warningsFound.append(
                     Violation(
                         pointer: "/conditions/\(index)", message: "never decides: an earlier condition of its task does"
                     ))

@@ -45,8 +45,8 @@ extension WaitingTask {
 package enum Progress: Sendable {
     case done(JSON)
     /// Waits until then, or until the run is woken. The statements commit together with the wait. The task's next call
-    /// receives `keeping` as `TaskContext.kept`.
-    case wait(until: Due, keeping: JSON, together: [SQL] = [])
+    /// receives `storing` as `TaskContext.stored`.
+    case wait(until: Due, storing: JSON, together: [SQL] = [])
 }
 
 /// When a waiting run continues.
@@ -84,14 +84,14 @@ package struct TaskContext {
     let engine: Engine
     /// When the step times out; nil if its flow sets no timeout.
     package let deadline: ContinuousClock.Instant?
-    /// For a waiting task that has waited before: what it kept, and the value of its signal.
-    package let kept: JSON?
+    /// For a waiting task that has waited before: what it stored, and the value of its signal.
+    package let stored: JSON?
     package let signal: JSON?
     let cancellation: Cancellation?
 
     package init(
         executionID: String, step: Int, attempt: Int = 1, userID: String, connection: Connection, engine: Engine,
-        deadline: ContinuousClock.Instant? = nil, kept: JSON? = nil, signal: JSON? = nil,
+        deadline: ContinuousClock.Instant? = nil, stored: JSON? = nil, signal: JSON? = nil,
         cancellation: Cancellation? = nil
     ) {
         self.executionID = executionID
@@ -101,7 +101,7 @@ package struct TaskContext {
         self.connection = connection
         self.engine = engine
         self.deadline = deadline
-        self.kept = kept
+        self.stored = stored
         self.signal = signal
         self.cancellation = cancellation
     }
@@ -147,19 +147,19 @@ package struct TaskFailure: Error, Sendable, Equatable {
 
     /// The maximum length of a message in characters: it is stored with its step, and a run may have thousands of
     /// steps.
-    private static let longestMessage = 1_000
+    private static let maximumMessageLength = 1_000
 
     package init(code: String, message: String) {
         self.code = code
         self.message =
-            message.utf8.count <= TaskFailure.longestMessage
-            ? message : String(message.prefix(TaskFailure.longestMessage))
+            message.utf8.count <= TaskFailure.maximumMessageLength
+            ? message : String(message.prefix(TaskFailure.maximumMessageLength))
     }
 
     /// The input violates the task's schema. The message has no pointer if the violation concerns the whole input.
     package init(invalidInput violation: Violation) {
-        let place = violation.pointer.isEmpty ? "" : "\(violation.pointer): "
-        self.init(code: "invalid_input", message: place + violation.message)
+        let location = violation.pointer.isEmpty ? "" : "\(violation.pointer): "
+        self.init(code: "invalid_input", message: location + violation.message)
     }
 
     static let timeout = TaskFailure(code: "timeout", message: "The step took too long")

@@ -3,14 +3,14 @@ import JSON
 /// How often a failed step is retried, and the delays between its attempts.
 package struct Retry: Sendable, Equatable {
     let attempts: Int
-    /// Seconds before the second attempt; each further delay is `factor` times as long, and at most `longest`.
+    /// Seconds before the second attempt; each further delay is `factor` times as long, and at most `maximumDelay`.
     let initialDelay: Double
     let factor: Double
-    let longest: Double
+    let maximumDelay: Double
     /// The part of a delay that is random, so that steps that failed together do not all retry together.
     let jitter: Double
 
-    static let none = Retry(attempts: 1, initialDelay: 0, factor: 1, longest: 0, jitter: 0)
+    static let none = Retry(attempts: 1, initialDelay: 0, factor: 1, maximumDelay: 0, jitter: 0)
 
     static let schema = JSONSchema.object(optional: [
         "max_attempts": JSONSchema.integer(1...100).described("Attempts in all, the first one included. Default: 3"),
@@ -24,11 +24,11 @@ package struct Retry: Sendable, Equatable {
         "How a failed step is tried again. Input that does not fit the task type is not retried. Default: one attempt"
     ).named("Retry")
 
-    init(attempts: Int, initialDelay: Double, factor: Double, longest: Double, jitter: Double) {
+    init(attempts: Int, initialDelay: Double, factor: Double, maximumDelay: Double, jitter: Double) {
         self.attempts = attempts
         self.initialDelay = initialDelay
         self.factor = factor
-        self.longest = longest
+        self.maximumDelay = maximumDelay
         self.jitter = jitter
     }
 
@@ -37,7 +37,7 @@ package struct Retry: Sendable, Equatable {
         self.init(
             attempts: json["max_attempts"]?.integerValue.map { Int($0) } ?? 3,
             initialDelay: json["initial_delay"]?.doubleValue ?? 1,
-            factor: json["factor"]?.doubleValue ?? 2, longest: json["max_delay"]?.doubleValue ?? 60,
+            factor: json["factor"]?.doubleValue ?? 2, maximumDelay: json["max_delay"]?.doubleValue ?? 60,
             jitter: json["jitter"]?.doubleValue ?? 0.5)
     }
 
@@ -46,7 +46,7 @@ package struct Retry: Sendable, Equatable {
     func delay(afterAttempt attempt: Int, chance: Double) -> Duration? {
         guard attempt < attempts else { return nil }
         var delay = initialDelay
-        for _ in 1..<max(1, attempt) where delay < longest { delay *= factor }
-        return .seconds(min(delay, longest) * (1 - jitter * chance))
+        for _ in 1..<max(1, attempt) where delay < maximumDelay { delay *= factor }
+        return .seconds(min(delay, maximumDelay) * (1 - jitter * chance))
     }
 }

@@ -9,10 +9,12 @@ extension Checkpoint {
         let finishedAt: SQL = disposition.isOver ? "clock_timestamp()" : "NULL"
         let row: SQL = """
             WITH opened AS (
-                INSERT INTO executions (id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at)
+                INSERT INTO executions (
+                    id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at)
                 VALUES (\(execution.id), \(execution.userID), \(execution.flow), \(execution.input),
-                    \(execution.status.rawValue), \(optional: execution.stoppedAt), \(optional: execution.failure?.json),
-                    \(execution.cost), clock_timestamp() - \(elapsed.microseconds) * interval '1 microsecond',
+                    \(execution.status.rawValue), \(optional: execution.stoppedAt),
+                    \(optional: execution.failure?.json), \(execution.cost),
+                    clock_timestamp() - \(elapsed.microseconds) * interval '1 microsecond',
                     \(finishedAt)))
             """
         return "\(row)\(queued(disposition)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
@@ -66,15 +68,16 @@ extension Checkpoint {
         case .waits(let due):
             return """
                 UPDATE queue
-                SET lease = NULL, lease_until = NULL, state = 'waiting', claims = 0, held = \(budget.held), signal = NULL,
-                    is_woken = false, available_at = CASE WHEN is_woken THEN clock_timestamp() ELSE \(due.moment) END
+                SET lease = NULL, lease_until = NULL, state = 'waiting', claims = 0, held = \(budget.held),
+                    signal = NULL, is_woken = false,
+                    available_at = CASE WHEN is_woken THEN clock_timestamp() ELSE \(due.moment) END
                 \(mine)
                 """
         }
     }
 
-    /// The statement parts for what follows from a commit: the end of the run notifies its watchers, and a run that
-    /// leaves the thread of its call notifies an idle worker.
+    /// The statement parts for what follows from a commit: the end of the run notifies its watchers, and a run that its
+    /// call no longer executes notifies an idle worker.
     private func consequence(of disposition: Disposition) -> SQL {
         switch (disposition, executor) {
         case (.finished, _): ending
@@ -101,8 +104,8 @@ extension Checkpoint {
                 started_us, duration_us, cost)
             SELECT \(id), s.*
             FROM \(from)json_to_recordset(\(rows)) AS s (
-                seq integer, task text, type text, status step_status, attempt integer, output json, error json, condition text,
-                next text, started_us bigint, duration_us bigint, cost bigint)
+                seq integer, task text, type text, status step_status, attempt integer, output json, error json,
+                condition text, next text, started_us bigint, duration_us bigint, cost bigint)
             """
         guard isOpenStepStored else { return insertion }
         return """

@@ -77,15 +77,15 @@ struct Checkpoint {
         let payment = budget.payment(
             for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: disposition.isOver)
         let statement = isStored ? later(disposition) : opening(disposition, elapsed)
-        let placed = disposition.isOver ? executor.concurrencyLimit?.around(statement) : nil
-        let lock = concernsOthers(disposition, others) ? [ConcurrencyLimit.lock(of: execution.userID)] : []
+        let limited = disposition.isOver ? executor.concurrencyLimit?.around(statement) : nil
+        let lock = changesOtherRuns(disposition, others) ? [ConcurrencyLimit.lock(of: execution.userID)] : []
         if connection.transactionStatus == .idle { try connection.begin() }
         do {
-            try connection.commit(after: lock + (placed ?? [statement]) + others + payment)
+            try connection.commit(after: lock + (limited ?? [statement]) + others + payment)
         } catch {
             if error.sqlState == .divisionByZero { throw Fenced() }
             if error.isInsufficientCredits { throw InsufficientCredits() }
-            guard error.kind == .commitUnknown, try isOnRecord(connection) else { throw error }
+            guard error.kind == .commitUnknown, try isStoredAsWritten(connection) else { throw error }
         }
         isStored = true
         storedSteps = execution.steps.count
@@ -94,7 +94,7 @@ struct Checkpoint {
 
     /// Whether a commit changes queue rows of other runs: of those that a step starts, or of the parent that waits for
     /// this run.
-    private func concernsOthers(_ disposition: Disposition, _ others: [SQL]) -> Bool {
+    private func changesOtherRuns(_ disposition: Disposition, _ others: [SQL]) -> Bool {
         switch disposition {
         case .running: false
         case .waits: !others.isEmpty
@@ -103,15 +103,15 @@ struct Checkpoint {
     }
 
     /// Whether a commit whose answer was lost has happened: the run and its last step are stored as they were written.
-    private func isOnRecord(_ connection: Connection) throws -> Bool {
+    private func isStoredAsWritten(_ connection: Connection) throws -> Bool {
         let last = openStep ?? execution.steps.last
         return try !connection.query(
             """
             SELECT 1 FROM executions e
             WHERE e.id = \(execution.id) AND e.status = \(execution.status.rawValue) AND EXISTS (
                 SELECT 1 FROM steps s
-                WHERE s.execution_id = e.id AND s.seq = \(last?.number ?? 0) AND s.status = \(optional: last?.status.rawValue)
-                    AND s.attempt = \(last?.attempt ?? 0))
+                WHERE s.execution_id = e.id AND s.seq = \(last?.number ?? 0)
+                    AND s.status = \(optional: last?.status.rawValue) AND s.attempt = \(last?.attempt ?? 0))
             """
         ).isEmpty
     }

@@ -21,7 +21,7 @@ extension Execution {
         """
 
     /// Joins the row in the queue of an active execution.
-    static let place: SQL = "LEFT JOIN queue q ON q.execution_id = e.id AND e.status = 'running'"
+    static let queueJoin: SQL = "LEFT JOIN queue q ON q.execution_id = e.id AND e.status = 'running'"
 
     /// The steps as one JSON array, in order; NULL if there are none.
     static let steps: SQL = """
@@ -59,7 +59,7 @@ extension Execution {
             """
             SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
                 (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, \(steps)
-            FROM executions e \(joins) \(place)
+            FROM executions e \(joins) \(queueJoin)
             WHERE e.id = \(id) AND e.user_id = \(userID)
             """)
         guard let row = found.first else { return nil }

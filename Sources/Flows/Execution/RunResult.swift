@@ -14,12 +14,12 @@ package struct RunResult: Sendable {
         return try connection.query(
             """
             SELECT e.status, s.output, coalesce(e.error, s.error)
-            FROM unnest(\(ids)::uuid[]) WITH ORDINALITY AS wanted (id, place)
+            FROM unnest(\(ids)::uuid[]) WITH ORDINALITY AS wanted (id, ordinal)
             JOIN executions e ON e.id = wanted.id
             LEFT JOIN LATERAL (
                 SELECT s.output, s.error FROM steps s WHERE s.execution_id = e.id ORDER BY s.seq DESC LIMIT 1
             ) s ON e.status <> 'running'
-            ORDER BY wanted.place
+            ORDER BY wanted.ordinal
             """
         ).map { row in
             let (status, output, error) = try row.decode(String.self, JSON?.self, JSON?.self)

@@ -42,7 +42,7 @@ struct RunState {
     static let stepLimit = 256
     static let timeLimit = Duration.seconds(1)
     /// The maximum number of steps in a run; each visit to a task counts.
-    static let longestRun = 10_000
+    static let maximumSteps = 10_000
 
     private let flow: Flow
     private var current: Int
@@ -71,8 +71,8 @@ struct RunState {
     mutating func next(_ event: Event, at now: Duration) -> Action {
         switch event {
         case .started: lastCommit = now
-        case .succeeded(let output): leave(.success, output: output)
-        case .failed: leave(.failure, output: .null)
+        case .succeeded(let output): endStep(.success, output: output)
+        case .failed: endStep(.failure, output: .null)
         case .retries(let delay):
             attempt += 1
             isAnnounced = false
@@ -115,8 +115,8 @@ struct RunState {
         current = known
         _ = enter()
         switch step.status {
-        case .success: leave(.success, output: step.output)
-        case .failure, .canceled: leave(.failure, output: .null)
+        case .success: endStep(.success, output: step.output)
+        case .failure, .canceled: endStep(.failure, output: .null)
         // The attempt began and its outcome is unknown, or it failed: the next attempt follows.
         case .running: attempt = step.attempt + 1
         case .waiting: attempt = step.attempt + (step.failure == nil ? 0 : 1)
@@ -132,13 +132,13 @@ struct RunState {
         if let limit = flow.tasks[current].maxVisits, visits[current] > limit {
             return TaskFailure(code: "max_visits", message: "The task was entered more than \(limit) times")
         }
-        guard stepCount <= RunState.longestRun else {
-            return TaskFailure(code: "too_many_steps", message: "The run has more than \(RunState.longestRun) steps")
+        guard stepCount <= RunState.maximumSteps else {
+            return TaskFailure(code: "too_many_steps", message: "The run has more than \(RunState.maximumSteps) steps")
         }
         return nil
     }
 
-    private mutating func leave(_ status: StepStatus, output: JSON) {
+    private mutating func endStep(_ status: StepStatus, output: JSON) {
         let task = flow.tasks[current]
         uncommittedSteps += 1
         attempt = 0

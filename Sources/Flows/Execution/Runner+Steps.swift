@@ -6,7 +6,7 @@ extension Runner {
     private enum Result {
         case done(JSON)
         case failed(TaskFailure)
-        case waits(Due, keeping: JSON, together: [SQL])
+        case waits(Due, storing: JSON, together: [SQL])
     }
 
     /// Executes one attempt of a step, or checks once what the step waits for.
@@ -32,8 +32,8 @@ extension Runner {
             record(step(of: definition, attempt: attempt, .failure, failure: failure, started: started))
             weight += definition.input?.weight ?? 0
             return .failed
-        case .waits(let due, let kept, let statements):
-            checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, kept, started: started)
+        case .waits(let due, let stored, let statements):
+            checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, stored, started: started)
             others = statements
             return .waits(due)
         }
@@ -79,7 +79,7 @@ extension Runner {
             let context = TaskContext(
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
                 userID: checkpoint.execution.userID, connection: connection, engine: engine, deadline: deadline,
-                kept: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation)
+                stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation)
             guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }
@@ -87,9 +87,9 @@ extension Runner {
             }
             switch try waiting.advance(input, in: context) {
             case .done(let output): return .done(try checkedOutput(output, definition))
-            case .wait(let due, let kept, let statements):
+            case .wait(let due, let stored, let statements):
                 if let deadline, .now >= deadline { throw TaskFailure.timeout }
-                return .waits(due.noLater(than: deadline), keeping: kept, together: statements)
+                return .waits(due.noLater(than: deadline), storing: stored, together: statements)
             }
         } catch let failure as TaskFailure {
             // The effect of a failed task is rolled back; a failed pure task keeps the effect of the step before it.

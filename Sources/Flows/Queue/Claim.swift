@@ -15,7 +15,7 @@ package struct Claim: Sendable {
 
     /// The maximum number of claims without progress. A run that exceeds it probably crashes its workers and is given
     /// up.
-    static let most = 5
+    static let maximumClaims = 5
 }
 
 /// The result of executing a claimed run.

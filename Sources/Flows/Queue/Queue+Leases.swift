@@ -43,7 +43,7 @@ extension Queue {
         try connection.execute(
             """
             UPDATE queue
-            SET lease = NULL, lease_until = NULL, state = 'queued', claims = claims - \(isUntried ? 1 : 0),
+            SET lease = NULL, lease_until = NULL, state = 'queued', claims = claims - \(isUnstarted ? 1 : 0),
                 available_at = \(Due.after(delay).moment)
             WHERE execution_id = \(claim.execution.id) AND lease = \(claim.lease)
             """) == 1

@@ -60,15 +60,15 @@ enum Queue {
     }
 
     /// The maximum number of runs that a user may have in the queue.
-    private static let mostOfUser = 10_000
+    private static let maximumRunsPerUser = 10_000
 
     /// Whether the user may queue `count` more runs.
-    static func hasRoom(for userID: String, count: Int = 1, on connection: Connection) throws -> Bool {
+    static func hasCapacity(for userID: String, count: Int = 1, on connection: Connection) throws -> Bool {
         let rows = try connection.query(
             """
-            SELECT count(*) FROM (SELECT FROM queue WHERE user_id = \(userID) LIMIT \(mostOfUser)) AS own
+            SELECT count(*) FROM (SELECT FROM queue WHERE user_id = \(userID) LIMIT \(maximumRunsPerUser)) AS queued
             """)
-        return try rows.only.decode(Int.self) + count <= mostOfUser
+        return try rows.only.decode(Int.self) + count <= maximumRunsPerUser
     }
 
     /// Returns the statements that put a new run into the queue and hold the credits for its worst case. The caller
@@ -93,7 +93,7 @@ enum Queue {
                     \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.item),
                     \(optional: fork?.executionID), \(optional: fork?.step),
                     \(optional: fork?.input)))\(notifyIdleWorker)
-            \(place(execution, budget, concurrencyLimit))
+            \(queueRow(execution, budget, concurrencyLimit))
             """
         return copySteps(execution) + concurrencyLimit.around(insertion) + payment
     }
@@ -123,11 +123,14 @@ enum Queue {
             WITH opened AS (
                 UPDATE executions SET status = 'running', stopped_at = NULL, error = NULL, finished_at = NULL
                 WHERE id = \(execution.id))\(notifyIdleWorker)
-            \(place(execution, budget, concurrencyLimit))
+            \(queueRow(execution, budget, concurrencyLimit))
             """) + payment
     }
 
-    private static func place(_ execution: Execution, _ budget: Budget, _ concurrencyLimit: ConcurrencyLimit) -> SQL {
+    /// Inserts the row of a queued run.
+    private static func queueRow(
+        _ execution: Execution, _ budget: Budget, _ concurrencyLimit: ConcurrencyLimit
+    ) -> SQL {
         """
         INSERT INTO queue (execution_id, user_id, workflow_id, state, available_at, held, prices, is_limited,
             is_admitted)
@@ -137,10 +140,10 @@ enum Queue {
         """
     }
 
-    /// Notifies one idle worker, if there is any, that a run is due: the worker that started last, because older ones
-    /// may have been killed without unregistering.
+    /// Notifies the idle worker that started last, if there is one, that a run is due. Older ones may have been killed
+    /// without unregistering.
     static let notifyIdleWorker: SQL = """
-        , roused AS (
+        , woken_worker AS (
             DELETE FROM idle_workers WHERE worker = (
                 SELECT worker FROM idle_workers ORDER BY worker DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
             RETURNING pg_notify('flow_work', worker::text))
@@ -149,14 +152,14 @@ enum Queue {
     /// What the end of a run triggers: its watchers are notified, and its parent run is woken. Refers to the row that
     /// was deleted from the queue as `advanced`.
     static func notifyWatchers(of execution: Execution) -> SQL {
-        let told: SQL = """
-            , told AS (
+        let notified: SQL = """
+            , notified AS (
                 DELETE FROM watchers w USING advanced a WHERE w.execution_id = a.execution_id
                 RETURNING pg_notify('flow_end', w.execution_id::text))
             """
-        guard let parent = execution.parent else { return told }
+        guard let parent = execution.parent else { return notified }
         return """
-            \(told), woken AS (
+            \(notified), woken AS (
                 UPDATE queue q
                 SET is_woken = q.lease IS NOT NULL,
                     available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END

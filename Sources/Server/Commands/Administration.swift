@@ -17,7 +17,7 @@ enum Migrate {
             switch event {
             case .waiting: print("waiting for another migration to finish")
             case .applying: break
-            case .gaveWay(let migration, let attempt):
+            case .rolledBack(let migration, let attempt):
                 print("\(migration.label) could not get its locks, attempt \(attempt)")
             case .applied(let migration): print("applied \(migration.label)")
             }

@@ -20,7 +20,7 @@ enum Work {
         let observe: Observer = try Log(file: try configuration.logFile).write
         let database = try configuration.database.observed(by: observe)
         let worker = try Worker(
-            policy: try policy(configuration, isDraining: invocation.arguments.contains("--once")),
+            policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
                 of: Engine(
                     catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.userConcurrency,
@@ -29,13 +29,13 @@ enum Work {
             observe: { observe(.worker($0)) })
         try worker.start()
         control.reportReady()
-        while control.run(until: worker.ended, adopt: { close($0) }) != .finished { worker.leave() }
+        while control.run(until: worker.ended, adopt: { close($0) }) != .finished { worker.stop() }
         try worker.finish()
     }
 
     /// Throws for every setting that is not valid.
-    static func policy(_ configuration: Configuration, isDraining: Bool = false) throws -> WorkerPolicy {
+    static func policy(_ configuration: Configuration, exitsWhenIdle: Bool = false) throws -> WorkerPolicy {
         WorkerPolicy(
-            slots: try configuration.workerThreads, isDraining: isDraining, lease: Engine.leaseDuration)
+            slots: try configuration.workerThreads, exitsWhenIdle: exitsWhenIdle, lease: Engine.leaseDuration)
     }
 }

@@ -24,7 +24,7 @@ struct Setting<Value: Sendable>: SettingEntry {
     let isSecret: Bool
     let summary: String
     /// The value without a text; throws if there must be one.
-    private let absent: @Sendable () throws(InvalidValue) -> Value
+    private let valueIfUnset: @Sendable () throws(InvalidValue) -> Value
     private let parser: SettingParser<Value>
 
     /// A setting that must have a value, unless it has a default.
@@ -39,7 +39,7 @@ struct Setting<Value: Sendable>: SettingEntry {
 
     /// A setting that need not have a value.
     init(
-        _ name: String, otherName: String? = nil, ifAbsent value: Value, isSecret: Bool = false,
+        _ name: String, otherName: String? = nil, ifUnset value: Value, isSecret: Bool = false,
         _ parser: SettingParser<Value>, _ summary: String
     ) {
         self.init(name, otherName, .none, isSecret, parser, summary) { value }
@@ -48,7 +48,7 @@ struct Setting<Value: Sendable>: SettingEntry {
     private init(
         _ name: String, _ otherName: String?, _ defaultValue: DefaultText, _ isSecret: Bool,
         _ parser: SettingParser<Value>, _ summary: String,
-        absent: @escaping @Sendable () throws(InvalidValue) -> Value
+        valueIfUnset: @escaping @Sendable () throws(InvalidValue) -> Value
     ) {
         self.name = name
         self.otherName = otherName
@@ -56,13 +56,13 @@ struct Setting<Value: Sendable>: SettingEntry {
         self.isSecret = isSecret
         self.summary = summary
         self.parser = parser
-        self.absent = absent
+        self.valueIfUnset = valueIfUnset
     }
 
     /// The value of the text, which may depend on the profile.
     func value(of text: String?, isDemo: () throws -> Bool) throws -> Value {
         do {
-            guard let text else { return try absent() }
+            guard let text else { return try valueIfUnset() }
             return try parser.parse(text, isDemo)
         } catch let error as InvalidValue {
             throw ConfigurationError(setting: name, reason: error.reason)

@@ -15,27 +15,27 @@ struct Settings: Sendable {
         "Profile: `production`, or `demo`, which allows accounts with well-known passwords")
 
     let databaseURL = Setting<String?>(
-        "DATABASE_URL", otherName: "AWS_PGSQL_PATH", ifAbsent: nil, isSecret: true, .text,
+        "DATABASE_URL", otherName: "AWS_PGSQL_PATH", ifUnset: nil, isSecret: true, .text,
         "Postgres connection URL, `postgresql://…`. Alternative name: `AWS_PGSQL_PATH`")
 
     let migrationDatabaseURL = Setting<String?>(
-        "MIGRATION_DATABASE_URL", ifAbsent: nil, isSecret: true, .text,
+        "MIGRATION_DATABASE_URL", ifUnset: nil, isSecret: true, .text,
         "Connection URL of the tables' owner, for `migrate`. Default: `DATABASE_URL`")
 
     let dbHost = Setting<String?>(
-        "DB_HOST", ifAbsent: nil, .text,
+        "DB_HOST", ifUnset: nil, .text,
         "Database host, instead of `DATABASE_URL`. libpq's defaults apply to unset `DB_…` settings")
 
-    let dbPort = Setting<String?>("DB_PORT", ifAbsent: nil, .text, "Database port")
+    let dbPort = Setting<String?>("DB_PORT", ifUnset: nil, .text, "Database port")
 
-    let dbName = Setting<String?>("DB_NAME", ifAbsent: nil, .text, "Database name")
+    let dbName = Setting<String?>("DB_NAME", ifUnset: nil, .text, "Database name")
 
-    let dbUser = Setting<String?>("DB_USER", ifAbsent: nil, .text, "Database role of the application")
+    let dbUser = Setting<String?>("DB_USER", ifUnset: nil, .text, "Database role of the application")
 
-    let dbPassword = Setting<String?>("DB_PASSWORD", ifAbsent: nil, isSecret: true, .text, "Password of `DB_USER`")
+    let dbPassword = Setting<String?>("DB_PASSWORD", ifUnset: nil, isSecret: true, .text, "Password of `DB_USER`")
 
     let dbSSLMode = Setting<String?>(
-        "DB_SSL_MODE", ifAbsent: nil, .text, "libpq's `sslmode`. Use `verify-full` for a remote host")
+        "DB_SSL_MODE", ifUnset: nil, .text, "libpq's `sslmode`. Use `verify-full` for a remote host")
 
     let dbPrepare = Setting(
         "DB_PREPARE", default: .text("on"), .onOrOff,
@@ -46,15 +46,15 @@ struct Settings: Sendable {
         "First key that signs access tokens, at least 32 bytes. `keys rotate jwt` creates later keys")
 
     let jwtPreviousSecretKey = Setting<[UInt8]?>(
-        "JWT_PREVIOUS_SECRET_KEY", ifAbsent: nil, isSecret: true, .secret,
+        "JWT_PREVIOUS_SECRET_KEY", ifUnset: nil, isSecret: true, .secret,
         "Previous `JWT_SECRET_KEY`, which still verifies tokens")
 
     let sealingKey = Setting<[UInt8]?>(
-        "SEALING_KEY", ifAbsent: nil, isSecret: true, .secret,
+        "SEALING_KEY", ifUnset: nil, isSecret: true, .secret,
         "Key that encrypts secrets in the database, at least 32 bytes. Required to store secrets")
 
     let sealingPreviousKey = Setting<[UInt8]?>(
-        "SEALING_PREVIOUS_KEY", ifAbsent: nil, isSecret: true, .secret,
+        "SEALING_PREVIOUS_KEY", ifUnset: nil, isSecret: true, .secret,
         "Previous `SEALING_KEY`, which still decrypts secrets")
 
     let jwtIssuer = Setting<String>(
@@ -64,30 +64,30 @@ struct Settings: Sendable {
         "JWT_AUDIENCE", default: .text("flow-manager"), .text, "`aud` of the access tokens")
 
     let clerkFrontendURL = Setting<String?>(
-        "CLERK_FRONTEND_URL", ifAbsent: nil, .text, "URL of Clerk's Frontend API, to accept tokens that Clerk issues")
+        "CLERK_FRONTEND_URL", ifUnset: nil, .text, "URL of Clerk's Frontend API, to accept tokens that Clerk issues")
 
     let clerkSecretKey = Setting<String?>(
-        "CLERK_SECRET_KEY", ifAbsent: nil, isSecret: true, .text,
+        "CLERK_SECRET_KEY", ifUnset: nil, isSecret: true, .text,
         "No effect: Clerk's public keys verify its tokens. Accepted because Clerk's instructions define it")
 
     let oidcIssuer = Setting<String?>(
-        "OIDC_ISSUER", ifAbsent: nil, .text,
+        "OIDC_ISSUER", ifUnset: nil, .text,
         "`iss` of an OpenID Connect provider, an https:// URL, to accept tokens that it issues")
 
     let oidcAudience = Setting(
-        "OIDC_AUDIENCE", ifAbsent: [], .list,
+        "OIDC_AUDIENCE", ifUnset: [], .list,
         "Accepted `aud` of external tokens, comma-separated. Required with `OIDC_ISSUER`")
 
     let authorizedParties = Setting(
-        "AUTHORIZED_PARTIES", ifAbsent: [], .list,
+        "AUTHORIZED_PARTIES", ifUnset: [], .list,
         "Accepted `azp` of external tokens, comma-separated. Required with `CLERK_FRONTEND_URL`")
 
     let httpAllowAddresses = Setting(
-        "HTTP_ALLOW_ADDRESSES", ifAbsent: [], .addresses,
+        "HTTP_ALLOW_ADDRESSES", ifUnset: [], .addresses,
         "Private addresses that outgoing requests may reach, over http too: `10.0.0.0/8,10.1.2.3:80`")
 
     let flowGate = Setting<[UInt8]?>(
-        "FLOW_GATE", ifAbsent: nil, isSecret: true, .secret,
+        "FLOW_GATE", ifUnset: nil, isSecret: true, .secret,
         "Secret that the web server sends with each request, at least 32 bytes")
 
     let socket = Setting<String>(
@@ -109,7 +109,7 @@ struct Settings: Sendable {
         "Threads per worker, each with its own database connection. A worker has one more of both")
 
     let logFile = Setting<String?>(
-        "LOG_FILE", ifAbsent: nil, .text, "File to append the log to. Default: standard error")
+        "LOG_FILE", ifUnset: nil, .text, "File to append the log to. Default: standard error")
 
     let loginCreatesAccount = Setting(
         "LOGIN_CREATES_ACCOUNT", default: .byProfile(production: "off", demo: "on"), .onOrOff,
@@ -124,7 +124,7 @@ struct Settings: Sendable {
         "Credits of a new guest. Default: 50 in the demo profile, else 0")
 
     let frontendURL = Setting(
-        "FRONTEND_URL", ifAbsent: CrossOrigin.none, .origins,
+        "FRONTEND_URL", ifUnset: CrossOrigin.none, .origins,
         "Origins that may call with cookies and read the responses (CORS), comma-separated")
 
     let userConcurrency = Setting(
@@ -143,7 +143,7 @@ struct Settings: Sendable {
         "Password of the demo profile's client")
 
     let adminEmail = Setting<String?>(
-        "ADMIN_EMAIL", ifAbsent: nil, .text,
+        "ADMIN_EMAIL", ifUnset: nil, .text,
         "E-mail of the first admin. `migrate` creates the account, unless this e-mail is or was in use")
 
     let adminPassword = Setting(

@@ -68,15 +68,15 @@ extension CompletionWatcher {
         while !shared.withLock(\.isStopped) {
             wakeUp.clear()
             // A failed operation is retried in the next round.
-            try? look(ends)
-            try? dismiss(ends)
+            try? query(ends)
+            try? removeExpired(ends)
             let ended = try? wait(for: ends)
             answer(shared.withLock { $0.waits.end(ended ?? []) }, ends)
         }
         try? ends.unregister(shared.withLock(\.waits.all))
     }
 
-    /// Waits for the notification that a run has ended, the wakeUp, or the time of the next query or deadline.
+    /// Waits for the notification that a run has ended, the wake-up, or the time of the next query or deadline.
     private func wait(for ends: CompletionNotifications) throws -> Set<String> {
         let next = shared.withLock(\.waits.next)
         let limit = next.map { $0 - .now } ?? .seconds(3_600)
@@ -86,8 +86,8 @@ extension CompletionWatcher {
     }
 
     /// Registers new runs, and answers the calls of all runs that have ended.
-    private func look(_ ends: CompletionNotifications) throws {
-        var (new, registered) = shared.withLock { $0.waits.look(at: .now) }
+    private func query(_ ends: CompletionNotifications) throws {
+        var (new, registered) = shared.withLock { $0.waits.query(at: .now) }
         guard !new.isEmpty || !registered.isEmpty else { return }
         if try ends.listen() { (new, registered) = (shared.withLock(\.waits.all), []) }
         try ends.register(new)
@@ -97,8 +97,10 @@ extension CompletionWatcher {
     }
 
     /// Answers the calls whose deadline has passed.
-    private func dismiss(_ ends: CompletionNotifications) throws {
-        let (late, abandoned) = shared.withLock { $0.waits.dismiss(at: .now, isDisconnected: \.pending.isDisconnected) }
+    private func removeExpired(_ ends: CompletionNotifications) throws {
+        let (late, abandoned) = shared.withLock {
+            $0.waits.removeExpired(at: .now, isDisconnected: \.pending.isDisconnected)
+        }
         answer(late, ends)
         try ends.unregister(abandoned)
     }

@@ -4,7 +4,7 @@ import System
 ///
 /// ```
 ///          query           query            notified, or found ended
-///   new ---------> young ---------> known --------------------------> removed
+///   new ---------> unconfirmed ---> confirmed ----------------------> removed
 /// ```
 ///
 /// A new run must be registered before it is queried, so that its end is notified. An end that is being committed at
@@ -18,8 +18,8 @@ struct WaitingCalls<Caller> {
 
     private enum Stage {
         case new
-        case young(until: Monotonic)
-        case known
+        case unconfirmed(until: Monotonic)
+        case confirmed
     }
 
     private struct Run {
@@ -38,31 +38,31 @@ struct WaitingCalls<Caller> {
     /// The ids of all runs that callers wait for.
     var all: [String] { Array(runs.keys) }
 
-    /// When `look` or `dismiss` is due without a notification; nil while no caller waits.
+    /// When `query` or `removeExpired` is due without a notification; nil while no caller waits.
     var next: Monotonic? {
         guard !runs.isEmpty else { return nil }
         var next = nextRound
         for run in runs.values {
-            if case .young(let limit) = run.stage { next = min(next, limit) }
+            if case .unconfirmed(let limit) = run.stage { next = min(next, limit) }
             for (_, deadline) in run.callers { next = min(next, deadline) }
         }
         return next
     }
 
     /// The runs to register and then query, and the runs only to query. Each run is returned once per round.
-    mutating func look(at now: Monotonic) -> (new: [String], registered: [String]) {
+    mutating func query(at now: Monotonic) -> (new: [String], registered: [String]) {
         let isRound = nextRound <= now
         if isRound { nextRound = now + Self.round }
         var (new, registered): ([String], [String]) = ([], [])
         for (id, run) in runs {
             switch run.stage {
             case .new:
-                runs[id]?.stage = .young(until: now + Self.recheckDelay)
+                runs[id]?.stage = .unconfirmed(until: now + Self.recheckDelay)
                 new.append(id)
-            case .young(let limit) where limit <= now:
-                runs[id]?.stage = .known
+            case .unconfirmed(let limit) where limit <= now:
+                runs[id]?.stage = .confirmed
                 registered.append(id)
-            case .young, .known: if isRound { registered.append(id) }
+            case .unconfirmed, .confirmed: if isRound { registered.append(id) }
             }
         }
         return (new, registered)
@@ -73,19 +73,19 @@ struct WaitingCalls<Caller> {
         over.flatMap { runs.removeValue(forKey: $0)?.callers.map(\.caller) ?? [] }
     }
 
-    /// Removes callers whose deadline has passed or who have disconnected. Returns the former, and the runs that have no
-    /// callers left.
-    mutating func dismiss(
+    /// Removes callers whose deadline has passed, and callers that have disconnected. Returns the former, and the runs
+    /// that have no callers left.
+    mutating func removeExpired(
         at now: Monotonic, isDisconnected: (Caller) -> Bool
     ) -> (late: [Caller], abandoned: [String]) {
         var (late, abandoned): ([Caller], [String]) = ([], [])
         for (id, run) in runs {
             guard run.callers.contains(where: { $0.deadline <= now || isDisconnected($0.caller) }) else { continue }
-            let present = run.callers.filter { !isDisconnected($0.caller) }
-            let staying = present.filter { $0.deadline > now }
-            late += present.filter { $0.deadline <= now }.map(\.caller)
-            runs[id]?.callers = staying
-            if staying.isEmpty {
+            let connected = run.callers.filter { !isDisconnected($0.caller) }
+            let remaining = connected.filter { $0.deadline > now }
+            late += connected.filter { $0.deadline <= now }.map(\.caller)
+            runs[id]?.callers = remaining
+            if remaining.isEmpty {
                 runs[id] = nil
                 abandoned.append(id)
             }

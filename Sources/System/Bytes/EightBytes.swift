@@ -1,7 +1,7 @@
 /// Tests of the eight bytes of a word at once. In a result the highest bit of a byte is set if the byte passes. Bytes
 /// above one that passes may be marked too, so a result says whether any byte passes, not which one.
 extension UInt64 {
-    /// The highest bit of each byte; what the other bits of a result are has no meaning.
+    /// The highest bit of each byte; the other bits of a result have no meaning.
     @inlinable package static var highestBits: UInt64 { 0x8080_8080_8080_8080 }
 
     /// One in each byte, which spreads a byte over the word.

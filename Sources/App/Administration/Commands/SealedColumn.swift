@@ -42,7 +42,8 @@ struct SealedColumn: Sendable {
                 let rows = try connection.query(
                     """
                     SELECT \(key), \(column) FROM \(table)
-                    WHERE \(key) > \(position) AND substr(\(column), 1, \(keys.currentHead.count)) <> \(keys.currentHead)
+                    WHERE \(key) > \(position) 
+                        AND substr(\(column), 1, \(keys.currentHead.count)) <> \(keys.currentHead)
                     ORDER BY \(key) LIMIT \(Self.batch) FOR UPDATE
                     """
                 ).map { try $0.decode(String.self, [UInt8].self) }

@@ -24,8 +24,8 @@ extension Post {
         let rows = try connection.query(
             """
             INSERT INTO posts (id, user_id, title, content, published)
-            VALUES (\(UUIDv7.make()), \(userID), \(optional: draft["title"]?.stringValue), \(optional: draft["content"]?.stringValue),
-                \(draft["published"]?.boolValue ?? true))
+            VALUES (\(UUIDv7.make()), \(userID), \(optional: draft["title"]?.stringValue),
+                \(optional: draft["content"]?.stringValue), \(draft["published"]?.boolValue ?? true))
             RETURNING \(columns)
             """)
         return try Post(try rows.only)

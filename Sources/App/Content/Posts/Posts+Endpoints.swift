@@ -14,14 +14,14 @@ extension Endpoint<Context> {
     }
 
     private static let create = create(
-        "/posts", operation: "createPost", summary: "Create a post", keeps: ["post_id": "/id"])
+        "/posts", operation: "createPost", summary: "Create a post", stores: ["post_id": "/id"])
     private static let upload = create(
         "/upload", operation: "uploadPost", summary: "Create a post, by its older path",
         description: "Does the same as `POST /posts`.")
 
     private static func create(
         _ path: String, operation: String, summary: String, description: String? = nil,
-        keeps: KeyValuePairs<String, String> = [:]
+        stores: KeyValuePairs<String, String> = [:]
     ) -> Endpoint {
         Endpoint(
             .post, path, operation: operation, tag: .posts, access: .user, summary: summary, description: description,
@@ -29,7 +29,7 @@ extension Endpoint<Context> {
             answers: [Answer(.created, "The post", Post.schema, headers: [.etag])],
             examples: [
                 Example(
-                    summary, body: ["title": "Hello", "content": "The first post.", "published": true], keeps: keeps)
+                    summary, body: ["title": "Hello", "content": "The first post.", "published": true], stores: stores)
             ]
         ) { context in
             let post = try Post.insert(context.input, of: context.user.id, on: context.connection)

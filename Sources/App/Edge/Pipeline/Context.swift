@@ -99,7 +99,7 @@ package struct Context {
     var network: Network { Network(of: request.remoteAddress) }
 
     /// Hashes passwords and shares the slots fairly among networks.
-    var passwords: PasswordHasher { services.passwords.serving(network.isEverybody ? nil : network.text) }
+    var passwords: PasswordHasher { services.passwords.serving(network.isShared ? nil : network.text) }
 
     /// The path parameter of that name, which the endpoint's path has.
     func path(_ name: String) -> String {

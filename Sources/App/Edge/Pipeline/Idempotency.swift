@@ -54,9 +54,9 @@ package struct IdempotencyKey: Sendable {
             let reply = try body()
             try connection.commit(after: [keep(reply.initial)])
             return reply
-        } catch let problem as Problem where IdempotencyKey.keeps(problem.status) {
+        } catch let problem as Problem where IdempotencyKey.stores(problem.status) {
             connection.rollback()
-            try keepRefusal(problem, on: connection)
+            try storeRefusal(problem, on: connection)
             throw problem
         } catch let error as PostgresError where error.kind == .commitUnknown {
             return .response(try replay(on: connection))
@@ -115,7 +115,7 @@ package struct IdempotencyKey: Sendable {
     struct Claimed: Error {}
 
     /// Stores the 422 or 402 answer of a call that had no effect.
-    func keepRefusal(_ problem: Problem, on connection: Connection) throws {
+    func storeRefusal(_ problem: Problem, on connection: Connection) throws {
         try connection.begin()
         if try claim(on: connection) {
             try connection.commit(after: [keep(problem.response(requestID: requestID))])
@@ -129,7 +129,7 @@ package struct IdempotencyKey: Sendable {
         return response
     }
 
-    static func keeps(_ status: Status) -> Bool {
+    static func stores(_ status: Status) -> Bool {
         status.isSuccess || status == .paymentRequired || status == .unprocessable
     }
 

@@ -11,7 +11,7 @@ enum APIKey {
     /// The number of random bytes in a key, equal to the length of its digest.
     private static let length = 32
     /// The maximum number of active keys of one user.
-    static let mostKeys = 100
+    static let maximumKeys = 100
     /// The permitted lifetimes of a key, in seconds.
     static let lifetime: ClosedRange<Int64> = 60...366 * 86_400
     /// The lifetime of a key that is created without one.

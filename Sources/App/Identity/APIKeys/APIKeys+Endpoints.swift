@@ -25,7 +25,7 @@ extension Endpoint<Context> {
             Example(
                 "Create a key for a nightly job",
                 body: ["name": "Nightly import", "scopes": ["read", "run"], "expires_in": 7_776_000],
-                keeps: ["key_id": "/id"])
+                stores: ["key_id": "/id"])
         ]
     ) { context in
         let user = try context.user

@@ -43,7 +43,7 @@ extension Account {
 
     /// Replaces the hash; returns false and changes nothing when it is no longer the verified one.
     static func setPasswordHash(
-        _ hash: String, inPlaceOf verified: String, of userID: String, on connection: Connection
+        _ hash: String, replacing verified: String, of userID: String, on connection: Connection
     ) throws -> Bool {
         try connection.execute(
             "UPDATE users SET password_hash = \(hash) WHERE id = \(userID) AND password_hash = \(verified)") == 1

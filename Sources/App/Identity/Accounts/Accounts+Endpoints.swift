@@ -20,7 +20,7 @@ extension Endpoint<Context> {
         examples: [
             Example(
                 "Create your account", body: ["email": "{{email}}", "password": "{{password}}", "name": "You"],
-                keeps: ["user_id": "/user/id"])
+                stores: ["user_id": "/user/id"])
         ]
     ) { context in
         guard let account = try signUp(Registration(context.input), context) else { throw Problem.nameTaken }
@@ -55,7 +55,7 @@ extension Endpoint<Context> {
 
     /// Throws 429 when the caller's network address has created too many accounts, before a password is hashed.
     static func countRegistration(_ context: Context) throws {
-        guard let limit = context.services.registrationLimit, !context.network.isEverybody else { return }
+        guard let limit = context.services.registrationLimit, !context.network.isShared else { return }
         try RateLimit(name: "registrations", calls: limit, seconds: 60).count(
             .network(context.network), on: context.connection)
     }
@@ -103,7 +103,7 @@ extension Endpoint<Context> {
         let change = try passwordChange(for: user.account, context)
         return try context.connection.transaction { connection in
             if let (old, new) = change {
-                guard try Account.setPasswordHash(new, inPlaceOf: old, of: user.id, on: connection) else {
+                guard try Account.setPasswordHash(new, replacing: old, of: user.id, on: connection) else {
                     throw Problem.wrongPassword
                 }
                 try Session.endAll(of: user.id, except: user.sessionID, on: connection)

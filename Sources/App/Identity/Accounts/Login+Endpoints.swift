@@ -30,16 +30,16 @@ extension Endpoint<Context> {
         examples: [
             Example(
                 "Log in", body: ["email": "{{email}}", "password": "{{password}}"],
-                keeps: ["token": "/token", "refresh_token": "/refresh_token", "X-CSRF-TOKEN": "/csrf_token"]),
+                stores: ["token": "/token", "refresh_token": "/refresh_token", "X-CSRF-TOKEN": "/csrf_token"]),
             Example(
                 "Log in a second time, by username", body: ["username": "{{email}}", "password": "{{password}}"],
-                keeps: ["second_token": "/token"]),
+                stores: ["second_token": "/token"]),
             Example(
                 "Log in as an OAuth 2 client",
                 body: ["grant_type": "password", "username": "{{email}}", "password": "{{password}}"], isForm: true),
             Example(
                 "Log in as an admin", body: ["email": "{{admin_email}}", "password": "{{admin_password}}"],
-                keeps: ["admin_token": "/token"]),
+                stores: ["admin_token": "/token"]),
         ]
     ) { context in
         guard let name = (context.input["email"] ?? context.input["username"])?.stringValue else {
@@ -56,7 +56,7 @@ extension Endpoint<Context> {
         if context.passwords.needsRehash(hash),
             let fresh = try? context.passwords.hash(Array(password.utf8))
         {
-            _ = try Account.setPasswordHash(fresh, inPlaceOf: hash, of: userID, on: context.connection)
+            _ = try Account.setPasswordHash(fresh, replacing: hash, of: userID, on: context.connection)
         }
         return try session.answer(context, with: ["created": .bool(isNew)])
     }

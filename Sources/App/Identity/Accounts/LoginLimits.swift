@@ -26,7 +26,7 @@ package struct LoginLimits: Sendable {
         let network = Network(of: address ?? "")
         // An unknown or local address may stand for all clients. It is limited by account only, which is not known yet.
         let wait = throttle.delay(
-            forAddress: network.isEverybody ? nil : number("address\0\(network.text)"),
+            forAddress: network.isShared ? nil : number("address\0\(network.text)"),
             nameFromAddress: number(of: name, from: network), at: clock())
         if wait > 0 { throw LoginLimits.exceeded(wait) }
     }
@@ -41,11 +41,11 @@ package struct LoginLimits: Sendable {
         let (account, network) = (subject.name, Network(of: address ?? ""))
         // An unknown or local address may stand for all clients, which must not block each other: it counts per
         // account.
-        let place = network.isEverybody ? "\(network.text)\0\(account)" : network.text
+        let sender = network.isShared ? "\(network.text)\0\(account)" : network.text
         let attempt = Attempt(
             throttle: throttle, clock: clock,
             keys: LoginThrottle.Keys(
-                account: number("account\0\(account)"), address: number("address\0\(place)"),
+                account: number("account\0\(account)"), address: number("address\0\(sender)"),
                 accountFromAddress: number("both\0\(network.text)\0\(account)"),
                 nameFromAddress: name.map { number(of: $0, from: network) }))
         let wait = throttle.admit(attempt.keys, at: clock())
@@ -94,7 +94,7 @@ extension LoginLimits {
 
         func ended(rightly isRight: Bool) {
             if isRight {
-                throttle.forgetFailures(keys)
+                throttle.clearFailures(keys)
             } else {
                 throttle.countFailure(keys, at: clock())
             }

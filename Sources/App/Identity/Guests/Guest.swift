@@ -14,14 +14,14 @@ enum Guest {
     static func make(of network: Network, on connection: Connection) throws -> Account? {
         try connection.query(
             """
-            WITH place AS (
+            WITH reserved AS (
                 INSERT INTO guests AS g (network, user_id, expires_at)
                 VALUES (\(network.text), \(UUIDv7.make()), now() + \(lifetimeDays) * interval '1 day')
                 ON CONFLICT (network) DO UPDATE SET user_id = excluded.user_id, expires_at = excluded.expires_at
                 WHERE g.expires_at <= now()
                 RETURNING user_id
             )
-            INSERT INTO users AS u (id, role) SELECT user_id, \(Role.guest.rawValue) FROM place
+            INSERT INTO users AS u (id, role) SELECT user_id, \(Role.guest.rawValue) FROM reserved
             RETURNING \(Account.columns)
             """
         ).first.map(Account.init)

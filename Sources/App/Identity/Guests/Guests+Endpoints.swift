@@ -16,7 +16,7 @@ extension Endpoint<Context> {
         idempotency: .refused,
         answers: [Answer(.created, "The guest and its tokens", Session.guestTokens, headers: [.setCookie])],
         problems: [.guestLimit],
-        examples: [Example("Try the service as a guest", keeps: ["guest_token": "/token"])]
+        examples: [Example("Try the service as a guest", stores: ["guest_token": "/token"])]
     ) { context in
         let made = try context.connection.transaction { connection in
             try Guest.make(of: context.network, on: connection).map { account in

@@ -4,12 +4,12 @@ import Tokens
 /// The cached keys of an issuer, and the decision when to fetch them again. It does no I/O.
 ///
 /// The keys are fetched at most once per `cooldown`, whatever tokens arrive. While the issuer does not answer, the last
-/// keys stay in use up to `longestUse`; a key that is not among them is then neither accepted nor refused.
+/// keys stay in use up to `maximumAge`; a key that is not among them is then neither accepted nor refused.
 struct KeyCache {
     /// How long an answer is fresh. A key that the issuer has withdrawn is refused after that.
     static let lifetime = Duration.seconds(10 * 60)
     /// How long an answer is used while no newer one can be fetched.
-    static let longestUse = Duration.seconds(24 * 3600)
+    static let maximumAge = Duration.seconds(24 * 3600)
     /// The minimum time from the start of one attempt to the start of the next.
     static let cooldown = Duration.seconds(30)
 
@@ -41,8 +41,8 @@ struct KeyCache {
 
     /// The key of that name.
     func find(_ id: String, at now: ContinuousClock.Instant) -> Finding {
-        let age = keysTime.map { now - $0 } ?? KeyCache.longestUse
-        if age < KeyCache.longestUse, let key = keys?[id] {
+        let age = keysTime.map { now - $0 } ?? KeyCache.maximumAge
+        if age < KeyCache.maximumAge, let key = keys?[id] {
             return age >= KeyCache.lifetime && mayAsk(at: now) ? .oldKey(key) : .key(key)
         }
         guard let attempt, !mayAsk(at: now) else { return .askIssuer }

@@ -38,7 +38,7 @@ extension Endpoint<Context> {
         examples: [
             Example(
                 "Start to set up an authenticator app", body: ["current_password": "{{password}}"],
-                keeps: ["totp_secret": "/secret"])
+                stores: ["totp_secret": "/secret"])
         ]
     ) { context in
         guard let keys = context.services.sealingKeys else { throw Problem.unavailable() }
@@ -65,7 +65,7 @@ extension Endpoint<Context> {
         examples: [
             Example(
                 "Activate the authenticator app", body: ["code": "{{otp}}"],
-                keeps: ["recovery_code": "/recovery_codes/0"])
+                stores: ["recovery_code": "/recovery_codes/0"])
         ]
     ) { context in
         try context.connection.transaction { connection in

@@ -30,18 +30,18 @@ package final class SessionTokens: Sendable {
             // too.
             guard error == .unknownKey, issuer.keysReadAt != now else { throw error }
         }
-        try look(now, connection)
+        try refresh(now, connection)
         return try issuer.verify(token, now: now)
     }
 
     /// The issuer for signing, and for reading refresh tokens, which do not name their key.
     func recent(now: Int64, on connection: Connection) throws -> TokenIssuer {
         let isRecent = issuer.keysReadAt.map { (now - $0).magnitude < TokenKey.signingAge } ?? false
-        if !isRecent { try look(now, connection) }
+        if !isRecent { try refresh(now, connection) }
         return issuer
     }
 
-    private func look(_ now: Int64, _ connection: Connection) throws {
+    private func refresh(_ now: Int64, _ connection: Connection) throws {
         issuer.adopt(try TokenKey.all(after: settings, sealingKeys, on: connection), readAt: now)
     }
 }

@@ -25,7 +25,7 @@ extension Endpoint<Context> {
         examples: [
             Example(
                 "Renew your tokens", body: ["refresh_token": "{{refresh_token}}"],
-                keeps: ["token": "/token", "refresh_token": "/refresh_token", "X-CSRF-TOKEN": "/csrf_token"])
+                stores: ["token": "/token", "refresh_token": "/refresh_token", "X-CSRF-TOKEN": "/csrf_token"])
         ]
     ) { context in
         guard
@@ -68,7 +68,7 @@ extension Endpoint<Context> {
             Answer(
                 .ok, "The session's token", JSONSchema.object(required: ["csrf_token": .string]).named("CSRFToken"))
         ],
-        examples: [Example("Get the CSRF token", keeps: ["X-CSRF-TOKEN": "/csrf_token"])]
+        examples: [Example("Get the CSRF token", stores: ["X-CSRF-TOKEN": "/csrf_token"])]
     ) { context in
         guard let session = try context.user.sessionID else { throw Problem.forbidden }
         return .json(["csrf_token": .string(try context.tokens.csrfToken(session: session))])

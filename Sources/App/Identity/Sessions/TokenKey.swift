@@ -48,7 +48,8 @@ enum TokenKey {
     static func secondsOfOldTokens(on connection: Connection) throws -> Int? {
         try connection.query(
             """
-            SELECT ceil(extract(epoch FROM max(signs_at) + \(tokensEnd) * interval '1 second' - clock_timestamp()))::bigint
+            SELECT ceil(extract(
+                epoch FROM max(signs_at) + \(tokensEnd) * interval '1 second' - clock_timestamp()))::bigint
             FROM token_keys
             """
         ).only.decode(Int?.self)

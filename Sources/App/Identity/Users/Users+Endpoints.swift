@@ -35,7 +35,7 @@ extension Endpoint<Context> {
             Example(
                 "Create an admin",
                 body: ["email": "admin.{{email}}", "password": "{{password}}", "role": "admin"],
-                keeps: ["new_user_id": "/id"])
+                stores: ["new_user_id": "/id"])
         ]
     ) { context in
         let role = (context.input["role"]?.stringValue).flatMap(Role.init) ?? .client

@@ -23,7 +23,7 @@ package struct LedgerFlaws: Error, CustomStringConvertible {
 
 extension Ledger {
     /// The maximum number of flaws in a report.
-    private static let mostFlaws = 20
+    private static let maximumFlaws = 20
 
     /// Computes every user's balance from the entries and compares it with the balance that each entry states and with
     /// `credits`, and checks that all accounts add up to 0. Throws `LedgerFlaws` for the differences.
@@ -31,7 +31,7 @@ extension Ledger {
     /// It may run while the service is running, because an entry and the change it describes are committed together.
     /// It proves that the tables are consistent, not that they are true: the tables' owner can change both sides.
     package static func verify(on connection: Connection) throws -> LedgerSum {
-        let flaws = try connection.query("\(flaws) LIMIT \(mostFlaws)").map { try $0.decode(String.self) }
+        let flaws = try connection.query("\(flaws) LIMIT \(maximumFlaws)").map { try $0.decode(String.self) }
         guard flaws.isEmpty else { throw LedgerFlaws(flaws: flaws) }
         let (entries, users, issued, available, held, revenue) = try connection.query(
             """

@@ -75,7 +75,7 @@ extension Endpoint<Context> {
         ],
         problems: [.insufficientCredits, .operationInactive],
         examples: [
-            Example("Add numbers", path: addition, body: ["arguments": [1, 2]], keeps: ["record_id": "/record_id"]),
+            Example("Add numbers", path: addition, body: ["arguments": [1, 2]], stores: ["record_id": "/record_id"]),
             Example(
                 "Divide by zero", path: ["type": "division"], body: ["arguments": [1, 0]], status: .unprocessable),
         ]
@@ -84,9 +84,9 @@ extension Endpoint<Context> {
         if let answer = try key?.earlierAnswer(on: context.connection) { return answer }
         do {
             return try Purchase(of: try named(context), context).made(context, with: key)
-        } catch let problem as Problem where IdempotencyKey.keeps(problem.status) {
+        } catch let problem as Problem where IdempotencyKey.stores(problem.status) {
             context.connection.rollback()
-            try key?.keepRefusal(problem, on: context.connection)
+            try key?.storeRefusal(problem, on: context.connection)
             throw problem
         } catch is IdempotencyKey.Claimed {
             context.connection.rollback()

@@ -31,8 +31,8 @@ extension Endpoint<Context> {
                 id: UUIDv7.make(), userID: try context.user.id, flow: plan.flow.definition,
                 input: context.input["input"] ?? .object(JSONObject()))
             return try plan.flow.needsWorker ? enqueue(execution, plan, context) : run(execution, plan, context)
-        } catch let problem as Problem where IdempotencyKey.keeps(problem.status) {
-            try key?.keepRefusal(problem, on: context.connection)
+        } catch let problem as Problem where IdempotencyKey.stores(problem.status) {
+            try key?.storeRefusal(problem, on: context.connection)
             throw problem
         } catch is IdempotencyKey.Claimed {
             return .response(try key?.replay(on: context.connection) ?? .noContent)
@@ -78,7 +78,7 @@ extension Endpoint<Context> {
     private static let runExamples = [
         Example(
             "Run the demo chain", body: ["flow": FlowFormat.example, "input": [:]],
-            keeps: ["execution_id": "/execution_id"]),
+            stores: ["execution_id": "/execution_id"]),
         Example(
             "Run a flow that waits for an approval", headers: ["Prefer": "wait=2"],
             body: [
@@ -95,7 +95,7 @@ extension Endpoint<Context> {
                         ]
                     ],
                 ]
-            ], status: .accepted, keeps: ["approval_execution_id": "/id"]),
+            ], status: .accepted, stores: ["approval_execution_id": "/id"]),
         Example(
             "Run a flow that takes an hour, without waiting for it", headers: ["Prefer": "wait=0"],
             body: [
@@ -103,7 +103,7 @@ extension Endpoint<Context> {
                     "id": "pause", "name": "Pause", "start_task": "pause",
                     "tasks": [["name": "pause", "type": "wait", "input": ["seconds": 3600]]], "conditions": [],
                 ]
-            ], status: .accepted, keeps: ["waiting_execution_id": "/id"]),
+            ], status: .accepted, stores: ["waiting_execution_id": "/id"]),
     ]
 
     private static let validate = Endpoint(

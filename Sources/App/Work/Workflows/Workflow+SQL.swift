@@ -55,7 +55,7 @@ extension Workflow {
                 SELECT \(id)::uuid, \(userID)::uuid, 1, \(optional: draft.concurrency)::integer
                 WHERE (
                     SELECT count(*) FROM workflows WHERE user_id = \(userID) AND deleted_at IS NULL
-                ) < \(mostWorkflows)
+                ) < \(maximumWorkflows)
                 """
             return try connection.pipeline([row, draft.content.insertion(as: id), selection(id)])[2].first
                 .map(Workflow.init)

@@ -29,7 +29,7 @@ struct Workflow {
     let updatedAt: String
 
     /// The maximum number of workflows that a user may have.
-    static let mostWorkflows = 1_000
+    static let maximumWorkflows = 1_000
 
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)
     static let description = JSONSchema.string(maxLength: 10_000).nullable.described("For readers; it has no effect")

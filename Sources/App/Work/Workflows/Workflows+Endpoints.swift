@@ -28,7 +28,7 @@ extension Endpoint<Context> {
             Example(
                 "Store the demo chain",
                 body: ["name": "Nightly figures", "description": "Sums up the day", "flow": FlowFormat.example],
-                keeps: ["workflow_id": "/id"])
+                stores: ["workflow_id": "/id"])
         ]
     ) { context in
         try keep(WorkflowDraft(context.input, catalog: context.services.engine.catalog), context)
@@ -143,7 +143,7 @@ extension Endpoint<Context> {
                     "format": "flow-manager.workflow", "format_version": 1, "name": "Imported figures",
                     "flow": FlowFormat.example,
                 ],
-                keeps: ["imported_workflow_id": "/id"])
+                stores: ["imported_workflow_id": "/id"])
         ]
     ) { context in
         try keep(WorkflowDocument.read(context.input, catalog: context.services.engine.catalog), context)
