@@ -65,8 +65,8 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// Without free descriptors the listening socket stays ready and all threads would spin. So it leaves the epoll set
-    /// until the pool's timer resumes it.
+    /// Without free descriptors the listening socket stays ready and all threads would spin. So it is removed from the
+    /// epoll set until the pool's timer resumes it.
     private func pause(_ code: Int32) {
         let isNew = state.withLock { state in
             guard state == .open else { return false }

@@ -4,8 +4,7 @@ import System
 
 /// The epoll set that all threads of a pool wait on. It includes the signal that ends them.
 ///
-/// Each call of `wait` takes one event: the next idle thread serves it, and no thread keeps a second connection
-/// waiting.
+/// Each call of `wait` takes one event: the next idle thread serves it, and no connection waits for a busy thread.
 final class EventSet: Sendable {
     struct Event {
         let descriptor: Int32

@@ -48,9 +48,9 @@ extension Exchange {
 
     private var isAtEnd: Bool {
         mutating get {
-            let byte = unsafe FCGX_GetChar(wire.pointee.in)
-            if byte >= 0 { unsafe FCGX_UnGetChar(byte, wire.pointee.in) }
-            isDrained = unsafe byte < 0 && FCGX_GetError(wire.pointee.in) == 0
+            let byte = unsafe FCGX_GetChar(fcgi.pointee.in)
+            if byte >= 0 { unsafe FCGX_UnGetChar(byte, fcgi.pointee.in) }
+            isDrained = unsafe byte < 0 && FCGX_GetError(fcgi.pointee.in) == 0
             return byte < 0
         }
     }
@@ -59,7 +59,7 @@ extension Exchange {
         guard count > 0 else { return [] }
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             unsafe buffer.withMemoryRebound(to: CChar.self) {
-                initialized = unsafe Int(FCGX_GetStr($0.baseAddress, Int32(count), wire.pointee.in))
+                initialized = unsafe Int(FCGX_GetStr($0.baseAddress, Int32(count), fcgi.pointee.in))
             }
         }
         received += bytes.count
@@ -78,13 +78,13 @@ extension Exchange {
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 8_192) { buffer in
             while !hasEnded, total < count {
                 let wanted = min(buffer.count, count - total)
-                let piece = unsafe Int(FCGX_GetStr(buffer.baseAddress, Int32(wanted), wire.pointee.in))
+                let piece = unsafe Int(FCGX_GetStr(buffer.baseAddress, Int32(wanted), fcgi.pointee.in))
                 unsafe use(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<piece]))
                 total += piece
                 hasEnded = piece < wanted
             }
         }
         received += total
-        isDrained = unsafe hasEnded && FCGX_GetError(wire.pointee.in) == 0
+        isDrained = unsafe hasEnded && FCGX_GetError(fcgi.pointee.in) == 0
     }
 }

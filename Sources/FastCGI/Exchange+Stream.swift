@@ -14,7 +14,7 @@ extension Exchange {
         let (bytes, isSafe) = ResponseHead.make(for: &head)
         guard isSafe else { return false }
         put(bytes)
-        return unsafe FCGX_FFlush(wire.pointee.out) == 0 && FCGX_GetError(wire.pointee.out) == 0
+        return unsafe FCGX_FFlush(fcgi.pointee.out) == 0 && FCGX_GetError(fcgi.pointee.out) == 0
     }
 
     /// Writes the bytes as STDOUT records (FastCGI specification, section 3.3); false if the peer's buffer does not
@@ -41,7 +41,7 @@ extension Exchange {
     }
 
     private func header(type: Int32, length: Int) -> [UInt8] {
-        let id = unsafe wire.pointee.requestId
+        let id = unsafe fcgi.pointee.requestId
         return [
             UInt8(FCGI_VERSION_1), UInt8(type), UInt8(truncatingIfNeeded: id >> 8), UInt8(truncatingIfNeeded: id),
             UInt8(truncatingIfNeeded: length >> 8), UInt8(truncatingIfNeeded: length), 0, 0,
@@ -50,6 +50,6 @@ extension Exchange {
 
     private func sendAtOnce(_ bytes: [UInt8]) -> Bool {
         let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
-        return unsafe send(wire.pointee.ipcFd, bytes, bytes.count, flags) == bytes.count
+        return unsafe send(fcgi.pointee.ipcFd, bytes, bytes.count, flags) == bytes.count
     }
 }

@@ -9,7 +9,7 @@ import HTTP
 @safe
 struct Exchange: ~Copyable, @unchecked Sendable {
     // Unchecked: the exchange has one owner, and only the owner uses the struct.
-    let wire: UnsafeMutablePointer<FCGX_Request>
+    let fcgi: UnsafeMutablePointer<FCGX_Request>
     /// `CONTENT_LENGTH`, if the web server knows it.
     var announced: Int?
     /// The number of bytes that were read from STDIN.
@@ -20,27 +20,27 @@ struct Exchange: ~Copyable, @unchecked Sendable {
 
     /// Reads the params; nil when they cannot be read: then libfcgi has closed the descriptor.
     ///
-    /// `FCGX_InitRequest` made the struct behind `wire` without a listening socket. So the library cannot block in its
+    /// `FCGX_InitRequest` made the struct behind `fcgi` without a listening socket. So the library cannot block in its
     /// own accept, which it calls after an error.
-    init?(on descriptor: Int32, through wire: UnsafeMutablePointer<FCGX_Request>) {
-        unsafe wire.pointee.ipcFd = descriptor
+    init?(on descriptor: Int32, through fcgi: UnsafeMutablePointer<FCGX_Request>) {
+        unsafe fcgi.pointee.ipcFd = descriptor
         // Otherwise FCGX_Accept_r begins by closing the connection, as the rest of an earlier request.
-        unsafe wire.pointee.keepConnection = 1
-        guard unsafe FCGX_Accept_r(wire) == 0 else { return nil }
+        unsafe fcgi.pointee.keepConnection = 1
+        guard unsafe FCGX_Accept_r(fcgi) == 0 else { return nil }
         // If the connection ends within the params, the library accepts them as complete, without what is missing.
-        guard unsafe FCGX_GetError(wire.pointee.in) == 0 else {
-            unsafe FCGX_Free(wire, 1)
+        guard unsafe FCGX_GetError(fcgi.pointee.in) == 0 else {
+            unsafe FCGX_Free(fcgi, 1)
             return nil
         }
-        unsafe self.wire = unsafe wire
+        unsafe self.fcgi = unsafe fcgi
     }
 
     /// Whether the peer wants to keep the connection and its request was read completely.
-    var isReusable: Bool { unsafe isDrained && wire.pointee.keepConnection != 0 }
+    var isReusable: Bool { unsafe isDrained && fcgi.pointee.keepConnection != 0 }
 
     /// The request without its body; nil when it lacks the web server's secret.
     mutating func request(gate: [UInt8]?) -> Request? {
-        let params = unsafe Params(wire.pointee.envp, gate: gate)
+        let params = unsafe Params(fcgi.pointee.envp, gate: gate)
         guard gate == nil || params.hasPassedGate else { return nil }
         announced = params.contentLength
         return params.request
@@ -56,8 +56,8 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         // Closing the streams writes what they hold and the end of the request. After an error it would only wait again
         // for a peer that does not read.
         let isSent =
-            unsafe isWhole && FCGX_GetError(wire.pointee.out) == 0
-            && FCGX_FClose(wire.pointee.err) == 0 && FCGX_FClose(wire.pointee.out) == 0
+            unsafe isWhole && FCGX_GetError(fcgi.pointee.out) == 0
+            && FCGX_FClose(fcgi.pointee.err) == 0 && FCGX_FClose(fcgi.pointee.out) == 0
         abandon()
         return (isSent, isSafe)
     }
@@ -65,11 +65,11 @@ struct Exchange: ~Copyable, @unchecked Sendable {
     /// Ends the exchange without a response.
     consuming func abandon() {
         // FCGX_Finish_r would also write and close the connection; this only frees.
-        unsafe FCGX_Free(wire, 0)
-        unsafe wire.pointee.ipcFd = -1
+        unsafe FCGX_Free(fcgi, 0)
+        unsafe fcgi.pointee.ipcFd = -1
     }
 
-    /// After an error the stream ignores further writes and keeps the error. The library counts bytes in 32 bits.
+    /// After an error the stream ignores further writes and stores the error. The library counts bytes in 32 bits.
     func put(_ bytes: [UInt8]) {
         unsafe bytes.withUnsafeBytes { bytes in
             var rest = unsafe bytes[...]
@@ -77,7 +77,7 @@ struct Exchange: ~Copyable, @unchecked Sendable {
                 let piece = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
                 guard let start = piece.baseAddress else { return }
                 _ = unsafe FCGX_PutStr(
-                    start.assumingMemoryBound(to: CChar.self), Int32(piece.count), wire.pointee.out)
+                    start.assumingMemoryBound(to: CChar.self), Int32(piece.count), fcgi.pointee.out)
                 unsafe rest = rest.dropFirst(piece.count)
             }
         }
@@ -91,7 +91,7 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         }
         return body.forEachPiece { piece in
             put(piece)
-            return unsafe FCGX_GetError(wire.pointee.out) == 0
+            return unsafe FCGX_GetError(fcgi.pointee.out) == 0
         }
     }
 }

@@ -5,14 +5,14 @@ import Synchronization
 /// An exchange that waits without a thread, with the struct it uses and what is needed to end it.
 final class ParkedExchange: Sendable {
     private let exchange: Mutex<Exchange?>
-    private let wire: Wire
+    private let fcgi: FCGIRequest
     private let descriptor: Int32
     private let id: String
     private let withBody: Bool
 
-    init(_ exchange: consuming Exchange, on descriptor: Int32, through wire: Wire, id: String, withBody: Bool) {
+    init(_ exchange: consuming Exchange, on descriptor: Int32, through fcgi: FCGIRequest, id: String, withBody: Bool) {
         self.exchange = Mutex(exchange)
-        self.wire = wire
+        self.fcgi = fcgi
         self.descriptor = descriptor
         self.id = id
         self.withBody = withBody
@@ -28,7 +28,7 @@ final class ParkedExchange: Sendable {
             close(descriptor)
             return
         }
-        // A web server that follows the protocol sends no request before the response, so what has arrived meanwhile is
+        // A web server that follows the protocol sends no request before the response, so bytes that have arrived are
         // checked.
         if pool.answer(exchange, response, id: id, withBody: withBody) {
             pool.keep(descriptor, .unverified)

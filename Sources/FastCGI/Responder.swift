@@ -6,8 +6,8 @@ final class Responder {
     private let pool: ResponderPool
     private let deadline: ReadDeadline
     private let handler: ResponderPool.Handler
-    /// A parked exchange keeps it; this thread then makes a new one.
-    private var wire = Wire()
+    /// A parked exchange takes it along; this thread then makes a new one.
+    private var fcgi = FCGIRequest()
 
     init(pool: ResponderPool, deadline: ReadDeadline, handler: @escaping ResponderPool.Handler) {
         self.pool = pool
@@ -56,7 +56,7 @@ final class Responder {
 
     private func respond(on descriptor: Int32) {
         deadline.start(descriptor)
-        guard var exchange = unsafe Exchange(on: descriptor, through: wire.request) else {
+        guard var exchange = unsafe Exchange(on: descriptor, through: fcgi.request) else {
             pool.observe(deadline.stop() ? .deadlinePassed : .requestUnreadable)
             return
         }
@@ -138,7 +138,7 @@ final class Responder {
     private func park(
         _ exchange: consuming Exchange, on descriptor: Int32, _ request: Request, _ withBody: Bool
     ) -> ParkedExchange {
-        defer { wire = Wire() }
-        return ParkedExchange(exchange, on: descriptor, through: wire, id: request.id, withBody: withBody)
+        defer { fcgi = FCGIRequest() }
+        return ParkedExchange(exchange, on: descriptor, through: fcgi, id: request.id, withBody: withBody)
     }
 }

@@ -5,7 +5,7 @@ struct UnixAddress {
     let path: String
     private var address = sockaddr_un()
 
-    /// Throws if the path does not fit; the error then names `given`, the path that the user knows.
+    /// Throws if the path does not fit; the error then names `given`, the path in the settings.
     init(_ path: String, insteadOf given: String? = nil) throws(FastCGIError) {
         self.path = path
         address.sun_family = sa_family_t(AF_UNIX)

@@ -10,8 +10,8 @@ package struct ForkedRun: Sendable {
 }
 
 extension Engine {
-    /// Queues a new run that takes over the steps of an earlier run before `number` and executes the rest. Returns nil
-    /// if the earlier run is still active.
+    /// Queues a new run that copies the steps of an earlier run before `number` and executes the rest. Returns nil if
+    /// the earlier run is still active.
     ///
     /// - Parameters:
     ///   - input: the input of the first repeated step; nil: that of the earlier run.

@@ -1,7 +1,7 @@
 package import JSON
 package import Postgres
 
-/// The front door of the engine: it checks, prices, starts and changes runs. One per process, used by all threads.
+/// The engine's interface: it checks, prices, starts and changes runs. One per process, used by all threads.
 package final class Engine: Sendable {
     package let catalog: TaskCatalog
     /// The maximum number of a user's limited runs that are active at once; nil: no limit.
@@ -65,7 +65,7 @@ package final class Engine: Sendable {
 
     /// Plans runs that a step of another run starts at once.
     ///
-    /// - Parameter count: how many; the queue must have room for all of them, and the credits must cover them.
+    /// - Parameter count: how many; the queue must have capacity for all of them, and the credits must cover them.
     /// - Throws: `LaunchRefusal`.
     func planChildren(
         _ count: Int, of parentID: String, _ flow: JSON, for userID: String, on connection: Connection

@@ -7,7 +7,7 @@ package struct ExampleCall: Sendable {
     package let description: String
     package let operation: String
     package let method: Method
-    /// With variables in place of ids, without the query.
+    /// With variables instead of ids, without the query.
     package let path: String
     package let query: [Example.Field]
     package let headers: [Example.Field]

@@ -31,16 +31,16 @@ struct FlowManager {
             name: "keys", summary: "Manage the keys that sign tokens and encrypt secrets", forms: KeysCommand.forms,
             run: KeysCommand.run),
         Command(name: "prune", summary: "Delete expired rows from the database", run: Prune.run),
-        Command(name: "config", summary: "Print the settings in force, without secrets", run: PrintConfiguration.run),
+        Command(name: "config", summary: "Print the effective settings, without secrets", run: PrintConfiguration.run),
         Command(
-            name: "nginx", summary: "Print what nginx has to know: the longest body and the texts of its own errors",
+            name: "nginx", summary: "Print nginx's limit of a body and the texts of its own errors",
             run: PrintNginxSettings.run),
         Command(name: "openapi", summary: "Print the OpenAPI document", run: PrintOpenAPI.run),
         Command(name: "postman", summary: "Print the Postman collection", run: PrintPostman.run),
     ]
 
     static func main() {
-        // First of all: a standard descriptor that the parent left closed must not be reused for a socket or file.
+        // Must be first: a standard descriptor that the parent left closed must not be reused for a socket or file.
         fillStandardDescriptors()
         let arguments = CommandLine.arguments.dropFirst()
         guard let name = arguments.first, !["help", "--help", "-h"].contains(name) else {
@@ -80,7 +80,7 @@ struct FlowManager {
               the path in the environment variable FLOW_MANAGER_ENV
               flow-manager.env in the directory of the executable
               .env in the working directory
-            Run 'flow-manager config' to print the settings in force.
+            Run 'flow-manager config' to print the effective settings.
 
             Exit status: 0 on success, 1 on failure, 2 if the command is unknown.
             """)

@@ -71,8 +71,8 @@ package struct FailureTable: Sendable {
         return nil
     }
 
-    /// The key's slot, or the one to displace. One pass finds both: if another thread gives the key a slot meanwhile,
-    /// this slot has changed as well, and the caller's `replace` fails.
+    /// The key's slot, or the one to displace. One pass finds both: if another thread gives the key a slot at the same
+    /// time, this slot has changed as well, and the caller's `replace` fails.
     private func slot(for key: UInt64, at now: UInt64) -> (index: Int, entry: Entry) {
         let row = row(of: key)
         var candidate = (index: row.lowerBound, entry: Entry(word: memory.word(row.lowerBound)))

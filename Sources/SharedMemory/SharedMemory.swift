@@ -7,7 +7,7 @@ import System
 ///
 /// The supervisor creates it, and responders inherit its descriptor. It is an array of 64-bit words, each of which has
 /// a meaning by itself and changes in one atomic step. So there are no locks, and a process that is killed at any
-/// instant leaves nothing locked or half written. It contains nothing that must survive a reboot.
+/// instant cannot leave a lock or a half-written value. It contains nothing that must survive a reboot.
 ///
 /// Sendable because the addresses never change, and the words are atomics.
 @safe
@@ -115,8 +115,8 @@ package final class SharedMemory: @unchecked Sendable {
     }
 
     /// Waits for a signal after the first `seen` ones; may return without one (spurious wake-up).
-    func awaitSignal(after seen: UInt32, atMost patience: Duration) {
-        var limit = patience.timespec
+    func awaitSignal(after seen: UInt32, atMost timeout: Duration) {
+        var limit = timeout.timespec
         unsafe fm_wait(futex, seen, &limit)
     }
 }

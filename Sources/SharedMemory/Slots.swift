@@ -31,7 +31,7 @@ package struct Slots: Sendable {
         }
         for index in indices {
             let word = memory.word(index)
-            // This process is alive, so nothing has to be read about it.
+            // This process is running, so its status need not be read.
             guard word != 0, word != holder.word, !Holder(word: word).isAlive else { continue }
             if memory.replace(word, by: holder.word, at: index) { return Slot(index: index) }
         }
@@ -39,8 +39,8 @@ package struct Slots: Sendable {
     }
 
     /// A slot, waiting for one if necessary; nil after the timeout. Waiting threads are not served in order.
-    package func acquire(within patience: Duration) -> Slot? {
-        let deadline = ContinuousClock.now + patience
+    package func acquire(within timeout: Duration) -> Slot? {
+        let deadline = ContinuousClock.now + timeout
         while true {
             // Read before the check: a slot released after it ends the wait before it begins.
             let seen = memory.signals

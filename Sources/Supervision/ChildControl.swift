@@ -1,7 +1,7 @@
 import Glibc
 package import System
 
-/// A child's side of the supervision: the signals that tell it to exit and, under a supervisor, the control channel.
+/// A child's side of the supervision: the signals that order it to exit and, under a supervisor, the control channel.
 ///
 /// It is used on the main thread. Its initializer blocks the signals that it reads, so it must precede the start of any
 /// other thread. Without a supervisor (spawn-fcgi, mod_fcgid, lighttpd, a worker started by itself) there are only the
@@ -30,15 +30,15 @@ package final class ChildControl {
         channel = environment[Self.variable].flatMap { Int32($0) }.flatMap { ControlChannel(adopting: $0) }
     }
 
-    /// Tells the supervisor that this child is ready, so that its predecessor can exit.
+    /// Reports to the supervisor that this child is ready, so that its predecessor can exit.
     package func reportReady() {
         _ = channel?.send(.ready)
     }
 
-    /// Waits until this child must exit. Meanwhile it passes connections that other responders handed over to `adopt`,
-    /// which then owns them. Can be called again, to wait for the next reason.
+    /// Waits until this child must exit. Connections that other responders handed over are passed to `adopt`, which
+    /// then owns them. Can be called again, to wait for the next reason.
     ///
-    /// - Parameter end: ends the wait when it is rung.
+    /// - Parameter end: ends the wait when it is signalled.
     package func run(until end: WakeUp? = nil, adopt: (Int32) -> Void) -> ExitReason {
         while true {
             let sources = [signals.descriptor, channel?.descriptor, end?.descriptor].compactMap(\.self)

@@ -4,8 +4,8 @@ package import System
 /// Owns the listening socket, the responders that serve it, and the workers. `SupervisorState` decides; this executes.
 ///
 /// It is one thread with one poll loop over signals, the children's control channels and the next deadline. It holds no
-/// database connection and does no other work, so that only SIGKILL can end it while its children are alive. The
-/// children notice its end when their control channels close.
+/// database connection and does no other work, so that only SIGKILL can end it while its children run. The children
+/// notice its end when their control channels close.
 ///
 /// SIGTERM and SIGINT end it after its children have drained; a second one ends it at once. SIGHUP replaces the
 /// children one by one.

@@ -13,15 +13,15 @@ package import System
 ///   any of them -- terminate --> all drain -- all exited, or killed after the grace --> end
 /// ```
 ///
-/// A slot is a place for one child, a responder or a worker, which is its holder. A holder that exits is replaced at
-/// once; after repeated early exits, it is replaced after a growing delay. Each reload request begins a new generation,
-/// and a slot whose holder belongs to an older generation is stale. Requests are not queued, so many of them cost no
-/// more than the last one. There is at most one child besides the holders: a successor, or a predecessor that drains.
-/// Terminating takes precedence over everything else.
+/// A slot has one child, a responder or a worker, which is its holder. A holder that exits is replaced at once; after
+/// repeated early exits, it is replaced after a growing delay. Each reload request begins a new generation, and a slot
+/// whose holder belongs to an older generation is stale. Requests are not queued, so many of them cost no more than the
+/// last one. There is at most one child besides the holders: a successor, or a predecessor that drains. Terminating
+/// takes precedence over everything else.
 package struct SupervisorState: Sendable {
     private enum Phase {
         case running
-        /// Children that are still alive at that time are killed.
+        /// Children that are still running at that time are killed.
         case terminating(until: Monotonic)
         case ended
     }
@@ -45,7 +45,7 @@ package struct SupervisorState: Sendable {
         let started: Monotonic
         var killAt: Monotonic?
         var servingSince: Monotonic?
-        /// The child was told to exit, was killed, or hands over its connections.
+        /// The child was ordered to exit, was killed, or hands over its connections.
         var isStopping = false
     }
 
@@ -196,7 +196,7 @@ extension SupervisorState {
 }
 
 extension SupervisorState {
-    /// Tells a child, once, to drain and exit, and sets when it is killed otherwise; never later than a time set
+    /// Orders a child, once, to drain and exit, and sets when it is killed if it does not; never later than a time set
     /// before.
     private mutating func stop(_ pid: pid_t, until limit: Monotonic) {
         guard var child = children[pid] else { return }

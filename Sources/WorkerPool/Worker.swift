@@ -15,7 +15,7 @@ package final class Worker: Sendable {
         var failure: (any Error)?
     }
 
-    /// Rings when all threads have ended, or the worker no longer waits for those that have not: `finish` is due.
+    /// Signalled when all threads have ended, or the worker no longer waits for those that have not: `finish` is due.
     package let ended: WakeUp
     private let policy: WorkerPolicy
     private let queue: WorkerQueue
@@ -44,7 +44,7 @@ package final class Worker: Sendable {
     /// Starts the threads. If it throws, some of them may already run, so the process should exit.
     package func start() throws(ProcessError) {
         for slot in 0..<policy.slots { try start { [self] in work(as: slot) } }
-        try start { [self] in keep() }
+        try start { [self] in keepLeases() }
     }
 
     private func start(_ body: @escaping @Sendable () -> Void) throws(ProcessError) {
@@ -52,15 +52,15 @@ package final class Worker: Sendable {
         threads.withLock { $0.append(thread) }
     }
 
-    /// Makes every slot finish its step, release its run and end. A second call aborts the steps.
+    /// Makes every slot finish its step, release its run and stop. A second call aborts the steps.
     package func stop() {
         handle(.stop)
     }
 
-    /// Waits for the threads to end. To be called after `ended` has rung.
+    /// Waits for the threads to end. To be called after `ended` was signalled.
     ///
-    /// - Throws: `StepAbandoned` if a step did not end in time; for a draining worker also the last error of the queue,
-    ///   because the worker then does not know whether a run is due.
+    /// - Throws: `StepAbandoned` if a step did not end in time; for a worker that exits when idle also the last error
+    ///   of the queue, because the worker then does not know whether a run is due.
     package func finish() throws {
         let (isAllStopped, failure) = shared.withLock { ($0.state.isAllStopped, $0.failure) }
         guard isAllStopped else { throw StepAbandoned() }
@@ -133,7 +133,7 @@ extension Worker {
 }
 
 extension Worker {
-    private func keep() {
+    private func keepLeases() {
         let keeper = queue.makeLeaseKeeper()
         var nextRound = Monotonic.now
         var maintenance = Maintenance(keeper.duties, from: nextRound)

@@ -8,7 +8,7 @@ package struct WorkerPolicy: Sendable {
     package var lease: Duration
     /// The interval of the lease keeper: each round renews the leases and makes one slot poll the queue.
     package var round: Duration = .seconds(1)
-    /// How long a step may take to finish once the worker is draining, before it is aborted.
+    /// How long a step may take to finish once the worker is stopping, before it is aborted.
     package var grace: Duration = .seconds(10)
     /// How long an aborted step may take to end before the worker exits without it.
     package var abortTimeout: Duration = .seconds(5)

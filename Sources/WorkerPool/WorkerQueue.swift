@@ -1,6 +1,7 @@
 package import System
 
-/// The operations that a worker needs from its queue. Each of its threads makes its own access, and keeps it.
+/// The operations that a worker needs from its queue. Each thread makes its own access once, and is the only one that
+/// uses it.
 package struct WorkerQueue: Sendable {
     /// Claims the next run that is due.
     package typealias Poll = () throws -> PollResult

@@ -20,7 +20,7 @@ package struct WorkerState: Sendable {
     /// What a slot is to do.
     package enum Order: Hashable, Sendable {
         case poll
-        /// Wait to be woken, and ask again.
+        /// Wait for the wake-up, then get the next order.
         case wait
         case stop
     }
@@ -71,7 +71,7 @@ package struct WorkerState: Sendable {
         slots = Array(repeating: .idle, count: policy.slots)
     }
 
-    /// The order for a slot that executes no run.
+    /// The next order for a slot that executes no run.
     package mutating func order(for slot: Int) -> Order {
         guard isWorking else { return .stop }
         guard case .notified = slots[slot] else { return .wait }
@@ -113,7 +113,7 @@ extension WorkerState {
         isWorking && hasBegun && !policy.exitsWhenIdle && registration == nil && firstIdle != nil
     }
 
-    /// Whether all slots are busy or leaving, so that other workers should be notified.
+    /// Whether all slots are busy or stopping, so that other workers should be notified.
     package var needsUnregistration: Bool {
         registration != nil && (!isWorking || leases.count == slots.count)
     }

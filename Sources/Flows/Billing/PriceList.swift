@@ -40,7 +40,7 @@ package struct Price: Sendable, Equatable {
         self.isActive = isActive
     }
 
-    /// Sets the given parts of a type's price and keeps the others. Returns the resulting price.
+    /// Sets the given parts of a type's price and does not change the others. Returns the resulting price.
     package static func set(_ type: String, cost: Int64?, isActive: Bool?, on connection: Connection) throws -> Price {
         let rows = try connection.query(
             """

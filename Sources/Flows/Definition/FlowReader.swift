@@ -105,8 +105,8 @@ package struct FlowReader {
             maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, edges: edges)
     }
 
-    /// Rejects text with double braces: it is reserved for expressions, so that stored flows keep their meaning when
-    /// expressions are added.
+    /// Rejects text with double braces: it is reserved for expressions, so that stored flows do not change their
+    /// meaning when expressions are added.
     private mutating func refuseTemplates(in value: JSON, at pointer: @autoclosure () -> String) {
         switch value {
         case .string(let text) where text.contains("{{"):

@@ -120,20 +120,20 @@ package struct TaskContext {
     }
 }
 
-/// Requests, from another thread, that a running step stops.
+/// Requests, from another thread, that a running step ends.
 package final class Cancellation: Sendable {
     private let flag = Atomic(false)
-    private let leaving = Atomic(false)
+    private let stopsAfterStep = Atomic(false)
 
     package init() {}
 
     package var isRequested: Bool { flag.load(ordering: .relaxed) }
-    var endsAfterStep: Bool { leaving.load(ordering: .relaxed) }
+    var endsAfterStep: Bool { stopsAfterStep.load(ordering: .relaxed) }
 
     package func request() { flag.store(true, ordering: .relaxed) }
 
     /// Makes the run return to the queue after the current step, because its worker drains.
-    package func requestAfterStep() { leaving.store(true, ordering: .relaxed) }
+    package func requestAfterStep() { stopsAfterStep.store(true, ordering: .relaxed) }
 }
 
 /// The run was canceled or its lease has expired, so another worker may have it. Nothing since the last successful

@@ -15,7 +15,7 @@ package struct Execution: Sendable {
     package internal(set) var status = ExecutionStatus.running
     /// The task at which the run ended, if it was not completed.
     package internal(set) var stoppedAt: String?
-    /// Why the run ended, if no step states the reason.
+    /// Why the run ended, if no step has the reason.
     package internal(set) var failure: TaskFailure?
     package internal(set) var steps: [Step] = []
     /// From the creation of the run to its end; zero while it is active.
@@ -134,7 +134,7 @@ package struct Step: Sendable {
     package let status: StepStatus
     /// The number of the attempt, from 1.
     package let attempt: Int
-    /// The output; while the step waits, what its task keeps.
+    /// The output; while the step waits, what its task has stored.
     package let output: JSON
     package let failure: TaskFailure?
     /// The condition that selected the next task, and where it led; nil if the task has no condition.

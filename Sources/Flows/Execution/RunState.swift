@@ -26,7 +26,7 @@ struct RunState {
         case announce(TaskDefinition, attempt: Int)
         case run(TaskDefinition, input: JSON, attempt: Int)
         case commit
-        /// Commit, and leave the run in the queue until it is due.
+        /// Commit; the run stays in the queue until it is due.
         case suspend(Due)
         case end(ExecutionStatus, stoppedAt: String?, TaskFailure?)
 

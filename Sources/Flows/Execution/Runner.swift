@@ -3,9 +3,9 @@ import Postgres
 
 /// Executes a flow on the calling thread, until it ends or has to wait, and stores the run. `RunState` decides.
 ///
-/// Nothing of a run is in the database before its first commit; if the process dies before that, nothing happened. A
-/// run with one transactional task and otherwise only pure ones normally needs one commit: effect, steps and end
-/// together. A run with more commits has a row in the queue from the first commit on: if its process dies, a worker
+/// Nothing of a run is in the database before its first commit; if the process dies before that, the run has had no
+/// effect. A run with one transactional task and otherwise only pure ones normally needs one commit: effect, steps and
+/// end together. A run with more commits has a row in the queue from the first commit on: if its process dies, a worker
 /// claims the run and continues it.
 struct Runner {
     /// The maximum size of a run's record, in approximate bytes of JSON text: the outputs of all steps, the inputs that
@@ -127,7 +127,7 @@ struct Runner {
         return .ended(checkpoint.execution)
     }
 
-    /// Leaves the run to the next worker that claims it.
+    /// Requeues the run for the next worker.
     private mutating func yieldToWorker() throws -> RunOutcome {
         try commit(.waits(.after(.zero)))
         return .waits(checkpoint.execution, .after(.zero))

@@ -24,7 +24,7 @@ extension Configuration {
     }
 
     /// The connection of `migrate`. It must not pass a pooler in transaction mode: migrators wait for each other by a
-    /// session lock, which such a pooler would leave to another client.
+    /// session lock, which such a pooler would pass to another client.
     var migrationDatabase: PostgresConfiguration {
         get throws {
             if let url = try self.migrationDatabaseURL {

@@ -49,7 +49,7 @@ struct AuditEvent {
     /// The user who acted, if it is not the caller.
     let actor: String?
     let detail: JSON
-    /// For an event that is kept once per network and period: the start of the hour or day, in seconds since 1970.
+    /// For an event that is stored once per network and period: the start of the hour or day, in seconds since 1970.
     let period: Int64?
 
     private init(
@@ -87,13 +87,13 @@ extension AuditEvent {
             .login, user, actor: user, ["session": .string(session), "factor": .string(factor.rawValue)])
     }
 
-    /// A wrong password. It is kept once per account, network and hour, so that an attacker who guesses cannot fill the
-    /// log.
+    /// A wrong password. It is stored once per account, network and hour, so that an attacker who guesses cannot fill
+    /// the log.
     static func loginFailed(of user: String?, at now: Int64) -> AuditEvent {
         AuditEvent(.loginFailed, user, period: now - now % 3_600)
     }
 
-    /// The right password and then a wrong code. It is kept as failed logins are.
+    /// The right password and then a wrong code. It is stored like failed logins.
     static func codeFailed(of user: String, at now: Int64) -> AuditEvent {
         AuditEvent(.codeFailed, user, period: now - now % 3_600)
     }
@@ -117,7 +117,7 @@ extension AuditEvent {
 
     static func keyEnded(_ key: String) -> AuditEvent { AuditEvent(.keyEnded, key) }
 
-    /// The use of a key, kept once per key, network and day.
+    /// The use of a key, stored once per key, network and day.
     static func keyUsed(_ key: String, at now: Int64) -> AuditEvent {
         AuditEvent(.keyUsed, key, period: now - now % 86_400)
     }

@@ -35,7 +35,7 @@ final class AuditTrail {
         try connection.pipeline([AuditLog.asynchronousCommit, insert(event, if: "\(isReal)")])
     }
 
-    /// The client's network, which replaces the address in events that are kept once per period.
+    /// The client's network, which replaces the address in events that are stored once per period.
     var network: String? { address.map { Network(of: $0).prefix } }
 
     private func insert(_ event: AuditEvent, if condition: SQL) -> SQL {

@@ -37,7 +37,8 @@ package enum AuditFlaw: Error, Equatable, CustomStringConvertible {
         switch self {
         case .broken(let position): "the chain is broken at position \(position)"
         case .cut(let head): "the chain ends before position \(head.position), which it has had"
-        case .rechained(let head): "position \(head.position) has another seal than it had: the log was chained anew"
+        case .rechained(let head):
+            "position \(head.position) has another seal than it had: the seals were computed again"
         case .unsealed(let count): "\(count) entries older than a minute are not sealed"
         }
     }
@@ -48,9 +49,9 @@ extension AuditLog {
     ///
     /// An intact chain alone proves little: its digest has no key, so anyone who can write to the table as its owner
     /// can compute all seals again from some row on, or cut off the end, and the chain is intact again. A head that was
-    /// kept where such an attacker has no access proves that no row up to that head was changed, removed or inserted
+    /// stored where such an attacker has no access proves that no row up to that head was changed, removed or inserted
     /// since. Nothing reveals an event that was never written, or that was removed before a head that covers it was
-    /// kept.
+    /// stored.
     ///
     /// - Parameter remembered: the head that an earlier verification returned.
     /// - Returns: the current head, which is on disk.

@@ -18,7 +18,7 @@ package struct KeyAdministration {
     /// Creates the next key that signs access tokens; returns its id and the time from which it signs.
     ///
     /// The previous key still verifies, the one before it no longer does: unless forced, the rotation is refused while
-    /// tokens of that key may be valid. Refresh tokens outlive any number of rotations.
+    /// tokens of that key may be valid. Refresh tokens stay valid after any number of rotations.
     package func rotateTokenKey(isForced: Bool) throws -> String {
         let sealingKeys = try requiredSealingKeys()
         return try connection.transaction { connection in
@@ -98,7 +98,7 @@ package struct KeyAdministration {
     }
 
     /// Reseals every value with the current sealing key, so that the previous one can be removed. It can run while the
-    /// service runs, and keeps its progress if it is interrupted. Throws when a value cannot be opened.
+    /// service runs, and each finished batch stays resealed if it is interrupted. Throws when a value cannot be opened.
     package func reseal(_ line: (String) -> Void) throws {
         let keys = try requiredSealingKeys()
         var failed = 0

@@ -52,7 +52,7 @@ package struct IdempotencyKey: Sendable {
                 return .response(try replay(on: connection))
             }
             let reply = try body()
-            try connection.commit(after: [keep(reply.initial)])
+            try connection.commit(after: [store(reply.initial)])
             return reply
         } catch let problem as Problem where IdempotencyKey.stores(problem.status) {
             connection.rollback()
@@ -108,7 +108,7 @@ package struct IdempotencyKey: Sendable {
             open: { connection in
                 try claim(for: executionID, on: connection)
             },
-            close: { execution in [keep(answer(execution))] })
+            close: { execution in [store(answer(execution))] })
     }
 
     /// Another call has claimed the key.
@@ -118,7 +118,7 @@ package struct IdempotencyKey: Sendable {
     func storeRefusal(_ problem: Problem, on connection: Connection) throws {
         try connection.begin()
         if try claim(on: connection) {
-            try connection.commit(after: [keep(problem.response(requestID: requestID))])
+            try connection.commit(after: [store(problem.response(requestID: requestID))])
         } else {
             connection.rollback()
         }
@@ -154,7 +154,7 @@ package struct IdempotencyKey: Sendable {
     }
 
     /// Stores the response, which is in memory. A replay does not wait, so no preference applies to it.
-    private func keep(_ response: Response) -> SQL {
+    private func store(_ response: Response) -> SQL {
         guard case .bytes(let body) = response.body else { preconditionFailure("only a response in memory is stored") }
         let fields = response.headers.fields.filter { $0.name != Response.preferenceApplied }
         let headers = JSON.object(JSONObject(fields.map { .init(name: $0.name, value: .string($0.value)) }))

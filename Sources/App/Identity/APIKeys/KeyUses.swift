@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The uses of API keys that this process knows to be in the audit log, so that only the first call with a key on a day
-/// writes to the log.
+/// A cache of the uses of API keys that are in the audit log, so that only the first call with a key on a day writes to
+/// the log.
 final class KeyUses: Sendable {
     struct Use: Hashable {
         let key: String
@@ -15,9 +15,9 @@ final class KeyUses: Sendable {
 
     private let known = Mutex<Set<Use>>([])
 
-    /// Calls `record` unless the use is known, and then remembers the use.
+    /// Calls `record` unless the use is known, and then adds the use.
     func noting(_ use: Use, _ record: () throws -> Void) rethrows {
-        // Without the lock: two concurrent calls may both record the use, and the log keeps one.
+        // Without the lock: two concurrent calls may both record the use, and the log stores one.
         if known.withLock({ $0.contains(use) }) { return }
         try record()
         known.withLock { known in

@@ -115,7 +115,7 @@ extension Endpoint<Context> {
         }
     }
 
-    /// The hashes of the current and the new password; nil when the call sets none. Throws unless the caller knows the
+    /// The hashes of the current and the new password; nil when the call sets none. Throws unless the call has the
     /// current one.
     private static func passwordChange(
         for account: Account, _ context: Context

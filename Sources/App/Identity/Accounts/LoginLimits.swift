@@ -60,8 +60,8 @@ package struct LoginLimits: Sendable {
     /// The limit after many failures; the first delays are shorter.
     private static let slowest = RateLimit(name: "logins", calls: 1, seconds: 60)
 
-    /// The owner of the secret. An account counts as one under all of its names. The prefixes keep the three cases
-    /// apart.
+    /// The owner of the secret. An account counts as one under all of its names. The prefixes distinguish the three
+    /// cases.
     enum Subject {
         case account(id: String)
         case unknown(name: String)

@@ -34,8 +34,8 @@ enum Guest {
         ).first?.decode(Int.self) ?? 0
     }
 
-    /// Turns the guest into a client, which keeps its data and its session; the session gets the usual lifetime. Nil
-    /// when the user is no longer a guest. Throws a unique violation when the name is taken.
+    /// Turns the guest into a client, with the same data and session; the session gets the usual lifetime. Nil when the
+    /// user is no longer a guest. Throws a unique violation when the name is taken.
     static func convert(
         _ id: String, to registration: Registration, passwordHash: String, _ audit: AuditTrail,
         on connection: Connection

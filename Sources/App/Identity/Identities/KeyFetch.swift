@@ -37,7 +37,7 @@ package struct KeyFetch: Sendable {
         var settings = HTTPClientSettings()
         settings.allowedAddresses = allowed
         settings.bodyLimit = Self.bodyLimit
-        // An issuer knows the address of its keys: a redirect may come from an attacker.
+        // An issuer publishes the final address of its keys: a redirect may come from an attacker.
         settings.redirectLimit = 0
         self.settings = settings
     }

@@ -4,7 +4,7 @@ import JSON
 import Postgres
 import Tokens
 
-/// A user's authenticator app (RFC 6238) and the recovery codes, each of which can be used once in its place.
+/// A user's authenticator app (RFC 6238) and the recovery codes, each of which can be used once instead.
 struct SecondFactor {
     private let userID: String
     private let secret: [UInt8]

@@ -131,12 +131,12 @@ struct Session {
             """) == 1
     }
 
-    /// Ends all of the user's sessions except `kept`.
-    static func endAll(of userID: String, except kept: String? = nil, on connection: Connection) throws {
+    /// Ends all of the user's sessions except `current`.
+    static func endAll(of userID: String, except current: String? = nil, on connection: Connection) throws {
         try connection.execute(
             """
             UPDATE sessions SET ended_at = now()
-            WHERE user_id = \(userID) AND ended_at IS NULL AND id IS DISTINCT FROM \(optional: kept)::uuid
+            WHERE user_id = \(userID) AND ended_at IS NULL AND id IS DISTINCT FROM \(optional: current)::uuid
             """)
     }
 }

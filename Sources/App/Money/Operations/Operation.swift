@@ -2,7 +2,7 @@ import Flows
 import HTTP
 import JSON
 
-/// A short name for a task type, which is run as a single task and leaves a record.
+/// A short name for a task type, which is run as a single task and stored as a record.
 struct Operation: Sendable {
     let type: String
     let taskType: String

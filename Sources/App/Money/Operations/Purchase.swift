@@ -72,7 +72,7 @@ struct Purchase {
         ])
     }
 
-    /// The record, written in the commit of the run; a failed run leaves none.
+    /// The record, written in the commit of the run; a failed run has none.
     private func record(of execution: Execution, userID: String, left: Int64) -> [SQL] {
         guard execution.status == .completed else { return [] }
         return [

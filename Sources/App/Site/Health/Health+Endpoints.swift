@@ -12,10 +12,10 @@ extension Endpoint<Context> {
         answers: [
             Answer(.ok, "The process answers", .object(required: ["status": .constant("ok")]).named("Health"))
         ]
-    ) { _ in alive }
+    ) { _ in healthy }
 
     /// Created once, because it is the most frequent answer.
-    private static let alive = Response.json(["status": "ok"])
+    private static let healthy = Response.json(["status": "ok"])
 
     private static let readiness = Endpoint(
         .get, "/ready", operation: "getReadiness", tag: .service, access: .everyone,

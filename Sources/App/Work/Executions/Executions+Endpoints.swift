@@ -53,7 +53,8 @@ extension Endpoint<Context> {
 }
 
 extension Context {
-    /// The id of the caller's workflow that the path names. A deleted workflow is included, because its runs are kept.
+    /// The id of the caller's workflow that the path names. A deleted workflow is included, because its runs stay
+    /// stored.
     fileprivate func workflowID() throws -> String {
         let (id, userID) = (try id(), try user.id)
         let found = try connection.query("SELECT 1 FROM workflows WHERE id = \(id) AND user_id = \(userID)")

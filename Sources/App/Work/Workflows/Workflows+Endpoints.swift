@@ -31,7 +31,7 @@ extension Endpoint<Context> {
                 stores: ["workflow_id": "/id"])
         ]
     ) { context in
-        try keep(WorkflowDraft(context.input, catalog: context.services.engine.catalog), context)
+        try store(WorkflowDraft(context.input, catalog: context.services.engine.catalog), context)
     }
 
     private static let read = Endpoint(
@@ -146,7 +146,7 @@ extension Endpoint<Context> {
                 stores: ["imported_workflow_id": "/id"])
         ]
     ) { context in
-        try keep(WorkflowDocument.read(context.input, catalog: context.services.engine.catalog), context)
+        try store(WorkflowDocument.read(context.input, catalog: context.services.engine.catalog), context)
     }
 
     private static let created = [Answer(.created, "The workflow", Workflow.schema, headers: [.etag])]
@@ -156,7 +156,7 @@ extension Endpoint<Context> {
         .json(workflow.json, headers: ["ETag": workflow.tag.description])
     }
 
-    private static func keep(_ draft: WorkflowDraft, _ context: Context) throws -> Response {
+    private static func store(_ draft: WorkflowDraft, _ context: Context) throws -> Response {
         guard let workflow = try Workflow.insert(draft, of: context.user.id, on: context.connection) else {
             throw Problem(.tooManyWorkflows)
         }

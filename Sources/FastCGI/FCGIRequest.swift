@@ -1,8 +1,8 @@
 import CFastCGI
 
-/// libfcgi's struct for one exchange at a time. The library keeps its address during a request, so it is on the heap.
+/// libfcgi's struct for one exchange at a time. The library stores its address during a request, so it is on the heap.
 @safe
-final class Wire: @unchecked Sendable {
+final class FCGIRequest: @unchecked Sendable {
     // Unchecked: only the owner of the exchange uses it.
     let request: UnsafeMutablePointer<FCGX_Request>
 
