@@ -1,10 +1,10 @@
-# Two images: `api`, nginx and the program (port 8080 answers HTTP), and `db`, Postgres with the schema.
+# Two images: `api` is nginx and the program (HTTP on port 8080), `db` is Postgres with the schema.
 #
 #   docker build --target api -t flow-manager-api .
 #   docker build --target db -t flow-manager-db .
 #
-# Both on one machine, with the demo accounts. `db` speaks no TLS unless it is given a certificate; the program asks
-# every host but its own for one, so between the two, where nobody else is, `sslmode=disable` has to say so.
+# Both on one machine, with the demo accounts. `db` has no certificate by default, and the program requires TLS of every
+# host except its own: in a network of the two containers alone, `sslmode=disable` switches that off.
 #
 #   docker network create flow-manager
 #   docker run -d --network flow-manager --name db -e CONFIG_TYPE=demo -e POSTGRES_PASSWORD=secret flow-manager-db
@@ -12,7 +12,7 @@
 #     -e DATABASE_URL='postgresql://flow_manager:secret@db/flow_manager?sslmode=disable' \
 #     -e JWT_SECRET_KEY="$(openssl rand -hex 32)" -e SEALING_KEY="$(openssl rand -hex 32)" flow-manager-api
 #
-# Debian's stable release is the pin of its packages:
+# The packages' versions are pinned by Debian's stable release:
 # hadolint global ignore=DL3008
 
 FROM swift:6.3-bookworm AS build
@@ -23,7 +23,7 @@ RUN apt-get update \
 WORKDIR /source
 COPY Package.swift ./
 COPY Sources Sources
-# Not built here, but the manifest names them.
+# Not built here, but the manifest refers to them.
 COPY Tests Tests
 RUN swift build -c release --static-swift-stdlib --product flow-manager \
     && install -m 0755 .build/release/flow-manager /usr/local/bin/
