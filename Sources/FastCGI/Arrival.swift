@@ -10,7 +10,7 @@ enum Arrival: Equatable {
     /// The peer has closed the connection.
     case end
     /// Anything else. libfcgi aborts the process on some records, so it never gets to read these.
-    case stray
+    case invalid
 
     /// FastCGI specification, sections 3.3 and 5.1: an eight-byte header and a body of eight more, which every web
     /// server writes at once.
@@ -30,8 +30,8 @@ enum Arrival: Equatable {
             let id = UInt16(truncatingIfNeeded: header >> 32)
             let length = UInt16(truncatingIfNeeded: header >> 16)
             let role = UInt16(truncatingIfNeeded: UInt64(bigEndian: bytes.1) >> 48)
-            self = version == 1 && type == 1 && id != 0 && length == 8 && role == 1 ? .request : .stray
-        default: self = .stray
+            self = version == 1 && type == 1 && id != 0 && length == 8 && role == 1 ? .request : .invalid
+        default: self = .invalid
         }
     }
 }

@@ -11,15 +11,15 @@ enum Library {
         unsafe setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "200", 1)
 
         // The library installs its own handlers; the process's own dispositions of these signals are restored.
-        let taken = [SIGTERM, SIGUSR1]
-        let before = taken.map { signal in
+        let signals = [SIGTERM, SIGUSR1]
+        let before = signals.map { signal in
             var action = sigaction()
             unsafe sigaction(signal, nil, &action)
             return action
         }
         let status = FCGX_Init()
-        for index in taken.indices {
-            unsafe withUnsafePointer(to: before[index]) { _ = unsafe sigaction(taken[index], $0, nil) }
+        for index in signals.indices {
+            unsafe withUnsafePointer(to: before[index]) { _ = unsafe sigaction(signals[index], $0, nil) }
         }
         // A failed write reports that the peer has disconnected.
         signal(SIGPIPE, SIG_IGN)

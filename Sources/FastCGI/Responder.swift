@@ -46,7 +46,7 @@ final class Responder {
             pool.keep(descriptor, .unverified)
         case .end:
             close(descriptor)
-        case .stray:
+        case .invalid:
             pool.observe(.strayPeer)
             close(descriptor)
         case .request:

@@ -30,7 +30,7 @@ package final class Engine: Sendable {
         let budget: Budget
 
         /// The cost of the run, in credits, if every task succeeds on the maximum number of visits.
-        package var maxCost: Int64 { budget.worst }
+        package var maxCost: Int64 { budget.maximumCost }
     }
 
     /// The prices, at most a second old.

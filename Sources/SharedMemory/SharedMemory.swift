@@ -55,8 +55,8 @@ package final class SharedMemory: @unchecked Sendable {
     package convenience init(adopting descriptor: Int32) throws(SharedMemoryError) {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", code: errno) }
-        guard status.st_size == Layout.bytes, Self.hasFixedSize(descriptor) else { throw .foreign }
-        guard try Self.version(in: descriptor) == Layout.version else { throw .foreign }
+        guard status.st_size == Layout.bytes, Self.hasFixedSize(descriptor) else { throw .incompatible }
+        guard try Self.version(in: descriptor) == Layout.version else { throw .incompatible }
         guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else { throw .system(call: "fcntl", code: errno) }
         try self.init(mapping: descriptor)
     }

@@ -37,7 +37,7 @@ package struct WorkerState: Sendable {
     private enum Slot {
         case idle
         case notified
-        /// - Parameter registration: the one that was in force when the poll began, if any.
+        /// - Parameter registration: the one that was current when the poll began, if any.
         case polling(registration: Int?)
         /// - Parameter renewed: an instant from which the lease was valid for its whole length.
         case running(lease: Lease, renewed: Monotonic)
@@ -58,7 +58,7 @@ package struct WorkerState: Sendable {
     /// The idle slot with the lowest number is notified first, so that a worker with little to do uses few connections.
     private var slots: [Slot]
     private var hasBegun = false
-    /// The number of the registration in force, from 1.
+    /// The number of the current registration, from 1; nil if the process is not registered.
     private var registration: Int?
     private var registrations = 0
     /// When a run becomes due, according to the last polls.

@@ -30,7 +30,7 @@ import Tokens
         case .key(let key): key.id ?? ""
         case .oldKey(let key): "old \(key.id ?? "")"
         case .none: "none"
-        case .askIssuer: "ask"
+        case .fetchFromIssuer: "ask"
         case .unavailable(let time): "unavailable \(time.components.seconds)"
         }
     }

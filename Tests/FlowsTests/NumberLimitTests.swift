@@ -21,7 +21,7 @@ import Testing
         ]
         for (price, worst) in cases {
             let prices = PriceList(["pass": Price(cost: price, isActive: true)])
-            #expect(Budget(for: flow, at: prices).worst == worst, "\(price)")
+            #expect(Budget(for: flow, at: prices).maximumCost == worst, "\(price)")
         }
     }
 

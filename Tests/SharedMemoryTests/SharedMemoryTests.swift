@@ -62,7 +62,7 @@ import Testing
         let memory = try SharedMemory()
         let next = SharedMemory.Layout.version + 1
         #expect(memory.replace(SharedMemory.Layout.version, by: next, at: 0))
-        #expect(throws: SharedMemoryError.foreign) { try memory.mappedAgain() }
+        #expect(throws: SharedMemoryError.incompatible) { try memory.mappedAgain() }
     }
 
     @Test(arguments: [0, SharedMemory.Layout.bytes])
@@ -71,7 +71,7 @@ import Testing
         defer { unsafe fclose(stream) }
         let file = unsafe fileno(stream)
         try #require(ftruncate(file, size) == 0)
-        #expect(throws: SharedMemoryError.foreign) { try SharedMemory(adopting: file) }
+        #expect(throws: SharedMemoryError.incompatible) { try SharedMemory(adopting: file) }
         #expect(fcntl(file, F_GETFD) == 0)
     }
 

@@ -3,32 +3,32 @@ import Postgres
 
 /// The maximum cost of a run, at the prices of its acceptance, and the credits that are held for it.
 ///
-/// A run with a single commit is charged in that commit. For any other run the worst case is held from its first commit
-/// on; each commit settles the steps that it records, and the last one releases the rest.
+/// A run with a single commit is charged in that commit. For any other run the maximumCost case is held from its first
+/// commit on; each commit settles the steps that it records, and the last one releases the rest.
 struct Budget: Sendable {
     /// The cost of the run if every task succeeds on the maximum number of visits.
-    let worst: Int64
+    let maximumCost: Int64
     private(set) var held: Int64
     /// The prices of the flow's task types that are not free.
     private let prices: [String: Int64]
 
     init(for flow: Flow, at prices: PriceList) {
         var known: [String: Int64] = [:]
-        var worst: Int64 = 0
+        var maximumCost: Int64 = 0
         for type in Set(flow.taskTypes) where prices[type] > 0 { known[type] = prices[type] }
         if !known.isEmpty {
             for (type, visits) in zip(flow.taskTypes, flow.maximumVisits) {
-                worst = worst.addingClamped((known[type] ?? 0).multipliedClamped(by: Int64(visits)))
+                maximumCost = maximumCost.addingClamped((known[type] ?? 0).multipliedClamped(by: Int64(visits)))
             }
         }
         self.prices = known
-        self.worst = worst
+        self.maximumCost = maximumCost
         held = 0
     }
 
     /// The budget of a stored run, from its row in the queue.
     init(held: Int64, prices: JSON?) {
-        worst = held
+        maximumCost = held
         self.held = held
         self.prices = Dictionary(
             uniqueKeysWithValues: prices?.objectValue?.members.map { ($0.name, $0.value.integerValue ?? 0) } ?? [])
@@ -38,21 +38,21 @@ struct Budget: Sendable {
 
     /// The prices for the row in the queue; nil if the run is free.
     var storedPrices: JSON? {
-        guard worst > 0 else { return nil }
+        guard maximumCost > 0 else { return nil }
         return .object(
             JSONObject(prices.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .integer($0.value)) }))
     }
 
-    /// Holds the worst case of a run that is queued; returns no statements if the run is free.
+    /// Holds the maximumCost case of a run that is queued; returns no statements if the run is free.
     mutating func hold(for execution: Execution) -> [SQL] {
-        guard worst > 0 else { return [] }
-        held = worst
-        return [Ledger.hold(worst, of: execution.userID, execution: execution.id)]
+        guard maximumCost > 0 else { return [] }
+        held = maximumCost
+        return [Ledger.hold(maximumCost, of: execution.userID, execution: execution.id)]
     }
 
     /// Returns the statements that pay for a commit which records steps of that cost, and updates `held`.
     mutating func payment(for cost: Int64, of execution: Execution, isFirst: Bool, isLast: Bool) -> [SQL] {
-        guard worst > 0 else { return [] }
+        guard maximumCost > 0 else { return [] }
         if isFirst, isLast {
             return cost > 0 ? [Ledger.charge(cost, of: execution.userID, execution: execution.id)] : []
         }
@@ -66,13 +66,13 @@ struct Budget: Sendable {
         return statements
     }
 
-    /// Whether the user's balance covers the worst case of `count` runs. Checked before the first step; the commit that
-    /// takes the credits checks again.
+    /// Whether the user's balance covers the maximumCost case of `count` runs. Checked before the first step; the
+    /// commit that takes the credits checks again.
     func isCovered(by userID: String, times count: Int = 1, on connection: Connection) throws -> Bool {
-        guard worst > 0 else { return true }
-        let wanted = worst.multipliedClamped(by: Int64(count))
+        guard maximumCost > 0 else { return true }
+        let required = maximumCost.multipliedClamped(by: Int64(count))
         let balance = try connection.query("SELECT balance FROM credits WHERE user_id = \(userID)").first
-        return try balance.map { try $0.decode(Int64.self) >= wanted } ?? false
+        return try balance.map { try $0.decode(Int64.self) >= required } ?? false
     }
 }
 

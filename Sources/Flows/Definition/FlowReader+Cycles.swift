@@ -7,10 +7,10 @@ extension FlowReader {
 
     /// Reports every cycle that has no task with a limit of visits, because a run could loop there for ever. The
     /// problem points to the cycle's first task in the order of the flow.
-    mutating func refuseCycles(_ edges: [[Edge]], amid tasks: [JSON]) {
+    mutating func refuseCycles(_ edges: [[Edge]], in tasks: [JSON]) {
         // A task with a limit breaks each cycle through it, so the search treats it as done.
         var visits = tasks.map { $0["max_visits"] == nil ? Visit.none : .done }
-        var firsts: Set<Int> = []
+        var reported: Set<Int> = []
         for start in edges.indices where !edges[start].isEmpty && visits[start] == .none {
             // The path from `start` to the current task, each with the number of its successors that were visited.
             var path = [(task: start, seen: 0)]
@@ -28,12 +28,12 @@ extension FlowReader {
                     path.append((next, 0))
                 case .open:
                     let cycle = path.map(\.task).drop { $0 != next }
-                    firsts.insert(cycle.min() ?? next)
+                    reported.insert(cycle.min() ?? next)
                 case .done: break
                 }
             }
         }
-        for task in firsts.sorted() { report("/tasks/\(task)", "is on a cycle without a task that has max_visits") }
+        for task in reported.sorted() { report("/tasks/\(task)", "is on a cycle without a task that has max_visits") }
     }
 
     /// The task at `position` among those that edges lead to from `task`; nil if there are fewer.

@@ -10,8 +10,8 @@ package struct FlowReader {
     /// The maximum number of problems with a hint: the search through a thousand names takes milliseconds.
     private static let maximumHints = 20
 
-    package var problems: [Violation] { problemsFound.map(inWhole) }
-    package var warnings: [Violation] { warningsFound.map(inWhole) }
+    package var problems: [Violation] { problemsFound.map(withPrefix) }
+    package var warnings: [Violation] { warningsFound.map(withPrefix) }
     /// Problems and warnings, with pointers relative to the flow.
     private var problemsFound: [Violation] = []
     var warningsFound: [Violation] = []
@@ -41,14 +41,14 @@ package struct FlowReader {
                 definitions.append(known)
             }
         }
-        refuseCycles(edges, amid: tasks)
+        refuseCycles(edges, in: tasks)
         guard problemsFound.isEmpty, let start, let id = json["id"]?.stringValue, let name = json["name"]?.stringValue
         else { return nil }
         warnAboutUnreachable(edges, from: start)
         return Flow(id: id, name: name, definition: json, tasks: definitions, start: start)
     }
 
-    private func inWhole(_ violation: Violation) -> Violation {
+    private func withPrefix(_ violation: Violation) -> Violation {
         Violation(pointer: prefix + violation.pointer, message: violation.message, hint: violation.hint)
     }
 

@@ -52,18 +52,18 @@ extension Checkpoint {
 
     /// Whether the run made progress since the last commit. A step that has only begun does not count: it may be the
     /// one that crashes each worker.
-    private var hasGotOn: Bool { execution.steps.count > storedSteps }
+    private var hasProgressed: Bool { execution.steps.count > storedSteps }
 
     private func advance(_ disposition: Disposition) -> SQL {
-        let mine: SQL = "WHERE execution_id = \(execution.id) AND lease = \(lease) RETURNING execution_id"
+        let ownRow: SQL = "WHERE execution_id = \(execution.id) AND lease = \(lease) RETURNING execution_id"
         switch disposition {
-        case .finished: return "DELETE FROM queue \(mine)"
+        case .finished: return "DELETE FROM queue \(ownRow)"
         case .running:
             return """
                 UPDATE queue
                 SET lease_until = clock_timestamp() + \(Lease.duration), held = \(budget.held), signal = NULL,
-                    claims = CASE WHEN \(hasGotOn) THEN 0 ELSE claims END
-                \(mine)
+                    claims = CASE WHEN \(hasProgressed) THEN 0 ELSE claims END
+                \(ownRow)
                 """
         case .waits(let due):
             return """
@@ -71,7 +71,7 @@ extension Checkpoint {
                 SET lease = NULL, lease_until = NULL, state = 'waiting', claims = 0, held = \(budget.held),
                     signal = NULL, is_woken = false,
                     available_at = CASE WHEN is_woken THEN clock_timestamp() ELSE \(due.moment) END
-                \(mine)
+                \(ownRow)
                 """
         }
     }

@@ -131,13 +131,13 @@ extension Queue {
                 """)
             guard !locked.isEmpty else { return false }
             // Repeats the step that failed or led to the failed end, and a step that was canceled.
-            let isAgain = execution.status == .failed && execution.failure == nil
+            let repeatsLastStep = execution.status == .failed && execution.failure == nil
             try connection.pipeline(
                 [
                     """
                     UPDATE steps SET superseded = true
                     WHERE execution_id = \(execution.id) AND NOT superseded
-                        AND (status = 'canceled' OR \(isAgain) AND seq = \(execution.steps.last?.number ?? 0))
+                        AND (status = 'canceled' OR \(repeatsLastStep) AND seq = \(execution.steps.last?.number ?? 0))
                     """
                 ] + requeue(execution, budget: budget, maxConcurrentRuns: maxConcurrentRuns))
             return true

@@ -6,13 +6,13 @@ extension Queue {
     /// transaction is the run's own commit, which renews the lease itself, or it ends the run.
     static func renew(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
         guard !leases.isEmpty else { return [] }
-        let mine: SQL = """
+        let ownRow: SQL = """
             WHERE execution_id = ANY(\(Array(leases.keys))::uuid[]) AND lease = ANY(\(Array(leases.values))::uuid[])
             """
         let rows = try connection.query(
             """
-            WITH held AS (SELECT lease FROM queue \(mine)),
-            free AS (SELECT execution_id FROM queue \(mine) FOR UPDATE SKIP LOCKED),
+            WITH held AS (SELECT lease FROM queue \(ownRow)),
+            free AS (SELECT execution_id FROM queue \(ownRow) FOR UPDATE SKIP LOCKED),
             renewed AS (
                 UPDATE queue SET lease_until = clock_timestamp() + \(Lease.duration)
                 WHERE execution_id = ANY(ARRAY(SELECT execution_id FROM free)))

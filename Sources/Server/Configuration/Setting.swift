@@ -23,7 +23,7 @@ struct Setting<Value: Sendable>: SettingEntry {
     let defaultValue: DefaultText
     let isSecret: Bool
     let summary: String
-    /// The value without a text; throws if there must be one.
+    /// The value of the unset setting; throws if it is required.
     private let valueIfUnset: @Sendable () throws(InvalidValue) -> Value
     private let parser: SettingParser<Value>
 

@@ -12,10 +12,10 @@ package struct Duty {
     package typealias Body = (_ observe: (WorkerEvent) -> Void) throws -> Progress
 
     package let name: String
-    /// From one time to the next; a duty is due once a round at most.
+    /// The time between two calls; a duty is due at most once per round.
     package let interval: Duration
-    /// The first time comes after a random part of the interval, from this range, so that workers that start together
-    /// do not all do it together.
+    /// The part of the interval before the first call is random in this range, so that workers that start together do
+    /// not call it together.
     package let initialDelay: ClosedRange<Double>
     /// Does the next part of the work. After an error it is called again in the next round.
     package let body: Body

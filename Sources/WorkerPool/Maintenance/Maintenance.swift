@@ -6,13 +6,13 @@ package struct Maintenance {
         let duty: Duty
         /// When the duty is due, or has become due if it is unfinished.
         var due: Monotonic
-        /// Whether its last call failed, which has been reported.
+        /// Whether its last call failed; the failure has been reported.
         var isFailing = false
 
         mutating func run(at now: Monotonic, _ observe: (WorkerEvent) -> Void) {
             do {
                 if case .done = try duty.body(observe) {
-                    // Times that were missed are not made up for.
+                    // Missed calls are skipped.
                     let next = due + duty.interval
                     due = next > now ? next : now + duty.interval
                 }

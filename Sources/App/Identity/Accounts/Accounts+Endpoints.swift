@@ -135,9 +135,9 @@ extension Endpoint<Context> {
         let attempt = try context.services.loginLimits?.attempt(
             .account(id: account.id), from: context.request.remoteAddress)
         let known = try account.passwordHash(on: context.connection)
-        let isRight = try context.passwords.verify(Array(password.utf8), against: known)
-        attempt?.ended(rightly: isRight)
-        guard isRight, let known else { throw Problem.wrongPassword }
+        let isCorrect = try context.passwords.verify(Array(password.utf8), against: known)
+        attempt?.ended(rightly: isCorrect)
+        guard isCorrect, let known else { throw Problem.wrongPassword }
         return known
     }
 }

@@ -82,8 +82,8 @@ extension Endpoint<Context> {
             found = try Account.findForLogin(name, on: context.connection)
         }
         // An unknown name costs the same verification, so that the duration does not reveal which accounts exist.
-        let isRight = try context.passwords.verify(Array(password.utf8), against: found?.passwordHash)
-        guard isRight, let found else {
+        let isCorrect = try context.passwords.verify(Array(password.utf8), against: found?.passwordHash)
+        guard isCorrect, let found else {
             attempt?.ended(rightly: false)
             try context.audit.recordFailure(.loginFailed(of: found?.id, at: context.now), isReal: found != nil)
             throw Problem.authenticationFailed

@@ -92,8 +92,8 @@ extension LoginLimits {
         fileprivate let clock: @Sendable () -> UInt64
         fileprivate let keys: LoginThrottle.Keys
 
-        func ended(rightly isRight: Bool) {
-            if isRight {
+        func ended(rightly isCorrect: Bool) {
+            if isCorrect {
                 throttle.clearFailures(keys)
             } else {
                 throttle.countFailure(keys, at: clock())

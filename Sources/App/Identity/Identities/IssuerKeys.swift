@@ -7,7 +7,7 @@ package import Tokens
 package final class IssuerKeys: Sendable {
     private let cache = Mutex(KeyCache())
     /// Held by the thread that fetches. Other threads wait for it, at most as long as `fetch` may take.
-    private let asking = Mutex(())
+    private let fetching = Mutex(())
     private let fetch: @Sendable () throws -> JSONWebKeySet
     private let clock: @Sendable () -> ContinuousClock.Instant
     private let observe: @Sendable (any Error) -> Void
@@ -28,9 +28,9 @@ package final class IssuerKeys: Sendable {
     /// The key with that id; nil when the issuer has none. Throws 503 when the keys cannot be fetched.
     func key(named id: String) throws -> PublicKey? {
         switch find(id) {
-        case .askIssuer: asking.withLock { _ in askIfDue() }
+        case .fetchFromIssuer: fetching.withLock { _ in fetchIfDue() }
         // One thread fetches; the others continue with the old key.
-        case .oldKey: _ = asking.withLockIfAvailable { _ in askIfDue() }
+        case .oldKey: _ = fetching.withLockIfAvailable { _ in fetchIfDue() }
         case let finding: return try key(of: finding)
         }
         return try key(of: find(id))
@@ -40,7 +40,7 @@ package final class IssuerKeys: Sendable {
         switch finding {
         case .key(let key), .oldKey(let key): return key
         case .none: return nil
-        case .askIssuer: throw Problem.unavailable()
+        case .fetchFromIssuer: throw Problem.unavailable()
         case .unavailable(let time): throw Problem.unavailable(retryAfter: Int(time.components.seconds) + 1)
         }
     }
@@ -49,7 +49,7 @@ package final class IssuerKeys: Sendable {
         cache.withLock { $0.find(id, at: clock()) }
     }
 
-    private func askIfDue() {
+    private func fetchIfDue() {
         guard cache.withLock({ $0.begin(at: clock()) }) else { return }
         do {
             let keys = try fetch()

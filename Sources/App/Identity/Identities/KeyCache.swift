@@ -21,7 +21,7 @@ struct KeyCache {
         /// The issuer has no such key.
         case none
         /// The keys must be fetched, or are being fetched.
-        case askIssuer
+        case fetchFromIssuer
         /// The keys could not be fetched, and will not be requested again before that time.
         case unavailable(retryAfter: Duration)
     }
@@ -43,20 +43,20 @@ struct KeyCache {
     func find(_ id: String, at now: ContinuousClock.Instant) -> Finding {
         let age = keysTime.map { now - $0 } ?? KeyCache.maximumAge
         if age < KeyCache.maximumAge, let key = keys?[id] {
-            return age >= KeyCache.lifetime && mayAsk(at: now) ? .oldKey(key) : .key(key)
+            return age >= KeyCache.lifetime && mayFetch(at: now) ? .oldKey(key) : .key(key)
         }
-        guard let attempt, !mayAsk(at: now) else { return .askIssuer }
+        guard let attempt, !mayFetch(at: now) else { return .fetchFromIssuer }
         switch attempt.outcome {
         case .succeeded: return .none
         // No thread waits for an issuer whose last attempt failed: such waits could block every thread.
-        case .underWay where !isFailing: return .askIssuer
+        case .underWay where !isFailing: return .fetchFromIssuer
         case .underWay, .failed: return .unavailable(retryAfter: attempt.began + KeyCache.cooldown - now)
         }
     }
 
     /// Claims the next attempt; false while another attempt is active or the cooldown has not passed.
     mutating func begin(at now: ContinuousClock.Instant) -> Bool {
-        guard mayAsk(at: now) else { return false }
+        guard mayFetch(at: now) else { return false }
         attempt = (now, .underWay)
         return true
     }
@@ -71,7 +71,7 @@ struct KeyCache {
         keysTime = began
     }
 
-    private func mayAsk(at now: ContinuousClock.Instant) -> Bool {
+    private func mayFetch(at now: ContinuousClock.Instant) -> Bool {
         guard let attempt else { return true }
         return attempt.outcome != .underWay && now - attempt.began >= KeyCache.cooldown
     }
