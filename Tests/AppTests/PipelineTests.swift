@@ -86,7 +86,7 @@ import Testing
         [("Origin", "http://localhost"), ("Origin", "http://localhost"), ("Host", "localhost")],
     ])
     func noPageOfAnotherOriginGetsCookies(headers: [(String, String)]) throws {
-        let endpoints = Routes.all.filter(\.handsOutCookies)
+        let endpoints = Routes.all.filter(\.setsCookies)
         #expect(Set(endpoints.map(\.path)).isSuperset(of: ["/login", "/refresh", "/api/guests"]))
         for endpoint in endpoints {
             expectProblem(answerUnread(endpoint, headers), 403, "origin_refused", endpoint.operation)
