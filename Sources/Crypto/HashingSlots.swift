@@ -12,22 +12,22 @@ package final class HashingSlots: Sendable {
     /// The number of calls in progress per client in this process, in a slot or waiting for one.
     private let underWay = Mutex<[String: Int]>([:])
     private let queueLimit: Int
-    private let patience: Duration
+    private let timeout: Duration
     private let observeWait: @Sendable (Duration) -> Void
 
     /// - Parameters:
     ///   - slots: as many as there are cores is best.
     ///   - waiting: the maximum number of calls of this process that wait for a slot.
-    ///   - patience: how long each of them waits.
+    ///   - timeout: how long each of them waits.
     ///   - observeWait: called with the time that a call waited for a slot: zero if one was free, and also if it got
     ///     none in time.
     package init(
-        _ slots: Slots, waiting: Int, patience: Duration = .seconds(3),
+        _ slots: Slots, waiting: Int, timeout: Duration = .seconds(3),
         observeWait: @escaping @Sendable (Duration) -> Void = { _ in }
     ) {
         self.slots = slots
         queueLimit = waiting
-        self.patience = patience
+        self.timeout = timeout
         self.observeWait = observeWait
     }
 
@@ -72,6 +72,6 @@ package final class HashingSlots: Sendable {
         guard queued.add(1, ordering: .relaxed).newValue <= queueLimit else { return nil }
         let start = ContinuousClock.now
         defer { observeWait(.now - start) }
-        return slots.acquire(within: patience)
+        return slots.acquire(within: timeout)
     }
 }

@@ -25,14 +25,14 @@ extension Engine {
     /// Releases the lease of a claimed run that was interrupted or not begun, so that it is due at once for the next
     /// worker. Does nothing if the lease was lost.
     package func release(_ claim: Claim, on connection: Connection) throws {
-        try release(claim, after: .zero, isUntried: true, on: connection)
+        try release(claim, after: .zero, isUnstarted: true, on: connection)
     }
 
     /// A lease that cannot be released was lost.
     private func release(
-        _ claim: Claim, after delay: Duration, isUntried: Bool, on connection: Connection
+        _ claim: Claim, after delay: Duration, isUnstarted: Bool, on connection: Connection
     ) throws {
-        let isReleased = try Queue.release(claim, after: delay, isUntried: isUntried, on: connection)
+        let isReleased = try Queue.release(claim, after: delay, isUnstarted: isUnstarted, on: connection)
         if !isReleased { observe(.leaseLost(executionID: claim.execution.id)) }
     }
 
@@ -100,12 +100,12 @@ extension Engine {
     /// counted.
     private func postpone(_ claim: Claim, _ error: any Error, on connection: Connection) throws -> ClaimOutcome {
         let isBlocked = (error as? PostgresError)?.isContention ?? false
-        try release(claim, after: .seconds(claim.claims), isUntried: isBlocked, on: connection)
+        try release(claim, after: .seconds(claim.claims), isUnstarted: isBlocked, on: connection)
         return .postponed(error)
     }
 
     private func giveUp(_ claim: Claim, _ reason: TaskFailure, on connection: Connection) throws -> ClaimOutcome {
-        let isOurs = try end(claim.execution, as: .failed, reason, lease: claim.lease, on: connection)
-        return isOurs ? .ended : .lost
+        let hasEnded = try end(claim.execution, as: .failed, reason, lease: claim.lease, on: connection)
+        return hasEnded ? .ended : .lost
     }
 }

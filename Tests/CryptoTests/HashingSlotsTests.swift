@@ -80,7 +80,7 @@ import Testing
     @Test func reportsHowLongEachCallWaited() throws {
         let waits = Waits()
         let slots = HashingSlots(
-            Slots(in: try SharedMemory(), limit: 1), waiting: 1, patience: .seconds(60), observeWait: waits.add)
+            Slots(in: try SharedMemory(), limit: 1), waiting: 1, timeout: .seconds(60), observeWait: waits.add)
         let holders = Holders(1, of: slots)
         #expect(waits.all == [.zero])
         let waiter = Holders(0, of: slots)
@@ -97,7 +97,7 @@ import Testing
     @Test func reportsAWaitForNothing() throws {
         let waits = Waits()
         let slots = HashingSlots(
-            Slots(in: try SharedMemory(), limit: 1), waiting: 1, patience: .milliseconds(1), observeWait: waits.add)
+            Slots(in: try SharedMemory(), limit: 1), waiting: 1, timeout: .milliseconds(1), observeWait: waits.add)
         let holders = Holders(1, of: slots)
         #expect(throws: PasswordError.busy) { try slots.withSlot {} }
         #expect(waits.all.count == 2 && waits.all[1] >= .milliseconds(1))

@@ -129,7 +129,7 @@ import Testing
 
     @Test func aRunThatIsGivenUpHasFailed() throws {
         try enqueue(execution(["pass"]))
-        try place.database.connect().execute("UPDATE queue SET claims = \(Claim.most)")
+        try place.database.connect().execute("UPDATE queue SET claims = \(Claim.maximumClaims)")
         let claim = try #require(try engine.claim(on: connection))
         _ = try engine.execute(claim, on: connection, Cancellation())
         #expect(words() == ["claimed", "run failed"])

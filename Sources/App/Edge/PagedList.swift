@@ -72,7 +72,7 @@ struct PagedList: Sendable {
         return [
             Parameter("limit", .integer(1...100), "Maximum number of items. Default: 20"),
             Parameter(
-                "cursor", .string(maxLength: Request.longestQueryValue), "`next_cursor` of the previous page"),
+                "cursor", .string(maxLength: Request.maximumQueryValueLength), "`next_cursor` of the previous page"),
             Parameter(
                 "sort", sort.named(after: items.schema, "Sort"),
                 "The field to sort by, ascending; with `-` in front, descending. Default: -created_at"),

@@ -22,7 +22,7 @@ package enum ExecutionSummary {
     package static func all(of userID: String, workflowID: String? = nil) -> SQL {
         let ofWorkflow: SQL = workflowID.map { "AND \(self.workflowID) = \($0)" } ?? SQL()
         return """
-            executions e \(Execution.joins) \(Execution.place)
+            executions e \(Execution.joins) \(Execution.queueJoin)
             WHERE e.user_id = \(userID) \(ofWorkflow)
             """
     }

@@ -35,10 +35,10 @@ extension Queue {
     /// Releases the lease of a claimed run, so that it is due for the next worker at once or after a delay. Returns
     /// false if the lease was lost.
     ///
-    /// - Parameter isUntried: whether nothing was executed, so that this claim is not counted.
+    /// - Parameter isUnstarted: whether nothing was executed, so that this claim is not counted.
     @discardableResult
     static func release(
-        _ claim: Claim, after delay: Duration = .zero, isUntried: Bool, on connection: Connection
+        _ claim: Claim, after delay: Duration = .zero, isUnstarted: Bool, on connection: Connection
     ) throws -> Bool {
         try connection.execute(
             """

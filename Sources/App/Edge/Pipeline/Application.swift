@@ -88,7 +88,7 @@ package struct Application: Sendable {
         let caller = try Authentication.principal(
             of: request, for: endpoint, services: services, now: now, audit, connection)
         finished.userID = caller?.id
-        if endpoint.handsOutCookies { try services.crossOrigin.check(request) }
+        if endpoint.setsCookies { try services.crossOrigin.check(request) }
         let body = try read(endpoint.body.policy)
         finished.requestBytes = body.length
         let context = Context(

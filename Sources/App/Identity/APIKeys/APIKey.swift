@@ -50,7 +50,7 @@ enum APIKey {
                 WHERE (
                     SELECT count(*) FROM api_keys
                     WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
-                ) < \(mostKeys)
+                ) < \(maximumKeys)
                 RETURNING \(resource.columns)
                 """)
             return try rows.first.map { row in

@@ -78,7 +78,7 @@ extension Endpoint<Context> {
         of: PagedList("sessions", of: Session.resource),
         at: "/api/sessions", operation: "listSessions", tag: .sessions, access: .session,
         summary: "List where you are logged in", answer: "A page of sessions",
-        examples: [Example("List your sessions", keeps: ["session_id": "/items/0/id"])]
+        examples: [Example("List your sessions", stores: ["session_id": "/items/0/id"])]
     ) { context in
         Session.active(of: try context.user)
     }
