@@ -19,7 +19,7 @@ import Testing
         sortableBy: ["rank"])
 
     private static func query(_ query: String) throws -> ListQuery {
-        try ListQuery(try #require(FormFields(parsing: query[...])), of: list, scope: scope)
+        try ListQuery(try #require(FormFields(parsing: query[...])), of: list, for: id)
     }
 
     @Test(arguments: [

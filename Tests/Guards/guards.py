@@ -177,7 +177,7 @@ GUARDS = [
           "guard bodyDigests.contains(digest) else {", "guard bodyDigests.contains(digest) || !digest.isEmpty else {",
           "AppTests.IdempotencyTests"),
     Guard("list: a cursor belongs to its user", "Sources/App/Edge/ListQuery.swift",
-          'scope = "\\(list) \\(userID)"', 'scope = "\\(list) \\(userID.isEmpty)"',
+          "[list.name] + parameters + [userID]", "[list.name] + parameters",
           "AppTests.ListQueryTests"),
     Guard("list: declared columns only", "Sources/App/Edge/ListQuery.swift",
           'guard order != nil || name == "created_at" else {', "guard order != nil || !name.isEmpty else {",

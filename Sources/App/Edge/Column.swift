@@ -3,8 +3,14 @@ import Postgres
 
 /// A member of a resource's JSON, together with the expression of SQL that it is read from.
 struct Column: Sendable {
-    private enum Kind {
+    enum Kind {
         case text, integer, boolean, json
+    }
+
+    /// How a value becomes JSON. Has no references, because they would be counted for each row.
+    struct Reader {
+        let kind: Kind
+        let isNullable: Bool
     }
 
     let name: String
@@ -13,16 +19,14 @@ struct Column: Sendable {
     let expression: SQL
     /// What a statement selects: the same, unless its text must first get the form that the JSON has.
     let selected: SQL
-    private let kind: Kind
-    private let isNullable: Bool
+    let reader: Reader
 
     private init(_ name: String, _ kind: Kind, _ schema: JSONSchema, _ expression: SQL, selected: SQL) {
         self.name = name
-        self.kind = kind
         self.schema = schema
         self.expression = expression
         self.selected = selected
-        isNullable = schema.violations(in: .null).isEmpty
+        reader = Reader(kind: kind, isNullable: schema.violations(in: .null).isEmpty)
     }
 
     private init(_ name: StaticString, _ kind: Kind, _ schema: JSONSchema, _ sql: SQL?) {
@@ -65,8 +69,12 @@ struct Column: Sendable {
     /// NULL becomes JSON null.
     var nullable: Column { with(schema.nullable) }
 
-    private func with(_ schema: JSONSchema) -> Column { Column(name, kind, schema, expression, selected: selected) }
+    private func with(_ schema: JSONSchema) -> Column {
+        Column(name, reader.kind, schema, expression, selected: selected)
+    }
+}
 
+extension Column.Reader {
     /// Reads the column, which is the next one of a row.
     func json(_ columns: inout Columns) throws(PostgresError) -> JSON {
         switch (kind, isNullable) {

@@ -13,7 +13,7 @@ struct ListQuery {
     }
 
     private let list: PagedList
-    /// What a cursor must name, so that a cursor of another list, order or user is refused.
+    /// What a cursor must name, so that a cursor of another list, user or order is refused.
     private let scope: String
     private let limit: Int
     /// Nil: sorted by time.
@@ -23,8 +23,12 @@ struct ListQuery {
     private let conditions: [SQL]
     private let fields: [String]?
 
-    /// Throws 400 for a value that is not valid. `scope` names the list and the user.
-    init(_ query: FormFields, of list: PagedList, scope: String) throws {
+    /// Throws 400 for a value that is not valid.
+    ///
+    /// - Parameter parameters: the values of the path's parameters, which select one of several such lists.
+    init(
+        _ query: FormFields, of list: PagedList, at parameters: [String] = [], for userID: String
+    ) throws {
         self.list = list
         guard let limit = Int(query["limit"] ?? "20"), (1...100).contains(limit) else {
             throw Problem(.badRequest, "'limit' must be an integer from 1 to 100")
@@ -39,7 +43,8 @@ struct ListQuery {
             throw Problem(
                 .badRequest, "'sort' must be \(names.joined(separator: " or ")), with or without - in front of it")
         }
-        self.scope = scope + (order.map { " by \($0.name)" } ?? "")
+        let names = [list.name] + parameters + [userID]
+        scope = names.joined(separator: " ") + (order.map { " by \($0.name)" } ?? "")
         conditions = try list.filters.compactMap { filter in
             guard let text = query[filter.name] else { return nil }
             guard let value = filter.parse(text) else {
@@ -57,9 +62,7 @@ struct ListQuery {
         }
         // Times until the year 2100, which the database can represent.
         let greatest: Int64 = order == nil ? 4_102_444_800_000_000 : .max
-        after = try query["cursor"].map { [scope = self.scope] in
-            try ListQuery.position(from: $0, in: scope, upTo: greatest)
-        }
+        after = try query["cursor"].map { [scope] in try ListQuery.position(from: $0, in: scope, upTo: greatest) }
     }
 
     /// The page of those items in `source` that the query asks for.

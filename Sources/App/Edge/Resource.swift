@@ -8,11 +8,13 @@ struct Resource: Sendable {
     let schema: JSONSchema
     /// What a statement selects or returns, to be read by `json`.
     let columns: SQL
+    private let readers: [(name: String, reader: Column.Reader)]
 
     init(_ name: String, extending base: Resource? = nil, _ members: Column...) {
         let members = (base?.members ?? []) + members
         self.members = members
         schema = JSONSchema.object(members: members.map { ($0.name, $0.schema) }).named(name)
+        readers = members.map { ($0.name, $0.reader) }
         columns = members.map(\.selected).joined(separator: ", ")
     }
 
@@ -34,11 +36,11 @@ struct Resource: Sendable {
     func json(_ columns: inout Columns, fields: [String]? = nil) throws -> JSON {
         var object: [JSONObject.Member] = []
         object.reserveCapacity(fields?.count ?? members.count)
-        for member in members {
-            if let fields, !fields.contains(member.name) {
+        for (name, reader) in readers {
+            if let fields, !fields.contains(name) {
                 columns.skip()
             } else {
-                object.append(JSONObject.Member(name: member.name, value: try member.json(&columns)))
+                object.append(JSONObject.Member(name: name, value: try reader.json(&columns)))
             }
         }
         return .object(JSONObject(object))

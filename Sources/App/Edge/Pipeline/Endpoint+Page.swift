@@ -14,8 +14,8 @@ extension Endpoint<Context> {
             .get, path, operation: operation, tag: tag, access: access, summary: summary, description: description,
             query: list.parameters, answers: [Answer(.ok, answer, list.schema)], examples: examples
         ) { context in
-            let scope = [list.name] + context.parameters + [try context.user.id]
-            let query = try ListQuery(context.query, of: list, scope: scope.joined(separator: " "))
+            let query = try ListQuery(
+                context.query, of: list, at: context.parameters, for: context.user.id)
             return try query.page(from: source(context), on: context.connection)
         }
     }
