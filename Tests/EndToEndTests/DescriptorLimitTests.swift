@@ -15,7 +15,7 @@ import Testing
         try limit(responder, to: 8)
         let refused = try FastCGIClient(path: stack.socket)
         try refused.send(FastCGIClient.request(health))
-        while !stack.log.contains("accept-paused") { poll(nil, 0, 10) }
+        try stack.waitForLog { stack.log.contains("accept-paused") }
         #expect(try kept.exchange(health).status == 200)
 
         try limit(responder, to: 1_024)

@@ -48,14 +48,6 @@ import Testing
         return try #require(pid_t(fields[3]))
     }
 
-    private func wait(_ what: String, until isSo: () throws -> Bool) throws {
-        for _ in 0..<2_000 {
-            if try isSo() { return }
-            poll(nil, 0, 5)
-        }
-        throw TestFailure("\(what):\n\(stack.log)")
-    }
-
     @Test func losesNoRequestInFiveReloads() throws {
         let supervisor = try supervisor()
         let before = Set(responders())
@@ -77,7 +69,7 @@ import Testing
         kill(victim, SIGKILL)
         // What it had in hand is lost, and nothing else.
         for _ in 0..<10 { failures += try callAll().count { $0 != 200 } }
-        try wait("no successor") { responders().count == 2 && !responders().contains(victim) }
+        try stack.waitForLog { responders().count == 2 && !responders().contains(victim) }
         #expect(failures <= 16)
         for _ in 0..<10 { #expect(Set(try callAll()) == [200]) }
     }
@@ -91,12 +83,12 @@ import Testing
             stack.client.message("POST", "/flow-manager", headers: headers, body: JSON.demoFlow.serialized()))
         try held.waitUntilWanted()
         kill(supervisor, SIGTERM)
-        try wait("nobody leaves") { responders().count == 1 }
+        try stack.waitForLog { responders().count == 1 }
         held.release()
         let answer = try stack.client.finish(call)
         #expect(answer.status == 200, "\(answer.text)")
         #expect(answer["result"]["value"]?["sum"] == 29)
-        try wait("somebody stays") { responders().isEmpty }
+        try stack.waitForLog { responders().isEmpty }
         #expect(
             events("responder-exited").allSatisfy { $0.contains("exited(0)") || $0.contains("cause=0") }, "\(stack.log)"
         )

@@ -41,7 +41,7 @@ extension JSON {
     static let approval = flow([.task("a", "approval")])
 }
 
-/// Returns as soon as it is so.
+/// Returns as soon as it is so: for rows whose changes nobody announces.
 func eventually(_ what: String, _ isSo: () throws -> Bool) throws {
     for _ in 0..<3_000 {
         if try isSo() { return }

@@ -52,7 +52,7 @@ import Testing
         #expect(
             Set(answers.compactMap { $0.headers["location"] }) == Set(ids.map { "/api/executions/\($0)" }))
         #expect(Monotonic.now - start < .seconds(20))
-        try eventually("both have left") {
+        try stack.waitForLog {
             stack.log.split(separator: "\n").count { $0.contains(" responder-exited") } == 2
         }
         #expect(!stack.log.contains("overdue"), "\(stack.log)")

@@ -21,6 +21,7 @@ package final class HeldRows {
         for _ in 0..<2_000 {
             let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND \(process) = ANY(pg_blocking_pids(pid))" as SQL
             if try observer.query(waiting).count >= count { return }
+            // The server announces no waits for locks.
             poll(nil, 0, 2)
         }
         throw TestFailure("nobody wants the rows")

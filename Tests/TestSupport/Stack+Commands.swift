@@ -36,14 +36,9 @@ extension Stack {
         defer { close(reader) }
         let child = try ChildProcess.spawn(
             executable, arguments: arguments, environment: environment, descriptors: [0: reader, 1: output, 2: output])
-        while true {
-            guard let cause = child.reap() else {
-                poll(nil, 0, 2)
-                continue
-            }
-            guard case .exited(let status) = cause else { throw TestFailure("\(arguments): \(cause)") }
-            return CommandResult(
-                status: status, output: String(decoding: try Files.read(folder + "/output"), as: UTF8.self))
-        }
+        let cause = child.wait()
+        guard case .exited(let status) = cause else { throw TestFailure("\(arguments): \(cause)") }
+        return CommandResult(
+            status: status, output: String(decoding: try Files.read(folder + "/output"), as: UTF8.self))
     }
 }

@@ -58,13 +58,13 @@ package final class Stack: Sendable {
             lifeline)
         children = [supervisor, nginx]
         // First the responders: nginx would log each attempt to reach a socket that is not there.
-        try wait { log.contains("all-ready") }
+        try waitForLog { log.contains("all-ready") }
         try wait { try client.send("GET", "/ready").status == 200 }
     }
 
     deinit {
         lifeline.cut()
-        for child in children { while child.reap() == nil { poll(nil, 0, 5) } }
+        for child in children { _ = child.wait() }
         try? run("/bin/rm", ["-rf", folder], [:])
     }
 
@@ -122,6 +122,14 @@ package final class Stack: Sendable {
         return environment
     }
 
+    /// Returns when the condition holds, which is asked after each line that supervisor and responders log.
+    package func waitForLog(until holds: () throws -> Bool) throws {
+        guard try FolderWatch(folder).wait(for: 30, until: holds) else {
+            throw TestFailure("not logged in time:\n\(logs)")
+        }
+    }
+
+    /// nginx does not tell when it listens.
     private func wait(until isSo: () throws -> Bool) throws {
         for _ in 0..<1_000 {
             if (try? isSo()) == true { return }
@@ -160,13 +168,8 @@ package final class Stack: Sendable {
 package func run(_ executable: String, _ arguments: [String], _ environment: [String: String]) throws {
     let child = try ChildProcess.spawn(
         executable, arguments: arguments, environment: environment, descriptors: [0: 0, 1: 2, 2: 2])
-    while true {
-        switch child.reap() {
-        case nil: poll(nil, 0, 2)
-        case .exited(0)?: return
-        case let cause?: throw TestFailure("\(executable) \(arguments): \(cause)")
-        }
-    }
+    let cause = child.wait()
+    guard case .exited(0) = cause else { throw TestFailure("\(executable) \(arguments): \(cause)") }
 }
 
 /// A port of this machine that nothing listens on.
