@@ -60,7 +60,7 @@ import Testing
 
     @Test func aCallReportsItsCommitItsStepsAndItsEnd() throws {
         try run(execution(["pass", "fail"]))
-        #expect(words() == ["committed", "pass success", "fail failure", "run endedEarly"])
+        #expect(words() == ["committed", "pass success", "fail failure", "run failed"])
         try run(execution(["keep", "pass", "keep"]))
         #expect(
             words() == [
