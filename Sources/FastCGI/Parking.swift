@@ -86,15 +86,19 @@ final class Parking: Sendable {
     }
 
     /// Empties the slot of an exchange that is being ended. A later event of its connection is ignored.
-    func remove(_ slot: UInt32) {
-        _ = state.withLock { $0.slots.removeValue(forKey: slot) }
+    ///
+    /// A stream no longer counts as one, so that a reader who has seen the end of one can open the next.
+    func remove(_ slot: UInt32, fromStream isStream: Bool = false) {
+        state.withLock {
+            $0.slots[slot] = nil
+            if isStream { $0.streams -= 1 }
+        }
     }
 
     /// Releases the slot, after the exchange has ended and its connection was kept, handed over or closed.
-    func release(fromStream isStream: Bool) {
+    func release() {
         let isLast = state.withLock {
             $0.count -= 1
-            if isStream { $0.streams -= 1 }
             return $0.isClosed && $0.count == 0
         }
         if isLast { emptied.signal() }

@@ -109,7 +109,7 @@ package final class ResponderPool: Sendable {
             parking.remove(slot)
             onResponse(response)
             exchange.end(with: response, in: self)
-            parking.release(fromStream: false)
+            parking.release()
         }
         let isParked = parking.put(.pending(pending, fallback: fallback), in: slot) {
             events.watchEnd(of: descriptor, slot: slot)
@@ -126,9 +126,9 @@ package final class ResponderPool: Sendable {
             over: EventStream.Transport(
                 write: { exchange.stream($0) },
                 end: { [self] isComplete in
-                    parking.remove(slot)
+                    parking.remove(slot, fromStream: true)
                     exchange.endStream(isComplete: isComplete, in: self)
-                    parking.release(fromStream: true)
+                    parking.release()
                 }))
         guard exchange.beginStream(head) else {
             stream.disconnect()
