@@ -30,6 +30,7 @@ import Testing
 
     @Test func eventsArriveAsTheyAreSentAndTheConnectionIsKept() throws {
         let running = try pool()
+        defer { withExtendedLifetime(running) {} }
         let client = try running.client()
         try open(client)
         let head = try client.output()
@@ -51,6 +52,7 @@ import Testing
 
     @Test func eventsOfSeveralRecordsArriveWhole() throws {
         let running = try pool()
+        defer { withExtendedLifetime(running) {} }
         let client = try running.client()
         try open(client)
         let stream = try #require(streams.take())
@@ -67,6 +69,7 @@ import Testing
 
     @Test func slowReaderIsDisconnected() throws {
         let running = try pool()
+        defer { withExtendedLifetime(running) {} }
         let client = try running.client()
         try open(client)
         let stream = try #require(streams.take())
@@ -82,6 +85,7 @@ import Testing
 
     @Test func readerWhoDisconnectsFreesTheSlot() throws {
         let running = try pool(settings: .gated.with { ($0.parkingLimit, $0.streamLimit) = (4, 1) })
+        defer { withExtendedLifetime(running) {} }
         for _ in 0..<50 {
             let client = try running.client()
             try open(client)
@@ -96,7 +100,10 @@ import Testing
 
     @Test func streamsLeaveRoomForWaitingCalls() throws {
         let running = try pool(settings: .gated.with { ($0.parkingLimit, $0.streamLimit) = (4, 10) })
+        defer { withExtendedLifetime(running) {} }
         let clients = try (0..<3).map { _ in try running.client() }
+        // A client that is released disconnects.
+        defer { withExtendedLifetime(clients) {} }
         let held = try clients.prefix(2).map { client in
             try open(client)
             return try #require(streams.take())
@@ -115,15 +122,16 @@ import Testing
 
     @Test func openStreamsGetComments() throws {
         let running = try pool(settings: .gated.with { $0.commentInterval = .milliseconds(1) })
+        defer { withExtendedLifetime(running) {} }
         let client = try running.client()
         try open(client)
         _ = try client.output()
         for _ in 0..<2 { #expect(try client.output() == ":\n\n") }
-        withExtendedLifetime(running) {}
     }
 
     @Test func drainEndsStreams() throws {
         let running = try pool()
+        defer { withExtendedLifetime(running) {} }
         let client = try running.client()
         try open(client)
         let stream = try #require(streams.take())
@@ -135,6 +143,7 @@ import Testing
 
     @Test func headHasNoEvents() throws {
         let running = try pool()
+        defer { withExtendedLifetime(running) {} }
         let client = try running.client()
         try open(client, method: "HEAD")
         #expect(try client.answer()["content-type"] == "text/event-stream")
@@ -169,6 +178,7 @@ import Testing
                             }))
                 }
             })
+        defer { withExtendedLifetime(running) {} }
         let client = try running.client()
         let whole = try client.exchange(RunningPool.params("GET", "/file"))
         #expect(whole["content-length"] == "200000")
