@@ -1,7 +1,8 @@
 # One word for each chore. The work is in scripts/, which can be run by hand as well.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check check-guards bench bench-flows bench-compare order drill fuzz format lint postman schema image clean
+.PHONY: help run stop test check check-guards bench bench-flows bench-compare order drill fuzz format lint postman
+.PHONY: schema image clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22

@@ -1,7 +1,7 @@
 /// What a handler replies to a request: a response, or how one is sent later.
 ///
-/// Who sends it calls `onResponse` once, when the response is known: with the response that is sent first, or with nil
-/// when the client has disconnected before.
+/// The edge calls `onResponse` once, when the response is known: with the response that is sent first, or with nil when
+/// the client has disconnected before.
 package enum Reply: Sendable {
     case response(Response)
     /// The response is sent when something happens. Until then the exchange is parked: it occupies no thread.
