@@ -25,15 +25,15 @@ package enum CGI {
             try readBody(params.contentLength ?? 0, policy, temporaryFolder, from: input)
         }
         let withBody = request.method != "HEAD"
-        switch reply {
-        case .response(let response): return write(response, withBody, to: output)
-        case .wait(let fallback, let onResponse, let start):
-            let response = wait(fallback, timeout, start)
-            onResponse(response)
+        switch reply.continuation {
+        case nil: return write(reply.initial, withBody, to: output)
+        case .wait(let start):
+            let response = wait(reply.initial, timeout, start)
+            reply.onResponse?(response)
             return write(response, withBody, to: output)
-        case .stream(let head, _, let onResponse, let start):
-            onResponse(head)
-            return stream(head, withBody ? start : { _ in }, to: output)
+        case .stream(_, let start):
+            reply.onResponse?(reply.initial)
+            return stream(reply.initial, withBody ? start : { _ in }, to: output)
         }
     }
 

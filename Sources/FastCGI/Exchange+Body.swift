@@ -46,7 +46,8 @@ extension Exchange {
         }
     }
 
-    private var isAtEnd: Bool {
+    /// Whether nothing is left of STDIN. Records in `isDrained` whether that is certain.
+    var isAtEnd: Bool {
         mutating get {
             let byte = unsafe FCGX_GetChar(fcgi.pointee.in)
             if byte >= 0 { unsafe FCGX_UnGetChar(byte, fcgi.pointee.in) }

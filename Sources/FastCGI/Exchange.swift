@@ -38,18 +38,19 @@ struct Exchange: ~Copyable, @unchecked Sendable {
     /// Whether the peer wants to keep the connection and its request was read completely.
     var isReusable: Bool { unsafe isDrained && fcgi.pointee.keepConnection != 0 }
 
-    /// The request without its body; nil when it lacks the web server's secret.
+    /// The request without its body; nil when it lacks the web server's secret. If no body is announced, its absence is
+    /// checked at once, so that most requests are read under one deadline.
     mutating func request(gate: [UInt8]?) -> Request? {
         let params = unsafe Params(fcgi.pointee.envp, gate: gate)
         guard gate == nil || params.hasPassedGate else { return nil }
         announced = params.contentLength
+        if announced ?? 0 == 0 { _ = isAtEnd }
         return params.request
     }
 
     /// Writes the response and ends the exchange. `isSent`: the peer took the response. `isSafe`: its head was valid;
     /// if not, a bare 500 was sent instead.
-    consuming func answer(_ response: Response, withBody: Bool) -> (isSent: Bool, isSafe: Bool) {
-        var response = response
+    consuming func answer(_ response: consuming Response, withBody: Bool) -> (isSent: Bool, isSafe: Bool) {
         let (head, isSafe) = ResponseHead.make(for: &response)
         put(head)
         let isWhole = withBody ? put(response.body) : true

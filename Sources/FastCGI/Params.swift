@@ -47,9 +47,7 @@ struct Params {
 
     /// Adds one "NAME=value".
     mutating func add(_ entry: Span<UInt8>) {
-        var separator = 0
-        while separator < entry.count, entry[separator] != UInt8(ascii: "=") { separator += 1 }
-        guard separator < entry.count else { return }
+        guard let separator = entry.firstIndex(of: UInt8(ascii: "=")) else { return }
         let name = entry.extracting(..<separator)
         let value = entry.extracting((separator + 1)...)
 
@@ -147,6 +145,15 @@ struct Params {
 }
 
 extension Span<UInt8> {
+    fileprivate func firstIndex(of byte: UInt8) -> Int? {
+        unsafe withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress, let found = unsafe memchr(start, Int32(byte), bytes.count) else {
+                return nil
+            }
+            return unsafe UnsafeRawPointer(found) - start
+        }
+    }
+
     fileprivate func equals(_ text: StaticString) -> Bool {
         count == text.utf8CodeUnitCount && starts(with: text)
     }

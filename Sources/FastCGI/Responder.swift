@@ -81,11 +81,11 @@ final class Responder {
     /// The handler's reply, when the rest of the body is drained; nil if the body did not arrive before the deadline.
     private func reply(to request: Request, _ exchange: inout Exchange, on descriptor: Int32) -> Reply? {
         var isCut = false
-        let settings = pool.settings
         let reply = handler(request) { policy throws(Rejection) in
+            if exchange.isDrained { return .empty }
             deadline.start(descriptor)
             let body = Result { () throws(Rejection) in
-                try exchange.readBody(policy, folder: settings.temporaryFolder)
+                try exchange.readBody(policy, folder: pool.settings.temporaryFolder)
             }
             isCut = deadline.stop()
             if case .failure(let rejection) = body, !isCut {
@@ -95,39 +95,40 @@ final class Responder {
         }
         if !exchange.isDrained, !isCut {
             deadline.start(descriptor)
-            exchange.drain(limit: settings.bodyLimit)
+            exchange.drain(limit: pool.settings.bodyLimit)
             isCut = deadline.stop()
         }
-        return isCut ? nil : reply
+        guard !isCut else { return nil }
+        return reply
     }
 
     private func send(_ reply: Reply, to request: Request, _ exchange: consuming Exchange, on descriptor: Int32) {
-        let withBody = request.method != "HEAD"
-        let response: Response
-        switch reply {
-        case .response(let only): response = only
-        case .wait(let fallback, let onResponse, let start):
-            if let slot = pool.parking.reserve(forStream: false) {
-                pool.park(
-                    park(exchange, on: descriptor, request, withBody), on: descriptor, in: slot, fallback: fallback,
-                    onResponse: onResponse, start)
-                return
+        switch reply.continuation {
+        case nil: end(exchange, with: reply.initial, to: request, on: descriptor)
+        case .wait(let start):
+            guard let slot = pool.parking.reserve(forStream: false) else {
+                reply.onResponse?(reply.initial)
+                return end(exchange, with: reply.initial, to: request, on: descriptor)
             }
-            response = fallback
-            onResponse(response)
-        case .stream(let head, _, let onResponse, _) where !withBody:
-            response = head
-            onResponse(response)
-        case .stream(let head, let fallback, let onResponse, let start):
-            if let slot = pool.parking.reserve(forStream: true) {
-                onResponse(head)
-                pool.stream(head, park(exchange, on: descriptor, request, withBody), on: descriptor, in: slot, start)
-                return
+            pool.park(
+                park(exchange, on: descriptor, request), on: descriptor, in: slot, fallback: reply.initial,
+                onResponse: reply.onResponse, start)
+        case .stream(let fallback, let start):
+            let isHead = request.method == "HEAD"
+            guard !isHead, let slot = pool.parking.reserve(forStream: true) else {
+                let response = isHead ? reply.initial : fallback
+                reply.onResponse?(response)
+                return end(exchange, with: response, to: request, on: descriptor)
             }
-            response = fallback
-            onResponse(response)
+            reply.onResponse?(reply.initial)
+            pool.stream(reply.initial, park(exchange, on: descriptor, request), on: descriptor, in: slot, start)
         }
-        if pool.answer(exchange, response, id: request.id, withBody: withBody) {
+    }
+
+    private func end(
+        _ exchange: consuming Exchange, with response: Response, to request: Request, on descriptor: Int32
+    ) {
+        if pool.answer(exchange, response, id: request.id, withBody: request.method != "HEAD") {
             pool.keep(descriptor, .verified)
         } else {
             close(descriptor)
@@ -135,10 +136,9 @@ final class Responder {
     }
 
     /// Takes the exchange, and the struct that it uses, off this thread.
-    private func park(
-        _ exchange: consuming Exchange, on descriptor: Int32, _ request: Request, _ withBody: Bool
-    ) -> ParkedExchange {
+    private func park(_ exchange: consuming Exchange, on descriptor: Int32, _ request: Request) -> ParkedExchange {
         defer { fcgi = FCGIRequest() }
-        return ParkedExchange(exchange, on: descriptor, through: fcgi, id: request.id, withBody: withBody)
+        return ParkedExchange(
+            exchange, on: descriptor, through: fcgi, id: request.id, withBody: request.method != "HEAD")
     }
 }

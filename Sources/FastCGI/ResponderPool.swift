@@ -103,11 +103,11 @@ package final class ResponderPool: Sendable {
     /// Lets the exchange wait for its response without a thread.
     func park(
         _ exchange: ParkedExchange, on descriptor: Int32, in slot: UInt32, fallback: Response,
-        onResponse: @escaping @Sendable (Response?) -> Void, _ start: (PendingResponse) -> Void
+        onResponse: (@Sendable (Response?) -> Void)?, _ start: (PendingResponse) -> Void
     ) {
         let pending = PendingResponse { [self] response in
             parking.remove(slot)
-            onResponse(response)
+            onResponse?(response)
             exchange.end(with: response, in: self)
             parking.release()
         }

@@ -120,12 +120,9 @@ import Testing
         let body = JSON.flow([.task("a", "approval")])
         _ = events.take()
         let (reply, length) = reply("POST", "/flow-manager", body, token: user.token)
-        guard case .wait(_, let onResponse, _) = reply else {
-            Issue.record("it does not wait")
-            return
-        }
+        guard case .wait = reply.continuation else { throw TestFailure("it does not wait") }
         #expect(finished().isEmpty)
-        onResponse(status.map { Response(status: Status(rawValue: $0), body: [1, 2, 3]) })
+        reply.onResponse?(status.map { Response(status: Status(rawValue: $0), body: [1, 2, 3]) })
         let found = finished()
         #expect(found.map(\.route) == ["/flow-manager"] && found.map(\.userID) == [user.id])
         #expect(found.map(\.requestBytes) == [length])
@@ -134,12 +131,10 @@ import Testing
     }
 
     @Test func aStreamIsFinishedWithItsHead() throws {
-        guard case .stream(let head, _, let onResponse, _) = reply("GET", "/stream").reply else {
-            Issue.record("it is no stream")
-            return
-        }
+        let reply = reply("GET", "/stream").reply
+        guard case .stream = reply.continuation else { throw TestFailure("no stream") }
         #expect(finished().isEmpty)
-        onResponse(head)
+        reply.onResponse?(reply.initial)
         #expect(finished().map(\.status) == [204])
     }
 }

@@ -27,7 +27,7 @@ import Testing
     /// Parks the reply as the edge does: `sent` records its response.
     private func park(_ reply: Reply) throws -> (wait: CompletionWait, sent: Recording<Response>) {
         let sent = Recording<Response>()
-        guard case .wait(_, _, let start) = reply else { throw TestFailure("no wait: \(reply)") }
+        guard case .wait(let start) = reply.continuation else { throw TestFailure("no wait: \(reply)") }
         start(PendingResponse { if let response = $0 { sent.add(response) } })
         return (try #require(application.waits.all.last).wait, sent)
     }
@@ -79,19 +79,17 @@ import Testing
     }
 
     @Test func whoDoesNotWaitIsAnsweredAtOnce() throws {
-        guard case .response(let response) = reply("/flow-manager", Self.approval, [("Prefer", "wait=0")]) else {
-            throw TestFailure("it waits")
-        }
-        #expect(response.status == .accepted)
-        #expect(response.headers["Preference-Applied"] == "wait=0")
+        let reply = reply("/flow-manager", Self.approval, [("Prefer", "wait=0")])
+        #expect(reply.continuation == nil)
+        #expect(reply.initial.status == .accepted)
+        #expect(reply.initial.headers["Preference-Applied"] == "wait=0")
     }
 
     @Test func aChainThatNeverWaitsIsAnsweredAtOnce() throws {
-        guard case .response(let response) = reply("/flow-manager", .demoFlow, [("Prefer", "wait=9")]) else {
-            throw TestFailure("it waits")
-        }
-        #expect(response.status == .ok)
-        #expect(response.headers["Preference-Applied"] == nil)
+        let reply = reply("/flow-manager", .demoFlow, [("Prefer", "wait=9")])
+        #expect(reply.continuation == nil)
+        #expect(reply.initial.status == .ok)
+        #expect(reply.initial.headers["Preference-Applied"] == nil)
     }
 
     /// A replay does not wait, so no preference applies to it.
@@ -104,8 +102,9 @@ import Testing
         let first = reply(target, [:], headers)
         #expect(first.initial.headers["Preference-Applied"] == "wait=5")
         let answer = HTTPAnswer(first.initial)
-        guard case .response(let again) = reply(target, [:], headers) else { throw TestFailure("a replay waits") }
-        let replayed = HTTPAnswer(again)
+        let second = reply(target, [:], headers)
+        #expect(second.continuation == nil)
+        let replayed = HTTPAnswer(second.initial)
         #expect(replayed.status == answer.status && replayed.body == answer.body)
         #expect(replayed.headers["idempotency-replayed"] == "true")
         #expect(replayed.headers["preference-applied"] == nil)

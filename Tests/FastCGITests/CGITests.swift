@@ -75,12 +75,14 @@ import Testing
     @Test func laterAnswerIsWaitedFor() {
         let responses = Recording<Int?>()
         let text = output(["REQUEST_METHOD": "GET"], input: "") { _, _ in
-            .wait(fallback: .noContent, onResponse: { responses.add($0?.status.rawValue) }) { pending in
+            var reply = Reply.wait(fallback: .noContent) { pending in
                 DispatchQueue.global().async {
                     pending.send(Response(status: .ok, body: [0x61]))
                     pending.send(Response(status: .ok, body: [0x62]))
                 }
             }
+            reply.onResponse = { responses.add($0?.status.rawValue) }
+            return reply
         }
         #expect(text == "Status: 200 OK\r\nContent-Length: 1\r\n\r\na")
         #expect(responses.all == [200])

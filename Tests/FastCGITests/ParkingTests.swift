@@ -19,9 +19,9 @@ import Testing
                 guard request.target.hasPrefix("/later") else {
                     return .response(.text("\(request.method) \(request.target) "))
                 }
-                return .wait(fallback: .text("fallback"), onResponse: responses.add) {
-                    lot.put($0, for: request.target)
-                }
+                var reply = Reply.wait(fallback: .text("fallback")) { lot.put($0, for: request.target) }
+                reply.onResponse = responses.add
+                return reply
             })
     }
 

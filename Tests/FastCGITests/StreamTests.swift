@@ -17,10 +17,12 @@ import Testing
             threads: 1, settings: settings,
             replying: { [streams, statuses] request, _ in
                 guard request.target == "/stream" else { return .response(.text("now")) }
-                return .stream(
+                var reply = Reply.stream(
                     head: Response(status: .ok, headers: ["Content-Type": "text/event-stream"]),
-                    fallback: Response(status: .unavailable), onResponse: { statuses.add($0?.status.rawValue) }
+                    fallback: Response(status: .unavailable)
                 ) { streams.put($0) }
+                reply.onResponse = { statuses.add($0?.status.rawValue) }
+                return reply
             })
     }
 

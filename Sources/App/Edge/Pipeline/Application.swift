@@ -35,12 +35,12 @@ package struct Application: Sendable {
         }
         connection.rollback()
         if audit.awaitsSeal, reply.initial.status.rawValue < 500 { seal(over: connection) }
-        reply.update(call.complete)
-        if case .response(let response) = reply {
-            call.finish(finished, since: start, with: response)
-        } else {
-            reply.onResponse { [finished] in call.finish(finished, since: start, with: $0) }
+        reply.update { call.complete(&$0) }
+        guard reply.continuation != nil else {
+            call.finish(finished, since: start, with: reply.initial)
+            return reply
         }
+        reply.onResponse = { [finished] in call.finish(finished, since: start, with: $0) }
         return reply
     }
 

@@ -71,8 +71,7 @@ struct Call: Sendable {
     }
 
     /// Reports that the request has this response; nil if the client has disconnected.
-    func finish(_ finished: FinishedRequest, since start: Monotonic, with response: Response?) {
-        var finished = finished
+    func finish(_ finished: consuming FinishedRequest, since start: Monotonic, with response: Response?) {
         finished.status = response?.status.rawValue ?? FinishedRequest.clientDisconnected
         if let response, request.method != Method.head.rawValue { finished.responseBytes = response.body.length }
         finished.duration = .now - start
