@@ -29,14 +29,33 @@ private struct Sleep: WaitingTask {
     func advance(_ input: JSON, in context: TaskContext) -> Progress { .wait(until: .woken, storing: input) }
 }
 
+/// Starts a run, and fails when it is looked at again.
+private struct GivesUp: WaitingTask {
+    let type = "gives up"
+    let summary = "Starts a run and fails"
+    let input = JSONSchema.any
+    let output = JSONSchema.any
+    let workflow: StoredFlow
+
+    func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
+        guard context.stored == nil else { throw TaskFailure(code: "gave_up", message: "on purpose") }
+        return .wait(
+            until: .after(.zero), storing: "started", together: try context.start(workflow, on: [input]).statements)
+    }
+}
+
 /// The engine against Postgres, on the thread of the test: a call's and a worker's.
 private struct EnginePlace {
     let place: RunnerPlace
-    let engine = Engine(
-        catalog: TaskCatalog(TaskCatalog.plain.tasks + [Question(), Sleep()]), maxConcurrentRuns: nil)
+    var engine = Self.engine()
     var connection: Connection { place.connection }
 
     init() throws { place = try RunnerPlace() }
+
+    static func engine(_ tasks: [any FlowTask] = []) -> Engine {
+        Engine(
+            catalog: TaskCatalog(TaskCatalog.plain.tasks + [Question(), Sleep()] + tasks), maxConcurrentRuns: nil)
+    }
 
     /// A run of tasks of these types, of which each follows the one before when it succeeds.
     func execution(_ types: [String], input: JSON = [:]) -> Execution {
@@ -190,6 +209,26 @@ private struct EnginePlace {
         #expect(Set(found.map(\.0)) == Set(started.ids))
         #expect(found.allSatisfy { $0.1 == RunnerPlace.executionID && $0.2 == 4 })
         #expect(Set(found.map(\.3)) == [7, 8])
+    }
+
+    /// What a failed step has ended stays ended when the step after it fails, which rolls its own effect back.
+    @Test func aFailedStepEndsItsRunsWhateverFollows() throws {
+        let stumble = TestTask("stumble", effect: .transactional) { _, _ in
+            throw TaskFailure(code: "stumbled", message: "on purpose")
+        }
+        var place = place
+        place.engine = EnginePlace.engine([GivesUp(workflow: try store(["question"])), stumble])
+        let flow = FlowText.flow(
+            start: "a", ["a": "gives up", "b": "stumble"],
+            [FlowText.condition("c", after: "a", success: "end", failure: "b")])
+        let run = Execution(id: UUIDv7.make(), userID: RunnerPlace.userID, flow: flow, input: [:])
+        try place.engine.enqueue(run, try place.plan(run), on: connection)
+        try place.work()
+        let ended = try place.find(run)
+        #expect(ended.steps.map(\.failure?.code) == ["gave_up", "stumbled"])
+        let children = try place.place.database.connect().query(
+            "SELECT status FROM executions WHERE parent_id = \(run.id)")
+        #expect(try children.map { try $0.decode(String.self) } == ["canceled"])
     }
 
     /// Stores a workflow of tasks of these types.

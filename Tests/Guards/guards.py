@@ -33,7 +33,7 @@ GUARDS = [
           "guard isDrained, received == announced ?? length else { throw .bodyIncomplete }", "_ = length",
           "FastCGITests.BodyTests"),
     Guard("body: what is unread is drained", "Sources/FastCGI/Responder.swift",
-          "            exchange.drain(limit: settings.bodyLimit)\n", "",
+          "            exchange.drain(limit: pool.settings.bodyLimit)\n", "",
           "FastCGITests.BodyTests"),
     Guard("body: no reuse of an undrained connection", "Sources/FastCGI/Exchange.swift",
           "unsafe isDrained && fcgi.pointee.keepConnection != 0", "unsafe fcgi.pointee.keepConnection != 0",

@@ -2,6 +2,7 @@
 """Removes the guards of the product one by one, and checks that a test fails each time.
 
     Tests/Guards/remove.py                  all guards of guards.py
+    Tests/Guards/remove.py --find           only checks that each stands in the checkout
     Tests/Guards/remove.py NAME...          those whose names begin so
     REVISION=... Tests/Guards/remove.py     of that commit, whatever the checkout has
 
@@ -97,13 +98,19 @@ def verdict(guard):
         path.write_text(original)
 
 
-def main():
-    names = sys.argv[1:]
-    guards = [guard for guard in GUARDS if not names or guard.name.startswith(tuple(names))]
-    prepare()
-    misplaced = [g.name for g in GUARDS if (TREE / g.file).read_text().count(g.text) != 1]
+def find(tree):
+    misplaced = [g.name for g in GUARDS if (tree / g.file).read_text().count(g.text) != 1]
     if misplaced:
         sys.exit("not exactly once in its file: " + ", ".join(misplaced))
+
+
+def main():
+    names = sys.argv[1:]
+    if names == ["--find"]:
+        return find(ROOT)
+    guards = [guard for guard in GUARDS if not names or guard.name.startswith(tuple(names))]
+    prepare()
+    find(TREE)
     if len({guard.name for guard in GUARDS}) != len(GUARDS) or not guards:
         sys.exit("names must differ and one must fit")
     status, output = build()

@@ -4,7 +4,7 @@ import JSON
 ///
 /// It performs no IO: it takes events and returns the next action, which the caller performs. A commit is due
 /// - before a second transactional task would join the transaction of the first,
-/// - before and after a step with an external effect,
+/// - before and after a step with an external effect, and after a waiting step that failed,
 /// - when `stepLimit` steps have ended or `timeLimit` has passed since the last commit,
 /// - when the run waits,
 /// - and at the end, which the caller commits together with the last open transaction.
@@ -54,7 +54,7 @@ struct RunState {
     private var ending: (ExecutionStatus, stoppedAt: String?, TaskFailure?)?
     private var due: Due?
     private var holdsEffect = false
-    /// The last step had an external effect: its result must be committed before anything else.
+    /// The last step had an effect that no later step may undo: it must be committed before anything else.
     private var mustRecord = false
     private var isAnnounced = false
     private var uncommittedSteps = 0
@@ -145,7 +145,12 @@ struct RunState {
         isAnnounced = false
         // The effect of a failed task was rolled back.
         if task.task.effect == .transactional { holdsEffect = status == .success }
-        if task.task.effect == .external { mustRecord = true }
+        switch task.task.effect {
+        case .external: mustRecord = true
+        // It has ended the runs that it started: a later step that fails must not roll that back.
+        case .waiting: mustRecord = status == .failure
+        case .pure, .transactional: break
+        }
         inputs.advance(output: output)
         let target = task.edge(after: status)?.target
         if case .task(let next) = target {

@@ -93,10 +93,7 @@ extension Runner {
             }
         } catch let failure as TaskFailure {
             // The effect of a failed task is rolled back; a failed pure task keeps the effect of the step before it.
-            if task.effect == .transactional {
-                connection.rollback()
-                endedChildren = []
-            }
+            if task.effect == .transactional { connection.rollback() }
             return .failed(failure)
         }
     }
