@@ -54,12 +54,12 @@ struct RunCaller {
 
     /// The run as soon as it stands so; a machine busy with tests is slow.
     func run(_ id: String, _ isSo: (JSON) throws -> Bool) throws -> JSON {
-        for _ in 0..<3_000 {
-            let run = try run(id)
-            if try isSo(run) { return run }
-            poll(nil, 0, 20)
+        var run = JSON.null
+        try eventually("the state of the run") {
+            run = try self.run(id)
+            return try isSo(run)
         }
-        throw TestFailure("the run does not come so far: \(try run(id).text)")
+        return run
     }
 
     /// The run when it is over.

@@ -31,12 +31,9 @@ import Testing
     /// Waits until none of them is in the queue.
     private func wait(for runs: [String], in stack: Stack) throws {
         let connection = stack.database.connect()
-        for _ in 0..<2_000 {
-            let rows = try connection.query("SELECT count(*) FROM queue WHERE execution_id = ANY(\(runs)::uuid[])")
-            if try rows.first?.decode(Int.self) == 0 { return }
-            poll(nil, 0, 10)
+        try eventually("the queue has none of the runs") {
+            try connection.query("SELECT FROM queue WHERE execution_id = ANY(\(runs)::uuid[])").isEmpty
         }
-        throw TestFailure("runs stay in the queue:\n\(stack.log)")
     }
 
     private func expectCompleted(_ runs: [String], of user: TestUser, in stack: Stack) throws {

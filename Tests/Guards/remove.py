@@ -2,7 +2,7 @@
 """Removes the guards of the product one by one, and checks that a test fails each time.
 
     Tests/Guards/remove.py                  all guards of guards.py
-    Tests/Guards/remove.py --find           only checks that each stands in the checkout
+    Tests/Guards/remove.py --find           only checks that each stands in the checkout and has tests
     Tests/Guards/remove.py NAME...          those whose names begin so
     REVISION=... Tests/Guards/remove.py     of that commit, whatever the checkout has
 
@@ -102,6 +102,15 @@ def find(tree):
     misplaced = [g.name for g in GUARDS if (tree / g.file).read_text().count(g.text) != 1]
     if misplaced:
         sys.exit("not exactly once in its file: " + ", ".join(misplaced))
+    untested = [g.name for g in GUARDS if not all(suites(tree, *name.split(".")) for name in g.tests.split("|"))]
+    if untested:
+        sys.exit("no such tests: " + ", ".join(untested))
+
+
+def suites(tree, target, prefix=""):
+    """The suites of a target whose names begin so."""
+    declaration = re.compile(rf"^@Suite.* (?:struct|class) ({prefix}\w*)", re.MULTILINE)
+    return [name for file in (tree / "Tests" / target).rglob("*.swift") for name in declaration.findall(file.read_text())]
 
 
 def main():

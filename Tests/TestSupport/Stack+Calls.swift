@@ -1,4 +1,3 @@
-import Glibc
 package import JSON
 
 extension Stack: Caller {
@@ -12,12 +11,13 @@ extension Stack: Caller {
     package func completeLogs() throws -> String {
         let markers = (0..<20).map { _ in "marker-\(UInt64.random(in: 0...UInt64.max))" }
         for marker in markers { _ = try get("/health", headers: [("X-Request-Id", marker)]) }
-        for _ in 0..<500 {
-            let logs = logs
-            if markers.allSatisfy({ logs.contains($0) }) { return logs }
-            poll(nil, 0, 20)
+        var logs = ""
+        let isComplete = try FolderWatch("\(folder)/nginx").wait(for: 10) {
+            logs = self.logs
+            return markers.allSatisfy { logs.contains($0) }
         }
-        throw TestFailure("nginx logs nothing")
+        guard isComplete else { throw TestFailure("nginx logs nothing") }
+        return logs
     }
 
     /// Sends JSON bodies to one place, all at once.

@@ -66,7 +66,7 @@ package struct Execution: Sendable {
         let own = ownInputs
         var inputs = StepInputs(input, fork: fork)
         return steps.map { step in
-            defer { inputs.advance(output: step.output, isSuperseded: step.isSuperseded) }
+            defer { inputs.advance(after: step.task, output: step.output, isSuperseded: step.isSuperseded) }
             return inputs.next(own: own[step.task])
         }
     }

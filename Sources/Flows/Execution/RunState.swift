@@ -110,7 +110,9 @@ struct RunState {
 
     /// Applies a stored step. The caller replays all steps in order.
     mutating func replay(_ step: Step) {
-        guard !step.isSuperseded else { return inputs.advance(output: step.output, isSuperseded: true) }
+        guard !step.isSuperseded else {
+            return inputs.advance(after: step.task, output: step.output, isSuperseded: true)
+        }
         guard let known = flow.tasks.firstIndex(where: { $0.name == step.task }) else { return }
         current = known
         _ = enter()
@@ -151,7 +153,7 @@ struct RunState {
         case .waiting: mustRecord = status == .failure
         case .pure, .transactional: break
         }
-        inputs.advance(output: output)
+        inputs.advance(after: task.name, output: output)
         let target = task.edge(after: status)?.target
         if case .task(let next) = target {
             current = next

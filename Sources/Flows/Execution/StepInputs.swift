@@ -5,28 +5,33 @@ import JSON
 struct StepInputs {
     /// The number of the next step.
     private var number = 1
-    private var previous: JSON
+    private let input: JSON
+    /// The output of each task's last step, by the names of the tasks.
+    private var outputs: [String: JSON] = [:]
+    /// The task of the previous step; nil before the first.
+    private var previous: String?
     /// Nil once the first step that the fork repeats has ended.
     private var fork: Execution.Fork?
 
     init(_ input: JSON, fork: Execution.Fork?) {
-        previous = input
+        self.input = input
         self.fork = fork
     }
 
     /// The input of the next step, whose task defines `own`.
     func next(own: JSON?) -> JSON {
         if let fork, number >= fork.step, let input = fork.input { return input }
-        return own ?? previous
+        return own ?? previous.flatMap { outputs[$0] } ?? input
     }
 
-    /// Moves on to the step after the next one.
+    /// Moves on after a step of `task` has ended.
     ///
-    /// - Parameter isSuperseded: whether a later step repeats the one that has ended.
-    mutating func advance(output: JSON, isSuperseded: Bool = false) {
+    /// - Parameter isSuperseded: whether a later step repeats it.
+    mutating func advance(after task: String, output: JSON, isSuperseded: Bool = false) {
         number += 1
         guard !isSuperseded else { return }
-        previous = output
+        outputs[task] = output
+        previous = task
         if let fork, number > fork.step { self.fork = nil }
     }
 }
