@@ -52,6 +52,12 @@ import Testing
         }
     }
 
+    /// Also if the account was disabled without its sessions being ended, for example by an operator's SQL.
+    @Test func aDisabledUserHasNoSession() throws {
+        try application.database.connect().execute("UPDATE users SET disabled_at = now() WHERE id = \(user.id)")
+        expectChallenge(try application.get("/me", token: user.token), "token_invalid")
+    }
+
     @Test func noBodyIsReadForCallersWhoAreRefused() throws {
         let guest = try #require(try application.send("POST", "/api/guests")["token"].stringValue)
         let keys = try ["read", "run", "write"].map { scope in

@@ -131,7 +131,7 @@ GUARDS = [
           "AppTests.PipelineTests"),
     Guard("session: end of a disabled user's", "Sources/App/Identity/Sessions/Session.swift",
           "s.expires_at > now()\n                AND u.disabled_at IS NULL\n", "s.expires_at > now()\n",
-          "EndToEndTests.UsersTests"),
+          "AppTests.PipelineTests"),
     Guard("session: reuse of a refresh token ends it", "Sources/App/Identity/Sessions/Session.swift",
           "ended_at IS NULL AND refresh_number > \\(token.number)", "ended_at IS NULL AND false",
           "EndToEndTests.RefreshTests"),
