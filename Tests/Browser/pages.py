@@ -20,14 +20,14 @@ DOCUMENT = json.load(urllib.request.urlopen(ADDRESS + "/openapi.json", timeout=1
 
 
 def operation(method, path):
-    """Where the page shows the operation: its block, and the link that opens it."""
+    """The selector of the operation's block in the page, and the link that opens it."""
     described = DOCUMENT["paths"][path][method]
     tag, name = described.get("tags", ["default"])[0], described["operationId"]
     return f'[id="operations-{tag.replace(" ", "_")}-{name}"]', f"/docs#/{quote(tag)}/{name}"
 
 
 def headers_over_tls(_):
-    """Every static path tells browsers to stay with HTTPS, whatever it answers."""
+    """Every static path sends `Strict-Transport-Security` and the security headers, with any status."""
     connection = http.client.HTTPSConnection(
         "127.0.0.1", int(os.environ["HTTPS_PORT"]), context=ssl._create_unverified_context(), timeout=10)
     index = urllib.request.urlopen(ADDRESS + "/docs", timeout=10)
@@ -57,7 +57,7 @@ def landing_page(browser):
 
 
 def commands_of_the_landing_page(browser):
-    """All of them, pasted into one shell."""
+    """Runs all commands of the page in one shell."""
     browser.open(ADDRESS + "/")
     script = "\n".join(browser.run("return [...document.querySelectorAll('pre')].map((block) => block.innerText)"))
     output = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20, check=True).stdout
@@ -133,13 +133,13 @@ def expect_unauthorized(browser, block):
 
 
 def photograph(browser, name):
-    """The page light and dark, wide and on a telephone; its width must fit."""
+    """Takes screenshots in light and dark mode, at desktop and phone widths; the page must not overflow."""
     for scheme in ("dark", "light"):
         browser.chromium("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         for width, height in ((390, 844), (1280, 900)):
             browser.chromium("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
                              mobile=width < 500)
-            # Not in the middle of a transition.
+            # Wait for the end of transitions.
             browser.run("return Promise.allSettled(document.getAnimations().map((each) => each.finished)).then()")
             browser.screenshot(FOLDER / f"{name}-{scheme}-{width}.png")
             assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), f"{name} at {width}"
@@ -147,14 +147,14 @@ def photograph(browser, name):
 
 
 def expect_quiet(browser):
-    """No error in the console, where broken policies show as well, and no request to elsewhere."""
-    # A refused log-in and a call without a token are meant to fail, and the console says so.
+    """Checks that the console has no errors, policy violations included, and that no request went to another host."""
+    # The rejected login and the request without a token are expected to fail, and the console shows both.
     errors = [entry["message"] for entry in browser.log("browser") if "status of 401" not in entry["message"]]
     assert not errors, errors
     events = [json.loads(entry["message"])["message"] for entry in browser.log("performance")]
     urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    strange = [url for url in urls if not url.startswith((ADDRESS + "/", "data:"))]
-    assert not strange, strange
+    foreign = [url for url in urls if not url.startswith((ADDRESS + "/", "data:"))]
+    assert not foreign, foreign
 
 
 began = time.monotonic()

@@ -1,4 +1,4 @@
-"""A browser to drive: Chromium through chromedriver, by the few calls of the WebDriver protocol that the tests make."""
+"""Controls Chromium through chromedriver, with the few WebDriver commands that the tests need."""
 
 import base64
 import http.client
@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"    # by this name the protocol hands elements out
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"    # the protocol's key for an element's id
 WAIT = """
     return new Promise((resolve) => {
         const observer = new MutationObserver(() => settle(...arguments));
@@ -42,11 +42,11 @@ class Browser:
         started = (re.search(r"started successfully on port (\d+)", line) for line in self.driver.stdout)
         port = next(filter(None, started))[1]
         self.connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
-        # Names are not resolved: what a page would fetch from elsewhere fails, and shows in the log.
+        # Names are not resolved, so requests to other hosts fail and appear in the log.
         arguments = ["--headless=new", "--window-size=1280,900", "--disable-background-networking",
                      "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
         if os.geteuid() == 0:
-            arguments.append("--no-sandbox")    # Chromium has none for root
+            arguments.append("--no-sandbox")    # Chromium has no sandbox for root
         self.path = "/session/" + self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
@@ -76,11 +76,11 @@ class Browser:
         return self.call("POST", "/execute/sync", {"script": script, "args": arguments})
 
     def chromium(self, command, **parameters):
-        """A command of Chromium's own protocol, for what WebDriver does not have."""
+        """Sends a command of the Chrome DevTools Protocol, for features that WebDriver lacks."""
         return self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def find(self, selector):
-        """The first element of that selector, as soon as there is one."""
+        """Waits for an element that matches the selector, and returns the first one."""
         return self.wait("document.querySelector(arguments[0])", selector)[ELEMENT]
 
     def click(self, selector):
@@ -96,9 +96,9 @@ class Browser:
         return self.call("GET", f"/element/{self.find(selector)}/displayed")
 
     def wait(self, expression, *arguments):
-        """The first value of the expression in the page that is true: it is evaluated at each change of the document.
+        """Waits until the expression is true in the page and returns its value. Document changes re-evaluate it.
 
-        Fails after half a minute, the protocol's limit to a script: a busy machine is slow.
+        Fails after 30 seconds, the protocol's timeout for scripts.
         """
         return self.run(WAIT.replace("EXPRESSION", expression), *arguments)
 
@@ -112,7 +112,7 @@ class Browser:
         self.call("POST", "/window", {"handle": self.call("POST", "/window/new", {"type": "tab"})["handle"]})
 
     def log(self, kind):
-        """What was logged since the last call: `browser` is the console, `performance` the network."""
+        """The log entries since the last call: `browser` is the console, `performance` the network."""
         return self.call("POST", "/se/log", {"type": kind})
 
     def screenshot(self, path):

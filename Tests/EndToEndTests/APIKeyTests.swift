@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Keys for programs: what they open, and what stays for people who log in.
+/// API keys: the endpoints that accept them, and those that require a login.
 @Suite struct APIKeyTests {
     let stack: Stack
     let user: TestUser
@@ -22,7 +22,7 @@ import Testing
         try #require(try make(["name": "k", "scopes": .array(scopes)])["key"].stringValue)
     }
 
-    @Test func aKeyStandsForItsUserUntilItIsEnded() throws {
+    @Test func keyAuthenticatesItsUserUntilItIsDeleted() throws {
         let made = try make(["name": "build server"])
         #expect(made.status == 201, "\(made.text)")
         #expect(made["scopes"] == ["read", "run", "write"])
@@ -43,7 +43,7 @@ import Testing
         expectChallenge(try stack.get("/me", token: key), "token_invalid")
     }
 
-    @Test func aKeyDoesWhatItsScopesAllow() throws {
+    @Test func scopesLimitWhatAKeyMayCall() throws {
         let post: JSON = ["title": "a", "content": "b"]
         let cases: [(scopes: [JSON], read: Int, run: Int, write: Int)] = [
             (["read"], 200, 403, 403), (["run"], 403, 200, 403), (["write"], 403, 403, 201),
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func noKeyManagesTheAccount() throws {
+    @Test func keysCannotManageTheAccount() throws {
         let key = try key(["read", "run", "write"])
         let calls: [(method: String, target: String, body: JSON?)] = [
             ("GET", "/api/keys", nil), ("POST", "/api/keys", ["name": "another"]), ("GET", "/api/sessions", nil),
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func adminsMayGiveAwayWhatTheyMay() throws {
+    @Test func onlyAdminsCreateKeysWithTheAdminScope() throws {
         let admin = try stack.adminToken()
         let key = try #require(
             try make(["name": .string(unique("admin")), "scopes": ["admin"]], token: admin)["key"].stringValue)
@@ -79,11 +79,11 @@ import Testing
         let post = "/posts/\(draft["id"].stringValue ?? "")"
         #expect(try stack.get(post, token: admin).status == 200)
         let plain = try #require(try make(["name": "plain"], token: admin)["key"].stringValue)
-        expectProblem(try stack.get(post, token: plain), 404, nil, "without the scope an admin's key is a client's")
+        expectProblem(try stack.get(post, token: plain), 404, nil, "admin rights require the scope")
         #expect(pointers(try make(["name": "k", "scopes": ["admin"]])) == ["/scopes"])
     }
 
-    @Test func aKeyEndsWithItsTimeAndItsUser() throws {
+    @Test func expiredKeysAndKeysOfDisabledUsersAreRejected() throws {
         let keys = try (0..<2).map { _ in try key(["read"]) }
         let connection = stack.database.connect()
         try connection.execute("UPDATE api_keys SET expires_at = now() WHERE user_id = \(user.id)")
@@ -95,8 +95,8 @@ import Testing
         expectChallenge(try stack.get("/me", token: keys[1]), "token_invalid")
     }
 
-    /// Whoever is disabled while making a key has none when he may call again.
-    @Test func noKeyComesAfterItsUserWasDisabled() throws {
+    /// A user who is disabled while creating a key has no key once the account is enabled again.
+    @Test func usersDisabledDuringTheRequestGetNoKey() throws {
         let connection = stack.database.connect()
         let held = try HeldRows("UPDATE users SET disabled_at = now() WHERE id = \(user.id)", in: stack.database)
         let headers = [stack.bearer(user.token), ("Content-Type", "application/json")]
@@ -109,7 +109,7 @@ import Testing
             try connection.query("SELECT count(*) FROM api_keys WHERE user_id = \(user.id)").only.decode(Int.self) == 0)
     }
 
-    @Test func saysWhatIsWrongWithADraft() throws {
+    @Test func reportsEachInvalidField() throws {
         let cases: [(body: JSON, pointers: [String])] = [
             ([:], ["/name"]), (["name": ""], ["/name"]), (["name": "k", "scopes": []], ["/scopes"]),
             (["name": "k", "scopes": ["root"]], ["/scopes/0"]), (["name": "k", "expires_in": 59], ["/expires_in"]),
@@ -122,7 +122,7 @@ import Testing
             400)
     }
 
-    @Test func aUserHasAHundredKeysAtMost() throws {
+    @Test func limitsAUserToAHundredKeys() throws {
         try stack.database.connect().execute(
             """
             INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at)
@@ -135,7 +135,7 @@ import Testing
         expectProblem(try make(["name": "one too many"]), 409, "too_many_keys")
     }
 
-    @Test func onlyTheDigestIsKept() throws {
+    @Test func storesOnlyTheDigest() throws {
         let key = try key(["read"])
         let rows = try stack.database.connect().query(
             "SELECT k::text FROM api_keys k WHERE user_id = \(user.id)")

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Logging in and out, and what strangers learn from trying.
+/// Logging in and out, and what a failed login discloses.
 @Suite struct AccountsLoginTests {
     let stack: Stack
 
@@ -38,8 +38,8 @@ import Testing
         }
     }
 
-    /// An unknown name and a wrong password must not be told apart (OWASP ASVS 5, 6.3.8).
-    @Test func saysTheSameToUnknownNamesAndWrongPasswords() throws {
+    /// The response must not disclose whether a user exists (OWASP ASVS 5, 6.3.8).
+    @Test func unknownNamesAndWrongPasswordsGetTheSameResponse() throws {
         let user = try stack.makeUser()
         let names = [
             user.email, unique("nobody"), unique("nobody") + "@example.org", "' OR 1=1 --", "'; DROP TABLE users",
@@ -50,13 +50,13 @@ import Testing
             #expect(answer["message"] == "Authentication failed")
             #expect(answer.headers["www-authenticate"] != nil)
             #expect(answer.body.count == answers[0].body.count)
-            #expect(constantFields(answer) == constantFields(answers[0]))
+            #expect(stableHeaders(answer) == stableHeaders(answers[0]))
         }
         #expect(try login(user.email, user.password).status == 200)
     }
 
-    /// Without a hash for unknown names they would be answered many times faster.
-    @Test func takesAboutTheSameTimeForBoth() throws {
+    /// Without a password hash for unknown names, their responses would be many times faster.
+    @Test func unknownNamesTakeAsLongAsWrongPasswords() throws {
         let user = try stack.makeUser()
         var times: [String: [Duration]] = [:]
         for _ in 0..<20 {
@@ -70,7 +70,7 @@ import Testing
         #expect(medians[1] < medians[0] * 3)
     }
 
-    @Test func loggingOutEndsThisSessionOrAllAtOnce() throws {
+    @Test func logoutEndsOneSessionOrAll() throws {
         let user = try stack.makeUser()
         let tokens = try [user.token] + (0..<3).map { _ in try stack.token(user.email, user.password) }
         func live() throws -> [Bool] { try tokens.map { try stack.get("/me", token: $0).status == 200 } }
@@ -87,7 +87,7 @@ import Testing
         expectChallenge(try stack.post("/logout", [:], token: tokens[2]), "token_invalid")
     }
 
-    @Test func aDisabledAccountIsShutOutAtOnce() throws {
+    @Test func disabledUsersAreRejectedAtOnce() throws {
         let user = try stack.makeUser()
         try stack.database.connect().execute("UPDATE users SET disabled_at = now() WHERE id = \(user.id)")
         expectChallenge(try stack.get("/me", token: user.token), "token_invalid")
@@ -96,14 +96,14 @@ import Testing
         #expect(try stack.get("/me", token: user.token).status == 200)
     }
 
-    @Test func anExpiredSessionIsOver() throws {
+    @Test func expiredSessionsAreRejected() throws {
         let user = try stack.makeUser()
         try stack.database.connect().execute("UPDATE sessions SET expires_at = now() WHERE user_id = \(user.id)")
         expectChallenge(try stack.get("/me", token: user.token), "token_invalid")
     }
 
-    /// A burst must not starve the others: few hashes run, the rest is told to come back.
-    @Test func survivesAHundredWrongLoginsAtOnce() throws {
+    /// A burst must not starve other clients: few hashes run at once, the other requests get a `Retry-After`.
+    @Test func survivesAHundredConcurrentFailedLogins() throws {
         let stack = try Stack()
         let body: JSON = ["email": "user3784mail@gmail.com", "password": "the wrong one"]
         let headers = [("Content-Type", "application/json")]
@@ -128,8 +128,8 @@ import Testing
         try stack.patiently { try stack.post("/login", ["email": .string(name), "password": .string(password)]) }
     }
 
-    /// What of an answer's headers does not differ from one call to the next by itself.
-    private func constantFields(_ answer: HTTPAnswer) -> [String] {
+    /// The headers of a response that do not differ between any two requests.
+    private func stableHeaders(_ answer: HTTPAnswer) -> [String] {
         answer.headers.fields.filter { !["date", "x-request-id"].contains($0.name.lowercased()) }.map {
             "\($0.name): \($0.value)"
         }

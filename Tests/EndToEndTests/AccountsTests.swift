@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// How accounts are made, and what they must be.
+/// Creating accounts, and the rules for their names and passwords.
 @Suite struct AccountsTests {
     let stack: Stack
 
@@ -34,14 +34,14 @@ import Testing
         }
     }
 
-    /// The account of `/me`, without what only that shows.
+    /// The account in `/me`, without the members that only `/me` has.
     private func ownAccount(_ token: String) throws -> JSON {
         var profile = try stack.get("/me", token: token).json.objectValue ?? JSONObject()
         profile["credits"] = nil
         return .object(profile)
     }
 
-    @Test func saysEverythingThatIsWrongWithARegistration() throws {
+    @Test func reportsEveryInvalidFieldOfARegistration() throws {
         let cases: [(body: JSON, pointers: [String])] = [
             (["password": "long enough"], ["/email"]),
             (["username": "a@example.org", "email": "b@example.org", "password": "long enough"], ["/username"]),
@@ -61,9 +61,9 @@ import Testing
         }
     }
 
-    /// Fields that nobody may set are refused, never passed over (OWASP API3:2023).
+    /// Fields that a client may not set are rejected, not ignored (OWASP API3:2023).
     @Test(arguments: ["role", "is_admin", "user_id", "credits", "password_hash", "disabled_at"])
-    func takesNoFieldThatIsNotTheCallersToSet(field: String) throws {
+    func rejectsFieldsThatClientsMayNotSet(field: String) throws {
         for path in ["/register", "/create_user"] {
             let email = unique("mass") + "@example.org"
             let body = JSONObject([
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func createsAUserWithALocation() throws {
+    @Test func createUserReturnsALocation() throws {
         let email = unique("new") + "@example.org"
         let body: JSON = ["email": .string(email), "password": "long enough", "name": "Bob", "age": 42]
         let answer = try stack.patiently { try stack.post("/create_user", body) }
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test func aTakenNameStaysTakenHoweverItIsCased() throws {
+    @Test func namesAreUniqueRegardlessOfCase() throws {
         let (email, name) = (unique("taken") + "@example.org", unique("taken"))
         let account: JSON = ["email": .string(email), "username": .string(name), "password": "long enough"]
         #expect(try register(account).status == 200)
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    @Test func aNameIsOneHoweverItIsWritten() throws {
+    @Test func namesAreUniqueRegardlessOfNormalization() throws {
         let name = unique("é")
         // Composed and decomposed, in both cases, of Latin, Greek and Cyrillic.
         let spellings = [name, name.replacing("é", with: "e\u{301}"), name.replacing("é", with: "É")]
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test func aNameShowsAllItIs() throws {
+    @Test func rejectsInvisibleCharactersInNames() throws {
         for scalar in ["\u{202E}", "\u{200B}", "\u{2066}", "\u{FEFF}", "\u{3164}"] {
             for (field, name) in [("username", unique("a") + scalar), ("email", scalar + unique("a") + "@example.org")]
             {
@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test func takesPasswordsOf8To1024BytesOfAnyText() throws {
+    @Test func acceptsPasswordsOf8To1024Bytes() throws {
         let email = unique("self") + "@example.org"
         let cases: [(password: String, status: Int)] = [
             ("1234567", 422), ("1234567x", 200), ("1234\u{0}678", 422), ("pass word", 200), ("😀😀", 200), ("éééé", 200),
@@ -156,7 +156,7 @@ import Testing
             if status == 200 {
                 _ = try stack.token(login, password)
                 let other: JSON = ["email": .string(login), "password": .string(password + " ")]
-                // Longer than any password is, in characters, it is refused before it is compared.
+                // A password with more characters than the limit is rejected before it is compared.
                 let refusal = password.unicodeScalars.count < 1_024 ? 401 : 422
                 #expect(try stack.patiently { try stack.post("/login", other) }.status == refusal)
             } else {
@@ -168,8 +168,8 @@ import Testing
         expectProblem(try register(["email": .string(email), "password": .string(megabyte)]), 413)
     }
 
-    /// Wherever a password is set; only the demo's own accounts have such ones.
-    @Test func refusesPasswordsThatEverybodyTries() throws {
+    /// On every endpoint that sets a password. Only the demo accounts have such passwords.
+    @Test func rejectsCommonPasswords() throws {
         let admin = try stack.adminToken()
         let user = try stack.makeUser()
         let calls: [(method: String, target: String, token: String?)] = [

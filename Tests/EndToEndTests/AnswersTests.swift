@@ -4,13 +4,13 @@ import JSON
 import TestSupport
 import Testing
 
-/// What every answer has, whoever gives it.
+/// What all responses have in common, whether the application or nginx sends them.
 @Suite struct AnswersTests {
     let stack: Stack
 
     init() throws { stack = try Stack.shared.get() }
 
-    @Test func everyErrorHasTheOneShape() throws {
+    @Test func everyErrorIsAProblem() throws {
         let user = try stack.makeUser()
         let post: JSON = ["title": "a", "content": "b"]
         let location = try #require(try stack.post("/posts", post, token: user.token).headers["location"])
@@ -41,14 +41,14 @@ import Testing
         }
     }
 
-    @Test func keepsTheRequestIdOfTheClientIfItIsSane() throws {
+    @Test func keepsAValidRequestIdOfTheClient() throws {
         let longest = String(repeating: "a", count: 64)
         for id in ["abc", "A-1_b.C", longest, "0"] {
             #expect(try stack.get("/health", headers: [("X-Request-Id", id)]).headers["x-request-id"] == id)
             let problem = try stack.get("/nowhere", headers: [("X-Request-Id", id)])
             expectProblem(problem, 404)
             #expect(problem["request_id"] == .string(id))
-            // nginx answers this one.
+            // nginx responds to this one.
             #expect(try stack.client.send("TRACE", "/", headers: [("X-Request-Id", id)])["request_id"] == .string(id))
         }
         var seen: Set<String> = []
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func everyAnswerHasItsProtectiveHeaders() throws {
+    @Test func everyResponseHasTheSecurityHeaders() throws {
         let user = try stack.makeUser()
         let made = try stack.post("/posts", ["title": "a", "content": "b"], token: user.token)
         let location = try #require(made.headers["location"])
@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test(arguments: ["https://evil.example", "null", "http://localhost", "http://localhost.evil.example"])
-    func letsNoForeignPageReadAnything(origin: String) throws {
+    func foreignOriginsGetNoCORSHeaders(origin: String) throws {
         for method in ["GET", "OPTIONS", "POST"] {
             let preflight = [("Origin", origin), ("Access-Control-Request-Method", "POST")]
             let answer = try stack.client.send(method, "/me", headers: preflight)
@@ -97,8 +97,8 @@ import Testing
         }
     }
 
-    /// The one error that only nginx can give: nobody is there behind it.
-    @Test func saysSoWhenTheApplicationIsGone() throws {
+    /// The one error that only nginx can send: there is no application behind it.
+    @Test func respondsWithBadGatewayWhenTheApplicationIsDown() throws {
         let stack = try Stack()
         let supervisor = try #require(stack.processes.first { $0.arguments.dropFirst().first == "serve" })
         kill(supervisor.id, SIGTERM)

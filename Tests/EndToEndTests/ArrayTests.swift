@@ -18,7 +18,7 @@ import Testing
         try stack.post("/generate_array", body, token: token ?? user.token)
     }
 
-    @Test func answersFiveHundredNumbersBelowOne() throws {
+    @Test func returnsFiveHundredNumbersBelowOne() throws {
         let answer = try generate(["sentence": "Anything at all"])
         #expect(answer.status == 200)
         let numbers = try #require(answer.json.arrayValue).compactMap(\.doubleValue)
@@ -28,7 +28,7 @@ import Testing
         #expect(try generate(["sentence": "Anything at all"]).json != answer.json)
     }
 
-    @Test func asksForASentence() throws {
+    @Test func requiresASentence() throws {
         for body: JSON in [["sentence": ""], [:], ["sentence": .null], ["sentence": 1]] {
             let answer = try generate(body)
             expectProblem(answer, 422, "validation_failed", body.text)
@@ -49,7 +49,7 @@ import Testing
             #expect(answer.headers["ratelimit-policy"] == "\"generate_array\";q=10;w=60")
             #expect(answer.headers["ratelimit"] == "\"generate_array\";r=0;t=\(wait)")
         }
-        // It is each user's own limit, and no other call's.
+        // The limit is per user, and for this endpoint only.
         #expect(try generate(["sentence": "a"], token: try stack.makeUser().token).status == 200)
         #expect(try stack.get("/me", token: user.token).status == 200)
 
@@ -59,8 +59,8 @@ import Testing
         #expect(try generate(["sentence": "a"]).status == 200)
     }
 
-    /// No address that a client claims opens another account of calls.
-    @Test func cannotBeWidenedByAClaimedAddress() throws {
+    /// The limit does not depend on an address in a client's headers.
+    @Test func spoofedAddressesDoNotRaiseTheLimit() throws {
         let answers = try (0..<12).map { number in
             try stack.post(
                 "/generate_array", ["sentence": "a"], token: user.token,

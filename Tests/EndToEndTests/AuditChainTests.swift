@@ -6,7 +6,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// The chain that the audit log is sealed into, on a database of its own.
+/// The hash chain of the audit log, on a separate database.
 @Suite struct AuditChainTests {
     let database: TestDatabase
     let application: Connection
@@ -25,7 +25,7 @@ import Testing
         """
     }
 
-    /// A sealed log of ten entries; its head.
+    /// Fills the log with ten sealed entries and returns its head.
     private func fill() throws -> AuditHead {
         for number in 1...10 { try application.execute(Self.event(number)) }
         return try AuditLog.verify(on: application)
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func ofAnEmptyLog() throws {
+    @Test func verifiesAnEmptyLog() throws {
         let head = try AuditLog.verify(on: application)
         #expect(head.description == "0:")
         #expect(AuditHead("0:") == head)
@@ -48,8 +48,8 @@ import Testing
         #expect(flaw(head) == nil)
     }
 
-    /// Writers on many threads, sealers among them, and a transaction whose row has the smallest id and commits last.
-    @Test func isUnbrokenHoweverManyWrite() throws {
+    /// Many threads write and some of them seal. One transaction has the row with the smallest id and commits last.
+    @Test func concurrentWritersKeepTheChainUnbroken() throws {
         let early = database.connectAsApplication()
         try early.begin()
         try early.execute(
@@ -75,11 +75,11 @@ import Testing
         try early.commit()
         #expect(try AuditLog.verify(against: head, on: application).position == 201)
         let last = try owner.query("SELECT position FROM audit_log ORDER BY id LIMIT 1").only.decode(Int.self)
-        #expect(last == 201, "in the order in which they came to be seen")
+        #expect(last == 201, "sealed in the order in which they became visible")
     }
 
-    /// While one sealer is at work another does nothing, and waits for nothing.
-    @Test func twoSealersAtOnce() throws {
+    /// While one transaction seals, another does nothing and does not wait.
+    @Test func onlyOneTransactionSealsAtATime() throws {
         try application.execute(Self.event(1))
         let other = database.connectAsApplication()
         try other.begin()
@@ -91,12 +91,12 @@ import Testing
         #expect(flaw() == nil)
     }
 
-    @Test func rowsThatCannotBeSealedAreTold() throws {
+    @Test func reportsRowsThatStayUnsealed() throws {
         let other = database.connectAsApplication()
         try other.begin()
         #expect(try other.query("SELECT seal_audit_log()").only.decode(Int.self) == 0)
         try application.execute(Self.event(1))
-        #expect(flaw() == nil, "there is a minute for it")
+        #expect(flaw() == nil, "sealing may take a minute")
         try application.execute(
             """
             INSERT INTO audit_log (id, action, origin, detail, created_at)
@@ -107,24 +107,24 @@ import Testing
         #expect(flaw() == nil)
     }
 
-    @Test func outlastsARestoreElsewhere() throws {
+    @Test func verifiesAfterARestoreIntoAnotherDatabase() throws {
         let head = try fill()
         try application.execute(Self.event(11))
-        let elsewhere = try TestDatabase.make(isMigrated: false)
+        let target = try TestDatabase.make(isMigrated: false)
         var environment = Environment.current
         environment["FROM"] = database.owner.connectionString
-        environment["TO"] = elsewhere.owner.connectionString
+        environment["TO"] = target.owner.connectionString
         let restore = """
             pg_dump --no-owner --no-privileges --dbname "$FROM" | psql --quiet --set ON_ERROR_STOP=1 --dbname "$TO"
             """
         try run("/bin/sh", ["-c", restore + " >/dev/null"], environment)
-        let restored = elsewhere.connect()
+        let restored = target.connect()
         #expect(try AuditLog.verify(against: head, on: restored).position == 11)
         try restored.execute(Self.event(12))
         #expect(try AuditLog.verify(against: head, on: restored).position == 12)
     }
 
-    /// What somebody does who may do anything with the table. Nobody notices a cut or a new chain without a head.
+    /// Changes by a role with all privileges on the table. A truncated or rebuilt chain is detected only with a head.
     @Test(
         arguments: [
             ("UPDATE audit_log SET detail = '{\"number\": 40}' WHERE position = 4", .broken(at: 4)),
@@ -162,7 +162,7 @@ import Testing
                 """, nil
             ),
         ] as [(String, AuditFlaw?)])
-    func tamperingIsSeen(script: String, expected: AuditFlaw?) throws {
+    func detectsTampering(script: String, expected: AuditFlaw?) throws {
         let head = try fill()
         #expect(flaw(head) == nil)
         try owner.execute(
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    /// With the rights that the program has, and with those of the table's owner while the triggers stand.
+    /// With the privileges of the application, and with those of the table's owner while the triggers are enabled.
     @Test(
         arguments: [
             "DELETE FROM audit_log", "DELETE FROM audit_log WHERE position IS NULL", "TRUNCATE audit_log",
@@ -197,7 +197,7 @@ import Testing
             VALUES (gen_random_uuid(), 'login', 'request', '{}', 11, sha256('x'))
             """,
         ] as [SQL])
-    func nobodyChangesIt(statement: SQL) throws {
+    func rejectsChangesOfTheLog(statement: SQL) throws {
         let head = try fill()
         try application.execute(Self.event(11))
         for connection in [application, owner] {
@@ -210,5 +210,5 @@ import Testing
     @Test(arguments: [
         "", "1", ":", "1:", "-1:", "x:", "0:00", "1:0g", "1:" + String(repeating: "0", count: 63), "1:2:3",
     ])
-    func noHead(text: String) { #expect(AuditHead(text) == nil) }
+    func rejectsMalformedHeads(text: String) { #expect(AuditHead(text) == nil) }
 }

@@ -5,7 +5,7 @@ import System
 import TestSupport
 import Testing
 
-/// `flow-manager audit` as an operator types it, and what the command line leaves in the log.
+/// The command `flow-manager audit`, and the audit log entries that commands write.
 @Suite struct AuditCommandTests {
     let database: TestDatabase
     let owner: Connection
@@ -15,7 +15,7 @@ import Testing
         owner = database.connect()
     }
 
-    /// What the command printed on either stream, and its exit status in a last line.
+    /// The output of the command on both streams, with the exit status as the last line.
     private func command(_ arguments: String, input: String = "") throws -> String {
         let output = "/tmp/" + unique("audit-command-")
         defer { try? run("/bin/rm", ["-f", output], [:]) }
@@ -28,7 +28,7 @@ import Testing
         return String(decoding: try Files.read(output), as: UTF8.self)
     }
 
-    @Test func whatTheCommandLineDoesIsOnRecord() throws {
+    @Test func commandsAreAudited() throws {
         for arguments in ["add Ann", "grant-admin ann", "grant-admin ann", "reset-password ann", "disable ann", "list"]
         {
             #expect(try command("user \(arguments)", input: "long enough").hasSuffix("0\n"))
@@ -51,7 +51,7 @@ import Testing
             ])
     }
 
-    @Test func verifies() throws {
+    @Test func verifyReportsABrokenChain() throws {
         #expect(try command("audit verify") == "0 entries, unbroken; head 0:\n0\n")
         #expect(try command("user add ann", input: "long enough") == "created the user ann\n0\n")
         let first = try command("audit verify")
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(arguments: ["", "check", "verify --head", "verify --head 1", "verify --head 1:00", "verify --all"])
-    func saysHowItIsUsed(arguments: String) throws {
+    func invalidArgumentsPrintTheUsage(arguments: String) throws {
         let usage = "flow-manager audit: usage: flow-manager audit verify [--head POSITION:HEX]\n1\n"
         #expect(try command("audit \(arguments)") == usage)
     }

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 import Tokens
 
-/// Every event is on record after the call that it tells of, through the whole stack.
+/// The audit log has an entry for every event, through the whole stack.
 @Suite struct AuditTests {
     let stack: Stack
     let admin: String
@@ -27,7 +27,7 @@ import Tokens
         return answer["items"].arrayValue ?? []
     }
 
-    /// What is on record of the subject, the newest last.
+    /// The actions on the subject in the audit log, the oldest first.
     private func actions(of subject: String) throws -> [String] {
         try entries("sort=created_at&subject=\(subject)").compactMap { $0["action"]?.stringValue }
     }
@@ -42,7 +42,7 @@ import Tokens
         return try stack.patiently { try stack.post("/login", .object(body)) }
     }
 
-    @Test func anAccountAndItsLogins() throws {
+    @Test func auditsRegistrationAndLogin() throws {
         let session = try stack.get("/api/sessions", token: user.token)["items"].arrayValue?.first?["id"]
         let items = try entries("subject=\(user.id)")
         #expect(items.map { $0["action"] } == ["login", "registered"], "the newest first")
@@ -54,15 +54,15 @@ import Tokens
         #expect(try entries("fields=action&subject=\(user.id)&action=registered") == [["action": "registered"]])
     }
 
-    @Test func isForAdminsOnly() throws {
+    @Test func onlyAdminsReadTheAuditLog() throws {
         expectProblem(try stack.get("/api/audit", token: user.token), 403, "forbidden")
         expectChallenge(try stack.get("/api/audit"), "token_missing")
         expectProblem(try stack.get("/api/audit?action=nothing", token: admin), 400)
         expectProblem(try stack.get("/api/audit?address=127.0.0.1", token: admin), 400)
     }
 
-    /// Whoever guesses writes one row an hour, however many guesses there are, and none for a name that nobody has.
-    @Test func failedLoginsOnceAnHour() throws {
+    /// Any number of failed logins writes one row per hour. Unknown names write none.
+    @Test func auditsFailedLoginsOncePerHour() throws {
         for _ in 0..<3 { #expect(try login("the wrong one").status == 401) }
         let unknown: JSON = ["email": "nobody-of-this-name@example.org", "password": "the wrong one"]
         let before = try stack.database.connect().query(
@@ -71,13 +71,13 @@ import Tokens
         #expect(try stack.patiently { try stack.post("/login", unknown) }.status == 401)
         #expect(before == 0)
         let failures = try entries("subject=\(user.id)&action=login_failed")
-        // Two where the hour ended between them.
+        // Two if the hour ended between them.
         #expect((1...2).contains(failures.count))
         #expect(failures.allSatisfy { $0["actor"] == .null && $0["address"] == "127.0.0.1" && $0["detail"] == [:] })
     }
 
-    /// Of all addresses that a customer has with IPv6 one row a network.
-    @Test func failedLoginsOfANetworkAreOne() throws {
+    /// A customer has many IPv6 addresses, so there is one row per network.
+    @Test func auditsFailedLoginsOncePerNetwork() throws {
         let login: JSON = ["email": .string(user.email), "password": "the wrong one"]
         let body = login.serialized()
         for address in ["2001:db8:1:2:3::1", "2001:db8:1:2::9", "::ffff:192.0.2.9", "192.0.2.9", "192.0.2.10"] {
@@ -86,18 +86,18 @@ import Tokens
         }
         let addresses = try entries("subject=\(user.id)&action=login_failed").map { $0["address"] ?? .null }
         #expect(Set(addresses.map(\.text)) == [#""2001:db8:1:2::/64""#, #""192.0.2.9""#, #""192.0.2.10""#])
-        // More than one of each where the hour ended between them.
+        // One more if the hour ended between them.
         #expect((3...4).contains(addresses.count))
     }
 
-    @Test func passwordsAndSessions() throws {
+    @Test func auditsPasswordChangesAndSessions() throws {
         let change: JSON = ["password": "another password", "current_password": .string(user.password)]
         let changed = try stack.patiently { try stack.send("PATCH", "/me", change, token: user.token) }
         #expect(changed.status == 200)
         #expect(try stack.send("PATCH", "/me", ["name": "Ann"], token: user.token).status == 200)
         let refresh = try login("another password")["refresh_token"]
         for status in [200, 200] {
-            #expect(try stack.post("/refresh", ["refresh_token": refresh]).status == status, "a lost answer is none")
+            #expect(try stack.post("/refresh", ["refresh_token": refresh]).status == status, "a retry is not a reuse")
         }
         try stack.database.connect().execute(
             "UPDATE sessions SET refreshed_at = now() - interval '1 hour' WHERE user_id = \(user.id)")
@@ -109,7 +109,7 @@ import Tokens
             ])
     }
 
-    @Test func secondFactors() throws {
+    @Test func auditsSecondFactors() throws {
         func call(_ method: String, _ target: String, _ body: JSON) throws -> HTTPAnswer {
             try stack.patiently { try stack.send(method, target, body, token: user.token) }
         }
@@ -136,23 +136,23 @@ import Tokens
         #expect(factors == ["recovery_code", "app", "password"])
     }
 
-    /// Its use once a day, whichever process and however many calls; calls with sessions write nothing.
-    @Test func apiKeys() throws {
+    /// One entry per key and day, for any number of requests and processes. Requests with a session write none.
+    @Test func auditsAPIKeys() throws {
         let made = try stack.post("/api/keys", ["name": "k", "scopes": ["read"]], token: user.token)
         let (id, key) = (try #require(made["id"].stringValue), try #require(made["key"].stringValue))
         for _ in 0..<10 { #expect(try stack.get("/me", token: key).status == 200) }
         expectProblem(try stack.post("/posts", ["title": "a", "content": ""], token: key), 403)
         let uses = try entries("subject=\(id)&action=key_used")
-        // Two where the day ended between them.
+        // Two if the day ended between them.
         #expect((1...2).contains(uses.count))
         #expect(uses.allSatisfy { $0["actor"] == .string(user.id) && $0["address"] == "127.0.0.1" })
         #expect(try stack.send("DELETE", "/api/keys/\(id)", token: user.token).status == 204)
         #expect(try stack.send("DELETE", "/api/keys/\(id)", token: user.token).status == 404)
         #expect(try actions(of: id).filter { $0 != "key_used" } == ["key_made", "key_ended"])
-        expectChallenge(try stack.get("/me", token: key), "token_invalid", "its use is none")
+        expectChallenge(try stack.get("/me", token: key), "token_invalid", "a deleted key is not used")
     }
 
-    @Test func whatAdminsDoToUsers() throws {
+    @Test func auditsChangesOfUsersByAdmins() throws {
         let draft: JSON = ["username": .string(unique("made")), "password": "long enough", "role": "admin"]
         let made = try stack.patiently { try stack.post("/api/users", draft, token: admin) }
         let id = try #require(made["id"].stringValue)
@@ -168,15 +168,15 @@ import Tokens
         #expect(
             try actions(of: id) == ["user_made", "role_changed", "user_disabled", "user_enabled", "user_deleted"])
         let items = try entries("subject=\(id)")
-        let itself = try self.id(ofToken: admin)
-        #expect(items.allSatisfy { $0["actor"] == itself })
+        let adminID = try self.id(ofToken: admin)
+        #expect(items.allSatisfy { $0["actor"] == adminID })
         #expect(items.last?["detail"] == ["role": "admin"])
         let change = try entries("subject=\(id)&action=role_changed").first
         #expect(change?["detail"] == ["from": "admin", "to": "client"])
     }
 
-    /// On a stack where nobody else seals at the same time.
-    @Test func manyAtOnceEndInOneChain() throws {
+    /// On a separate stack, where no other test seals at the same time.
+    @Test func concurrentEventsFormOneChain() throws {
         let stack = try Stack()
         let made = Mutex<[String]>([])
         DispatchQueue.concurrentPerform(iterations: 8) { _ in
@@ -192,7 +192,7 @@ import Tokens
         #expect(users.count == 24)
         let connection = stack.database.connectAsApplication()
         let unsealed = try connection.query("SELECT 1 FROM audit_log WHERE seal IS NULL").count
-        #expect(unsealed < 8, "all were sealed by those who wrote them, but for what was written last")
+        #expect(unsealed < 8, "the writers sealed all rows but the last ones")
         let admin = try stack.adminToken()
         for user in users {
             let items = try stack.get("/api/audit?actor=\(user)", token: admin)["items"].arrayValue ?? []
@@ -203,7 +203,7 @@ import Tokens
         #expect(try AuditLog.verify(on: connection).position == 4 + 96 + 1)
     }
 
-    @Test func noCallFailsForWantOfASeal() throws {
+    @Test func requestsSucceedWhenSealingFails() throws {
         let stack = try Stack()
         let owner = stack.database.connect()
         try owner.execute("ALTER FUNCTION seal_audit_log RENAME TO seal_audit_log_away")
@@ -215,8 +215,8 @@ import Tokens
         #expect(try AuditLog.verify(on: stack.database.connectAsApplication()).position == 4 + 2)
     }
 
-    /// An event and what it tells of are in one transaction: without a place for the one there is not the other.
-    @Test func neitherIsWithoutTheOther() throws {
+    /// An event and its entry share a transaction: if the entry cannot be written, the event is rolled back.
+    @Test func eventsAndEntriesAreAtomic() throws {
         let stack = try Stack()
         let admin = try stack.adminToken()
         let user = try stack.makeUser()
@@ -246,7 +246,7 @@ import Tokens
             expectProblem(answer, 500, "internal_error", "\(method) \(target)")
         }
         #expect(try owner.query(states).only.decode(String.self, Int.self, Int.self, Int.self, Int.self) == before)
-        // What a roll-back leaves of a call is not on record either.
+        // If the event is rolled back, so is its entry.
         try owner.execute("ALTER TABLE audit_log DROP CONSTRAINT audit_log_full")
         try owner.execute("ALTER TABLE sessions ADD CONSTRAINT sessions_kept CHECK (ended_at IS NULL) NOT VALID")
         for (method, target, body, token) in calls.dropFirst(3).dropLast() where target != "/api/keys" {
@@ -256,8 +256,8 @@ import Tokens
         #expect(try owner.query(states).only.decode(String.self, Int.self, Int.self, Int.self, Int.self) == before)
     }
 
-    /// Neither what people are called nor what opens anything is in any row.
-    @Test func noSecretAndNoName() throws {
+    /// No row has a name of a user, nor any credential.
+    @Test func entriesHaveNoSecretsAndNoNames() throws {
         let login = try self.login(user.password)
         let key = try stack.post("/api/keys", ["name": "canary of a key"], token: user.token)["key"]
         #expect(try stack.get("/me", token: key.stringValue).status == 200)

@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// A browser that somebody is logged in with: it keeps the cookies and knows the CSRF token.
+/// A browser with a logged-in user: it keeps the cookies and the CSRF token.
 struct Browser {
     let stack: Stack
     let user: TestUser
@@ -21,7 +21,7 @@ struct Browser {
     var refresh: String { login.cookies["refresh_token"]?.value ?? "" }
     var csrfToken: String { login["csrf_token"].stringValue ?? "" }
 
-    /// A call by cookie; `csrf` is what it shows beside, if anything.
+    /// A request with the cookies, and with `csrf` as its CSRF token.
     func send(
         _ method: String, _ target: String, _ body: JSON? = nil, csrf: String? = nil, _ more: [(String, String)] = []
     ) throws -> HTTPAnswer {
@@ -32,7 +32,7 @@ struct Browser {
 }
 
 extension HTTPAnswer {
-    /// What it gives a browser to keep: each cookie's value, and its attributes as they are written.
+    /// The cookies that the response sets, each with its value and its attributes as they are written.
     var cookies: [String: (value: String, attributes: String)] {
         var cookies: [String: (value: String, attributes: String)] = [:]
         for field in headers.fields where field.name.lowercased() == "set-cookie" {

@@ -4,7 +4,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Pages of the origins that the settings name, and of all others.
+/// Pages of allowed origins, and of all other origins.
 @Suite struct CORSTests {
     private static let shared = Result {
         try Stack(settings: ["FRONTEND_URL": "https://app.example, http://localhost:3000"])
@@ -15,12 +15,12 @@ import Testing
 
     init() throws { stack = try Self.shared.get() }
 
-    private func grants(_ answer: HTTPAnswer) -> [String] {
+    private func granted(_ answer: HTTPAnswer) -> [String] {
         answer.headers.fields.map { $0.name.lowercased() }.filter { $0.hasPrefix("access-control-") }.sorted()
     }
 
     @Test(arguments: ["https://app.example", "http://localhost:3000"])
-    func theirPagesReadEveryAnswer(origin: String) throws {
+    func allowedOriginsReadEveryResponse(origin: String) throws {
         let user = try stack.makeUser()
         let headers = [("Origin", origin)]
         let answers = try [
@@ -37,22 +37,22 @@ import Testing
         for answer in answers {
             #expect(answer.headers["access-control-allow-origin"] == origin, "\(answer.status)")
             #expect(answer.headers["access-control-allow-credentials"] == "true", "\(answer.status)")
-            let shown = answer.headers["access-control-expose-headers"]?.split(separator: ", ") ?? []
+            let exposed = answer.headers["access-control-expose-headers"]?.split(separator: ", ") ?? []
             #expect(
                 Set(["Location", "ETag", "Retry-After", "X-Request-Id", "Idempotency-Replayed"]).isSubset(
-                    of: shown.map(String.init)))
+                    of: exposed.map(String.init)))
             #expect(answer.headers["vary"] == "Origin", "\(answer.status)")
             for field in answer.headers.fields { #expect(answer.headers.count(of: field.name) == 1, "\(field.name)") }
         }
     }
 
-    @Test func aPreflightSaysWhatTheRouteTakes() throws {
+    @Test func preflightListsTheMethodsOfTheRoute() throws {
         for path in Set(Routes.all.map(\.path)) {
             let target = path.replacing("{id}", with: "x").replacing("{name}", with: "x")
-            let ask = [
+            let preflight = [
                 Self.origin, ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "x-evil"),
             ]
-            let answer = try stack.client.send("OPTIONS", target, headers: ask)
+            let answer = try stack.client.send("OPTIONS", target, headers: preflight)
             #expect(answer.status == 204, "\(path)")
             #expect(answer.body.isEmpty)
             #expect(answer.headers["access-control-allow-origin"] == "https://app.example")
@@ -82,26 +82,26 @@ import Testing
         "https://APP.example", "HTTPS://app.example", "https://app.example@evil.example", "https://app.exampl",
         "https://app.example, http://localhost:3000", "http://localhost", "http://localhost:30000",
     ])
-    func noOtherPageReadsAnything(origin: String) throws {
+    func otherOriginsReadNothing(origin: String) throws {
         let user = try stack.makeUser()
         let preflight = [("Origin", origin), ("Access-Control-Request-Method", "POST")]
         for method in ["GET", "OPTIONS", "POST", "HEAD"] {
             let answer = try stack.client.send(method, "/me", headers: preflight + [stack.bearer(user.token)])
-            #expect(grants(answer) == [], "\(method)")
+            #expect(granted(answer) == [], "\(method)")
             #expect(answer.headers["vary"] == "Origin")
-            #expect(!answer.headers.fields.contains { !origin.isEmpty && $0.value == origin }, "nothing is reflected")
+            #expect(!answer.headers.fields.contains { !origin.isEmpty && $0.value == origin }, "no reflection")
         }
     }
 
-    @Test func refusesTwoOrigins() throws {
-        #expect(grants(try stack.get("/health", headers: [Self.origin, Self.origin])) == [])
-        #expect(grants(try stack.get("/health", headers: [Self.origin, ("Origin", "https://evil.example")])) == [])
-        #expect(grants(try stack.get("/health")) == [])
+    @Test func rejectsTwoOrigins() throws {
+        #expect(granted(try stack.get("/health", headers: [Self.origin, Self.origin])) == [])
+        #expect(granted(try stack.get("/health", headers: [Self.origin, ("Origin", "https://evil.example")])) == [])
+        #expect(granted(try stack.get("/health")) == [])
         #expect(try stack.get("/health").headers["vary"] == "Origin")
     }
 
-    /// A page on a neighbouring host: to browsers it is of the same site, so the cookies come along.
-    @Test func theirPagesLogInAndChangeThings() throws {
+    /// A page on another host of the same site: browsers send the cookies with its requests.
+    @Test func allowedOriginsLogInAndMakeChanges() throws {
         let user = try stack.makeUser()
         let page = [Self.origin, ("Sec-Fetch-Site", "same-site")]
         let account: JSON = ["email": .string(user.email), "password": .string(user.password)]
@@ -114,7 +114,7 @@ import Testing
         let foreign = [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "same-site")]
         let refused = try browser.send("PATCH", "/me", ["name": "Eve"], csrf: browser.csrfToken, foreign)
         expectProblem(refused, 403, "origin_refused")
-        #expect(grants(refused) == [])
+        #expect(granted(refused) == [])
         expectProblem(
             try browser.send(
                 "PATCH", "/me", ["name": "Eve"], csrf: browser.csrfToken, [("Sec-Fetch-Site", "same-site")]),
@@ -122,10 +122,10 @@ import Testing
         #expect(try browser.send("GET", "/me")["name"] == "Ann")
     }
 
-    @Test func withoutTheSettingNothingIsSaidOfIt() throws {
+    @Test func sendsNoCORSHeadersWithoutTheSetting() throws {
         let stack = try Stack.shared.get()
         let answer = try stack.get("/health", headers: [Self.origin])
         #expect(answer.headers["vary"] == nil)
-        #expect(grants(answer) == [])
+        #expect(granted(answer) == [])
     }
 }

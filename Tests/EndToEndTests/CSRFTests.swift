@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// What another site's page makes a browser send has no effect, though the cookies come along.
+/// Requests that another site's page makes a browser send have no effect, although they carry the cookies.
 @Suite struct CSRFTests {
     let stack: Stack
     let browser: Browser
@@ -13,7 +13,7 @@ import Testing
         browser = try Browser(stack, stack.makeUser())
     }
 
-    @Test func changesNeedTheTokenOfTheSession() throws {
+    @Test func changesRequireTheTokenOfTheSession() throws {
         let own = browser.csrfToken
         let again = try Browser(stack, browser.user).csrfToken
         let stranger = try Browser(stack, stack.makeUser()).csrfToken
@@ -41,8 +41,8 @@ import Testing
         #expect(try browser.send("PUT", "/api/data/a", ["value": 1], [("x-csrf-token", own)]).status == 200)
     }
 
-    /// A page that was loaded anew has forgotten its token.
-    @Test func tellsTheTokenToWhoeverHoldsTheCookie() throws {
+    /// A page that is reloaded has lost its token.
+    @Test func returnsTheTokenToTheHolderOfTheCookie() throws {
         for _ in 0..<2 {
             let answer = try browser.send("GET", "/csrf")
             #expect(answer.json == ["csrf_token": .string(browser.csrfToken)])
@@ -52,7 +52,7 @@ import Testing
         expectProblem(try stack.get("/csrf", token: key), 403, "forbidden")
     }
 
-    @Test func takesChangesFromItsOwnPagesOnly() throws {
+    @Test func acceptsChangesFromItsOwnOriginOnly() throws {
         let own = "http://localhost"
         let origins: [(headers: [(String, String)], isOwn: Bool)] =
             [
@@ -85,11 +85,11 @@ import Testing
                     #expect(answer.cookies.isEmpty)
                 }
             }
-            #expect(try stack.send("POST", "/refresh", headers: [cookie]).status == 200, "still good after \(headers)")
+            #expect(try stack.send("POST", "/refresh", headers: [cookie]).status == 200, "still valid after \(headers)")
             #expect(try browser.send("GET", "/me", nil, headers).status == 200, "reading changes nothing")
             let bearer = headers + [stack.bearer(browser.access)]
             let byToken = try stack.send("PATCH", "/me", ["name": "Ann"], headers: bearer)
-            #expect(byToken.status == 200, "no page adds a token by itself")
+            #expect(byToken.status == 200, "browsers add no bearer token by themselves")
         }
     }
 }

@@ -5,7 +5,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Every route, for every kind of caller: whom it refuses for who it is, and whose things it shows.
+/// Access control of every route, for every kind of caller, and access to other users' resources.
 @Suite struct CallersTests {
     private static let admins: Set = [
         "GET /api/users", "POST /api/users", "GET /api/users/{id}", "PATCH /api/users/{id}", "DELETE /api/users/{id}",
@@ -45,33 +45,33 @@ import Testing
         user = try stack.makeUser()
     }
 
-    @Test func eachIsRefusedWhatIsNotForIt() throws {
+    @Test func callersAreLimitedToTheirEndpoints() throws {
         let admin = try stack.adminToken()
         let address = "127.\(Int.random(in: 1...255)).\(Int.random(in: 0...255)).\(Int.random(in: 1...254))"
         let guest = try stack.client.from(address).send("POST", "/api/guests")["token"].stringValue ?? ""
         let all: [JSON] = ["read", "run", "write"]
-        let (person, program) = (Self.admins, Self.accounts.union(Self.sessions))
+        let (adminOnly, loginOnly) = (Self.admins, Self.accounts.union(Self.sessions))
         let callers: [(name: String, token: String, refused: Set<String>)] = [
-            ("guest", guest, person.union(Self.accounts)), ("client", user.token, person), ("admin", admin, []),
-            ("client's key", try key(all), person.union(program)),
-            ("reader", try key(["read"]), person.union(program).union(Self.runs).union(Self.writes)),
-            ("runner", try key(["run"]), person.union(program).union(Self.reads).union(Self.writes)),
-            ("writer", try key(["write"]), person.union(program).union(Self.reads).union(Self.runs)),
-            ("admin's plain key", try key(all, of: admin), person.union(program)),
+            ("guest", guest, adminOnly.union(Self.accounts)), ("client", user.token, adminOnly), ("admin", admin, []),
+            ("client's key", try key(all), adminOnly.union(loginOnly)),
+            ("reader", try key(["read"]), adminOnly.union(loginOnly).union(Self.runs).union(Self.writes)),
+            ("runner", try key(["run"]), adminOnly.union(loginOnly).union(Self.reads).union(Self.writes)),
+            ("writer", try key(["write"]), adminOnly.union(loginOnly).union(Self.reads).union(Self.runs)),
+            ("admin's plain key", try key(all, of: admin), adminOnly.union(loginOnly)),
             (
-                "admin's key for that alone", try key(["admin"], of: admin),
-                program.union(Self.reads).union(Self.runs).union(Self.writes)
+                "admin's key with that scope only", try key(["admin"], of: admin),
+                loginOnly.union(Self.reads).union(Self.runs).union(Self.writes)
             ),
-            ("admin's key", try key(all + ["admin"], of: admin), program),
+            ("admin's key", try key(all + ["admin"], of: admin), loginOnly),
         ]
         for caller in callers {
             let refused = try refusals(caller.token)
-            #expect(refused.subtracting(caller.refused) == [], "refused to \(caller.name)")
-            #expect(caller.refused.subtracting(refused) == [], "open to \(caller.name)")
+            #expect(refused.subtracting(caller.refused) == [], "forbidden to \(caller.name)")
+            #expect(caller.refused.subtracting(refused) == [], "allowed to \(caller.name)")
         }
     }
 
-    @Test func nobodyReachesWhatIsAnothers() throws {
+    @Test func otherUsersResourcesAreHidden() throws {
         let draft: JSON = ["title": "a", "content": "b", "published": false]
         let post = try stack.post("/posts", draft, token: user.token)["id"]
         let run = try stack.post("/flow-manager", .demoFlow, token: user.token)["execution_id"]
@@ -80,7 +80,7 @@ import Testing
         let flow: JSON = ["name": "w", "flow": FlowFormat.example]
         let workflow = try stack.post("/api/workflows", flow, token: user.token)["id"]
         let bought = try stack.post("/api/operations/addition/run", ["arguments": [1]], token: user.token)["record_id"]
-        let things: [String: JSON?] = [
+        let resources: [String: JSON?] = [
             "/api/workflows/{id}": workflow,
             "/posts/{id}": post, "/api/executions/{id}": run, "/api/keys/{id}": key, "/api/sessions/{id}": session,
             "/api/users/{id}": .string(user.id), "/api/data/{name}": "result", "/api/records/{id}": bought,
@@ -91,21 +91,21 @@ import Testing
             "POST /api/executions/{id}/signal": ["approved": true],
         ]
         let stranger = try stack.makeUser()
-        // A type is nobody's own.
+        // Types have no owner.
         for endpoint in Routes.all where endpoint.path.contains("{") && !endpoint.path.contains("{type}") {
             let (method, name) = (endpoint.method.rawValue, "\(endpoint.method.rawValue) \(endpoint.path)")
-            // A document of that name is the caller's own.
+            // This creates a document of the caller.
             guard name != "PUT /api/data/{name}" else { continue }
-            // What belongs to a thing has an address that begins with the thing's.
+            // The path of a subresource begins with the path of its resource.
             let path = endpoint.path.prefix(through: endpoint.path.firstIndex(of: "}") ?? endpoint.path.startIndex)
-            let thing = try #require(things[String(path)]??.stringValue, "a thing for \(endpoint.path)")
+            let resource = try #require(resources[String(path)]??.stringValue, "a resource for \(endpoint.path)")
             let body = endpoint.body.schema == nil ? nil : bodies[name] ?? draft
-            let answer = try stack.send(method, filled(endpoint.path, thing), body, token: stranger.token)
+            let answer = try stack.send(method, filled(endpoint.path, resource), body, token: stranger.token)
             expectProblem(answer, Self.admins.contains(name) ? 403 : 404, nil, name)
         }
-        for (path, thing) in things where !path.hasPrefix("/api/users") {
+        for (path, resource) in resources where !path.hasPrefix("/api/users") {
             guard Routes.all.contains(where: { $0.path == path && $0.method == .get }) else { continue }
-            let target = filled(path, thing?.stringValue ?? "")
+            let target = filled(path, resource?.stringValue ?? "")
             #expect(try stack.get(target, token: user.token).status == 200, "\(target)")
         }
         #expect(try stack.get("/api/keys", token: user.token)["items"].arrayValue?.count == 1)
@@ -116,7 +116,7 @@ import Testing
         return try #require(try stack.post("/api/keys", draft, token: token ?? user.token)["key"].stringValue)
     }
 
-    /// The calls that the caller is refused. None comes to have an effect: its body cannot be read, its id is nobody's.
+    /// The requests that are forbidden to the caller. None has an effect: the body is invalid and the id is unknown.
     private func refusals(_ token: String) throws -> Set<String> {
         var refusals: Set<String> = []
         let headers = [stack.bearer(token), ("Content-Type", "application/json")]
@@ -132,9 +132,9 @@ import Testing
         return refusals
     }
 
-    private func filled(_ path: String, _ thing: String) -> String {
+    private func filled(_ path: String, _ resource: String) -> String {
         path.split(separator: "/", omittingEmptySubsequences: false).map { segment in
-            segment.hasPrefix("{") ? thing : String(segment)
+            segment.hasPrefix("{") ? resource : String(segment)
         }.joined(separator: "/")
     }
 }

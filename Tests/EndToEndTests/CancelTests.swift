@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Runs that are ended from outside.
+/// Cancellation of runs.
 @Suite struct CancelTests {
     let stack: Stack
     let caller: RunCaller
@@ -14,7 +14,7 @@ import Testing
         caller = try RunCaller(stack)
     }
 
-    @Test func aRunThatWaitsEndsAtOnce() throws {
+    @Test func cancelEndsAWaitingRun() throws {
         let id = try caller.start(keeping: .chain([.task("a", "pass", 1), .task("b", "approval"), .task("c", "pass")]))
         _ = try caller.wait(id)
         let canceled = try caller.act("cancel", id)
@@ -27,7 +27,7 @@ import Testing
         #expect(try caller.count("SELECT count(*) FROM queue WHERE execution_id = \(id)") == 0)
     }
 
-    @Test func whatIsOverCannotBeCanceled() throws {
+    @Test func finishedRunsCannotBeCanceled() throws {
         let id = try caller.start(keeping: .workflowCall(giving: 1))
         let run = try caller.end(id)
         expectProblem(try caller.act("cancel", id), 409, "execution_over")
@@ -36,8 +36,8 @@ import Testing
         expectProblem(try caller.act("cancel", called), 409, "execution_over")
     }
 
-    /// A run whose step is at work in a worker: what the step does counts for nothing.
-    @Test func aRunThatIsCarriedOut() throws {
+    /// While a worker executes a step of the run: the effects of the step are discarded.
+    @Test func cancelEndsARunInAWorker() throws {
         #expect(try stack.send("PUT", "/api/data/held", ["value": 0], token: caller.user.token).status == 200)
         let held = try HeldRows(
             "UPDATE documents SET value = '1' WHERE user_id = \(caller.user.id) AND name = 'held'", in: stack.database)
@@ -52,14 +52,14 @@ import Testing
         #expect(canceled["status"] == "canceled", "\(canceled.text)")
         try held.commit()
         #expect(try caller.end(id) == canceled.json)
-        // The worker is free for the next run, and has left the step alone.
+        // The worker is free for the next run, and has not written the step's document.
         #expect(try caller.end(caller.start(keeping: .workflowCall(giving: 1)))["status"] == "completed")
         #expect(try caller.get("/api/data/held")["value"] == 1)
         #expect(try caller.run(id) == canceled.json)
     }
 
-    /// A run that its caller's responder carries out.
-    @Test func aRunThatIsCalled() throws {
+    /// A run that a responder executes while its client waits.
+    @Test func cancelEndsARunInAResponder() throws {
         #expect(try stack.send("PUT", "/api/data/held", ["value": 0], token: caller.user.token).status == 200)
         let held = try HeldRows(
             "UPDATE documents SET value = '1' WHERE user_id = \(caller.user.id) AND name = 'held'", in: stack.database)
@@ -83,8 +83,8 @@ import Testing
         #expect(try caller.get("/api/data/held")["value"] == 0)
     }
 
-    /// Whoever comes first decides, and the other one is told so.
-    @Test func atTheSameTimeAsTheEnd() throws {
+    /// The first of the two takes effect, the other one gets a conflict.
+    @Test func cancelRacesWithTheEndOfTheRun() throws {
         let workflow = try caller.keep(
             .chain([
                 .task("a", "data.store", ["name": "n", "value": 1]),
@@ -104,25 +104,25 @@ import Testing
         #expect(try caller.count("SELECT count(*) FROM queue WHERE user_id = \(caller.user.id)") == 0, "\(statuses)")
     }
 
-    @Test func whatItStartedEndsToo() throws {
+    @Test func cancelEndsChildRuns() throws {
         let leaf = try caller.keep(.flow([.task("a", "approval")]))
         let middle = try caller.keep(.flow([.task("a", "flow.run", ["workflow": .string(leaf)])]))
         let items = JSON.array(Array(repeating: 1, count: 4))
         let id = try caller.start(
             keeping: .flow([.task("a", "map", ["items": items, "workflow": .string(middle), "concurrency": 3])]))
-        func leaves(_ status: String) throws -> Int {
+        func leafRuns(_ status: String) throws -> Int {
             try caller.get("/api/workflows/\(leaf)/executions?status=\(status)")["items"].arrayValue?.count ?? 0
         }
-        _ = try caller.run(id) { _ in try leaves("waiting") == 3 }
+        _ = try caller.run(id) { _ in try leafRuns("waiting") == 3 }
         #expect(try caller.act("cancel", id)["status"] == "canceled")
-        #expect(try leaves("canceled") == 3 && leaves("waiting") == 0)
+        #expect(try leafRuns("canceled") == 3 && leafRuns("waiting") == 0)
         let children = try caller.get("/api/executions?parent_id=\(id)")["items"]
         #expect(children.each("status") == ["canceled", "canceled", "canceled"])
         #expect(try caller.count("SELECT count(*) FROM queue WHERE user_id = \(caller.user.id)") == 0)
     }
 
-    /// While its children end, and pay, one after the other.
-    @Test func aMapThatIsAtWork() throws {
+    /// While its children end, and are charged, one after the other.
+    @Test func cancelEndsARunningMap() throws {
         let leaf = try caller.keep(.flow([.task("a", "data.store", ["name": "n", "value": 1])]))
         let items = JSON.array(Array(repeating: 1, count: 30))
         let workflow = try caller.keep(
@@ -139,7 +139,7 @@ import Testing
         #expect(!stack.log.contains("40P01"))
     }
 
-    @Test func whatAChildLacksItsParentLacks() throws {
+    @Test func cancelOfAChildFailsItsParent() throws {
         let leaf = try caller.keep(.flow([.task("a", "approval")]))
         let id = try caller.start(keeping: .flow([.task("a", "flow.run", ["workflow": .string(leaf)])]))
         var child = ""
@@ -155,7 +155,7 @@ import Testing
     }
 }
 
-/// Runs that are taken up again, and new ones that begin in the middle of a former one.
+/// Resuming runs, and forking new runs from a step of a finished run.
 @Suite struct ResumeTests {
     let stack: Stack
     let caller: RunCaller
@@ -170,7 +170,7 @@ import Testing
         #expect(saved.status == 200)
     }
 
-    @Test func fromTheStepThatFailed() throws {
+    @Test func resumesFromTheFailedStep() throws {
         let id = try caller.start(
             keeping: .flow(
                 [
@@ -200,7 +200,7 @@ import Testing
         #expect(try caller.run(id) == run)
     }
 
-    @Test func fromTheStepThatACancelMet() throws {
+    @Test func resumesFromTheCanceledStep() throws {
         let id = try caller.start(
             keeping: .chain([.task("a", "random.string", ["length": 20]), .task("b", "approval"), .task("c", "pass")]))
         _ = try caller.wait(id)
@@ -216,7 +216,7 @@ import Testing
         #expect(run["steps"]?.each("superseded") == [false, true, false, false])
     }
 
-    @Test func aCallThatFailed() throws {
+    @Test func resumesAFailedRunOfAResponder() throws {
         let flow = JSON.chain([
             .task("a", "data.store", ["name": "x", "value": 1]), .task("b", "data.fetch", ["name": "missing"]),
         ])
@@ -228,8 +228,8 @@ import Testing
         #expect(try caller.end(id)["result"] == 7)
     }
 
-    /// A parent that is taken up starts its child anew.
-    @Test func aRunOfRuns() throws {
+    /// A resumed parent starts a new child.
+    @Test func resumedParentStartsANewChild() throws {
         let leaf = try caller.keep(.flow([.task("a", "data.fetch", ["name": "missing"])]))
         let id = try caller.start(
             keeping: .flow([.task("a", "flow.run", ["workflow": .string(leaf)])]))
@@ -241,7 +241,7 @@ import Testing
         #expect(try caller.get("/api/executions?parent_id=\(id)")["items"].arrayValue?.count == 2)
     }
 
-    @Test func aForkBeginsInTheMiddle() throws {
+    @Test func forksFromAStep() throws {
         let workflow = try caller.keep(
             .chain([.task("a", "random.string", ["length": 20]), .task("b", "pass"), .task("c", "data.store")]))
         let former = try caller.start(workflow)
@@ -268,7 +268,7 @@ import Testing
         #expect(try caller.end(same["id"].stringValue ?? "")["result"] == first["result"])
     }
 
-    @Test func aForkMayBeOfAnotherVersion() throws {
+    @Test func forksIntoAnotherVersion() throws {
         let workflow = try caller.keep(.chain([.task("a", "pass", 1), .task("b", "pass", 2)]))
         let former = try caller.start(workflow)
         _ = try caller.end(former)
@@ -287,15 +287,15 @@ import Testing
             expectProblem(answer, 422, nil, body.text)
             #expect(pointers(answer) == [pointer], "\(body.text)")
         }
-        // From the first step on nothing of the former run is left.
+        // A fork from the first step takes nothing from the former run.
         let whole = try caller.act("fork", former, ["step": 1, "version": 3])
-        expectProblem(whole, 422, nil, "its first step is another task")
+        expectProblem(whole, 422, nil, "its first step has another task")
         let called = try caller.post("/flow-manager", .workflowCall(giving: 1))["execution_id"].stringValue ?? ""
         #expect(pointers(try caller.act("fork", called, ["step": 1, "version": 1])) == ["/version"])
         #expect(try caller.act("fork", called, ["step": 1]).status == 202)
     }
 
-    @Test func nothingIsForkedFromWhatIsUnderWay() throws {
+    @Test func activeRunsCannotBeForked() throws {
         let id = try caller.start(keeping: .chain([.task("a", "pass"), .task("b", "approval")]))
         _ = try caller.wait(id)
         expectProblem(try caller.act("fork", id, ["step": 1]), 409, "execution_under_way")

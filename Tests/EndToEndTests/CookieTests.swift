@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Logged in by cookie, as browsers are: what the cookies are like, what opens a door and what does not.
+/// Authentication by cookie: the attributes of the cookies, and which cookies are accepted.
 @Suite struct CookieTests {
     let stack: Stack
     let browser: Browser
@@ -13,7 +13,7 @@ import Testing
         browser = try Browser(stack, stack.makeUser())
     }
 
-    @Test func aLoginGivesTheTokensAsCookiesToo() throws {
+    @Test func loginSetsTheTokensAsCookies() throws {
         let login = browser.login
         #expect(login.status == 200)
         #expect(login.cookies.count == 2)
@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test(arguments: [([("HTTPS", "on")], true), ([("HTTPS", "off")], false), ([("HTTPS", "")], false)])
-    func theyAreSecureWhereTheCallCameByTLS(params: [(String, String)], isSecure: Bool) throws {
+    func cookiesAreSecureOverTLS(params: [(String, String)], isSecure: Bool) throws {
         let body = JSON.object(JSONObject([.init(name: "refresh_token", value: .string(browser.refresh))])).serialized()
         let answer = try FastCGIClient(path: stack.socket).exchange(
             stack.params("POST", "/refresh", length: body.count, params), body: body)
@@ -36,7 +36,7 @@ import Testing
         for cookie in cookies { #expect(cookie.value.hasSuffix("; Secure") == isSecure, "\(cookie.value)") }
     }
 
-    @Test func theCookieOpensWhatTheTokenOpens() throws {
+    @Test func cookieAuthenticatesLikeTheToken() throws {
         let answer = try browser.send("GET", "/me")
         #expect(answer.status == 200, "\(answer.text)")
         #expect(answer["id"] == .string(browser.user.id))
@@ -44,8 +44,8 @@ import Testing
         #expect(try stack.get("/me", headers: [("Cookie", "access_token=\(browser.access)")]).status == 200)
     }
 
-    /// A caller that shows a token means it: the cookie that comes along decides nothing.
-    @Test func aTokenThatDoesNotDoIsNotMadeUpForByTheCookie() throws {
+    /// The `Authorization` header takes precedence over the cookie.
+    @Test func cookieDoesNotReplaceARejectedToken() throws {
         let wrong = ["Bearer x", "Bearer \(browser.access)x", "Bearer \(browser.refresh)", "Bearer fm_x", "bearer x"]
         for field in wrong {
             expectChallenge(try browser.send("GET", "/me", nil, [("Authorization", field)]), "token_invalid", field)
@@ -56,10 +56,10 @@ import Testing
         let other = try stack.makeUser()
         #expect(try browser.send("GET", "/me", nil, [stack.bearer(other.token)])["id"] == .string(other.id))
         let named = try browser.send("PATCH", "/me", ["name": "Ann"], [stack.bearer(other.token)])
-        #expect(named["id"] == .string(other.id), "a token needs no CSRF token")
+        #expect(named["id"] == .string(other.id), "requests with a bearer token need no CSRF token")
     }
 
-    @Test func refusesCookiesThatAreNotTheOneItGave() throws {
+    @Test func rejectsOtherCookies() throws {
         let token = browser.access
         let key = try stack.post("/api/keys", ["name": "k"], token: token)["key"].stringValue ?? ""
         let many = (0..<200).map { "a\($0)=1; " }.joined()
@@ -69,7 +69,7 @@ import Testing
             "access_token=\(token); access_token=\(token)", "access_token=x; access_token=\(token)",
             "\(many)access_token=\(token)",
         ] {
-            // nginx itself drops what is white at the end of a field.
+            // nginx removes whitespace at the end of a header.
             let isTrimmed = field.last == " "
             let answer = try stack.get("/me", headers: [("Cookie", isTrimmed ? field + "; a=1" : field)])
             expectChallenge(answer, "token_invalid", field)
@@ -84,7 +84,7 @@ import Testing
         expectChallenge(try stack.get("/me", headers: [cookie, cookie]), "token_invalid", "two fields")
     }
 
-    @Test func aLogoutTakesThemAwayAndEndsThem() throws {
+    @Test func logoutDeletesTheCookiesAndEndsTheSession() throws {
         expectProblem(try browser.send("POST", "/logout"), 403, "csrf_failed")
         let answer = try browser.send("POST", "/logout", nil, csrf: browser.csrfToken)
         #expect(answer.status == 204)
@@ -98,7 +98,7 @@ import Testing
         #expect(all.cookies.count == 2)
     }
 
-    @Test func renewsByCookieWithoutACSRFToken() throws {
+    @Test func refreshByCookieNeedsNoCSRFToken() throws {
         let answer = try refresh()
         #expect(answer.status == 200, "\(answer.text)")
         #expect(answer["csrf_token"] == .string(browser.csrfToken))
@@ -107,10 +107,10 @@ import Testing
         #expect(answer.cookies["access_token"]?.value == answer["access_token"].stringValue)
         let attributes = answer.cookies["refresh_token"]?.attributes.split(separator: "; ") ?? []
         let age = try #require(attributes.first { $0.hasPrefix("Max-Age=") }.flatMap { Int($0.dropFirst(8)) })
-        #expect((2_591_000...2_592_000).contains(age), "what is left of the session, and no more")
+        #expect((2_591_000...2_592_000).contains(age), "the remaining lifetime of the session")
     }
 
-    @Test func aRefreshTokenInTheBodyGoesBeforeTheCookie() throws {
+    @Test func refreshTokenInTheBodyTakesPrecedence() throws {
         let other = try Browser(stack, stack.makeUser())
         let cookie = ("Cookie", "refresh_token=\(browser.refresh)")
         let answer = try stack.post("/refresh", ["refresh_token": .string(other.refresh)], headers: [cookie])
@@ -120,7 +120,7 @@ import Testing
         expectChallenge(try stack.send("POST", "/refresh"), "token_missing")
         let two = ("Cookie", "refresh_token=\(browser.refresh); refresh_token=\(browser.refresh)")
         expectChallenge(try stack.send("POST", "/refresh", headers: [two]), "token_invalid")
-        #expect(try refresh().status == 200, "none of it has used the token up")
+        #expect(try refresh().status == 200, "no rejected request has used the token")
     }
 
     private func refresh() throws -> HTTPAnswer {

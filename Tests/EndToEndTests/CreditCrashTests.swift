@@ -5,9 +5,9 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Purchases while the processes that make them are killed.
+/// Purchases while their responders are killed.
 @Suite struct CreditCrashTests {
-    @Test func whatWasPaidForIsThereAndNothingElse() throws {
+    @Test func chargesAndRecordsMatchAfterCrashes() throws {
         let stack = try Stack(settings: ["CLIENT_CREDITS": "200"])
         let user = try stack.makeUser()
         let message = stack.client.message(
@@ -17,15 +17,15 @@ import Testing
         var answers: [HTTPAnswer] = []
         for _ in 1...3 {
             let calls = try (0..<20).map { _ in try stack.client.begin(message) }
-            let victim = try #require(stack.processes.first { $0.arguments.contains("respond") })
-            kill(victim.id, SIGKILL)
+            let responder = try #require(stack.processes.first { $0.arguments.contains("respond") })
+            kill(responder.id, SIGKILL)
             answers += try calls.map { try stack.client.finish($0) }
         }
-        // nginx answers for those who were killed.
+        // nginx responds in place of the killed responders.
         #expect(Set(answers.map(\.status)).isSubset(of: [200, 402, 502, 503, 504]))
         let verified = try stack.command(["ledger", "verify"])
         #expect(verified.status == 0, "\(verified.output)")
-        let (balance, charges, records, runs, sound) = try stack.database.connect().query(
+        let (balance, charges, records, runs, matches) = try stack.database.connect().query(
             """
             SELECT (SELECT balance FROM credits WHERE user_id = \(user.id)),
                 (SELECT count(*) FROM ledger WHERE user_id = \(user.id) AND credit = 'revenue'),
@@ -37,7 +37,7 @@ import Testing
             """
         ).only.decode(Int.self, Int.self, Int.self, Int.self, Bool.self)
         #expect(balance == 200 - 5 * charges && balance >= 0)
-        #expect(charges == records && records == runs && sound)
-        #expect(answers.count { $0.status == 200 } <= records, "an answer may be lost, but not what it told of")
+        #expect(charges == records && records == runs && matches)
+        #expect(answers.count { $0.status == 200 } <= records, "a response may be lost, but not its record")
     }
 }

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Flows that cost something: the calculator's tasks do, five credits each.
+/// Credits for flows: each of the calculator's tasks costs five credits.
 @Suite struct CreditRunTests {
     let stack: Stack
     let caller: RunCaller
@@ -29,31 +29,31 @@ import Testing
         #expect(try caller.flawsOfLedger == nil, sourceLocation: sourceLocation)
     }
 
-    @Test func whatTheWorstCaseCostsIsKnownBefore() throws {
+    @Test func validationReturnsTheMaximumCost() throws {
         func cost(_ call: JSON) throws -> JSON { try caller.post("/api/flows/validate", call)["max_cost"] }
         #expect(try cost(sums(3)) == 15)
         #expect(try cost(.demoFlow) == 0)
-        // Round and round three times: the sum may come once more than the task that has the limit.
+        // A loop with three rounds: the sum may run once more than the task that has the limit.
         let loop = JSON.flow(
             [.task("s", "calc.addition", ["arguments": [1, 2]]), JSON.task("p", "pass").with(["max_visits": 3])],
             [.condition("s", "p", "end"), .condition("p", "s", "end")])
         #expect(try cost(loop) == 20)
-        expectProblem(try caller.post("/flow-manager", try twice(loop)), 402, "insufficient_credits")
+        expectProblem(try caller.post("/flow-manager", try extended(loop)), 402, "insufficient_credits")
         let answer = try caller.post("/flow-manager", loop)
         #expect(answer["status"] == "failed" && answer["stopped_at"] == "p", "\(answer.text)")
         #expect(answer["credits_charged"] == 20)
         try expectCredits(0)
     }
 
-    /// The same with a step more.
-    private func twice(_ loop: JSON) throws -> JSON {
+    /// The same flow with one more step.
+    private func extended(_ loop: JSON) throws -> JSON {
         var flow = loop["flow"]?.objectValue ?? JSONObject()
         flow["tasks"] = .array(
             (flow["tasks"]?.arrayValue ?? []) + [.task("more", "calc.addition", ["arguments": [1, 2]])])
         return ["flow": .object(flow)]
     }
 
-    @Test func whatCannotBePaidIsNotBegun() throws {
+    @Test func rejectsRunsWithoutEnoughCredits() throws {
         let store = JSON.task("before", "data.store", ["name": "x", "value": 1])
         let flow = JSON.chain([store] + (0..<5).map { .task("s\($0)", "calc.addition", ["arguments": [1, 2]]) })
         expectProblem(try caller.post("/flow-manager", flow), 402, "insufficient_credits")
@@ -69,7 +69,7 @@ import Testing
         try expectCredits(20)
     }
 
-    @Test func onlyWhatSucceededIsPaid() throws {
+    @Test func chargesSuccessfulStepsOnly() throws {
         let flow = JSON.flow(
             [
                 .task("a", "calc.addition", ["arguments": [1, 2]]), .task("b", "calc.division", ["arguments": [1, 0]]),
@@ -91,7 +91,7 @@ import Testing
             ])
     }
 
-    @Test func whatIsCanceledIsReleasedAndHeldAnewWhenItGoesOn() throws {
+    @Test func cancelReleasesCreditsAndResumeHoldsThemAgain() throws {
         let id = try caller.start(
             keeping: .chain([
                 .task("a", "calc.addition", ["arguments": [1, 2]]), .task("w", "approval"),
@@ -108,13 +108,13 @@ import Testing
         #expect(run["status"] == "completed" && run["credits_charged"] == 10)
         try expectCredits(10)
         let forked = try caller.act("fork", id, ["step": 4])
-        #expect(try caller.end(forked["id"].stringValue ?? "")["credits_charged"] == 5, "what it took over was paid")
+        #expect(try caller.end(forked["id"].stringValue ?? "")["credits_charged"] == 5, "copied steps are free")
         try expectCredits(5)
         expectProblem(try caller.act("fork", id, ["step": 4]), 402, "insufficient_credits")
         try expectCredits(5)
     }
 
-    @Test func whatCannotBePaidIsNotResumed() throws {
+    @Test func resumeRequiresEnoughCredits() throws {
         let id = try caller.start(
             keeping: .chain([.task("w", "approval"), .task("b", "calc.addition", ["arguments": [1, 2]])]))
         _ = try caller.wait(id)
@@ -125,7 +125,7 @@ import Testing
         try expectCredits(0)
     }
 
-    @Test func ofTwentyRunsFourAreAccepted() throws {
+    @Test func concurrentRunsDoNotOverdrawTheBalance() throws {
         let workflow = try caller.keep(sums(1))
         let path = "/api/workflows/\(workflow)/execute"
         let answers = try caller.atOnce(Array(repeating: (path, [:], []), count: 20))
@@ -137,7 +137,7 @@ import Testing
         try expectCredits(0)
     }
 
-    @Test func runsPayForThemselvesWhoeverStartsThem() throws {
+    @Test func childRunsAreChargedForTheirOwnSteps() throws {
         let child = try caller.keep(sums(1))
         let run = JSON.task("r", "flow.run", ["workflow": .string(child)])
         let id = try caller.start(keeping: .flow([run]))
@@ -146,21 +146,21 @@ import Testing
         let items = JSON.array(Array(repeating: 1, count: 4))
         let map = JSON.task("m", "map", ["items": items, "workflow": .string(child)])
         let store = JSON.task("k", "data.store", ["name": "kept", "value": 1])
-        let short = try caller.end(caller.start(keeping: .chain([store, map])))
-        #expect(short["status"] == "failed" && short["error"]?["code"] == "insufficient_credits", "\(short.text)")
+        let failed = try caller.end(caller.start(keeping: .chain([store, map])))
+        #expect(failed["status"] == "failed" && failed["error"]?["code"] == "insufficient_credits", "\(failed.text)")
         #expect(try caller.get("/api/data/kept")["value"] == 1)
         try expectCredits(15)
     }
 
-    /// A price counts for what is queued after it changed.
-    @Test func aRunKeepsThePriceThatItWasQueuedAt() throws {
-        let own = try Stack(settings: ["RESPONDERS": "1"])
-        let caller = try RunCaller(own)
-        let admin = try own.adminToken()
+    /// A new price applies to runs that are queued after the change.
+    @Test func runsKeepThePriceOfTheirQueueTime() throws {
+        let stack = try Stack(settings: ["RESPONDERS": "1"])
+        let caller = try RunCaller(stack)
+        let admin = try stack.adminToken()
         let workflow = try caller.keep(.chain([.task("w", "approval"), Self.sum]))
         let id = try caller.start(workflow)
         _ = try caller.wait(id)
-        #expect(try own.send("PATCH", "/api/operations/addition", ["cost": 7], token: admin).status == 200)
+        #expect(try stack.send("PATCH", "/api/operations/addition", ["cost": 7], token: admin).status == 200)
         #expect(try caller.act("signal", id).status == 202)
         #expect(try caller.end(id)["credits_charged"] == 5)
         #expect(try caller.credits == ["balance": 15, "held": 0])

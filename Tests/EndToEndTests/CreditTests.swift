@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// What users have: what they begin with, what admins give them, and how they see where it went.
+/// Credits of users: initial balances, grants by admins, and the ledger.
 @Suite struct CreditTests {
     let stack: Stack
     let user: TestUser
@@ -25,7 +25,7 @@ import Testing
         return try stack.client.from(address).send("POST", "/api/guests")
     }
 
-    @Test func aNewClientHasSome() throws {
+    @Test func newClientsHaveInitialCredits() throws {
         let credits: JSON = ["balance": 20, "held": 0]
         #expect(try stack.get("/me", token: user.token)["credits"] == credits)
         #expect(try stack.get("/api/credits", token: user.token).json == credits)
@@ -43,7 +43,7 @@ import Testing
         #expect(entry["amount"] == 20 && entry["balance"] == 20 && entry["held"] == 0)
     }
 
-    @Test func aGuestKeepsItsOwnAsAClient() throws {
+    @Test func convertedGuestsKeepTheirCredits() throws {
         let guest = try guest()
         #expect(guest["user"]["credits"] == ["balance": 50, "held": 0])
         let token = try #require(guest["token"].stringValue)
@@ -54,7 +54,7 @@ import Testing
         #expect(try entries(token).count == 1)
     }
 
-    @Test func whoeverMakesTheAccount() throws {
+    @Test func createdUsersGetTheCreditsOfTheirRole() throws {
         let admin = try stack.adminToken()
         for (role, credits) in [("client", 20), ("admin", 0)] {
             let name = unique("made")
@@ -68,7 +68,7 @@ import Testing
         #expect(try stack.get("/me", token: stack.token(name, "long enough"))["credits"]["balance"] == 20)
     }
 
-    @Test func theDemoAccountsGetTheirsOnce() throws {
+    @Test func demoAccountsGetInitialCreditsOnce() throws {
         #expect(try stack.command(["seed-demo"]).status == 0)
         let welcomes = try stack.database.connect().query(
             """
@@ -89,7 +89,7 @@ import Testing
             ])
     }
 
-    @Test func adminsGiveMore() throws {
+    @Test func adminsGrantCredits() throws {
         let admin = try stack.adminToken()
         let grant: JSON = ["user_id": .string(user.id), "amount": 30, "note": "for the summer"]
         let key = [("Idempotency-Key", unique("grant"))]
@@ -106,7 +106,7 @@ import Testing
         #expect(audit["items"].each("detail") == [["amount": 30]])
     }
 
-    @Test func refusesGrantsThatMakeNoSense() throws {
+    @Test func rejectsInvalidGrants() throws {
         let admin = try stack.adminToken()
         let deleted = try stack.makeUser()
         #expect(try stack.send("DELETE", "/api/users/\(deleted.id)", token: admin).status == 204)
@@ -134,20 +134,20 @@ import Testing
         #expect(try stack.get("/api/credits", token: user.token)["balance"] == 20)
     }
 
-    @Test func onlyAdminsReadAnothersLedger() throws {
+    @Test func onlyAdminsReadOtherUsersLedgers() throws {
         let admin = try stack.adminToken()
         let other = try stack.makeUser()
         #expect(try entries(user.token, "&user_id=\(other.id)") == [])
         #expect(try entries(user.token, "&user_id=\(user.id)").count == 1)
         #expect(try entries(admin, "&user_id=\(other.id)").each("user_id") == [.string(other.id)])
         let own = try stack.get("/me", token: admin)["id"]
-        #expect(try entries(admin).allSatisfy { $0["user_id"] == own }, "an admin's own unless told")
+        #expect(try entries(admin).allSatisfy { $0["user_id"] == own }, "an admin reads their own ledger by default")
         let key = try stack.post("/api/keys", ["name": "k", "scopes": ["read"]], token: admin)["key"].stringValue
-        #expect(try entries(key ?? "", "&user_id=\(other.id)") == [], "the key is not for what admins may")
+        #expect(try entries(key ?? "", "&user_id=\(other.id)") == [], "the key has no admin scope")
     }
 
-    /// Whoever names them in a body gets nothing.
-    @Test func nobodyGivesThemselvesAny() throws {
+    /// Fields for credits in a request body are rejected.
+    @Test func usersCannotGrantThemselvesCredits() throws {
         let more: JSON = ["balance": 1_000]
         let change = try stack.send("PATCH", "/me", ["credits": more], token: user.token)
         expectProblem(change, 422)

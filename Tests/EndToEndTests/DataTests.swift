@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Documents: kept per user under any name, and given back as they were.
+/// Documents: stored per user under any name, and returned unchanged.
 @Suite struct DataTests {
     let stack: Stack
     let user: TestUser
@@ -21,14 +21,14 @@ import Testing
         return try stack.client.send("PUT", "/api/data/\(name)", headers: headers, body: Array(bytes.utf8))
     }
 
-    @Test func keepsAndReplacesADocument() throws {
+    @Test func storesAndReplacesADocument() throws {
         expectProblem(try stack.get("/api/data/table", token: user.token), 404, "not_found")
         for value: JSON in [["b": 1, "a": [true, .null, "x"]], .null, [], 7] {
-            let kept = try put("table", value)
-            #expect(kept.status == 200)
-            #expect(kept.json.names == ["name", "value", "updated_at"])
-            #expect(kept["value"] == value)
-            #expect(try stack.get("/api/data/table", token: user.token).json == kept.json)
+            let stored = try put("table", value)
+            #expect(stored.status == 200)
+            #expect(stored.json.names == ["name", "value", "updated_at"])
+            #expect(stored["value"] == value)
+            #expect(try stack.get("/api/data/table", token: user.token).json == stored.json)
         }
         #expect(try stack.get("/api/data", token: user.token)["items"].each("name") == ["table"])
         expectProblem(try stack.send("PUT", "/api/data/table", [:], token: user.token), 422, "validation_failed")
@@ -37,7 +37,7 @@ import Testing
         #expect(pointers(more) == ["/user_id"])
     }
 
-    @Test func isEachUsersOwn() throws {
+    @Test func documentsBelongToOneUser() throws {
         let other = try stack.makeUser()
         #expect(try put("secret", "mine").status == 200)
         expectProblem(try stack.get("/api/data/secret", token: other.token), 404, "not_found")
@@ -47,7 +47,7 @@ import Testing
         expectChallenge(try stack.get("/api/data/secret"), "token_missing")
     }
 
-    @Test func takesAnyNameThatAPathCanHold() throws {
+    @Test func acceptsAnyNameThatAPathCanHold() throws {
         let names: [(path: String, name: String)] = [
             ("caf%C3%A9", "café"), ("%F0%9F%98%80", "😀"), ("a%20b", "a b"), ("a+b", "a+b"), ("a%2Bb", "a+b"),
             ("a%25b", "a%b"),
@@ -57,9 +57,9 @@ import Testing
             (String(repeating: "%C3%A9", count: 200), String(repeating: "é", count: 200)), ("%22%7B%7D", "\"{}"),
         ]
         for (path, name) in names {
-            let kept = try put(path, .string(name))
-            #expect(kept.status == 200, "\(path): \(kept.text)")
-            #expect(kept["name"] == .string(name))
+            let stored = try put(path, .string(name))
+            #expect(stored.status == 200, "\(path): \(stored.text)")
+            #expect(stored["name"] == .string(name))
             #expect(try stack.get("/api/data/\(path)", token: user.token)["value"] == .string(name), "\(path)")
         }
         #expect(
@@ -73,16 +73,16 @@ import Testing
         }
     }
 
-    @Test func keepsNumbersExactly() throws {
+    @Test func storesNumbersExactly() throws {
         let numbers = [
             "9007199254740993", "-9007199254740993", "9223372036854775807", "-9223372036854775808",
             "18446744073709551615", "0.1",
             "1e308", "5e-324", "1.7976931348623157e308",
         ]
         for number in numbers {
-            let kept = try put(bytes: "{\"value\":[\(number)]}")
-            #expect(kept.status == 200)
-            #expect(kept["value"] == (try JSON(parsing: Array("[\(number)]".utf8))), "\(number)")
+            let stored = try put(bytes: "{\"value\":[\(number)]}")
+            #expect(stored.status == 200)
+            #expect(stored["value"] == (try JSON(parsing: Array("[\(number)]".utf8))), "\(number)")
         }
         #expect(try put(bytes: "{\"value\":9007199254740993}").text.contains("9007199254740993"))
         for number in [
@@ -94,7 +94,7 @@ import Testing
         #expect(try put(bytes: "{\"value\":1e400}").status == 400)
     }
 
-    @Test func refusesTextThatCannotBeKept() throws {
+    @Test func rejectsTextThatCannotBeStored() throws {
         #expect(try put("kept", 1).status == 200)
         for value in [#""a\u0000b""#, #"{"a\u0000":1}"#, #"[["\u0000"]]"#] {
             #expect(try put(name: "kept", bytes: "{\"value\":\(value)}").status == 422, "\(value)")

@@ -2,8 +2,8 @@ import HTTP
 import TestSupport
 import Testing
 
-/// The files behind `/docs`, as nginx serves them. Two short files stand in for Swagger UI, which comes from the
-/// network; the browser test has the real ones.
+/// The files behind `/docs`, as nginx serves them. Two short files replace Swagger UI, which comes from the
+/// network. The browser test uses the real files.
 @Suite struct DocumentationTests {
     let stack: Stack
 
@@ -25,12 +25,12 @@ import Testing
         ("/docs/assets/\(version)/swagger-ui.css", "text/css", "public, max-age=31536000, immutable"),
     ]
 
-    private static let strict = "default-src 'none'; frame-ancestors 'none'"
-    private static let ofThePage =
+    private static let strictPolicy = "default-src 'none'; frame-ancestors 'none'"
+    private static let pagePolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-    /// The protective headers that are wrong, missing or repeated.
+    /// The security headers that are wrong, missing or repeated.
     private func flaws(_ answer: HTTPAnswer, policy: String, cache: String) -> [String] {
         let expected = [
             ("content-security-policy", policy), ("referrer-policy", "no-referrer"), ("cache-control", cache),
@@ -41,9 +41,9 @@ import Testing
         return flaws
     }
 
-    @Test func everyFileHasItsTypeAndAllProtectiveHeaders() throws {
+    @Test func everyFileHasItsTypeAndTheSecurityHeaders() throws {
         for file in Self.files {
-            let policy = file.path == "/docs" ? Self.ofThePage : Self.strict
+            let policy = file.path == "/docs" ? Self.pagePolicy : Self.strictPolicy
             let plain = try stack.get(file.path)
             #expect(plain.status == 200, "\(file.path)")
             #expect(plain.headers["content-type"] == "\(file.type); charset=utf-8", "\(file.path)")
@@ -63,23 +63,23 @@ import Testing
             for answer in [plain, zipped] {
                 let tag = try #require(answer.headers["etag"])
                 let encoding = answer.headers["content-encoding"].map { [("Accept-Encoding", $0)] } ?? []
-                let known = try stack.get(file.path, headers: [("If-None-Match", tag)] + encoding)
-                #expect(known.status == 304 && known.body.isEmpty, "\(file.path)")
-                #expect(flaws(known, policy: policy, cache: file.cache) == [], "304 \(file.path)")
+                let notModified = try stack.get(file.path, headers: [("If-None-Match", tag)] + encoding)
+                #expect(notModified.status == 304 && notModified.body.isEmpty, "\(file.path)")
+                #expect(flaws(notModified, policy: policy, cache: file.cache) == [], "304 \(file.path)")
             }
         }
     }
 
-    /// nginx' answer to a range that a file does not have would repeat its headers.
+    /// nginx would repeat the headers in its response to an unsatisfiable range.
     @Test func rangesAreIgnored() throws {
         for range in ["bytes=0-9", "bytes=99999999-", "bytes=0-1,2-3", "lines=1"] {
             let answer = try stack.get("/docs/docs.js", headers: [("Range", range)])
             #expect(answer.status == 200 && answer.body.count > 1_000, "\(range)")
-            #expect(flaws(answer, policy: Self.strict, cache: "no-cache") == [], "\(range)")
+            #expect(flaws(answer, policy: Self.strictPolicy, cache: "no-cache") == [], "\(range)")
         }
     }
 
-    @Test func thePageNamesOnlyFilesThatAreThere() throws {
+    @Test func pageLinksOnlyToExistingFiles() throws {
         let page = try stack.get("/docs").text
         #expect(!page.contains("@VERSION@"))
         let names = page.matches(of: #/(?:src|href)="(\/[^"]*)"/#).map { String($0.1) }
@@ -91,10 +91,10 @@ import Testing
         let answer = try stack.get("/docs/")
         #expect(answer.status == 308)
         #expect(answer.headers["location"] == "/docs")
-        #expect(flaws(answer, policy: Self.strict, cache: "no-cache") == [])
+        #expect(flaws(answer, policy: Self.strictPolicy, cache: "no-cache") == [])
     }
 
-    @Test func refusesOtherMethods() throws {
+    @Test func rejectsOtherMethods() throws {
         for method in ["POST", "PUT", "PATCH", "DELETE", "FOO"] {
             let page = try stack.client.send(method, "/docs")
             expectProblem(page, 405, "method_not_allowed", method)
@@ -102,7 +102,7 @@ import Testing
             let file = try stack.client.send(method, "/docs/docs.js")
             expectProblem(file, 405, "method_not_allowed", method)
             #expect(file.headers["allow"] == "GET, HEAD")
-            #expect(flaws(file, policy: Self.strict, cache: "no-store") == [], "\(method)")
+            #expect(flaws(file, policy: Self.strictPolicy, cache: "no-store") == [], "\(method)")
         }
         let options = try stack.client.send("OPTIONS", "/docs")
         #expect(options.status == 204 && options.headers["allow"] == "GET, HEAD, OPTIONS")
@@ -122,11 +122,11 @@ import Testing
         } else {
             expectProblem(answer, answer.status == 400 ? 400 : 404)
         }
-        #expect(flaws(answer, policy: Self.strict, cache: answer.status == 308 ? "no-cache" : "no-store") == [])
+        #expect(flaws(answer, policy: Self.strictPolicy, cache: answer.status == 308 ? "no-cache" : "no-store") == [])
         #expect(!answer.text.contains("secret"))
     }
 
-    @Test func speaksNoHTTP09() throws {
+    @Test func rejectsHTTP09() throws {
         for path in ["/docs", "/docs/docs.js"] {
             #expect {
                 try stack.client.exchange(Array("GET \(path)\r\n".utf8))

@@ -4,7 +4,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// What holds for every route there is.
+/// What all routes have in common.
 @Suite struct EdgeRouteTests {
     let stack: Stack
     let user: TestUser
@@ -14,7 +14,7 @@ import Testing
         user = try stack.makeUser()
     }
 
-    @Test func saysWhichMethodsARouteTakes() throws {
+    @Test func optionsListsTheMethodsOfARoute() throws {
         for (path, methods) in routes {
             let answer = try stack.client.send("OPTIONS", path)
             #expect(answer.status == 204, "\(path)")
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func answersHeadLikeGetWithoutABody() throws {
+    @Test func headRespondsLikeGetWithoutABody() throws {
         for (path, methods) in routes {
             for token in [user.token, nil] {
                 let headers = token.map { [stack.bearer($0)] } ?? []
@@ -47,21 +47,21 @@ import Testing
         }
     }
 
-    @Test func tellsNobodyWithoutATokenMoreThanThat() throws {
+    @Test func authenticationComesBeforeValidation() throws {
         for endpoint in Routes.all where endpoint.access != .everyone {
-            // Before its path's parameters, its query or its body are looked at.
+            // Validation would reject the query and the body.
             let path = example(endpoint.path) + "?unknown=1"
             let answer = try stack.client.send(endpoint.method.rawValue, path, body: Array("{".utf8))
             expectChallenge(answer, "token_missing", "\(endpoint.method) \(endpoint.path)")
         }
     }
 
-    /// Each path of the interface, with its methods.
+    /// The methods of each path.
     private var routes: [String: Set<String>] {
         Dictionary(grouping: Routes.all) { example($0.path) }.mapValues { Set($0.map(\.method.rawValue)) }
     }
 
-    /// The path with an id that nothing has in place of its parameters.
+    /// The path with an unknown id in place of its parameters.
     private func example(_ path: String) -> String {
         path.split(separator: "/", omittingEmptySubsequences: false).map { segment in
             segment.hasPrefix("{") ? "00000000-0000-7000-8000-000000000000" : String(segment)

@@ -2,14 +2,14 @@ import JSON
 import TestSupport
 import Testing
 
-/// Who speaks to the socket itself gets at nothing and breaks nothing.
+/// Clients that connect to the socket directly gain no access and do no harm.
 @Suite struct EdgeSocketTests {
     let stack: Stack
 
     init() throws { stack = try Stack.shared.get() }
 
-    /// Bytes of an unread body must never be taken for records: not even records that hold the secret.
-    @Test func runsNoRequestThatHidesInABody() throws {
+    /// Bytes of an unread body must never be parsed as records, not even records that contain the secret.
+    @Test func runsNoRequestInsideABody() throws {
         let name = unique("forged")
         let account = JSON.object(
             JSONObject([.init(name: "username", value: .string(name)), .init(name: "password", value: "long enough")])
@@ -20,7 +20,7 @@ import Testing
             ("POST", "/nowhere", 404), ("POST", "/posts", 401), ("GET", "/health", 200), ("PUT", "/login", 405),
             ("POST", "/login", 400), ("POST", "/%ff", 400),
         ] {
-            // libfcgi reads ahead 8 KiB: somewhere around there a forgotten body would begin to speak.
+            // libfcgi reads ahead 8 KiB: near that offset an undrained body would be parsed as a request.
             for padding in stride(from: 0, to: 16_384, by: 1_489) {
                 let client = try FastCGIClient(path: stack.socket)
                 let body = [UInt8](repeating: 0x20, count: padding) + forged
@@ -29,17 +29,17 @@ import Testing
                 #expect(try client.exchange(stack.params("GET", "/health")).text == #"{"status":"ok"}"#)
             }
         }
-        // Two nginx workers keep such connections; this many bodies reach each of them.
+        // Two nginx workers hold such connections. This many bodies reach both of them.
         for _ in 0..<20 { expectProblem(try stack.client.send("POST", "/nowhere", body: forged), 404) }
         let login: JSON = ["username": .string(name), "password": "long enough"]
         #expect(try stack.patiently { try stack.post("/login", login) }.status == 401)
-        // Where they are no body, the same records do make the account.
+        // Sent as a request, the same records do create the account.
         let client = try FastCGIClient(path: stack.socket)
         try client.send(forged)
         #expect(try client.answer().status == 200)
     }
 
-    @Test func servesNobodyWithoutTheSecret() throws {
+    @Test func rejectsRequestsWithoutTheSecret() throws {
         for gate in [nil, "", "wrong", stack.gate + "x", String(stack.gate.dropLast())] {
             var params = stack.params("GET", "/health").filter { $0.0 != "FLOW_GATE" }
             if let gate { params.append(("FLOW_GATE", gate)) }
@@ -50,14 +50,14 @@ import Testing
         }
     }
 
-    @Test func outlivesGarbage() throws {
+    @Test func survivesInvalidRecords() throws {
         let health = stack.params("GET", "/health")
         let getValues = FastCGIClient.record(
             type: 9, id: 0, (0..<40).flatMap { _ in [14, 0] + Array("FCGI_MAX_CONNS".utf8) })
         let garbage: [(name: String, bytes: [UInt8])] = [
             ("text", Array("GET / HTTP/1.1\r\n\r\n".utf8)), ("zeros", [UInt8](repeating: 0, count: 4_096)),
             ("ones", [UInt8](repeating: 0xff, count: 4_096)), ("half a header", [1, 1, 0]),
-            ("questions about values", getValues + FastCGIClient.begin()),
+            ("FCGI_GET_VALUES", getValues + FastCGIClient.begin()),
             ("authorizer", FastCGIClient.begin(role: 2) + FastCGIClient.params(health)),
             ("filter", FastCGIClient.begin(role: 3) + FastCGIClient.params(health)),
             ("version 2", FastCGIClient.begin(version: 2) + FastCGIClient.params(health)),
@@ -74,7 +74,7 @@ import Testing
         ]
         for (name, bytes) in garbage {
             let client = try FastCGIClient(path: stack.socket)
-            // The other side may close before everything is sent.
+            // The server may close before everything is sent.
             try? client.send(bytes)
             client.finishSending()
             #expect(client.isClosed(), "\(name)")

@@ -6,25 +6,25 @@ import TestSupport
 import Testing
 import Tokens
 
-/// The examples of the description are calls that work: each is sent, in the order of the Postman collection, and
-/// answers as the description says.
+/// The examples of the OpenAPI description work: each is sent, in the order of the Postman collection, and its response
+/// must match the description.
 @Suite struct ExampleTests {
-    /// A database of its own, where nothing has happened yet, and the files behind `/docs`.
+    /// With a new database, and the files behind `/docs`.
     let stack: Stack
 
     init() throws { stack = try Stack(settings: ["STATIC": makeStaticFiles()]) }
 
-    @Test func everyExampleAnswersAsDescribed() throws {
-        var visit = Visit(stack)
+    @Test func everyExampleMatchesItsDescription() throws {
+        var run = CollectionRun(stack)
         for folder in Routes.folders {
-            for call in folder.calls { try visit.make(call, in: folder.name) }
+            for call in folder.calls { try run.send(call, in: folder.name) }
         }
         let operations = Set(Routes.folders.flatMap(\.calls).map(\.operation))
         #expect(operations == Set(Routes.all.map(\.operation)), "every endpoint has an example")
     }
 }
 
-/// What an example says without being sent.
+/// Checks of the examples that send no requests.
 @Suite struct ExampleListTests {
     @Test func operationsHaveDistinctNames() {
         let names = Routes.all.map(\.operation)
@@ -51,7 +51,7 @@ import Tokens
         }
     }
 
-    /// They are put together as they are.
+    /// Queries are assembled without escaping.
     @Test func queriesNeedNoEscapes() {
         let fields = Routes.folders.flatMap(\.calls).flatMap(\.query)
         #expect(!fields.isEmpty)
@@ -60,7 +60,7 @@ import Tokens
         }
     }
 
-    /// A variable is declared, and set before its first use: by the collection or by an earlier answer.
+    /// A variable is declared, and set before its first use: by the collection or by an earlier response.
     @Test func variablesAreSetBeforeTheyAreUsed() {
         let declared = Routes.interface.variables
         var set = Set(declared.filter { !$0.initial.isEmpty }.map(\.name)).union(["otp"])
@@ -77,8 +77,8 @@ import Tokens
     }
 }
 
-/// A caller who goes through the collection.
-private struct Visit {
+/// A client that sends the requests of the collection.
+private struct CollectionRun {
     private let stack: Stack
     private var values: [String: String] = [:]
     private var cookies: [String: String] = [:]
@@ -90,7 +90,7 @@ private struct Visit {
         }
     }
 
-    mutating func make(_ call: ExampleCall, in folder: String) throws {
+    mutating func send(_ call: ExampleCall, in folder: String) throws {
         if call.body?.variables.contains("otp") == true {
             let secret = Base32.decode((values["totp_secret"] ?? "").utf8) ?? []
             values["otp"] = TOTP(secret: secret).code(at: Int64(time(nil)))
@@ -104,10 +104,10 @@ private struct Visit {
         let endpoint = try #require(Routes.all.first { $0.operation == call.operation })
         #expect(answer.status == call.status.rawValue, "\(folder), \(call.title): \(answer.text.prefix(500))")
         try expectDeclared(answer, call.method.rawValue, endpoint.path)
-        for kept in call.stores {
-            let value = member(at: kept.pointer, of: answer.json)?.stringValue
-            let text: String = try #require(value, "\(call.title): \(kept.pointer)")
-            values[kept.variable] = text
+        for store in call.stores {
+            let value = member(at: store.pointer, of: answer.json)?.stringValue
+            let text: String = try #require(value, "\(call.title): \(store.pointer)")
+            values[store.variable] = text
         }
         for (name, cookie) in answer.cookies { cookies[name] = cookie.value }
     }

@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// The record of a run: every step with what went in and came out, for nobody but its user.
+/// The record of a run: every step with its input and output, visible to its user only.
 @Suite struct ExecutionTests {
     let stack: Stack
     let user: TestUser
@@ -49,22 +49,22 @@ import Testing
         #expect(started == started.sorted())
     }
 
-    /// What is as deep as it may be lies deeper still in the record.
+    /// A value of the maximum depth is nested deeper in the record.
     @Test func recordsDeepValues() throws {
         let caller = try RunCaller(stack)
-        // With the call around it 64 levels.
+        // 64 levels with the request body around it.
         let deep = (1..<63).reduce(JSON.array([])) { value, _ in [value] }
         let answer = try caller.post("/flow-manager", .chain([.task("a", "pass")], input: deep))
         #expect(answer.status == 200 && answer["result"] == deep)
         let id = try #require(answer["execution_id"].stringValue)
         #expect(try caller.run(id)["steps"]?.each("output") == [deep])
         let tasks: [JSON] = [.task("a", "pass"), .task("w", "wait", ["seconds": 0])]
-        let kept = try caller.end(caller.start(caller.keep(.chain(tasks)), deep))
-        #expect(kept["status"] == "completed" && kept["steps"]?.each("output").first == deep, "\(kept.text)")
+        let queued = try caller.end(caller.start(caller.keep(.chain(tasks)), deep))
+        #expect(queued["status"] == "completed" && queued["steps"]?.each("output").first == deep, "\(queued.text)")
     }
 
-    /// OWASP API1:2023: what is another user's does not exist, whoever asks.
-    @Test func isNobodyElses() throws {
+    /// OWASP API1:2023: other users' runs are not found.
+    @Test func otherUsersRunsAreNotFound() throws {
         let answer = try stack.post("/flow-manager", .demoFlow, token: user.token)
         let path = "/api/executions/\(try #require(answer["execution_id"].stringValue))"
         #expect(try stack.get(path, token: user.token).status == 200)
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test func keepsWhatARunReadAndWroteToItsUser() throws {
+    @Test func runsUseTheDocumentsOfTheirUser() throws {
         let other = try stack.makeUser()
         let store = JSON.flow([.task("a", "data.store", ["name": "input", "value": [1, 2, 3]])])
         #expect(try stack.post("/flow-manager", store, token: other.token).status == 200)
@@ -87,7 +87,7 @@ import Testing
         #expect(try stack.get("/api/data", token: user.token)["items"].each("name") == ["result"])
     }
 
-    /// Two effects are two commits, and both are done when the answer comes.
+    /// Each effect has its own commit, and all of them are done before the response is sent.
     @Test func commitsEveryEffectOfALongRun() throws {
         let tasks = (0..<300).map { number in
             number % 100 == 0

@@ -7,12 +7,12 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A stack that takes the tokens of an OpenID Connect provider.
+/// A stack that accepts the tokens of an OpenID Connect provider.
 private struct Federation {
     let issuer: TestIssuer
     let stack: Stack
 
-    /// For tests that neither change nor count anything at the issuer.
+    /// For tests that do not change the issuer and do not count its requests.
     static let shared = Result { try Federation() }
 
     init() throws {
@@ -26,12 +26,12 @@ private struct Federation {
 
     func me(_ token: String) throws -> HTTPAnswer { try stack.get("/me", token: token) }
 
-    func count(_ what: SQL) throws -> Int {
-        try stack.database.connect().query("SELECT count(*) FROM \(what)").only.decode(Int.self)
+    func count(_ rows: SQL) throws -> Int {
+        try stack.database.connect().query("SELECT count(*) FROM \(rows)").only.decode(Int.self)
     }
 }
 
-/// Who calls by a token of an OpenID Connect provider, through the whole stack.
+/// Requests with a token of an OpenID Connect provider, through the whole stack.
 @Suite struct ExternalIssuerTests {
     private let federation: Federation
     private var issuer: TestIssuer { federation.issuer }
@@ -39,8 +39,8 @@ private struct Federation {
 
     init() throws { federation = try Federation.shared.get() }
 
-    /// All have seen that there is no account yet, and wait to be the first to make it.
-    @Test func oneOfManyAtOnceMakesTheAccount() throws {
+    /// All requests find no account and wait to create it.
+    @Test func concurrentRequestsCreateOneAccount() throws {
         let token = issuer.token(of: "race", ["email": "race@example.org", "email_verified": true, "name": "Race"])
         let held = try HeldRows(
             "INSERT INTO identities (issuer, subject, user_id) VALUES (\(issuer.url), 'race', gen_random_uuid())",
@@ -57,7 +57,7 @@ private struct Federation {
         #expect(try federation.count("users WHERE name = 'Race'") == 1)
     }
 
-    @Test func anEmailLeadsToNobodyElsesAccount() throws {
+    @Test func emailDoesNotLinkToAnExistingAccount() throws {
         let local = try stack.makeUser()
         let claims: [(changes: [String: JSON?], email: JSON)] = [
             (["email": .string(local.email), "email_verified": true], nil),
@@ -82,7 +82,7 @@ private struct Federation {
             401)
     }
 
-    @Test func takesOnlyWhatItsIssuerMeantForUs() throws {
+    @Test func acceptsOnlyTokensOfItsIssuerForItsAudience() throws {
         let stranger = try TestIssuer()
         let forger = try SigningKey(.edDSA, id: issuer.key.id)
         let good = issuer.claims(of: "meant")
@@ -120,8 +120,8 @@ private struct Federation {
         #expect(try federation.me(issuer.token(of: "meant")).status == 200)
     }
 
-    /// A browser would add it to what any page makes it send, and there is no session that a page could show a proof of.
-    @Test func opensNothingAsACookie() throws {
+    /// Browsers add cookies to the requests of any page, and without a session there is no CSRF token to require.
+    @Test func tokensAreRejectedAsCookies() throws {
         for (method, body) in [("GET", nil), ("PATCH", ["name": "Eve"])] as [(String, JSON?)] {
             let cookie = ("Cookie", "access_token=\(issuer.token(of: "cookie"))")
             let answer = try stack.send(method, "/me", body, headers: [cookie, ("Sec-Fetch-Site", "cross-site")])
@@ -130,7 +130,7 @@ private struct Federation {
         #expect(try federation.count("identities WHERE subject = 'cookie'") == 0)
     }
 
-    @Test func whoeverIsDisabledOrDeletedStaysOut() throws {
+    @Test func disabledAndDeletedUsersAreRejected() throws {
         let admin = try stack.adminToken()
         func id(of subject: String) throws -> String {
             try #require(try federation.me(issuer.token(of: subject))["id"].stringValue)
@@ -146,8 +146,8 @@ private struct Federation {
         #expect(try id(of: "disabled") == disabled)
     }
 
-    /// Such a caller is a user who has logged in elsewhere: without a session and without a password here.
-    @Test func mayDoWhatAUserMay() throws {
+    /// Such a user logs in at the provider and has neither a session nor a password here.
+    @Test func tokensGrantTheRightsOfAUser() throws {
         let token = issuer.token(of: "worker")
         #expect(try stack.post("/flow-manager", .demoFlow, token: token).status == 200)
         #expect(try stack.send("PATCH", "/me", ["name": "Ann"], token: token)["name"] == "Ann")
@@ -167,15 +167,15 @@ private struct Federation {
             let answer = try stack.patiently { try stack.send(call.method, call.path, call.body, token: token) }
             expectProblem(answer, 403, "wrong_password", call.path)
         }
-        // The issuer ends its token; there is nothing of ours to end.
+        // Only the issuer can revoke its token. There is no session here to end.
         for body: JSON in [[:], ["all": true]] {
             #expect(try stack.post("/logout", body, token: token).status == 204)
             #expect(try federation.me(token).status == 200)
         }
     }
 
-    /// A password that an operator sets makes it an account to log in to as well, with sessions of its own.
-    @Test func logoutLeavesSessionsAlone() throws {
+    /// If an operator sets a password, the user can log in here too, with sessions.
+    @Test func logoutKeepsSessionsUnlessAllAreEnded() throws {
         let token = issuer.token(of: "both", ["email": "ann@example.org", "email_verified": true])
         let id = try #require(try federation.me(token)["id"].stringValue)
         let other = try stack.makeUser()
@@ -191,7 +191,7 @@ private struct Federation {
     }
 }
 
-/// What the provider is asked for, and when.
+/// When the keys of the provider are fetched.
 @Suite struct ExternalIssuerKeysTests {
     private let federation: Federation
     private var issuer: TestIssuer { federation.issuer }
@@ -199,7 +199,7 @@ private struct Federation {
 
     init() throws { federation = try Federation() }
 
-    @Test func firstSightOfASubjectMakesItsAccount() throws {
+    @Test func firstRequestOfASubjectCreatesItsAccount() throws {
         let before = try federation.count("users")
         let token = issuer.token(
             of: "user-1", ["email": "ann@example.org", "email_verified": true, "name": "Ann", "role": "admin"])
@@ -218,15 +218,15 @@ private struct Federation {
         #expect(try federation.count("users") == before + 1)
         #expect(issuer.fetchCount == 1)
 
-        // Another token of the same, and one of somebody else.
+        // Another token of the same subject, and one of another subject.
         #expect(try federation.me(issuer.token(of: "user-1"))["id"] == account["id"])
         #expect(try federation.me(issuer.token(of: "user-2"))["id"] != account["id"])
         #expect(try federation.count("users") == before + 2)
         #expect(issuer.fetchCount == 1)
     }
 
-    /// Keys that a token brings along are not looked at, wherever they lie.
-    @Test func fetchesNothingThatATokenNames() throws {
+    /// Keys in a token, or at a URL in a token, are ignored.
+    @Test func ignoresKeysInTokens() throws {
         let attacker = try TestIssuer()
         let key = try SigningKey(.edDSA, id: "mine")
         attacker.publish([key.jwk])
@@ -240,7 +240,7 @@ private struct Federation {
         #expect(issuer.targets == [])
     }
 
-    @Test func unknownKeysAskTheIssuerOnce() throws {
+    @Test func unknownKeyIDsFetchTheKeysOnce() throws {
         #expect(try federation.me(issuer.token(of: "user-1")).status == 200)
         let claims = issuer.claims(of: "user-1")
         let statuses = Mutex<Set<Int>>([])
@@ -252,7 +252,7 @@ private struct Federation {
             }
         }
         #expect(statuses.withLock(\.self) == [401])
-        // A second one if all of this took longer than the cooldown.
+        // Two if the test took longer than the cooldown.
         #expect(issuer.fetchCount <= 2)
         for name in ["../../dev/null", "' UNION SELECT", "\u{0}"] {
             expectChallenge(
@@ -261,7 +261,7 @@ private struct Federation {
         #expect(try federation.me(issuer.token(of: "user-1")).status == 200)
     }
 
-    @Test func isUnavailableWhileTheKeysAre() throws {
+    @Test func respondsUnavailableWhileTheKeysAreUnavailable() throws {
         issuer.answerKeys(.last("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"))
         let own = try stack.makeUser()
         for _ in 1...3 {
@@ -269,7 +269,7 @@ private struct Federation {
             expectProblem(answer, 503, "unavailable")
             let seconds = try #require(answer.headers["retry-after"].flatMap { Int($0) })
             #expect((1...31).contains(seconds))
-            // Nobody else notices.
+            // Other tokens are not affected.
             #expect(try federation.me(own.token).status == 200)
             expectChallenge(try federation.me("a.b.c"), "token_invalid")
         }
@@ -280,9 +280,9 @@ private struct Federation {
     }
 }
 
-/// Tokens of Clerk, which name the application that they were given to.
+/// Tokens of Clerk, which name the application that they were issued to.
 @Suite struct ClerkTests {
-    @Test func takesTokensOfItsOwnApplications() throws {
+    @Test func acceptsTokensOfItsOwnApplications() throws {
         let clerk = try TestIssuer(.rs256)
         let stack = try Stack(settings: [
             "CLERK_FRONTEND_URL": clerk.url + "/",

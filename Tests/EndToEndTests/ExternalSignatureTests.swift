@@ -4,9 +4,9 @@ import JSON
 import TestSupport
 import Testing
 
-/// Tokens of an issuer that signs by ECDSA, with signatures that a careless reader takes.
+/// Tokens of an issuer that signs with ECDSA, with invalid signatures that a careless verifier accepts.
 @Suite struct ExternalSignatureTests {
-    @Test func noOtherSignatureDoes() throws {
+    @Test func rejectsOtherSignatures() throws {
         let issuer = try TestIssuer(.es256)
         let stack = try Stack(settings: [
             "OIDC_ISSUER": issuer.url, "OIDC_AUDIENCE": TestIssuer.audience, "HTTP_ALLOW_ADDRESSES": issuer.address,
@@ -23,7 +23,7 @@ import Testing
             expectChallenge(
                 try stack.get("/me", token: message + "." + Base64URL.encode(bytes)), "token_invalid", name)
         }
-        // What everybody may know, taken for the secret of an HMAC.
+        // The public key, used as the secret of an HMAC.
         let point = ["x", "y"].flatMap { Base64URL.decode((issuer.key.jwk[$0]?.stringValue ?? "").utf8) ?? [] }
         for (name, secret) in [("JWK", issuer.key.jwk.serialized()), ("x and y", point), ("point", [4] + point)] {
             let message = issuer.key.unsignedToken(claims, header: ["alg": "HS256"])

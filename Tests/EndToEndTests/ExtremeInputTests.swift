@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// A trap ends a process and with it the calls of all others: no number of one caller may cause it.
+/// A trap ends a process with the requests of all its clients: no number in a request may cause one.
 @Suite struct ExtremeInputTests {
     let caller: RunCaller
     let bystander: TestUser
@@ -26,7 +26,7 @@ import Testing
             + [("division", [number, -1]), ("square_root", [number]), ("random_string", [number])]
     }
 
-    /// The processes that answer calls and carry out runs.
+    /// The responders and workers.
     private var servers: Set<Int32> {
         let roles = [["respond"], ["work"]]
         return Set(caller.stack.processes.filter { roles.contains(Array($0.arguments.dropFirst())) }.map(\.id))
@@ -37,16 +37,16 @@ import Testing
         #expect(try caller.stack.post("/api/credits/grants", grant, token: caller.stack.adminToken()).status == 201)
     }
 
-    /// Without the record, which takes long to read here.
+    /// Does not read the record of the run, which is large here.
     private func waitForEnd(of run: String) throws {
         let connection = caller.stack.database.connect()
-        try eventually("the run is over") {
+        try eventually("the run has ended") {
             try connection.query("SELECT FROM queue WHERE execution_id = \(run)").isEmpty
         }
     }
 
-    /// Sends the calls all at once, each beside one of another user, who must notice nothing.
-    private func expect(_ calls: [(target: String, body: JSON)]) throws {
+    /// Sends all requests at once, each next to one of another user, which must succeed.
+    private func expectNoProcessEnds(_ calls: [(target: String, body: JSON)]) throws {
         let (stack, before) = (caller.stack, servers)
         #expect(before.count == 3)
         let other = stack.client.message("GET", "/api/credits", headers: [stack.bearer(bystander.token)])
@@ -56,31 +56,31 @@ import Testing
         }
         for (position, answer) in try stack.client.exchange(atOnce: messages).enumerated() {
             let call = calls[position / 2]
-            let isTheirs = position % 2 == 1
+            let isBystander = position % 2 == 1
             #expect(
-                answer.status == 200 || !isTheirs && answer.status == 422,
-                "\(isTheirs ? "beside " : "")\(call.target) \(call.body.text): \(answer.text)")
+                answer.status == 200 || !isBystander && answer.status == 422,
+                "\(isBystander ? "next to " : "")\(call.target) \(call.body.text): \(answer.text)")
         }
         #expect(servers == before, "a process ended")
     }
 
-    @Test func noArgumentsOfAnOperationEndAProcess() throws {
+    @Test func argumentsOfOperationsEndNoProcess() throws {
         try grant()
-        try expect(
+        try expectNoProcessEnds(
             Self.operations.map { ("/api/operations/\($0.type)/run", ["arguments": .array($0.arguments)]) })
     }
 
-    @Test func noNumberInAFlowEndsAProcess() throws {
+    @Test func numbersInFlowsEndNoProcess() throws {
         let fields = ["max_attempts", "initial_delay", "factor", "max_delay", "jitter"]
         let tasks = Self.numbers.flatMap { number in
             let task = JSON.task("a", "pass")
             return [task.with(["timeout": number]), task.with(["max_visits": number])]
                 + fields.map { task.with(["retry": .object($0, number)]) }
         }
-        try expect(tasks.map { ("/api/flows/validate", .flow([$0])) })
+        try expectNoProcessEnds(tasks.map { ("/api/flows/validate", .flow([$0])) })
     }
 
-    @Test func noQueuedArgumentsEndAWorker() throws {
+    @Test func argumentsOfQueuedRunsEndNoWorker() throws {
         try grant()
         let before = servers
         let steps = Self.operations.filter { $0.type != "random_string" }.enumerated().map { number, operation in
@@ -98,8 +98,8 @@ import Testing
         #expect(servers == before, "a process ended")
     }
 
-    /// Each resumption shows once more what the step was given, up to the room that a record has.
-    @Test func resumptionsDoNotMakeARecordWithoutEnd() throws {
+    /// Each resumption adds the step's input to the record once more, up to the record's maximum size.
+    @Test func resumptionsAreLimitedByTheRecordSize() throws {
         let large = JSON.string(String(repeating: "x", count: 900_000))
         let flow = JSON.chain([.task("a", "pass"), .task("b", "fail")])
         let run = try caller.start(caller.keep(flow), large)

@@ -5,14 +5,14 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// The admin that a new installation begins with, from its settings.
+/// The first admin of a new installation, from its settings.
 @Suite struct FirstAdminTests {
     let stack: Stack
     let email = unique("first") + "@example.org"
 
     init() throws { stack = try Stack.shared.get() }
 
-    /// In production, where there are no demo accounts and no passwords that everybody knows.
+    /// Migrates with the production profile, which has no demo accounts and no published passwords.
     private func migrate(_ email: String, _ password: String?) throws -> CommandResult {
         try stack.command(
             ["migrate"],
@@ -27,7 +27,7 @@ import Testing
         return try stack.get("/me", token: token)["role"] == "admin"
     }
 
-    @Test func isMadeOnceAndNeverChanged() throws {
+    @Test func createsTheAdminOnceAndNeverChangesIt() throws {
         let made = try migrate(email, "canary of an admin")
         #expect(made.status == 0)
         #expect(made.output.hasSuffix("the schema is up to date\ncreated the account of ADMIN_EMAIL\n"))
@@ -49,13 +49,13 @@ import Testing
         #expect(try isAdmin(email, "canary of another") == nil)
     }
 
-    @Test func nobodyIsMadeAdminByTheirEmail() throws {
+    @Test func existingUsersAreNotPromoted() throws {
         let user = try stack.makeUser()
         #expect(try migrate(user.email, "another password").status == 0)
         #expect(try isAdmin(user.email, user.password) == false)
     }
 
-    @Test func whoWasDeletedDoesNotComeBack() throws {
+    @Test func deletedAdminIsNotCreatedAgain() throws {
         #expect(try migrate(email, "a good password").status == 0)
         try stack.database.connect().execute(
             "UPDATE users SET deleted_at = now(), disabled_at = now() WHERE email = \(email)")
@@ -63,7 +63,7 @@ import Testing
         #expect(try isAdmin(email, "a good password") == nil)
     }
 
-    @Test func oneOfTwoAtOnceMakesIt() throws {
+    @Test func concurrentMigrationsCreateOneAdmin() throws {
         let results = Mutex<[CommandResult]>([])
         DispatchQueue.concurrentPerform(iterations: 2) { _ in
             guard let result = try? migrate(email, "a good password") else { return }
@@ -75,8 +75,8 @@ import Testing
         #expect(try isAdmin(email, "a good password") == true)
     }
 
-    @Test func saysWhatIsWrongAndNotThePassword() throws {
-        let cases: [(email: String, password: String?, said: String)] = [
+    @Test func reportsInvalidSettingsWithoutThePassword() throws {
+        let cases: [(email: String, password: String?, message: String)] = [
             (email, nil, "ADMIN_PASSWORD must be set"),
             (email, "adminpass", "ADMIN_PASSWORD must not be the password of the demo profile"),
             (email, "canary", "ADMIN_EMAIL and ADMIN_PASSWORD are not valid: password must be 8 to 1024 bytes long"),
@@ -87,15 +87,15 @@ import Testing
                 "ADMIN_EMAIL and ADMIN_PASSWORD are not valid: email must be an e-mail"
             ),
         ]
-        for (email, password, said) in cases {
+        for (email, password, message) in cases {
             let result = try migrate(email, password)
-            #expect(result.status == 1 && result.output.contains(said), "\(result.output)")
+            #expect(result.status == 1 && result.output.contains(message), "\(result.output)")
             #expect(!result.output.contains("canary"))
             #expect(try isAdmin(email, password ?? "") == nil)
         }
     }
 
-    @Test func theDemoProfileHasItsOwn() throws {
+    @Test func demoProfileKeepsItsOwnAdmin() throws {
         let other = try stack.command(
             ["migrate"], settings: ["ADMIN_EMAIL": email, "ADMIN_PASSWORD": "a good password"])
         #expect(other.status == 0)

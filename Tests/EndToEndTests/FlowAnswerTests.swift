@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// What a run answers: the shape of the example, and how each kind of end is told.
+/// The response to a run: the shape in the example, and how each kind of end is reported.
 @Suite struct FlowAnswerTests {
     let stack: Stack
     let user: TestUser
@@ -14,7 +14,7 @@ import Testing
 
     private func run(_ flow: JSON) throws -> HTTPAnswer { try stack.post("/flow-manager", flow, token: user.token) }
 
-    @Test func answersTheExampleInTheShapeOfTheInterface() throws {
+    @Test func exampleFlowReturnsTheDocumentedResponse() throws {
         let answer = try run(.demoFlow)
         #expect(answer.status == 200)
         #expect(
@@ -53,7 +53,7 @@ import Testing
     }
 
     struct Ending: Sendable, CustomTestStringConvertible {
-        /// The type of the last task, and where its condition leads after success and failure; nil: there is none.
+        /// The type of the last task, and the targets of its condition after success and failure; nil: no condition.
         let type: String
         let targets: (success: String, failure: String)?
         var outcome = "success"
@@ -80,7 +80,7 @@ import Testing
             type: "fail", targets: ("END_SUCCESS", "END_FAILED"), outcome: "failure", status: "completed",
             code: 200),
     ])
-    func endsAsItsLastConditionSays(ending: Ending) throws {
+    func lastConditionDecidesTheStatus(ending: Ending) throws {
         let conditions = ending.targets.map {
             [JSON.condition("last", $0.success, $0.failure, outcome: ending.outcome)]
         }
@@ -107,7 +107,7 @@ import Testing
         #expect(recorded["error"] == step["error"])
     }
 
-    @Test func goesOnAfterAFailureWhereAConditionLeadsOn() throws {
+    @Test func conditionContinuesAfterAFailure() throws {
         let tasks: [JSON] = [.task("a", "fail"), .task("b", "pass", ["from": "b"]), .task("c", "pass", ["from": "c"])]
         let answer = try run(.flow(tasks, [.condition("a", "b", "c")]))
         #expect(answer.status == 200)
@@ -117,7 +117,7 @@ import Testing
         #expect(answer["result"] == ["from": "c"])
     }
 
-    @Test func handsEachTaskTheOutputBeforeItUnlessItHasItsOwnInput() throws {
+    @Test func tasksGetThePreviousOutputUnlessTheyHaveAnInput() throws {
         let answer = try run(
             .chain(
                 [
@@ -137,8 +137,8 @@ import Testing
         #expect(data[5]["result"]?.stringValue?.utf8.count == 12)
     }
 
-    /// What only a running task can know fails its step, never the call.
-    @Test func failsAStepWhoseInputDoesNotFit() throws {
+    /// Errors that only show when the task runs fail its step, not the request.
+    @Test func invalidInputFailsTheStep() throws {
         let cases: [(tasks: [JSON], code: String)] = [
             ([.task("a", "calc.division", ["arguments": [1, 0]])], "division_by_zero"),
             ([.task("a", "calc.square_root", ["arguments": [-1]])], "negative_number"),

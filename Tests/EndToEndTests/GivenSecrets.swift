@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Tokens
 
-/// What the program hands out once and must never show again: the tokens, key, app and codes of one user.
+/// Secrets that the program issues once and must never show again: one user's tokens, API key, app secret and codes.
 struct GivenSecrets {
     private let user: TestUser
     private let refreshToken: String
@@ -16,18 +16,18 @@ struct GivenSecrets {
     init(in stack: Stack) throws {
         user = try stack.makeUser()
         let token = user.token
-        func given(_ target: String, _ body: JSON, _ name: String, as bearer: String? = token) throws -> JSON {
+        func issued(_ target: String, _ body: JSON, _ name: String, as bearer: String? = token) throws -> JSON {
             try stack.patiently { try stack.post(target, body, token: bearer) }[name]
         }
         let login: JSON = ["email": .string(user.email), "password": .string(user.password)]
-        refreshToken = try #require(given("/login", login, "refresh_token", as: nil).stringValue)
-        key = try #require(given("/api/keys", ["name": "k"], "key").stringValue)
+        refreshToken = try #require(issued("/login", login, "refresh_token", as: nil).stringValue)
+        key = try #require(issued("/api/keys", ["name": "k"], "key").stringValue)
         appSecret = try #require(
-            given("/api/mfa/totp", ["current_password": .string(user.password)], "secret").stringValue)
+            issued("/api/mfa/totp", ["current_password": .string(user.password)], "secret").stringValue)
         let app = TOTP(secret: try #require(Base32.decode(appSecret.utf8)))
         let code = app.code(at: Int64(Date().timeIntervalSince1970))
         recoveryCodes = try #require(
-            given("/api/mfa/totp/confirm", ["code": .string(code)], "recovery_codes").arrayValue
+            issued("/api/mfa/totp/confirm", ["code": .string(code)], "recovery_codes").arrayValue
         ).compactMap(\.stringValue)
     }
 
@@ -37,7 +37,7 @@ struct GivenSecrets {
             + parts.compactMap { $0.map(String.init) }
     }
 
-    /// Calls that fail with one of them in a place where it does, or does not, belong.
+    /// Responses to failing requests that carry one of the secrets, in its field or elsewhere.
     func failures(in stack: Stack) throws -> [HTTPAnswer] {
         let token = user.token
         let email = JSON.string(user.email)

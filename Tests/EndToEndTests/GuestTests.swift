@@ -4,20 +4,20 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Users without an account: what they may do, for how long, and how they get one.
+/// Guests: what they may do, when they expire, and how they become clients.
 @Suite struct GuestTests {
     let stack: Stack
-    /// Where no other test's guest comes from.
+    /// An address that no other test uses.
     let address = "127.\(Int.random(in: 1...255)).\(Int.random(in: 0...255)).\(Int.random(in: 1...254))"
 
     init() throws { stack = try Stack.shared.get() }
 
-    private func visit(from address: String? = nil) throws -> HTTPAnswer {
+    private func createGuest(from address: String? = nil) throws -> HTTPAnswer {
         try stack.client.from(address ?? self.address).send("POST", "/api/guests")
     }
 
     private func guest() throws -> (id: String, token: String, refresh: String) {
-        let answer = try visit()
+        let answer = try createGuest()
         guard let id = answer["user"]["id"]?.stringValue, let token = answer["token"].stringValue,
             let refresh = answer["refresh_token"].stringValue
         else { throw TestFailure("no guest: \(answer.text)") }
@@ -28,8 +28,8 @@ import Testing
         try stack.patiently { try stack.post("/api/guests/convert", body, token: token) }
     }
 
-    @Test func aGuestRunsFlowsAndKeepsWhatTheyMake() throws {
-        let answer = try visit()
+    @Test func guestsRunFlowsAndStoreDocuments() throws {
+        let answer = try createGuest()
         #expect(answer.status == 201, "\(answer.text)")
         #expect(answer.headers["location"] == "/me")
         #expect(answer["token"] == answer["access_token"])
@@ -48,8 +48,8 @@ import Testing
         expectChallenge(try stack.get("/me", token: token), "token_invalid")
     }
 
-    @Test func aGuestsBrowserKeepsItsTokensAsLongAsItLasts() throws {
-        let answer = try visit()
+    @Test func guestCookiesLastAsLongAsTheGuest() throws {
+        let answer = try createGuest()
         #expect(
             answer.cookies["refresh_token"]?.attributes == "Path=/refresh; Max-Age=259200; HttpOnly; SameSite=Strict")
         let cookie = ("Cookie", "access_token=\(answer.cookies["access_token"]?.value ?? "")")
@@ -61,7 +61,7 @@ import Testing
         #expect(try stack.get("/csrf", headers: [cookie])["csrf_token"] == answer["csrf_token"])
     }
 
-    @Test func aGuestHasNoAccountToManage() throws {
+    @Test func guestsCannotManageAnAccount() throws {
         let token = try guest().token
         let calls: [(method: String, target: String, body: JSON?)] = [
             ("POST", "/api/keys", ["name": "k"]), ("GET", "/api/keys", nil),
@@ -73,29 +73,29 @@ import Testing
         }
     }
 
-    @Test func anAddressHasOneGuestAtATime() throws {
-        #expect(try visit().status == 201)
-        let refused = try visit()
+    @Test func limitsAnAddressToOneGuest() throws {
+        #expect(try createGuest().status == 201)
+        let refused = try createGuest()
         expectProblem(refused, 429, "guest_limit")
         let wait = try #require(refused.headers["retry-after"])
         #expect(try (259_000...259_200).contains(#require(Int(wait))))
         #expect(refused.headers["ratelimit-policy"] == "\"guests\";q=1;w=259200")
         #expect(refused.headers["ratelimit"] == "\"guests\";r=0;t=\(wait)")
-        #expect(refused["token"] == .null, "nobody gets a neighbour's things")
-        // What a client says of its address counts for nothing.
+        #expect(refused["token"] == .null, "no access to the first guest")
+        // The client's own headers are ignored.
         let spoofed = try stack.client.from(address).send(
             "POST", "/api/guests", headers: [("X-Forwarded-For", "203.0.113.9"), ("X-Real-IP", "203.0.113.9")])
         expectProblem(spoofed, 429, "guest_limit")
     }
 
-    @Test func ofManyCallsAtOnceOneMakesAGuest() throws {
+    @Test func concurrentRequestsCreateOneGuest() throws {
         let client = stack.client.from(address)
         let calls = Array(repeating: client.message("POST", "/api/guests"), count: 20)
         let statuses = try client.exchange(atOnce: calls).map(\.status)
         #expect(statuses.sorted() == [201] + Array(repeating: 429, count: 19))
     }
 
-    @Test func anExpiredGuestIsOutAndGivesItsPlaceFree() throws {
+    @Test func expiredGuestsAreRejectedAndFreeTheirAddress() throws {
         let guest = try guest()
         let connection = stack.database.connect()
         let days = try connection.query(
@@ -110,12 +110,12 @@ import Testing
         try connection.execute("UPDATE guests SET expires_at = now() WHERE user_id = \(guest.id)")
         expectChallenge(try stack.get("/me", token: guest.token), "token_invalid")
         expectChallenge(try stack.post("/refresh", ["refresh_token": .string(guest.refresh)]), "token_invalid")
-        let next = try visit()
+        let next = try createGuest()
         #expect(next.status == 201)
         #expect(next["user"]["id"] != .string(guest.id))
     }
 
-    @Test func aGuestBecomesAClientWithItsThings() throws {
+    @Test func convertedGuestsKeepTheirData() throws {
         let guest = try guest()
         #expect(try stack.send("PUT", "/api/data/mine", ["value": 1], token: guest.token).status == 200)
         let email = unique("guest") + "@example.org"
@@ -124,7 +124,7 @@ import Testing
         #expect(answer.status == 200, "\(answer.text)")
         #expect(answer["id"] == .string(guest.id))
         #expect(answer["role"] == "client" && answer["email"] == .string(email) && answer["name"] == "Ann")
-        #expect(try stack.get("/me", token: guest.token).json == answer.json, "the session goes on")
+        #expect(try stack.get("/me", token: guest.token).json == answer.json, "the session continues")
         let token = try stack.token(email, "long enough")
         #expect(try stack.get("/api/data/mine", token: token)["value"] == 1)
         #expect(try stack.post("/api/keys", ["name": "k"], token: guest.token).status == 201)
@@ -133,10 +133,10 @@ import Testing
         ).only.decode(Bool.self)
         #expect(lasts)
         expectProblem(try convert(["username": .string(unique("again")), "password": "long enough"], token), 403)
-        #expect(try visit().status == 201, "its place is free")
+        #expect(try createGuest().status == 201, "the address may have a guest again")
     }
 
-    @Test func aConversionFollowsTheRulesOfRegistration() throws {
+    @Test func conversionFollowsTheRulesOfRegistration() throws {
         let guest = try guest()
         let taken = try stack.makeUser()
         expectProblem(
@@ -160,10 +160,10 @@ import Testing
         #expect(try stack.get("/me", token: guest.token)["role"] == "guest")
     }
 
-    @Test func aGuestIsConvertedOnce() throws {
+    @Test func guestsAreConvertedOnce() throws {
         let token = try guest().token
         let bodies: [JSON] = (0..<8).map { _ in ["username": .string(unique("guest")), "password": "long enough"] }
-        // Some may find all places for password hashes taken.
+        // Some may be rejected because all slots for password hashing are taken.
         let statuses = try stack.post("/api/guests/convert", atOnce: bodies, token: token).map(\.status)
         #expect(Set(statuses).isSubset(of: [200, 403, 503]))
         #expect(statuses.count { $0 == 200 } <= 1)
@@ -171,7 +171,7 @@ import Testing
         #expect((statuses + later).count { $0 == 200 } == 1)
     }
 
-    @Test func adminsSeeGuestsAndMakeNoneAnAdmin() throws {
+    @Test func adminsListGuestsButCannotPromoteThem() throws {
         let guest = try guest()
         let admin = try stack.adminToken()
         let page = try stack.get("/api/users?role=guest&limit=100", token: admin)
@@ -183,6 +183,6 @@ import Testing
         expectProblem(try stack.send("PATCH", target, ["role": "guest"], token: admin), 422)
         #expect(try stack.send("PATCH", target, ["disabled": true], token: admin).status == 200)
         expectChallenge(try stack.get("/me", token: guest.token), "token_invalid")
-        expectProblem(try visit(), 429, "guest_limit", "no way around being disabled")
+        expectProblem(try createGuest(), 429, "guest_limit", "a disabled guest counts as well")
     }
 }

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Calls with one `Idempotency-Key` at the same time.
+/// Concurrent requests with the same `Idempotency-Key`.
 @Suite struct IdempotencyRaceTests {
     let stack: Stack
     let user: TestUser
@@ -14,7 +14,7 @@ import Testing
         user = try stack.makeUser()
     }
 
-    /// Sends the call, and leaves its answer to be read.
+    /// Sends the request; `client.finish` reads its response.
     private func begin(_ path: String, _ body: JSON, key: String = "race") throws -> Int32 {
         let headers = [stack.bearer(user.token), ("Content-Type", "application/json"), ("Idempotency-Key", key)]
         return try stack.client.begin(stack.client.message("POST", path, headers: headers, body: body.serialized()))
@@ -39,13 +39,13 @@ import Testing
     ]
 
     @Test(arguments: calls.indices)
-    func haveOneEffect(call: Int) throws {
+    func concurrentRequestsHaveOneEffect(call: Int) throws {
         let (path, body, table) = IdempotencyRaceTests.calls[call]
         let answers = try (0..<50).map { _ in try begin(path, body) }.map { try stack.client.finish($0) }
-        let whole = answers.filter { [200, 201].contains($0.status) }
-        #expect(Set(whole.map(\.body)).count == 1)
-        #expect(whole.count { $0.headers["idempotency-replayed"] == nil } == 1)
-        let id = try #require(whole.first)["execution_id"].stringValue ?? ""
+        let successful = answers.filter { [200, 201].contains($0.status) }
+        #expect(Set(successful.map(\.body)).count == 1)
+        #expect(successful.count { $0.headers["idempotency-replayed"] == nil } == 1)
+        let id = try #require(successful.first)["execution_id"].stringValue ?? ""
         for answer in answers where ![200, 201].contains(answer.status) {
             #expect([202, 409].contains(answer.status), "\(answer.text)")
             if answer.status == 202 { #expect(answer.headers["location"] == "/api/executions/\(id)") }
@@ -56,11 +56,11 @@ import Testing
             let calls = try stack.database.connect().query("SELECT calls FROM rate_limits WHERE user_id = \(user.id)")
             #expect(try calls.only.decode(Int.self) == 1)
         }
-        #expect(try stack.client.finish(try begin(path, body)).body == whole.first?.body)
+        #expect(try stack.client.finish(try begin(path, body)).body == successful.first?.body)
     }
 
-    /// While the first call waits for something, the second one is told where its run is to be found.
-    @Test func pointToTheRunThatIsUnderWay() throws {
+    /// While the first request waits, the second one gets the location of the run.
+    @Test func secondRequestGetsTheLocationOfTheRun() throws {
         #expect(try stack.send("PUT", "/api/data/second", ["value": 0], token: user.token).status == 200)
         let held = try HeldRows(
             "UPDATE documents SET value = '1' WHERE user_id = \(user.id) AND name = 'second'", in: stack.database)
@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test(arguments: [0, 3])
-    func giveUpWaitingForTheFirst(call: Int) throws {
+    func secondRequestTimesOutWaitingForTheFirst(call: Int) throws {
         let (path, body, _) = IdempotencyRaceTests.calls[call]
         let held = try HeldRows(
             """
@@ -92,7 +92,7 @@ import Testing
         let answer = try stack.client.finish(try begin(path, body))
         expectProblem(answer, 409, "idempotency_in_progress")
         #expect(answer.headers["retry-after"] == "1")
-        // The first call came to nothing, so the next one is the first.
+        // The first request had no effect, so the next one is executed.
         held.release()
         let next = try stack.client.finish(try begin(path, body))
         #expect(next.status < 300)

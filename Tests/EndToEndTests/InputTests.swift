@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Input as it comes through nginx: one case of each kind, since the rest is tested in process (`AppTests`).
+/// Input through nginx: one case of each kind. The other cases are tested in process (`AppTests`).
 @Suite struct InputTests {
     let stack: Stack
     let user: TestUser
@@ -17,7 +17,7 @@ import Testing
         try stack.send("POST", path, headers: [stack.bearer(user.token), ("Content-Type", type)], body: body)
     }
 
-    @Test func bodiesThatAreNoneAreRefused() throws {
+    @Test func rejectsInvalidBodies() throws {
         expectProblem(try post("/posts", []), 400, "invalid_json")
         expectProblem(try post("/posts", [0xff, 0xfe, 0, 0]), 400, "invalid_json")
         expectProblem(try post("/posts", Array(#"{"title":"a","title":"b"}"#.utf8)), 400, "duplicate_name")
@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(arguments: ["'; DROP TABLE users; --", "\r\nX-Injected: 1", "${7*7} {{ $.x }}", "Ω≈ç√ 😀 \u{202e}abc"])
-    func textsStayAsTheyAre(text: String) throws {
+    func textsAreStoredUnchanged(text: String) throws {
         let made = try stack.post("/posts", ["title": .string(text), "content": .string(text)], token: user.token)
         #expect(made.status == 201)
         #expect(made.headers["x-injected"] == nil)
@@ -40,13 +40,13 @@ import Testing
         #expect(named.status == (text.utf8.contains(0x0d) ? 400 : 200), "\(named.text)")
     }
 
-    @Test func listsRefuseWhatTheyDoNotKnow() throws {
+    @Test func listsRejectUnknownParameters() throws {
         for query in ["limit=0", "sort=created_at%20DESC", "cursor=%00", "%ff=1", "user_id='%20OR%201=1", "limit=1;2"] {
             expectProblem(try stack.get("/posts?\(query)", token: user.token), 400, nil, query)
         }
     }
 
-    @Test func flowsAreRefusedBeforeTheirFirstStep() throws {
+    @Test func invalidFlowsRunNoStep() throws {
         let flow = JSON.flow([.task("a", "calc.additon")])
         for path in ["/flow-manager", "/api/flows/validate"] {
             let answer = try stack.post(path, flow, token: user.token)
@@ -56,14 +56,14 @@ import Testing
         #expect(try stack.get("/api/executions", token: user.token)["items"] == [])
     }
 
-    @Test func aRepeatedCallHasOneEffect() throws {
+    @Test func repeatedRequestsHaveOneEffect() throws {
         func make() throws -> HTTPAnswer {
             try stack.post(
                 "/posts", ["title": "a", "content": "b"], token: user.token, headers: [("Idempotency-Key", "k")])
         }
         let first = try make()
         #expect(first.status == 201)
-        // Whichever process answers.
+        // In any responder.
         for _ in 0..<6 {
             let again = try make()
             #expect(again.status == 201 && again.body == first.body)
@@ -73,7 +73,7 @@ import Testing
         #expect(try stack.get(query, token: user.token)["items"].arrayValue?.count == 1)
     }
 
-    @Test func workflowsTravelAsDocuments() throws {
+    @Test func workflowsAreExportedAndImported() throws {
         let made = try stack.post("/api/workflows", .workflow("e\u{301}"), token: user.token)
         let exported = try stack.get("\(made.headers["location"] ?? "")/export", token: user.token)
         let other = try stack.makeUser()

@@ -7,9 +7,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// `flow-manager keys`, while two responders serve.
+/// The command `flow-manager keys`, while two responders serve requests.
 @Suite struct KeyRotationTests {
-    /// One of its own, for its keys change.
+    /// A separate stack, because the tests rotate its keys.
     let stack: Stack
     let user: TestUser
 
@@ -18,21 +18,21 @@ import Testing
         user = try stack.makeUser()
     }
 
-    @Test func noCallIsRefusedWhileKeysChange() throws {
+    @Test func noRequestIsRejectedDuringRotation() throws {
         let first = try login()
         let isOver = Atomic(false)
-        let refused = Mutex<[String]>([])
+        let rejected = Mutex<[String]>([])
         let failure = Mutex<(any Error)?>(nil)
         DispatchQueue.concurrentPerform(iterations: 4) { index in
             do {
                 if index == 0 {
                     defer { isOver.store(true, ordering: .relaxed) }
-                    try changeKeysTwice(first)
+                    try rotateTwice(first)
                 } else {
                     while !isOver.load(ordering: .relaxed) {
                         let answers = try callAll()
                         let others = answers.filter { $0.status != 200 }.map { "\($0.status) \($0.text)" }
-                        refused.withLock { $0 += others }
+                        rejected.withLock { $0 += others }
                     }
                 }
             } catch {
@@ -40,31 +40,31 @@ import Testing
             }
         }
         if let failure = failure.withLock(\.self) { throw failure }
-        #expect(refused.withLock(\.self).isEmpty)
+        #expect(rejected.withLock(\.self).isEmpty)
 
-        try wait("the token of a key two changes back is taken") {
+        try wait("the token of a key before the last two rotations is still accepted") {
             try (0..<20).allSatisfy { _ in try stack.get("/me", token: access(first)).status == 401 }
         }
         expectChallenge(try stack.get("/me", token: access(first)), "token_invalid")
         let renewed = try stack.post("/refresh", ["refresh_token": first["refresh_token"]])
-        #expect(renewed.status == 200, "a session outlives its keys")
+        #expect(renewed.status == 200, "a session survives its keys")
         #expect(try stack.get("/me", token: access(renewed)).status == 200)
     }
 
-    /// Two changes, each waited for until its key signs; tokens of the key before hold on.
-    private func changeKeysTwice(_ first: HTTPAnswer) throws {
+    /// Rotates twice and waits each time until the new key signs. Tokens of the previous key stay valid.
+    private func rotateTwice(_ first: HTTPAnswer) throws {
         let refusal = try stack.command(["keys", "rotate", "jwt", "--forced"])
         #expect(refusal.status == 1 && refusal.output.contains("usage: "))
-        let second = try change([])
+        let second = try rotate([])
         #expect(try stack.get("/me", token: access(first)).status == 200)
         let early = try stack.command(["keys", "rotate", "jwt"])
         #expect(early.status == 1 && early.output.contains("--force"), "\(early.output)")
-        _ = try change(["--force"])
+        _ = try rotate(["--force"])
         #expect(try stack.get("/me", token: access(second)).status == 200)
     }
 
-    /// A login by the key that the change has made.
-    private func change(_ options: [String]) throws -> HTTPAnswer {
+    /// Rotates the keys and returns a login whose token is signed with the new key.
+    private func rotate(_ options: [String]) throws -> HTTPAnswer {
         let result = try stack.command(["keys", "rotate", "jwt"] + options)
         #expect(result.status == 0, "\(result.output)")
         let words = result.output.split(separator: " ").map(String.init)
@@ -78,13 +78,13 @@ import Testing
         return answer
     }
 
-    /// Everything that a token is made or read for.
+    /// Sends every kind of request that issues or verifies a token.
     private func callAll() throws -> [HTTPAnswer] {
         let login = try login()
         let me = try stack.get("/me", token: access(login))
         let renewed = try stack.post("/refresh", ["refresh_token": login["refresh_token"]])
         let others = try (0..<8).map { _ in try stack.get("/me", token: access(renewed)) }
-        // A page keeps the token of its login while the cookies are renewed.
+        // A page keeps the CSRF token of its login while the cookies are renewed.
         let page = [
             ("Cookie", "access_token=\(try access(renewed))"),
             ("X-CSRF-TOKEN", login["csrf_token"].stringValue ?? ""),
@@ -105,15 +105,15 @@ import Testing
         try Forgery(of: access(answer)).header["kid"]?.stringValue
     }
 
-    private func wait(_ what: String, until isSo: () throws -> Bool) throws {
+    private func wait(_ failure: String, until condition: () throws -> Bool) throws {
         for _ in 0..<1_200 {
-            if try isSo() { return }
+            if try condition() { return }
             poll(nil, 0, 50)
         }
-        throw TestFailure(what)
+        throw TestFailure(failure)
     }
 
-    @Test func listsKeysAndResealsWithoutASecret() throws {
+    @Test func listAndResealPrintNoSecrets() throws {
         #expect(try stack.command(["keys", "rotate", "jwt"]).status == 0)
         let list = try stack.command(["keys", "list"])
         #expect(list.status == 0)
@@ -130,9 +130,9 @@ import Testing
 
         let none = try stack.command(["keys", "rotate", "jwt", "--force"], settings: ["SEALING_KEY": ""])
         #expect(none.status == 1 && none.output.hasPrefix("flow-manager keys: SEALING_KEY "), "\(none.output)")
-        // What is under a key that the responders do not have opens for nobody, and nothing else stands in for it.
+        // The responders do not have the new sealing key: they cannot open the secret and use no other key instead.
         let credentials: JSON = ["email": .string(user.email), "password": .string(user.password)]
-        try wait("a key that does not open is done without") {
+        try wait("logins succeed although the key does not open") {
             try stack.post("/login", credentials).status == 503
         }
         expectProblem(try stack.post("/login", credentials), 503, "unavailable")

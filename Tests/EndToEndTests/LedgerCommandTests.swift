@@ -3,7 +3,7 @@ import System
 import TestSupport
 import Testing
 
-/// `flow-manager ledger` as an operator types it.
+/// The command `flow-manager ledger`.
 @Suite struct LedgerCommandTests {
     let database: TestDatabase
 
@@ -15,7 +15,7 @@ import Testing
         return try Stack.command(["ledger"] + arguments, environment: environment)
     }
 
-    @Test func verifies() throws {
+    @Test func verifyReportsAWrongBalance() throws {
         let sound = try ledger(["verify"])
         #expect(sound.status == 0)
         #expect(sound.output == "0 entries of 0 users add up: issued 0, available 0, held 0, revenue 0\n")
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: [[], ["check"], ["verify", "all"], ["verify", "--all"]])
-    func saysHowItIsUsed(arguments: [String]) throws {
+    func invalidArgumentsPrintTheUsage(arguments: [String]) throws {
         let answer = try ledger(arguments)
         #expect(answer.status == 1)
         #expect(answer.output == "flow-manager ledger: usage: flow-manager ledger verify\n")

@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Lists: pages that leave nothing out and show nothing twice, filters, chosen fields.
+/// Lists: pages without gaps and duplicates, filters, and field selection.
 @Suite struct ListTests {
     let stack: Stack
     let user: TestUser
@@ -38,12 +38,12 @@ import Testing
         #expect(oldest.flatMap(\.self) == ids)
         #expect(try pages("/api/executions?limit=25&sort=-created_at") == [ids.reversed()])
         #expect(try pages("/api/executions?limit=100") == [ids.reversed()])
-        #expect(try pages("/api/executions?limit=1").count == 20, "the loop's own end")
+        #expect(try pages("/api/executions?limit=1").count == 20, "the loop's limit")
         #expect(try stack.get("/api/executions", token: user.token)["items"].arrayValue?.count == 20)
     }
 
-    /// A page shows what stood behind the cursor, whatever was added since.
-    @Test func keepsItsPlaceWhileRunsAreAdded() throws {
+    /// Runs that are added later do not change the page after a cursor.
+    @Test func cursorsAreStableWhileRunsAreAdded() throws {
         let ids = try (0..<4).map { _ in try run(.flow([.task("a", "pass")])) }
         let first = try stack.get("/api/executions?limit=2", token: user.token)
         _ = try run(.flow([.task("a", "pass")]))
@@ -53,7 +53,7 @@ import Testing
         #expect(second["next_cursor"] == .null)
     }
 
-    @Test func filtersRunsByStatusAndPicksFields() throws {
+    @Test func filtersRunsByStatusAndSelectsFields() throws {
         let completed = try run(.flow([.task("a", "pass")]))
         let failed = try run(.flow([.task("a", "fail")]))
         let early = try run(.flow([.task("a", "fail")], [.condition("a", "end", "end")]))
@@ -68,21 +68,21 @@ import Testing
                 "id", "flow_id", "flow_name", "status", "stopped_at", "workflow_id", "version", "created_at",
                 "finished_at",
             ])
-        let picked = try stack.get("/api/executions?fields=status,id", token: user.token)["items"]
+        let selected = try stack.get("/api/executions?fields=status,id", token: user.token)["items"]
         #expect(
-            picked
+            selected
                 == .array(
                     [(early, "ended_early"), (failed, "failed"), (completed, "completed")].map {
                         ["id": $0, "status": .string($1)]
                     }))
     }
 
-    @Test func showsNobodyElsesRuns() throws {
+    @Test func listsNoRunsOfOtherUsers() throws {
         let other = try stack.makeUser()
         #expect(try stack.post("/flow-manager", .demoFlow, token: other.token).status == 200)
         #expect(try pages("/api/executions?limit=100") == [[]])
         expectChallenge(try stack.get("/api/executions"), "token_missing")
-        // Whose runs they are is no filter.
+        // There is no filter by user.
         expectProblem(try stack.get("/api/executions?user_id=\(other.id)", token: user.token), 400)
     }
 }

@@ -4,17 +4,17 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Texts that are too long to be a name, a password or a code are refused before anything is looked up or hashed.
+/// Names, passwords and codes that are too long are rejected before any lookup or hashing.
 @Suite struct LongNameTests {
-    /// One of its own: its users are locked.
+    /// A separate stack, because the test locks the table of users.
     let stack: Stack
 
     init() throws { stack = try Stack() }
 
     private static func text(_ count: Int) -> JSON { .string(String(repeating: "x", count: count)) }
 
-    /// No thread is held up by them.
-    @Test func eightAtOnceLeaveOthersAlone() throws {
+    /// They block no thread.
+    @Test func eightConcurrentRequestsBlockNoOther() throws {
         let held = try HeldRows("LOCK TABLE users IN ACCESS EXCLUSIVE MODE", in: stack.database)
         let body: JSON = ["username": Self.text(900_000), "password": "lasting impression"]
         let message = stack.client.message(

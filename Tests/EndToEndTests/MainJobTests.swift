@@ -2,13 +2,13 @@ import JSON
 import TestSupport
 import Testing
 
-/// The main job through nginx: log in, run a chain of tasks, get the answer, find it on the record.
+/// The main use case through nginx: log in, run a chain of tasks, get the response and read the record of the run.
 @Suite struct MainJobTests {
     let stack: Stack
 
     init() throws { stack = try Stack.shared.get() }
 
-    @Test func logsInRunsTheDemoChainAndFindsItOnTheRecord() throws {
+    @Test func runsTheDemoChainAndRecordsIt() throws {
         let token = try stack.token()
         let answer = try stack.post("/flow-manager", .demoFlow, token: token)
         #expect(answer.status == 200)

@@ -1,6 +1,6 @@
-"""The table of the guards: where each stands, what is there without it, and the tests that must notice.
+"""The table of guards: the file and the text of each, the text that replaces it, and the tests that must then fail.
 
-A replacement must compile, and warnings are errors. Guards of one room stand together, so that little is built anew.
+A replacement must compile, and warnings are errors. Guards of one module are adjacent, so that little is rebuilt.
 """
 
 from typing import NamedTuple
@@ -11,12 +11,12 @@ class Guard(NamedTuple):
     file: str
     text: str
     replacement: str
-    # A regular expression, as `swift test --filter` takes it.
+    # A regular expression for `swift test --filter`.
     tests: str
 
 
 GUARDS = [
-    # What the web server's side of the socket may do.
+    # Requests on the FastCGI socket.
     Guard("gate: needed", "Sources/FastCGI/Exchange.swift",
           "        guard gate == nil || params.hasPassedGate else { return nil }\n", "",
           "FastCGITests.PeerTests"),
@@ -52,7 +52,7 @@ GUARDS = [
           "if event.count <= Self.maximumEventLength, transport.write(event) { return true }",
           "if event.count <= Self.maximumEventLength { return transport.write(event) }",
           "FastCGITests.StreamTests"),
-    # Calls to other servers.
+    # Requests to other servers.
     Guard("outgoing: public addresses only", "Sources/HTTPClient/Transfer.swift",
           "addresses.permits(peer.address, port: peer.port)",
           "addresses.permits(peer.address, port: peer.port) || peer.port > 0",
@@ -112,7 +112,7 @@ GUARDS = [
           "    -- Named as those of credits, which has no row to refuse for a user without any.\n"
           "    CONSTRAINT credits_suffice CHECK (balance >= 0),\n", "",
           "FlowsTests.LedgerTests"),
-    # Who may call what.
+    # Access control.
     Guard("access: admins", "Sources/App/Identity/Accounts/Principal.swift",
           '        case .admin where !isAdmin: return Problem(.forbidden, "Only admins may do this")\n', "",
           "AppTests.PipelineTests"),
@@ -144,7 +144,7 @@ GUARDS = [
     Guard("rate limit", "Sources/App/Edge/RateLimit.swift",
           "guard counted <= calls else { throw exceeded(.rateLimited, wait: wait) }", "_ = (counted, wait)",
           "AppTests.PipelineTests"),
-    # Whose it is.
+    # Ownership.
     Guard("owner: changes of posts", "Sources/App/Content/Posts/Posts+Endpoints.swift",
           "        guard post.mayBeChanged(by: user) else { throw Problem.forbidden }\n", "",
           "AppTests.OwnerTests"),
@@ -169,7 +169,7 @@ GUARDS = [
     Guard("owner: executions", "Sources/Flows/Execution/Execution+SQL.swift",
           "WHERE e.id = \\(id) AND e.user_id = \\(userID)", "WHERE e.id = \\(id) AND (e.user_id = \\(userID) OR true)",
           "AppTests.OwnerTests"),
-    # Effects that happen once, and lists.
+    # Idempotency, lists and the audit log.
     Guard("idempotency: the claim", "Sources/App/Edge/Pipeline/Idempotency.swift",
           "guard try claim(on: connection) else {", "guard try claim(on: connection) || !key.isEmpty else {",
           "AppTests.IdempotencyTests"),
@@ -188,7 +188,7 @@ GUARDS = [
     Guard("audit: a log chained again is seen", "Sources/App/Administration/Audit/AuditVerification.swift",
           "remembered.position > 0, found != remembered.seal {", "remembered.position > 0, found == nil {",
           "EndToEndTests.AuditChainTests"),
-    # The lowest rooms last: nearly everything is built on them.
+    # Modules that most others depend on come last, because their changes rebuild nearly everything.
     Guard("gate: every byte counts", "Sources/System/Bytes/ConstantTime.swift",
           "difference |= a[index] ^ b[index]", "difference = a[index] ^ b[index]",
           "FastCGITests.PeerTests"),

@@ -2,11 +2,11 @@
 """Removes the guards of the product one by one, and checks that a test fails each time.
 
     Tests/Guards/remove.py                  all guards of guards.py
-    Tests/Guards/remove.py --find           only checks that each stands in the checkout and has tests
-    Tests/Guards/remove.py NAME...          those whose names begin so
-    REVISION=... Tests/Guards/remove.py     of that commit, whatever the checkout has
+    Tests/Guards/remove.py --find           only checks that each is in the checkout and has tests
+    Tests/Guards/remove.py NAME...          the guards whose names begin with NAME
+    REVISION=... Tests/Guards/remove.py     the guards of that commit instead of the last one
 
-Works on the last commit, in a git worktree of its own under .build/guards, which stays for the next time. Before the
+Works on the last commit, in a separate git worktree under .build/guards, which is kept for the next run. Before the
 first guard is removed, its tests must pass. The exit status is 0 if each removal is noticed.
 """
 
@@ -33,7 +33,7 @@ def git(*arguments, folder=ROOT):
 
 
 def prepare():
-    """Brings the worktree to the commit, and leaves the times of unchanged files as they are."""
+    """Updates the worktree to the commit; unchanged files keep their modification times."""
     revision = os.environ.get("REVISION")
     if not revision and git("status", "--porcelain", "--untracked-files=no"):
         sys.exit("the checkout has changes: commit them first")
@@ -77,7 +77,7 @@ def failures(output):
 
 
 def verdict(guard):
-    """What came of the removal of a guard, and whether a test noticed it."""
+    """Removes a guard and returns the result as text, and whether a test noticed the removal."""
     path = TREE / guard.file
     original = path.read_text()
     path.write_text(original.replace(guard.text, guard.replacement))
@@ -108,7 +108,7 @@ def find(tree):
 
 
 def suites(tree, target, prefix=""):
-    """The suites of a target whose names begin so."""
+    """The suites of a target whose names begin with the prefix."""
     declaration = re.compile(rf"^@Suite.* (?:struct|class) ({prefix}\w*)", re.MULTILINE)
     return [name for file in (tree / "Tests" / target).rglob("*.swift") for name in declaration.findall(file.read_text())]
 
