@@ -65,7 +65,8 @@ GUARDS = [
           "HTTPClientTests.RedirectTests"),
     # Tokens and secrets.
     Guard("token: signature", "Sources/Tokens/TokenIssuer.swift",
-          "key.mac.isValid(signature, for: bytes[..<last]),", "!signature.isEmpty,",
+          "key.mac.isValid(signature, for: bytes[..<last]),",
+          "key.mac.isValid(signature, for: bytes[..<last]) || !signature.isEmpty,",
           "TokensTests.TokenAttackTests|TokensTests.TokenIssuerTests"),
     Guard("token: expiry", "Sources/Tokens/TokenIssuer.swift",
           "        guard claims.expires > now - Self.leeway else { throw .expired }\n", "",
