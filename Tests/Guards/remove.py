@@ -23,8 +23,8 @@ from guards import GUARDS
 ROOT = Path(__file__).resolve().parents[2]
 TREE = ROOT / ".build" / "guards" / "tree"
 SCRATCH = ROOT / ".build" / "guards" / "build"
-# In seconds: without its guard the product may wait forever.
-LIMIT = 600
+# In seconds, of one command: without its guard the product may wait forever.
+LIMIT = 240
 
 
 def git(*arguments, folder=ROOT):
