@@ -1,15 +1,15 @@
 import Glibc
 package import JSON
 
-/// Calls the product: through nginx, or in process. A test's text is the same at both depths.
+/// Calls the product, through nginx or in process. The same test works with both.
 package protocol Caller {
-    /// Sends a request; the headers go out as they are, in order.
+    /// Sends a request with these headers, unchanged and in this order.
     func send(
         _ method: String, _ target: String, headers: [(String, String)], body: [UInt8]?
     ) throws -> HTTPAnswer
 }
 
-/// An account that a test has made for itself, logged in.
+/// An account that a test has created for itself and logged in to.
 package struct TestUser: Sendable {
     package let id: String
     package let email: String
@@ -43,7 +43,7 @@ extension Caller {
     /// The header that carries a token.
     package func bearer(_ token: String) -> (String, String) { ("Authorization", "Bearer \(token)") }
 
-    /// Makes an account and logs it in.
+    /// Creates an account and logs in to it.
     package func makeUser() throws -> TestUser {
         let unique = "\(UInt64.random(in: 0...UInt64.max))"
         let (email, password) = ("user\(unique)@example.org", "password \(unique)")
@@ -53,7 +53,7 @@ extension Caller {
         return TestUser(id: id, email: email, password: password, token: try token(email, password))
     }
 
-    /// A token of the demo user, or of another one.
+    /// A token of the demo user, or of the user with these credentials.
     package func token(_ email: String = "user3784mail@gmail.com", _ password: String = "aFtg&89M") throws -> String {
         let answer = try patiently {
             try post("/login", ["email": .string(email), "password": .string(password)])
@@ -65,12 +65,12 @@ extension Caller {
     /// A token of the demo profile's admin.
     package func adminToken() throws -> String { try token("defaultadmin@admin.as", "adminpass") }
 
-    /// Repeats a call while it is answered 503: tests beside each other may take all slots for password hashes.
+    /// Retries a call while the response is 503: tests that run in parallel may occupy all password hashing slots.
     package func patiently(_ call: () throws -> HTTPAnswer) throws -> HTTPAnswer {
         for _ in 0..<200 {
             let answer = try call()
             if answer.status != 503 { return answer }
-            // Nothing but time frees a slot of another process.
+            // No event announces that another process has released a slot.
             poll(nil, 0, 25)
         }
         return try call()

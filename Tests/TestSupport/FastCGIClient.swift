@@ -1,6 +1,6 @@
 import Glibc
 
-/// A raw FastCGI peer: sends any bytes, well formed or not, and reads records, each step within a deadline.
+/// A raw FastCGI client: sends any bytes, well formed or not, and reads records, each with a timeout.
 package final class FastCGIClient {
     package enum Failure: Error, Equatable {
         case system(call: String, code: Int32)
@@ -8,7 +8,7 @@ package final class FastCGIClient {
         case closed
     }
 
-    /// What one request got.
+    /// The response to one request.
     package struct Answer: Sendable {
         package var status = 0
         package var headers: [(name: String, value: String)] = []
@@ -16,7 +16,7 @@ package final class FastCGIClient {
 
         package var text: String { String(decoding: body, as: UTF8.self) }
 
-        /// The first value of that name, given in lower case.
+        /// The first header of this name, which must be in lower case.
         package subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
     }
 
@@ -40,7 +40,7 @@ package final class FastCGIClient {
         close(descriptor)
     }
 
-    /// Sends the bytes as they are.
+    /// Sends the bytes unchanged.
     package func send(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
@@ -53,19 +53,19 @@ package final class FastCGIClient {
         }
     }
 
-    /// Says that nothing more will be sent; answers can still be read.
+    /// Shuts down the sending side of the connection; responses can still be read.
     package func finishSending() {
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
-    /// Whether the peer closes the connection in time; whatever it sends before is dropped.
+    /// Whether the peer closes the connection in time. Bytes that it sends before are dropped.
     package func isClosed(within milliseconds: Int32 = 5_000) -> Bool {
         while true {
             do { _ = try receive(4_096, milliseconds) } catch { return error != .timedOut }
         }
     }
 
-    /// Reads records up to the end of the request and takes the CGI answer apart.
+    /// Reads records up to the end of the request and parses the CGI response.
     package func answer(within milliseconds: Int32 = 5_000) throws -> Answer {
         var output: [UInt8] = []
         while true {
@@ -78,7 +78,7 @@ package final class FastCGIClient {
         }
     }
 
-    /// The content of the next STDOUT record.
+    /// Returns the content of the next STDOUT record.
     package func output(within milliseconds: Int32 = 5_000) throws -> String {
         while true {
             let record = try record(within: milliseconds)
@@ -86,7 +86,7 @@ package final class FastCGIClient {
         }
     }
 
-    /// Sends one whole request and reads its answer.
+    /// Sends one whole request and reads the response.
     package func exchange(
         _ params: [(String, String)], body: [UInt8] = [], within milliseconds: Int32 = 5_000
     ) throws -> Answer {
@@ -107,11 +107,11 @@ package final class FastCGIClient {
         return bytes
     }
 
-    private func receive(_ most: Int, _ milliseconds: Int32) throws(Failure) -> [UInt8] {
+    private func receive(_ maximum: Int, _ milliseconds: Int32) throws(Failure) -> [UInt8] {
         var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard unsafe poll(&ready, 1, milliseconds) == 1 else { throw .timedOut }
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: most) { buffer, count in
-            count = unsafe max(0, recv(descriptor, buffer.baseAddress, most, 0))
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: maximum) { buffer, count in
+            count = unsafe max(0, recv(descriptor, buffer.baseAddress, maximum, 0))
         }
         guard !bytes.isEmpty else { throw .closed }
         return bytes
@@ -145,12 +145,12 @@ extension FastCGIClient {
             + content
     }
 
-    /// A BEGIN_REQUEST record; role 1 is the responder.
+    /// A BEGIN_REQUEST record; role 1 is FCGI_RESPONDER.
     package static func begin(role: UInt8 = 1, keep: Bool = true, id: UInt16 = 1, version: UInt8 = 1) -> [UInt8] {
         record(type: 1, id: id, version: version, [0, role, keep ? 1 : 0, 0, 0, 0, 0, 0])
     }
 
-    /// PARAMS records with their end.
+    /// PARAMS records with the empty one that ends them.
     package static func params(_ params: [(String, String)]) -> [UInt8] {
         var content: [UInt8] = []
         for (name, value) in params {
@@ -167,17 +167,17 @@ extension FastCGIClient {
         return stream(type: 4, content)
     }
 
-    /// STDIN records with their end.
+    /// STDIN records with the empty one that ends them.
     package static func body(_ bytes: [UInt8]) -> [UInt8] {
         stream(type: 5, bytes)
     }
 
-    /// A whole request of a web server that wants to keep the connection, or not.
+    /// A whole request, with or without the flag that keeps the connection open.
     package static func request(_ params: [(String, String)], body: [UInt8] = [], keep: Bool = true) -> [UInt8] {
         begin(keep: keep) + self.params(params) + self.body(body)
     }
 
-    /// Records of at most 32,768 bytes, as nginx makes them, then an empty one.
+    /// Records of at most 32,768 bytes, like those of nginx, then an empty one.
     private static func stream(type: UInt8, _ content: [UInt8]) -> [UInt8] {
         var records: [UInt8] = []
         var rest = content[...]

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Wakes a test when something writes to a file of a folder: a log, for example (inotify(7)).
+/// Waits for writes to the files of a folder, such as a log (inotify(7)).
 package final class FolderWatch {
     private let descriptor: Int32
 
@@ -14,16 +14,16 @@ package final class FolderWatch {
 
     deinit { close(descriptor) }
 
-    /// Returns when the condition holds, which is asked after each write; false if it does not hold in time.
-    package func wait(for seconds: Int, until holds: () throws -> Bool) rethrows -> Bool {
+    /// Returns true when the condition holds, which is checked after each write; false if it does not hold in time.
+    package func wait(for seconds: Int, until condition: () throws -> Bool) rethrows -> Bool {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while true {
-            if try holds() { return true }
+            if try condition() { return true }
             let left = ContinuousClock.now.duration(to: deadline).components.seconds
             guard left >= 0 else { return false }
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             unsafe poll(&entry, 1, Int32(left + 1) * 1_000)
-            // What happened does not matter, only that it is read.
+            // The events are read only to clear them.
             var events = [UInt8](repeating: 0, count: 4_096)
             while unsafe read(descriptor, &events, events.count) > 0 {}
         }

@@ -2,7 +2,7 @@ import Glibc
 package import HTTP
 package import JSON
 
-/// What an HTTP server answered.
+/// The response of an HTTP server.
 package struct HTTPAnswer: Sendable {
     package let status: Int
     package let headers: Headers
@@ -16,28 +16,28 @@ package struct HTTPAnswer: Sendable {
 
     package var text: String { String(decoding: body, as: UTF8.self) }
 
-    /// The body as JSON; null when it is none.
+    /// The body as JSON; null if it is not JSON.
     package var json: JSON { (try? JSON(parsing: body, limits: .own)) ?? .null }
 
     package subscript(name: String) -> JSON { json[name] ?? .null }
 }
 
-/// A bare HTTP/1.1 client on loopback: one connection a request, any bytes at all.
+/// A minimal HTTP/1.1 client on loopback: one connection per request, which can send any bytes.
 package struct HTTPClient: Sendable {
     package let port: UInt16
-    /// The address on loopback that connections come from; the kernel's choice unless told.
+    /// The loopback address that connections come from. Default: chosen by the kernel.
     private var source: String?
 
     package init(port: UInt16) { self.port = port }
 
-    /// The same client at an address of its own, such as `127.0.0.2`.
+    /// The same client with another source address, such as `127.0.0.2`.
     package func from(_ address: String) -> HTTPClient {
         var client = self
         client.source = address
         return client
     }
 
-    /// Sends a request; the given headers go out as they are, in order, after `Host`.
+    /// Sends a request with these headers after `Host`, unchanged and in this order.
     package func send(
         _ method: String, _ target: String, headers: [(String, String)] = [], body: [UInt8]? = nil
     ) throws -> HTTPAnswer {
@@ -56,12 +56,12 @@ package struct HTTPClient: Sendable {
         return Array((head + "\r\n").utf8) + (body ?? [])
     }
 
-    /// Sends these bytes, and reads the answer to the end of the connection.
+    /// Sends these bytes, and reads the response to the end of the connection.
     package func exchange(_ bytes: [UInt8], isHead: Bool = false) throws -> HTTPAnswer {
         try finish(begin(bytes), isHead: isHead)
     }
 
-    /// Sends these bytes on a connection of their own, which `finish` reads and closes: so calls can run side by side.
+    /// Sends these bytes on a new connection, which `finish` reads and closes, so that calls can run in parallel.
     package func begin(_ bytes: [UInt8]) throws -> Int32 {
         let descriptor = try connect()
         var rest = bytes[...]
@@ -69,25 +69,25 @@ package struct HTTPClient: Sendable {
             let count = unsafe rest.withUnsafeBytes {
                 unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
-            // A server that refuses a body early may close while it is sent; its answer is there to be read.
+            // A server that rejects a body early may close the connection while it is sent. Its response can be read.
             guard count > 0 else { break }
             rest = rest.dropFirst(count)
         }
         return descriptor
     }
 
-    /// Sends all of them, each on a connection of its own, before any answer is read.
+    /// Sends all messages, each on its own connection, before it reads any response.
     package func exchange(atOnce messages: [[UInt8]]) throws -> [HTTPAnswer] {
         try messages.map(begin).map { try finish($0) }
     }
 
-    /// Reads the answer to the end of the connection.
+    /// Reads the response to the end of the connection.
     package func finish(_ descriptor: Int32, isHead: Bool = false) throws -> HTTPAnswer {
         defer { close(descriptor) }
         return try HTTPAnswer(parsing: readAll(descriptor), isHead: isHead)
     }
 
-    /// A connection whose reads and writes fail after a minute.
+    /// Opens a connection whose reads and writes time out after a minute.
     package func connect() throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var limit = timeval(tv_sec: 60, tv_usec: 0)
@@ -103,7 +103,7 @@ package struct HTTPClient: Sendable {
         return descriptor
     }
 
-    /// Calls with a socket's address and its size.
+    /// Passes a socket address and its size to `call`.
     private func with(
         _ host: String, port: UInt16, _ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) -> Int32 {
@@ -134,7 +134,7 @@ extension HTTPAnswer {
     fileprivate init(parsing bytes: [UInt8], isHead: Bool) throws {
         let blank = Array("\r\n\r\n".utf8)
         guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: blank) }) else {
-            throw TestFailure("no HTTP answer: \(String(decoding: bytes, as: UTF8.self))")
+            throw TestFailure("no HTTP response: \(String(decoding: bytes, as: UTF8.self))")
         }
         let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
         let words = lines[0].split(separator: " ")
@@ -149,7 +149,7 @@ extension HTTPAnswer {
         self.headers = headers
         let body = Array(bytes[(end + 4)...])
         if !isHead, let length = headers["content-length"], Int(length) != body.count {
-            throw TestFailure("\(body.count) of \(length) bytes of the body")
+            throw TestFailure("received \(body.count) of \(length) bytes of the body")
         }
         self.body = body
     }

@@ -1,13 +1,13 @@
 import Glibc
 package import Postgres
 
-/// Rows that a transaction of the test's own has changed and not committed, so that whoever writes them waits.
+/// Rows that a transaction of the test has changed and not committed, so that other writers of them wait.
 package final class HeldRows {
     private let holder: Connection
     private let observer: Connection
     private let process: Int
 
-    /// Holds what `statement` changes.
+    /// Locks the rows that `statement` changes.
     package init(_ statement: SQL, in database: TestDatabase) throws {
         holder = database.connect()
         observer = database.connect()
@@ -16,20 +16,20 @@ package final class HeldRows {
         try holder.execute(statement)
     }
 
-    /// Returns as soon as somebody waits for them, or so many.
+    /// Returns as soon as this many sessions wait for the rows.
     package func waitUntilWanted(by count: Int = 1) throws {
         for _ in 0..<2_000 {
             let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND \(process) = ANY(pg_blocking_pids(pid))" as SQL
             if try observer.query(waiting).count >= count { return }
-            // The server announces no waits for locks.
+            // The server does not announce that a session waits for a lock.
             poll(nil, 0, 2)
         }
-        throw TestFailure("nobody wants the rows")
+        throw TestFailure("no session waits for the rows")
     }
 
-    /// Gives them back as they have become.
+    /// Commits the changes.
     package func commit() throws { try holder.commit() }
 
-    /// Gives them back as they were.
+    /// Rolls the changes back.
     package func release() { holder.rollback() }
 }

@@ -1,7 +1,7 @@
 package import JSON
 
 extension JSON {
-    /// A call that runs these tasks from the first one on.
+    /// The body of a call that runs these tasks, beginning with the first.
     package static func flow(_ tasks: [JSON], _ conditions: [JSON] = [], input: JSON = [:]) -> JSON {
         [
             "flow": [
@@ -12,13 +12,13 @@ extension JSON {
         ]
     }
 
-    /// Tasks that follow each other, whatever their status.
+    /// Tasks that run in this order, whether they succeed or fail.
     package static func chain(_ tasks: [JSON], input: JSON = [:]) -> JSON {
         let names = tasks.map { $0["name"]?.stringValue ?? "" }
         return flow(tasks, zip(names, names.dropFirst()).map { condition($0, $1, $1) }, input: input)
     }
 
-    /// A task; without `type` it is found by its name.
+    /// A task; without `type` its name determines the type.
     package static func task(_ name: String, _ type: String? = nil, _ input: JSON? = nil) -> JSON {
         var members: JSONObject = JSONObject([.init(name: "name", value: .string(name))])
         members["type"] = type.map(JSON.string)
@@ -26,7 +26,7 @@ extension JSON {
         return .object(members)
     }
 
-    /// Where `source` leads after success, and after failure.
+    /// A condition with the tasks that follow `source` after its success and after its failure.
     package static func condition(_ source: String, _ success: String, _ failure: String, outcome: String = "success")
         -> JSON
     {
@@ -39,6 +39,6 @@ extension JSON {
     /// The names of an object's members, in their order.
     package var names: [String] { objectValue?.members.map(\.name) ?? [] }
 
-    /// The value of that member in each element.
+    /// The value of this member in each element.
     package func each(_ name: String) -> [JSON] { arrayValue?.map { $0[name] ?? .null } ?? [] }
 }

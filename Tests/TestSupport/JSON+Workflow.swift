@@ -1,7 +1,7 @@
 package import JSON
 
 extension JSON {
-    /// A workflow of one task that hands on a number.
+    /// A workflow of one task that outputs a number.
     package static func workflow(_ name: String, giving number: Int64 = 1, _ more: [String: JSON] = [:]) -> JSON {
         var draft = flow([.task("a", "pass", .integer(number))]).objectValue ?? JSONObject()
         draft["input"] = nil

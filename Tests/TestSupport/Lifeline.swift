@@ -1,9 +1,9 @@
 import Glibc
 import Synchronization
 
-/// A pipe on which processes hang that are to end with this one, however it ends: see `scripts/with-lifeline`.
+/// A pipe that ends child processes together with this process, even if it crashes: see `scripts/with-lifeline`.
 package final class Lifeline: Sendable {
-    /// Standard input of whoever hangs on it.
+    /// Standard input of the child processes.
     package let readEnd: Int32
     private let writeEnd: Mutex<Int32?>
 
@@ -20,7 +20,7 @@ package final class Lifeline: Sendable {
         close(readEnd)
     }
 
-    /// Ends what hangs on it.
+    /// Ends the child processes.
     package func cut() {
         writeEnd.withLock { end in
             if let end { close(end) }
@@ -29,7 +29,7 @@ package final class Lifeline: Sendable {
     }
 }
 
-/// What keeps a test from being carried out.
+/// A failure that keeps a test from being carried out.
 package struct TestFailure: Error, CustomStringConvertible {
     package let description: String
 

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A listening socket on a free port of 127.0.0.1. Connections to it complete without anyone accepting them.
+/// A listening socket on a free port of 127.0.0.1. Connections to it complete even if they are not accepted.
 package final class LoopbackListener: Sendable {
     struct Failure: Error { let number: Int32 }
 
@@ -26,7 +26,7 @@ package final class LoopbackListener: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Waits for a connection, which the caller closes; nil once the listener is shut down.
+    /// Waits for a connection, which the caller must close; nil once the listener is shut down.
     func accept() -> Int32? {
         let connection = Glibc.accept(descriptor, nil, nil)
         return connection >= 0 ? connection : nil
@@ -34,7 +34,7 @@ package final class LoopbackListener: Sendable {
 
     func shutDown() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
 
-    /// Whether anyone has connected.
+    /// Whether a client has connected.
     package var hasVisitor: Bool {
         var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return unsafe poll(&state, 1, 0) != 0

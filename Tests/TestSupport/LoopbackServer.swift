@@ -2,12 +2,12 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// An HTTP server on a free port of 127.0.0.1 that answers each request as the test says and remembers it.
+/// An HTTP server on a free port of 127.0.0.1 that records each request and answers it with the test's closure.
 package final class LoopbackServer: Sendable {
     package struct Request: Sendable {
         package var target = ""
         package var method = ""
-        /// By lower-case name.
+        /// Keyed by name in lower case.
         package var fields: [String: String] = [:]
         package var body = ""
     }
@@ -15,9 +15,9 @@ package final class LoopbackServer: Sendable {
     package enum Answer: Sendable {
         /// These bytes; the connection stays open.
         case bytes(String)
-        /// These bytes, and then the end of the connection.
+        /// These bytes; then the connection is closed.
         case last(String)
-        /// These bytes, and then one more twenty times a second for as long as the client stays.
+        /// These bytes; then one more byte twenty times a second while the client stays connected.
         case trickle(String)
 
         package static func ok(_ body: String = "", fields: String = "") -> Answer {

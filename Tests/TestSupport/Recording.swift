@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What happened, in order; recorded from any thread.
+/// Values recorded in order, from any thread.
 package final class Recording<Value: Sendable>: Sendable {
     private let values = Mutex<[Value]>([])
 
@@ -10,7 +10,7 @@ package final class Recording<Value: Sendable>: Sendable {
 
     package func add(_ value: Value) { values.withLock { $0.append(value) } }
 
-    /// What was recorded since the last call.
+    /// Returns and removes the values recorded since the last call.
     package func take() -> [Value] {
         values.withLock { values in
             defer { values = [] }

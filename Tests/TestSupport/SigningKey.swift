@@ -2,11 +2,11 @@ import CCrypto
 package import Crypto
 package import JSON
 
-/// A key pair of an issuer of tokens, made anew.
+/// A new key pair of a token issuer.
 @safe package final class SigningKey: Sendable {
     package let id: String
     package let algorithm: SignatureAlgorithm
-    /// Never changed.
+    /// Not changed after `init`.
     private nonisolated(unsafe) let key: OpaquePointer
 
     package init(_ algorithm: SignatureAlgorithm, id: String) throws {
@@ -30,7 +30,7 @@ package import JSON
 
     deinit { unsafe EVP_PKEY_free(key) }
 
-    /// Its public half, as the issuer publishes it.
+    /// The public key as the issuer publishes it.
     package var jwk: JSON {
         switch algorithm {
         case .rs256: ["kty": "RSA", "kid": .string(id), "use": "sig", "n": number("n"), "e": number("e")]
@@ -56,17 +56,17 @@ package import JSON
         return .string(Base64URL.encode(bytes))
     }
 
-    /// The signature as tokens carry it (RFC 7515, section 5.1).
+    /// The signature in the format of tokens (RFC 7515, section 5.1).
     package func signature(of message: some Collection<UInt8>) -> [UInt8] {
         let signature = librarySignature(of: Array(message))
         guard algorithm == .es256 else { return signature }
-        // A sequence of two integers, each after its type and length, all of them shorter than 128 bytes.
+        // A DER sequence of two integers. Every length is below 128 and takes one byte.
         let r = signature[4...].prefix(Int(signature[3]))
         let s = signature[(r.endIndex + 2)...]
         return padded(r) + padded(s)
     }
 
-    /// The signature as libcrypto makes it: for ES256 in DER.
+    /// The signature in the format of libcrypto, which is DER for ES256.
     package func librarySignature(of message: [UInt8]) -> [UInt8] {
         let context = unsafe EVP_MD_CTX_new()
         defer { unsafe EVP_MD_CTX_free(context) }
@@ -84,15 +84,15 @@ package import JSON
         return [UInt8](repeating: 0, count: 32 - digits.count) + digits
     }
 
-    /// A token of that payload.
+    /// A signed token with this payload.
     ///
-    /// - Parameter header: members in place of its own; nil takes one away.
+    /// - Parameter header: members that replace the default ones; nil removes one.
     package func token(_ payload: JSON, header changes: [String: JSON?] = [:]) -> String {
         let message = unsignedToken(payload, header: changes)
         return message + "." + Base64URL.encode(signature(of: message.utf8))
     }
 
-    /// Such a token's header and payload.
+    /// The header and payload of such a token.
     package func unsignedToken(_ payload: JSON, header changes: [String: JSON?] = [:]) -> String {
         var header = JSONObject([
             .init(name: "alg", value: .string(algorithm.rawValue)), .init(name: "typ", value: "JWT"),

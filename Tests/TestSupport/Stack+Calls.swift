@@ -7,7 +7,7 @@ extension Stack: Caller {
         try client.send(method, target, headers: headers, body: body)
     }
 
-    /// Everything that any part has logged. nginx holds lines back for up to a second, each of its workers its own.
+    /// The logs of all processes. Each worker of nginx buffers its lines for up to a second.
     package func completeLogs() throws -> String {
         let markers = (0..<20).map { _ in "marker-\(UInt64.random(in: 0...UInt64.max))" }
         for marker in markers { _ = try get("/health", headers: [("X-Request-Id", marker)]) }
@@ -16,18 +16,18 @@ extension Stack: Caller {
             logs = self.logs
             return markers.allSatisfy { logs.contains($0) }
         }
-        guard isComplete else { throw TestFailure("nginx logs nothing") }
+        guard isComplete else { throw TestFailure("nginx has not logged all requests") }
         return logs
     }
 
-    /// Sends JSON bodies to one place, all at once.
+    /// Sends JSON bodies to one target, all at once.
     package func post(_ target: String, atOnce bodies: [JSON], token: String? = nil) throws -> [HTTPAnswer] {
         let headers = [("Content-Type", "application/json")] + (token.map { [bearer($0)] } ?? [])
         return try client.exchange(
             atOnce: bodies.map { client.message("POST", target, headers: headers, body: $0.serialized()) })
     }
 
-    /// The params of a request that comes straight to the socket, with the secret of the web server.
+    /// The params of a request that goes directly to the socket, with the secret of the web server.
     package func params(
         _ method: String, _ target: String, length: Int? = nil, _ more: [(String, String)] = []
     ) -> [(String, String)] {
@@ -39,7 +39,7 @@ extension Stack: Caller {
 }
 
 extension JSON {
-    /// The example of the interface: fetch, process, store.
+    /// The example of the API: fetch, process, store.
     package static let demoFlow: JSON = [
         "flow": [
             "id": "flow123", "name": "Data processing flow", "start_task": "task1",

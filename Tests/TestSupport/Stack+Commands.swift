@@ -1,25 +1,25 @@
 import Glibc
 import System
 
-/// How a command of the program ended, and what it printed, to whichever output.
+/// The exit status of a command, and its standard output and standard error.
 package struct CommandResult: Sendable {
     package let status: Int32
     package let output: String
 }
 
 extension Stack {
-    /// Runs a command as an operator of this stack would.
+    /// Runs a command in the environment of this stack.
     ///
     /// - Parameters:
-    ///   - settings: in place of the stack's own; an empty one counts as not set.
-    ///   - input: what it finds on standard input.
+    ///   - settings: override the settings of the stack; an empty one counts as not set.
+    ///   - input: standard input of the command.
     package func command(
         _ arguments: [String], settings: [String: String] = [:], input: String = ""
     ) throws -> CommandResult {
         try Stack.command(arguments, environment: environment.merging(settings) { $1 }, input: input)
     }
 
-    /// Runs a command of the program, or of another one, in an environment of that alone.
+    /// Runs a command of the program, or of another executable, in exactly this environment.
     package static func command(
         _ arguments: [String], of executable: String = executable, environment: [String: String], input: String = ""
     ) throws -> CommandResult {

@@ -3,30 +3,30 @@ import HTTP
 import Postgres
 import System
 
-/// The whole program as it is deployed, on ports and data of its own: nginx, supervisor, responders, Postgres.
+/// A complete deployment with its own ports and data: nginx, supervisor, responders, Postgres.
 ///
-/// It ends with this object or with the test process, whichever goes first: both parts hang on a pipe.
+/// Its processes end with this object or with the test process, whichever ends first: see `Lifeline`.
 package final class Stack: Sendable {
-    /// The one that all tests share which need no settings of their own: each makes its own users.
+    /// Shared by all tests that need no settings of their own. Each test creates its own users.
     package static let shared = Result { try Stack() }
 
     package let database: TestDatabase
     package let client: HTTPClient
     package let httpsPort: UInt16
-    /// The FastCGI socket, to speak to the responders without nginx.
+    /// The FastCGI socket, for requests to the responders without nginx.
     package let socket: String
     package let gate: String
     package let folder: String
-    /// What supervisor and responders have, for other commands of the program.
+    /// The environment of supervisor and responders, for other commands of the program.
     package let environment: [String: String]
     private let lifeline: Lifeline
     private let children: [ChildProcess]
 
-    /// Starts it and returns when it serves.
+    /// Starts the processes and returns when they serve.
     ///
     /// - Parameters:
-    ///   - settings: added to those that every stack has.
-    ///   - isInFile: whether they are in a file, and none but its name and the socket's in the environment.
+    ///   - settings: added to the settings of every stack.
+    ///   - isInFile: whether the settings are in a file, with only its path and the socket in the environment.
     package init(settings: [String: String] = [:], isInFile: Bool = false) throws {
         database = try TestDatabase.make()
         folder = try Stack.makeFolder()
@@ -49,7 +49,7 @@ package final class Stack: Sendable {
         socket = environment["SOCKET"] ?? ""
         gate = environment["FLOW_GATE"] ?? ""
         try run(Stack.executable, ["seed-demo"], environment)
-        // As root nginx' workers would be another user, whom the socket refuses.
+        // As root, nginx would start its workers as another user, which the socket rejects.
         let user = getuid() == 0 ? ["-g", "user root;"] : []
         let own = isInFile ? try Stack.writeSettings(environment, to: folder + "/flow-manager.env") : environment
         let supervisor = try Stack.start([Stack.executable, "serve"], own, lifeline)
@@ -57,7 +57,7 @@ package final class Stack: Sendable {
             ["/usr/sbin/nginx", "-e", folder + "/nginx.log", "-c", folder + "/nginx/conf/nginx.conf"] + user, own,
             lifeline)
         children = [supervisor, nginx]
-        // First the responders: nginx would log each attempt to reach a socket that is not there.
+        // The responders first: nginx logs each attempt to reach a missing socket.
         try waitForLog { log.contains("all-ready") }
         try wait { try client.send("GET", "/ready").status == 200 }
     }
@@ -68,23 +68,23 @@ package final class Stack: Sendable {
         try? run("/bin/rm", ["-rf", folder], [:])
     }
 
-    /// What `JWT_SECRET_KEY` is, for tests that forge tokens.
+    /// The value of `JWT_SECRET_KEY`, for tests that forge tokens.
     package static let tokenSecret = "secret-of-the-tests-0123456789-abcdef"
 
-    /// The log of supervisor and responders up to now.
+    /// The current log of supervisor and responders.
     package var log: String {
         (try? Files.read(folder + "/flow-manager.log", limit: 64 << 20)).map { String(decoding: $0, as: UTF8.self) }
             ?? ""
     }
 
-    /// Everything that any part has logged up to now.
+    /// The current logs of all processes.
     package var logs: String {
         ["flow-manager.log", "nginx/access.log", "nginx/error.log", "nginx.log"].map { name in
             (try? Files.read("\(folder)/\(name)", limit: 64 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? ""
         }.joined()
     }
 
-    /// The processes of the program and of nginx that serve here, with what the system tells about them.
+    /// The processes of this stack, of the program and of nginx, from proc(5).
     package var processes: [(id: Int32, arguments: [String], environment: [String])] {
         func strings(_ id: pid_t, _ file: String) -> [String] {
             let bytes = (try? Files.read("/proc/\(id)/\(file)")) ?? []
@@ -105,14 +105,14 @@ package final class Stack: Sendable {
         return processes
     }
 
-    /// The settings that the stand has put into a file.
+    /// The settings that `scripts/stand` has written to a file.
     private static func settings(in path: String) throws -> [String: String] {
         let lines = String(decoding: try Files.read(path), as: UTF8.self).split(separator: "\n")
         let pairs = lines.map { $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false) }
         return Dictionary(uniqueKeysWithValues: pairs.map { (String($0[0]), String($0[1])) })
     }
 
-    /// The environment that leads to a file of the settings.
+    /// Writes the settings to a file and returns the environment that names it.
     private static func writeSettings(_ settings: [String: String], to path: String) throws -> [String: String] {
         let descriptor = try Files.openToAppend(path)
         defer { close(descriptor) }
@@ -122,17 +122,17 @@ package final class Stack: Sendable {
         return environment
     }
 
-    /// Returns when the condition holds, which is asked after each line that supervisor and responders log.
-    package func waitForLog(until holds: () throws -> Bool) throws {
-        guard try FolderWatch(folder).wait(for: 30, until: holds) else {
+    /// Returns when the condition holds, which is checked after each line that supervisor and responders log.
+    package func waitForLog(until condition: () throws -> Bool) throws {
+        guard try FolderWatch(folder).wait(for: 30, until: condition) else {
             throw TestFailure("not logged in time:\n\(logs)")
         }
     }
 
-    /// nginx does not tell when it listens.
-    private func wait(until isSo: () throws -> Bool) throws {
+    /// Polls the condition, since nginx does not report when it listens.
+    private func wait(until condition: () throws -> Bool) throws {
         for _ in 0..<1_000 {
-            if (try? isSo()) == true { return }
+            if (try? condition()) == true { return }
             poll(nil, 0, 20)
         }
         throw TestFailure("the stack is not ready:\n\(logs)")
@@ -146,7 +146,7 @@ package final class Stack: Sendable {
             descriptors: [0: lifeline.readEnd, 1: 2, 2: 2])
     }
 
-    /// A folder with a short name: the address of a socket in it has room for 107 bytes.
+    /// A folder with a short path: the path of a socket in it is limited to 107 bytes.
     private static func makeFolder() throws -> String {
         let parent = Environment.current["TEST_FOLDER"] ?? "/tmp"
         var template = Array("\(parent)/stack.XXXXXX".utf8CString)
@@ -154,7 +154,7 @@ package final class Stack: Sendable {
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// The checkout, from the place of this file in it.
+    /// The path of the checkout, derived from the path of this file.
     package static let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
 
     /// The executable under test, built into the same folder as the tests.
@@ -164,7 +164,7 @@ package final class Stack: Sendable {
     }()
 }
 
-/// Runs a command to its end.
+/// Runs a command, which must succeed.
 package func run(_ executable: String, _ arguments: [String], _ environment: [String: String]) throws {
     let child = try ChildProcess.spawn(
         executable, arguments: arguments, environment: environment, descriptors: [0: 0, 1: 2, 2: 2])
@@ -172,7 +172,7 @@ package func run(_ executable: String, _ arguments: [String], _ environment: [St
     guard case .exited(0) = cause else { throw TestFailure("\(executable) \(arguments): \(cause)") }
 }
 
-/// A port of this machine that nothing listens on.
+/// A free port of this machine.
 private func freePort() throws -> UInt16 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
@@ -190,7 +190,7 @@ private func freePort() throws -> UInt16 {
 }
 
 extension PostgresConfiguration {
-    /// The address as the setting `DATABASE_URL` takes it.
+    /// The connection string in the format of `DATABASE_URL`.
     package var connectionString: String {
         ["host", "port", "user", "password", "dbname"].compactMap { keyword in
             self[keyword].map { "\(keyword)='\($0)'" }

@@ -3,19 +3,19 @@ import Migrations
 package import Postgres
 import Synchronization
 
-/// A database of one test's own, with every migration applied; dropped when the last reference to it goes.
+/// A database for one test, with every migration applied. It is dropped when the last reference to it is released.
 ///
-/// It is a copy of a template that is migrated once a process, so making one takes milliseconds.
+/// It is a copy of a template that is migrated once per process, so creating it takes milliseconds.
 package final class TestDatabase: Sendable {
     package let name: String
-    /// For the role that owns the database.
+    /// The configuration of the role that owns the database.
     package let owner: PostgresConfiguration
-    /// For the role the program has in production; through the pooler where tests run behind one.
+    /// The configuration of the program's role in production; through the pooler if there is one.
     package let application: PostgresConfiguration
 
     /// Creates the database.
     ///
-    /// - Parameter isMigrated: false for an empty one.
+    /// - Parameter isMigrated: false for an empty database.
     package static func make(isMigrated: Bool = true) throws -> TestDatabase {
         let server = try Server.fromEnvironment()
         return try TestDatabase(server, template: isMigrated ? template(on: server) : "template1")
@@ -33,7 +33,7 @@ package final class TestDatabase: Sendable {
 
     deinit { server.drop(name) }
 
-    /// A new connection as the owner, not yet open. It may hold a transaction open as long as the test takes.
+    /// A new connection as the owner, not yet open. Its transactions have no idle timeout.
     package func connect() -> Connection {
         var configuration = owner
         configuration.idleInTransactionTimeout = nil
@@ -43,13 +43,13 @@ package final class TestDatabase: Sendable {
     /// A new connection as the application's role, not yet open.
     package func connectAsApplication() -> Connection { Connection(application) }
 
-    /// Ends a session of the application's role, and returns when it is gone.
+    /// Terminates a session of the application's role, and returns when it has ended.
     package func end(session: Int) throws {
         try Connection(server.application(of: name, directly: true)).execute(
             "SELECT pg_terminate_backend(\(session), 10000)")
     }
 
-    /// Whether the application's connections are sessions of their own, as without a pooler.
+    /// Whether each connection of the application has its own session, as without a pooler.
     package static var givesSessions: Bool { Server.pooler == nil }
 
     private static let templateName = Mutex<String?>(nil)
@@ -68,12 +68,12 @@ package final class TestDatabase: Sendable {
     }
 }
 
-/// The server that `scripts/with-postgres` runs beside the tests.
+/// The server that `scripts/with-postgres` starts for the tests.
 private struct Server {
     let maintenance: PostgresConfiguration
     let role: String
     let password: String
-    /// The folder of the pooler's socket, where there is one.
+    /// The folder of the pooler's socket; nil without a pooler.
     static var pooler: String? { environment("TEST_POOLER") }
 
     struct Missing: Error, CustomStringConvertible {
@@ -85,7 +85,7 @@ private struct Server {
             let password = environment("TEST_APP_PASSWORD")
         else { throw Missing() }
         var maintenance = try PostgresConfiguration(url)
-        // A machine busy with tests is slow, and that is no failure.
+        // Long timeouts: a machine that runs many tests is slow.
         maintenance["connect_timeout"] = "60"
         maintenance.statementTimeout = .seconds(60)
         maintenance.answerTimeout = .seconds(90)
@@ -120,7 +120,7 @@ private struct Server {
         try connection.execute("CREATE DATABASE \(unsafeRaw: database) TEMPLATE \(unsafeRaw: template)")
     }
 
-    /// A failure leaves a database behind, which ends with the server.
+    /// Ignores failures: the server is deleted after the tests anyway.
     func drop(_ database: String) {
         let connection = Connection(maintenance.forMigrations)
         _ = try? connection.execute("DROP DATABASE IF EXISTS \(unsafeRaw: database) WITH (FORCE)")

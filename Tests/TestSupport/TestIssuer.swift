@@ -3,9 +3,9 @@ import Glibc
 package import JSON
 import Synchronization
 
-/// An OpenID Connect provider on loopback, which publishes its keys and signs tokens for a user at a time.
+/// An OpenID Connect provider on loopback, which publishes its keys and signs tokens.
 package final class TestIssuer: Sendable {
-    /// What it answers, by target.
+    /// The responses by target.
     private final class Answers: Sendable {
         let byTarget = Mutex<[String: LoopbackServer.Answer]>([:])
     }
@@ -30,14 +30,14 @@ package final class TestIssuer: Sendable {
         publishDiscovery(["issuer": .string(url), "jwks_uri": .string(keysURL)])
     }
 
-    /// Its `iss`.
+    /// The value of `iss` in its tokens.
     package var url: String { server.url }
     package var keysURL: String { url + TestIssuer.keysTarget }
-    /// As `HTTP_ALLOW_ADDRESSES` takes it.
+    /// The address in the format of `HTTP_ALLOW_ADDRESSES`.
     package var address: String { "127.0.0.1:\(server.port)" }
-    /// How often its keys were asked for.
+    /// The number of requests for the keys.
     package var fetchCount: Int { server.requests.count { $0.target == TestIssuer.keysTarget } }
-    /// What was asked for.
+    /// The targets of all requests.
     package var targets: [String] { server.requests.map(\.target) }
 
     package func publish(_ keys: [JSON]) {
@@ -45,7 +45,7 @@ package final class TestIssuer: Sendable {
         answerKeys(.ok(set.text))
     }
 
-    /// Answers so to whoever asks for its keys.
+    /// Sets the response to requests for the keys.
     package func answerKeys(_ answer: LoopbackServer.Answer) { set(answer, at: TestIssuer.keysTarget) }
 
     package func publishDiscovery(_ document: JSON) { set(.ok(document.text), at: TestIssuer.discoveryTarget) }
@@ -54,9 +54,9 @@ package final class TestIssuer: Sendable {
         answers.byTarget.withLock { $0[target] = answer }
     }
 
-    /// What a good token of that user says.
+    /// The claims of a valid token of this user.
     ///
-    /// - Parameter changes: claims in place of its own; nil takes one away.
+    /// - Parameter changes: claims that replace the default ones; nil removes one.
     package func claims(of subject: String, _ changes: [String: JSON?] = [:]) -> JSON {
         let now = Int64(time(nil))
         var claims = JSONObject([
