@@ -1,6 +1,6 @@
-"""What the calc.* tasks must give, worked out with Python's own numbers.
+"""Computes the expected results of the calc.* tasks with Python's own numbers.
 
-Reads a JSON line for each case, [OPERATION, ARGUMENTS], from the first file, and writes a line for each to the second:
+Reads each case as a JSON line, [OPERATION, ARGUMENTS], from the first file, and writes a line for it to the second:
 "integer N", "double BITS" with the bits in hexadecimal, or the code of the failure.
 
 The rule is that of Sources/App/Tasks/Calculation.swift: exact on integers if the result is an integer that Int64 or

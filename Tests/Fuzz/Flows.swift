@@ -5,15 +5,15 @@ import System
 
 @testable import Flows
 
-/// Runs the task that the first byte picks, among those that need no database, on the JSON that follows: it fails as
-/// tasks do, or gives what its schema promises, in numbers that JSON can write.
+/// Runs the task that the first byte selects, among those that need no database, on the JSON that follows. It must
+/// throw a `TaskFailure`, or return output that fits its schema and can be serialized and parsed again.
 func runTask(_ input: [UInt8]) {
     guard let choice = input.first, let value = try? JSON(parsing: Array(input.dropFirst())) else { return }
     let task = tasks[Int(choice) % tasks.count]
     guard task.input.violations(in: value).isEmpty else { return }
     let context = TaskContext(
         executionID: "019a0000-0000-7000-8000-000000000001", step: 1, userID: "019a0000-0000-7000-8000-000000000002",
-        connection: Connection(nowhere), engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil))
+        connection: Connection(noDatabase), engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil))
     do {
         let output = try task.run(value, in: context)
         precondition(task.output.violations(in: output).isEmpty)
@@ -27,14 +27,14 @@ private let tasks = Tasks.makeCatalog().tasks.filter {
     !["data.fetch", "data.store", "wait", "flow.run", "map"].contains($0.type)
 }
 
-private let nowhere: PostgresConfiguration = {
+private let noDatabase: PostgresConfiguration = {
     guard let configuration = try? PostgresConfiguration("host=/nonexistent dbname=none") else {
-        preconditionFailure("libpq reads no address")
+        preconditionFailure("libpq cannot parse the connection string")
     }
     return configuration
 }()
 
-/// Reads a flow: refused for a reason, or fit for all that is computed before and while it runs.
+/// Reads a flow. It must be rejected with a problem, or be valid for all that is computed before and during its run.
 func readFlow(_ input: [UInt8]) {
     guard let value = try? JSON(parsing: input) else { return }
     var reader = FlowReader(catalog: Tasks.makeCatalog())

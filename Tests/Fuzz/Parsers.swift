@@ -5,15 +5,15 @@ import Tokens
 
 typealias Parser = @Sendable ([UInt8]) -> Void
 
-/// The parsers of what strangers send before anybody knows who they are, and what reads the work of those who are known.
-/// Each is given any bytes, and besides not trapping must keep what its line says.
+/// The parsers of input from clients that are not authenticated, and the readers of tasks and flows.
+/// Each is called with arbitrary bytes. It must not trap, and must keep the invariant stated in its comment.
 let parsers: [String: Parser] = [
-    // One text for one value: what is read is written again as it was.
+    // Each value has one encoding: encoding the decoded bytes gives the input.
     "base64url": { input in
         guard let bytes = Base64URL.decode(input) else { return }
         precondition(Array(Base64URL.encode(bytes).utf8) == input)
     },
-    // No name or value holds what could break out of a line, and reading its own text gives the same fields.
+    // No name or value contains control characters, and parsing the encoded fields gives the same fields.
     "form": { input in
         guard let text = String(validating: input, as: UTF8.self), let form = FormFields(parsing: text[...]) else {
             return
@@ -25,13 +25,13 @@ let parsers: [String: Parser] = [
         let fields = FormFields(parsing: again[...])?.fields ?? []
         precondition(fields.elementsEqual(form.fields) { $0.name == $1.name && $0.value == $1.value })
     },
-    // Nothing is a token of ours but what we signed.
+    // Only tokens that the issuer has signed are accepted.
     "jwt": { input in
         guard let token = String(validating: input, as: UTF8.self) else { return }
         guard let claims = try? issuer.verify(token, now: now) else { return }
         precondition(token == issuer.sign(claims))
     },
-    // Claims that were signed by us and hold nonsense: only whole and present ones count.
+    // Arbitrary claims with a valid signature: they are accepted only if they are complete and valid at this time.
     "claims": { input in
         guard let claims = try? issuer.verify(signed(input), now: now) else { return }
         precondition(claims.subject.isUUID && claims.session.isUUID)
@@ -42,12 +42,12 @@ let parsers: [String: Parser] = [
         precondition(token.text == text)
         precondition(!issuer.isGenuine(token, seed: Array("another session's".utf8)))
     },
-    // What is read is written so that it reads the same.
+    // Parsing a serialized value gives the same value.
     "json": { input in
         guard let value = try? JSON(parsing: input) else { return }
         precondition((try? JSON(parsing: value.serialized())) == value)
     },
-    // No segment can leave its place.
+    // No segment can change the folder or contain a separator.
     "path": { input in
         guard let text = String(validating: input, as: UTF8.self), let path = Path(parsing: text[...]) else { return }
         for segment in path.segments {
@@ -65,13 +65,14 @@ private let issuer: TokenIssuer = {
     return TokenIssuer(keys: keys, issuer: "flow-manager", audience: "flow-manager")
 }()
 
-/// A token with our signature over any claims; the header is taken from one of ours.
+/// The header of a genuine token.
 private let header: Substring = {
     let id = "019a0000-0000-7000-8000-000000000001"
     let claims = Claims(subject: id, session: id, issuedAt: now, notBefore: now, expires: now + 60)
     return issuer.sign(claims).prefix { $0 != "." }
 }()
 
+/// A token with a valid signature over arbitrary claims.
 private func signed(_ claims: [UInt8]) -> String {
     let message = "\(header).\(Base64URL.encode(claims))"
     return "\(message).\(Base64URL.encode(HMACSHA256(key: secret).code(for: message.utf8)))"

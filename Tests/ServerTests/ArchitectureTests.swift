@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What `docs/architecture.md` and the README's map name exists.
+/// The functions named in `docs/architecture.md` and the rooms in the README's map exist.
 @Suite struct ArchitectureTests {
-    /// Each function is named with its file, in a table's row or in brackets.
+    /// Each function is named with its file, in a table row or in parentheses.
     @Test func namedFunctionsExist() throws {
         let text = try sourceText("docs/architecture.md")
         let named = text.matches(of: #/`(\w+)\.(\w+)` ?(?:\||\()\s?`(Sources\/[^`]+)`/#)
@@ -15,14 +15,14 @@ import Testing
             let declarations = ["func \(function)(", "func \(function)<", "let \(function) =", "let \(function):"]
             #expect(declarations.contains(where: source.contains), "\(match.3) has no \(function)")
             let types = ["struct \(type)", "class \(type)", "enum \(type)", "extension \(type)"]
-            #expect(types.contains(where: source.contains), "\(match.3) is not about \(type)")
+            #expect(types.contains(where: source.contains), "\(match.3) does not declare or extend \(type)")
         }
-        // Each name of a function is followed by its file.
+        // Each function name is followed by its file.
         #expect(
             text.matches(of: #/`[A-Z]\w+\.[a-z]\w+`/#).count == named.count + text.matches(of: #/`README.md`/#).count)
     }
 
-    @Test func mapOfTheRoomsIsTheListingOfSources() throws {
+    @Test func mapOfRoomsListsTheFoldersOfSources() throws {
         let section = try #require(
             try Readme.text().split(separator: "\n## The rooms\n").last?.split(separator: "\n## ").first)
         let named = Set(section.matches(of: #/(?m)^\| `(\w+)`/#).map { String($0.1) })

@@ -8,7 +8,7 @@ import Testing
 @Suite struct ConfigurationTests {
     private static let secret = "0123456789abcdef0123456789abcdef"
 
-    /// What the error names and says; nil when there is none.
+    /// The text of the error; nil if there is none.
     private func refusal<T>(_ environment: [String: String], _ read: (Configuration) throws -> T) -> String? {
         do {
             _ = try read(Configuration(environment: environment))
@@ -38,12 +38,12 @@ import Testing
         #expect(try configuration.logFile == nil)
     }
 
-    /// The list is made by reflection, so a property that is no setting would be left out.
+    /// The list is made by reflection, so a property that is not a setting would be missing from it.
     @Test func everyPropertyIsASetting() {
         #expect(Settings.all.count == Mirror(reflecting: Settings.table).children.count)
     }
 
-    @Test func defaultsOfAProfileAreShown() throws {
+    @Test func defaultsDependOnTheProfile() throws {
         let setting = Settings.table.loginCreatesAccount
         #expect(try Configuration(environment: ["CONFIG_TYPE": "demo"]).text(of: setting) == "on")
         #expect(try Configuration(environment: [:]).text(of: setting) == "off")
@@ -68,7 +68,7 @@ import Testing
         #expect(refusal(["CONFIG_TYPE": type]) { try $0.isDemo } == "CONFIG_TYPE must be demo or production")
     }
 
-    @Test(arguments: ["0", "65", "-1", "four", "4 ", "4.0", "99999999999999999999"]) func numbersHaveARange(
+    @Test(arguments: ["0", "65", "-1", "four", "4 ", "4.0", "99999999999999999999"]) func numbersMustBeInRange(
         text: String
     ) {
         #expect(refusal(["THREADS": text]) { try $0.threads } == "THREADS must be a number from 1 to 64")
@@ -78,7 +78,7 @@ import Testing
         )
     }
 
-    @Test func thereMayBeNoWorkers() throws {
+    @Test func zeroWorkersAreAllowed() throws {
         #expect(try Configuration(environment: ["WORKERS": "0"]).workers == 0)
         #expect(try Configuration(environment: ["WORKERS": "64"]).workers == 64)
         #expect(refusal(["WORKERS": "65"]) { try $0.workers } == "WORKERS must be a number from 0 to 64")
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func registrationsHaveALimitOrNone() throws {
+    @Test func registrationLimitCanBeSwitchedOff() throws {
         #expect(try Configuration(environment: [:]).registrationLimit == 20)
         #expect(try Configuration(environment: ["REGISTRATION_LIMIT": "off"]).registrationLimit == nil)
         for text in ["0", "none", "-1"] {
@@ -124,7 +124,7 @@ import Testing
         #expect(refusal(environment) { try $0.tokens } == expected)
     }
 
-    @Test func goodKeysAreTaken() {
+    @Test func strongKeysAreAccepted() {
         #expect(refusal(["JWT_SECRET_KEY": Self.secret]) { try $0.tokens } == nil)
         #expect(
             refusal(["JWT_SECRET_KEY": Self.secret, "JWT_PREVIOUS_SECRET_KEY": "abcdefghijklmnopqrstuvwxyz012345"]) {
@@ -133,8 +133,8 @@ import Testing
         #expect(refusal(["FLOW_GATE": Self.secret]) { try $0.flowGate } == nil)
     }
 
-    /// A call that is repeated after a change of the secret is known again.
-    @Test func digestsOfBodiesOutliveAChangeOfTheSecret() throws {
+    /// A call that is repeated after a change of the secret is recognized.
+    @Test func bodyDigestsRemainValidAfterAChangeOfTheSecret() throws {
         func codes(_ environment: [String: String]) throws -> [[UInt8]] {
             try Configuration(environment: environment).bodyKeys.map { $0.code(for: "body".utf8) }
         }
@@ -143,10 +143,10 @@ import Testing
         let after = try codes(["JWT_SECRET_KEY": next, "JWT_PREVIOUS_SECRET_KEY": Self.secret])
         #expect(before.count == 1 && after.count == 2)
         #expect(after[1] == before[0] && after[0] != before[0])
-        #expect(before[0] != HMACSHA256(key: Array(Self.secret.utf8)).code(for: "body".utf8), "a key of its own")
+        #expect(before[0] != HMACSHA256(key: Array(Self.secret.utf8)).code(for: "body".utf8), "not the secret itself")
     }
 
-    @Test func theDemoProfileAsksForLengthOnly() throws {
+    @Test func demoProfileChecksOnlyTheLengthOfSecrets() throws {
         let pattern = String(repeating: "ab", count: 16)
         #expect(refusal(["CONFIG_TYPE": "demo", "FLOW_GATE": pattern]) { try $0.flowGate } == nil)
         #expect(
@@ -162,7 +162,9 @@ import Testing
         " https://a.example , http://127.0.0.1:8080 ", "http://[::1]:3000",
         "http://[::1]", "https://app.example:80", "https://xn--bcher-kva.example", "http://my_app:8080", "",
     ])
-    func originsAreTaken(list: String) { #expect(refusal(["FRONTEND_URL": list]) { try $0.frontendURL } == nil) }
+    func validOriginsAreAccepted(list: String) {
+        #expect(refusal(["FRONTEND_URL": list]) { try $0.frontendURL } == nil)
+    }
 
     @Test(arguments: [
         "*", "null", "app.example", "https://", "https://app.example/", "https://app.example/path", "https://*.example",
@@ -174,11 +176,11 @@ import Testing
         "https://a.example https://b.example",
         "https://a.example,,https://b.example", "https://a.example,*", "https://a.example;https://b.example",
     ])
-    func otherListsOfOriginsAreRefused(list: String) {
+    func invalidOriginsAreRefused(list: String) {
         #expect(refusal(["FRONTEND_URL": list]) { try $0.frontendURL }?.hasPrefix("FRONTEND_URL must be") == true)
     }
 
-    @Test func databasesAreFoundByEitherName() throws {
+    @Test func databaseURLHasTwoNames() throws {
         let url = "postgresql://app@db.example/flows"
         #expect(try Configuration(environment: ["DATABASE_URL": url]).database["dbname"] == "flows")
         #expect(try Configuration(environment: ["AWS_PGSQL_PATH": url]).database["host"] == "db.example")
@@ -188,21 +190,21 @@ import Testing
         #expect(try Configuration(environment: owner).database["user"] == "app")
     }
 
-    @Test(arguments: [("on", true), ("off", false), ("", true)]) func preparingCanBeSwitchedOff(
+    @Test(arguments: [("on", true), ("off", false), ("", true)]) func preparedStatementsCanBeSwitchedOff(
         text: String, isOn: Bool
     ) throws {
         let configuration = Configuration(environment: ["DATABASE_URL": "postgresql:///flows", "DB_PREPARE": text])
         #expect(try configuration.database.preparesStatements == isOn)
     }
 
-    @Test(arguments: ["Off", "false", "0", "off "]) func preparingIsOnOrOff(text: String) {
+    @Test(arguments: ["Off", "false", "0", "off "]) func preparedStatementsAreOnOrOff(text: String) {
         let environment = ["DATABASE_URL": "postgresql:///flows", "DB_PREPARE": text]
         #expect(refusal(environment) { try $0.database } == "DB_PREPARE must be on or off")
         #expect(refusal(environment) { try $0.migrationDatabase } == "DB_PREPARE must be on or off")
     }
 
-    /// Migrations need a session, and behind a pooler there is none.
-    @Test func migrationsGoPastThePooler() throws {
+    /// Migrations need a session, which a pooler does not provide.
+    @Test func migrationsBypassThePooler() throws {
         var environment = ["DATABASE_URL": "postgresql:///flows", "DB_PREPARE": "off"]
         #expect(
             refusal(environment) { try $0.migrationDatabase }
@@ -211,7 +213,7 @@ import Testing
         #expect(try Configuration(environment: environment).migrationDatabase.preparesStatements)
     }
 
-    /// Whatever is wrong with a secret, its value stays where it is.
+    /// The message about an invalid secret does not contain its value.
     @Test(arguments: ["DATABASE_URL", "MIGRATION_DATABASE_URL", "JWT_SECRET_KEY", "FLOW_GATE"])
     func errorsNeverShowAValue(setting: String) throws {
         let canary = "postgresql://u:canary@[::1/x"
@@ -228,7 +230,7 @@ import Testing
         #expect(!text.contains("canary"))
     }
 
-    @Test func aDatabaseIsNeeded() {
+    @Test func databaseIsRequired() {
         #expect(refusal([:]) { try $0.database } == "DATABASE_URL must be set")
     }
 }

@@ -9,7 +9,7 @@ import WorkerPool
 
 /// The background duties of a worker.
 @Suite struct DutiesTests {
-    @Test func thePrunerRemovesABatchInEachCall() throws {
+    @Test func prunerDeletesOneBatchPerCall() throws {
         let database = try TestDatabase.make()
         let connection = database.connectAsApplication()
         try connection.execute(
@@ -18,7 +18,7 @@ import WorkerPool
             SELECT '10.0.' || n / 256 || '.' || n % 256, 'login', now() - interval '2 days', 1
             FROM generate_series(1, 2500) AS n
             """)
-        func left() throws -> Int {
+        func remaining() throws -> Int {
             try connection.query("SELECT count(*) FROM rate_limits").only.decode(Int.self)
         }
         let engine = Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil)
@@ -29,13 +29,13 @@ import WorkerPool
         var counts: Set<Int> = []
         var calls = 1
         while case .unfinished = try pruner.body({ _ in }) {
-            counts.insert(try left())
+            counts.insert(try remaining())
             calls += 1
         }
         #expect(counts == [2_500, 1_500, 500, 0])
         #expect(calls == Pruning.all.count + 2)
         guard case .unfinished = try pruner.body({ _ in }) else {
-            Issue.record("the next pass has not begun")
+            Issue.record("the next pass has not started")
             return
         }
     }

@@ -4,7 +4,7 @@ import Tokens
 
 @testable import flow_manager
 
-/// Which issuers of tokens the settings name, and which settings are refused.
+/// Token issuers from the settings, and settings that are rejected.
 @Suite struct IssuerSettingsTests {
     private static let provider = ["OIDC_ISSUER": "https://issuer.example/", "OIDC_AUDIENCE": "api"]
     private static let clerk = ["CLERK_FRONTEND_URL": "https://clerk.example.org", "AUTHORIZED_PARTIES": "https://app"]
@@ -13,12 +13,12 @@ import Tokens
         try Configuration(environment: environment).issuers
     }
 
-    @Test func noneUnlessNamed() throws {
+    @Test func noIssuersByDefault() throws {
         #expect(try issuers([:]).isEmpty)
         #expect(try issuers(["OIDC_AUDIENCE": "api", "AUTHORIZED_PARTIES": "app", "CLERK_SECRET_KEY": "x"]).isEmpty)
     }
 
-    @Test func knowsWhereTheKeysAre() throws {
+    @Test func keyAddressesAreDerivedFromTheURLs() throws {
         let both = try issuers(Self.provider.merging(Self.clerk) { $1 })
         #expect(both.map(\.trusted.name) == ["https://clerk.example.org", "https://issuer.example/"])
         guard case .keySet("https://clerk.example.org/.well-known/jwks.json") = both[0].keyAddress,
@@ -45,7 +45,7 @@ import Tokens
                 "HTTP_ALLOW_ADDRESSES must be comma-separated addresses like 10.0.0.0/8 or 127.0.0.1:8080"
             ),
         ] as [([String: String], String)])
-    func refusal(environment: [String: String], expected: String) {
+    func invalidSettingsAreRefused(environment: [String: String], expected: String) {
         let error = #expect(throws: ConfigurationError.self) { try issuers(environment) }
         #expect(error?.description == expected)
     }
@@ -60,12 +60,12 @@ import Tokens
             ("https://issuer.example#a", false), ("issuer.example", false), ("file:///etc/passwd", false),
             ("https://", false), ("canary", false),
         ] as [(String, Bool)])
-    func keysComeFromWhereTheyCanBeTrusted(url: String, isTaken: Bool) throws {
+    func issuerMustUseHTTPSOrAnAllowedAddress(url: String, isAccepted: Bool) throws {
         let environment = [
             "OIDC_ISSUER": url, "OIDC_AUDIENCE": "api",
             "HTTP_ALLOW_ADDRESSES": " 10.0.0.0/8,127.0.0.1:8090 ,fd00::/16",
         ]
-        guard !isTaken else {
+        guard !isAccepted else {
             #expect(try issuers(environment).count == 1)
             return
         }

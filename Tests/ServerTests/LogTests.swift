@@ -21,7 +21,7 @@ import WorkerPool
         log = try Log(file: file)
     }
 
-    /// The lines so far, each without its time.
+    /// The lines of the log, each without its timestamp.
     private func lines() throws -> [String] {
         let text = String(decoding: try Files.read(file), as: UTF8.self)
         #expect(text.hasSuffix("\n"))
@@ -34,7 +34,7 @@ import WorkerPool
         .application(.requestFailed(requestID: "", method: "GET", status: 503, detail: detail))
     }
 
-    @Test func anObservationIsALine() throws {
+    @Test func eachObservationIsOneLine() throws {
         log.write(.application(.requestFailed(requestID: "r1", method: "GET", status: 503, detail: "/a/b.c")))
         log.write(Self.failure(""))
         log.write(.supervisor(.reloaded))
@@ -53,12 +53,12 @@ import WorkerPool
         ("é", "\"é\""),
         ("=", "="), ("a\"b", "\"a\\\"b\""),
     ])
-    func aValueStaysInItsLineAndItsField(value: String, expected: String) throws {
+    func valuesAreQuotedWithinTheirField(value: String, expected: String) throws {
         log.write(.application(.issuerUnavailable(issuer: value, reason: "1")))
         #expect(try lines() == ["warning issuer-unavailable issuer=\(expected) reason=1"])
     }
 
-    @Test func appendsToWhatIsThere() throws {
+    @Test func appendsToAnExistingFile() throws {
         log.write(.supervisor(.reloading))
         try Log(file: file).write(.supervisor(.reloaded))
         #expect(try lines() == ["info reloading", "info reloaded"])
@@ -109,7 +109,7 @@ import WorkerPool
             (.sharedMemoryRefused(Reason()), "warning shared-memory-refused reason=\"no space\""),
             (.completionsUnavailable(Reason()), "warning completions-unavailable detail=\"no space\""),
         ] as [(Observation, String)])
-    func eachHasItsLine(observation: Observation, line: String) throws {
+    func observationIsLoggedAsItsLine(observation: Observation, line: String) throws {
         log.write(observation)
         #expect(try lines() == [line])
     }
@@ -123,19 +123,19 @@ import WorkerPool
             .engine(.runFinished(status: .failed, duration: .zero)), .engine(.leaseLost(executionID: "e")),
             .database(.connectionOpened), .database(.connectionLost), .hashWaited(.seconds(1)),
         ] as [Observation])
-    func whatIsOnlyCountedHasNone(observation: Observation) throws {
+    func countedObservationsAreNotLogged(observation: Observation) throws {
         log.write(observation)
         #expect(try Files.read(file).isEmpty)
     }
 
-    @Test func theDatabasesOwnMessageIsInTheLog() throws {
+    @Test func databaseErrorMessageIsLogged() throws {
         let connection = Connection(try PostgresConfiguration("host=/nonexistent"))
         let error = #expect(throws: PostgresError.self) { try connection.query("SELECT 1") }
         log.write(.completionsUnavailable(try #require(error)))
         #expect(try lines().first?.contains("/nonexistent") == true)
     }
 
-    @Test func aFileThatCannotBeOpenedIsAnError() {
+    @Test func fileThatCannotBeOpenedThrows() {
         #expect(throws: ProcessError.self) { try Log(file: "\(folder.path)/no/such/file") }
     }
 }
@@ -149,7 +149,7 @@ import WorkerPool
         (4_107_542_400_000, "2100-03-01T00:00:00.000Z"), (4_107_456_000_000, "2100-02-28T00:00:00.000Z"),
         (1_000_000_000_000, "2001-09-09T01:46:40.000Z"),
     ])
-    func isTheTimeInUTC(milliseconds: Int64, expected: String) {
+    func formatsTheTimeInUTC(milliseconds: Int64, expected: String) {
         #expect(RFC3339.text(nanoseconds: milliseconds * 1_000_000) == expected)
         #expect(RFC3339.text(nanoseconds: milliseconds * 1_000_000 + 999_999) == expected)
     }

@@ -5,11 +5,11 @@ import Testing
 
 @testable import flow_manager
 
-/// nginx answers some errors before a request reaches the program: in the same shape, with the same codes and messages.
+/// nginx answers some errors before a request reaches the program, in the same format with the same codes and messages.
 @Suite struct NginxSettingsTests {
     private let text = PrintNginxSettings.text
 
-    /// The lines `STATUS VALUE;` of one of nginx' maps.
+    /// The lines `STATUS VALUE;` of a map in the settings of nginx.
     private func map(_ variable: String) throws -> [(status: Int, value: String)] {
         let block = try #require(text.split(separator: "map $status \(variable) {").last?.split(separator: "\n}").first)
         return block.split(separator: "\n").compactMap { line in
@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test func hasCodesAndMessagesOfTheTable() throws {
+    @Test func codesAndMessagesMatchTheProblemCodes() throws {
         let messages = Dictionary(uniqueKeysWithValues: try map("$flow_problem_message").map { ($0.status, $0.value) })
         let codes = try map("$flow_problem_code")
         #expect(codes.count > 10)
@@ -30,13 +30,13 @@ import Testing
         }
     }
 
-    @Test func aBodyMayBeAsLongAsTheLongestAnEndpointTakes() {
+    @Test func bodySizeLimitIsThatOfTheLargestEndpoint() {
         #expect(text.contains("client_max_body_size \(Routes.maximumBodyLength);"))
         #expect(Routes.maximumBodyLength >= BodyPolicy.memoryLimit)
     }
 
-    /// A status that nginx answers in the one shape, and that no line names, would get the code of another one.
-    @Test func everyStatusHasALine() throws {
+    /// A status in the `error_page` directive without a line in the map would get the code of another status.
+    @Test func everyErrorStatusIsMapped() throws {
         let site = try sourceText("nginx/flow-manager.conf.template")
         let line = try #require(site.split(separator: "\n").first { $0.contains("error_page 400 ") })
         let statuses = Set(line.split(separator: " ").compactMap { Int($0) }).union([431])
@@ -45,7 +45,7 @@ import Testing
         #expect(Set(try map("$flow_problem_message").map(\.status)) == statuses)
     }
 
-    @Test func theOtherPortHasItsCode() throws {
+    @Test func plainHTTPPortAnswersWithItsCode() throws {
         let site = try sourceText("nginx/flow-manager.conf.template")
         let code = ProblemCode.tlsRequired
         #expect(site.contains(#"{"message":"\#(code.message)","code":"\#(code.rawValue)""#))

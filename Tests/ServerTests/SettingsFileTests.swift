@@ -31,18 +31,18 @@ import Testing
         try SettingsFile.load(named: path, environment: environment, executable: executable).values
     }
 
-    @Test func theNamedFileGoesBeforeTheOthers() throws {
+    @Test func namedFileTakesPrecedence() throws {
         let named = try folder.write("named", "A=named")
-        let told = try folder.write("told", "A=told")
+        let other = try folder.write("told", "A=told")
         try folder.write("flow-manager.env", "A=beside")
         let executable = "\(folder.path)/flow-manager"
         #expect(
-            try load(named: named, environment: ["FLOW_MANAGER_ENV": told], executable: executable) == ["A": "named"])
-        #expect(try load(environment: ["FLOW_MANAGER_ENV": told], executable: executable) == ["A": "told"])
+            try load(named: named, environment: ["FLOW_MANAGER_ENV": other], executable: executable) == ["A": "named"])
+        #expect(try load(environment: ["FLOW_MANAGER_ENV": other], executable: executable) == ["A": "told"])
         #expect(try load(executable: executable) == ["A": "beside"])
     }
 
-    @Test(arguments: ["missing", "file/missing"]) func aNamedFileMustBeThere(name: String) throws {
+    @Test(arguments: ["missing", "file/missing"]) func namedFileMustExist(name: String) throws {
         try folder.write("file", "A=1")
         let path = "\(folder.path)/\(name)"
         for attempt in [{ try load(named: path) }, { try load(environment: ["FLOW_MANAGER_ENV": path]) }] {
@@ -51,8 +51,8 @@ import Testing
         }
     }
 
-    /// What is there and cannot be read is not passed over: settings would be missing and nobody told.
-    @Test func aFolderIsNoFile() throws {
+    /// A file that exists and cannot be read is an error: ignoring it would drop settings without notice.
+    @Test func folderAndLinkLoopAreRefused() throws {
         let error = #expect(throws: ConfigurationError.self) { try load(named: folder.path) }
         #expect(error?.reason.hasPrefix("cannot be read") == true)
         let beside = "\(folder.path)/flow-manager.env"
@@ -61,8 +61,8 @@ import Testing
         #expect(other?.reason.hasPrefix("cannot be read") == true)
     }
 
-    @Test(.enabled(if: geteuid() != 0, "root may open every file"))
-    func aFileThatMayNotBeOpenedCannotBeRead() throws {
+    @Test(.enabled(if: geteuid() != 0, "root can open every file"))
+    func fileWithoutReadPermissionIsRefused() throws {
         let path = try folder.write("flow-manager.env", "A=1", mode: 0)
         for attempt in [{ try load(named: path) }, { try load(executable: "\(folder.path)/flow-manager") }] {
             let error = #expect(throws: ConfigurationError.self) { try attempt() }
@@ -70,14 +70,13 @@ import Testing
         }
     }
 
-    @Test func withoutAFileThereIsNothing() throws {
+    @Test func missingDefaultFileGivesNoSettings() throws {
         #expect(try load(executable: "\(folder.path)/flow-manager") == [:])
         #expect(try load(executable: "flow-manager") == [:])
     }
 
-    @Test(arguments: [0o644, 0o640, 0o604, 0o620, 0o602] as [UInt32]) func aFileThatOthersMayReadIsRefused(mode: UInt32)
-        throws
-    {
+    @Test(arguments: [0o644, 0o640, 0o604, 0o620, 0o602] as [UInt32])
+    func fileAccessibleToOthersIsRefused(mode: UInt32) throws {
         let path = try folder.write("flow-manager.env", "SECRET=canary", mode: mode)
         for attempt in [{ try load(named: path) }, { try load(executable: "\(folder.path)/flow-manager") }] {
             let error = #expect(throws: ConfigurationError.self) { try attempt() }

@@ -1,7 +1,7 @@
 import Glibc
 import System
 
-/// A folder of one test's own, removed with the files in it when the last reference to it goes.
+/// A folder for one test. It is removed with its files when the last reference to it is released.
 final class TemporaryFolder {
     let path: String
     private var files: Set<String> = []
@@ -20,14 +20,14 @@ final class TemporaryFolder {
         _ = unsafe rmdir(path)
     }
 
-    /// The path of a file in here, which goes with the folder.
+    /// The path of a file in this folder, which is removed with the folder.
     func path(of name: String) -> String {
         let file = "\(path)/\(name)"
         files.insert(file)
         return file
     }
 
-    /// Makes a file and returns its path.
+    /// Creates a file and returns its path.
     @discardableResult
     func write(_ name: String, _ text: String, mode: mode_t = 0o600) throws -> String {
         let file = path(of: name)

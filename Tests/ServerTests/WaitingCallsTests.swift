@@ -3,7 +3,7 @@ import Testing
 
 @testable import flow_manager
 
-/// Who waits for what, on a clock that exists on paper only. Callers are their names.
+/// Calls that wait for runs, on a simulated clock. Callers are represented by their names.
 @Suite struct WaitsTests {
     private var waits = WaitingCalls<String>()
     private var now = Monotonic(sinceBoot: .seconds(1_000))
@@ -12,75 +12,75 @@ import Testing
         waits.add(caller, for: run, until: now + .seconds(seconds))
     }
 
-    private mutating func look(after duration: Duration = .zero) -> [[String]] {
+    private mutating func query(after duration: Duration = .zero) -> [[String]] {
         now = now + duration
         let (new, registered) = waits.query(at: now)
         return [new.sorted(), registered.sorted()]
     }
 
-    private mutating func dismiss(left: Set<String> = []) -> [[String]] {
-        let (late, abandoned) = waits.removeExpired(at: now) { left.contains($0) }
+    private mutating func removeExpired(disconnected: Set<String> = []) -> [[String]] {
+        let (late, abandoned) = waits.removeExpired(at: now) { disconnected.contains($0) }
         return [late.sorted(), abandoned.sorted()]
     }
 
-    @Test mutating func nobodyWaitsAtFirst() {
+    @Test mutating func startsWithoutCalls() {
         #expect(waits.next == nil)
-        #expect(look() == [[], []])
+        #expect(query() == [[], []])
         #expect(waits.end(["a"]) == [])
-        #expect(dismiss() == [[], []])
+        #expect(removeExpired() == [[], []])
     }
 
-    @Test mutating func looksTwiceAndThenInEachRound() {
-        #expect(look() == [[], []], "the first round")
+    @Test mutating func newRunIsQueriedTwiceAndThenInEachRound() {
+        #expect(query() == [[], []], "the first round")
         add("A", for: "a")
-        #expect(look() == [["a"], []])
+        #expect(query() == [["a"], []])
         #expect(waits.next == now + .milliseconds(50))
-        #expect(look(after: .milliseconds(49)) == [[], []])
-        #expect(look(after: .milliseconds(1)) == [[], ["a"]], "what was being committed at the first look")
+        #expect(query(after: .milliseconds(49)) == [[], []])
+        #expect(query(after: .milliseconds(1)) == [[], ["a"]], "an end may have been uncommitted at the first query")
         #expect(waits.next == now + .milliseconds(950))
         add("B", for: "b")
-        #expect(look(after: .milliseconds(949)) == [["b"], []], "the others have time")
-        #expect(look(after: .milliseconds(1)) == [[], ["a", "b"]])
-        #expect(look(after: .milliseconds(49)) == [[], ["b"]])
-        #expect(look(after: .milliseconds(900)) == [[], []])
-        #expect(look(after: .seconds(10)) == [[], ["a", "b"]])
+        #expect(query(after: .milliseconds(949)) == [["b"], []], "the other run is not due")
+        #expect(query(after: .milliseconds(1)) == [[], ["a", "b"]])
+        #expect(query(after: .milliseconds(49)) == [[], ["b"]])
+        #expect(query(after: .milliseconds(900)) == [[], []])
+        #expect(query(after: .seconds(10)) == [[], ["a", "b"]])
         #expect(waits.next == now + .seconds(1))
     }
 
-    @Test mutating func whoeverWaitsForAnEndIsTakenOutOnce() {
+    @Test mutating func callersOfAnEndedRunAreReturnedOnce() {
         add("A", for: "a")
         add("A2", for: "a")
         add("B", for: "b")
-        #expect(look() == [["a", "b"], []])
+        #expect(query() == [["a", "b"], []])
         #expect(waits.end(["a", "others'"]).sorted() == ["A", "A2"])
         #expect(waits.end(["a"]) == [])
         #expect(waits.all == ["b"])
         add("A3", for: "a")
-        #expect(look() == [["a"], []], "it was registered for one end")
+        #expect(query() == [["a"], []], "the run is registered again")
     }
 
-    @Test mutating func nobodyWaitsLongerThanItsTime() {
+    @Test mutating func callersAreRemovedAtTheirDeadline() {
         add("A", for: "a", seconds: 1)
         add("A2", for: "a", seconds: 3)
         add("B", for: "b", seconds: 2)
-        _ = look()
-        _ = look(after: .milliseconds(999))
-        #expect(dismiss() == [[], []])
+        _ = query()
+        _ = query(after: .milliseconds(999))
+        #expect(removeExpired() == [[], []])
         #expect(waits.next == now + .milliseconds(1))
         now = now + .milliseconds(1)
-        #expect(dismiss() == [["A"], []], "somebody else still waits for that run")
+        #expect(removeExpired() == [["A"], []], "another caller still waits for that run")
         now = now + .seconds(5)
-        #expect(dismiss() == [["A2", "B"], ["a", "b"]])
+        #expect(removeExpired() == [["A2", "B"], ["a", "b"]])
         #expect(waits.next == nil && waits.all.isEmpty)
     }
 
-    @Test mutating func whoeverHasLeftIsForgotten() {
+    @Test mutating func disconnectedCallersAreRemoved() {
         add("A", for: "a", seconds: 1)
         add("A2", for: "a")
         add("B", for: "b")
-        #expect(dismiss(left: ["A"]) == [[], []])
+        #expect(removeExpired(disconnected: ["A"]) == [[], []])
         now = now + .seconds(1)
-        #expect(dismiss(left: ["B"]) == [[], ["b"]], "whoever left is not answered")
+        #expect(removeExpired(disconnected: ["B"]) == [[], ["b"]], "a disconnected caller is not answered")
         #expect(waits.end(["a", "b"]) == ["A2"])
     }
 }

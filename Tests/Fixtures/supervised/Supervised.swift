@@ -2,14 +2,14 @@ import Glibc
 import System
 import Supervision
 
-/// A supervisor and its children in one program, as `flow-manager` is, with connections in place of a service.
+/// A supervisor and its children in one program, like `flow-manager`. Its responders only keep connections open.
 ///
 /// - `supervised serve EXECUTABLE RESPONDERS WORKERS READINESS-MS`: supervises `EXECUTABLE respond` on descriptor 0 and
 ///   `EXECUTABLE work`, and writes each event as a line.
-/// - `supervised respond`: takes the connections that wait on descriptor 0, writes its process id to each it takes or
-///   adopts, keeps them, and hands them over when it leaves.
-/// - `supervised work`: waits until it is to leave.
-/// - `supervised path`: waits for the end of its input, then writes the path it could be started again by.
+/// - `supervised respond`: accepts the pending connections of descriptor 0, writes its process id to each connection it
+///   accepts or adopts, keeps them, and hands them over when it exits.
+/// - `supervised work`: waits until it is told to exit.
+/// - `supervised path`: waits for the end of its input, then writes the path of its executable.
 @main
 enum Supervised {
     static func main() throws {
@@ -24,7 +24,7 @@ enum Supervised {
         case "path":
             var byte: UInt8 = 0
             while unsafe read(0, &byte, 1) > 0 {}
-            say(executablePath(argument0: "") ?? "none")
+            printLine(executablePath(argument0: "") ?? "none")
         default: exit(64)
         }
     }
@@ -35,14 +35,14 @@ enum Supervised {
             environment: [:], policy: policy
         ) { event in
             switch event {
-            case .started(_, let slot, let pid): say("started \(slot) \(pid)")
-            case .ready(_, let slot, let pid): say("ready \(slot) \(pid)")
-            case .exited(_, let slot, let pid, let cause, _): say("exited \(slot) \(pid) \(cause)")
-            default: say("\(event)")
+            case .started(_, let slot, let pid): printLine("started \(slot) \(pid)")
+            case .ready(_, let slot, let pid): printLine("ready \(slot) \(pid)")
+            case .exited(_, let slot, let pid, let cause, _): printLine("exited \(slot) \(pid) \(cause)")
+            default: printLine("\(event)")
             }
         }
         try supervisor.run()
-        say("ended")
+        printLine("ended")
     }
 
     private static func control() throws -> ChildControl {
@@ -53,14 +53,14 @@ enum Supervised {
     private static func work() throws {
         let control = try control()
         control.reportReady()
-        say("left \(getpid()) \(control.run { close($0) })")
+        printLine("left \(getpid()) \(control.run { close($0) })")
     }
 
     private static func respond() throws {
         let control = try control()
         var kept: [Int32] = []
         func take(_ connection: Int32) {
-            say("\(getpid())", to: connection)
+            printLine("\(getpid())", to: connection)
             kept.append(connection)
         }
         _ = fcntl(0, F_SETFL, O_NONBLOCK)
@@ -68,10 +68,10 @@ enum Supervised {
         control.reportReady()
         let departure = control.run(adopt: take)
         kept.removeAll { control.handOver($0) && close($0) == 0 }
-        say("left \(getpid()) \(departure) keeping \(kept.count)")
+        printLine("left \(getpid()) \(departure) keeping \(kept.count)")
     }
 
-    private static func say(_ line: String, to descriptor: Int32 = 1) {
+    private static func printLine(_ line: String, to descriptor: Int32 = 1) {
         let bytes = Array("\(line)\n".utf8)
         _ = unsafe write(descriptor, bytes, bytes.count)
     }
