@@ -6,20 +6,20 @@ import Postgres
 import TestSupport
 import Testing
 
-/// The document says what the interface does, and the interface does what the document says.
+/// The OpenAPI document describes the API, and the API conforms to the document.
 @Suite struct OpenAPITests {
     let stack: Stack
 
     init() throws { stack = try Stack.shared.get() }
 
-    @Test func servesTheDocumentOfItsRoutes() throws {
+    @Test func servesTheDocumentOfTheRoutes() throws {
         let answer = try stack.get("/openapi.json")
         #expect(answer.status == 200)
         #expect(answer.body == Routes.document.serialized())
     }
 
-    /// They are large, and a page asks for them whenever it is opened.
-    @Test(arguments: ["/openapi.json", "/postman.json"]) func whatABrowserHasIsNotSentAgain(path: String) throws {
+    /// The documents are large, and a page requests them each time it is opened.
+    @Test(arguments: ["/openapi.json", "/postman.json"]) func cachedDocumentIsNotSentAgain(path: String) throws {
         let answer = try stack.get(path)
         #expect(answer.status == 200 && answer.body.count > 10_000)
         #expect(answer.headers["cache-control"] == "no-cache")
@@ -34,10 +34,10 @@ import Testing
         #expect(paths.reduce(0) { $0 + ($1.value.objectValue?.count ?? 0) } == Routes.all.count)
         for path in paths {
             for operation in path.value.objectValue?.members ?? [] {
-                // From elsewhere, since an address has one guest.
+                // From another address, since each address can have one guest.
                 let answer = try stack.client.from("127.0.0.2").send(
                     operation.name.uppercased(), path.name.replacing("{id}", with: "x"))
-                // The files behind /docs are in the stack of `DocumentationTests` only.
+                // Only the stack of `DocumentationTests` has the files of /docs.
                 let isMissing = answer.status == 404 && path.name != "/docs"
                 #expect(!isMissing && answer.status != 405, "\(operation.name) \(path.name)")
                 #expect(answer.status < 500)
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func everyCallAnswersByItsSchema() throws {
+    @Test func everyResponseMatchesItsSchema() throws {
         let user = try stack.makeUser()
         let (token, password) = (user.token, JSON.string(user.password))
         try stack.database.connect().execute("UPDATE users SET role = 'admin' WHERE id = \(user.id)")
@@ -176,31 +176,31 @@ import Testing
     }
 }
 
-/// The status is one that the document names for the operation, the body fits what it says of that status, and the code
-/// of an error is among those that it lists.
+/// The document declares the status for the operation, the body matches the schema of the status, and the code of an
+/// error is among those that the document lists.
 func expectDeclared(
     _ answer: HTTPAnswer, _ method: String, _ path: String, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
     let endpoint = try #require(Routes.all.first { $0.method.rawValue == method && $0.path == path })
     let response = Routes.document["paths"]?[path]?[method.lowercased()]?["responses"]?[String(answer.status)]
-    let what = "\(method) \(path) \(answer.status): \(answer.text.prefix(500))"
-    #expect(response != nil, "not declared: \(what)", sourceLocation: sourceLocation)
+    let description = "\(method) \(path) \(answer.status): \(answer.text.prefix(500))"
+    #expect(response != nil, "not declared: \(description)", sourceLocation: sourceLocation)
     let declared = endpoint.answers.first { $0.status.rawValue == answer.status }
     let isProblem = answer["code"].stringValue != nil && answer["request_id"].stringValue != nil
     let schema = isProblem ? Problem.schema : declared?.schema
     let type = schema.map { _ in isProblem ? "application/json" : declared?.contentType ?? "" }
     let answered = answer.headers["content-type"]?.split(separator: ";").first.map(String.init)
-    #expect(answered == type, "\(what)", sourceLocation: sourceLocation)
+    #expect(answered == type, "\(description)", sourceLocation: sourceLocation)
     if type == "application/json" {
-        #expect(schema?.violations(in: answer.json) ?? [] == [], "\(what)", sourceLocation: sourceLocation)
+        #expect(schema?.violations(in: answer.json) ?? [] == [], "\(description)", sourceLocation: sourceLocation)
     }
     for (name, _) in response?["headers"]?.objectValue?.members.map({ ($0.name, $0.value) }) ?? []
     where ["X-Request-Id", "Location", "WWW-Authenticate"].contains(name) {
-        #expect(answer.headers[name] != nil, "no \(name): \(what)", sourceLocation: sourceLocation)
+        #expect(answer.headers[name] != nil, "no \(name): \(description)", sourceLocation: sourceLocation)
     }
-    // A task that failed answers with a code of its own.
+    // The response to a failed task has the code of the task.
     if isProblem, endpoint.operation != "runOperation" {
         let codes = response?["content"]?["application/json"]?["examples"]?.objectValue?.members.map(\.name) ?? []
-        #expect(codes.contains(answer["code"].stringValue ?? ""), "\(what)", sourceLocation: sourceLocation)
+        #expect(codes.contains(answer["code"].stringValue ?? ""), "\(description)", sourceLocation: sourceLocation)
     }
 }

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Many who spend the same credits at once.
+/// Concurrent calls that spend the same credits.
 @Suite struct OperationRaceTests {
     let stack: Stack
     let user: TestUser
@@ -19,41 +19,41 @@ import Testing
             .decode(Int.self)
     }
 
-    private func expectSoundBooks() throws {
+    private func expectConsistentLedger() throws {
         let verified = try stack.command(["ledger", "verify"])
         #expect(verified.status == 0, "\(verified.output)")
     }
 
-    @Test func ofTwentyBuyersFourSucceed() throws {
+    @Test func onlyAffordableRunsSucceed() throws {
         let calls = Array(repeating: ["arguments": [1, 2]] as JSON, count: 20)
         let answers = try stack.post("/api/operations/addition/run", atOnce: calls, token: user.token)
-        let bought = answers.filter { $0.status == 200 }
-        #expect(bought.count == 4)
-        #expect(bought.compactMap { $0["user_balance"].integerValue }.sorted() == [0, 5, 10, 15])
+        let successes = answers.filter { $0.status == 200 }
+        #expect(successes.count == 4)
+        #expect(successes.compactMap { $0["user_balance"].integerValue }.sorted() == [0, 5, 10, 15])
         for answer in answers where answer.status != 200 { expectProblem(answer, 402, "insufficient_credits") }
         #expect(try stack.get("/api/credits", token: user.token).json == ["balance": 0, "held": 0])
         #expect(try count("records") == 4)
         #expect(try count("executions") == 4)
         #expect(try count("ledger") == 5)
-        try expectSoundBooks()
+        try expectConsistentLedger()
     }
 
-    @Test func withOneKeyOneIsCharged() throws {
+    @Test func concurrentCallsWithOneKeyAreChargedOnce() throws {
         let body: JSON = ["arguments": [1, 2]]
         let headers = [stack.bearer(user.token), ("Content-Type", "application/json"), ("Idempotency-Key", "race")]
         let message = stack.client.message(
             "POST", "/api/operations/addition/run", headers: headers, body: body.serialized())
         let answers = try stack.client.exchange(atOnce: Array(repeating: message, count: 20))
-        let whole = answers.filter { $0.status == 200 }
-        #expect(Set(whole.map(\.body)).count == 1)
-        #expect(whole.count { $0.headers["idempotency-replayed"] == nil } == 1)
+        let completed = answers.filter { $0.status == 200 }
+        #expect(Set(completed.map(\.body)).count == 1)
+        #expect(completed.count { $0.headers["idempotency-replayed"] == nil } == 1)
         #expect(answers.allSatisfy { [200, 202, 409].contains($0.status) })
         #expect(try stack.get("/api/credits", token: user.token)["balance"] == 15)
         #expect(try count("ledger") == 2)
     }
 
-    /// Grants and purchases of one user, all at once.
-    @Test func grantsAndPurchasesMeet() throws {
+    /// Grants to a user and purchases of the user, all at once.
+    @Test func concurrentGrantsAndPurchasesAreConsistent() throws {
         let admin = try stack.adminToken()
         let purchases = (0..<20).map { _ in
             stack.client.message(
@@ -69,9 +69,9 @@ import Testing
         let answers = try stack.client.exchange(atOnce: zip(purchases, grants).flatMap { [$0, $1] } + purchases[10...])
         #expect(answers.allSatisfy { [200, 201, 402].contains($0.status) })
         #expect(answers.count { $0.status == 201 } == 10)
-        let bought = answers.count { $0.status == 200 }
-        #expect((4...10).contains(bought))
-        #expect(try stack.get("/api/credits", token: user.token)["balance"] == JSON(50 - 5 * bought))
-        try expectSoundBooks()
+        let successes = answers.count { $0.status == 200 }
+        #expect((4...10).contains(successes))
+        #expect(try stack.get("/api/credits", token: user.token)["balance"] == JSON(50 - 5 * successes))
+        try expectConsistentLedger()
     }
 }

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Operations: what they answer, what they cost, and what they refuse.
+/// Operations: responses, prices, and errors.
 @Suite struct OperationTests {
     let stack: Stack
     let user: TestUser
@@ -27,8 +27,8 @@ import Testing
         #expect(try stack.post("/api/credits/grants", grant, token: stack.adminToken()).status == 201)
     }
 
-    /// What the user has left, and how many runs, records and entries there are.
-    private func standing() throws -> [Int] {
+    /// The user's balance, and the numbers of runs, records and ledger entries.
+    private func balanceAndCounts() throws -> [Int] {
         let row = try stack.database.connect().query(
             """
             SELECT (SELECT balance FROM credits WHERE user_id = \(user.id)),
@@ -41,7 +41,7 @@ import Testing
         return [balance, runs, records, entries]
     }
 
-    @Test func areListedWithTheirPrices() throws {
+    @Test func operationsAreListedWithTheirPrices() throws {
         let list = try stack.get("/api/operations", token: user.token)
         #expect(
             list["items"].each("type") == [
@@ -59,7 +59,7 @@ import Testing
         #expect(types.allSatisfy { $0["active"] == true })
     }
 
-    @Test func haveTheirResultsAndPrices() throws {
+    @Test func operationsReturnResultsAndCharge() throws {
         try grant(20)
         let cases: [(type: String, arguments: JSON, result: JSON)] = [
             ("addition", [1, 2], 3), ("subtraction", [10, 4, 1], 5), ("multiplication", [1.5, 2], 3),
@@ -75,11 +75,11 @@ import Testing
         }
         let text = try run("random_string", [12])["result"].stringValue ?? ""
         #expect(text.count == 12 && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) })
-        #expect(try standing() == [5, 7, 7, 9])
+        #expect(try balanceAndCounts() == [5, 7, 7, 9])
     }
 
-    /// The record, the entry and the run of one call are of one commit, and say the same.
-    @Test func isOnRecordInOneCommit() throws {
+    /// The record, the ledger entry and the run of one call are committed together, and agree.
+    @Test func callIsRecordedInOneCommit() throws {
         let answer = try run("division", [1, 4])
         let record = try stack.get("/api/records/\(answer["record_id"].stringValue ?? "")", token: user.token)
         #expect(record["operation"] == "division" && record["arguments"] == [1, 4] && record["result"] == 0.25)
@@ -100,7 +100,7 @@ import Testing
         #expect(try transactions.only.decode(Int.self) == 1)
     }
 
-    @Test func refusesWhatDoesNotFit() throws {
+    @Test func invalidRequestsAreRefused() throws {
         let many = JSON.array(Array(repeating: 1, count: 1_001))
         let cases: [(type: String, body: JSON, pointer: String)] = [
             ("addition", [:], "/arguments"), ("addition", ["arguments": nil], "/arguments"),
@@ -141,36 +141,36 @@ import Testing
         }
         #expect(try stack.get("/api/operations/addition/run", token: user.token).status == 405)
         expectChallenge(try stack.post("/api/operations/addition/run", ["arguments": [1, 2]]), "token_missing")
-        #expect(try standing() == [20, 0, 0, 1])
+        #expect(try balanceAndCounts() == [20, 0, 0, 1])
     }
 
-    /// Such a run is on record, and is neither charged nor an operation that was had.
+    /// The failed run is stored. It is not charged, and no record of the operation is created.
     @Test(
         arguments: [
             ("division", [1, 0], "division_by_zero"), ("division", [1, -0.0], "division_by_zero"),
             ("square_root", [-1], "negative_number"), ("multiplication", [1e308, 10], "out_of_range"),
         ] as [(String, JSON, String)])
-    func whatHasNoResultCostsNothing(type: String, arguments: JSON, code: String) throws {
+    func failedOperationIsNotCharged(type: String, arguments: JSON, code: String) throws {
         expectProblem(try run(type, arguments), 422, code)
-        let kept = try run(type, arguments, key: "failing")
-        expectProblem(kept, 422, code)
+        let stored = try run(type, arguments, key: "failing")
+        expectProblem(stored, 422, code)
         let again = try run(type, arguments, key: "failing")
-        #expect(again.body == kept.body && again.headers["idempotency-replayed"] == "true")
+        #expect(again.body == stored.body && again.headers["idempotency-replayed"] == "true")
         #expect(try stack.get("/api/executions", token: user.token)["items"].each("status") == ["failed", "failed"])
-        #expect(try standing() == [20, 2, 0, 1])
+        #expect(try balanceAndCounts() == [20, 2, 0, 1])
     }
 
-    @Test func withoutCreditsNothingIsDone() throws {
-        for left in [15, 10, 5, 0] { #expect(try run("addition", [1, 2])["user_balance"] == JSON(left)) }
+    @Test func operationIsRefusedWithoutCredits() throws {
+        for balance in [15, 10, 5, 0] { #expect(try run("addition", [1, 2])["user_balance"] == JSON(balance)) }
         let refused = try run("addition", [1, 2])
         expectProblem(refused, 402, "insufficient_credits")
-        let kept = try run("addition", [1, 2], key: "poor")
-        expectProblem(kept, 402, "insufficient_credits")
-        #expect(try standing() == [0, 4, 4, 5])
+        let stored = try run("addition", [1, 2], key: "poor")
+        expectProblem(stored, 402, "insufficient_credits")
+        #expect(try balanceAndCounts() == [0, 4, 4, 5])
         try grant(4)
         expectProblem(try run("addition", [1, 2]), 402, "insufficient_credits")
         try grant(1)
-        #expect(try run("addition", [1, 2], key: "poor").body == kept.body, "an answer that was kept")
+        #expect(try run("addition", [1, 2], key: "poor").body == stored.body, "the stored response")
         #expect(try run("addition", [1, 2])["user_balance"] == 0)
         let admin = unique("admin")
         #expect(try stack.command(["user", "add", admin, "--admin"], input: "long enough").status == 0)
@@ -178,7 +178,7 @@ import Testing
         expectProblem(try run("addition", [1, 2], token: token), 402, "insufficient_credits")
     }
 
-    @Test func aKeyIsChargedOnce() throws {
+    @Test func idempotencyKeyIsChargedOnce() throws {
         let first = try run("addition", [1, 2], key: "once")
         #expect(first["user_balance"] == 15)
         let again = try run("addition", [1, 2], key: "once")
@@ -186,10 +186,10 @@ import Testing
         expectProblem(try run("addition", [1, 3], key: "once"), 422, "idempotency_key_reused")
         expectProblem(try run("addition", [], key: "wrong"), 422, "validation_failed")
         #expect(try run("addition", [1, 3], key: "other")["user_balance"] == 10)
-        #expect(try standing() == [10, 2, 2, 3])
+        #expect(try balanceAndCounts() == [10, 2, 2, 3])
     }
 
-    @Test func guestsAndKeysRunThemToo() throws {
+    @Test func guestsAndAPIKeysCanRunOperations() throws {
         let address = "127.\(Int.random(in: 1...255)).\(Int.random(in: 0...255)).\(Int.random(in: 1...254))"
         let guest = try stack.client.from(address).send("POST", "/api/guests")["token"].stringValue
         #expect(try run("addition", [1, 2], token: guest)["user_balance"] == 45)

@@ -6,9 +6,9 @@ import TestSupport
 import Testing
 import Dispatch
 
-/// A password is changed while logins and changes with the old one are under way.
+/// Changes of a password, concurrent with logins and other changes that use the old password.
 @Suite struct PasswordRaceTests {
-    @Test func noneGetsPastAChange() throws {
+    @Test func changeEndsConcurrentLogins() throws {
         let stack = try Stack.shared.get()
         let user = try stack.makeUser()
         let login: JSON = ["email": .string(user.email), "password": .string(user.password)]
@@ -31,8 +31,8 @@ import Dispatch
         #expect(try stack.get("/me", token: user.token).status == 200)
     }
 
-    /// Of many changes with the old password one counts; the others are told that it is wrong now.
-    @Test func oneOfManyChangesCounts() throws {
+    /// Of concurrent changes with the old password, one succeeds. The others fail, since the password is wrong by then.
+    @Test func oneOfManyConcurrentChangesSucceeds() throws {
         let stack = try Stack.shared.get()
         let user = try stack.makeUser()
         let statuses = Mutex<[Int]>([])

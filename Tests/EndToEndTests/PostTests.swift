@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Posts: writing, reading, changing, versions.
+/// Posts: create, read, update, delete, versions.
 @Suite struct PostTests {
     let stack: Stack
     let user: TestUser
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(arguments: ["/posts", "/upload"])
-    func writesAPostAndSaysWhereItIs(path: String) throws {
+    func createsAPostAndReturnsItsLocation(path: String) throws {
         let made = try make(["title": "Title", "content": "Content"], at: path)
         let location = try #require(made.headers["location"])
         #expect(location == "/posts/\(try #require(made["id"].stringValue))")
@@ -33,13 +33,13 @@ import Testing
         #expect(read.headers["etag"] == made.headers["etag"])
     }
 
-    @Test func replacesAndChanges() throws {
+    @Test func replacesUpdatesAndDeletes() throws {
         let made = try make(["title": "a", "content": "b", "published": false])
         let path = "/posts/\(made["id"].stringValue ?? "")"
         let changed = try stack.send("PATCH", path, ["title": "c"], token: user.token)
         #expect(changed.status == 200)
         #expect([changed["title"], changed["content"], changed["published"]] == ["c", "b", false])
-        // What a replacement does not say is as it is in a new post.
+        // A replacement sets omitted fields to their defaults.
         let replaced = try stack.send("PUT", path, ["title": "d", "content": ""], token: user.token)
         #expect(replaced.status == 200)
         #expect([replaced["title"], replaced["content"], replaced["published"]] == ["d", "", true])
@@ -56,7 +56,7 @@ import Testing
         expectProblem(try stack.send("PATCH", path, ["title": "x"], token: user.token), 404, "not_found")
     }
 
-    @Test func tellsVersionsApart() throws {
+    @Test func supportsConditionalRequests() throws {
         let made = try make(["title": "a", "content": "b"])
         let path = "/posts/\(made["id"].stringValue ?? "")"
         let first = try #require(made.headers["etag"])
@@ -82,8 +82,8 @@ import Testing
         #expect(try stack.send("DELETE", path, token: user.token, headers: [("If-Match", "*")]).status == 204)
     }
 
-    /// Of writers that all know the same version one gets through; the others are told.
-    @Test func letsOneOfManyWritersThrough() throws {
+    /// Of concurrent writers with the same `If-Match`, one succeeds and the others fail.
+    @Test func oneOfManyConcurrentWritersSucceeds() throws {
         let made = try make(["title": "a", "content": "b"])
         let headers = [
             ("If-Match", made.headers["etag"] ?? ""), ("Content-Type", "application/json"), stack.bearer(user.token),
@@ -97,7 +97,7 @@ import Testing
         #expect(answers.map(\.status).sorted() == [200] + Array(repeating: 412, count: 11))
     }
 
-    @Test func refusesFieldsThatAreNotTheWriters() throws {
+    @Test func refusesInvalidAndReadOnlyFields() throws {
         let path = "/posts/\(try make(["title": "a", "content": "b"])["id"].stringValue ?? "")"
         for field in ["user_id", "role", "id", "created_at", "version"] {
             let value = JSON.string(user.id)
@@ -122,8 +122,8 @@ import Testing
         }
     }
 
-    /// Text is text: neither SQL, nor a header line, nor markup.
-    @Test func keepsAnyTextAsItIs() throws {
+    /// Text is never interpreted as SQL, a header line or markup.
+    @Test func storesAnyTextUnchanged() throws {
         let texts = [
             "' OR 1=1 --", "a\r\nSet-Cookie: x=y", "<script>", "%s \\ \" \u{1}", "e\u{301} 👩‍👩‍👧 \u{202E}", "$1 {{x}}",
         ]

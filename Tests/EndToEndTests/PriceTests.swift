@@ -5,8 +5,8 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Prices that an admin changes, in a program of one process, which knows one list of them. Each test changes those of
-/// another operation.
+/// Changes of prices by an admin. The stack has one responder, so that there is one cached price list. Each test
+/// changes the price of another operation.
 @Suite struct PriceTests {
     private static let own = Result {
         try Stack(settings: ["RESPONDERS": "1", "CLIENT_CREDITS": "7", "GUEST_CREDITS": "0"])
@@ -26,32 +26,32 @@ import Testing
         try stack.post("/api/operations/addition/run", ["arguments": [1, 2]], token: user.token)
     }
 
-    /// Sets the price of an operation and returns when it holds, which must be within a second.
+    /// Changes the price of an operation and returns when it applies, which should take less than a second.
     private func change(_ change: JSON, of operation: String, at target: String? = nil) throws {
         let changed = try stack.send("PATCH", target ?? "/api/operations/\(operation)", change, token: admin)
         #expect(changed.status == 200, "\(changed.text)")
         let start = ContinuousClock.now
         while true {
-            let seen = try stack.get("/api/operations/\(operation)", token: user.token)
-            if seen["cost"] == changed["cost"], seen["active"] == changed["active"] { break }
+            let current = try stack.get("/api/operations/\(operation)", token: user.token)
+            if current["cost"] == changed["cost"], current["active"] == changed["active"] { break }
             poll(nil, 0, 20)
             // A machine busy with tests is slow.
-            guard .now - start < .seconds(10) else { throw TestFailure("the old price holds: \(seen.text)") }
+            guard .now - start < .seconds(10) else { throw TestFailure("the old price applies: \(current.text)") }
         }
     }
 
-    @Test func applyToTheNextCallAndToNoneBefore() throws {
+    @Test func changedPriceAppliesToTheNextCall() throws {
         try change(["cost": 3], of: "addition")
         #expect(try run()["user_balance"] == 4)
         try change(["cost": 4], of: "addition", at: "/api/task-types/calc.addition")
         #expect(try run()["user_balance"] == 0)
         expectProblem(try run(), 402, "insufficient_credits")
         try change(["cost": 0], of: "addition")
-        #expect(try run()["user_balance"] == 0, "what costs nothing is for everybody")
+        #expect(try run()["user_balance"] == 0, "a free operation needs no credits")
         let records = try stack.get("/api/records", token: user.token)["items"]
-        #expect(records.each("amount") == [0, 4, 3], "each keeps the price of its time")
+        #expect(records.each("amount") == [0, 4, 3], "each record keeps the price at its time")
         let entries = try stack.get("/api/ledger", token: user.token)["items"]
-        #expect(entries.each("amount") == [4, 3, 7], "and what cost nothing is no entry")
+        #expect(entries.each("amount") == [4, 3, 7], "a free operation has no ledger entry")
         let audit = try stack.get("/api/audit?action=price_changed&sort=created_at", token: admin)["items"]
         #expect(
             audit.each("detail").filter { $0["type"] == "calc.addition" }
@@ -59,10 +59,10 @@ import Testing
         #expect(try stack.command(["ledger", "verify"]).status == 0)
         #expect(try stack.command(["seed-demo"]).status == 0)
         #expect(
-            try stack.get("/api/operations/addition", token: user.token)["cost"] == 0, "seeding sets no price again")
+            try stack.get("/api/operations/addition", token: user.token)["cost"] == 0, "seeding keeps the price")
     }
 
-    @Test func whatIsSwitchedOffDoesNotRun() throws {
+    @Test func inactiveOperationIsRefused() throws {
         try change(["active": false], of: "division")
         let key = ("Idempotency-Key", "off")
         let call = ("/api/operations/division/run", ["arguments": [1, 2]] as JSON)
@@ -76,11 +76,11 @@ import Testing
         #expect(try stack.get("/api/executions", token: user.token)["items"] == [])
         try change(["active": true], of: "division")
         let later = try stack.post(call.0, call.1, token: user.token, headers: [key])
-        #expect(later["user_balance"] == 2, "that answer was not kept")
+        #expect(later["user_balance"] == 2, "the refusal was not stored")
     }
 
-    /// A run whose task type has been switched off since is not resumed either.
-    @Test func aRunOfWhatIsSwitchedOffIsNotResumed() throws {
+    /// A run cannot be resumed after its task type has been made inactive.
+    @Test func runOfAnInactiveTaskTypeIsNotResumed() throws {
         let flow: JSON = [
             "id": "f", "name": "f", "start_task": "a", "conditions": [],
             "tasks": [["name": "a", "type": "calc.square_root", "input": ["arguments": ["x"]]]],
@@ -98,7 +98,7 @@ import Testing
         try change(["active": true], of: "square_root")
     }
 
-    @Test func everyTaskHasOne() throws {
+    @Test func everyTaskTypeHasAPrice() throws {
         let target = "/api/task-types/data.store"
         let changed = try stack.send("PATCH", target, ["cost": 2], token: admin)
         #expect(changed["type"] == "data.store" && changed["cost"] == 2 && changed["active"] == true)
@@ -125,7 +125,7 @@ import Testing
         #expect(try costs.only.decode(Int.self) == 2)
     }
 
-    @Test func whatNewUsersHaveIsSet() throws {
+    @Test func initialCreditsAreConfigurable() throws {
         #expect(try stack.get("/me", token: user.token)["credits"] == ["balance": 7, "held": 0])
         let guest = try stack.post("/api/guests", [:])
         #expect(guest["user"]["credits"] == ["balance": 0, "held": 0])

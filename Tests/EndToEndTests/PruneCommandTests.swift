@@ -5,8 +5,8 @@ import Testing
 
 /// `flow-manager prune`, while the program serves.
 @Suite struct PruneCommandTests {
-    @Test func takesWhatIsOverAndLeavesWhatLives() throws {
-        // One of its own, so that it is known what there is to remove.
+    @Test func deletesOnlyExpiredRows() throws {
+        // A separate stack, so that the expired rows are known.
         let stack = try Stack()
         let user = try stack.makeUser()
         let old = try stack.token(user.email, user.password)

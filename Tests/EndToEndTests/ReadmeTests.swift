@@ -3,21 +3,21 @@ import System
 import TestSupport
 import Testing
 
-/// The shell lines of the README, pasted in their order into one shell.
+/// The shell commands of the README, pasted in order into one shell.
 @Suite struct ReadmeTests {
-    /// A database of its own: the lines create an account and an admin.
+    /// A separate stack: the commands create an account and an admin.
     let stack: Stack
 
     init() throws { stack = try Stack() }
 
-    @Test func itsLinesWorkInOrder() throws {
+    @Test func shellCommandsWorkInOrder() throws {
         let blocks = try Readme.codeBlocks("sh").filter { !$0.hasPrefix("make run") }
         #expect(blocks.count >= 5)
-        // A status that is no success fails the line, and so all of them.
+        // An unsuccessful HTTP status fails the command, and with it the script.
         let lines = blocks.joined(separator: "\n").replacing("curl -s ", with: "curl -sf ")
         let script = "set -eo pipefail\n" + lines.replacing(":8080", with: ":\(stack.client.port)")
         let output = stack.folder + "/readme.txt"
-        try run("/bin/bash", ["-c", "cd \"$1\"\nexec >\"$0\"\n\(script)", output, Stack.root], try reader())
+        try run("/bin/bash", ["-c", "cd \"$1\"\nexec >\"$0\"\n\(script)", output, Stack.root], try readerEnvironment())
         let answers = String(decoding: try Files.read(output), as: UTF8.self)
         #expect(answers.contains(#""message":"Task completed successfully!""#))
         #expect(answers.contains(#""status":"completed""#), "the workflow has ended")
@@ -26,8 +26,8 @@ import Testing
         #expect(try stack.token("admin@example.org", "an unusual password").isEmpty == false)
     }
 
-    /// What somebody has who called `make run` in another shell: its folder, and no setting.
-    private func reader() throws -> [String: String] {
+    /// The environment of a shell beside the one that runs `make run`: the state folder and no settings.
+    private func readerEnvironment() throws -> [String: String] {
         let settings = stack.environment.filter {
             $0.key.wholeMatch(of: #/(JWT|SEALING|DATABASE|DB|FLOW|CONFIG)_.*/#) != nil
         }

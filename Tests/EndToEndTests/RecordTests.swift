@@ -4,11 +4,11 @@ import Postgres
 import TestSupport
 import Testing
 
-/// The records of operations: whose they are, in which order, and what a deletion leaves.
+/// The records of operations: access, order, and deletion.
 @Suite struct RecordTests {
     let stack: Stack
     let user: TestUser
-    /// Of four operations, in the order in which they ran: a quotient last, which is another operation.
+    /// The ids of four records, in the order of their operations: three additions and a division.
     let ids: [JSON]
 
     init() throws {
@@ -24,7 +24,7 @@ import Testing
         try stack.get("/api/records?\(query)", token: token ?? user.token)
     }
 
-    /// All pages of a list, by the ids on them.
+    /// The ids on each page of a list.
     private func pages(_ query: String) throws -> [[JSON]] {
         var pages: [[JSON]] = []
         var cursor = ""
@@ -37,7 +37,7 @@ import Testing
         return pages
     }
 
-    @Test func areListedAndRead() throws {
+    @Test func recordsAreListedAndRead() throws {
         let page = try list("")
         #expect(page["items"].each("id") == ids.reversed())
         let newest = try #require(page["items"].arrayValue?.first)
@@ -50,7 +50,7 @@ import Testing
         #expect(try stack.get("/api/records/\(ids[3].stringValue ?? "")", token: user.token).json == newest)
     }
 
-    @Test func areFilteredAndSelected() throws {
+    @Test func recordsAreFilteredAndFieldsSelected() throws {
         #expect(try pages("operation=division") == [[ids[3]]])
         #expect(try pages("operation=addition&sort=created_at&limit=2") == [[ids[0], ids[1]], [ids[2]]])
         #expect(try pages("operation=square_root") == [[]])
@@ -60,8 +60,8 @@ import Testing
         #expect(selected == [["operation": "division", "result": 2], ["operation": "addition", "result": 9]])
     }
 
-    /// Every one of them cost the same, so among those the id decides.
-    @Test func areSorted() throws {
+    /// All operations cost the same, so the order by amount is the order of the ids.
+    @Test func recordsAreSorted() throws {
         for sort in ["created_at", "-user_balance", "amount"] {
             #expect(try pages("sort=\(sort)&limit=3") == [Array(ids[..<3]), [ids[3]]], "\(sort)")
             #expect(try pages("sort=\(sort)&limit=1") == ids.map { [$0] }, "\(sort)")
@@ -73,10 +73,10 @@ import Testing
         for query in ["", "&sort=-created_at", "&sort=user_balance"] {
             expectProblem(try list("cursor=\(cursor)\(query)"), 400, "invalid_cursor", query)
         }
-        #expect(try list("sort=-amount&cursor=\(cursor)")["items"] == [], "back from the first")
+        #expect(try list("sort=-amount&cursor=\(cursor)")["items"] == [], "no record before the first")
     }
 
-    @Test func refusesWhatTheListDoesNotKnow() throws {
+    @Test func unknownParametersAreRefused() throws {
         for query in [
             "sort=result", "sort=operation", "sort=--amount", "sort=-", "operation=calc.addition", "operation=",
             "user_id=1", "execution_id='", "amount=5", "deleted_at=1", "fields=deleted_at",
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func areTheirUsersAndTheAdmins() throws {
+    @Test func onlyTheOwnerAndAdminsCanReadRecords() throws {
         let admin = try stack.adminToken()
         let stranger = try stack.makeUser()
         let target = "/api/records/\(ids[0].stringValue ?? "")"
@@ -100,7 +100,7 @@ import Testing
         expectChallenge(try stack.get("/api/records"), "token_missing")
     }
 
-    @Test func aDeletedOneStaysInTheTable() throws {
+    @Test func deletedRecordIsHiddenAndKept() throws {
         let admin = try stack.adminToken()
         let id = try #require(ids[1].stringValue)
         #expect(try stack.send("DELETE", "/api/records/\(id)", token: admin).status == 204)
@@ -110,7 +110,7 @@ import Testing
         let kept = try stack.database.connect().query(
             "SELECT deleted_at IS NOT NULL AND operation = 'addition' FROM records WHERE id = \(id)")
         #expect(try kept.only.decode(Bool.self))
-        #expect(try stack.get("/api/credits", token: user.token)["balance"] == 0, "nothing is given back")
+        #expect(try stack.get("/api/credits", token: user.token)["balance"] == 0, "nothing is refunded")
         #expect(try stack.get("/api/ledger", token: user.token)["items"].arrayValue?.count == 5)
         let audit = try stack.get("/api/audit?action=record_deleted&subject=\(id)", token: admin)
         #expect(audit["items"].arrayValue?.count == 1)

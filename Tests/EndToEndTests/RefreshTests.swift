@@ -6,11 +6,11 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Renewing a login: each refresh token once, a lost answer forgiven, a stolen token fatal to its session.
+/// Refreshing a session: each refresh token is valid once, a lost response is repeated, and reuse ends the session.
 @Suite struct RefreshTests {
     let stack: Stack
     let user: TestUser
-    /// The answer of a login of its own.
+    /// The response to a separate login.
     let login: HTTPAnswer
 
     init() throws {
@@ -32,7 +32,7 @@ import Testing
         try stack.get("/me", token: answer["access_token"].stringValue).status == 200
     }
 
-    @Test func givesANewPairOfTheSameSession() throws {
+    @Test func returnsNewTokensOfTheSameSession() throws {
         #expect(login["created"] == false)
         var answer = login
         for _ in 0..<3 {
@@ -48,13 +48,13 @@ import Testing
         #expect(sessions["items"].arrayValue?.count == 2)
     }
 
-    @Test func takesAFormToo() throws {
+    @Test func acceptsAForm() throws {
         let form = [("Content-Type", "application/x-www-form-urlencoded")]
         let body = Array("grant_type=refresh_token&refresh_token=\(try token(login))".utf8)
         #expect(try stack.client.send("POST", "/refresh", headers: form, body: body).status == 200)
     }
 
-    @Test func aLostAnswerIsGivenAgain() throws {
+    @Test func lostResponseIsRepeated() throws {
         let first = try refresh(token(login))
         let again = try refresh(token(login))
         #expect(again.status == 200)
@@ -63,7 +63,7 @@ import Testing
         #expect(try refresh(token(first)).status == 200)
     }
 
-    @Test func manyAtOnceMakeOneNewToken() throws {
+    @Test func concurrentRefreshesReturnOneNewToken() throws {
         let old = try token(login)
         let answers = Mutex<[HTTPAnswer]>([])
         DispatchQueue.concurrentPerform(iterations: 20) { _ in
@@ -75,26 +75,26 @@ import Testing
         #expect(Set(all.map { $0["refresh_token"].text }).count == 1)
     }
 
-    @Test func aTokenThatComesAgainLaterEndsItsSession() throws {
+    @Test func reuseOfAnOldTokenEndsTheSession() throws {
         let first = try refresh(token(login))
         let second = try refresh(token(first))
-        // The first token is two behind now: no answer of it can still be on its way.
+        // The first token is two behind: this cannot be a retry after a lost response.
         expectChallenge(try refresh(token(login)), "token_invalid")
         #expect(try !isLive(second))
         expectChallenge(try refresh(token(second)), "token_invalid")
-        #expect(try stack.get("/me", token: user.token).status == 200, "another session of the user goes on")
+        #expect(try stack.get("/me", token: user.token).status == 200, "another session of the user stays valid")
     }
 
-    @Test func aLostAnswerIsForgivenForTenSecondsOnly() throws {
+    @Test func lostResponseIsRepeatedForTenSeconds() throws {
         let first = try refresh(token(login))
-        try age("refreshed_at = refreshed_at - interval '11 seconds'")
+        try updateSession("refreshed_at = refreshed_at - interval '11 seconds'")
         expectChallenge(try refresh(token(login)), "token_invalid")
         #expect(try !isLive(first))
     }
 
     @Test(arguments: ["expires_at = now()", "ended_at = now()"])
-    func aSessionThatIsOverIsNotRenewed(change: String) throws {
-        try age(change)
+    func endedSessionIsNotRefreshed(change: String) throws {
+        try updateSession(change)
         expectChallenge(try refresh(token(login)), "token_invalid")
     }
 
@@ -103,7 +103,7 @@ import Testing
         expectChallenge(try refresh(token(login)), "token_invalid")
     }
 
-    @Test func refusesWhatItDidNotMake() throws {
+    @Test func forgedTokensAreRefused() throws {
         let own = try token(login)
         let parts = own.split(separator: ".").map(String.init)
         let forged = [
@@ -112,11 +112,11 @@ import Testing
         ]
         for text in forged { expectChallenge(try refresh(text), "token_invalid", text) }
         expectProblem(try refresh(nil), 422)
-        #expect(try refresh(own).status == 200, "none of it ended the session")
-        expectChallenge(try stack.get("/me", token: own), "token_invalid", "a refresh token opens nothing")
+        #expect(try refresh(own).status == 200, "the forged tokens did not end the session")
+        expectChallenge(try stack.get("/me", token: own), "token_invalid", "a refresh token is not an access token")
     }
 
-    private func age(_ change: String) throws {
+    private func updateSession(_ change: String) throws {
         try stack.database.connect().execute("UPDATE sessions SET \(unsafeRaw: change) WHERE user_id = \(user.id)")
     }
 }

@@ -5,7 +5,7 @@ import System
 import TestSupport
 import Testing
 
-/// What clients see of responders that are replaced, killed and told to leave: nothing, or as little as can be.
+/// Clients notice as little as possible when responders are reloaded, killed or terminated.
 @Suite(.serialized) struct ReloadTests {
     let stack: Stack
     let user: TestUser
@@ -15,7 +15,7 @@ import Testing
         user = try stack.makeUser()
     }
 
-    /// Sixteen calls at a time, half of them runs; the statuses of all answers, 0 where there was none.
+    /// Makes sixteen concurrent calls, half of them runs, and returns their statuses; 0 for a call without a response.
     private func callAll() throws -> [Int] {
         let headers = [stack.bearer(user.token), ("Content-Type", "application/json")]
         let calls = try (0..<16).map { number in
@@ -30,18 +30,18 @@ import Testing
         stack.log.split(separator: "\n").filter { $0.contains(" \(name)") }.map(String.init)
     }
 
-    /// The numbers of the responders that serve.
+    /// The process ids of the running responders.
     private func responders() -> [pid_t] {
-        func numbers(_ event: String) -> [pid_t] {
+        func processIDs(_ event: String) -> [pid_t] {
             events(event).compactMap { line in line.split(separator: "pid=").last?.prefix { $0.isNumber } }.compactMap {
                 pid_t($0)
             }
         }
-        let gone = numbers("responder-exited")
-        return numbers("responder-ready").filter { !gone.contains($0) }
+        let exited = processIDs("responder-exited")
+        return processIDs("responder-ready").filter { !exited.contains($0) }
     }
 
-    /// The fourth field of proc(5)'s stat: who started the responders.
+    /// The process id of the supervisor: the parent of a responder, which is the fourth field of its stat in proc(5).
     private func supervisor() throws -> pid_t {
         let responder = try #require(responders().first)
         let fields = String(decoding: try Files.read("/proc/\(responder)/stat"), as: UTF8.self).split(separator: " ")
@@ -67,14 +67,14 @@ import Testing
         let victim = try #require(responders().first)
         var failures = 0
         kill(victim, SIGKILL)
-        // What it had in hand is lost, and nothing else.
+        // Only the calls that it was serving are lost.
         for _ in 0..<10 { failures += try callAll().count { $0 != 200 } }
         try stack.waitForLog { responders().count == 2 && !responders().contains(victim) }
         #expect(failures <= 16)
         for _ in 0..<10 { #expect(Set(try callAll()) == [200]) }
     }
 
-    @Test func finishesTheRequestUnderWayBeforeItLeaves() throws {
+    @Test func finishesItsRequestBeforeItExits() throws {
         let supervisor = try supervisor()
         #expect(try stack.send("PUT", "/api/data/result", ["value": 0], token: user.token).status == 200)
         let held = try HeldRows("UPDATE documents SET value = '1' WHERE user_id = \(user.id)", in: stack.database)

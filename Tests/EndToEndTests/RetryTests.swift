@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Steps that are tried again.
+/// Steps that are retried.
 @Suite struct RetryTests {
     let caller: RunCaller
 
@@ -20,20 +20,20 @@ import Testing
         #expect(duration >= milliseconds)
     }
 
-    @Test func asOftenAndAsLateAsItsFlowSays() throws {
+    @Test func stepIsRetriedByItsPolicy() throws {
         let retry: JSON = ["max_attempts": 3, "initial_delay": 0.2, "factor": 2, "jitter": 0]
         let id = try caller.start(keeping: .flow([failing(retry)]))
         let waiting = try caller.wait(id)
         #expect(waiting["steps"]?.each("status") == ["waiting"])
         #expect(waiting["steps"]?.each("error").first?["code"] == "failed")
         expect(try caller.end(id), attempts: 3, atLeast: 600)
-        let once = try caller.end(caller.start(keeping: .flow([failing(["max_attempts": 1, "initial_delay": 60])])))
-        expect(once, attempts: 1, atLeast: 0)
+        let single = try caller.end(caller.start(keeping: .flow([failing(["max_attempts": 1, "initial_delay": 60])])))
+        expect(single, attempts: 1, atLeast: 0)
         let atOnce = try caller.end(caller.start(keeping: .flow([failing(["max_attempts": 100, "initial_delay": 0])])))
         expect(atOnce, attempts: 100, atLeast: 0)
     }
 
-    @Test func neverWhatCannotFit() throws {
+    @Test func invalidInputIsNotRetried() throws {
         let retry: JSON = ["max_attempts": 5, "initial_delay": 60]
         for (type, input) in [
             ("wait", [:]), ("calc.addition", ["arguments": 1]), ("data.store", ["name": 1, "value": 1]),
@@ -47,14 +47,14 @@ import Testing
         }
     }
 
-    /// The time of a step that waits is that of all of it.
-    @Test func neverAWaitWhoseTimeIsUp() throws {
+    /// The timeout of a waiting step applies to the whole step.
+    @Test func expiredWaitIsNotRetried() throws {
         let task = failing(["max_attempts": 5, "initial_delay": 60], "approval").with(["timeout": 0.2])
         expect(try caller.end(caller.start(keeping: .flow([task]))), attempts: 1, atLeast: 200, "timeout")
     }
 
-    /// A call whose step is tried again later is answered when the run is over, or told where it is.
-    @Test func withinACall() throws {
+    /// The response to a call whose step is retried comes when the run has ended, or earlier with the run's location.
+    @Test func stepOfACallIsRetried() throws {
         let retry: JSON = ["max_attempts": 2, "initial_delay": 0.1, "jitter": 0]
         let flow = JSON.chain([
             .task("s", "data.store", ["name": "before", "value": 1]), failing(retry),
@@ -71,8 +71,8 @@ import Testing
         #expect(again.headers["idempotency-replayed"] == "true")
     }
 
-    /// The cause is gone when the second attempt comes.
-    @Test func succeedsWhenTheCauseIsGone() throws {
+    /// The cause of the failure is removed between two attempts.
+    @Test func retrySucceedsAfterTheCauseIsRemoved() throws {
         let retry: JSON = ["max_attempts": 50, "initial_delay": 0.1, "factor": 1, "jitter": 0]
         let task = failing(retry, "data.fetch", ["name": "late"])
         let id = try caller.start(keeping: .chain([task, .task("b", "pass")]))

@@ -4,7 +4,7 @@ import JSON
 import Postgres
 import TestSupport
 
-/// A user of a stack who keeps workflows, runs them and looks what becomes of the runs.
+/// A user of a stack who stores workflows, starts runs of them and reads the state of the runs.
 struct RunCaller {
     let stack: Stack
     let user: TestUser
@@ -20,14 +20,14 @@ struct RunCaller {
         try stack.post(target, body, token: user.token, headers: headers)
     }
 
-    /// Keeps the flow of a call as a workflow and returns its id.
+    /// Stores the flow of a call as a workflow and returns its id.
     func keep(_ call: JSON, _ more: [String: JSON] = [:]) throws -> String {
         let made = try post("/api/workflows", .draft(of: call, more))
-        guard made.status == 201, let id = made["id"].stringValue else { throw TestFailure("not kept: \(made.text)") }
+        guard made.status == 201, let id = made["id"].stringValue else { throw TestFailure("not stored: \(made.text)") }
         return id
     }
 
-    /// Saves a workflow anew.
+    /// Replaces a workflow.
     func save(_ workflow: String, _ call: JSON, _ more: [String: JSON] = [:]) throws {
         let saved = try stack.send("PUT", "/api/workflows/\(workflow)", .draft(of: call, more), token: user.token)
         guard saved.status == 200 else { throw TestFailure("not saved: \(saved.text)") }
@@ -42,38 +42,38 @@ struct RunCaller {
         return id
     }
 
-    /// Keeps the flow of a call and queues a run of it with the call's input.
+    /// Stores the flow of a call as a workflow and queues a run of it with the call's input.
     func start(keeping call: JSON) throws -> String { try start(keep(call), call["input"] ?? [:]) }
 
-    /// What its user sees of a run.
+    /// Reads a run as its user.
     func run(_ id: String) throws -> JSON {
         let answer = try get("/api/executions/\(id)")
         guard answer.status == 200 else { throw TestFailure("no run: \(answer.text)") }
         return answer.json
     }
 
-    /// The run as soon as it stands so; a machine busy with tests is slow.
-    func run(_ id: String, _ isSo: (JSON) throws -> Bool) throws -> JSON {
+    /// Waits until the run meets the condition and returns it.
+    func run(_ id: String, _ condition: (JSON) throws -> Bool) throws -> JSON {
         var run = JSON.null
         try eventually("the state of the run") {
             run = try self.run(id)
-            return try isSo(run)
+            return try condition(run)
         }
         return run
     }
 
-    /// The run when it is over.
+    /// Waits until the run has ended and returns it.
     func end(_ id: String) throws -> JSON { try run(id) { $0["finished_at"] != .null } }
 
-    /// The run when a step of it waits.
+    /// Waits until a step of the run waits and returns the run.
     func wait(_ id: String) throws -> JSON { try run(id) { $0["status"] == "waiting" } }
 
-    /// Without a body a signal approves.
+    /// Calls an action of a run. Default body of a signal: approval.
     func act(_ verb: String, _ id: String, _ body: JSON? = nil) throws -> HTTPAnswer {
         try post("/api/executions/\(id)/\(verb)", body ?? (verb == "signal" ? ["approved": true] : [:]))
     }
 
-    /// Sends these calls at once, each on a connection of its own.
+    /// Sends these calls at once, each on its own connection.
     func atOnce(_ calls: [(target: String, body: JSON, headers: [(String, String)])]) throws -> [HTTPAnswer] {
         try stack.client.exchange(
             atOnce: calls.map { target, body, headers in
@@ -84,12 +84,12 @@ struct RunCaller {
             })
     }
 
-    /// A number that the owner of the database reads.
+    /// The number that a query returns to the owner of the database.
     func count(_ query: SQL) throws -> Int { try stack.database.connect().query(query).only.decode(Int.self) }
 
     var credits: JSON { get throws { try get("/api/credits").json } }
 
-    /// What is wrong with everybody's ledger; nil: nothing.
+    /// The errors that `ledger verify` finds; nil if there are none.
     var flawsOfLedger: String? {
         get throws {
             let verified = try stack.command(["ledger", "verify"])
@@ -99,7 +99,7 @@ struct RunCaller {
 }
 
 extension JSON {
-    /// What keeps the flow of a call as a workflow.
+    /// The body that creates a workflow from the flow of a call.
     static func draft(of call: JSON, _ more: [String: JSON] = [:]) -> JSON {
         var draft = JSONObject([
             .init(name: "name", value: "A workflow"), .init(name: "flow", value: call["flow"] ?? .null),
@@ -108,7 +108,7 @@ extension JSON {
         return .object(draft)
     }
 
-    /// This task with more members.
+    /// This object with more members.
     func with(_ more: [String: JSON]) -> JSON {
         var members = objectValue ?? JSONObject()
         for member in more { members[member.key] = member.value }

@@ -34,7 +34,8 @@ import Tokens
         return TOTP(secret: try #require(Base32.decode(secret.utf8)))
     }
 
-    /// An app in force, and its recovery codes. The code that confirmed it was of the step before.
+    /// Activates an authenticator app and returns it with its recovery codes. It is confirmed with the code of the
+    /// previous period, so that the current one is unused.
     private func enrol() throws -> (app: TOTP, codes: [String]) {
         let app = try begin()
         let answer = try call("POST", "/api/mfa/totp/confirm", ["code": .string(app.code(at: now - TOTP.period))])
@@ -53,12 +54,12 @@ import Tokens
         return try stack.patiently { try stack.post("/login", .object(body)) }
     }
 
-    @Test func asksForACodeOnceTheAppIsConfirmed() throws {
+    @Test func loginNeedsACodeAfterConfirmation() throws {
         let app = try begin()
-        #expect(try login().status == 200, "not in force yet")
+        #expect(try login().status == 200, "not active yet")
         expectProblem(try call("POST", "/api/mfa/totp/confirm", ["code": "000 000x"]), 403, "wrong_code")
-        let begun = try call("POST", "/api/mfa/totp/confirm", ["code": .string(app.code(at: now - TOTP.period))])
-        #expect(begun.status == 200)
+        let confirmed = try call("POST", "/api/mfa/totp/confirm", ["code": .string(app.code(at: now - TOTP.period))])
+        #expect(confirmed.status == 200)
         expectProblem(try login(), 401, "otp_required")
         expectProblem(try login(password: "the wrong one"), 401, "invalid_credentials")
         expectProblem(try login("12345"), 401, "otp_invalid")
@@ -72,7 +73,7 @@ import Tokens
             "second_factor_active")
     }
 
-    @Test func eachCodeCountsOnceHoweverManyComeWithIt() throws {
+    @Test func concurrentLoginsUseACodeOnce() throws {
         let (app, _) = try enrol()
         let code = app.code(at: now)
         let statuses = Mutex<[Int]>([])
@@ -81,20 +82,20 @@ import Tokens
             statuses.withLock { $0.append(status) }
         }
         #expect(statuses.withLock(\.self).sorted() == [200] + Array(repeating: 401, count: 7))
-        expectProblem(try login(app.code(at: now - TOTP.period)), 401, "otp_invalid", "an earlier one is over too")
+        expectProblem(try login(app.code(at: now - TOTP.period)), 401, "otp_invalid", "an earlier code is invalid too")
     }
 
-    @Test func eachRecoveryCodeCountsOnce() throws {
+    @Test func recoveryCodeIsValidOnce() throws {
         let (_, codes) = try enrol()
         #expect(try login(codes[0].uppercased()).status == 200)
         expectProblem(try login(codes[0]), 401, "otp_invalid")
         #expect(try login(codes[1].replacing("-", with: "")).status == 200)
         let other = try stack.makeUser()
         let body: JSON = ["email": .string(other.email), "password": .string(other.password), "otp": .string(codes[2])]
-        #expect(try stack.patiently { try stack.post("/login", body) }.status == 200, "who has no app needs no code")
+        #expect(try stack.patiently { try stack.post("/login", body) }.status == 200, "no code without an app")
     }
 
-    @Test func noCodeIsGoodForAnother() throws {
+    @Test func codesOfAnotherUserAreInvalid() throws {
         let (app, codes) = try enrol()
         let other = try SecondFactorTests()
         _ = try other.enrol()
@@ -102,7 +103,7 @@ import Tokens
         #expect(try login(codes[0]).status == 200)
     }
 
-    @Test func isRemovedByACodeOnly() throws {
+    @Test func removalNeedsACode() throws {
         let (_, codes) = try enrol()
         expectProblem(try call("DELETE", "/api/mfa/totp", ["code": "x"]), 403, "wrong_code")
         #expect(try call("DELETE", "/api/mfa/totp", ["code": .string(codes[3])]).status == 204)
@@ -110,14 +111,14 @@ import Tokens
         expectProblem(try call("DELETE", "/api/mfa/totp", ["code": .string(codes[4])]), 404)
     }
 
-    @Test func beginsWithThePasswordOnly() throws {
+    @Test func enrolmentNeedsThePassword() throws {
         expectProblem(try call("POST", "/api/mfa/totp", ["current_password": "wrong"]), 403, "wrong_password")
         expectProblem(try call("POST", "/api/mfa/totp", [:]), 422)
         let key = try #require(try call("POST", "/api/keys", ["name": "k"])["key"].stringValue)
         expectProblem(try stack.post("/api/mfa/totp", ["current_password": .string(user.password)], token: key), 403)
     }
 
-    @Test func theDatabaseHoldsNoSecret() throws {
+    @Test func databaseContainsNoPlainSecret() throws {
         let (app, codes) = try enrol()
         let connection = stack.database.connect()
         let stored = try connection.query("SELECT secret FROM second_factors WHERE user_id = \(user.id)").only
@@ -128,7 +129,7 @@ import Tokens
         #expect(digests.count == 10 && digests.allSatisfy { $0.count == 32 })
         #expect(!digests.contains(Array(codes[0].utf8)))
 
-        // Copied to another account, it does not open there.
+        // Copied to another account, the sealed secret cannot be opened.
         let other = try stack.makeUser()
         try connection.execute(
             """
@@ -141,9 +142,9 @@ import Tokens
     }
 }
 
-/// A password that was hashed at another cost is hashed anew by its login.
+/// A login rehashes a password that was hashed at another cost.
 @Suite struct RehashTests {
-    @Test func aLoginBringsTheHashUpToDate() throws {
+    @Test func loginUpdatesTheHash() throws {
         let stack = try Stack.shared.get()
         let user = try stack.makeUser()
         let weak = PasswordHasher(

@@ -3,9 +3,9 @@ import Postgres
 import TestSupport
 import Testing
 
-/// What is secret is in no log, in no answer it does not belong to, and in no list of processes.
+/// Secrets do not appear in logs, in responses that should not contain them, or in the process list.
 @Suite struct SecretsTests {
-    /// One of its own, since it is made to fail.
+    /// A separate stack, since the test breaks it.
     let stack: Stack
     let user: TestUser
 
@@ -14,7 +14,7 @@ import Testing
         user = try stack.makeUser()
     }
 
-    /// What none but the program is to know, whoever's it is.
+    /// The secrets in the settings of the program.
     private var secretSettings: [String] {
         get throws {
             try [
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test func neitherLogsNorErrorsTellASecret() throws {
+    @Test func logsAndErrorsContainNoSecret() throws {
         let canary = "canary-of-a-password-\(UInt64.random(in: 0...UInt64.max))"
         let signature = try #require(user.token.split(separator: ".").last.map(String.init))
         let given = try GivenSecrets(in: stack)
@@ -41,7 +41,7 @@ import Testing
         answers += broken
 
         let logs = try stack.completeLogs()
-        #expect(logs.contains("request-failed"), "the reason of the 500s is in the log")
+        #expect(logs.contains("request-failed"), "the log contains the reason of the 500 responses")
         let secrets =
             try [
                 canary, user.password, user.email, user.token, signature, "argon2",
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func aRequestIsOneLineOfTheLog() throws {
+    @Test func eachRequestIsOneLineOfTheLog() throws {
         for path in ["/a%0aX:y", "/a%0d%0a{\"status\":200}", "/%00", "/%ff\u{1b}[2J", "/a\"b\\", "/a\u{7f}"] {
             for method in ["GET", "FOO_BAR", "TRACE"] {
                 let headers = [
@@ -76,8 +76,8 @@ import Testing
         }
     }
 
-    /// A command line is everybody's to read, an environment its user's and whoever's that the process starts.
-    @Test func noProcessShowsASecret() throws {
+    /// All users can read a command line. The same user and child processes can read an environment.
+    @Test func processListShowsNoSecret() throws {
         let processes = stack.processes
         #expect(processes.count { $0.arguments.dropFirst().first == "respond" } == 2)
         for process in processes {
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test func publicAnswersHoldNoSecret() throws {
+    @Test func publicResponsesContainNoSecret() throws {
         for path in ["/", "/health", "/ready", "/metrics", "/openapi.json", "/nothing"] {
             let answer = try stack.get(path)
             for secret in try secretSettings { #expect(!answer.text.contains(secret), "\(path)") }
@@ -96,7 +96,7 @@ import Testing
         for secret in try secretSettings { #expect(!printed.contains(secret)) }
     }
 
-    /// Calls that fail at every stage there is, each with the canary somewhere in it.
+    /// Calls that fail at every stage of the pipeline, each with the canary somewhere in it.
     private func failures(_ canary: String) throws -> [HTTPAnswer] {
         let password = JSON.string(canary)
         let json = [("Content-Type", "application/json")]
