@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Where somebody is logged in, and changes of the own account.
+/// A user's sessions, and changes of the user's own account.
 @Suite struct SessionsTests {
     let stack: Stack
     let user: TestUser
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func aNewPasswordEndsAllOtherSessions() throws {
+    @Test func passwordChangeEndsAllOtherSessions() throws {
         let other = try stack.token(user.email, user.password)
         let change: JSON = ["password": "another password", "current_password": .string(user.password)]
         #expect(try stack.patiently { try stack.send("PATCH", "/me", change, token: user.token) }.status == 200)
@@ -62,7 +62,7 @@ import Testing
         expectProblem(try stack.patiently { try stack.post("/login", old) }, 401, "invalid_credentials")
     }
 
-    @Test func aPasswordIsChangedByWhoeverKnowsItOnly() throws {
+    @Test func passwordChangeNeedsTheCurrentPassword() throws {
         let cases: [(body: JSON, status: Int, code: String, pointers: [String])] = [
             (["password": "another password"], 422, "validation_failed", ["/current_password"]),
             (["password": "another password", "current_password": "wrong"], 403, "wrong_password", []),
@@ -84,9 +84,9 @@ import Testing
     }
 }
 
-/// Stacks of their own, with another setting.
+/// Logins on stacks with `LOGIN_CREATES_ACCOUNT=on`.
 @Suite struct LoginCreatesAccountTests {
-    @Test func theFirstLoginOfAnUnknownEmailMakesItsAccount() throws {
+    @Test func firstLoginWithAnUnknownEmailCreatesAnAccount() throws {
         let stack = try Stack(settings: ["LOGIN_CREATES_ACCOUNT": "on"])
         func login(_ name: String, _ password: String) throws -> HTTPAnswer {
             try stack.patiently {
@@ -108,14 +108,14 @@ import Testing
         expectProblem(try login(email, "long enough"), 401, "invalid_credentials")
     }
 
-    /// Of first logins at once one makes the account, and all are in.
-    @Test func firstLoginsAtOnceMakeOneAccount() throws {
+    /// Of concurrent first logins, one creates the account, and all succeed.
+    @Test func concurrentFirstLoginsCreateOneAccount() throws {
         let stack = try Stack(settings: ["LOGIN_CREATES_ACCOUNT": "on"])
         let email = unique("first") + "@example.org"
         let bodies: [JSON] = [email, email.uppercased(), email].map {
             ["email": .string($0), "password": "long enough"]
         }
-        // Some may find all places for password hashes taken.
+        // Some may find all password hashing slots occupied.
         let answers = try stack.post("/login", atOnce: bodies).filter { $0.status != 503 }
         #expect(answers.allSatisfy { $0.status == 200 })
         #expect(answers.count { $0["created"] == true } == 1)

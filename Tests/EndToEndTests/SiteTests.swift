@@ -5,18 +5,18 @@ import System
 import TestSupport
 import Testing
 
-/// The pages that the program itself answers with.
+/// The HTML pages of the program.
 @Suite struct SiteTests {
     let stack: Stack
 
     init() throws { stack = try Stack.shared.get() }
 
-    /// The landing page as a request with that `Host` gets it.
+    /// Requests the landing page with this `Host`.
     private func page(host: String) throws -> HTTPAnswer {
         try stack.client.exchange(Array("GET / HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n".utf8))
     }
 
-    @Test func theLandingPageLinksToTheRest() throws {
+    @Test func landingPageLinksToTheOtherPages() throws {
         let page = try stack.get("/")
         #expect(page.status == 200)
         #expect(page.headers["content-type"] == "text/html; charset=utf-8")
@@ -26,13 +26,13 @@ import Testing
         #expect(!page.text.contains("<script") && !page.text.contains("src="))
     }
 
-    @Test func itsPolicyAllowsItsOwnStyleSheetOnly() throws {
+    @Test func policyAllowsOnlyTheInlineStyleSheet() throws {
         for path in ["/", "/docs"] {
             let page = try stack.get(path)
             let style = try #require(page.text.firstMatch(of: #/<style>([^<]*)<\/style>/#)).1
             let policy = try #require(page.headers["content-security-policy"])
             let source = try #require(policy.firstMatch(of: #/style-src 'sha256-([A-Za-z0-9+\/]{43}=)';/#)).1
-            // By openssl, from the text between the tags, as a browser computes it.
+            // Computed with openssl from the text between the tags, like in a browser.
             let digest = try Stack.command(
                 ["-c", "openssl dgst -sha256 -binary | openssl base64"], of: "/bin/bash",
                 environment: Environment.current, input: String(style))
@@ -45,7 +45,7 @@ import Testing
     @Test(arguments: [
         "127.0.0.1:8080", "flow.example.org", "Flow-1.Example.org:443", "flow_manager:8080", "[::1]:8080", "[fe80::1]",
     ])
-    func itsCommandsNameTheHostThatTheClientAskedFor(host: String) throws {
+    func commandsNameTheRequestedHost(host: String) throws {
         #expect(try page(host: host).text.contains("curl -s http://\(host)/login "))
     }
 
@@ -54,15 +54,15 @@ import Testing
         "a:+80", "a:080", "a:80:80", "a:", "-a", ".", "a..b", "[::1", "[a]", "[<::]", "user@host", "a%20b", "é.example",
         String(repeating: "a", count: 256),
     ])
-    func anUnsafeHostIsReplaced(host: String) throws {
+    func unsafeHostIsReplaced(host: String) throws {
         let page = try page(host: host)
-        // nginx refuses some of them itself.
+        // nginx itself refuses some hosts.
         guard page.status == 200 else { return expectProblem(page, 400) }
         #expect(page.text.contains("curl -s http://127.0.0.1:8080/login "))
         #expect(host.utf8.count < 3 || !page.text.contains(host))
     }
 
-    @Test func itsCommandsWorkWhenPasted() throws {
+    @Test func commandsWorkWhenPasted() throws {
         let page = try page(host: "127.0.0.1:\(stack.client.port)")
         let blocks = page.text.matches(of: #/<pre>([^<]*)<\/pre>/#).map { String($0.1) }
         #expect(blocks.count == 3)
@@ -72,7 +72,7 @@ import Testing
         #expect(result.output.contains(#""message":"Task completed successfully!""#), "\(result.output)")
     }
 
-    @Test func itsCommandsAcceptTheSelfSignedCertificateOfThisMachine() throws {
+    @Test func commandsAcceptASelfSignedCertificateOnLocalhost() throws {
         let client = try FastCGIClient(path: stack.socket)
         func page(_ host: String) throws -> String {
             try client.exchange(stack.params("GET", "/", [("HTTP_HOST", host), ("HTTPS", "on")])).text
@@ -82,8 +82,8 @@ import Testing
         #expect(try page("flow.example.org").contains("curl -s https://flow.example.org/login "))
     }
 
-    /// As in plain CGI, or where Swagger UI could not be fetched.
-    @Test func saysHowToGetTheDocumentationWhereItIsMissing() throws {
+    /// Swagger UI is missing in plain CGI, or if it could not be downloaded.
+    @Test func missingDocumentationPageExplainsTheSetup() throws {
         let page = try stack.get("/docs")
         #expect(page.status == 404)
         #expect(page.headers["content-type"] == "text/html; charset=utf-8")

@@ -4,9 +4,9 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Calls that wait, and what they wait for.
+/// Calls that wait for runs, and signals to those runs.
 extension Stack {
-    /// Sends a flow, whose answer `client.finish` reads.
+    /// Sends a call that runs a flow. `client.finish` reads the response.
     func begin(_ flow: JSON, of user: TestUser, _ headers: [(String, String)] = []) throws -> Int32 {
         try client.begin(
             client.message(
@@ -14,11 +14,11 @@ extension Stack {
                 body: flow.serialized()))
     }
 
-    /// The ids of the user's runs that wait for somebody, as soon as there are so many.
+    /// Returns the ids of the user's waiting runs as soon as there are `count` of them.
     func waiting(_ count: Int, of user: TestUser) throws -> [String] {
         let connection = database.connect()
         var ids: [String] = []
-        try eventually("so many wait") {
+        try eventually("\(count) runs wait") {
             ids = try connection.query(
                 "SELECT execution_id FROM queue WHERE user_id = \(user.id) AND state = 'waiting'"
             ).map { try $0.decode(String.self) }
@@ -27,7 +27,7 @@ extension Stack {
         return ids
     }
 
-    /// Releases a run that waits for approval.
+    /// Approves a run that waits for approval.
     func signal(
         _ id: String, of user: TestUser, _ data: JSON = .null, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
@@ -37,17 +37,17 @@ extension Stack {
 }
 
 extension JSON {
-    /// A flow that waits for approval, and gives what was said then.
+    /// A flow that waits for approval and returns the data of the signal.
     static let approval = flow([.task("a", "approval")])
 }
 
-/// Returns as soon as it is so. For rows only: the database notifies nobody of their changes. A machine that runs all
-/// tests is slow, so the limit is a minute.
-func eventually(_ what: String, _ isSo: () throws -> Bool) throws {
+/// Polls until the condition holds. For rows only, since the database does not notify tests of their changes. The
+/// timeout is a minute, since a machine that runs all tests is slow.
+func eventually(_ expectation: String, _ condition: () throws -> Bool) throws {
     let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {
-        if try isSo() { return }
+        if try condition() { return }
         poll(nil, 0, 10)
     }
-    throw TestFailure("not so in a minute: \(what)")
+    throw TestFailure("not within a minute: \(expectation)")
 }

@@ -3,51 +3,52 @@ import System
 import TestSupport
 import Testing
 
-/// The program does not start on settings that are missing, weak or open to others; it names them and shows no value.
+/// The program refuses to start with settings that are missing, weak or readable by other users. The message names the
+/// setting and does not contain the value.
 @Suite struct StartRefusalTests {
-    /// With these both parts would start: nothing of it is in use before the settings are read.
-    private static let good = [
+    /// Valid settings for the supervisor and the responders. Nothing they name is used before all settings are read.
+    private static let validSettings = [
         "CONFIG_TYPE": "production", "DATABASE_URL": "postgresql://app@127.0.0.1:1/flows",
         "JWT_SECRET_KEY": "a-good-key-of-the-tokens-0123456789", "FLOW_GATE": "a-good-gate-of-the-tests-0123456789",
         "SEALING_KEY": "a-good-key-that-seals-0123456789-xyz", "SOCKET": "/nonexistent/fastcgi.sock",
     ]
-    private static let easy = String(repeating: "canary", count: 8)
-    private static let notAnAddress = "postgresql://u:canary@[::1/x"
+    private static let weakKey = String(repeating: "canary", count: 8)
+    private static let invalidURL = "postgresql://u:canary@[::1/x"
 
     @Test(
         arguments: [
-            ("DATABASE_URL", "", "must be set"), ("DATABASE_URL", notAnAddress, "is not a valid Postgres URL"),
-            ("AWS_PGSQL_PATH", notAnAddress, "is not a valid Postgres URL"),
+            ("DATABASE_URL", "", "must be set"), ("DATABASE_URL", invalidURL, "is not a valid Postgres URL"),
+            ("AWS_PGSQL_PATH", invalidURL, "is not a valid Postgres URL"),
             ("DB_PREPARE", "canary", "must be on or off"), ("CONFIG_TYPE", "canary", "must be demo or production"),
             ("JWT_SECRET_KEY", "", "must be set"), ("JWT_SECRET_KEY", "canary", "must have at least 32 bytes"),
-            ("JWT_SECRET_KEY", easy, "is too easy to guess"),
+            ("JWT_SECRET_KEY", weakKey, "is too easy to guess"),
             ("JWT_PREVIOUS_SECRET_KEY", "canary", "must have at least 32 bytes"),
-            ("JWT_PREVIOUS_SECRET_KEY", easy, "is too easy to guess"),
-            ("SEALING_KEY", "canary", "must have at least 32 bytes"), ("SEALING_KEY", easy, "is too easy to guess"),
+            ("JWT_PREVIOUS_SECRET_KEY", weakKey, "is too easy to guess"),
+            ("SEALING_KEY", "canary", "must have at least 32 bytes"), ("SEALING_KEY", weakKey, "is too easy to guess"),
             ("SEALING_PREVIOUS_KEY", "canary", "must have at least 32 bytes"),
-            ("SEALING_PREVIOUS_KEY", easy, "is too easy to guess"),
-            ("FLOW_GATE", "canary", "must have at least 32 bytes"), ("FLOW_GATE", easy, "is too easy to guess"),
+            ("SEALING_PREVIOUS_KEY", weakKey, "is too easy to guess"),
+            ("FLOW_GATE", "canary", "must have at least 32 bytes"), ("FLOW_GATE", weakKey, "is too easy to guess"),
             ("THREADS", "canary", "must be a number from 1 to 64"), ("LOGIN_THROTTLE", "canary", "must be on or off"),
             ("LOGIN_CREATES_ACCOUNT", "canary", "must be on or off"),
         ])
-    func serverPartsNameTheSetting(setting: String, value: String, reason: String) throws {
-        var environment = Self.good.merging([setting: value]) { $1 }
+    func supervisorAndResponderNameTheSetting(setting: String, value: String, reason: String) throws {
+        var environment = Self.validSettings.merging([setting: value]) { $1 }
         if setting == "AWS_PGSQL_PATH" { environment["DATABASE_URL"] = nil }
-        // One value that is read by either of two names is called by the first of them.
+        // A setting with two names is reported by its first name.
         let name = setting == "AWS_PGSQL_PATH" ? "DATABASE_URL" : setting
         for command in ["serve", "respond"] {
             try expectRefusal(of: [command], environment, "flow-manager \(command): \(name) \(reason)")
         }
     }
 
-    @Test func theSupervisorNeedsAGate() throws {
-        let environment = Self.good.merging(["FLOW_GATE": ""]) { $1 }
+    @Test func supervisorNeedsAGate() throws {
+        let environment = Self.validSettings.merging(["FLOW_GATE": ""]) { $1 }
         try expectRefusal(of: ["serve"], environment, "flow-manager serve: FLOW_GATE must be set")
     }
 
-    @Test func aPreviousSealingKeyNeedsAPresentOne() throws {
+    @Test func previousSealingKeyNeedsACurrentOne() throws {
         let previous = "canary-of-a-key-that-sealed-0123456789"
-        let environment = Self.good.merging(["SEALING_KEY": "", "SEALING_PREVIOUS_KEY": previous]) { $1 }
+        let environment = Self.validSettings.merging(["SEALING_KEY": "", "SEALING_PREVIOUS_KEY": previous]) { $1 }
         for command in ["serve", "respond"] {
             try expectRefusal(
                 of: [command], environment,
@@ -57,22 +58,22 @@ import Testing
 
     @Test(arguments: [["migrate"], ["user", "list"], ["keys", "list"], ["prune"], ["seed-demo"]])
     func commandsNameTheDatabase(arguments: [String]) throws {
-        let demo = Self.good.merging(["CONFIG_TYPE": "demo"]) { $1 }
-        for (value, reason) in [("", "must be set"), (Self.notAnAddress, "is not a valid Postgres URL")] {
+        let demo = Self.validSettings.merging(["CONFIG_TYPE": "demo"]) { $1 }
+        for (value, reason) in [("", "must be set"), (Self.invalidURL, "is not a valid Postgres URL")] {
             try expectRefusal(
                 of: arguments, demo.merging(["DATABASE_URL": value]) { $1 },
                 "flow-manager \(arguments[0]): DATABASE_URL \(reason)")
         }
-        let migration = demo.merging(["MIGRATION_DATABASE_URL": Self.notAnAddress]) { $1 }
+        let migration = demo.merging(["MIGRATION_DATABASE_URL": Self.invalidURL]) { $1 }
         if arguments == ["migrate"] {
             try expectRefusal(
                 of: arguments, migration, "flow-manager migrate: MIGRATION_DATABASE_URL is not a valid Postgres URL")
         }
     }
 
-    /// Whatever is asked of it, and whoever the others are: a file that they may read is not read by the program.
+    /// Each command refuses a settings file that its group or other users can access.
     @Test(arguments: [0o644, 0o640, 0o604, 0o660, 0o606, 0o666, 0o777, 0o620] as [mode_t])
-    func nothingRunsOnAFileThatIsOpenToOthers(mode: mode_t) throws {
+    func commandsRefuseAFileAccessibleToOtherUsers(mode: mode_t) throws {
         let folder = "/tmp/" + unique("settings")
         try run("/bin/mkdir", ["-m", "700", folder], [:])
         defer { try? run("/bin/rm", ["-rf", folder], [:]) }
@@ -86,23 +87,23 @@ import Testing
             ["config"], ["openapi"], ["postman"],
         ]
         for command in commands {
-            let said = "flow-manager \(command[0]): \(file) is accessible to other users; run chmod 600 on it\n"
-            try expectRefusal(of: command + ["--env-file", file], Self.good, said)
-            try expectRefusal(of: command, Self.good.merging(["FLOW_MANAGER_ENV": file]) { $1 }, said)
+            let message = "flow-manager \(command[0]): \(file) is accessible to other users; run chmod 600 on it\n"
+            try expectRefusal(of: command + ["--env-file", file], Self.validSettings, message)
+            try expectRefusal(of: command, Self.validSettings.merging(["FLOW_MANAGER_ENV": file]) { $1 }, message)
         }
         let inFolder = try Stack.command(
-            ["-c", "cd \(folder) && exec \(Stack.executable) config"], of: "/bin/sh", environment: Self.good)
+            ["-c", "cd \(folder) && exec \(Stack.executable) config"], of: "/bin/sh", environment: Self.validSettings)
         #expect(inFolder.status == 1)
         #expect(inFolder.output == "flow-manager config: .env is accessible to other users; run chmod 600 on it\n")
     }
 
     private func expectRefusal(
-        of arguments: [String], _ environment: [String: String], _ said: String,
+        of arguments: [String], _ environment: [String: String], _ message: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let result = try Stack.command(arguments, environment: environment)
         #expect(result.status == 1, sourceLocation: sourceLocation)
-        #expect(result.output.hasPrefix(said), "\(result.output)", sourceLocation: sourceLocation)
+        #expect(result.output.hasPrefix(message), "\(result.output)", sourceLocation: sourceLocation)
         #expect(!result.output.contains("canary"), sourceLocation: sourceLocation)
         #expect(result.output.split(separator: "\n").count == 1, "\(result.output)", sourceLocation: sourceLocation)
     }

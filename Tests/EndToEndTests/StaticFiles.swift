@@ -2,8 +2,8 @@ import Glibc
 import System
 import TestSupport
 
-/// Makes a folder of what nginx serves by itself. Two short files stand in for Swagger UI, which comes from the network;
-/// a link leads out of it, which nginx must not follow.
+/// Creates a folder of the static files that nginx serves. Two short files replace Swagger UI, which would have to be
+/// downloaded. A link leads out of the folder, which nginx must not follow.
 func makeStaticFiles() throws -> String {
     let parent = Environment.current["TEST_FOLDER"] ?? "/tmp"
     var template = Array("\(parent)/static.XXXXXX".utf8CString)

@@ -5,7 +5,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Runs that start runs.
+/// Runs that start other runs.
 @Suite struct SubFlowTests {
     let caller: RunCaller
 
@@ -19,7 +19,7 @@ import Testing
         .task("map", "map", (["items": .array(items), "workflow": .string(workflow)] as JSON).with(more))
     }
 
-    @Test func theResultOfOneIsTheOutputOfTheStep() throws {
+    @Test func resultOfTheChildRunIsTheOutputOfTheStep() throws {
         let child = try caller.keep(.chain([.task("a", "pass"), .task("b", "calc.addition")]))
         let id = try caller.start(keeping: .chain([run(child, ["arguments": [1, 2]]), .task("c", "pass")]))
         let parent = try caller.end(id)
@@ -31,19 +31,19 @@ import Testing
         #expect(started["input"] == ["arguments": [1, 2]])
     }
 
-    @Test func theFailureOfOneIsThatOfTheStep() throws {
+    @Test func failureOfTheChildRunFailsTheStep() throws {
         let child = try caller.keep(.flow([.task("a", "fail", ["message": "No luck"])]))
         let parent = try caller.end(
             caller.start(keeping: .flow([run(child), .task("b", "pass", 1)], [.condition("run", "end", "b")])))
         #expect(parent["status"] == "completed" && parent["result"] == 1)
         #expect(parent["steps"]?.each("error").first == ["code": "flow_failed", "message": "No luck"])
-        let gone = try caller.end(caller.start(keeping: .flow([run("00000000-0000-7000-8000-00000000dead")])))
-        #expect(gone["status"] == "failed" && gone["error"]?["code"] == "workflow_not_found")
+        let missing = try caller.end(caller.start(keeping: .flow([run("00000000-0000-7000-8000-00000000dead")])))
+        #expect(missing["status"] == "failed" && missing["error"]?["code"] == "workflow_not_found")
     }
 
-    /// What runs itself ends, however often it is allowed at a time.
+    /// A workflow that runs itself ends with or without a concurrency limit.
     @Test(arguments: [[:], ["concurrency": 1]] as [[String: JSON]])
-    func aRecursionEnds(more: [String: JSON]) throws {
+    func recursionIsLimited(more: [String: JSON]) throws {
         let workflow = try caller.keep(.workflowCall(giving: 1))
         try caller.save(workflow, .flow([run(workflow)]), more)
         let id = try caller.start(workflow)
@@ -55,67 +55,67 @@ import Testing
         #expect(last["error"]?["code"] == "too_deep")
     }
 
-    @Test(arguments: [0, 1, 50]) func aMapKeepsTheOrder(count: Int) throws {
+    @Test(arguments: [0, 1, 50]) func mapKeepsTheOrder(count: Int) throws {
         let echo = try caller.keep(.flow([.task("a", "pass")]))
         let items = (0..<count).map { JSON(($0 * 7) % 50) }
         let run = try caller.end(caller.start(keeping: .flow([map(items, echo, ["concurrency": 3])])))
         #expect(run["status"] == "completed" && run["result"] == .array(items))
     }
 
-    @Test func aMapStartsNoMoreThanItMay() throws {
+    @Test func mapRespectsItsConcurrency() throws {
         let child = try caller.keep(.flow([.task("w", "wait", ["seconds": 0.05])]))
         let id = try caller.start(keeping: .flow([map(Array(repeating: 1, count: 12), child, ["concurrency": 3])]))
         #expect(try caller.end(id)["result"]?.arrayValue?.count == 12)
-        // At the start of each, how many had started and not ended.
-        let most = try caller.count(
+        // The maximum number of running child runs at the start of each child run.
+        let maximum = try caller.count(
             """
             SELECT max((SELECT count(*) FROM executions other WHERE other.parent_id = \(id)
                 AND other.created_at <= run.created_at AND run.created_at < other.finished_at))
             FROM executions run WHERE run.parent_id = \(id)
             """)
-        #expect((1...3).contains(most))
+        #expect((1...3).contains(maximum))
     }
 
-    @Test func oneItemThatFailsFailsTheStep() throws {
+    @Test func oneFailedItemFailsTheMapStep() throws {
         let child = try caller.keep(.flow([.task("a", "data.fetch")]))
-        let (fine, missing): (JSON, JSON) = ([:], ["name": "missing"])
-        let run = try caller.end(caller.start(keeping: .flow([map([fine, missing, fine], child)])))
+        let (valid, missing): (JSON, JSON) = ([:], ["name": "missing"])
+        let run = try caller.end(caller.start(keeping: .flow([map([valid, missing, valid], child)])))
         #expect(run["status"] == "failed")
         #expect(run["error"] == ["code": "items_failed", "message": "1 of 3 items failed"])
     }
 }
 
-/// How many runs are under way at once.
+/// Limits of concurrent runs.
 @Suite struct LimitTests {
-    /// Looks at the runs of a workflow until all are over; returns the most that had their place at once.
-    private func mostAdmitted(_ caller: RunCaller, _ ids: [String]) throws -> Int {
+    /// Polls the user's runs until all have ended, and returns the maximum number that had a concurrency slot at once.
+    private func maximumAdmitted(_ caller: RunCaller, _ ids: [String]) throws -> Int {
         let connection = caller.stack.database.connect()
-        var most = 0
+        var maximum = 0
         for _ in 0..<10_000 {
             let (admitted, open) = try connection.query(
                 """
                 SELECT count(*) FILTER (WHERE is_admitted), count(*) FROM queue WHERE user_id = \(caller.user.id)
                 """
             ).only.decode(Int.self, Int.self)
-            most = max(most, admitted)
+            maximum = max(maximum, admitted)
             if open == 0 { break }
             poll(nil, 0, 5)
         }
         for id in ids { #expect(try caller.end(id)["status"] == "completed") }
-        return most
+        return maximum
     }
 
-    @Test func ofAWorkflow() throws {
+    @Test func workflowConcurrencyIsLimited() throws {
         let caller = try RunCaller(Stack.shared.get())
         let workflow = try caller.keep(.flow([.task("w", "wait", ["seconds": 0.2])]), ["concurrency": 2])
         let path = "/api/workflows/\(workflow)/execute"
         let answers = try caller.atOnce(Array(repeating: (path, [:], []), count: 10))
         #expect(answers.allSatisfy { $0.status == 202 }, "\(answers.map(\.text))")
-        #expect(try mostAdmitted(caller, answers.compactMap { $0["id"].stringValue }) == 2)
+        #expect(try maximumAdmitted(caller, answers.compactMap { $0["id"].stringValue }) == 2)
     }
 
-    /// One that is canceled, before or after it has its place, makes room.
-    @Test func whoIsCanceledMakesRoom() throws {
+    /// A run that is canceled, before or after it has a concurrency slot, lets the next run start.
+    @Test func canceledRunReleasesItsSlot() throws {
         let caller = try RunCaller(Stack.shared.get())
         let workflow = try caller.keep(.flow([.task("w", "approval")]), ["concurrency": 1])
         let ids = try (0..<3).map { _ in try caller.start(workflow) }
@@ -129,7 +129,7 @@ import Testing
         #expect(try caller.end(ids[2])["status"] == "completed")
     }
 
-    @Test func ofAUser() throws {
+    @Test func userConcurrencyIsLimited() throws {
         let stack = try Stack(settings: ["USER_CONCURRENCY": "1", "WORKERS": "2"])
         let caller = try RunCaller(stack)
         let child = try caller.keep(.workflowCall(giving: 1), ["concurrency": 1])
@@ -138,7 +138,7 @@ import Testing
                 .chain([.task("w", "wait", ["seconds": 0.05]), .task("r", "flow.run", ["workflow": .string(child)])]))
         }
         let ids = try (0..<6).map { try caller.start(workflows[$0 % 3]) }
-        // The one and the run that it has started.
-        #expect(try mostAdmitted(caller, ids) <= 2)
+        // The admitted run and its child run.
+        #expect(try maximumAdmitted(caller, ids) <= 2)
     }
 }

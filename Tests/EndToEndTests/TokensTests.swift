@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Which tokens open a door, and that nothing else does (RFC 6750, RFC 8725).
+/// Tokens that are accepted, and attacks that are refused (RFC 6750, RFC 8725).
 @Suite struct TokensTests {
     let stack: Stack
     let user: TestUser
@@ -16,12 +16,12 @@ import Testing
     }
 
     @Test(arguments: ["Bearer", "bearer", "BEARER", "Bearer ", "bEaReR    "])
-    func readsTheSchemeInAnyCaseAndAnySpacesAfterIt(scheme: String) throws {
+    func acceptsTheSchemeInAnyCaseAndWithExtraSpaces(scheme: String) throws {
         #expect(try me("\(scheme) \(user.token)").status == 200)
     }
 
     @Test(arguments: ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNzd29yZA==", "bearerToken", "Token abc"])
-    func asksForATokenWhereThereIsNone(field: String) throws {
+    func missingTokenIsChallenged(field: String) throws {
         let answer = try me(field)
         expectChallenge(answer, "token_missing")
         #expect(answer["message"] == "Token is missing")
@@ -40,18 +40,18 @@ import Testing
         #expect(try client.exchange(stack.params("GET", "/me", [field, field])).status == 401)
     }
 
-    @Test func takesNoTokenFromTheQuery() throws {
+    @Test func tokenInTheQueryIsIgnored() throws {
         for name in ["token", "access_token"] {
             expectChallenge(try stack.get("/me?\(name)=\(user.token)"), "token_missing")
         }
     }
 
-    @Test func aForgeryThatChangesNothingIsGenuine() throws {
+    @Test func unchangedForgeryIsAccepted() throws {
         #expect(genuine.token() == user.token)
         #expect(try me("Bearer \(genuine.token())").status == 200)
     }
 
-    @Test func takesNoOtherAlgorithmThanItsOwn() throws {
+    @Test func otherAlgorithmsAreRefused() throws {
         for algorithm in ["none", "None", "NONE", "nOnE", "", "HS384", "RS256", "ES256", "hs256"] {
             let forgery = genuine.with(header: ["alg": .string(algorithm)])
             try expectRefusal(forgery.token(), "\(algorithm), signed")
@@ -59,7 +59,7 @@ import Testing
         }
         try expectRefusal(genuine.token(signature: []), "empty signature")
         try expectRefusal(genuine.token(signature: [UInt8](repeating: 0, count: 32)), "zero signature")
-        // What a verifier that mixes up key types would take for the secret of an HMAC.
+        // A verifier that confuses key types would use these keys as the secret of an HMAC.
         for key in [
             "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOC\n-----END PUBLIC KEY-----\n", #"{"kty":"oct"}"#,
             "\0",
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func takesNoKeyFromTheToken() throws {
+    @Test func keysInTheTokenHeaderAreRefused() throws {
         let key: JSON = ["kty": "oct", "k": .string(Base64URL.encode(Array("attacker".utf8)))]
         let fields: [(String, JSON)] = [
             ("jwk", key), ("jku", "https://127.0.0.1/keys"), ("x5u", "https://127.0.0.1/keys"), ("x5c", ["MIIB"]),
@@ -81,14 +81,14 @@ import Testing
         }
     }
 
-    @Test func looksKeysUpByNothingButTheirNames() throws {
+    @Test func unknownKeyIDsAreRefused() throws {
         let names: [JSON] = [
             "../../dev/null", "' UNION SELECT 'key", "/etc/passwd", "", "\u{0}", 1, .null, ["a"],
             .string(String(repeating: "k", count: 4_000)),
         ]
         for name in names { try expectRefusal(genuine.with(header: ["kid": name]).token(), name.text) }
 
-        // Longer than nginx lets a header be.
+        // Longer than the header limit of nginx.
         let long = genuine.with(header: ["kid": .string(String(repeating: "k", count: 10_000))]).token()
         expectProblem(try me("Bearer \(long)"), 431)
         let client = try FastCGIClient(path: stack.socket)
@@ -115,23 +115,23 @@ import Testing
             expectChallenge(try me("Bearer \(token)"), code, "\(claims)")
         }
         let type = genuine.with(header: ["typ": "JWT"]).token()
-        try expectRefusal(type, "a token of another kind")
+        try expectRefusal(type, "a token of another type")
         let expired = genuine.with(payload: ["exp": .integer(now - 60)]).token()
         #expect(try me("Bearer \(expired)")["message"] == "Token has expired")
-        // A number that no clock reaches, and a claim that comes twice.
+        // A number out of range, and a duplicate claim.
         for tail in [#","exp":1e999}"#, #","sub":"\#(user.id)"}"#] {
             try expectRefusal(genuine.token(payload: genuine.payload.text.dropLast() + tail), tail)
         }
     }
 
-    @Test func nobodyUsesAnothersSession() throws {
+    @Test func sessionOfAnotherUserIsRefused() throws {
         let other = try stack.makeUser()
         let session = try #require(try Forgery(of: other.token).payload["sid"])
-        try expectRefusal(genuine.with(payload: ["sid": session]).token(), "the session of another")
-        try expectRefusal(genuine.with(payload: ["sub": .string(other.id)]).token(), "another under this session")
+        try expectRefusal(genuine.with(payload: ["sid": session]).token(), "the session of another user")
+        try expectRefusal(genuine.with(payload: ["sub": .string(other.id)]).token(), "another user with this session")
     }
 
-    @Test func readsOnlyTheOneSpellingOfAToken() throws {
+    @Test func onlyTheCanonicalEncodingIsAccepted() throws {
         let parts = user.token.split(separator: ".").map(String.init)
         let (token, head, claims, code) = (user.token, parts[0], parts[1], parts[2])
         let spellings: [String] = [
@@ -145,7 +145,7 @@ import Testing
         for spelling in spellings { try expectRefusal(spelling, spelling) }
     }
 
-    /// Another text for the same bytes: the last character of 32 bytes in base64url holds two bits that mean nothing.
+    /// Another encoding of the same bytes: the last character of 32 bytes in base64url has two unused bits.
     private func nonCanonical(_ code: String) -> String {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
         let last = alphabet.firstIndex { $0 == code.last } ?? 0
@@ -163,7 +163,7 @@ import Testing
     }
 }
 
-/// A genuine token taken apart, to be put together again otherwise.
+/// The parts of a genuine token, which can be changed and encoded again.
 struct Forgery {
     private(set) var header: JSONObject
     private(set) var payload: JSON
@@ -174,7 +174,7 @@ struct Forgery {
         payload = try JSON(parsing: parts[1])
     }
 
-    /// With these members in place of its own; nil takes one away.
+    /// A copy with these members replaced; nil removes one.
     func with(header fields: [String: JSON] = [:], payload claims: [String: JSON?] = [:]) -> Forgery {
         var copy = self
         for (name, value) in fields { copy.header[name] = value }
@@ -184,7 +184,7 @@ struct Forgery {
         return copy
     }
 
-    /// Signed like a genuine one, unless told otherwise.
+    /// The encoded token. Default: signed with the key of the stack.
     func token(
         payload text: String? = nil, key: [UInt8] = Array(Stack.tokenSecret.utf8), signature: [UInt8]? = nil
     ) -> String {

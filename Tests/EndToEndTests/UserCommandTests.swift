@@ -6,13 +6,13 @@ import TestSupport
 import Testing
 import Tokens
 
-/// `flow-manager user`, as an operator types it.
+/// `flow-manager user` in a shell.
 @Suite struct UserCommandTests {
     let stack: Stack
 
     init() throws { stack = try Stack.shared.get() }
 
-    /// What the command printed, or the sentence it refused with.
+    /// The standard output and standard error of the command.
     private func user(_ arguments: String, input: String = "") throws -> String {
         let output = stack.folder + "/" + unique("output")
         var environment = Environment.current
@@ -25,7 +25,7 @@ import Tokens
         return String(decoding: try Files.read(output), as: UTF8.self)
     }
 
-    @Test func makesAnAdminWhoCanLogIn() throws {
+    @Test func createsAnAdminWhoCanLogIn() throws {
         let email = unique("operator") + "@example.org"
         #expect(try user("add \(email) --admin", input: "long enough\n") == "created the admin \(email)\n")
         let token = try stack.token(email, "long enough")
@@ -53,25 +53,25 @@ import Tokens
         #expect(try stack.get("/me", token: stack.token(name, "another password")).status == 200)
     }
 
-    @Test func letsInWhoeverHasLostTheApp() throws {
+    @Test func removesASecondFactor() throws {
         let user = try stack.makeUser()
-        let begun = try stack.patiently {
+        let enrolment = try stack.patiently {
             try stack.post("/api/mfa/totp", ["current_password": .string(user.password)], token: user.token)
         }
-        let app = TOTP(secret: try #require(Base32.decode((begun["secret"].stringValue ?? "").utf8)))
+        let app = TOTP(secret: try #require(Base32.decode((enrolment["secret"].stringValue ?? "").utf8)))
         let code = app.code(at: Int64(Date().timeIntervalSince1970))
         #expect(try stack.post("/api/mfa/totp/confirm", ["code": .string(code)], token: user.token).status == 200)
         let login: JSON = ["email": .string(user.email), "password": .string(user.password)]
-        let asked = try stack.patiently { try stack.post("/login", login) }
-        #expect(asked["code"] == "otp_required")
+        let refused = try stack.patiently { try stack.post("/login", login) }
+        #expect(refused["code"] == "otp_required")
         #expect(try self.user("remove-factor \(user.email)").isEmpty)
         #expect(try stack.patiently { try stack.post("/login", login) }.status == 200)
         let again = try self.user("remove-factor \(user.email)")
         #expect(again == "flow-manager user: the user has no second factor\n")
     }
 
-    @Test func saysWhyItDoesNothing() throws {
-        let cases: [(arguments: String, input: String, said: String)] = [
+    @Test func invalidCommandsPrintTheReason() throws {
+        let cases: [(arguments: String, input: String, message: String)] = [
             ("add \(unique("name"))", "short", "password must be 8 to 1024 bytes long"),
             ("add \(unique("name"))", "Sunshine", "password is too common"),
             ("reset-password user1", "12345678", "password is too common"),
@@ -82,8 +82,8 @@ import Tokens
             ("", "", "usage: flow-manager user "), ("add", "", "usage: flow-manager user "),
             ("add a password", "", "usage: flow-manager user "), ("drop a", "", "usage: flow-manager user "),
         ]
-        for (arguments, input, said) in cases {
-            #expect(try user(arguments, input: input).hasPrefix("flow-manager user: \(said)"), "\(arguments)")
+        for (arguments, input, message) in cases {
+            #expect(try user(arguments, input: input).hasPrefix("flow-manager user: \(message)"), "\(arguments)")
         }
     }
 }

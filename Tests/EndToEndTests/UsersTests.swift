@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// What admins do with users, and what nobody else may.
+/// Administration of users, which is for admins only.
 @Suite struct UsersTests {
     let stack: Stack
     let admin: String
@@ -16,7 +16,7 @@ import Testing
         user = try stack.makeUser()
     }
 
-    @Test func isForAdminsOnly() throws {
+    @Test func onlyAdminsHaveAccess() throws {
         let calls: [(method: String, target: String, body: JSON?)] = [
             ("GET", "/api/users", nil), ("POST", "/api/users", ["username": "a", "password": "long enough"]),
             ("GET", "/api/users/\(user.id)", nil), ("PATCH", "/api/users/\(user.id)", ["role": "admin"]),
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func listsUsersByPages() throws {
+    @Test func listsUsersInPages() throws {
         let page = try stack.get("/api/users?limit=2&fields=id,email,disabled", token: admin)
         #expect(page.status == 200)
         let items = try #require(page["items"].arrayValue)
@@ -42,7 +42,7 @@ import Testing
         #expect(!admins.isEmpty && admins.allSatisfy { $0["role"] == "admin" })
     }
 
-    @Test func makesUsersOfEitherRole() throws {
+    @Test func createsUsersOfEitherRole() throws {
         for role in ["client", "admin"] {
             let email = unique("made") + "@example.org"
             let draft: JSON = [
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func makesAUserOnceByItsKey() throws {
+    @Test func idempotencyKeyCreatesOneUser() throws {
         let (email, key) = (unique("once") + "@example.org", unique("key"))
         func make(_ password: JSON) throws -> HTTPAnswer {
             let draft: JSON = ["email": .string(email), "password": password]
@@ -74,7 +74,7 @@ import Testing
         #expect(again.status == 201 && again.body == first.body)
         #expect(again.headers["idempotency-replayed"] == "true")
         expectProblem(try make("another password"), 422, "idempotency_key_reused")
-        // What is kept of the body must not let anybody guess the password in it.
+        // The stored digest of the body must not allow guessing of the password in it.
         let body = (["email": .string(email), "password": "long enough"] as JSON).text
         let isGuessable = try stack.database.connect().query(
             "SELECT body_digest = sha256(convert_to(\(body), 'UTF8')) FROM idempotency_keys WHERE key = \(key)"
@@ -82,7 +82,7 @@ import Testing
         #expect(!isGuessable)
     }
 
-    @Test func aRoleCountsFromTheNextRequestOn() throws {
+    @Test func roleAppliesFromTheNextRequest() throws {
         let target = "/api/users/\(user.id)"
         #expect(try stack.send("PATCH", target, ["role": "admin"], token: admin)["role"] == "admin")
         #expect(try stack.get("/api/users", token: user.token).status == 200)
@@ -91,7 +91,7 @@ import Testing
         #expect(pointers(try stack.send("PATCH", target, ["role": "root"], token: admin)) == ["/role"])
     }
 
-    @Test func aDisabledUserIsOutAtOnceAndItsSessionsForGood() throws {
+    @Test func disablingAUserEndsItsSessionsPermanently() throws {
         let target = "/api/users/\(user.id)"
         let key = try stack.post("/api/keys", ["name": "k"], token: user.token)["key"].stringValue
         #expect(try stack.get("/me", token: key).status == 200)
@@ -102,10 +102,10 @@ import Testing
         #expect(try stack.send("PATCH", target, ["disabled": false, "name": "Back"], token: admin)["name"] == "Back")
         expectChallenge(try stack.get("/me", token: user.token), "token_invalid")
         #expect(try stack.get("/me", token: stack.token(user.email, user.password))["name"] == "Back")
-        expectChallenge(try stack.get("/me", token: key), "token_invalid", "its API keys too")
+        expectChallenge(try stack.get("/me", token: key), "token_invalid", "API keys end too")
     }
 
-    @Test func aDeletedUserIsGoneAndItsNameIsFree() throws {
+    @Test func deletedUserIsNotFoundAndItsNameIsFree() throws {
         _ = try stack.post("/posts", ["title": "kept", "content": ""], token: user.token)
         let target = "/api/users/\(user.id)"
         #expect(try stack.send("DELETE", target, token: admin).status == 204)
@@ -114,7 +114,7 @@ import Testing
         expectProblem(try stack.send("PATCH", target, ["disabled": false], token: admin), 404)
         expectChallenge(try stack.get("/me", token: user.token), "token_invalid")
         let posts = try stack.get("/posts?user_id=\(user.id)", token: admin)
-        #expect(posts["items"].arrayValue?.count == 1, "what it made stays on the record")
+        #expect(posts["items"].arrayValue?.count == 1, "the user's posts are kept")
         let account: JSON = ["email": .string(user.email), "password": "long enough"]
         let again = try stack.patiently { try stack.post("/create_user", account) }
         #expect(again.status == 201)
@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test(arguments: ["7", "017f22e2-79b0-7cc3-98c4-dc0c0c073990"])
-    func nobodyOfThatId(id: String) throws {
+    func unknownUserIsNotFound(id: String) throws {
         for method in ["GET", "PATCH", "DELETE"] {
             let body: JSON? = method == "PATCH" ? [:] : nil
             expectProblem(try stack.send(method, "/api/users/\(id)", body, token: admin), 404)
@@ -131,9 +131,9 @@ import Testing
     }
 }
 
-/// On a stack of its own, since other tests make admins.
+/// On a separate stack, since other tests create admins.
 @Suite struct LastAdminTests {
-    @Test func theLastAdminStaysOne() throws {
+    @Test func lastAdminCannotBeRemoved() throws {
         let stack = try Stack()
         let admin = try stack.adminToken()
         let id = try #require(try stack.get("/me", token: admin)["id"].stringValue)

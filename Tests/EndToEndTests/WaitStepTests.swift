@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Steps that wait: for a time, or for somebody.
+/// Steps that wait for a time or for an approval.
 @Suite struct WaitStepTests {
     let caller: RunCaller
 
@@ -18,14 +18,14 @@ import Testing
             ([:], "invalid_input"), (["seconds": 1, "until": "2001-02-03T04:05:06Z"], "invalid_input"),
             (["minutes": 1], "invalid_input"),
         ] as [(JSON, JSON)])
-    func forATime(input: JSON, code: JSON) throws {
+    func waitEndsAtItsTimeOrFailsOnInvalidInput(input: JSON, code: JSON) throws {
         let run = try caller.end(caller.start(keeping: .flow([.task("a", "wait")], input: input)))
         #expect(run["status"] == (code == .null ? "completed" : "failed"), "\(run.text)")
         #expect(run["error"]?["code"] ?? .null == code)
         #expect(run["steps"]?.each("attempts") == [1])
     }
 
-    @Test func saysHowLongItWaits() throws {
+    @Test func outputOfAWaitingStepIsItsEndTime() throws {
         let id = try caller.start(
             keeping: .chain([.task("a", "wait", ["until": "2099-01-01T01:00:00+01:00"]), .task("b", "pass")]))
         let run = try caller.wait(id)
@@ -35,8 +35,8 @@ import Testing
         #expect(try caller.act("cancel", id).status == 200)
     }
 
-    /// What it waited is in the record, and what was done before and after is done once.
-    @Test func goesOnWhereItWas() throws {
+    /// The record contains the time of the wait, and the steps before and after it run once.
+    @Test func runContinuesAfterTheWait() throws {
         let id = try caller.start(
             keeping: .chain([
                 .task("a", "data.store", ["name": "before", "value": 1]), .task("b", "wait", ["seconds": 0.3]),
@@ -50,7 +50,7 @@ import Testing
         #expect(try caller.get("/api/data/before")["value"] == 1 && caller.get("/api/data/after")["value"] == 2)
     }
 
-    @Test func endsWithTheTimeOfItsStep() throws {
+    @Test func waitEndsAtTheTimeoutOfItsStep() throws {
         for (type, input) in [("wait", ["seconds": 600]), ("approval", [:])] as [(String, JSON)] {
             let task = JSON.task("a", type, input).with(["timeout": 0.2])
             let run = try caller.end(caller.start(keeping: .flow([task])))
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func somebodyDecides() throws {
+    @Test func signalApprovesOrRejects() throws {
         let flow = JSON.flow(
             [.task("a", "approval", ["message": "Pay?"]), .task("yes", "pass"), .task("no", "pass", "refused")],
             [.condition("a", "yes", "no")])
@@ -83,7 +83,7 @@ import Testing
         #expect(other["steps"]?.each("error").first?["code"] == "not_approved")
     }
 
-    @Test func onlyAnApprovalTakesASignal() throws {
+    @Test func onlyApprovalsAcceptSignals() throws {
         let id = try caller.start(keeping: .chain([.task("a", "wait", ["seconds": 600]), .task("b", "approval")]))
         _ = try caller.wait(id)
         expectProblem(try caller.act("signal", id), 409, "execution_not_waiting")
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func oneSignalDecides() throws {
+    @Test func onlyOneConcurrentSignalIsAccepted() throws {
         let workflow = try caller.keep(.flow([.task("a", "approval")]))
         for _ in 1...10 {
             let id = try caller.start(workflow)
@@ -102,12 +102,12 @@ import Testing
             let bodies: [JSON] = [1, 2, 3].map { ["approved": true, "data": $0] }
             let answers = try caller.atOnce(bodies.map { ("/api/executions/\(id)/signal", $0, []) })
             #expect(answers.map(\.status).sorted() == [202, 409, 409], "\(answers.map(\.text))")
-            let chosen = answers.firstIndex { $0.status == 202 }.map { bodies[$0]["data"] }
-            #expect(try caller.end(id)["result"]?["data"] == chosen)
+            let accepted = answers.firstIndex { $0.status == 202 }.map { bodies[$0]["data"] }
+            #expect(try caller.end(id)["result"]?["data"] == accepted)
         }
     }
 
-    @Test func eachApprovalHasASignalOfItsOwn() throws {
+    @Test func eachApprovalNeedsItsOwnSignal() throws {
         let id = try caller.start(keeping: .chain([.task("a", "approval"), .task("b", "approval")]))
         for step in 1...2 {
             _ = try caller.run(id) { $0["status"] == "waiting" && $0["steps"]?.arrayValue?.count == step }
@@ -116,8 +116,8 @@ import Testing
         #expect(try caller.end(id)["steps"]?.each("output").map { $0["data"] } == [1, 2])
     }
 
-    /// What is refused is not refused again with the same signal.
-    @Test func aNewAttemptAsksAnew() throws {
+    /// The signal that rejected the first attempt does not reject the second one.
+    @Test func newAttemptNeedsANewSignal() throws {
         let task = JSON.task("a", "approval").with(["retry": ["max_attempts": 2, "initial_delay": 0]])
         let id = try caller.start(keeping: .flow([task]))
         _ = try caller.wait(id)

@@ -6,9 +6,9 @@ import System
 import TestSupport
 import Testing
 
-/// Calls that wait, while much else happens to the stack they wait in.
+/// Waiting calls under load, during reloads and shutdowns, and without notifications or a database.
 @Suite struct WaitingStackTests {
-    /// Four threads in all, and 25 times as many calls.
+    /// Four threads in all, and 25 times as many waiting calls.
     @Test func waitingCallsOccupyNoThread() throws {
         let stack = try Stack(settings: ["RESPONDERS": "2", "THREADS": "2", "USER_CONCURRENCY": "off"])
         let user = try stack.makeUser()
@@ -38,8 +38,8 @@ import Testing
         return object
     }
 
-    /// A responder that leaves tells those who wait where to look; so does one that goes with the whole program.
-    @Test(arguments: [SIGHUP, SIGTERM]) func aLeavingResponderLetsNobodyWait(signal: Int32) throws {
+    /// On a reload and on shutdown, a responder answers its waiting calls with the locations of their runs.
+    @Test(arguments: [SIGHUP, SIGTERM]) func exitingResponderAnswersItsWaitingCalls(signal: Int32) throws {
         let stack = try Stack()
         let user = try stack.makeUser()
         let calls = try (0..<8).map { _ in try stack.begin(.approval, of: user) }
@@ -63,8 +63,8 @@ import Testing
         }
     }
 
-    /// As behind a pooler: nobody is told, so everybody looks.
-    @Test func worksWhereNothingCanBeTold() throws {
+    /// Behind a pooler there are no notifications, so that ends of runs are found by polling.
+    @Test func waitingWorksWithoutNotifications() throws {
         let stack = try Stack(settings: ["DB_PREPARE": "off"])
         let user = try stack.makeUser()
         #expect(try stack.post("/flow-manager", .quick, token: user.token).status == 200)
@@ -76,8 +76,8 @@ import Testing
         #expect(try stack.database.connect().query("SELECT 1 FROM watchers").count == 0)
     }
 
-    /// What was to be told in one session is told in the next one, or found.
-    @Test(.enabled(if: TestDatabase.givesSessions)) func outlivesTheLossOfItsConnection() throws {
+    /// An end that is not notified because a session is lost is notified in the next session, or found by polling.
+    @Test(.enabled(if: TestDatabase.givesSessions)) func waitingSurvivesConnectionLoss() throws {
         let stack = try Stack()
         let user = try stack.makeUser()
         let calls = try (0..<4).map { _ in try stack.begin(.approval, of: user) }
@@ -90,10 +90,10 @@ import Testing
             #expect(answer.status == 202, "\(answer.text)")
         }
         #expect(try calls.map { try stack.client.finish($0).status } == [200, 200, 200, 200])
-        #expect(Monotonic.now - start < .seconds(40), "their time would be up after 50 s")
+        #expect(Monotonic.now - start < .seconds(40), "the calls would time out after 50 s")
     }
 
-    @Test(.enabled(if: TestDatabase.givesSessions)) func waitsEndWithoutADatabase() throws {
+    @Test(.enabled(if: TestDatabase.givesSessions)) func waitingEndsWithoutADatabase() throws {
         let stack = try Stack()
         let user = try stack.makeUser()
         let call = try stack.begin(.approval, of: user, [("Prefer", "wait=3")])
@@ -109,7 +109,7 @@ import Testing
         #expect(stack.log.split(separator: "\n").count { $0.contains("completions-unavailable") } == 1)
     }
 
-    /// All but this one of the application's.
+    /// Ends all sessions of the application except this one.
     private func endSessions(by connection: Connection) throws {
         try connection.execute(
             """
@@ -120,6 +120,6 @@ import Testing
 }
 
 extension JSON {
-    /// A flow for a worker that is over soon.
+    /// A flow that a worker completes quickly.
     fileprivate static let quick = flow([.task("a", "wait", ["seconds": 0])])
 }

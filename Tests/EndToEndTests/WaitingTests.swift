@@ -6,7 +6,7 @@ import System
 import TestSupport
 import Testing
 
-/// Answers that wait for the end of a run.
+/// Responses that wait for the end of a run.
 @Suite struct WaitingTests {
     let stack: Stack
     let user: TestUser
@@ -16,7 +16,7 @@ import Testing
         user = try stack.makeUser()
     }
 
-    @Test func aCallIsAnsweredWithTheEndOfItsRun() throws {
+    @Test func callIsAnsweredAtTheEndOfItsRun() throws {
         let flow = JSON.chain([.task("a", "wait", ["seconds": 0.2]), .task("b", "pass", 7)])
         let answer = try stack.post("/flow-manager", flow, token: user.token)
         #expect(answer.status == 200, "\(answer.text)")
@@ -29,7 +29,7 @@ import Testing
         #expect(failed.status == 422 && failed["status"] == "failed", "\(failed.text)")
     }
 
-    @Test func waitsNoLongerThanItsCallerPrefers() throws {
+    @Test func waitsNoLongerThanTheCallerPrefers() throws {
         let start = Monotonic.now
         let answer = try stack.post(
             "/flow-manager", .approval, token: user.token, headers: [("Prefer", "respond-async, wait=1")])
@@ -38,12 +38,12 @@ import Testing
         #expect(answer.headers["location"] == "/api/executions/\(answer["id"].stringValue ?? "")")
         #expect(answer["status"] == "waiting")
         #expect(time >= .seconds(1) && time < .seconds(10), "\(time)")
-        // The run goes on.
+        // The run stays active.
         let id = try #require(answer["id"].stringValue)
         #expect(try stack.get("/api/executions/\(id)", token: user.token)["status"] == "waiting")
     }
 
-    @Test func doesNotWaitWhenTheCallerPrefersSo() throws {
+    @Test func doesNotWaitIfTheCallerPrefersNoWait() throws {
         let start = Monotonic.now
         for preference in ["wait=0", "handling=lenient, WAIT=0"] {
             let answer = try stack.post(
@@ -55,14 +55,14 @@ import Testing
     }
 
     @Test(arguments: ["respond-async", "wait", "wait=soon", "wait=-3", "", "\u{1F600}=1"])
-    func ignoresAPreferenceItDoesNotKnow(preference: String) throws {
+    func ignoresUnknownPreferences(preference: String) throws {
         let flow = JSON.flow([.task("a", "wait", ["seconds": 0])])
         let answer = try stack.post("/flow-manager", flow, token: user.token, headers: [("Prefer", preference)])
         #expect(answer.status == 200, "\(answer.text)")
         #expect(answer.headers["preference-applied"] == nil)
     }
 
-    @Test func aSignalReleasesTheAnswer() throws {
+    @Test func signaledRunAnswersTheCall() throws {
         let call = try stack.begin(.approval, of: user, [("Prefer", "wait=40")])
         try stack.signal(try #require(try stack.waiting(1, of: user).first), of: user, "yes")
         let answer = try stack.client.finish(call)
@@ -70,7 +70,7 @@ import Testing
         #expect(answer["result"]["data"] == "yes")
     }
 
-    @Test func aCanceledRunIsAnswered() throws {
+    @Test func canceledRunAnswersTheCall() throws {
         let call = try stack.begin(.approval, of: user)
         let id = try #require(try stack.waiting(1, of: user).first)
         #expect(try stack.send("POST", "/api/executions/\(id)/cancel", token: user.token).status == 200)
@@ -78,7 +78,7 @@ import Testing
         #expect(answer.status == 422 && answer["status"] == "canceled", "\(answer.text)")
     }
 
-    @Test func aWorkflowsRunIsWaitedForOnDemand() throws {
+    @Test func workflowExecutionWaitsOnDemand() throws {
         let flow = JSON.flow([.task("a", "wait", ["seconds": 0.2])])["flow"] ?? .null
         let made = try stack.post("/api/workflows", ["name": "w", "flow": flow], token: user.token)
         let path = "\(try #require(made.headers["location"]))/execute"
@@ -92,7 +92,7 @@ import Testing
         #expect(try stack.get(target, token: user.token).json == ended.json)
     }
 
-    @Test(.enabled(if: TestDatabase.givesSessions)) func aRunThatIsSoonOverIsAnsweredSoon() throws {
+    @Test(.enabled(if: TestDatabase.givesSessions)) func quickRunIsAnsweredQuickly() throws {
         let quick = JSON.flow([.task("a", "wait", ["seconds": 0])])
         let times = try (0..<10).map { _ in
             try duration {
@@ -103,8 +103,8 @@ import Testing
         #expect(times.sorted()[5] < .milliseconds(500), "\(times)")
     }
 
-    /// Whoever is told need not look: one release after the other would each be found in another second.
-    @Test(.enabled(if: TestDatabase.givesSessions)) func anEndIsAnsweredAtOnce() throws {
+    /// Ends of runs are notified: polling would take up to a second to find each of them.
+    @Test(.enabled(if: TestDatabase.givesSessions)) func endOfARunIsAnsweredImmediately() throws {
         var calls: [(id: String, descriptor: Int32)] = []
         for number in 1...10 {
             let descriptor = try stack.begin(.approval, of: user)
@@ -127,22 +127,22 @@ import Testing
         return Monotonic.now - start
     }
 
-    /// What is kept for a call does not outlast it, though its run goes on.
-    @Test(.enabled(if: TestDatabase.givesSessions)) func aCallWhoseClientLeavesIsForgotten() throws {
+    /// The state of a call is removed when its client disconnects, though the run continues.
+    @Test(.enabled(if: TestDatabase.givesSessions)) func callOfADisconnectedClientIsRemoved() throws {
         let call = try stack.begin(.approval, of: user)
         let id = try #require(try stack.waiting(1, of: user).first)
         let connection = stack.database.connect()
         func watchers() throws -> Int {
             try connection.query("SELECT 1 FROM watchers WHERE execution_id = \(id)").count
         }
-        try eventually("it is watched") { try watchers() == 1 }
+        try eventually("the run is watched") { try watchers() == 1 }
         close(call)
-        try eventually("it is watched no more") { try watchers() == 0 }
+        try eventually("the run is not watched any more") { try watchers() == 0 }
         #expect(try stack.get("/api/executions/\(id)", token: user.token)["status"] == "waiting")
     }
 
-    /// RFC 3875: the process has nothing else to do.
-    @Test func theFormForOneRequestWaitsToo() throws {
+    /// A CGI process (RFC 3875) handles one request, and waits too.
+    @Test func cgiProcessWaitsForTheRun() throws {
         let body = JSON.flow([.task("a", "wait", ["seconds": 0.2])]).text
         let variables = [
             "REQUEST_METHOD": "POST", "REQUEST_URI": "/flow-manager", "REMOTE_ADDR": "127.0.0.1",

@@ -4,9 +4,9 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Workers, kept by the supervisor or called by hand, on runs that are in the queue.
+/// Workers, started by the supervisor or by hand, with runs in the queue.
 @Suite struct WorkCommandTests {
-    /// Puts runs of the demo flow into the queue as whoever queues one does; returns their ids.
+    /// Puts runs of the demo flow into the queue, like the program does, and returns their ids.
     private func enqueue(_ count: Int, of user: TestUser, in stack: Stack) throws -> [String] {
         try stack.database.connect().query(
             """
@@ -16,19 +16,19 @@ import Testing
                     clock_timestamp()
                 FROM generate_series(1, \(count))
                 RETURNING id, user_id),
-            roused AS (
+            notified AS (
                 DELETE FROM idle_workers
                 WHERE worker = (SELECT worker FROM idle_workers LIMIT 1 FOR UPDATE SKIP LOCKED)
                 RETURNING pg_notify('flow_work', worker::text)),
             queued AS (
                 INSERT INTO queue (execution_id, user_id, state, available_at)
                 SELECT id, user_id, 'queued', clock_timestamp() FROM opened)
-            SELECT id FROM opened LEFT JOIN roused ON true
+            SELECT id FROM opened LEFT JOIN notified ON true
             """
         ).map { try $0.decode(String.self) }
     }
 
-    /// Waits until none of them is in the queue.
+    /// Waits until none of the runs is in the queue.
     private func wait(for runs: [String], in stack: Stack) throws {
         let connection = stack.database.connect()
         try eventually("the queue has none of the runs") {
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func aWorkerBesideTheRespondersCarriesOutWhatIsQueued() throws {
+    @Test func supervisedWorkerExecutesQueuedRuns() throws {
         let stack = try Stack()
         let user = try stack.makeUser()
         let runs = try enqueue(20, of: user, in: stack)
@@ -51,12 +51,12 @@ import Testing
         try expectCompleted(runs, of: user, in: stack)
     }
 
-    @Test func runsOfAWorkerThatDiedAreTakenOver() throws {
+    @Test func runsOfAKilledWorkerAreRescued() throws {
         let stack = try Stack()
         let user = try stack.makeUser()
         let started = try #require(stack.log.split(separator: "\n").last { $0.contains("worker-ready") })
         let worker = try #require(started.split(separator: "pid=").last.flatMap { pid_t($0) })
-        // It cannot get on with them: what they read is held by somebody else.
+        // The runs block on a table that is locked here.
         let held = try HeldRows("LOCK TABLE documents", in: stack.database)
         let runs = try enqueue(2, of: user, in: stack)
         try held.waitUntilWanted()
@@ -67,7 +67,7 @@ import Testing
         #expect(stack.log.contains("runs-rescued"))
     }
 
-    @Test func onceDrainsWhatIsDueAndEnds() throws {
+    @Test func onceExecutesDueRunsAndExits() throws {
         let stack = try Stack(settings: ["WORKERS": "0"])
         let user = try stack.makeUser()
         let runs = try enqueue(10, of: user, in: stack)
@@ -77,14 +77,14 @@ import Testing
         #expect(try stack.command(["work", "--once"]).status == 0)
     }
 
-    @Test func onceFailsWhereThereIsNoDatabase() throws {
+    @Test func onceFailsWithoutADatabase() throws {
         let result = try Stack.command(
             ["work", "--once"], environment: ["DATABASE_URL": "postgresql://app@127.0.0.1:1/flows"])
         #expect(result.status == 1)
         #expect(result.output.contains("flow-manager work: "))
     }
 
-    @Test func anotherWordIsRefused() throws {
+    @Test func unknownArgumentIsRefused() throws {
         let result = try Stack.command(
             ["work", "--onec"], environment: ["DATABASE_URL": "postgresql://app@127.0.0.1:1/f"])
         #expect(result.status == 1)

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Workflows that many change at once, and who may.
+/// Concurrent changes of workflows, and access to them.
 @Suite struct WorkflowRaceTests {
     let stack: Stack
     let user: TestUser
@@ -19,7 +19,7 @@ import Testing
         return (try #require(made.headers["location"]), try #require(made.headers["etag"]))
     }
 
-    /// Sends so many calls at once.
+    /// Sends `count` calls at once.
     private func calls(
         _ count: Int64, _ headers: [(String, String)] = [], _ call: (Int64) -> (method: String, target: String, JSON)
     ) throws -> [HTTPAnswer] {
@@ -35,8 +35,8 @@ import Testing
         try stack.get("\(path)/versions?limit=100", token: user.token)["items"].each("version")
     }
 
-    /// Of writers that all know the same workflow one gets through; the others are told.
-    @Test func letsOneOfManyWritersThrough() throws {
+    /// Of concurrent writers with the same `If-Match`, one succeeds and the others fail.
+    @Test func oneOfManyConcurrentWritersSucceeds() throws {
         let (path, tag) = try make()
         let answers = try calls(12, [("If-Match", tag)]) { ("PUT", path, .workflow("b", giving: $0)) }
         #expect(answers.map(\.status).sorted() == [200] + Array(repeating: 412, count: 11))
@@ -45,8 +45,8 @@ import Testing
         #expect(try versions(path).count == 2)
     }
 
-    /// Each finds the version that the one before has left: none is lost, none is answered by another's.
-    @Test func numbersVersionsWithoutAGap() throws {
+    /// Each change is based on the version before it: none is lost, and each response has its own version.
+    @Test func versionNumbersHaveNoGaps() throws {
         let (path, _) = try make()
         let answers = try calls(24) { number in
             number.isMultiple(of: 4)
@@ -66,8 +66,8 @@ import Testing
         }
     }
 
-    /// A save and a deletion at once: whoever comes later finds what the other left.
-    @Test func nothingIsSavedInADeletedOne() throws {
+    /// Concurrent replacements and a deletion: the later change sees the result of the earlier one.
+    @Test func deletedWorkflowIsNotReplaced() throws {
         let (path, _) = try make()
         let answers = try calls(8) { $0 == 3 ? ("DELETE", path, .null) : ("PUT", path, .workflow("b", giving: $0)) }
         #expect(answers[3].status == 204)
@@ -75,7 +75,7 @@ import Testing
         expectProblem(try stack.get(path, token: user.token), 404)
     }
 
-    @Test func aUserKeepsAThousandAtMost() throws {
+    @Test func userCanStoreAtMostAThousandWorkflows() throws {
         let connection = stack.database.connect()
         try connection.pipeline([
             """
@@ -98,7 +98,7 @@ import Testing
         expectProblem(try stack.post("/api/workflows", .workflow("a"), token: user.token), 409, "too_many_workflows")
     }
 
-    @Test func onlyTheOwnerAndAdminsSeeAndChangeIt() throws {
+    @Test func onlyTheOwnerAndAdminsHaveAccess() throws {
         let (path, _) = try make()
         let (stranger, admin) = (try stack.makeUser(), try stack.adminToken())
         #expect(try stack.get("/api/workflows?user_id=\(user.id)", token: stranger.token)["items"] == [])

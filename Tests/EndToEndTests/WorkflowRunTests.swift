@@ -14,7 +14,7 @@ import Testing
         caller = try RunCaller(stack)
     }
 
-    @Test func aWorkerRunsWhatWasQueued() throws {
+    @Test func workerExecutesAQueuedRun() throws {
         let workflow = try caller.keep(.demoFlow)
         let accepted = try caller.post("/api/workflows/\(workflow)/execute", ["input": ["x": 1]])
         #expect(accepted.status == 202)
@@ -33,7 +33,7 @@ import Testing
         #expect(try caller.end(without["id"].stringValue ?? "")["input"] == [:])
     }
 
-    @Test func aRunIsOfTheVersionThatItWasQueuedWith() throws {
+    @Test func runUsesTheVersionItWasQueuedWith() throws {
         let workflow = try caller.keep(.workflowCall(giving: 1))
         try caller.save(workflow, .workflowCall(giving: 2))
         func result(_ body: JSON) throws -> JSON {
@@ -45,7 +45,7 @@ import Testing
         #expect(try result(["version": 1]) == [1, 1])
         expectProblem(try caller.post("/api/workflows/\(workflow)/execute", ["version": 3]), 404, "not_found")
 
-        // One that waits is changed, and deleted, under way.
+        // The workflow of a waiting run is replaced and deleted.
         let waiting = JSON.chain([.task("a", "approval"), .task("b", "pass", 1)])
         let slow = try caller.keep(waiting)
         let id = try caller.start(slow)
@@ -57,7 +57,7 @@ import Testing
         #expect(run["result"] == 1 && run["version"] == 1)
     }
 
-    @Test func aDeletedWorkflowRunsNoMoreAndItsRunsStay() throws {
+    @Test func deletedWorkflowCannotRunAndItsRunsRemain() throws {
         let workflow = try caller.keep(.workflowCall(giving: 1))
         let id = try caller.start(workflow)
         _ = try caller.end(id)
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func listsRunsByWhatTheyAre() throws {
+    @Test func runsAreFilteredByTheirProperties() throws {
         let child = try caller.keep(.workflowCall(giving: 1))
         let parent = try caller.keep(.flow([.task("a", "flow.run", ["workflow": .string(child)])]))
         let held = try caller.keep(.flow([.task("a", "approval")]))
@@ -94,8 +94,8 @@ import Testing
         #expect(try caller.act("cancel", waiting).status == 200)
     }
 
-    /// OWASP API1:2023: what is another user's does not exist, whatever is done to it.
-    @Test func isNobodyElses() throws {
+    /// OWASP API1:2023: workflows and runs of another user are not found, whatever the operation.
+    @Test func otherUsersHaveNoAccess() throws {
         let other = try RunCaller(stack)
         let workflow = try caller.keep(.flow([.task("a", "approval")]))
         let id = try caller.start(workflow)
@@ -119,7 +119,7 @@ import Testing
         #expect(try caller.act("cancel", id).status == 200)
     }
 
-    @Test func oneKeyMakesOneRun() throws {
+    @Test func idempotencyKeyStartsOneRun() throws {
         let workflow = try caller.keep(.workflowCall(giving: 1))
         let path = "/api/workflows/\(workflow)/execute"
         let key = [("Idempotency-Key", "run")]
@@ -132,7 +132,7 @@ import Testing
         expectProblem(try caller.post(path, ["input": 1], headers: key + key), 400, "idempotency_key_invalid")
     }
 
-    @Test func refusesWhatItDoesNotKnow() throws {
+    @Test func refusesInvalidMembers() throws {
         let workflow = try caller.keep(.workflowCall(giving: 1))
         for (body, pointer) in [
             (["user_id": 1], "/user_id"), (["version": 0], "/version"), (["version": "1"], "/version"),
@@ -145,7 +145,7 @@ import Testing
         #expect(try caller.get("/api/executions")["items"] == [])
     }
 
-    @Test func guestsRunTheirs() throws {
+    @Test func guestsCanRunTheirWorkflows() throws {
         let address = "127.\(Int.random(in: 1...255)).\(Int.random(in: 0...255)).\(Int.random(in: 1...254))"
         let token = try stack.client.from(address).send("POST", "/api/guests")["token"].stringValue
         let made = try stack.post("/api/workflows", .draft(of: .workflowCall(giving: 4)), token: token)
@@ -154,8 +154,8 @@ import Testing
         #expect([200, 202].contains(run.status), "\(run.text)")
     }
 
-    /// A key of one scope does what that scope is for.
-    @Test func keysRunIfTheyAreForIt() throws {
+    /// An API key allows only the operations of its scopes.
+    @Test func apiKeyNeedsTheScopeToRun() throws {
         let workflow = try caller.keep(.flow([.task("a", "approval")]))
         func key(_ scope: String) throws -> String {
             try caller.post("/api/keys", ["name": "k", "scopes": [.string(scope)]])["key"].stringValue ?? ""
@@ -177,12 +177,12 @@ import Testing
 }
 
 extension JSON {
-    /// A call whose flow hands on a number.
+    /// A call whose flow outputs a number.
     static func workflowCall(giving number: Int64) -> JSON { flow([.task("a", "pass", .integer(number))]) }
 }
 
 extension String {
-    /// This path with ids that nothing has.
+    /// This path with these ids replaced by one that does not exist.
     fileprivate func replacingID(_ ids: String...) -> String {
         split(separator: "/").map { ids.contains(String($0)) ? "00000000-0000-7000-8000-00000000dead" : $0 }
             .map { "/\($0)" }.joined()

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Workflows: keeping, reading, saving anew, versions.
+/// Workflows: create, read, replace, delete, versions.
 @Suite struct WorkflowTests {
     let stack: Stack
     let user: TestUser
@@ -30,7 +30,7 @@ import Testing
         try stack.get("\(path)/versions?\(query)", token: user.token)["items"]
     }
 
-    @Test func keepsAFlowAndSaysWhereItIs() throws {
+    @Test func createsAWorkflowAndReturnsItsLocation() throws {
         let draft = JSON.workflow("Sums", ["description": "Adds up", "concurrency": 1_000])
         let (path, made) = try make(draft)
         #expect(path == "/api/workflows/\(made["id"].stringValue ?? "")")
@@ -48,15 +48,15 @@ import Testing
         #expect(same.status == 304 && same.body.isEmpty)
 
         let plain = try make(.workflow("Sums")).answer
-        #expect(plain["description"] == .null && plain["concurrency"] == .null, "two may have one name")
+        #expect(plain["description"] == .null && plain["concurrency"] == .null, "names need not be unique")
     }
 
-    @Test func aSaveOfAnotherContentIsAnotherVersion() throws {
+    @Test func changedContentIsANewVersion() throws {
         let (path, made) = try make(.workflow("a", giving: 1, ["description": "d", "concurrency": 2]))
         let saved = try save(path, .workflow("b", giving: 2))
         #expect(saved.status == 200, "\(saved.text)")
         #expect(saved["version"] == 2 && saved["created_at"] == made["created_at"])
-        #expect(saved["description"] == .null && saved["concurrency"] == .null, "a save says everything")
+        #expect(saved["description"] == .null && saved["concurrency"] == .null, "omitted fields become null")
         #expect(saved.headers["etag"] != made.headers["etag"])
         #expect(try stack.get(path, token: user.token).json == saved.json)
 
@@ -73,24 +73,24 @@ import Testing
         }
     }
 
-    /// A program that puts its workflows in place at each start leaves no trace.
-    @Test func aSaveThatChangesNothingIsNoVersion() throws {
+    /// A program that puts the same workflows at each start creates no versions.
+    @Test func unchangedContentIsNotANewVersion() throws {
         let draft = JSON.workflow("e\u{301}", giving: 1, ["concurrency": 2])
         let (path, made) = try make(draft)
         let again = try save(path, draft)
         #expect(again.status == 200)
         #expect(again.json == made.json)
         #expect(again.headers["etag"] == made.headers["etag"])
-        // How many run at a time is about all versions; what was read before is out of date all the same.
+        // The concurrency applies to all versions. A change of it makes no new version, but changes the entity tag.
         let wider = try save(path, .workflow("e\u{301}", giving: 1, ["concurrency": 3]))
         #expect(wider["version"] == 1 && wider["concurrency"] == 3)
         #expect(wider.headers["etag"] != made.headers["etag"])
         #expect(try versions(path).each("version") == [1])
-        // The same letter, put together another way.
+        // The same letter in another Unicode normalization.
         #expect(try save(path, .workflow("\u{e9}", giving: 1, ["concurrency": 3]))["version"] == 2)
     }
 
-    @Test func goesBackByGoingOn() throws {
+    @Test func rollbackCreatesANewVersion() throws {
         let (path, made) = try make(.workflow("a", giving: 1, ["description": "d", "concurrency": 2]))
         _ = try save(path, .workflow("b", giving: 2, ["concurrency": 3]))
         let back = try save("\(path)/rollback", ["version": 1], method: "POST")
@@ -99,7 +99,7 @@ import Testing
         for name in ["name", "description", "flow"] { #expect(back[name] == made[name], "\(name)") }
         #expect(try versions(path).each("name") == ["a", "b", "a"])
         let again = try save("\(path)/rollback", ["version": 1], method: "POST")
-        #expect(again.json == back.json, "it is there already")
+        #expect(again.json == back.json, "the content is unchanged")
         #expect(again.headers["etag"] == back.headers["etag"])
         for body in [["version": 4], ["version": 0], [:]] as [JSON] {
             let answer = try save("\(path)/rollback", body, method: "POST")
@@ -108,8 +108,8 @@ import Testing
         }
     }
 
-    /// As when a task type is not there any more.
-    @Test func goesBackToNothingThatCannotRun() throws {
+    /// For example, a version with a task type that has been removed.
+    @Test func rollbackToAnInvalidVersionIsRefused() throws {
         let (path, made) = try make(.workflow("a"))
         try stack.database.connect().pipeline([
             """
@@ -126,7 +126,7 @@ import Testing
         #expect(try stack.get("\(path)/versions/2", token: user.token).status == 200)
     }
 
-    @Test func takesChangesOnlyOfWhatTheCallerKnows() throws {
+    @Test func changesNeedTheCurrentEntityTag() throws {
         let (path, made) = try make(.workflow("a"))
         let first = try #require(made.headers["etag"])
         let saved = try save(path, .workflow("b"), ifMatch: first)
@@ -148,8 +148,8 @@ import Testing
         #expect(try stack.send("DELETE", path, token: user.token, headers: [("If-Match", "*")]).status == 204)
     }
 
-    /// It is gone for everybody; for the executions that name them its versions stay.
-    @Test func aDeletedOneIsGoneAndItsVersionsStay() throws {
+    /// A deleted workflow is not found by anyone. Its versions are kept for the executions that refer to them.
+    @Test func deletedWorkflowIsNotFoundAndItsVersionsRemain() throws {
         let (path, made) = try make(.workflow("a"))
         let id = try #require(made["id"].stringValue)
         _ = try save(path, .workflow("b"))
@@ -176,11 +176,11 @@ import Testing
         ]
         for write in writes {
             let error = #expect(throws: PostgresError.self) { try connection.execute(write) }
-            #expect(error?.sqlState == .insufficientPrivilege, "not even for their owner")
+            #expect(error?.sqlState == .insufficientPrivilege, "not even the owner of the table")
         }
     }
 
-    @Test func listsPagesOfWhatIsTheCallers() throws {
+    @Test func listsTheCallersWorkflowsInPages() throws {
         let names = ["a", "b", "b", "c"]
         let ids = try names.map { try make(.workflow($0)).answer["id"] }
         func list(_ query: String) throws -> HTTPAnswer {
