@@ -24,8 +24,8 @@ import Testing
         #expect(answer.status == 200 && answer.body.count > 10_000)
         #expect(answer.headers["cache-control"] == "no-cache")
         let tag = try #require(answer.headers["etag"])
-        let again = try stack.get(path, headers: [("If-None-Match", tag)])
-        #expect(again.status == 304 && again.body.isEmpty && again.headers["etag"] == tag)
+        let revalidated = try stack.get(path, headers: [("If-None-Match", tag)])
+        #expect(revalidated.status == 304 && revalidated.body.isEmpty && revalidated.headers["etag"] == tag)
         #expect(try stack.get(path, headers: [("If-None-Match", "\"0\"")]).body == answer.body)
     }
 
@@ -58,12 +58,12 @@ import Testing
         let session = try #require(
             try stack.get("/api/sessions", token: login["token"].stringValue)["items"].arrayValue?.first?["id"])
         let post: JSON = ["title": "a", "content": "b"]
-        let made = try stack.post("/posts", post, token: token)
+        let created = try stack.post("/posts", post, token: token)
         let run = try stack.post("/flow-manager", .demoFlow, token: token)
         let draft: JSON = ["name": "w", "flow": FlowFormat.example]
         let workflow = "/api/workflows/\(try stack.post("/api/workflows", draft, token: token)["id"].stringValue ?? "")"
         let exported = try stack.get("\(workflow)/export", token: token).json
-        let (id, execution) = (try #require(made["id"].stringValue), try #require(run["execution_id"].stringValue))
+        let (id, execution) = (try #require(created["id"].stringValue), try #require(run["execution_id"].stringValue))
         let record = try stack.post("/api/operations/addition/run", ["arguments": [1]], token: token)["record_id"]
         let recordTarget = "/api/records/\(record.stringValue ?? "")"
         let (division, grant) = ("/api/operations/division/run", ["user_id": .string(user.id), "amount": 5] as JSON)

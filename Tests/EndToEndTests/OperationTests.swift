@@ -154,8 +154,8 @@ import Testing
         expectProblem(try run(type, arguments), 422, code)
         let stored = try run(type, arguments, key: "failing")
         expectProblem(stored, 422, code)
-        let again = try run(type, arguments, key: "failing")
-        #expect(again.body == stored.body && again.headers["idempotency-replayed"] == "true")
+        let repeated = try run(type, arguments, key: "failing")
+        #expect(repeated.body == stored.body && repeated.headers["idempotency-replayed"] == "true")
         #expect(try stack.get("/api/executions", token: user.token)["items"].each("status") == ["failed", "failed"])
         #expect(try balanceAndCounts() == [20, 2, 0, 1])
     }
@@ -181,8 +181,8 @@ import Testing
     @Test func idempotencyKeyIsChargedOnce() throws {
         let first = try run("addition", [1, 2], key: "once")
         #expect(first["user_balance"] == 15)
-        let again = try run("addition", [1, 2], key: "once")
-        #expect(again.body == first.body && again.headers["idempotency-replayed"] == "true")
+        let repeated = try run("addition", [1, 2], key: "once")
+        #expect(repeated.body == first.body && repeated.headers["idempotency-replayed"] == "true")
         expectProblem(try run("addition", [1, 3], key: "once"), 422, "idempotency_key_reused")
         expectProblem(try run("addition", [], key: "wrong"), 422, "validation_failed")
         #expect(try run("addition", [1, 3], key: "other")["user_balance"] == 10)

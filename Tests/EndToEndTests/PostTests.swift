@@ -21,21 +21,21 @@ import Testing
 
     @Test(arguments: ["/posts", "/upload"])
     func createsAPostAndReturnsItsLocation(path: String) throws {
-        let made = try make(["title": "Title", "content": "Content"], at: path)
-        let location = try #require(made.headers["location"])
-        #expect(location == "/posts/\(try #require(made["id"].stringValue))")
-        #expect(made.json.names == ["id", "user_id", "title", "content", "published", "created_at", "updated_at"])
-        #expect(made["user_id"] == .string(user.id))
-        #expect(made["published"] == true)
+        let created = try make(["title": "Title", "content": "Content"], at: path)
+        let location = try #require(created.headers["location"])
+        #expect(location == "/posts/\(try #require(created["id"].stringValue))")
+        #expect(created.json.names == ["id", "user_id", "title", "content", "published", "created_at", "updated_at"])
+        #expect(created["user_id"] == .string(user.id))
+        #expect(created["published"] == true)
         let read = try stack.get(location, token: user.token)
         #expect(read.status == 200)
-        #expect(read.json == made.json)
-        #expect(read.headers["etag"] == made.headers["etag"])
+        #expect(read.json == created.json)
+        #expect(read.headers["etag"] == created.headers["etag"])
     }
 
     @Test func replacesUpdatesAndDeletes() throws {
-        let made = try make(["title": "a", "content": "b", "published": false])
-        let path = "/posts/\(made["id"].stringValue ?? "")"
+        let created = try make(["title": "a", "content": "b", "published": false])
+        let path = "/posts/\(created["id"].stringValue ?? "")"
         let changed = try stack.send("PATCH", path, ["title": "c"], token: user.token)
         #expect(changed.status == 200)
         #expect([changed["title"], changed["content"], changed["published"]] == ["c", "b", false])
@@ -43,7 +43,7 @@ import Testing
         let replaced = try stack.send("PUT", path, ["title": "d", "content": ""], token: user.token)
         #expect(replaced.status == 200)
         #expect([replaced["title"], replaced["content"], replaced["published"]] == ["d", "", true])
-        #expect(replaced["created_at"] == made["created_at"])
+        #expect(replaced["created_at"] == created["created_at"])
         #expect(try stack.get(path, token: user.token).json == replaced.json)
         expectProblem(try stack.send("PUT", path, ["title": "only"], token: user.token), 422, "validation_failed")
 
@@ -57,9 +57,9 @@ import Testing
     }
 
     @Test func supportsConditionalRequests() throws {
-        let made = try make(["title": "a", "content": "b"])
-        let path = "/posts/\(made["id"].stringValue ?? "")"
-        let first = try #require(made.headers["etag"])
+        let created = try make(["title": "a", "content": "b"])
+        let path = "/posts/\(created["id"].stringValue ?? "")"
+        let first = try #require(created.headers["etag"])
         for known in [first, "*", "\"other\", \(first)", "W/\(first)"] {
             let same = try stack.get(path, token: user.token, headers: [("If-None-Match", known)])
             #expect(same.status == 304, "\(known)")
@@ -75,8 +75,8 @@ import Testing
             ("PATCH", ["title": "x"]), ("PUT", ["title": "x", "content": "x"]), ("DELETE", nil),
         ]
         for (method, body) in calls {
-            let late = try stack.send(method, path, body, token: user.token, headers: [("If-Match", first)])
-            expectProblem(late, 412, "version_mismatch", method)
+            let stale = try stack.send(method, path, body, token: user.token, headers: [("If-Match", first)])
+            expectProblem(stale, 412, "version_mismatch", method)
         }
         #expect(try stack.get(path, token: user.token).json == changed.json)
         #expect(try stack.send("DELETE", path, token: user.token, headers: [("If-Match", "*")]).status == 204)
@@ -84,14 +84,14 @@ import Testing
 
     /// Of concurrent writers with the same `If-Match`, one succeeds and the others fail.
     @Test func oneOfManyConcurrentWritersSucceeds() throws {
-        let made = try make(["title": "a", "content": "b"])
+        let created = try make(["title": "a", "content": "b"])
         let headers = [
-            ("If-Match", made.headers["etag"] ?? ""), ("Content-Type", "application/json"), stack.bearer(user.token),
+            ("If-Match", created.headers["etag"] ?? ""), ("Content-Type", "application/json"), stack.bearer(user.token),
         ]
         let answers = try (0..<12).map { number in
             try stack.client.begin(
                 stack.client.message(
-                    "PATCH", "/posts/\(made["id"].stringValue ?? "")", headers: headers,
+                    "PATCH", "/posts/\(created["id"].stringValue ?? "")", headers: headers,
                     body: JSON(dictionaryLiteral: ("title", .string("\(number)"))).serialized()))
         }.map { try stack.client.finish($0) }
         #expect(answers.map(\.status).sorted() == [200] + Array(repeating: 412, count: 11))
@@ -128,10 +128,10 @@ import Testing
             "' OR 1=1 --", "a\r\nSet-Cookie: x=y", "<script>", "%s \\ \" \u{1}", "e\u{301} 👩‍👩‍👧 \u{202E}", "$1 {{x}}",
         ]
         for text in texts {
-            let made = try make(["title": .string(text), "content": .string(text)])
-            #expect(made["title"] == .string(text))
-            #expect(made.headers["set-cookie"] == nil)
-            let path = try #require(made.headers["location"])
+            let created = try make(["title": .string(text), "content": .string(text)])
+            #expect(created["title"] == .string(text))
+            #expect(created.headers["set-cookie"] == nil)
+            let path = try #require(created.headers["location"])
             #expect(try stack.get(path, token: user.token)["content"] == .string(text))
         }
         let answer = try stack.post("/posts", ["title": "a\u{0}b", "content": "c"], token: user.token)

@@ -107,9 +107,9 @@ import Testing
         for token in [admin, user.token] { expectProblem(try stack.get("/api/records/\(id)", token: token), 404) }
         expectProblem(try stack.send("DELETE", "/api/records/\(id)", token: admin), 404)
         #expect(try pages("") == [[ids[3], ids[2], ids[0]]])
-        let kept = try stack.database.connect().query(
+        let isKept = try stack.database.connect().query(
             "SELECT deleted_at IS NOT NULL AND operation = 'addition' FROM records WHERE id = \(id)")
-        #expect(try kept.only.decode(Bool.self))
+        #expect(try isKept.only.decode(Bool.self))
         #expect(try stack.get("/api/credits", token: user.token)["balance"] == 0, "nothing is refunded")
         #expect(try stack.get("/api/ledger", token: user.token)["items"].arrayValue?.count == 5)
         let audit = try stack.get("/api/audit?action=record_deleted&subject=\(id)", token: admin)

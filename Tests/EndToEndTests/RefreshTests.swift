@@ -56,10 +56,10 @@ import Testing
 
     @Test func lostResponseIsRepeated() throws {
         let first = try refresh(token(login))
-        let again = try refresh(token(login))
-        #expect(again.status == 200)
-        #expect(again["refresh_token"] == first["refresh_token"])
-        #expect(try isLive(first) && isLive(again))
+        let repeated = try refresh(token(login))
+        #expect(repeated.status == 200)
+        #expect(repeated["refresh_token"] == first["refresh_token"])
+        #expect(try isLive(first) && isLive(repeated))
         #expect(try refresh(token(first)).status == 200)
     }
 
@@ -104,16 +104,16 @@ import Testing
     }
 
     @Test func forgedTokensAreRefused() throws {
-        let own = try token(login)
-        let parts = own.split(separator: ".").map(String.init)
+        let genuine = try token(login)
+        let parts = genuine.split(separator: ".").map(String.init)
         let forged = [
-            "", "x", own + "A", String(own.dropLast()), "\(parts[0]).7.\(parts[2])",
+            "", "x", genuine + "A", String(genuine.dropLast()), "\(parts[0]).7.\(parts[2])",
             "fmr_017f22e2-79b0-7cc3-98c4-dc0c0c073990.0.\(parts[2])", user.token,
         ]
         for text in forged { expectChallenge(try refresh(text), "token_invalid", text) }
         expectProblem(try refresh(nil), 422)
-        #expect(try refresh(own).status == 200, "the forged tokens did not end the session")
-        expectChallenge(try stack.get("/me", token: own), "token_invalid", "a refresh token is not an access token")
+        #expect(try refresh(genuine).status == 200, "the forged tokens did not end the session")
+        expectChallenge(try stack.get("/me", token: genuine), "token_invalid", "a refresh token is not an access token")
     }
 
     private func updateSession(_ change: String) throws {

@@ -22,8 +22,10 @@ struct RunCaller {
 
     /// Stores the flow of a call as a workflow and returns its id.
     func keep(_ call: JSON, _ more: [String: JSON] = [:]) throws -> String {
-        let made = try post("/api/workflows", .draft(of: call, more))
-        guard made.status == 201, let id = made["id"].stringValue else { throw TestFailure("not stored: \(made.text)") }
+        let answer = try post("/api/workflows", .draft(of: call, more))
+        guard answer.status == 201, let id = answer["id"].stringValue else {
+            throw TestFailure("not stored: \(answer.text)")
+        }
         return id
     }
 

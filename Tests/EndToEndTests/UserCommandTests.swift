@@ -66,8 +66,8 @@ import Tokens
         #expect(refused["code"] == "otp_required")
         #expect(try self.user("remove-factor \(user.email)").isEmpty)
         #expect(try stack.patiently { try stack.post("/login", login) }.status == 200)
-        let again = try self.user("remove-factor \(user.email)")
-        #expect(again == "flow-manager user: the user has no second factor\n")
+        let repeated = try self.user("remove-factor \(user.email)")
+        #expect(repeated == "flow-manager user: the user has no second factor\n")
     }
 
     @Test func invalidCommandsPrintTheReason() throws {

@@ -71,8 +71,8 @@ import Testing
         let call = try stack.begin(.approval, of: user)
         try stack.signal(try #require(try stack.waiting(1, of: user).first), of: user, 1)
         #expect(try stack.client.finish(call)["result"]["data"] == 1)
-        let late = try stack.post("/flow-manager", .approval, token: user.token, headers: [("Prefer", "wait=1")])
-        #expect(late.status == 202)
+        let timedOut = try stack.post("/flow-manager", .approval, token: user.token, headers: [("Prefer", "wait=1")])
+        #expect(timedOut.status == 202)
         #expect(try stack.database.connect().query("SELECT 1 FROM watchers").count == 0)
     }
 

@@ -80,14 +80,14 @@ import Testing
 
     @Test func workflowExecutionWaitsOnDemand() throws {
         let flow = JSON.flow([.task("a", "wait", ["seconds": 0.2])])["flow"] ?? .null
-        let made = try stack.post("/api/workflows", ["name": "w", "flow": flow], token: user.token)
-        let path = "\(try #require(made.headers["location"]))/execute"
+        let created = try stack.post("/api/workflows", ["name": "w", "flow": flow], token: user.token)
+        let path = "\(try #require(created.headers["location"]))/execute"
         let accepted = try stack.post(path, [:], token: user.token)
         #expect(accepted.status == 202 && accepted["status"] == "queued", "\(accepted.text)")
         #expect(accepted.headers["location"] == "/api/executions/\(accepted["id"].stringValue ?? "")")
         let ended = try stack.post(path, [:], token: user.token, headers: [("Prefer", "wait=20")])
         #expect(ended.status == 200, "\(ended.text)")
-        #expect(ended["status"] == "completed" && ended["workflow_id"] == made["id"])
+        #expect(ended["status"] == "completed" && ended["workflow_id"] == created["id"])
         let target = "/api/executions/\(ended["id"].stringValue ?? "")"
         #expect(try stack.get(target, token: user.token).json == ended.json)
     }

@@ -15,8 +15,8 @@ import Testing
     }
 
     private func make() throws -> (path: String, tag: String) {
-        let made = try stack.post("/api/workflows", .workflow("a"), token: user.token)
-        return (try #require(made.headers["location"]), try #require(made.headers["etag"]))
+        let created = try stack.post("/api/workflows", .workflow("a"), token: user.token)
+        return (try #require(created.headers["location"]), try #require(created.headers["etag"]))
     }
 
     /// Sends `count` calls at once.
@@ -60,9 +60,9 @@ import Testing
         #expect(Set(puts.map { $0.element["version"] }).count == puts.count)
         for (number, answer) in puts {
             let text = answer["version"].text
-            let kept = try stack.get("\(path)/versions/\(text)", token: user.token)
-            #expect(kept["flow"]["tasks"]?.each("input") == [.integer(Int64(number))])
-            #expect(kept["flow"] == answer["flow"])
+            let stored = try stack.get("\(path)/versions/\(text)", token: user.token)
+            #expect(stored["flow"]["tasks"]?.each("input") == [.integer(Int64(number))])
+            #expect(stored["flow"] == answer["flow"])
         }
     }
 
@@ -114,8 +114,8 @@ import Testing
 
         let address = "127.\(Int.random(in: 1...255)).\(Int.random(in: 0...255)).\(Int.random(in: 1...254))"
         let guest = try stack.client.from(address).send("POST", "/api/guests")["token"].stringValue ?? ""
-        let kept = try stack.post("/api/workflows", .workflow("of a guest"), token: guest)
-        #expect(kept.status == 201)
-        #expect(try stack.get("/api/workflows", token: guest)["items"].each("id") == [kept["id"]])
+        let stored = try stack.post("/api/workflows", .workflow("of a guest"), token: guest)
+        #expect(stored.status == 201)
+        #expect(try stack.get("/api/workflows", token: guest)["items"].each("id") == [stored["id"]])
     }
 }

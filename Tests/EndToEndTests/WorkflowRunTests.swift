@@ -148,8 +148,8 @@ import Testing
     @Test func guestsCanRunTheirWorkflows() throws {
         let address = "127.\(Int.random(in: 1...255)).\(Int.random(in: 0...255)).\(Int.random(in: 1...254))"
         let token = try stack.client.from(address).send("POST", "/api/guests")["token"].stringValue
-        let made = try stack.post("/api/workflows", .draft(of: .workflowCall(giving: 4)), token: token)
-        let path = "/api/workflows/\(made["id"].stringValue ?? "")/execute"
+        let created = try stack.post("/api/workflows", .draft(of: .workflowCall(giving: 4)), token: token)
+        let path = "/api/workflows/\(created["id"].stringValue ?? "")/execute"
         let run = try stack.post(path, [:], token: token, headers: [("Prefer", "wait=30")])
         #expect([200, 202].contains(run.status), "\(run.text)")
     }

@@ -32,38 +32,38 @@ import Testing
 
     @Test func createsAWorkflowAndReturnsItsLocation() throws {
         let draft = JSON.workflow("Sums", ["description": "Adds up", "concurrency": 1_000])
-        let (path, made) = try make(draft)
-        #expect(path == "/api/workflows/\(made["id"].stringValue ?? "")")
+        let (path, created) = try make(draft)
+        #expect(path == "/api/workflows/\(created["id"].stringValue ?? "")")
         #expect(
-            made.json.names == [
+            created.json.names == [
                 "id", "user_id", "name", "description", "version", "concurrency", "created_at", "updated_at", "flow",
             ])
-        #expect(made["user_id"] == .string(user.id) && made["version"] == 1)
-        for name in draft.names { #expect(made[name] == draft[name], "\(name)") }
+        #expect(created["user_id"] == .string(user.id) && created["version"] == 1)
+        for name in draft.names { #expect(created[name] == draft[name], "\(name)") }
         let read = try stack.get(path, token: user.token)
         #expect(read.status == 200)
-        #expect(read.json == made.json)
-        #expect(read.headers["etag"] == made.headers["etag"])
+        #expect(read.json == created.json)
+        #expect(read.headers["etag"] == created.headers["etag"])
         let same = try stack.get(path, token: user.token, headers: [("If-None-Match", read.headers["etag"] ?? "")])
         #expect(same.status == 304 && same.body.isEmpty)
 
-        let plain = try make(.workflow("Sums")).answer
-        #expect(plain["description"] == .null && plain["concurrency"] == .null, "names need not be unique")
+        let minimal = try make(.workflow("Sums")).answer
+        #expect(minimal["description"] == .null && minimal["concurrency"] == .null, "names need not be unique")
     }
 
     @Test func changedContentIsANewVersion() throws {
-        let (path, made) = try make(.workflow("a", giving: 1, ["description": "d", "concurrency": 2]))
+        let (path, created) = try make(.workflow("a", giving: 1, ["description": "d", "concurrency": 2]))
         let saved = try save(path, .workflow("b", giving: 2))
         #expect(saved.status == 200, "\(saved.text)")
-        #expect(saved["version"] == 2 && saved["created_at"] == made["created_at"])
+        #expect(saved["version"] == 2 && saved["created_at"] == created["created_at"])
         #expect(saved["description"] == .null && saved["concurrency"] == .null, "omitted fields become null")
-        #expect(saved.headers["etag"] != made.headers["etag"])
+        #expect(saved.headers["etag"] != created.headers["etag"])
         #expect(try stack.get(path, token: user.token).json == saved.json)
 
         let first = try stack.get("\(path)/versions/1", token: user.token)
         #expect(first.status == 200)
         #expect(first.json.names == ["version", "name", "description", "created_at", "flow"])
-        #expect(first["name"] == "a" && first["description"] == "d" && first["flow"] == made["flow"])
+        #expect(first["name"] == "a" && first["description"] == "d" && first["flow"] == created["flow"])
         #expect(
             try versions(path, "fields=version,name") == [["version": 2, "name": "b"], ["version": 1, "name": "a"]],
             "the newest first")
@@ -76,31 +76,31 @@ import Testing
     /// A program that puts the same workflows at each start creates no versions.
     @Test func unchangedContentIsNotANewVersion() throws {
         let draft = JSON.workflow("e\u{301}", giving: 1, ["concurrency": 2])
-        let (path, made) = try make(draft)
-        let again = try save(path, draft)
-        #expect(again.status == 200)
-        #expect(again.json == made.json)
-        #expect(again.headers["etag"] == made.headers["etag"])
+        let (path, created) = try make(draft)
+        let repeated = try save(path, draft)
+        #expect(repeated.status == 200)
+        #expect(repeated.json == created.json)
+        #expect(repeated.headers["etag"] == created.headers["etag"])
         // The concurrency applies to all versions. A change of it makes no new version, but changes the entity tag.
-        let wider = try save(path, .workflow("e\u{301}", giving: 1, ["concurrency": 3]))
-        #expect(wider["version"] == 1 && wider["concurrency"] == 3)
-        #expect(wider.headers["etag"] != made.headers["etag"])
+        let changed = try save(path, .workflow("e\u{301}", giving: 1, ["concurrency": 3]))
+        #expect(changed["version"] == 1 && changed["concurrency"] == 3)
+        #expect(changed.headers["etag"] != created.headers["etag"])
         #expect(try versions(path).each("version") == [1])
         // The same letter in another Unicode normalization.
         #expect(try save(path, .workflow("\u{e9}", giving: 1, ["concurrency": 3]))["version"] == 2)
     }
 
     @Test func rollbackCreatesANewVersion() throws {
-        let (path, made) = try make(.workflow("a", giving: 1, ["description": "d", "concurrency": 2]))
+        let (path, created) = try make(.workflow("a", giving: 1, ["description": "d", "concurrency": 2]))
         _ = try save(path, .workflow("b", giving: 2, ["concurrency": 3]))
-        let back = try save("\(path)/rollback", ["version": 1], method: "POST")
-        #expect(back.status == 200, "\(back.text)")
-        #expect(back["version"] == 3 && back["concurrency"] == 3)
-        for name in ["name", "description", "flow"] { #expect(back[name] == made[name], "\(name)") }
+        let restored = try save("\(path)/rollback", ["version": 1], method: "POST")
+        #expect(restored.status == 200, "\(restored.text)")
+        #expect(restored["version"] == 3 && restored["concurrency"] == 3)
+        for name in ["name", "description", "flow"] { #expect(restored[name] == created[name], "\(name)") }
         #expect(try versions(path).each("name") == ["a", "b", "a"])
-        let again = try save("\(path)/rollback", ["version": 1], method: "POST")
-        #expect(again.json == back.json, "the content is unchanged")
-        #expect(again.headers["etag"] == back.headers["etag"])
+        let repeated = try save("\(path)/rollback", ["version": 1], method: "POST")
+        #expect(repeated.json == restored.json, "the content is unchanged")
+        #expect(repeated.headers["etag"] == restored.headers["etag"])
         for body in [["version": 4], ["version": 0], [:]] as [JSON] {
             let answer = try save("\(path)/rollback", body, method: "POST")
             expectProblem(answer, 422, "validation_failed", body.text)
@@ -110,14 +110,14 @@ import Testing
 
     /// For example, a version with a task type that has been removed.
     @Test func rollbackToAnInvalidVersionIsRefused() throws {
-        let (path, made) = try make(.workflow("a"))
+        let (path, created) = try make(.workflow("a"))
         try stack.database.connect().pipeline([
             """
             INSERT INTO workflow_versions
             SELECT workflow_id, 2, name, NULL, replace(flow::text, 'pass', 'gone')::json, now() FROM workflow_versions
-            WHERE workflow_id = \(optional: made["id"].stringValue)
+            WHERE workflow_id = \(optional: created["id"].stringValue)
             """,
-            "UPDATE workflows SET version = 2 WHERE id = \(optional: made["id"].stringValue)",
+            "UPDATE workflows SET version = 2 WHERE id = \(optional: created["id"].stringValue)",
         ])
         #expect(try save(path, .workflow("b"))["version"] == 3)
         let answer = try save("\(path)/rollback", ["version": 2], method: "POST")
@@ -127,8 +127,8 @@ import Testing
     }
 
     @Test func changesNeedTheCurrentEntityTag() throws {
-        let (path, made) = try make(.workflow("a"))
-        let first = try #require(made.headers["etag"])
+        let (path, created) = try make(.workflow("a"))
+        let first = try #require(created.headers["etag"])
         let saved = try save(path, .workflow("b"), ifMatch: first)
         #expect(saved.status == 200)
         let calls: [(method: String, target: String, body: JSON?)] = [
@@ -137,21 +137,21 @@ import Testing
         ]
         for tag in [first, "W/\(first)", "\"\"", "x"] {
             for call in calls {
-                let late = try stack.send(
+                let stale = try stack.send(
                     call.method, call.target, call.body, token: user.token, headers: [("If-Match", tag)])
-                expectProblem(late, 412, "version_mismatch", "\(call.method) \(call.target) \(tag)")
+                expectProblem(stale, 412, "version_mismatch", "\(call.method) \(call.target) \(tag)")
             }
         }
         #expect(try stack.get(path, token: user.token).json == saved.json)
-        let known = saved.headers["etag"] ?? ""
-        #expect(try save("\(path)/rollback", ["version": 1], ifMatch: "\"x\", \(known)", method: "POST").status == 200)
+        let latest = saved.headers["etag"] ?? ""
+        #expect(try save("\(path)/rollback", ["version": 1], ifMatch: "\"x\", \(latest)", method: "POST").status == 200)
         #expect(try stack.send("DELETE", path, token: user.token, headers: [("If-Match", "*")]).status == 204)
     }
 
     /// A deleted workflow is not found by anyone. Its versions are kept for the executions that refer to them.
     @Test func deletedWorkflowIsNotFoundAndItsVersionsRemain() throws {
-        let (path, made) = try make(.workflow("a"))
-        let id = try #require(made["id"].stringValue)
+        let (path, created) = try make(.workflow("a"))
+        let id = try #require(created["id"].stringValue)
         _ = try save(path, .workflow("b"))
         let deleted = try stack.send("DELETE", path, token: user.token)
         #expect(deleted.status == 204 && deleted.body.isEmpty)
@@ -168,8 +168,8 @@ import Testing
         let audit = try stack.get("/api/audit?subject=\(id)", token: admin)["items"]
         #expect(audit.each("action") == ["workflow_deleted"] && audit.each("actor") == [.string(user.id)])
         let connection = stack.database.connect()
-        let kept: SQL = "SELECT count(*) FROM workflow_versions WHERE workflow_id = \(id)"
-        #expect(try connection.query(kept).only.decode(Int.self) == 2)
+        let versionCount: SQL = "SELECT count(*) FROM workflow_versions WHERE workflow_id = \(id)"
+        #expect(try connection.query(versionCount).only.decode(Int.self) == 2)
         let writes: [SQL] = [
             "UPDATE workflow_versions SET name = 'x' WHERE workflow_id = \(id)", "TRUNCATE workflow_versions",
             "DELETE FROM workflow_versions WHERE workflow_id = \(id)",

@@ -21,8 +21,8 @@ let parsers: [String: Parser] = [
         for field in form.fields {
             precondition(!(field.name + field.value).utf8.contains { $0 < 0x20 || $0 == 0x7F })
         }
-        let again = form.fields.map { "\(escaped($0.name))=\(escaped($0.value))" }.joined(separator: "&")
-        let fields = FormFields(parsing: again[...])?.fields ?? []
+        let encoded = form.fields.map { "\(escaped($0.name))=\(escaped($0.value))" }.joined(separator: "&")
+        let fields = FormFields(parsing: encoded[...])?.fields ?? []
         precondition(fields.elementsEqual(form.fields) { $0.name == $1.name && $0.value == $1.value })
     },
     // Only tokens that the issuer has signed are accepted.

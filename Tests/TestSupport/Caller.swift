@@ -48,8 +48,8 @@ extension Caller {
         let unique = "\(UInt64.random(in: 0...UInt64.max))"
         let (email, password) = ("user\(unique)@example.org", "password \(unique)")
         let account: JSON = ["email": .string(email), "password": .string(password)]
-        let made = try patiently { try post("/create_user", account) }
-        guard let id = made["id"].stringValue else { throw TestFailure("no account: \(made.text)") }
+        let created = try patiently { try post("/create_user", account) }
+        guard let id = created["id"].stringValue else { throw TestFailure("no account: \(created.text)") }
         return TestUser(id: id, email: email, password: password, token: try token(email, password))
     }
 

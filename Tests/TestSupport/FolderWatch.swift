@@ -19,10 +19,10 @@ package final class FolderWatch {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while true {
             if try condition() { return true }
-            let left = ContinuousClock.now.duration(to: deadline).components.seconds
-            guard left >= 0 else { return false }
+            let remaining = ContinuousClock.now.duration(to: deadline).components.seconds
+            guard remaining >= 0 else { return false }
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            unsafe poll(&entry, 1, Int32(left + 1) * 1_000)
+            unsafe poll(&entry, 1, Int32(remaining + 1) * 1_000)
             // The events are read only to clear them.
             var events = [UInt8](repeating: 0, count: 4_096)
             while unsafe read(descriptor, &events, events.count) > 0 {}

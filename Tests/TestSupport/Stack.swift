@@ -51,10 +51,10 @@ package final class Stack: Sendable {
         try run(Stack.executable, ["seed-demo"], environment)
         // As root, nginx would start its workers as another user, which the socket rejects.
         let user = getuid() == 0 ? ["-g", "user root;"] : []
-        let own = isInFile ? try Stack.writeSettings(environment, to: folder + "/flow-manager.env") : environment
-        let supervisor = try Stack.start([Stack.executable, "serve"], own, lifeline)
+        let variables = isInFile ? try Stack.writeSettings(environment, to: folder + "/flow-manager.env") : environment
+        let supervisor = try Stack.start([Stack.executable, "serve"], variables, lifeline)
         let nginx = try Stack.start(
-            ["/usr/sbin/nginx", "-e", folder + "/nginx.log", "-c", folder + "/nginx/conf/nginx.conf"] + user, own,
+            ["/usr/sbin/nginx", "-e", folder + "/nginx.log", "-c", folder + "/nginx/conf/nginx.conf"] + user, variables,
             lifeline)
         children = [supervisor, nginx]
         // The responders first: nginx logs each attempt to reach a missing socket.
