@@ -23,9 +23,8 @@ import WorkerPool
         }
         let engine = Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil)
         let duties = Duties.all(of: engine, on: connection)
-        #expect(duties.map(\.name) == ["rescuer", "pruner"])
-        #expect(duties.map(\.interval) == [.seconds(1), .seconds(600)])
-        let pruner = try #require(duties.last)
+        let pruner = try #require(duties.first { $0.name == "pruner" })
+        #expect(pruner.interval == .seconds(600))
         var counts: Set<Int> = []
         var calls = 1
         while case .unfinished = try pruner.body({ _ in }) {
