@@ -9,7 +9,7 @@ struct ArithmeticCases {
 
     init(seed: UInt64) { generator = SplitMix(state: seed) }
 
-    /// Numbers that some step of a calculation may not survive.
+    /// Numbers at which some step of a calculation may overflow or lose precision.
     static let edges: [JSON] =
         [Int64.min, .min + 1, -1, 0, 1, .max - 1, .max, 3_037_000_499, 3_037_000_500, 4_294_967_296].map(JSON.integer)
         + [-1, 0, 1].flatMap { [1 << 53 + $0, -(1 << 53) + $0] }.map(JSON.integer)
@@ -26,7 +26,7 @@ struct ArithmeticCases {
         return Self.edges.flatMap { first in Self.edges.map { [first, $0] } }
     }
 
-    /// Random ones: all of one kind in half of the cases, as results stay exact only then.
+    /// Random arguments: in half of the cases all of one kind, because only then results stay exact.
     mutating func arguments(of task: Calculation) -> [JSON] {
         let count = Int.random(in: Self.counts(of: task), using: &generator)
         let isInteger: Bool? = Bool.random(using: &generator) ? Bool.random(using: &generator) : nil

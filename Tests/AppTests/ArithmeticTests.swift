@@ -7,12 +7,12 @@ import Testing
 
 @testable import App
 
-/// The `calc.*` tasks beside Python's numbers, which know no overflow: `Tests/Fixtures/arithmetic.py` works out what
-/// each case must give.
+/// Compares the `calc.*` tasks with Python's numbers, which do not overflow: `Tests/Fixtures/arithmetic.py` computes
+/// the expected result of each case.
 @Suite struct ArithmeticTests {
     private static let tasks: [Calculation] = [.addition, .subtraction, .multiplication, .division, .squareRoot]
 
-    @Test func agreesWithPython() throws {
+    @Test func resultsEqualThoseOfPython() throws {
         var cases = ArithmeticCases(seed: 20_261_129)
         let given =
             Self.tasks.flatMap { task in (0..<800).map { _ in (task, cases.arguments(of: task)) } }
@@ -32,7 +32,7 @@ import Testing
         #expect(differences.count == 0, "\(differences.count) of \(given.count): \(differences.prefix(10))")
     }
 
-    /// As the script writes it; the text of a number must read back as the same number.
+    /// The result in the format of the script. Checks that the text of a number parses to the same number.
     private func result(of task: Calculation, _ arguments: [JSON]) throws -> String {
         do {
             let output = try run(task, on: ["arguments": .array(arguments)])

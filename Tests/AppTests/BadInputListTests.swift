@@ -4,7 +4,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// What a list's query may say, and whose cursors it takes.
+/// Queries and cursors that lists refuse.
 @Suite struct BadInputListTests {
     let application: TestApplication
     let user: TestUser
@@ -18,7 +18,7 @@ import Testing
         "/posts", "/api/executions", "/api/keys", "/api/sessions", "/api/users", "/api/audit", "/api/ledger",
         "/api/records",
     ])
-    func refusesWhatAListDoesNotKnow(list: String) throws {
+    func refusesInvalidQueries(list: String) throws {
         let admin = try application.adminToken()
         let queries = [
             "limit=-1", "limit=0", "limit=101", "limit=1000000000", "limit=1e9", "limit=99999999999999999999",
@@ -32,7 +32,7 @@ import Testing
         for query in queries { expectProblem(try application.get("\(list)?\(query)", token: admin), 400, nil, query) }
     }
 
-    @Test func refusesValuesThatNoFilterHas() throws {
+    @Test func refusesInvalidFilterValues() throws {
         for query in ["published=yes", "published=1", "user_id=1", "user_id='%20OR%201=1", "user_id=*"] {
             expectProblem(try application.get("/posts?\(query)", token: user.token), 400, nil, query)
         }
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func refusesTheCursorsOfOtherListsAndUsers() throws {
+    @Test func refusesCursorsOfOtherListsAndUsers() throws {
         for _ in 0..<2 {
             #expect(try application.post("/posts", ["title": "a", "content": "b"], token: user.token).status == 201)
             #expect(try application.post("/flow-manager", .demoFlow, token: user.token).status == 200)
@@ -56,7 +56,7 @@ import Testing
         let other = try application.makeUser()
         expectProblem(try application.get("/posts?cursor=\(cursor)", token: other.token), 400, "invalid_cursor")
 
-        // A cursor is not signed: what one may put into it must be harmless.
+        // A cursor is not signed: forged content must be harmless.
         let bytes = try #require(Base64URL.decode(cursor.utf8))
         let parts = try #require(try JSON(parsing: bytes).arrayValue)
         let forgeries: [[JSON]] = [
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func hidesWhatIsNotTheCallersToSee() throws {
+    @Test func hidesResourcesOfOtherUsers() throws {
         let owner = try application.makeUser()
         let draft: JSON = ["title": "a", "content": "b", "published": false]
         let post = try #require(try application.post("/posts", draft, token: owner.token).headers["location"])

@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Bodies and fields that no honest client sends: refused in words, never half taken, never an error of ours.
+/// Malformed bodies and fields: refused with an explanation, never partly accepted, never a server error.
 @Suite struct BadInputTests {
     let application: TestApplication
     let user: TestUser
@@ -13,7 +13,7 @@ import Testing
         user = try application.makeUser()
     }
 
-    @Test func refusesWhatIsNotJSON() throws {
+    @Test func refusesMalformedJSON() throws {
         let bodies: [(name: String, body: [UInt8], code: String)] = [
             ("empty", [], "invalid_json"), ("blank", Array(" \r\n\t".utf8), "invalid_json"),
             ("open", Array("{".utf8), "invalid_json"),
@@ -30,7 +30,7 @@ import Testing
             ("NaN", Array(#"{"title":NaN}"#.utf8), "invalid_json"),
             ("Infinity", Array(#"{"title":-Infinity}"#.utf8), "invalid_json"),
             (
-                "bytes that are no UTF-8", Array(#"{"title":""#.utf8) + [0xff, 0xfe] + Array(#""}"#.utf8),
+                "invalid UTF-8", Array(#"{"title":""#.utf8) + [0xff, 0xfe] + Array(#""}"#.utf8),
                 "invalid_json"
             ),
             ("overlong UTF-8", Array(#"{"title":""#.utf8) + [0xc0, 0x80] + Array(#""}"#.utf8), "invalid_json"),
@@ -47,7 +47,7 @@ import Testing
         #expect(try application.get("/api/data", token: user.token)["items"] == [])
     }
 
-    @Test func takesNoOtherMediaType() throws {
+    @Test func refusesOtherMediaTypes() throws {
         let types = [
             "text/plain", "", "multipart/form-data; boundary=x", "application/xml", "application/json; charset=latin1",
             "application/x-www-form-urlencoded", "json",
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func readsAFormOnlyAsPairsOfText() throws {
+    @Test func refusesMalformedForms() throws {
         for body in [
             "username=%zz&password=x", "username=%ff&password=x", "username=a%00b&password=x", "password=x&password=y",
         ] {
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func storesNoNullCharacter() throws {
+    @Test func refusesNullCharacters() throws {
         let cases: [(method: String, path: String, body: JSON, pointer: String)] = [
             ("POST", "/posts", ["title": "a\u{0}", "content": ""], "/title"),
             ("PUT", "/api/data/x", ["value": ["a": ["b\u{0}"]]], "/value/a/0"),
@@ -101,15 +101,15 @@ import Testing
         }
     }
 
-    /// Work grows with the size of a body, never with what its names are (hash flooding).
-    @Test func boundsWhatABodyMayHold() throws {
+    /// The work grows with the size of a body and does not depend on its names (hash flooding).
+    @Test func limitsMembersElementsAndDepth() throws {
         func members(_ count: Int, _ name: (Int) -> String) -> [UInt8] {
             Array(("{\"value\":{" + (0..<count).map { "\"\(name($0))\":0" }.joined(separator: ",") + "}}").utf8)
         }
         func elements(_ count: Int) -> [UInt8] {
             Array(("{\"value\":[" + [String](repeating: "0", count: count).joined(separator: ",") + "]}").utf8)
         }
-        // Names of one hash value under the multiplicative hashes of many languages.
+        // Names with the same hash value under the multiplicative hashes of many languages.
         let collide: (Int) -> String = { number in
             (0..<14).map { number >> $0 & 1 == 0 ? "Aa" : "BB" }.joined()
         }
@@ -133,16 +133,16 @@ import Testing
         #expect(pointers(answer) == ["/contents", "/user_id", "/role", "/id", "/content"])
         #expect(answer["errors"].arrayValue?.first?["hint"] == "did you mean 'content'?")
         expectProblem(try application.post("/logout", ["everything": true], token: user.token), 422)
-        #expect(try application.get("/me", token: user.token).status == 200, "a refused logout ends nothing")
+        #expect(try application.get("/me", token: user.token).status == 200, "the session is still active")
     }
 
-    /// Text is data wherever it goes, in statements, patterns, templates and markup.
+    /// Text is never interpreted, neither as a statement nor as a pattern, template or markup.
     @Test(arguments: [
         "'; DROP TABLE users; --", "' OR '1'='1", "$1", "\\'; SELECT pg_sleep(5)--", "%_%", "{{ $.user.email }}",
         "${7*7}",
         "<script>alert(1)</script>", "\r\nX-Injected: 1", "../../etc/passwd", "Ω≈ç√ 😀 \u{202e}abc",
     ])
-    func keepsTextsVerbatim(text: String) throws {
+    func storesTextVerbatim(text: String) throws {
         let made = try application.post(
             "/posts", ["title": .string(text), "content": .string(text)], token: user.token)
         #expect(made.status == 201)

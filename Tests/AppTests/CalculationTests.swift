@@ -6,7 +6,7 @@ import Testing
 @testable import App
 
 @Suite struct CalculationTests {
-    /// A result as its text, so that 2 and 2.0 and -0.0 differ; a failure as its code.
+    /// The text of the result, so that 2, 2.0 and -0.0 differ; the code of a failure.
     private func result(_ task: Calculation, _ arguments: [JSON]) throws -> String {
         do {
             let output = try run(task, on: ["arguments": .array(arguments)])
@@ -84,7 +84,7 @@ import Testing
             ([.number(.greatestFiniteMagnitude)], "1.3407807929942596e+154"),
             ([.number(.leastNonzeroMagnitude)], "2.2227587494850775e-162"),
         ] as [([JSON], String)])
-    func takesSquareRoots(arguments: [JSON], expected: String) throws {
+    func computesSquareRoots(arguments: [JSON], expected: String) throws {
         #expect(try result(.squareRoot, arguments) == expected)
     }
 
@@ -94,12 +94,12 @@ import Testing
             (.squareRoot, []), (.squareRoot, [1, 2]), (.addition, ["1"]), (.addition, [nil]), (.addition, [true]),
             (.addition, [[1]]), (.addition, Array(repeating: 1, count: 1_001)),
         ] as [(Calculation, [JSON])])
-    func refusesOtherArguments(task: Calculation, arguments: [JSON]) throws {
+    func refusesInvalidArguments(task: Calculation, arguments: [JSON]) throws {
         #expect(try result(task, arguments) == "invalid_input")
     }
 
     @Test(arguments: [[], [1, 2], ["argument": [1]], ["arguments": 1], nil, "1"] as [JSON])
-    func refusesOtherInputs(input: JSON) {
+    func refusesInvalidInputs(input: JSON) {
         let failure = #expect(throws: TaskFailure.self) { try run(Calculation.addition, on: input) }
         #expect(failure?.code == "invalid_input")
     }

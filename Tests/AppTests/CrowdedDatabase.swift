@@ -7,8 +7,8 @@ import Tokens
 
 @testable import App
 
-/// A database in which every table that a call without an account may look at has a row for each of 20,000 users, and
-/// the services of one program over it.
+/// A database in which every table that an unauthenticated call may read has a row for each of 20,000 users, and the
+/// services of one process that uses it.
 struct CrowdedDatabase: Sendable {
     static let shared = Result { try CrowdedDatabase() }
     static let password = "lasting impression"
@@ -30,13 +30,13 @@ struct CrowdedDatabase: Sendable {
         try fill()
     }
 
-    /// The id of one of the users, whose e-mail is `user{number}@example.org` and whose username is `user{number}`.
+    /// The id of a user, whose e-mail is `user{number}@example.org` and whose username is `user{number}`.
     static func id(_ number: Int) -> String {
         let digits = String(number, radix: 16)
         return "00000000-0000-7000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
     }
 
-    /// A token of the other issuer.
+    /// A token of the external issuer.
     func externalToken(of subject: String, now: Int64) -> String {
         issuerKey.token([
             "iss": .string(TestServices.issuerName), "sub": .string(subject), "aud": "api", "iat": .integer(now),

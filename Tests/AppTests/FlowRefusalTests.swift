@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Flows that are refused before their first step, and what is said about them.
+/// Flows that are refused before their first step, and the reported errors.
 @Suite struct FlowRefusalTests {
     let application: TestApplication
     let user: TestUser
@@ -12,7 +12,7 @@ import Testing
         user = try application.makeUser()
     }
 
-    /// Holds that both calls refuse the flow in the same words, and that nothing of it was done.
+    /// Checks that both endpoints refuse the flow with the same errors and that it is not executed.
     private func expectRefusal(
         _ flow: JSON, at expected: [String], hints: [String: String] = [:],
         sourceLocation: SourceLocation = #_sourceLocation
@@ -30,7 +30,7 @@ import Testing
             try application.get("/api/executions", token: user.token)["items"] == [], sourceLocation: sourceLocation)
     }
 
-    @Test func namesTheNearestTaskTypeAndTask() throws {
+    @Test func suggestsTheNearestTaskTypeAndTaskName() throws {
         try expectRefusal(
             .flow(
                 [.task("a", "calc.additon"), .task("task22"), .task("c", "nothing.like.it")],
@@ -45,7 +45,7 @@ import Testing
             ])
     }
 
-    @Test func refusesCyclesAndAStartThatIsNone() throws {
+    @Test func refusesCyclesAndAnUnknownStartTask() throws {
         let pass = ["a", "b", "c"].map { JSON.task($0, "pass") }
         try expectRefusal(
             .flow(pass, [.condition("a", "b", "end"), .condition("b", "c", "end"), .condition("c", "end", "b")]),
@@ -56,9 +56,9 @@ import Testing
         try expectRefusal(["flow": .object(flow)], at: ["/flow/start_task"])
     }
 
-    /// Fields that mean something elsewhere must not be taken for granted here.
+    /// Fields known from other workflow systems must not be ignored silently.
     @Test(arguments: ["when", "credential"])
-    func refusesFieldsItDoesNotKnowByName(field: String) throws {
+    func refusesUnknownFieldsByName(field: String) throws {
         var task = try #require(JSON.task("a", "pass").objectValue)
         task[field] = 1
         var condition = try #require(JSON.condition("a", "end", "end").objectValue)
@@ -70,7 +70,7 @@ import Testing
         expectProblem(try application.post("/flow-manager", .object(call), token: user.token), 422, "validation_failed")
     }
 
-    @Test func saysEverythingThatIsWrongAtOnce() throws {
+    @Test func reportsAllErrorsAtOnce() throws {
         try expectRefusal(
             [
                 "flow": [
@@ -99,7 +99,7 @@ import Testing
             ])
     }
 
-    @Test func takesAThousandTasksAndNoMore() throws {
+    @Test func acceptsAtMostAThousandTasks() throws {
         let tasks = (0..<1_001).map { JSON.task("t\($0)", "pass") }
         let answer = try application.post("/flow-manager", .chain(Array(tasks.dropLast())), token: user.token)
         #expect(answer.status == 200)
@@ -109,7 +109,7 @@ import Testing
         #expect(pointers(refused) == ["/flow/tasks"])
     }
 
-    @Test func keepsWhatLooksLikeAnExpressionAsText() throws {
+    @Test func storesTextThatResemblesExpressionsVerbatim() throws {
         let texts = [
             "$.tasks.a.output", "${7*7}", "#{7*7}", "<%= 7*7 %>", "'; DROP TABLE users; --", "{ {$.x} }", "%s%n",
             "\\u0000",
@@ -139,7 +139,7 @@ import Testing
         #expect(demo.json == ["valid": true, "task_count": 3, "max_cost": 0, "warnings": []])
     }
 
-    @Test func listsTheTaskTypesThatFlowsMayUse() throws {
+    @Test func listsTheAvailableTaskTypes() throws {
         let answer = try application.get("/api/task-types")
         #expect(answer.status == 200)
         #expect(answer["next_cursor"] == .null)

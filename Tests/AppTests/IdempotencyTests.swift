@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// `Idempotency-Key`: one effect, and the same answer again for a day.
+/// `Idempotency-Key`: a repeated call has one effect, and its response is replayed for a day.
 @Suite struct IdempotencyTests {
     let application: TestApplication
     let user: TestUser
@@ -29,7 +29,7 @@ import Testing
         ("/upload", ["title": "a", "content": "b"], "posts"),
     ]
 
-    @Test func answersARepeatedCallAsTheFirst() throws {
+    @Test func replaysTheResponseOfTheFirstCall() throws {
         for (path, body, table) in IdempotencyTests.calls {
             let (key, before) = (unique("key"), try count(table))
             let first = try post(path, body, key: key)
@@ -50,8 +50,8 @@ import Testing
         for _ in 0..<12 { #expect(try post("/generate_array", ["sentence": "a"], key: "k").body == first.body) }
     }
 
-    /// A key is one user's, for one path.
-    @Test func keepsTheAnswersOfOthersApart() throws {
+    /// A key belongs to one user and one path.
+    @Test func keysOfOtherUsersAndPathsAreSeparate() throws {
         let other = try application.makeUser()
         let mine = try post("/posts", ["title": "a", "content": "b"], key: "same")
         let upload = try post("/upload", ["title": "a", "content": "b"], key: "same")
@@ -62,7 +62,7 @@ import Testing
         #expect(theirs["title"] == "other")
     }
 
-    @Test func refusesTheKeyOfAnotherBody() throws {
+    @Test func refusesAKeyReusedWithAnotherBody() throws {
         for (path, body, table) in IdempotencyTests.calls {
             let (key, before) = (unique("key"), try count(table))
             #expect(try post(path, body, key: key).status < 300)
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func refusesKeysThatAreNone() throws {
+    @Test func refusesInvalidKeys() throws {
         let body: JSON = ["title": "a", "content": "b"]
         for key in [String(repeating: "k", count: 256), "two words", "a\u{7f}", "é", "a\tb"] {
             expectProblem(try post("/posts", body, key: key), 400, nil, key)
@@ -85,17 +85,17 @@ import Testing
         #expect(try count("posts") == 1)
     }
 
-    @Test func takesNoKeyWhereAnAnswerHoldsASecret() throws {
+    @Test func refusesKeysWhereTheResponseContainsASecret() throws {
         let account: JSON = ["email": .string(unique("kept") + "@example.org"), "password": "long enough"]
         for path in ["/login", "/register", "/create_user", "/logout"] {
             let body = path == "/logout" ? [:] : account
             expectProblem(try post(path, body, key: "k"), 400, "idempotency_refused", path)
         }
-        #expect(try application.get("/me", token: user.token).status == 200, "the session goes on")
+        #expect(try application.get("/me", token: user.token).status == 200, "the session is still active")
     }
 
-    /// A refusal by what the flow says is an answer like another; one that leaves no answer is not kept.
-    @Test func keepsRefusalsAndFailures() throws {
+    /// A refusal because of the flow is replayed like any response; a refusal by the rate limit is not stored.
+    @Test func replaysRefusalsAndFailures() throws {
         let refused = try post("/flow-manager", .flow([.task("a", "no.such.type")]), key: "refused")
         let failed = try post("/flow-manager", .flow([.task("a", "fail")]), key: "failed")
         for (flow, first, key) in [
@@ -118,7 +118,7 @@ import Testing
         #expect(try post("/generate_array", ["sentence": "a"], key: "late").status == 200)
     }
 
-    @Test func forgetsAfterADay() throws {
+    @Test func keysExpireAfterADay() throws {
         for (path, body, table) in IdempotencyTests.calls {
             let (key, before) = (unique("key"), try count(table))
             let first = try post(path, body, key: key)

@@ -10,15 +10,15 @@ import Tokens
 
 @testable import App
 
-/// The keys of an issuer on loopback, for many threads, at times that the test sets.
+/// Fetching the keys of an issuer on loopback from many threads, with a clock that the test controls.
 @Suite struct IssuerKeysTests {
-    /// A clock that stands until it is moved, and counts who looks at it.
+    /// A clock that stands still until it is advanced and signals each time it is read.
     private final class Clock: Sendable {
         private let time = Mutex(ContinuousClock.now)
-        let looks = DispatchSemaphore(value: 0)
+        let reads = DispatchSemaphore(value: 0)
 
         func read() -> ContinuousClock.Instant {
-            looks.signal()
+            reads.signal()
             return time.withLock { $0 }
         }
 
@@ -70,7 +70,7 @@ import Tokens
         #expect(issuer.fetchCount == 3)
     }
 
-    @Test func unknownKeysAskOnceInACooldown() throws {
+    @Test func unknownKeysAreFetchedOncePerCooldown() throws {
         let keys = keys(try fetch())
         for round in 1...3 {
             DispatchQueue.concurrentPerform(iterations: 1_000) { number in
@@ -86,12 +86,12 @@ import Tokens
         }
     }
 
-    @Test func manyThreadsAskOnce() throws {
+    @Test func concurrentCallersShareOneFetch() throws {
         let threads = 4
-        let (fetch, looks) = (try fetch(), clock.looks)
+        let (fetch, reads) = (try fetch(), clock.reads)
         let keys = keys {
-            // The one that asks has looked at the clock twice, each of the others once before it waits.
-            for _ in 0...threads { looks.wait() }
+            // The thread that fetches reads the clock twice, each other thread once before it waits.
+            for _ in 0...threads { reads.wait() }
             return try fetch.keys()
         }
         let found = Atomic(0)
@@ -106,7 +106,7 @@ import Tokens
         #expect(issuer.fetchCount == 1)
     }
 
-    @Test func othersGoOnWhileOneAsks() throws {
+    @Test func knownKeysAreUsedDuringAFetch() throws {
         let (fetch, began, mayEnd) = (try fetch(), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         let keys = keys {
             began.signal()
@@ -170,13 +170,13 @@ import Tokens
             issuer.publishDiscovery(["issuer": .string(issuer.url), "jwks_uri": address])
             #expect(throws: KeyFetchError.untrustworthyAddress, "\(address)") { try fetch(discovery).keys() }
         }
-        // Good to trust, and out of reach.
+        // The address is acceptable, but the client refuses to connect to it.
         issuer.publishDiscovery(["issuer": .string(issuer.url), "jwks_uri": "https://127.0.0.1:1/keys"])
         #expect(throws: HTTPClientError.addressRefused) { try fetch(discovery).keys() }
         #expect(issuer.fetchCount == 1)
     }
 
-    @Test func takesNoOtherAnswerThanASet() throws {
+    @Test func refusesResponsesThatAreNoKeySet() throws {
         let (jwk, other) = (issuer.key.jwk, try SigningKey(.edDSA, id: "first").jwk)
         let elsewhere = try LoopbackListener()
         let secret: JSON = ["kty": "oct", "kid": "secret", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ"]
@@ -202,7 +202,7 @@ import Tokens
         #expect(try fetch().keys().count == 1)
     }
 
-    @Test func waitsNoLongerThanItsDeadline() throws {
+    @Test func stopsAtItsDeadline() throws {
         issuer.answerKeys(.trickle("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"))
         let discovery = KeyAddress.discovery(url: issuer.url + "/.well-known/openid-configuration", issuer: issuer.url)
         let fetch = try fetch(discovery)

@@ -5,7 +5,7 @@ import Testing
 @Suite struct KeyUsesTests {
     private struct Failure: Error {}
 
-    @Test func knowsWhatItRecordedAndNothingElse() throws {
+    @Test func recordsEachUseOnce() throws {
         let uses = KeyUses()
         var recorded: [KeyUses.Use] = []
         func note(_ key: String, _ network: String?, _ day: Int64) {
@@ -17,10 +17,10 @@ import Testing
         }
         #expect(recorded.count == 3)
         note("a", "192.0.2.1", 86_400)
-        #expect(recorded.count == 4, "each day anew")
+        #expect(recorded.count == 4, "once for each day")
     }
 
-    @Test func forgetsWhatFailed() throws {
+    @Test func recordsAgainAfterAFailure() throws {
         let uses = KeyUses()
         let use = KeyUses.Use(key: "a", network: nil, day: 0)
         #expect(throws: Failure.self) { try uses.noting(use) { throw Failure() } }
@@ -29,8 +29,8 @@ import Testing
         #expect(isRecorded)
     }
 
-    /// More than it remembers are recorded again, and never refused.
-    @Test func isBounded() {
+    /// Uses beyond its capacity are recorded again, never refused.
+    @Test func capacityIsBounded() {
         let uses = KeyUses()
         var recorded = 0
         for _ in 0..<2 {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import App
 
-/// The books of a database of its own, as they are and as somebody has forged them.
+/// Verification of a ledger, intact and after forgeries.
 @Suite struct LedgerVerificationTests {
     private static let users = ["00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"]
     let database: TestDatabase
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test func whatWasDoneAddsUp() throws {
+    @Test func anIntactLedgerAddsUp() throws {
         #expect(
             try Ledger.verify(on: application).description
                 == "0 entries of 0 users add up: issued 0, available 0, held 0, revenue 0")
@@ -41,7 +41,7 @@ import Testing
                 == "10 entries of 2 users add up: issued -40, available 22, held 2, revenue 16")
     }
 
-    /// What somebody does who may do anything with the tables, and the first words of what is told of it.
+    /// A change by a role with full access to the tables, and the beginning of the reported flaw.
     @Test(
         arguments: [
             ("UPDATE ledger SET amount = 6 WHERE seq = 2", "after entry 2 there are 15 and 0 held, where its"),
@@ -63,17 +63,17 @@ import Testing
             ("UPDATE credits SET entries = 4", "credits are 11 and 1 held after 4 entries, where"),
             ("DELETE FROM credits", "credits are 0 and 0 held after 0 entries, where the ledger has 11 and 1 after 5"),
         ])
-    func forgeryIsSeen(script: String, told: String) throws {
+    func forgeriesAreReported(script: String, expected: String) throws {
         try fill()
         try forge(script)
         let error = #expect(throws: LedgerFlaws.self) { try Ledger.verify(on: application) }
         for user in Self.users {
             let ofUser = error?.flaws.filter { $0.hasPrefix("user \(user): ") } ?? []
-            #expect(ofUser.contains { $0.hasPrefix("user \(user): \(told)") }, "\(ofUser)")
+            #expect(ofUser.contains { $0.hasPrefix("user \(user): \(expected)") }, "\(ofUser)")
         }
     }
 
-    @Test func creditsThatComeFromNowhereAreSeen() throws {
+    @Test func anImbalanceOfAllAccountsIsReported() throws {
         try fill()
         try forge("UPDATE ledger SET debit = 'nowhere' WHERE seq = 1")
         let error = #expect(throws: LedgerFlaws.self) { try Ledger.verify(on: application) }

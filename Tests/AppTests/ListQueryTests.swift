@@ -28,7 +28,7 @@ import Testing
         "owner=0190163d-8694-739b-aea5-966c26f8ad91", "open=true",
         "open=false&kind=b&limit=5&sort=created_at&fields=id",
     ])
-    func takes(query: String) throws {
+    func acceptsValidQueries(query: String) throws {
         _ = try Self.query(query)
     }
 
@@ -41,7 +41,7 @@ import Testing
         "owner=' OR 1=1",
         "open=1", "open=TRUE", "cursor=", "cursor=abc", "cursor=!!!", "cursor=W10",
     ])
-    func refuses(query: String) {
+    func refusesInvalidQueries(query: String) {
         let problem = #expect(throws: Problem.self) { _ = try Self.query(query) }
         #expect(problem?.status == .badRequest)
     }
@@ -50,14 +50,14 @@ import Testing
         Base64URL.encode(([.string(scope), .integer(value), .string(Self.id)] as JSON).serialized())
     }
 
-    @Test func takesItsOwnCursorOnly() throws {
+    @Test func acceptsOnlyItsOwnCursors() throws {
         _ = try Self.query("cursor=\(cursor())")
         _ = try Self.query("sort=-rank&cursor=\(cursor(scope: Self.scope + " by rank", value: .max))")
-        let foreigners = [
+        let foreignCursors = [
             cursor(scope: "others \(Self.id)"), cursor(scope: "things 00000000-0000-7000-8000-000000000002"),
             cursor(scope: Self.scope + " by rank"), cursor(value: 4_102_444_800_000_001),
         ]
-        for foreign in foreigners {
+        for foreign in foreignCursors {
             let problem = #expect(throws: Problem.self) { _ = try Self.query("cursor=\(foreign)") }
             #expect(problem?.code == "invalid_cursor")
         }
@@ -77,7 +77,7 @@ import Testing
         #expect(problem?.code == "invalid_cursor")
     }
 
-    @Test func aPageHasTheFieldsThatWereAskedFor() throws {
+    @Test func aPageContainsTheRequestedFields() throws {
         let connection = try Self.things.get().connect()
         func page(_ query: String, where condition: SQL) throws -> JSON {
             try JSON(
@@ -94,9 +94,9 @@ import Testing
         #expect(try page("", where: "false") == ["items": [], "next_cursor": nil])
     }
 
-    /// Pages of every size hold each row once, in order, also where many were made at one instant.
+    /// Pages of any size contain each row once, in order, even if many rows were created at the same instant.
     @Test(arguments: [1, 2, 3, 7, 24, 25, 100], ["created_at", "-created_at", "rank", "-rank"])
-    func pagesFollowOneAnother(limit: Int, sort: String) throws {
+    func consecutivePagesContainEachRowOnce(limit: Int, sort: String) throws {
         let connection = try Self.things.get().connect()
         var seen: [Int64] = []
         var cursor: String?

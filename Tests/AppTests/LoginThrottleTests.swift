@@ -9,8 +9,8 @@ import Tokens
 
 @testable import App
 
-/// Guessing passwords gets slow, for the guesser alone. The throttle's clock is the test's: no time passes unless the
-/// test says so, however slow the machine is.
+/// Password guessing is throttled, without affecting other clients. The test controls the throttle's clock, so a slow
+/// machine does not change the result.
 @Suite struct LoginThrottleTests {
     private let application: TestApplication
     private let user: TestUser
@@ -35,29 +35,29 @@ import Tokens
         return try application.post("/login", .object(fields), from: address)
     }
 
-    /// Known and unknown names alike, so that waiting tells nothing about who has an account.
-    @Test(arguments: [true, false]) func aFewTriesAreFree(isKnown: Bool) throws {
+    /// The same for known and unknown names, so that the throttle does not reveal which accounts exist.
+    @Test(arguments: [true, false]) func theFirstFailuresAreNotThrottled(isKnown: Bool) throws {
         let name = isKnown ? user.email : "nobody@example.org"
         for number in 0..<6 {
-            // However the name is cased.
+            // Regardless of the case of the name.
             let answer = try login(number % 2 == 0 ? name : name.uppercased(), "wrong", from: "192.0.2.1")
             #expect(answer.status == 401)
         }
         let answer = try login(name, user.password, from: "192.0.2.1")
-        expectProblem(answer, 429, "login_throttled", "the right password has to wait too")
+        expectProblem(answer, 429, "login_throttled", "the right password is throttled too")
         #expect(answer.headers["retry-after"] == "1")
         #expect(answer.headers["ratelimit-policy"] == "\"logins\";q=1;w=60")
         #expect(answer.headers["ratelimit"] == "\"logins\";r=0;t=1")
     }
 
-    @Test func itsOwnerGetsInFromElsewhereAndOthersFromThere() throws {
+    @Test func otherNetworksAndOtherAccountsAreNotThrottled() throws {
         for _ in 0..<6 { #expect(try login(user.email, "wrong", from: "2001:db8:1:2:3::1").status == 401) }
         #expect(try login(user.email, user.password, from: "2001:db8:1:2:9::9").status == 429, "the same network")
         #expect(try login(user.email, user.password, from: "2001:db8:1:3::1").status == 200)
         #expect(try login("user1", "password1", from: "2001:db8:1:2:3::1").status == 200)
     }
 
-    @Test func theRightPasswordAfterTheWaitEndsIt() throws {
+    @Test func theRightPasswordAfterTheWaitResetsTheThrottle() throws {
         for _ in 0..<6 { #expect(try login(user.email, "wrong", from: "192.0.2.2").status == 401) }
         #expect(try login(user.email, user.password, from: "192.0.2.2").status == 429)
         clock.advance(by: 1)
@@ -65,7 +65,7 @@ import Tokens
         for _ in 0..<6 { #expect(try login(user.email, "wrong", from: "192.0.2.2").status == 401) }
     }
 
-    @Test func eachWaitIsTwiceAsLongUpToAMinute() throws {
+    @Test func waitsDoubleUpToAMinute() throws {
         for _ in 0..<6 { #expect(try login(user.email, "wrong", from: "192.0.2.2").status == 401) }
         for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
             let refused = try login(user.email, "wrong", from: "192.0.2.2")
@@ -78,14 +78,14 @@ import Tokens
         }
     }
 
-    @Test func manyNamesFromOneAddressAreSlowedToo() throws {
+    @Test func manyNamesFromOneAddressAreThrottled() throws {
         for number in 0...20 { #expect(try login("nobody\(number)", "wrong", from: "192.0.2.3").status == 401) }
         #expect(try login("nobody21", "wrong", from: "192.0.2.3").status == 429)
         #expect(try login("nobody21", "wrong", from: "192.0.2.4").status == 401)
     }
 
-    /// From however many addresses they come: only who knows the password gets to try codes.
-    @Test func codesOfASecondFactorAreLimitedForTheAccount() throws {
+    /// Regardless of the addresses: only a caller with the right password can try codes.
+    @Test func secondFactorCodesAreThrottledPerAccount() throws {
         let password: JSON = ["current_password": .string(user.password)]
         let begun = try application.post("/api/mfa/totp", password, token: user.token)
         let secret = try #require(begun["secret"].stringValue)
@@ -99,15 +99,15 @@ import Tokens
         #expect(try login(from: "192.0.2.120").status == 429)
     }
 
-    /// The e-mail and the username of an account name one, whose guesses count together.
-    @Test func guessesByEitherNameCountTogether() throws {
+    /// The e-mail and the username belong to one account, whose failures are counted together.
+    @Test func failuresByEmailAndUsernameCountTogether() throws {
         let name = unique("both")
         try application.database.connect().execute("UPDATE users SET username = \(name) WHERE id = \(user.id)")
         func guess(_ number: Int) throws -> Int {
             try login(number % 2 == 0 ? name : user.email, "wrong", from: "192.0.2.70").status
         }
         for number in 0..<6 { #expect(try guess(number) == 401) }
-        // Counted one by one, the names would have tries left.
+        // If the names were counted separately, attempts would be left.
         #expect(try guess(6) == 429)
         #expect(try guess(7) == 429)
         #expect(try login(name, user.password, from: "192.0.2.71").status == 200)
@@ -123,7 +123,7 @@ import Tokens
         #expect(try login("none21", "wrong", from: "::ffff:192.0.2.51").status == 401)
     }
 
-    @Test func whoHoldsATokenCannotGuessThePasswordEither() throws {
+    @Test func passwordChangesAreThrottled() throws {
         let change: JSON = ["password": "another password", "current_password": "wrong"]
         func guess() throws -> HTTPAnswer {
             try application.send("PATCH", "/me", change, token: user.token)

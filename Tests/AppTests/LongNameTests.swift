@@ -6,7 +6,7 @@ import Testing
 
 @testable import App
 
-/// Texts that are too long to be a name, a password or a code are refused before anything is looked up or hashed.
+/// Names, passwords and codes that are too long are refused before a lookup or a hash.
 @Suite struct LongNameTests {
     private let application: TestApplication
 
@@ -14,7 +14,7 @@ import Testing
 
     private static func text(_ count: Int) -> JSON { .string(String(repeating: "x", count: count)) }
 
-    @Test func areRefusedWithoutALookUp() throws {
+    @Test func longTextsAreRefusedWithoutALookup() throws {
         let user = try application.makeUser()
         let held = try HeldRows("LOCK TABLE users IN ACCESS EXCLUSIVE MODE", in: application.database)
         let cases: [(member: String, longest: Int)] = [

@@ -9,7 +9,7 @@ import Testing
             ("2001:DB8:a:b:1:2:3:4", "2001:db8:a:b", "2001:db8:a:b::/64"),
             ("2001:db8::1", "2001:db8:0:0", "2001:db8:0:0::/64"), ("fe80::", "fe80:0:0:0", "fe80:0:0:0::/64"),
         ])
-    func addressesOfOneCustomerAreOne(address: String, text: String, prefix: String) {
+    func addressesOfOneNetworkAreGrouped(address: String, text: String, prefix: String) {
         let network = Network(of: address)
         #expect(network.text == text)
         #expect(network.prefix == prefix)
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: ["", "127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
-    func thisMachineIsEverybody(address: String) {
+    func loopbackAddressesAreShared(address: String) {
         #expect(Network(of: address).isShared)
     }
 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import App
 
-/// What the application reports of each request.
+/// The events that the application reports for each request.
 @Suite struct ObservedRequestTests {
     private struct Broken: Error {}
 
@@ -49,7 +49,7 @@ import Testing
         events.take().compactMap { if case .requestFinished(let finished) = $0 { finished } else { nil } }
     }
 
-    /// Sends the request, and expects exactly one finished request, with the values that the response shows.
+    /// Sends the request, and expects exactly one event of a finished request, with the values of the response.
     private func expectFinished(
         _ method: String, _ target: String, _ body: JSON? = nil, token: String? = nil, route: String?, status: Int,
         userID: String? = nil, isRead: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
@@ -71,7 +71,7 @@ import Testing
         #expect(reply.initial.status.rawValue == status, sourceLocation: sourceLocation)
     }
 
-    @Test func aRequestThatIsAnswered() throws {
+    @Test func reportsRouteAndStatus() throws {
         try expectFinished("GET", "/health", route: "/health", status: 200)
         try expectFinished("HEAD", "/health", route: "/health", status: 200)
         try expectFinished("GET", "/nowhere", route: nil, status: 404)
@@ -80,7 +80,7 @@ import Testing
         try expectFinished("POST", "/flow-manager", ["flow": 1], route: "/flow-manager", status: 401)
     }
 
-    @Test func aRequestOfAUser() throws {
+    @Test func reportsTheUser() throws {
         let user = try application.makeUser()
         try expectFinished("GET", "/me", token: user.token, route: "/me", status: 200, userID: user.id)
         try expectFinished(
@@ -93,7 +93,7 @@ import Testing
             userID: user.id)
     }
 
-    @Test func aRequestThatFails() throws {
+    @Test func reportsFailures() throws {
         _ = reply("GET", "/broken/7")
         let kinds = events.take().map { event in
             switch event {
@@ -106,7 +106,7 @@ import Testing
         try expectFinished("GET", "/broken/7", route: "/broken/{id}", status: 500)
     }
 
-    @Test func aLimitThatIsHit() throws {
+    @Test func reportsRateLimitsThatAreHit() throws {
         try expectFinished("GET", "/limited", route: "/limited", status: 204)
         _ = reply("GET", "/limited")
         let codes = events.all.compactMap { if case .limitHit(let code) = $0 { code } else { nil } }
@@ -114,13 +114,13 @@ import Testing
         try expectFinished("GET", "/limited", route: "/limited", status: 429)
     }
 
-    /// A call that waits is finished when its response is made.
-    @Test(arguments: [200, nil]) func aCallThatWaits(status: Int?) throws {
+    /// A call that waits is finished when its response is created.
+    @Test(arguments: [200, nil]) func aWaitingCallIsReportedWithItsResponse(status: Int?) throws {
         let user = try application.makeUser()
         let body = JSON.flow([.task("a", "approval")])
         _ = events.take()
         let (reply, length) = reply("POST", "/flow-manager", body, token: user.token)
-        guard case .wait = reply.continuation else { throw TestFailure("it does not wait") }
+        guard case .wait = reply.continuation else { throw TestFailure("the call does not wait") }
         #expect(finished().isEmpty)
         reply.onResponse?(status.map { Response(status: Status(rawValue: $0), body: [1, 2, 3]) })
         let found = finished()
@@ -130,7 +130,7 @@ import Testing
         #expect(found.map(\.responseBytes) == [status == nil ? 0 : 3])
     }
 
-    @Test func aStreamIsFinishedWithItsHead() throws {
+    @Test func aStreamIsReportedWithItsHead() throws {
         let reply = reply("GET", "/stream").reply
         guard case .stream = reply.continuation else { throw TestFailure("no stream") }
         #expect(finished().isEmpty)

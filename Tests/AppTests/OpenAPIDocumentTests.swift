@@ -6,7 +6,7 @@ import Testing
 @Suite struct OpenAPIDocumentTests {
     private let schemas = Routes.document["components"]?["schemas"]
 
-    /// The body of a run is checked by `FlowReader`, and yet described.
+    /// `FlowReader` checks the flow; the document describes it nevertheless.
     @Test func describesAFlow() {
         #expect(schemas?["FlowCall"]?["properties"]?["flow"] == ["$ref": "#/components/schemas/Flow"])
         #expect(schemas?["Flow"]?["required"] == ["id", "name", "start_task", "tasks"])
@@ -14,7 +14,7 @@ import Testing
             schemas?["Flow"]?["properties"]?["tasks"]?["items"] == ["$ref": "#/components/schemas/FlowTask"])
     }
 
-    @Test func everyReferenceLeadsToAComponent() {
+    @Test func everyReferenceResolves() {
         let references = references(in: Routes.document)
         #expect(!references.isEmpty)
         for reference in references {
@@ -25,26 +25,27 @@ import Testing
         }
     }
 
-    /// What a reader finds beside each name: no operation, parameter or answer is without words.
+    /// Every operation, parameter and response has a description.
     @Test func everythingIsDescribed() {
         for path in Routes.document["paths"]?.objectValue?.members ?? [] {
             for operation in path.value.objectValue?.members ?? [] {
-                let what = "\(operation.name) \(path.name)"
+                let operationName = "\(operation.name) \(path.name)"
                 let summary = operation.value["summary"]?.stringValue ?? ""
-                #expect(summary.first?.isUppercase == true && summary.last != "." && summary.count < 80, "\(what)")
+                #expect(
+                    summary.first?.isUppercase == true && summary.last != "." && summary.count < 80, "\(operationName)")
                 for parameter in operation.value["parameters"]?.arrayValue ?? [] {
-                    #expect(parameter["description"]?.stringValue?.isEmpty == false, "\(what)")
+                    #expect(parameter["description"]?.stringValue?.isEmpty == false, "\(operationName)")
                 }
                 for response in operation.value["responses"]?.objectValue?.members ?? [] {
-                    #expect(response.value["description"]?.stringValue?.isEmpty == false, "\(what)")
+                    #expect(response.value["description"]?.stringValue?.isEmpty == false, "\(operationName)")
                 }
             }
         }
     }
 
-    /// A generated client makes a class of each object and of each list of choices. In place of one without a name it
-    /// uses that of the place where it stands: `PostPageItemsItem`.
-    @Test func objectsAndChoicesAreComponents() {
+    /// A generated client has a class for each object and each enumeration. It names an unnamed one after its position
+    /// in the document: `PostPageItemsItem`.
+    @Test func objectsAndEnumerationsAreComponents() {
         let components = schemas?.objectValue?.members ?? []
         #expect(components.count > 50)
         for component in components {
@@ -54,16 +55,16 @@ import Testing
         #expect(unnamed(in: Routes.document["paths"] ?? .null).isEmpty)
     }
 
-    /// Generated code calls a choice that is no identifier `VALUE_3`, unless the document names it.
-    @Test func choicesThatAreNoIdentifiersHaveNames() {
+    /// Generated code names a value that is no identifier `VALUE_3`, unless the document gives it a name.
+    @Test func enumerationValuesThatAreNoIdentifiersHaveNames() {
         for component in schemas?.objectValue?.members ?? [] {
-            let choices = (component.value["enum"]?.arrayValue ?? []).compactMap(\.stringValue)
-            guard !choices.allSatisfy({ $0.first?.isLetter == true }) else { continue }
-            #expect(component.value["x-enum-varnames"]?.arrayValue?.count == choices.count, "\(component.name)")
+            let values = (component.value["enum"]?.arrayValue ?? []).compactMap(\.stringValue)
+            guard !values.allSatisfy({ $0.first?.isLetter == true }) else { continue }
+            #expect(component.value["x-enum-varnames"]?.arrayValue?.count == values.count, "\(component.name)")
         }
     }
 
-    /// The texts of objects with members and of choices.
+    /// The texts of objects with members and of enumerations.
     private func unnamed(in value: JSON) -> [String] {
         switch value {
         case .object(let object):
@@ -76,11 +77,11 @@ import Testing
         }
     }
 
-    /// Their items come with every field: a client need not look for each whether it is there.
+    /// The items of these lists have all fields, so a client need not check which are present.
     @Test(arguments: [
         ("OperationPage", "Operation"), ("TaskTypePage", "TaskType"), ("DocumentPage", "DocumentSummary"),
     ])
-    func wholeListsHaveWholeItems(page: String, item: String) {
+    func listsWithoutFieldSelectionHaveCompleteItems(page: String, item: String) {
         #expect(schemas?[page]?["properties"]?["items"]?["items"] == ["$ref": .string("#/components/schemas/\(item)")])
     }
 

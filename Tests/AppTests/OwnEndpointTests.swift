@@ -7,7 +7,7 @@ import Testing
 
 @testable import App
 
-/// What the pipeline does with endpoints that the product does not have yet, and with handlers that fail.
+/// The pipeline with endpoints of a kind that the product does not have yet, and with handlers that fail.
 @Suite struct OwnEndpointTests {
     private static let tag = Tag("Tests", "For tests.")
     private static let uploadLimit = BodyPolicy.memoryLimit * 2
@@ -78,7 +78,7 @@ import Testing
         user = try application.makeUser()
     }
 
-    @Test func pathParametersHaveNames() throws {
+    @Test func passesPathParametersByName() throws {
         #expect(try application.get("/tests/a%20b/parts/%C3%A9").json == ["kind": "a b", "name": "é"])
         expectProblem(try application.get("/tests/a/parts"), 404)
     }
@@ -125,12 +125,12 @@ import Testing
         expectChallenge(try application.get("/tests/events"), "token_missing")
     }
 
-    /// What a caller learns is a code; what the operator learns is the reason.
+    /// The caller receives a code; the reason is only logged.
     @Test(arguments: [
         ("unexpected", 500, "internal_error"), ("statement", 500, "internal_error"), ("timeout", 503, "unavailable"),
         ("lock", 503, "unavailable"),
     ])
-    func failuresTellNothingOfTheirReasons(name: String, status: Int, code: String) throws {
+    func failuresDoNotRevealTheirReasons(name: String, status: Int, code: String) throws {
         let held =
             try name == "lock" ? HeldRows("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE", in: application.database) : nil
         let answer = try application.send("POST", "/tests/\(name)")
@@ -144,12 +144,12 @@ import Testing
         }
         #expect(answer["request_id"] == .string(id))
         #expect(!detail.isEmpty)
-        #expect(try application.get("/me", token: user.token).status == 200, "the connection is usable")
+        #expect(try application.get("/me", token: user.token).status == 200, "the connection is still usable")
     }
 
-    @Test func aLostDatabaseIs503() throws {
-        let nowhere = Connection(try PostgresConfiguration("host=/nonexistent"))
-        let reply = application.reply(to: Request("GET", "/me", [application.bearer(user.token)]), over: nowhere)
+    @Test func anUnreachableDatabaseIsAnswered503() throws {
+        let unreachable = Connection(try PostgresConfiguration("host=/nonexistent"))
+        let reply = application.reply(to: Request("GET", "/me", [application.bearer(user.token)]), over: unreachable)
         expectProblem(HTTPAnswer(reply.initial), 503, "unavailable")
     }
 }

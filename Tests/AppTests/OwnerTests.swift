@@ -5,7 +5,7 @@ import Testing
 
 @testable import App
 
-/// What belongs to one user does not exist for another.
+/// Resources of one user are not found by another user.
 @Suite struct OwnerTests {
     private let application: TestApplication
     private let owner: TestUser
@@ -17,14 +17,14 @@ import Testing
         stranger = try application.makeUser()
     }
 
-    /// Makes one of the owner's things, and returns its id.
+    /// Creates a resource of the owner, and returns its id.
     private func make(_ target: String, _ body: JSON, id: String = "id") throws -> String {
         let made = try application.post(target, body, token: owner.token, headers: [("Prefer", "wait=0")])
-        guard let id = made[id].stringValue else { throw TestFailure("not made: \(made.text)") }
+        guard let id = made[id].stringValue else { throw TestFailure("not created: \(made.text)") }
         return id
     }
 
-    /// Holds that the owner can read it, that a stranger can neither read nor change it, and that it stays as it was.
+    /// Checks that the owner can read the resource, and that a stranger can neither read nor change it.
     private func expectHidden(
         _ target: String, _ writes: [(method: String, suffix: String, body: JSON?)],
         sourceLocation: SourceLocation = #_sourceLocation
@@ -42,7 +42,7 @@ import Testing
         #expect(after.body == before.body, sourceLocation: sourceLocation)
     }
 
-    @Test func posts() throws {
+    @Test func postsAreHiddenFromStrangers() throws {
         let draft: JSON = ["title": "a", "content": "b", "published": false]
         try expectHidden(
             "/posts/\(make("/posts", draft))", [("PUT", "", draft), ("PATCH", "", ["title": "c"]), ("DELETE", "", nil)])
@@ -53,7 +53,7 @@ import Testing
         #expect(try application.get(open, token: owner.token)["title"] == "a")
     }
 
-    @Test func documents() throws {
+    @Test func documentsAreHiddenFromStrangers() throws {
         #expect(try application.send("PUT", "/api/data/x", ["value": 1], token: owner.token).status == 200)
         try expectHidden("/api/data/x", [])
         #expect(try application.get("/api/data", token: stranger.token)["items"] == [])
@@ -61,7 +61,7 @@ import Testing
         #expect(try application.get("/api/data/x", token: owner.token)["value"] == 1)
     }
 
-    @Test func workflows() throws {
+    @Test func workflowsAreHiddenFromStrangers() throws {
         let workflow = "/api/workflows/\(try make("/api/workflows", .workflow("a")))"
         try expectHidden(
             workflow,
@@ -71,7 +71,7 @@ import Testing
         #expect(runs.status == 404 || runs["items"] == [], "\(runs.text)")
     }
 
-    @Test func executions() throws {
+    @Test func executionsAreHiddenFromStrangers() throws {
         let run = "/api/executions/\(try make("/flow-manager", .flow([.task("a", "approval")])))"
         try expectHidden(
             run,
@@ -82,7 +82,7 @@ import Testing
         #expect(try application.get("/api/executions", token: stranger.token)["items"] == [])
     }
 
-    @Test func records() throws {
+    @Test func recordsAreHiddenFromStrangers() throws {
         let run = try application.post("/api/operations/addition/run", ["arguments": [1, 2]], token: owner.token)
         #expect(run.status == 200, "\(run.text)")
         let record = try #require(
@@ -91,7 +91,7 @@ import Testing
         #expect(try application.get("/api/records", token: stranger.token)["items"] == [])
     }
 
-    @Test func keysAndSessions() throws {
+    @Test func keysAndSessionsAreHiddenFromStrangers() throws {
         let key = try make("/api/keys", ["name": "k"])
         let session = try #require(
             try application.get("/api/sessions", token: owner.token)["items"].each("id").first?.stringValue)

@@ -16,7 +16,7 @@ import Testing
         user = try application.makeUser()
     }
 
-    /// The answer to a call whose body nobody may read.
+    /// The response to a call whose body must not be read.
     private func answerUnread(
         _ endpoint: Endpoint<Context>, _ headers: [(String, String)] = [],
         sourceLocation: SourceLocation = #_sourceLocation
@@ -31,7 +31,7 @@ import Testing
         return HTTPAnswer(reply.initial)
     }
 
-    @Test func theRouteIsFoundBeforeTheCallerIsAsked() throws {
+    @Test func theRouteIsMatchedBeforeAuthentication() throws {
         expectProblem(try application.get("/nothing"), 404, "not_found")
         expectProblem(try application.get("/posts/1/2"), 404, "not_found")
         let wrong = try application.send("PATCH", "/posts")
@@ -58,7 +58,7 @@ import Testing
         expectChallenge(try application.get("/me", token: user.token), "token_invalid")
     }
 
-    @Test func noBodyIsReadForCallersWhoAreRefused() throws {
+    @Test func theBodyOfARefusedCallIsNotRead() throws {
         let guest = try #require(try application.send("POST", "/api/guests")["token"].stringValue)
         let keys = try ["read", "run", "write"].map { scope in
             let draft: JSON = ["name": "k", "scopes": [.string(scope)]]
@@ -91,7 +91,7 @@ import Testing
         [("Sec-Fetch-Site", "cross-site")], [("Sec-Fetch-Site", "same-site")],
         [("Origin", "http://localhost"), ("Origin", "http://localhost"), ("Host", "localhost")],
     ])
-    func noPageOfAnotherOriginGetsCookies(headers: [(String, String)]) throws {
+    func pagesOfOtherOriginsGetNoCookies(headers: [(String, String)]) throws {
         let endpoints = Routes.all.filter(\.setsCookies)
         #expect(Set(endpoints.map(\.path)).isSuperset(of: ["/login", "/refresh", "/api/guests"]))
         for endpoint in endpoints {
@@ -102,7 +102,7 @@ import Testing
         #expect(try application.post("/login", body, headers: own).status == 200)
     }
 
-    @Test func changesByCookieNeedTheTokenOfTheSessionAndAnOwnPage() throws {
+    @Test func changesByCookieNeedTheCSRFTokenAndAnAllowedOrigin() throws {
         let body: JSON = ["email": .string(user.email), "password": .string(user.password)]
         let (one, other) = (try application.post("/login", body), try application.post("/login", body))
         let cookie = ("Cookie", "access_token=" + (one["access_token"].stringValue ?? ""))
@@ -119,7 +119,7 @@ import Testing
         #expect(try change([proof]).status == 200)
     }
 
-    @Test func theBodyIsJudgedAfterTheCaller() throws {
+    @Test func theBodyIsCheckedAfterAuthentication() throws {
         let large = [UInt8](repeating: UInt8(ascii: "["), count: BodyPolicy.memoryLimit + 1)
         let json = ("Content-Type", "application/json")
         let own = application.bearer(user.token)
@@ -128,21 +128,21 @@ import Testing
         expectProblem(refused, 413, "content_too_large")
         let text = ("Content-Type", "text/plain")
         expectChallenge(try application.send("POST", "/posts", headers: [text], body: [0]), "token_missing")
-        let strange = try application.send("POST", "/posts", headers: [text, own], body: [0])
-        expectProblem(strange, 415, "unsupported_media_type")
+        let unsupported = try application.send("POST", "/posts", headers: [text, own], body: [0])
+        expectProblem(unsupported, 415, "unsupported_media_type")
     }
 
     @Test(arguments: [
         (Rejection.bodyIncomplete, 400, "body_incomplete"), (.bodyNotStored, 503, "unavailable"),
         (.malformed, 400, "bad_request"), (.bodyTooLarge(limit: 5), 413, "content_too_large"),
     ])
-    func whatIsWrongWithABodyIsAProblem(rejection: Rejection, status: Int, code: String) {
+    func rejectedBodiesAreAnsweredWithAProblem(rejection: Rejection, status: Int, code: String) {
         let request = Request("POST", "/posts", [application.bearer(user.token)])
         let reply = application.reply(to: request, readingBody: { _ throws(Rejection) in throw rejection })
         expectProblem(HTTPAnswer(reply.initial), status, code)
     }
 
-    @Test func theLimitOfAGuardedCallIsCountedOnceAndNotForReplays() throws {
+    @Test func replaysDoNotCountAgainstTheRateLimit() throws {
         func call(_ key: String, _ body: JSON = ["sentence": "a"]) throws -> HTTPAnswer {
             try application.post("/generate_array", body, token: user.token, headers: [("Idempotency-Key", key)])
         }
@@ -161,10 +161,10 @@ import Testing
         #expect(try call("k").body == first.body)
     }
 
-    @Test func headIsAnsweredWhereGetIs() throws {
+    @Test func headIsAnsweredLikeGet() throws {
         let head = try application.send("HEAD", "/me", token: user.token)
         #expect(head.status == 200)
-        #expect(head.body == (try application.get("/me", token: user.token).body), "the edge leaves the body out")
+        #expect(head.body == (try application.get("/me", token: user.token).body), "the edge omits the body")
     }
 }
 

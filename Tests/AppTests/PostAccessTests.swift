@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Who sees a post and who changes it: everybody signed in sees the published ones, drafts only their owner and admins.
+/// Access to posts: every user reads published posts; only the owner and admins read drafts and change posts.
 @Suite struct PostAccessTests {
     let application: TestApplication
     let owner: TestUser
@@ -32,7 +32,7 @@ import Testing
         #expect(try application.get(path, token: owner.token)["title"] == "a")
     }
 
-    @Test func showsPublishedPostsToStrangersWhoMayNotChangeThem() throws {
+    @Test func strangersReadButDoNotChangePublishedPosts() throws {
         let path = "/posts/\(try make(published: true))"
         #expect(try application.get(path, token: stranger.token).status == 200)
         for (method, body) in PostAccessTests.writes {
@@ -41,7 +41,7 @@ import Testing
         #expect(try application.get(path, token: owner.token)["title"] == "a")
     }
 
-    @Test func letsAdminsSeeAndChangeAllPosts() throws {
+    @Test func adminsReadAndChangeAllPosts() throws {
         let admin = try application.adminToken()
         let path = "/posts/\(try make(published: false))"
         #expect(try application.get(path, token: admin).status == 200)
@@ -51,7 +51,7 @@ import Testing
         #expect(try application.send("DELETE", path, token: admin).status == 204)
     }
 
-    @Test func isForNobodyWithoutAToken() throws {
+    @Test func requiresAToken() throws {
         let id = try make(published: true)
         for (method, target) in [("GET", "/posts"), ("GET", "/posts/\(id)"), ("DELETE", "/posts/\(id)")] {
             expectChallenge(try application.send(method, target), "token_missing", "\(method) \(target)")
@@ -59,13 +59,13 @@ import Testing
         for (method, target) in [
             ("POST", "/posts"), ("POST", "/upload"), ("PATCH", "/posts/\(id)"), ("PUT", "/posts/\(id)"),
         ] {
-            // Who calls is settled before the body is looked at.
+            // Authentication comes before the body is read.
             expectChallenge(
                 try application.send(method, target, ["nonsense": 1]), "token_missing", "\(method) \(target)")
         }
     }
 
-    @Test func listsWhatTheCallerMayRead() throws {
+    @Test func listsOnlyReadablePosts() throws {
         let drafts = try (0..<2).map { JSON.string(try make(published: false, title: "draft \($0)")) }
         let published = try (0..<3).map { JSON.string(try make(published: true, title: "post \($0)")) }
         func ids(_ query: String, _ reader: TestUser) throws -> [JSON] {
@@ -78,13 +78,13 @@ import Testing
         #expect(try ids("published=true", stranger) == published.reversed())
         #expect(try ids("published=false", stranger) == [])
 
-        let picked = try application.get("/posts?user_id=\(owner.id)&fields=title&limit=2", token: stranger.token)
-        #expect(picked["items"] == [["title": "post 2"], ["title": "post 1"]])
-        let cursor = try #require(picked["next_cursor"].stringValue)
-        let rest = try application.get(
+        let firstPage = try application.get("/posts?user_id=\(owner.id)&fields=title&limit=2", token: stranger.token)
+        #expect(firstPage["items"] == [["title": "post 2"], ["title": "post 1"]])
+        let cursor = try #require(firstPage["next_cursor"].stringValue)
+        let secondPage = try application.get(
             "/posts?user_id=\(owner.id)&fields=title&limit=2&cursor=\(cursor)", token: stranger.token)
-        #expect(rest["items"] == [["title": "post 0"]])
-        #expect(rest["next_cursor"] == .null)
+        #expect(secondPage["items"] == [["title": "post 0"]])
+        #expect(secondPage["next_cursor"] == .null)
         let all = try application.get("/posts?limit=100", token: stranger.token)["items"].each("id")
         #expect(!all.contains { drafts.contains($0) })
     }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import App
 
-/// What expired goes, and nothing else.
+/// Pruning removes expired rows and nothing else.
 @Suite struct PruningTests {
     let database: TestDatabase
     let connection: Connection
@@ -41,13 +41,13 @@ import Testing
         try connection.query("SELECT count(*) FROM \(table)").only.decode(Int.self)
     }
 
-    @Test func tellsOfEveryTable() throws {
+    @Test func reportsEveryTable() throws {
         let removed = try prune()
         #expect(removed.count == Pruning.all.count)
         #expect(removed.values.allSatisfy { $0 == 0 })
     }
 
-    @Test func removesSessionsThatAreOverForADay() throws {
+    @Test func removesSessionsADayAfterTheirEnd() throws {
         let kept = try [
             insertSession("'30 days'"), insertSession("'-23 hours'"),
             insertSession("'29 days'", endedIn: "'-23 hours'"),
@@ -60,7 +60,7 @@ import Testing
         #expect(Set(left) == Set(kept))
     }
 
-    @Test func removesGuestsThatAreOver() throws {
+    @Test func removesExpiredGuests() throws {
         func insertGuest(_ name: String, role: String = "guest", _ expiresIn: SQL) throws {
             let id = UUIDv7.make()
             try connection.execute(
@@ -88,13 +88,13 @@ import Testing
         #expect(try prune().values.allSatisfy { $0 == 0 })
     }
 
-    @Test func removesKeysThatAreOverForAMonth() throws {
-        let lives: [(name: String, expires: SQL, ended: SQL)] = [
+    @Test func removesAPIKeysAMonthAfterTheirEnd() throws {
+        let keys: [(name: String, expires: SQL, ended: SQL)] = [
             ("lives", "'1 hour'", "NULL::text"), ("expired", "'-29 days'", "NULL::text"),
             ("ended", "'1 year'", "'-29 days'"), ("long expired", "'-31 days'", "NULL::text"),
             ("long ended", "'1 year'", "'-31 days'"),
         ]
-        for (name, expires, ended) in lives {
+        for (name, expires, ended) in keys {
             try connection.execute(
                 """
                 INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at, ended_at)
@@ -107,7 +107,7 @@ import Testing
         #expect(Set(left) == ["lives", "expired", "ended"])
     }
 
-    @Test func removesWhatCallsLeftBehind() throws {
+    @Test func removesOldIdempotencyKeysAndRateLimits() throws {
         for (name, age) in [("young", "23 hours"), ("old", "25 hours")] {
             try connection.execute(
                 """
@@ -126,9 +126,9 @@ import Testing
         #expect(try rows("rate_limits WHERE name = 'young'") == 1)
     }
 
-    /// The factors of three users: one confirmed long ago, one begun just now, one begun and forgotten. A fourth user has
-    /// codes without a factor.
-    @Test func removesFactorsThatWereNeverConfirmed() throws {
+    /// The factors of three users: one confirmed long ago, one begun recently, one begun and never confirmed. A fourth
+    /// user has codes without a factor.
+    @Test func removesUnconfirmedFactors() throws {
         let factors: [(name: String, began: String, confirmed: Bool?)] = [
             ("confirmed", "40 days", true), ("begun", "23 hours", false), ("forgotten", "25 hours", false),
             ("removed", "", nil),
@@ -152,8 +152,8 @@ import Testing
         #expect(Set(left) == ["confirmed", "begun"])
     }
 
-    /// The two newest that sign stay however old they are: nothing older may come back in their place.
-    @Test func removesTokenKeysThatNoSessionIsLeftOf() throws {
+    /// The two newest signing keys are kept regardless of their age, so that no older key replaces them.
+    @Test func removesTokenKeysThatNoSessionNeeds() throws {
         for (id, days) in [("a", 90), ("b", 80), ("c", 32), ("d", 30), ("e", 1)] {
             try connection.execute(
                 """
@@ -168,7 +168,7 @@ import Testing
         #expect(left == ["b", "c"])
     }
 
-    @Test func twoAtOnceShareTenThousandRows() throws {
+    @Test func concurrentRunsRemoveEachRowOnce() throws {
         try connection.execute(
             """
             INSERT INTO sessions (id, user_id, expires_at)
@@ -182,15 +182,15 @@ import Testing
             }
         }
         let rows = removed.withLock(\.self)
-        // One may end early at rows that the other one holds; the next time takes what is left.
+        // One run may end early at rows that the other has locked; the next run removes the rest.
         let rest = try prune()["sessions"] ?? 0
         #expect(rows.count == 2)
         #expect(rows.reduce(rest, +) == 10_000)
         #expect(try connection.query("SELECT id FROM sessions").only.decode(String.self) == kept)
     }
 
-    /// A row that a request is at work with neither goes nor holds up the others.
-    @Test func waitsForNobody() throws {
+    /// A row locked by a request is neither removed nor delays the removal of others.
+    @Test func skipsLockedRows() throws {
         let held = try insertSession("'-2 days'")
         _ = try insertSession("'-2 days'")
         let other = database.connectAsApplication()

@@ -5,10 +5,10 @@ import JSON
 import TestSupport
 import Testing
 
-/// What the README shows, works.
+/// The examples of the README work.
 @Suite struct ReadmeTests {
-    /// The example is `ReverseTask.swift`, to the letter.
-    @Test func itsTaskRuns() throws {
+    /// The example is a copy of `ReverseTask.swift`.
+    @Test func theExampleTaskRuns() throws {
         #expect(try Readme.codeBlocks("swift") == [sourceText("Tests/AppTests/ReverseTask.swift")])
         let output = try run(Reverse(), on: ["text": "abc"])
         #expect(output == ["text": "cba"])
@@ -16,8 +16,8 @@ import Testing
         #expect(throws: TaskFailure.self) { try run(Reverse(), on: ["text": 1]) }
     }
 
-    /// Those of `curl` are for endpoints that there are, with bodies that these take.
-    @Test func itsCallsAreTaken() throws {
+    /// The `curl` examples call existing endpoints with valid bodies.
+    @Test func theExampleCallsAreValid() throws {
         let calls = try Readme.codeBlocks("sh").flatMap { $0.split(separator: "curl ").dropFirst() }
         #expect(calls.count > 2)
         for call in calls {
@@ -31,8 +31,8 @@ import Testing
         }
     }
 
-    /// The table of the flow format is what the schema says, field by field.
-    @Test func itsFlowFormatIsTheSchema() throws {
+    /// The table of the flow format equals the schema, field by field.
+    @Test func theFlowFormatEqualsTheSchema() throws {
         let rows = fields(of: FlowFormat.flow.json, under: "")
         #expect(rows.count > 20)
         let table = try Readme.text().split(separator: "\n").filter { $0.hasPrefix("| `") && rows.contains(String($0)) }
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func itsCallRunsAFlow() throws {
+    @Test func theExampleFlowIsValid() throws {
         let calls = try Readme.codeBlocks("sh").flatMap { $0.split(separator: "curl ") }
         let call = try body(of: try #require(calls.first { $0.contains("/flow-manager ") }))
         #expect(call.objectValue?.members.map(\.name) == ["flow"])
@@ -62,7 +62,7 @@ import Testing
         #expect(reader.warnings == [])
     }
 
-    /// What the call sends, between quotes after `-d`.
+    /// The body of the call, in quotes after `-d`.
     private func body(of call: Substring) throws -> JSON {
         let text = try #require(call.split(separator: "-d '").last?.split(separator: "'").first)
         return try JSON(parsing: Array(text.utf8))

@@ -6,9 +6,9 @@ import Testing
 
 @testable import App
 
-/// One network address makes so many accounts a minute, whichever way.
+/// The number of accounts that one network address may create in a minute, over all endpoints.
 @Suite struct RegistrationLimitTests {
-    @Test func anAddressMakesSoManyAccountsAMinute() throws {
+    @Test func registrationsAreLimitedPerAddress() throws {
         let application = try TestApplication {
             $0.registrationLimit = 3
             $0.loginCreatesAccount = true
@@ -33,7 +33,7 @@ import Testing
             #expect(answer.headers["ratelimit-policy"] == "\"registrations\";q=3;w=60")
             #expect(answer.headers["ratelimit"] == "\"registrations\";r=0;t=\(wait)")
         }
-        #expect(try call("/register", from: "2001:db8:1:3::1").status == 200, "others are not held up")
+        #expect(try call("/register", from: "2001:db8:1:3::1").status == 200, "other addresses are not limited")
         for _ in 0..<5 { #expect(try call("/register", from: "127.0.0.1").status == 200) }
         try application.database.connect().execute(
             "UPDATE rate_limits SET window_start = now() - interval '60 seconds'")

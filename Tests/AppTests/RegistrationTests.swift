@@ -5,14 +5,14 @@ import Testing
 @testable import App
 
 @Suite struct RegistrationTests {
-    /// The pointers of what is wrong.
+    /// The pointers of the violations.
     private func problems(_ input: JSON) -> [String] {
         let problem = #expect(throws: Problem.self) { _ = try Registration(input) }
         #expect(problem?.status == .unprocessable)
         return problem?.violations.map(\.pointer) ?? []
     }
 
-    @Test func takesAnEmail() throws {
+    @Test func acceptsAnEmail() throws {
         let registration = try Registration([
             "email": "ann@b.example", "password": "long enough", "name": "Ann", "age": 5,
         ])
@@ -23,7 +23,7 @@ import Testing
         #expect(registration.age == 5)
     }
 
-    @Test func takesAUsername() throws {
+    @Test func acceptsAUsername() throws {
         let registration = try Registration(["username": "ann", "password": "long enough"])
         #expect(registration.email == nil)
         #expect(registration.username == "ann")
@@ -31,13 +31,13 @@ import Testing
         #expect(registration.age == nil)
     }
 
-    @Test func takesBoth() throws {
+    @Test func acceptsEmailAndUsername() throws {
         let registration = try Registration(["username": "ann", "email": "ann@b.example", "password": "long enough"])
         #expect(registration.email == "ann@b.example")
         #expect(registration.username == "ann")
     }
 
-    @Test func aUsernameThatLooksLikeAnEmailIsOne() throws {
+    @Test func aUsernameInTheFormOfAnEmailIsAnEmail() throws {
         let registration = try Registration(["username": "ann@b.example", "password": "long enough"])
         #expect(registration.email == "ann@b.example")
         #expect(registration.username == nil)
@@ -58,7 +58,7 @@ import Testing
             (["email": "ann@b.example", "password": "ANN@b.example"], ["/password"]),
             (["username": "long enough-name", "password": "Long Enough-Name"], ["/username", "/password"]),
         ] as [(JSON, [String])])
-    func reportsEveryRuleThatIsBroken(input: JSON, pointers: [String]) {
+    func reportsEveryViolation(input: JSON, pointers: [String]) {
         #expect(problems(input) == pointers)
     }
 
@@ -67,34 +67,34 @@ import Testing
         (String(repeating: "x", count: 1_025), false), ("", false), ("😀😀", true), ("ééé", false), ("ééé€", true),
         (String(repeating: "x", count: 64), true), (" 　      ", true),
     ])
-    func aPasswordHas8To1024Bytes(password: String, isTaken: Bool) {
-        #expect(PasswordPolicy.violations(of: password, at: "/p", names: []).isEmpty == isTaken)
+    func aPasswordHas8To1024Bytes(password: String, isAccepted: Bool) {
+        #expect(PasswordPolicy.violations(of: password, at: "/p", names: []).isEmpty == isAccepted)
     }
 
-    /// First and last of the list, the commonest one, and neighbours of them that nobody uses.
+    /// The first and the last of the list, the most common one, and similar passwords that are not listed.
     @Test(arguments: [
         ("password", true), ("PassWord", true), ("12345678", true), ("!qaz2wsx", true), ("zz8807zpl", true),
         ("!qaz2ws", false), ("!qaz2wsxx", false), ("password\n", false), ("zz8807zpl0", false), ("", false),
         ("\n", false), ("~~~~~~~~", false), ("        ", false), ("ééééé", false), ("long enough", false),
     ])
-    func knowsTheCommonestPasswords(password: String, isCommon: Bool) {
+    func recognizesCommonPasswords(password: String, isCommon: Bool) {
         #expect(CommonPasswords.contains(password) == isCommon)
     }
 
-    /// Every line is found, which it is only if they are in order.
-    @Test func findsEveryPasswordOfTheList() {
+    /// Every line is found, which requires that the lines are sorted.
+    @Test func findsEveryListedPassword() {
         let lines = PackageResources.common_passwords_txt.split(separator: UInt8(ascii: "\n"))
             .map { String(decoding: $0, as: UTF8.self) }
         #expect(lines.count == 3_000)
         #expect(lines.allSatisfy { $0.utf8.count >= 8 && CommonPasswords.contains($0.uppercased()) })
     }
 
-    @Test func aPasswordIsNoNameInAnyCase() {
+    @Test func aPasswordMustNotEqualANameInAnyCase() {
         #expect(PasswordPolicy.violations(of: "ANNSMITH", at: "/p", names: [nil, "annSmith"]).map(\.pointer) == ["/p"])
         #expect(PasswordPolicy.violations(of: "annsmith1", at: "/p", names: [nil, "annsmith"]).isEmpty)
     }
 
-    @Test func anAccountFitsItsSchema() {
+    @Test func anAccountMatchesItsSchema() {
         let account = Account(
             id: "00000000-0000-7000-8000-000000000001", email: nil, username: "ann", name: nil, age: nil, role: .client,
             createdAt: "2026-01-01T00:00:00.000Z")

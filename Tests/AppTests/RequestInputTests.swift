@@ -40,16 +40,16 @@ import Testing
         (#"{"a":1}"#, "422 validation_failed"), ("{}", "422 validation_failed"), ("[]", "422 validation_failed"),
         (#"{"a":"x","is_admin":true}"#, "422 validation_failed"),
     ])
-    func refusesABody(body: String, expected: String) throws {
+    func refusesInvalidBodies(body: String, expected: String) throws {
         #expect(try read(request(Array(body.utf8))) == expected)
     }
 
-    @Test func refusesBytesThatAreNoText() throws {
+    @Test func refusesInvalidUTF8() throws {
         #expect(try read(request([0x7B, 0x22, 0xFF, 0x22, 0x7D])) == "400 invalid_json")
         #expect(try read(request([0xFF, 0xFE, 0x7B, 0x00, 0x7D, 0x00])) == "400 invalid_json")
     }
 
-    @Test func refusesDepthAndSize() throws {
+    @Test func limitsDepthAndSize() throws {
         let nested = { (depth: Int) in
             #"{"a":"x","b":"# + String(repeating: "[", count: depth) + String(repeating: "]", count: depth) + "}"
         }
@@ -66,7 +66,7 @@ import Testing
         "application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\"",
         " application/json ;x=y",
     ])
-    func takesTheContentType(type: String) throws {
+    func acceptsJSONContentTypes(type: String) throws {
         #expect(try read(request(Array(#"{"a":"x"}"#.utf8), ["Content-Type": type])) == #"{"a":"x"}"#)
     }
 
@@ -74,19 +74,19 @@ import Testing
         "", "text/plain", "multipart/form-data; boundary=x", "application/jsonp", "application/json; charset=latin1",
         "application/json; charset=utf-16", "application/x-www-form-urlencoded", "text/plain, application/json",
     ])
-    func refusesTheContentType(type: String) throws {
+    func refusesOtherContentTypes(type: String) throws {
         #expect(try read(request(Array(#"{"a":"x"}"#.utf8), ["content-type": type])) == "415 unsupported_media_type")
     }
 
-    @Test func refusesWithoutAContentType() throws {
+    @Test func refusesAMissingContentType() throws {
         #expect(try read(request(Array(#"{"a":"x"}"#.utf8), [:])) == "415 unsupported_media_type")
     }
 
     @Test(arguments: [("gzip", false), ("identity", true), ("identity, gzip", false)])
-    func takesNoCompression(encoding: String, isTaken: Bool) throws {
+    func refusesCompression(encoding: String, isAccepted: Bool) throws {
         let request = request(
             Array(#"{"a":"x"}"#.utf8), ["content-type": "application/json", "content-encoding": encoding])
-        #expect(try read(request) == (isTaken ? #"{"a":"x"}"# : "415 unsupported_media_type"))
+        #expect(try read(request) == (isAccepted ? #"{"a":"x"}"# : "415 unsupported_media_type"))
     }
 
     @Test(arguments: [
@@ -129,14 +129,14 @@ import Testing
         "/x?limt=5", "/x?limit=5&limit=5", "/x?fields=a&limit=5&fields=b&limit=5", "/x?limit=%ff", "/x?limit=5&Sort=a",
         "/x?=", "/x?token=abc",
     ])
-    func refusesOtherQueryFields(target: String) {
+    func refusesUndeclaredOrRepeatedQueryFields(target: String) {
         let problem = #expect(throws: Problem.self) {
             try Request(method: "GET", target: target).fields(declaredBy: Self.endpoint)
         }
         #expect(problem?.status == .badRequest)
     }
 
-    @Test func aValueOfAQueryHasAMaximumLength() throws {
+    @Test func queryValuesHaveAMaximumLength() throws {
         func fields(_ length: Int) throws -> FormFields {
             try Request(method: "GET", target: "/x?sort=" + String(repeating: "a", count: length))
                 .fields(declaredBy: Self.endpoint)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import App
 
-/// One declaration of columns gives a schema, a SELECT and JSON that fit each other.
+/// One declaration of columns provides a schema, a SELECT and JSON that match each other.
 @Suite struct ResourceTests {
     private static let resource = Resource(
         "Thing", .id("id"), .text("name").described("What it is called"), .text("note").nullable, .integer("size"),
@@ -32,7 +32,7 @@ import Testing
         return json
     }
 
-    @Test func theJSONOfARowFitsTheSchema() throws {
+    @Test func theJSONOfARowMatchesTheSchema() throws {
         let full = try json(name: "a", note: "b", grams: 7_900)
         #expect(
             full == [
@@ -45,7 +45,7 @@ import Testing
         #expect(Self.resource.schema.violations(in: bare) == [])
     }
 
-    @Test func fieldsAreTheMembersThatAreRead() throws {
+    @Test func onlySelectedFieldsAreDecoded() throws {
         #expect(
             try json(name: nil, note: nil, grams: nil, fields: ["open", "size"]) == ["size": 5, "open": true])
     }

@@ -9,23 +9,23 @@ import Testing
 
 @testable import App
 
-/// What a call costs that anyone may make does not grow with the number of users: an index serves each of its
-/// statements. The statements are those of the program itself, and what they read is what the database counted.
+/// The cost of unauthenticated calls does not grow with the number of users: each of their statements uses an index.
+/// The test runs the statements of the program and reads the database's counters of rows read.
 @Suite(.serialized) struct RowsReadTests {
-    private let place: CrowdedDatabase
+    private let crowded: CrowdedDatabase
     private let application: Application
-    /// Not through a pooler: what its session has read is asked for.
+    /// Not through a pooler: the test needs the counters of its session.
     private let connection: Connection
     private let observer: Connection
 
     init() throws {
-        place = try CrowdedDatabase.shared.get()
-        application = Application(services: place.services, clock: { Int64(time(nil)) })
-        connection = place.database.connect()
-        observer = place.database.connect()
+        crowded = try CrowdedDatabase.shared.get()
+        application = Application(services: crowded.services, clock: { Int64(time(nil)) })
+        connection = crowded.database.connect()
+        observer = crowded.database.connect()
     }
 
-    /// Repeats the call until its plans no longer depend on its values, and counts what each time reads.
+    /// Repeats the call until its plans are generic, and counts the rows that each call reads.
     private func expectFewRows(
         _ what: String, status: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation,
         _ call: (Int) throws -> Int?
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    /// Rows that were read up to now of all tables that grow with use.
+    /// The number of rows read so far, of all tables that grow with use.
     private func rowsRead() throws -> (scanned: Int, all: Int) {
         try connection.execute("SELECT pg_stat_force_next_flush()")
         let row = try observer.query(
@@ -52,16 +52,16 @@ import Testing
         return (scanned, all)
     }
 
-    /// - Parameter place: whence it comes, as the last part of a network's address that no other call has.
+    /// - Parameter subnet: the last groups of the sender's network, used by no other call.
     private func send(
-        _ method: String, _ target: String, _ body: JSON? = nil, _ fields: [(String, String)] = [], from place: String
+        _ method: String, _ target: String, _ body: JSON? = nil, _ fields: [(String, String)] = [], from subnet: String
     ) throws -> (status: Int, body: JSON) {
         var headers: Headers = [:]
         for (name, value) in fields { headers.append(name: name, value: value) }
         if body != nil { headers.append(name: "content-type", value: "application/json") }
         let request = Request(
             method: method, target: target, headers: headers,
-            remoteAddress: "2001:db8:\(place)::1")
+            remoteAddress: "2001:db8:\(subnet)::1")
         let bytes = body?.serialized() ?? []
         let reply = application.reply(
             to: request, readingBody: { policy throws(Rejection) in try policy.body(from: bytes) }, over: connection)
@@ -70,14 +70,14 @@ import Testing
     }
 
     private func login(
-        _ name: String, _ password: String = CrowdedDatabase.password, otp: String? = nil, from place: String
+        _ name: String, _ password: String = CrowdedDatabase.password, otp: String? = nil, from subnet: String
     ) throws -> (status: Int, body: JSON) {
         var body = JSONObject([
             .init(name: name.contains("@") ? "email" : "username", value: .string(name)),
             .init(name: "password", value: .string(password)),
         ])
         body["otp"] = otp.map(JSON.string)
-        return try send("POST", "/login", .object(body), from: place)
+        return try send("POST", "/login", .object(body), from: subnet)
     }
 
     @Test(arguments: [
@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test func aLoginWithASecondFactor() throws {
-        let keys = try #require(place.services.sealingKeys)
+        let keys = try #require(crowded.services.sealingKeys)
         for number in 21...28 {
             let account = Account(
                 id: CrowdedDatabase.id(number), email: nil, username: "user\(number)", name: nil, age: nil,
@@ -197,7 +197,7 @@ import Testing
         for subject in ["subject32", "new"] {
             try expectFewRows(subject, status: 200) { number in
                 let name = subject == "new" ? "new-subject\(number)" : subject
-                let token = place.externalToken(of: name, now: Int64(time(nil)))
+                let token = crowded.externalToken(of: name, now: Int64(time(nil)))
                 return try send("GET", "/me", nil, [("authorization", "Bearer " + token)], from: "8").status
             }
         }
@@ -210,7 +210,7 @@ import Testing
     /// The commands that name an account.
     @Test func aCommand() throws {
         let users = UserAdministration(
-            on: connection, passwords: place.services.passwords, welcome: place.services.welcome)
+            on: connection, passwords: crowded.services.passwords, welcome: crowded.services.welcome)
         try connection.execute(
             "UPDATE users SET deleted_at = now(), disabled_at = now() WHERE id = \(CrowdedDatabase.id(40))")
         func expectFewRows(_ what: String, _ command: (Int) throws -> Void) throws {
@@ -236,7 +236,7 @@ import Testing
         try expectFewRows("seed-demo") { _ in
             try DemoProfile.seed(
                 clientPassword: "lasting impression", adminPassword: "lasting impression",
-                passwords: place.services.passwords, welcome: place.services.welcome, on: connection)
+                passwords: crowded.services.passwords, welcome: crowded.services.welcome, on: connection)
         }
     }
 }

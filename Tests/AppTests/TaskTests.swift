@@ -11,7 +11,8 @@ import Testing
         #expect(throws: TaskFailure.self) { _ = try body() }
     }
 
-    @Test(arguments: [nil, 1, "x", ["a": [1, .unsigned(.max)]]] as [JSON]) func passHandsOn(input: JSON) throws {
+    @Test(arguments: [nil, 1, "x", ["a": [1, .unsigned(.max)]]] as [JSON])
+    func passReturnsItsInput(input: JSON) throws {
         #expect(try run(Pass(), on: input) == input)
     }
 
@@ -21,7 +22,7 @@ import Testing
             (nil, "The flow failed on purpose"),
             (["message": 5], "The flow failed on purpose"),
         ] as [(JSON, String)])
-    func failFails(input: JSON, message: String) {
+    func failReportsItsMessage(input: JSON, message: String) {
         #expect(failure { try run(Fail(), on: input) } == TaskFailure(code: "failed", message: message))
     }
 
@@ -46,7 +47,7 @@ import Testing
                     + #""mean":4.611686018427388e+18}"#
             ),
         ] as [(JSON, String)])
-    func dataProcessCountsNumbers(input: JSON, expected: String) throws {
+    func dataProcessComputesStatistics(input: JSON, expected: String) throws {
         let output = try run(DataProcess(), on: input)
         #expect(output.text == expected)
         #expect(DataProcess().output.violations(in: output) == [])
@@ -64,11 +65,12 @@ import Testing
         #expect(Set(numbers).count == count)
     }
 
-    @Test(arguments: [0, -1, 10_001, 1.0, "5", nil, .unsigned(.max)] as [JSON]) func randomArrayRefuses(n: JSON) {
+    @Test(arguments: [0, -1, 10_001, 1.0, "5", nil, .unsigned(.max)] as [JSON])
+    func randomArrayRefusesInvalidCounts(n: JSON) {
         #expect(failure { try run(RandomArray(), on: ["n": n]) }?.code == "invalid_input")
     }
 
-    @Test(arguments: [1, 10, 1_000]) func randomStringHasItsLength(length: Int64) throws {
+    @Test(arguments: [1, 10, 1_000]) func randomStringHasTheRequestedLength(length: Int64) throws {
         let text = try #require(try run(RandomString(), on: ["length": .integer(length)])["result"]?.stringValue)
         #expect(text.utf8.count == Int(length))
         #expect(text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) })
@@ -81,7 +83,7 @@ import Testing
     }
 
     @Test(arguments: [["length": 0], ["length": 1_001], ["length": "5"], [:], 5, ["length": 5, "size": 5]] as [JSON])
-    func randomStringRefuses(input: JSON) {
+    func randomStringRefusesInvalidInput(input: JSON) {
         #expect(failure { try run(RandomString(), on: input) }?.code == "invalid_input")
     }
 
@@ -101,7 +103,7 @@ import Testing
     }
 }
 
-/// The tasks that work on a user's documents.
+/// The tasks that read and write a user's documents.
 @Suite struct DocumentTaskTests {
     private static let userID = "00000000-0000-7000-8000-000000000001"
     private static let otherID = "00000000-0000-7000-8000-000000000002"
@@ -135,7 +137,7 @@ import Testing
             (["value": .unsigned(.max), "other": 1], "result", .unsigned(.max)),
             (["name": .string(String(repeating: "n", count: 200)), "value": 0], String(repeating: "n", count: 200), 0),
         ] as [(JSON, String, JSON)])
-    func whatIsStoredIsFetched(input: JSON, name: String, value: JSON) throws {
+    func fetchReturnsTheStoredValue(input: JSON, name: String, value: JSON) throws {
         #expect(try store(input) == ["name": .string(name), "value": value])
         #expect(try fetch(["name": .string(name)]) == value)
     }
@@ -147,7 +149,7 @@ import Testing
     }
 
     @Test(arguments: ["", 5, nil, [], .string(String(repeating: "n", count: 201))] as [JSON])
-    func noDocumentHasTheName(name: JSON) {
+    func refusesInvalidNames(name: JSON) {
         for attempt in [{ try store(["name": name, "value": 1]) }, { try fetch(["name": name]) }] {
             let failure = #expect(throws: TaskFailure.self) { try attempt() }
             #expect(failure?.code == "invalid_input")
@@ -165,13 +167,13 @@ import Testing
         #expect(try fetch(input) == Self.demoTable)
     }
 
-    @Test func anInputOfOnesOwnReplacesTheDemoTable() throws {
+    @Test func aStoredInputReplacesTheDemoTable() throws {
         _ = try store(["name": "input", "value": [4]])
         #expect(try fetch([:]) == [4])
         #expect(try fetch([:], of: Self.otherID) == Self.demoTable)
     }
 
-    @Test func nobodyElsesDocumentIsFound() throws {
+    @Test func documentsOfOtherUsersAreNotFound() throws {
         _ = try store(["name": "mine", "value": 1])
         let failure = #expect(throws: TaskFailure.self) { try fetch(["name": "mine"], of: Self.otherID) }
         #expect(failure?.code == "not_found")

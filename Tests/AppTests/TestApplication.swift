@@ -8,23 +8,23 @@ import TestSupport
 
 @testable import App
 
-/// The product in process, over a database of its own with the demo profile: each stage from a request to its reply,
+/// The application in process, with its own database and the demo profile: all stages from a request to its reply,
 /// without nginx, sockets and workers.
 final class TestApplication: Caller {
     let database: TestDatabase
-    /// The one that all calls use.
+    /// The connection of all calls.
     let connection: Connection
     let services: Services
     /// Calls that wait for a run to end, oldest first.
     let waits = Recording<(wait: CompletionWait, response: PendingResponse)>()
-    /// What was reported for the log.
+    /// The events reported for the log.
     let events = Recording<ApplicationEvent>()
     let clock = TestClock()
     private let application: Application
 
     /// - Parameters:
-    ///   - endpoints: of the test; nil: those of the product.
-    ///   - settings: changes what the services are.
+    ///   - endpoints: additional endpoints of the test.
+    ///   - settings: changes the settings of the services.
     init(endpoints: [Endpoint<Context>]? = nil, _ settings: (inout TestServices) throws -> Void = { _ in }) throws {
         database = try TestDatabase.make()
         connection = database.connectAsApplication()
@@ -49,21 +49,21 @@ final class TestApplication: Caller {
         application.reply(to: request, readingBody: read, over: other ?? connection)
     }
 
-    /// The answer to a request; of a call that would wait, the one that it gets if it cannot.
+    /// The response to a request; for a call that waits, the initial response.
     func send(
         _ method: String, _ target: String, headers: [(String, String)], body: [UInt8]?
     ) throws -> HTTPAnswer {
         HTTPAnswer(reply(to: Request(method, target, headers), body: body ?? []).initial)
     }
 
-    /// The same from another address than the local one, which is not limited.
+    /// Posts from the given address, because the local address is not limited.
     func post(_ target: String, _ body: JSON, from address: String, token: String? = nil) throws -> HTTPAnswer {
         let headers = [("Content-Type", "application/json")] + (token.map { [bearer($0)] } ?? [])
         let request = Request("POST", target, headers, from: address)
         return HTTPAnswer(reply(to: request, body: body.serialized()).initial)
     }
 
-    /// A number that the owner of the database reads.
+    /// The result of a counting query, run as the owner of the database.
     func count(_ query: SQL) throws -> Int { try database.connect().query(query).only.decode(Int.self) }
 }
 
@@ -84,7 +84,7 @@ extension HTTPAnswer {
 }
 
 extension BodyPolicy {
-    /// What the edge makes of a body of these bytes.
+    /// The body that the edge would pass on for these bytes.
     func body(from bytes: [UInt8]) throws(Rejection) -> RequestBody {
         guard bytes.count <= limit else { throw .bodyTooLarge(limit: limit) }
         switch self {

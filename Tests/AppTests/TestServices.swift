@@ -8,11 +8,11 @@ import Tokens
 
 @testable import App
 
-/// The services of one process, with what a test may choose. Hashes of passwords cost next to nothing.
+/// The services of one process with settings for tests. Password hashing is cheap.
 struct TestServices {
     static let issuerName = "https://issuer.example.org"
 
-    /// The keys of another issuer whose tokens are accepted; nil: none is.
+    /// The keys of an external issuer whose tokens are accepted; nil: no external issuer.
     var issuerKeys: JSONWebKeySet?
     var loginLimits: LoginLimits?
     var registrationLimit: Int?

@@ -4,21 +4,21 @@ import HTTP
 import JSON
 import Testing
 
-/// No text of a caller is taken at any length: whatever reads it later has a bound to rely on.
+/// Every text that a caller sends has a maximum length.
 @Suite struct TextLimitTests {
-    /// The places of strings without a limit.
-    private func unlimited(_ schema: JSON, at place: String) -> [String] {
+    /// The locations of strings without a limit.
+    private func unlimited(_ schema: JSON, at location: String) -> [String] {
         var found: [String] = []
         if schema["type"] == "string", schema["maxLength"] == nil, schema["enum"] == nil, schema["format"] != "uuid" {
-            found.append(place)
+            found.append(location)
         }
         switch schema {
         case .object(let object):
             for member in object.members where member.name != "examples" {
-                found += unlimited(member.value, at: "\(place)/\(member.name)")
+                found += unlimited(member.value, at: "\(location)/\(member.name)")
             }
         case .array(let elements):
-            for (index, element) in elements.enumerated() { found += unlimited(element, at: "\(place)/\(index)") }
+            for (index, element) in elements.enumerated() { found += unlimited(element, at: "\(location)/\(index)") }
         default: break
         }
         return found

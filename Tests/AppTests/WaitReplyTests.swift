@@ -7,7 +7,7 @@ import Testing
 
 @testable import App
 
-/// Calls whose response comes when a run ends.
+/// Calls that are answered when a run ends.
 @Suite struct WaitReplyTests {
     private let application: TestApplication
     private let user: TestUser
@@ -24,7 +24,7 @@ import Testing
         return application.reply(to: Request("POST", target, all), body: body.serialized())
     }
 
-    /// Parks the reply as the edge does: `sent` records its response.
+    /// Parks the reply like the edge; `sent` records its response.
     private func park(_ reply: Reply) throws -> (wait: CompletionWait, sent: Recording<Response>) {
         let sent = Recording<Response>()
         guard case .wait(let start) = reply.continuation else { throw TestFailure("no wait: \(reply)") }
@@ -32,12 +32,12 @@ import Testing
         return (try #require(application.waits.all.last).wait, sent)
     }
 
-    /// Does what happens when a run ends or the time is over.
+    /// Sends the response as at the end of the run or at the timeout.
     private func end(_ parked: (wait: CompletionWait, sent: Recording<Response>)) throws -> HTTPAnswer {
         #expect(parked.sent.all.isEmpty)
         try #require(application.waits.all.last).response.send(parked.wait.response(application.connection))
         try #require(application.waits.all.last).response.send(.noContent)
-        #expect(parked.sent.all.count == 1, "only the first counts")
+        #expect(parked.sent.all.count == 1, "only the first response is sent")
         return HTTPAnswer(try #require(parked.sent.all.first))
     }
 
@@ -49,7 +49,7 @@ import Testing
         (nil, 50, nil), ("wait=7", 7, "wait=7"), ("respond-async, wait=7", 7, "wait=7"), ("wait=99", 50, "wait=50"),
         ("wait=-1", 50, nil), ("wait=x", 50, nil),
     ])
-    func theResponseComesWithTheEndOfTheRun(preference: String?, seconds: Int, applied: String?) throws {
+    func theResponseIsSentAtTheEndOfTheRun(preference: String?, seconds: Int, applied: String?) throws {
         let reply = reply("/flow-manager", Self.approval, preference.map { [("Prefer", $0)] } ?? [])
         let fallback = HTTPAnswer(reply.initial)
         #expect(fallback.status == 202)
@@ -70,7 +70,7 @@ import Testing
         #expect(answer.headers["x-content-type-options"] == "nosniff")
     }
 
-    @Test func theTimeMayPassBeforeTheRunEnds() throws {
+    @Test func aTimeoutIsAnsweredWithTheStateOfTheRun() throws {
         let parked = try park(reply("/flow-manager", Self.approval, [("Prefer", "wait=1")]))
         let answer = try end(parked)
         #expect(answer.status == 202)
@@ -78,7 +78,7 @@ import Testing
         #expect(answer.headers["preference-applied"] == "wait=1")
     }
 
-    @Test func whoDoesNotWaitIsAnsweredAtOnce() throws {
+    @Test func waitZeroIsAnsweredAtOnce() throws {
         let reply = reply("/flow-manager", Self.approval, [("Prefer", "wait=0")])
         #expect(reply.continuation == nil)
         #expect(reply.initial.status == .accepted)
@@ -92,11 +92,11 @@ import Testing
         #expect(reply.initial.headers["Preference-Applied"] == nil)
     }
 
-    /// A replay does not wait, so no preference applies to it.
+    /// A replay does not wait, so no preference is applied.
     @Test func theInitialResponseIsStoredForReplays() throws {
-        let kept: JSON = ["name": "w", "flow": Self.approval["flow"] ?? .null]
+        let draft: JSON = ["name": "w", "flow": Self.approval["flow"] ?? .null]
         let workflow = try #require(
-            try application.post("/api/workflows", kept, token: user.token)["id"].stringValue)
+            try application.post("/api/workflows", draft, token: user.token)["id"].stringValue)
         let target = "/api/workflows/\(workflow)/execute"
         let headers = [("Idempotency-Key", "k"), ("Prefer", "wait=5")]
         let first = reply(target, [:], headers)

@@ -4,7 +4,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// What is said about workflows that cannot be kept, and the documents by which they travel.
+/// Validation of workflows, and their export and import.
 @Suite struct WorkflowInputTests {
     let application: TestApplication
     let user: TestUser
@@ -18,7 +18,7 @@ import Testing
         try application.get("/api/workflows", token: user.token)["items"].arrayValue
     }
 
-    @Test func saysEverythingThatIsWrongAtOnce() throws {
+    @Test func reportsAllErrorsAtOnce() throws {
         let made = try application.post("/api/workflows", .workflow("a"), token: user.token)
         let path = try #require(made.headers["location"])
         let document = try application.get("\(path)/export", token: user.token).json
@@ -64,7 +64,7 @@ import Testing
         return object
     }
 
-    @Test func keepsAnyTextAsItIs() throws {
+    @Test func storesTextVerbatim() throws {
         let texts = ["' OR 1=1 --", "a\r\nSet-Cookie: x=y", "<script>", "%s \\ \" \u{1}", "👩‍👩‍👧 \u{202E}", "$1 {x}"]
         for text in texts {
             let draft = JSON.workflow(text, ["description": .string(text)])
@@ -78,7 +78,7 @@ import Testing
         JSON.workflow("plain"), .workflow("full", giving: -1, ["description": "", "concurrency": 7]),
         ["name": "e\u{301}", "flow": FlowFormat.example],
     ])
-    func whatIsExportedComesBackEqual(draft: JSON) throws {
+    func anImportedExportIsEqual(draft: JSON) throws {
         let made = try application.post("/api/workflows", draft, token: user.token)
         let exported = try application.get("\(made.headers["location"] ?? "")/export", token: user.token)
         #expect(exported.status == 200)
@@ -94,7 +94,7 @@ import Testing
         #expect(try application.get("\(path)/export", token: other.token).body == exported.body)
     }
 
-    @Test func saysWhichDocumentsItReads() throws {
+    @Test func reportsUnsupportedFormats() throws {
         let made = try application.post("/api/workflows", .workflow("a"), token: user.token)
         let document = try application.get("\(made.headers["location"] ?? "")/export", token: user.token).json
         let newer = try application.post(

@@ -4,7 +4,7 @@ import System
 import Testing
 
 @Suite struct DigestTests {
-    /// FIPS 180-4's examples and the empty message.
+    /// The examples of FIPS 180-4 and the empty message.
     @Test(arguments: [
         ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
         ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
@@ -17,7 +17,7 @@ import Testing
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
         ),
     ])
-    func sha256(message: String, digest: String) {
+    func computesSHA256(message: String, digest: String) {
         #expect(Hexadecimal.encode(Digest.sha256(message.utf8)) == digest)
     }
 }
@@ -55,11 +55,11 @@ import Testing
             "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"
         ),
     ])
-    func code(key: [UInt8], message: [UInt8], code: String) {
+    func computesTheCode(key: [UInt8], message: [UInt8], code: String) {
         #expect(Hexadecimal.encode(HMACSHA256(key: key).code(for: message)) == code)
     }
 
-    @Test func validatesItsOwnCodesOnly() {
+    @Test func validatesOnlyItsOwnCodes() {
         let key = HMACSHA256(key: [1, 2, 3])
         let code = key.code(for: [4, 5])
         #expect(key.isValid(code, for: [4, 5]))
@@ -69,7 +69,7 @@ import Testing
         #expect(!HMACSHA256(key: [1, 2, 4]).isValid(code, for: [4, 5]))
     }
 
-    @Test func oneKeyServesManyThreads() {
+    @Test func isThreadSafe() {
         let key = HMACSHA256(key: Array("Jefe".utf8))
         let expected = (0..<64).map { key.code(for: [$0]) }
         DispatchQueue.concurrentPerform(iterations: 64) { index in

@@ -6,7 +6,7 @@ import SharedMemory
 import Testing
 
 @Suite struct HashingSlotsTests {
-    @Test func runsSoManyAtOnceAndRefusesTheNext() throws {
+    @Test func refusesCallsBeyondTheLimit() throws {
         let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 2), waiting: 0)
         let holders = Holders(2, of: slots)
         #expect(throws: PasswordError.busy) { try slots.withSlot {} }
@@ -14,7 +14,7 @@ import Testing
         try slots.withSlot {}
     }
 
-    @Test func aWaitingCallerGetsTheSlotAndTheNextIsRefused() throws {
+    @Test func aWaitingCallGetsTheSlotAndTheNextIsRefused() throws {
         let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1, timeout: .seconds(60))
         let holders = Holders(1, of: slots)
         let waiter = Holders(0, of: slots)
@@ -28,8 +28,8 @@ import Testing
         try slots.withSlot {}
     }
 
-    /// However many calls one client makes, whoever waits is next.
-    @Test func aClientWithOneUnderWayDoesNotWaitForAnother() throws {
+    /// Regardless of the number of calls of one client, the next slot goes to another client that waits.
+    @Test func aClientThatHoldsOrAwaitsASlotCannotWaitForAnother() throws {
         let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 2, timeout: .seconds(60))
         let holders = Holders(1, of: slots, for: "a")
         #expect(throws: PasswordError.busy) { try slots.withSlot(for: "a") {} }
@@ -43,13 +43,13 @@ import Testing
         try slots.withSlot(for: "a") {}
     }
 
-    @Test func aClientMayHaveEverySlotThatIsFree() throws {
+    @Test func aClientMayHoldAllFreeSlots() throws {
         let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 3), waiting: 1)
         Holders(3, of: slots, for: "a").leave()
         try slots.withSlot(for: "a") {}
     }
 
-    @Test func patienceEnds() throws {
+    @Test func waitingEndsAfterTheTimeout() throws {
         let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 1, timeout: .milliseconds(1))
         let holders = Holders(1, of: slots)
         #expect(throws: PasswordError.busy) { try slots.withSlot {} }
@@ -58,7 +58,7 @@ import Testing
         try slots.withSlot {}
     }
 
-    @Test func aCrowdNeverExceedsTheBoundAndAllGetTheirTurn() throws {
+    @Test func concurrentCallsStayWithinTheLimitAndAllSucceed() throws {
         let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 3), waiting: 16, timeout: .seconds(60))
         let inside = Atomic(0)
         let highest = Atomic(0)
@@ -94,7 +94,7 @@ import Testing
         waiter.leave()
     }
 
-    @Test func reportsAWaitForNothing() throws {
+    @Test func reportsWaitsThatTimeOut() throws {
         let waits = Waits()
         let slots = HashingSlots(
             Slots(in: try SharedMemory(), limit: 1), waiting: 1, timeout: .milliseconds(1), observeWait: waits.add)
@@ -117,7 +117,7 @@ import Testing
     }
 }
 
-/// The waits that were reported.
+/// The reported waits.
 private final class Waits: Sendable {
     private let waits = Mutex<[Duration]>([])
 
@@ -126,7 +126,7 @@ private final class Waits: Sendable {
     @Sendable func add(_ wait: Duration) { waits.withLock { $0.append(wait) } }
 }
 
-/// Threads that stay in their slots until they are told to leave.
+/// Threads that hold their slots until `leave` is called.
 private struct Holders {
     private let slots: HashingSlots
     private let client: String?
@@ -155,7 +155,7 @@ private struct Holders {
 
     func awaitEntry() { entered.wait() }
 
-    /// All leave: the first on this signal, each next one on its predecessor's.
+    /// Ends all threads: the first on this signal, each further one on the signal of its predecessor.
     func leave() {
         mayLeave.signal()
         left.wait()

@@ -12,7 +12,7 @@ import Testing
         hasher = PasswordHasher(slots: slots, cost: Self.cheap)
     }
 
-    @Test func storesTheStandardCostAsPHCString() throws {
+    @Test func hashesWithTheDefaultCostAsAPHCString() throws {
         let hasher = PasswordHasher(slots: slots)
         let stored = try hasher.hash(Array("correct horse".utf8))
         #expect(stored.hasPrefix("$argon2id$v=19$m=19456,t=2,p=1$"))
@@ -20,7 +20,7 @@ import Testing
         #expect(!hasher.needsRehash(stored))
     }
 
-    @Test func tellsTheRightPasswordFromWrongOnes() throws {
+    @Test func verifiesOnlyTheRightPassword() throws {
         let stored = try hasher.hash(Array("Test1234!".utf8))
         #expect(try hasher.verify(Array("Test1234!".utf8), against: stored))
         #expect(try !hasher.verify(Array("Test1234?".utf8), against: stored))
@@ -28,24 +28,24 @@ import Testing
         #expect(try !hasher.verify(Array("Test1234! ".utf8), against: stored))
     }
 
-    /// A string of the reference implementation's, with `/` and the byte 0xff in its salt.
+    /// A hash by the reference implementation, with `/` and the byte 0xff in its salt.
     @Test func verifiesHashesOfOtherPrograms() throws {
         let stored = "$argon2id$v=19$m=256,t=2,p=1$c2FsdHNhbHRzYWx0c2Fs/w$jH/pT6ByzxylcShD8/0Ane8eLxrwUOZhOQrr0aFeqv8"
         #expect(try hasher.verify(Array("password".utf8), against: stored))
         #expect(try !hasher.verify(Array("passwore".utf8), against: stored))
     }
 
-    @Test func saltsEveryHash() throws {
+    @Test func everyHashHasItsOwnSalt() throws {
         let password = Array("Test1234!".utf8)
         #expect(try hasher.hash(password) != hasher.hash(password))
     }
 
-    /// Nothing is cut off: neither at 72 bytes nor at a NUL.
+    /// Passwords are not truncated, neither at 72 bytes nor at a NUL.
     @Test(arguments: [
         [UInt8](repeating: 0x61, count: 8), [UInt8](repeating: 0x61, count: 1024), Array("🐎🐎".utf8),
         Array("before\0after".utf8), [UInt8](repeating: 0xff, count: 73),
     ])
-    func everyByteCounts(password: [UInt8]) throws {
+    func everyByteIsSignificant(password: [UInt8]) throws {
         let stored = try hasher.hash(password)
         #expect(try hasher.verify(password, against: stored))
         var other = password
@@ -69,37 +69,37 @@ import Testing
         "$argon2id$v=19$m=8,t=1,p=2$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "$argon2i$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     ])
-    func nothingMatchesWhatIsNoHash(stored: String) throws {
+    func invalidHashesMatchNoPassword(stored: String) throws {
         #expect(try !hasher.verify(Array("password".utf8), against: stored))
         #expect(hasher.needsRehash(stored))
     }
 
-    @Test func nobodyLogsInAsAnUnknownUser() throws {
+    @Test func aMissingHashMatchesNoPassword() throws {
         #expect(try !hasher.verify(Array("password".utf8), against: nil))
     }
 
-    @Test func asksForARehashWhenTheCostHasChanged() throws {
+    @Test func needsARehashWhenTheCostChanges() throws {
         let stored = try hasher.hash(Array("Test1234!".utf8))
-        let dearer = PasswordHasher(slots: slots, cost: PasswordHasher.Cost(passes: 2, kibibytes: 16))
+        let costlier = PasswordHasher(slots: slots, cost: PasswordHasher.Cost(passes: 2, kibibytes: 16))
         #expect(!hasher.needsRehash(stored))
-        #expect(dearer.needsRehash(stored))
-        #expect(try dearer.verify(Array("Test1234!".utf8), against: stored))
+        #expect(costlier.needsRehash(stored))
+        #expect(try costlier.verify(Array("Test1234!".utf8), against: stored))
     }
 
-    @Test func isBusyWhenNoSlotIsLeft() throws {
+    @Test func isBusyWithoutAFreeSlot() throws {
         let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 1), waiting: 0)
         let hasher = PasswordHasher(slots: slots, cost: Self.cheap)
         try slots.withSlot {
             #expect(throws: PasswordError.busy) { try hasher.hash(Array("Test1234!".utf8)) }
             #expect(throws: PasswordError.busy) { try hasher.verify(Array("Test1234!".utf8), against: nil) }
-            // One that no account can have takes a slot too: else failures would be free.
+            // A password of invalid length takes a slot too, otherwise such failures would be free.
             #expect(throws: PasswordError.busy) { try hasher.verify(Array("x".utf8), against: nil) }
         }
         _ = try hasher.hash(Array("Test1234!".utf8))
     }
 
-    /// The example of RFC 9106, section 5.3 has a secret and associated data, neither of which libsodium takes. This is
-    /// one of its own.
+    /// The example of RFC 9106, section 5.3 has a secret and associated data, which libsodium does not support. This is
+    /// an example of libsodium.
     @Test func verifiesAPublishedHash() throws {
         let hasher = PasswordHasher(slots: slots)
         let password = "^T5H$JYt39n%K*j:W]!1s?vg!:jGi]Ax?..l7[p0v:1jHTpla9;]bUN;?bWyCbtqg "

@@ -2,7 +2,7 @@ import Crypto
 import Testing
 
 @Suite struct SecureRandomTests {
-    @Test func givesAsManyBytesAsAskedFor() {
+    @Test func returnsTheRequestedNumberOfBytes() {
         #expect(SecureRandom.bytes(0).isEmpty)
         #expect(SecureRandom.bytes(1000).count == 1000)
         #expect(SecureRandom.bytes(16) != SecureRandom.bytes(16))
@@ -14,13 +14,13 @@ import Testing
         let numbers = SecureRandom.doubles(count: 100_000)
         #expect(numbers.allSatisfy { (0..<1).contains($0) })
         #expect(SecureRandom.doubles(count: 0).isEmpty)
-        // A hundred thousand of them miss this by more than ten standard deviations or never.
+        // With 100,000 numbers, the limit is more than ten standard deviations.
         #expect(abs(numbers.reduce(0, +) / 100_000 - 0.5) < 0.01)
         #expect(Set(numbers).count > 99_000)
     }
 
     @Test func stringsUseTheWholeAlphabetEvenly() {
-        // 200 characters: without the rejection the first 56 would come up twice as often.
+        // 200 characters: without rejection sampling the first 56 would occur twice as often.
         let alphabet = String(String.UnicodeScalarView((0..<200).compactMap { Unicode.Scalar(0x4E00 + $0) }))
         let text = SecureRandom.string(length: 100_000, alphabet: alphabet)
         #expect(text.count == 100_000)
@@ -37,7 +37,7 @@ import Testing
 
 @Suite struct UUIDv7Tests {
     /// RFC 9562, appendix A.6.
-    @Test func writesTheExampleOfItsSpecification() {
+    @Test func equalsTheExampleOfTheSpecification() {
         let text = UUIDv7.text(seconds: 1_645_557_742, nanoseconds: 797_608, random: 0x18C4_DC0C_0C07_398F)
         #expect(text == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
     }
@@ -50,7 +50,7 @@ import Testing
         #expect(late[4] < early[5])
     }
 
-    @Test func makesDistinctOnesOfItsVersion() {
+    @Test func makesDistinctUUIDsOfVersion7() {
         let made = (0..<10_000).map { _ in UUIDv7.make() }
         #expect(Set(made).count == made.count)
         for text in made {

@@ -6,11 +6,11 @@ import TestSupport
 import Testing
 
 @Suite struct BodyTests {
-    /// Records that, read as such, are a whole request for /forged with everything a real one has.
+    /// Records that form a complete request for /forged.
     private static let forgery = FastCGIClient.request(RunningPool.params("DELETE", "/forged"))
 
-    /// A refused request whose body libfcgi has only partly read when the answer is made: what is left must not be
-    /// taken for a request. Its first read fetches up to 8,192 bytes.
+    /// libfcgi may have read only a part of the body of a refused request. The rest must not be parsed as a request.
+    /// The first read of libfcgi fetches up to 8,192 bytes.
     @Test(arguments: [7_700, 7_900, 8_000, 8_100, 8_191, 16_000, 40_000], [401, 413])
     func unreadBodyForgesNothing(padding: Int, status: Int) throws {
         let targets = Mutex<[String]>([])
@@ -19,7 +19,7 @@ import Testing
             threads: 1,
             replying: { request, read in
                 if request.method == "POST", status == 401 {
-                    // Refused without a look at the body.
+                    // Refused without reading the body.
                     targets.withLock { $0.append(request.target) }
                     return .response(Response(status: .unauthorized))
                 }
@@ -39,13 +39,13 @@ import Testing
         #expect(targets.withLock { $0 } == (status == 413 ? ["/next"] : ["/refused", "/next"]))
     }
 
-    /// What is too much to be drained costs the connection instead.
+    /// If the rest of a body is too long to be discarded, the connection is closed.
     @Test func excessiveBodyEndsTheConnection() throws {
         let running = try RunningPool(
             settings: .gated.with { $0.bodyLimit = 1_000 }, body: .file(limit: 1_000))
         let client = try running.client()
         let body = [UInt8](repeating: 0x20, count: 100_000) + Self.forgery
-        // The peer may be gone before all is sent.
+        // The pool may close the connection before everything is sent.
         try? client.send(
             FastCGIClient.request(RunningPool.params("POST", "/", length: body.count), body: body))
         #expect(try client.answer().status == 413)
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test(arguments: [BodyPolicy.memory, .file(limit: 1_000), .file(limit: BodyPolicy.memoryLimit + 70_000)])
-    func unannouncedBodyIsReadWhole(policy: BodyPolicy) throws {
+    func bodyWithoutALengthIsReadCompletely(policy: BodyPolicy) throws {
         let running = try RunningPool(settings: .gated.with { $0.bodyLimit = policy.limit }, body: policy)
         let client = try running.client()
         let body = [UInt8](repeating: 0x61, count: policy.limit)
@@ -80,7 +80,7 @@ import Testing
     func bodyCutOffIsRejected(record: UInt8?) throws {
         let running = try RunningPool()
         let client = try running.client()
-        // Without a length to compare, only the library's error tells.
+        // Without a content length, only the error of the library reports it.
         try client.send(
             FastCGIClient.begin() + FastCGIClient.params(RunningPool.params("POST"))
                 + FastCGIClient.record(type: 5, [UInt8](repeating: 0x61, count: 400)))
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test(arguments: [BodyPolicy.none, .memory, .file(limit: 2_000)], [nil, 1_500])
-    func bodyIsTakenAsThePolicySays(policy: BodyPolicy, announced: Int?) throws {
+    func bodyIsReadAccordingToThePolicy(policy: BodyPolicy, announced: Int?) throws {
         let running = try RunningPool(body: policy)
         let client = try running.client()
         let body = [UInt8](repeating: 0x61, count: 1_500)

@@ -7,24 +7,24 @@ import TestSupport
 import Testing
 
 @Suite struct CGITests {
-    /// What is written for a request with this environment and standard input.
+    /// The output for a request with this environment and standard input.
     private func output(
         _ environment: [String: String], input: String, timeout: Duration = .seconds(20),
         handler: (Request, BodyReader) -> Reply
     ) -> String {
-        var (inward, outward): ([Int32], [Int32]) = ([0, 0], [0, 0])
-        unsafe pipe(&inward)
-        unsafe pipe(&outward)
-        _ = unsafe write(inward[1], Array(input.utf8), input.utf8.count)
-        close(inward[1])
+        var (inputPipe, outputPipe): ([Int32], [Int32]) = ([0, 0], [0, 0])
+        unsafe pipe(&inputPipe)
+        unsafe pipe(&outputPipe)
+        _ = unsafe write(inputPipe[1], Array(input.utf8), input.utf8.count)
+        close(inputPipe[1])
         CGI.serve(
-            environment: environment, timeout: timeout, input: inward[0], output: outward[1], handler: handler)
-        close(outward[1])
+            environment: environment, timeout: timeout, input: inputPipe[0], output: outputPipe[1], handler: handler)
+        close(outputPipe[1])
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4_096) { buffer, count in
-            count = unsafe max(0, read(outward[0], buffer.baseAddress, 4_096))
+            count = unsafe max(0, read(outputPipe[0], buffer.baseAddress, 4_096))
         }
-        close(inward[0])
-        close(outward[0])
+        close(inputPipe[0])
+        close(outputPipe[0])
         return String(decoding: bytes, as: UTF8.self)
     }
 
@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test(arguments: [BodyPolicy.none, .memory, .file(limit: 6)], ["8", "7", "x"])
-    func rejectsWhatIsNotWhole(policy: BodyPolicy, length: String) {
+    func rejectsIncompleteBodies(policy: BodyPolicy, length: String) {
         let environment = ["REQUEST_METHOD": "POST", "CONTENT_LENGTH": length]
         let text = output(environment, input: "{\"a\":1}") { request, read in
             do throws(Rejection) {
@@ -71,8 +71,8 @@ import Testing
         #expect(text == "Status: 200 OK\r\nContent-Length: 3\r\n\r\n")
     }
 
-    /// The one process waits for an answer that comes later, from another thread.
-    @Test func laterAnswerIsWaitedFor() {
+    /// The process waits for a response that is sent later by another thread.
+    @Test func waitsForALaterResponse() {
         let responses = Recording<Int?>()
         let text = output(["REQUEST_METHOD": "GET"], input: "") { _, _ in
             var reply = Reply.wait(fallback: .noContent) { pending in
@@ -109,7 +109,7 @@ import Testing
     }
 
     /// The process cannot wait for more events, so the reader returns with its cursor.
-    @Test func streamEndsWithTheEventsThatAreThere() {
+    @Test func streamEndsWithTheAvailableEvents() {
         let held = Mutex<EventStream?>(nil)
         let text = output(["REQUEST_METHOD": "GET"], input: "") { _, _ in
             .stream(head: Response(status: .ok, headers: ["X-A": "b"]), fallback: .noContent) { stream in

@@ -26,11 +26,11 @@ import Testing
         _ = try FastCGIClient(path: path)
         listener.removeFile()
         #expect(status(of: path) == nil)
-        // The temporary name is gone too, else this would fail.
+        // The temporary file is removed too, otherwise this would fail.
         #expect(unsafe rmdir(directory.path) == 0)
     }
 
-    @Test func liveSocketIsNeverStolen() throws {
+    @Test func liveSocketIsNotReplaced() throws {
         let listener = try Listener.bind(path: path)
         defer { close(listener.descriptor) }
         let inode = status(of: path)?.st_ino
@@ -38,7 +38,7 @@ import Testing
         #expect(status(of: path)?.st_ino == inode)
     }
 
-    @Test func liveSocketWithAFullBacklogIsNeverStolen() throws {
+    @Test func liveSocketWithAFullBacklogIsNotReplaced() throws {
         let listener = try Listener.bind(path: path, backlog: 0)
         defer { close(listener.descriptor) }
         let client = try FastCGIClient(path: path)
@@ -49,19 +49,19 @@ import Testing
     @Test func staleSocketIsReplacedAndNotRemovedByItsFormerOwner() throws {
         let former = try Listener.bind(path: path)
         close(former.descriptor)
-        let present = try Listener.bind(path: path)
-        defer { close(present.descriptor) }
+        let current = try Listener.bind(path: path)
+        defer { close(current.descriptor) }
         former.removeFile()
         _ = try FastCGIClient(path: path)
     }
 
-    @Test func whatIsNoSocketStays() throws {
+    @Test func otherFilesAreNotReplaced() throws {
         close(unsafe open(path, O_CREAT | O_WRONLY, 0o600))
         #expect(throws: FastCGIError.notASocket(path: path)) { try Listener.bind(path: path) }
         #expect(status(of: path) != nil)
     }
 
-    @Test func pathMustFit() {
+    @Test func pathHasAMaximumLength() {
         let path = "/tmp/" + String(repeating: "x", count: 103)
         #expect(throws: FastCGIError.pathTooLong(path: path, limit: 107)) { try Listener.bind(path: path) }
     }

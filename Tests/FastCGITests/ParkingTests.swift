@@ -7,25 +7,25 @@ import TestSupport
 import Testing
 
 @Suite struct ParkingTests {
-    private let lot = Lot()
-    /// The responses that were reported: of a client that disconnected, nil.
+    private let exchanges = ParkedExchanges()
+    /// The reported responses; nil for a client that disconnected.
     private let responses = Recording<Response?>()
 
-    /// A pool that parks every request for a path below /later and answers others at once.
+    /// A pool that parks every request for a path below /later and answers other requests at once.
     private func pool(threads: Int = 2, settings: FastCGISettings = .gated) throws -> RunningPool {
         try RunningPool(
             threads: threads, settings: settings,
-            replying: { [lot, responses] request, _ in
+            replying: { [exchanges, responses] request, _ in
                 guard request.target.hasPrefix("/later") else {
                     return .response(.text("\(request.method) \(request.target) "))
                 }
-                var reply = Reply.wait(fallback: .text("fallback")) { lot.put($0, for: request.target) }
+                var reply = Reply.wait(fallback: .text("fallback")) { exchanges.put($0, for: request.target) }
                 reply.onResponse = responses.add
                 return reply
             })
     }
 
-    /// The bodies of the responses that were reported since the last call.
+    /// The bodies of the responses reported since the last call.
     private func reported() -> [String?] {
         responses.take().map { $0.map { String(decoding: $0.bytes, as: UTF8.self) } }
     }
@@ -43,7 +43,7 @@ import Testing
         }
         let other = try running.client()
         #expect(try other.exchange(RunningPool.params("GET", "/now")).text == "GET /now ")
-        let parked = clients.indices.map { lot.take("/later/\($0)") }
+        let parked = clients.indices.map { exchanges.take("/later/\($0)") }
         #expect(try other.exchange(RunningPool.params("GET", "/now")).text == "GET /now ")
 
         let order = clients.indices.shuffled()
@@ -56,12 +56,12 @@ import Testing
         }
     }
 
-    @Test func onlyTheFirstAnswerCounts() throws {
+    @Test func onlyTheFirstResponseIsSent() throws {
         let running = try pool()
         let client = try running.client()
         for round in 0..<3 {
             try send("/later/\(round)", client)
-            let parked = lot.take("/later/\(round)")
+            let parked = exchanges.take("/later/\(round)")
             for answer in ["first", "second"] { parked?.send(.text(answer)) }
             #expect(try client.answer().text == "first")
             #expect(parked?.isDisconnected == false)
@@ -82,22 +82,22 @@ import Testing
         let running = try pool()
         let client = try running.client()
         try send("/later", client, method: "HEAD")
-        lot.take("/later")?.send(.text("four"))
+        exchanges.take("/later")?.send(.text("four"))
         let answer = try client.answer()
         #expect(answer["content-length"] == "4")
         #expect(answer.body.isEmpty)
     }
 
-    /// As when the web server's own client leaves: nothing stays behind, however often, and a late answer harms nobody.
-    @Test func exchangeOfAPeerThatLeavesIsFree() throws {
-        // The second place is for a thread that has just closed a connection and not yet given back the first.
+    /// As when the client of the web server disconnects: the slot is freed each time, and a late response is dropped.
+    @Test func slotOfADisconnectedPeerIsFreed() throws {
+        // The second slot is for a thread that has closed a connection but not yet freed the first slot.
         let running = try pool(threads: 2, settings: .gated.with { $0.parkingLimit = 2 })
         for round in 0..<1_000 {
             let client = try running.client()
             try send("/later/\(round)", client)
-            let parked = lot.take("/later/\(round)")
+            let parked = exchanges.take("/later/\(round)")
             client.finishSending()
-            // Only what the pool closes ends here.
+            // The connection ends only when the pool closes it.
             #expect(client.isClosed())
             #expect(parked?.isDisconnected == true)
             parked?.send(.text("late"))
@@ -106,23 +106,23 @@ import Testing
         #expect(reported() == Array(repeating: nil, count: 1_000))
     }
 
-    @Test func peerThatVanishesIsNoticed() throws {
+    @Test func closedConnectionIsNoticed() throws {
         let running = try pool()
         var client: FastCGIClient? = try running.client()
         try client.map { try send("/later", $0) }
-        let parked = lot.take("/later")
+        let parked = exchanges.take("/later")
         client = nil
         #expect(running.events.saw(.answerLost(id: "r1")))
         #expect(parked?.isDisconnected == true)
     }
 
-    /// Whoever comes first, the exchange ends once, and the next connection gets none of it.
-    @Test func leavingAndAnsweringAtOnce() throws {
+    /// Whichever happens first, the exchange ends once, and the next connection receives nothing of it.
+    @Test func simultaneousDisconnectAndResponseEndTheExchangeOnce() throws {
         let running = try pool()
         for round in 0..<300 {
             let client = try running.client()
             try send("/later/\(round)", client)
-            let parked = lot.take("/later/\(round)")
+            let parked = exchanges.take("/later/\(round)")
             let answered = DispatchSemaphore(value: 0)
             DispatchQueue.global().async {
                 parked?.send(.text("answer"))
@@ -135,40 +135,41 @@ import Testing
         }
     }
 
-    @Test func whatFindsNoPlaceIsAnsweredAtOnce() throws {
+    @Test func exchangeWithoutAFreeSlotGetsTheFallback() throws {
         let running = try pool(settings: .gated.with { $0.parkingLimit = 2 })
         let clients = try (0..<3).map { _ in try running.client() }
         for number in 0..<2 { try send("/later/\(number)", clients[number]) }
-        let parked = (0..<2).map { lot.take("/later/\($0)") }
+        let parked = (0..<2).map { exchanges.take("/later/\($0)") }
         #expect(try clients[2].exchange(RunningPool.params("GET", "/later/2")).text == "fallback")
         #expect(reported() == ["fallback"])
         parked[0]?.send(.text("answer"))
         try send("/later/3", clients[2])
-        lot.take("/later/3")?.send(.text("third"))
+        exchanges.take("/later/3")?.send(.text("third"))
         #expect(try clients[2].answer().text == "third")
     }
 
-    @Test(arguments: [true, false]) func connectionThatIsNotToBeKeptIsClosed(isGated: Bool) throws {
+    @Test(arguments: [true, false]) func connectionWithoutKeepAliveIsClosed(isGated: Bool) throws {
         let running = try pool(settings: isGated ? .gated : FastCGISettings())
         let client = try running.client()
         try send("/later", client, keep: !isGated)
-        lot.take("/later")?.send(.text("answer"))
+        exchanges.take("/later")?.send(.text("answer"))
         #expect(try client.answer().text == "answer")
         #expect(client.isClosed())
     }
 
-    /// Bytes that no web server sends: they neither wake a thread nor reach libfcgi, which aborts on some of them.
-    @Test func whatComesEarlyWaits() throws {
+    /// Bytes that no web server sends during an exchange: they neither wake a thread nor reach libfcgi, which aborts on
+    /// some of them.
+    @Test func bytesDuringAParkedExchangeAreNotRead() throws {
         let running = try RunningPool(
             threads: 1,
-            replying: { [lot] request, _ in
+            replying: { [exchanges] request, _ in
                 guard request.target == "/later" else { return .response(.text("\(Self.threadNanoseconds)")) }
-                return .wait(fallback: .text("fallback")) { lot.put($0, for: request.target) }
+                return .wait(fallback: .text("fallback")) { exchanges.put($0, for: request.target) }
             })
         let client = try running.client()
         let other = try running.client()
         try send("/later", client)
-        let parked = lot.take("/later")
+        let parked = exchanges.take("/later")
         let before = try #require(Int(try other.exchange(RunningPool.params()).text))
         try client.send(FastCGIClient.record(type: 9, id: 0, [UInt8](repeating: 0, count: 16)))
         #expect(!client.isClosed(within: 300))
@@ -186,15 +187,15 @@ import Testing
         return time.tv_sec * 1_000_000_000 + time.tv_nsec
     }
 
-    /// A reload: every parked exchange is answered, be it by who waits for it at that moment, and its connection moves on.
-    @Test func drainAnswersAll() throws {
+    /// A reload: every parked exchange is answered, even by a concurrent response, and its connection is handed over.
+    @Test func drainAnswersAllParkedExchanges() throws {
         let old = try pool()
         let clients = try (0..<60).map { number in
             let client = try old.client()
             try send("/later/\(number)", client)
             return client
         }
-        let parked = clients.indices.map { lot.take("/later/\($0)") }
+        let parked = clients.indices.map { exchanges.take("/later/\($0)") }
         let successor = try ResponderPool(
             listener: old.listener, threads: 1, settings: .gated, observe: { _ in },
             makeHandler: { { _, _ in .response(.text("new")) } })
@@ -220,55 +221,55 @@ import Testing
         successor.drain { _ in false }
     }
 
-    @Test func nothingIsParkedByALeavingPool() throws {
+    @Test func drainingPoolParksNothing() throws {
         let begun = DispatchSemaphore(value: 0)
         let release = DispatchSemaphore(value: 0)
         let running = try RunningPool(
             threads: 1,
-            replying: { [lot] request, _ in
+            replying: { [exchanges] request, _ in
                 if request.target == "/slow" {
                     begun.signal()
                     release.wait()
                 }
-                return .wait(fallback: .text("fallback")) { lot.put($0, for: request.target) }
+                return .wait(fallback: .text("fallback")) { exchanges.put($0, for: request.target) }
             })
         let parked = try running.client()
         let slow = try running.client()
         try send("/parked", parked)
-        #expect(lot.take("/parked") != nil)
+        #expect(exchanges.take("/parked") != nil)
         try send("/slow", slow)
         begun.wait()
-        let left = DispatchSemaphore(value: 0)
+        let drained = DispatchSemaphore(value: 0)
         let pool = running.pool
         DispatchQueue.global().async {
             pool.drain { _ in false }
-            left.signal()
+            drained.signal()
         }
         #expect(try parked.answer().text == "fallback")
         release.signal()
         #expect(try slow.answer().text == "fallback")
-        #expect(left.wait(timeout: .now() + .seconds(5)) == .success)
-        #expect(lot.isEmpty)
+        #expect(drained.wait(timeout: .now() + .seconds(5)) == .success)
+        #expect(exchanges.isEmpty)
     }
 }
 
-/// The parked exchanges of one test by their request's target.
-private final class Lot: Sendable {
-    private let exchanges = Mutex<[String: PendingResponse]>([:])
+/// The parked exchanges of one test, by the targets of their requests.
+private final class ParkedExchanges: Sendable {
+    private let parked = Mutex<[String: PendingResponse]>([:])
     private let arrival = DispatchSemaphore(value: 0)
 
-    var isEmpty: Bool { exchanges.withLock(\.isEmpty) }
+    var isEmpty: Bool { parked.withLock(\.isEmpty) }
 
-    func put(_ parked: PendingResponse, for target: String) {
-        exchanges.withLock { $0[target] = parked }
+    func put(_ response: PendingResponse, for target: String) {
+        parked.withLock { $0[target] = response }
         arrival.signal()
     }
 
-    /// Waits for the exchange to be parked; nil when it is not in time. One thread asks at a time.
+    /// Waits for the exchange to be parked; nil after a timeout. Only one thread may wait.
     func take(_ target: String) -> PendingResponse? {
         let deadline = DispatchTime.now() + .seconds(10)
         while true {
-            if let parked = exchanges.withLock({ $0.removeValue(forKey: target) }) { return parked }
+            if let response = parked.withLock({ $0.removeValue(forKey: target) }) { return response }
             if arrival.wait(timeout: deadline) == .timedOut { return nil }
         }
     }

@@ -18,7 +18,7 @@ import Testing
         FastCGIClient.record(type: 1, [0, 1, 1, 0, 0, 0, 0, 0, 0, 0]),
         FastCGIClient.record(type: 5, Array("body without a beginning".utf8)),
     ])
-    func strayPeersAreTurnedAway(bytes: [UInt8]) throws {
+    func peersWithAnInvalidBeginningAreDisconnected(bytes: [UInt8]) throws {
         let running = try RunningPool(threads: 1)
         let other = try running.client()
         #expect(try other.exchange(RunningPool.params()).status == 200)
@@ -36,7 +36,7 @@ import Testing
         FastCGIClient.begin() + FastCGIClient.record(type: 4, [200]) + FastCGIClient.record(type: 4),
         FastCGIClient.begin() + FastCGIClient.record(type: 4, [9, 9]) + FastCGIClient.record(type: 4),
     ])
-    func unreadableRequestsAreClosed(bytes: [UInt8]) throws {
+    func unreadableRequestsCloseTheConnection(bytes: [UInt8]) throws {
         let running = try RunningPool(threads: 1)
         let stray = try running.client()
         try stray.send(bytes)
@@ -50,7 +50,7 @@ import Testing
         "", "wrong", "only the web server knowS", "only the web server knows ", "Only the web server knows",
         "only the wEb server knows",
     ])
-    func wrongGateIsClosedSilently(gate: String) throws {
+    func wrongGateClosesTheConnectionWithoutAResponse(gate: String) throws {
         let running = try RunningPool { _ in
             Issue.record("a handler ran")
             return .noContent
@@ -61,7 +61,7 @@ import Testing
         #expect(running.events.saw(.gateRefused))
     }
 
-    @Test func missingGateIsClosedSilently() throws {
+    @Test func missingGateClosesTheConnectionWithoutAResponse() throws {
         let running = try RunningPool()
         let client = try running.client()
         try client.send(FastCGIClient.request([("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/")]))
@@ -69,14 +69,14 @@ import Testing
         #expect(running.events.saw(.gateRefused))
     }
 
-    @Test func nothingIsKeptWithoutAGate() throws {
+    @Test func connectionsAreNotKeptWithoutAGate() throws {
         let running = try RunningPool(settings: FastCGISettings())
         let client = try running.client()
         #expect(try client.exchange(RunningPool.params()).status == 200)
         #expect(client.isClosed())
     }
 
-    @Test func peerWhoDoesNotWantItKeptIsClosed() throws {
+    @Test func connectionIsClosedWhenThePeerRequestsIt() throws {
         let running = try RunningPool()
         let client = try running.client()
         try client.send(FastCGIClient.request(RunningPool.params(), keep: false))
@@ -92,12 +92,12 @@ import Testing
         #expect(try allowing.client().exchange(RunningPool.params()).status == 200)
     }
 
-    /// Bytes keep coming, so no time-out of the socket ends it.
+    /// The peer keeps sending bytes, so the timeout of the socket does not apply.
     @Test(arguments: [
         FastCGIClient.begin() + [1, 4, 0, 1, 0xFF, 0xFF, 0, 0, 0xFF, 0, 0],
         FastCGIClient.begin() + FastCGIClient.params(RunningPool.params("POST")) + [1, 5, 0, 1, 0xFF, 0xFF, 0, 0],
     ])
-    func tricklingPeerIsCutAtTheDeadline(beginning: [UInt8]) throws {
+    func slowPeerIsDisconnectedAtTheDeadline(beginning: [UInt8]) throws {
         let running = try RunningPool(threads: 1, settings: .gated.with { $0.readDeadline = .milliseconds(200) })
         let client = try running.client()
         try client.send(beginning)
@@ -111,7 +111,7 @@ import Testing
         #expect(try running.client().exchange(RunningPool.params()).status == 200)
     }
 
-    @Test func silentPeerIsGivenUp() throws {
+    @Test func silentPeerIsDisconnected() throws {
         let running = try RunningPool(threads: 1, settings: .gated.with { $0.silenceLimit = .milliseconds(50) })
         let client = try running.client()
         try client.send(FastCGIClient.begin())
@@ -119,8 +119,8 @@ import Testing
         #expect(running.events.saw(.requestUnreadable))
     }
 
-    /// The deadline bounds the reading of a request, not the work on it.
-    @Test func slowHandlerIsNotCut() throws {
+    /// The deadline limits the reading of a request, not the handler.
+    @Test func slowHandlerIsNotInterrupted() throws {
         let release = DispatchSemaphore(value: 0)
         let settings = FastCGISettings.gated.with { $0.readDeadline = .milliseconds(20) }
         let running = try RunningPool(threads: 2, settings: settings) { received in
@@ -129,7 +129,7 @@ import Testing
         }
         let slow = try running.client()
         try slow.send(FastCGIClient.request(RunningPool.params("GET", "/slow")))
-        // The other thread's deadline, begun later, passes meanwhile.
+        // The deadline of the other thread, which starts later, passes in the meantime.
         let trickling = try running.client()
         try trickling.send(FastCGIClient.begin())
         #expect(trickling.isClosed())
@@ -137,7 +137,7 @@ import Testing
         #expect(try slow.answer().status == 200)
     }
 
-    @Test func lostClientIsNoticed() throws {
+    @Test func disconnectedClientIsReported() throws {
         let begun = DispatchSemaphore(value: 0)
         let release = DispatchSemaphore(value: 0)
         let running = try RunningPool(threads: 1) { received in
@@ -156,8 +156,8 @@ import Testing
         #expect(try running.client().exchange(RunningPool.params()).status == 200)
     }
 
-    /// A peer that reads nothing frees the thread after the limit of silence.
-    @Test func slowReaderIsGivenUp() throws {
+    /// A peer that reads nothing is disconnected after `silenceLimit`, which frees the thread.
+    @Test func slowReaderIsDisconnected() throws {
         let settings = FastCGISettings.gated.with { $0.silenceLimit = .milliseconds(50) }
         let running = try RunningPool(threads: 1, settings: settings) { received in
             var response = RunningPool.echo(received)

@@ -18,7 +18,7 @@ import Testing
         #expect(running.events.all.isEmpty)
     }
 
-    @Test func idleConnectionsStarveNobody() throws {
+    @Test func idleConnectionsDoNotBlockOthers() throws {
         let running = try RunningPool(threads: 2)
         let clients = try (0..<20).map { _ in try running.client() }
         for round in 0..<3 {
@@ -30,7 +30,7 @@ import Testing
         for client in clients { #expect(try client.answer().status == 200) }
     }
 
-    @Test func handlersStayOnThreadsOfTheirOwn() throws {
+    @Test func eachThreadHasItsOwnHandler() throws {
         let makers = Mutex<[pthread_t]>([])
         let directory = try TemporaryDirectory()
         let listener = try Listener.bind(path: directory.path + "/responder.sock")
@@ -63,29 +63,29 @@ import Testing
         #expect(try running.client().exchange(RunningPool.params()).status == 200)
     }
 
-    /// libfcgi would take SIGTERM and SIGUSR1 over.
-    @Test(arguments: [SIGTERM, SIGUSR1]) func handlersOfTheProcessStay(signal: Int32) throws {
+    /// libfcgi would install handlers for SIGTERM and SIGUSR1.
+    @Test(arguments: [SIGTERM, SIGUSR1]) func signalHandlersOfTheProcessAreKept(signal: Int32) throws {
         _ = try RunningPool()
         var action = sigaction()
         unsafe sigaction(signal, nil, &action)
         #expect(unsafe action.__sigaction_handler.sa_handler == nil)
     }
 
-    @Test func idleThreadsLeaveAtOnce() throws {
+    @Test func idleThreadsEndAtOnce() throws {
         let running = try RunningPool(threads: 4)
         let client = try running.client()
         #expect(try client.exchange(RunningPool.params()).status == 200)
-        let left = DispatchSemaphore(value: 0)
+        let drained = DispatchSemaphore(value: 0)
         let pool = running.pool
         DispatchQueue.global().async {
             pool.drain { _ in false }
-            left.signal()
+            drained.signal()
         }
-        #expect(left.wait(timeout: .now() + .seconds(2)) == .success)
+        #expect(drained.wait(timeout: .now() + .seconds(2)) == .success)
         #expect(client.isClosed())
     }
 
-    @Test func drainWaitsForExchangesThatHaveBegun() throws {
+    @Test func drainWaitsForRunningExchanges() throws {
         let begun = DispatchSemaphore(value: 0)
         let release = DispatchSemaphore(value: 0)
         let running = try RunningPool { received in
@@ -96,19 +96,19 @@ import Testing
         let client = try running.client()
         try client.send(FastCGIClient.request(RunningPool.params("GET", "/begun")))
         begun.wait()
-        let left = DispatchSemaphore(value: 0)
+        let drained = DispatchSemaphore(value: 0)
         let pool = running.pool
         DispatchQueue.global().async {
             pool.drain { _ in false }
-            left.signal()
+            drained.signal()
         }
-        #expect(left.wait(timeout: .now() + .milliseconds(50)) == .timedOut)
+        #expect(drained.wait(timeout: .now() + .milliseconds(50)) == .timedOut)
         release.signal()
         #expect(try client.answer().text == "GET /begun ")
-        #expect(left.wait(timeout: .now() + .seconds(5)) == .success)
+        #expect(drained.wait(timeout: .now() + .seconds(5)) == .success)
     }
 
-    /// A reload: the web server's connection never closes, idle or busy, and its next request meets the successor.
+    /// A reload: connections of the web server stay open, idle or busy, and the successor serves their next requests.
     @Test func keptConnectionsMoveToTheSuccessor() throws {
         let begun = DispatchSemaphore(value: 0)
         let release = DispatchSemaphore(value: 0)
@@ -129,7 +129,7 @@ import Testing
             listener: old.listener, threads: 1, settings: .gated, observe: { _ in },
             makeHandler: { { _, _ in .response(Response(status: .ok, body: Array("new".utf8))) } })
         try successor.start()
-        let left = DispatchSemaphore(value: 0)
+        let drained = DispatchSemaphore(value: 0)
         let moved = DispatchSemaphore(value: 0)
         let pool = old.pool
         DispatchQueue.global().async {
@@ -138,15 +138,15 @@ import Testing
                 moved.signal()
                 return true
             }
-            left.signal()
+            drained.signal()
         }
-        // The idle one does not wait for the busy one.
+        // The idle connection does not wait for the busy one.
         moved.wait()
         #expect(try idle.exchange(RunningPool.params()).text == "new")
         release.signal()
         #expect(try busy.answer().text == "old")
         #expect(try busy.exchange(RunningPool.params()).text == "new")
-        #expect(left.wait(timeout: .now() + .seconds(5)) == .success)
+        #expect(drained.wait(timeout: .now() + .seconds(5)) == .success)
         successor.drain { _ in false }
     }
 }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct RequestTests {
-    /// The request that a handler got for these params.
+    /// The request that a handler receives for these parameters.
     private func received(_ params: [(String, String)]) throws -> Request? {
         let seen = Mutex<Request?>(nil)
         let running = try RunningPool { received in
@@ -16,7 +16,7 @@ import Testing
         return seen.withLock { $0 }
     }
 
-    @Test func paramsBecomeARequest() throws {
+    @Test func parametersBecomeARequest() throws {
         let request = try #require(
             try received(
                 RunningPool.params(
@@ -31,7 +31,7 @@ import Testing
         #expect(request.headers["x-forwarded-for"] == "a\tb, ü")
     }
 
-    @Test func twoHeadersOfOneNameStayTwo() throws {
+    @Test func repeatedHeadersAreKept() throws {
         let request = try #require(
             try received(
                 RunningPool.params("GET", "/", [("HTTP_IDEMPOTENCY_KEY", "1"), ("HTTP_IDEMPOTENCY_KEY", "2")])))
@@ -50,22 +50,23 @@ import Testing
         ),
         ([("HTTP_COOKIE", "a=b=c; d=")], ["cookie: a=b=c; d="]),
     ])
-    func headerRules(params: [(String, String)], fields: [String]) throws {
+    func headersFollowTheRulesOfCGI(params: [(String, String)], fields: [String]) throws {
         let request = try #require(try received(RunningPool.params("GET", "/", params)))
         #expect(request.headers.fields.map { "\($0.name): \($0.value)" } == fields)
         #expect(!request.isSecure)
     }
 
-    /// Values are looked through eight bytes at a time.
+    /// Values are scanned eight bytes at a time.
     @Test(arguments: [("\u{1F}", 400), ("\u{7F}", 400), ("\t", 200), ("é", 200), (" ", 200), ("~", 200)])
-    func oneCharacterAtEveryPlace(character: String, status: Int) throws {
+    func invalidCharactersAreFoundAtEveryPosition(character: String, status: Int) throws {
         let running = try RunningPool()
         let client = try running.client()
         defer { withExtendedLifetime(running) {} }
         for length in 0..<18 {
-            for place in 0...length {
+            for position in 0...length {
                 let value =
-                    String(repeating: "a", count: place) + character + String(repeating: "b", count: length - place)
+                    String(repeating: "a", count: position) + character
+                    + String(repeating: "b", count: length - position)
                 #expect(try client.exchange(RunningPool.params("GET", "/", [("HTTP_X_A", value)])).status == status)
             }
         }
@@ -75,7 +76,7 @@ import Testing
         [("HTTP_X_A", "a\u{1}b")], [("HTTP_X_A", "a\nb")], [("HTTP_X A", "a")], [("REQUEST_URI", "/\u{7F}")],
         [("CONTENT_LENGTH", "-1")], [("CONTENT_LENGTH", "1e3")], [("CONTENT_LENGTH", "99999999999999999999")],
     ])
-    func malformedParamsAreRejected(params: [(String, String)]) throws {
+    func malformedParametersAreRejected(params: [(String, String)]) throws {
         let running = try RunningPool()
         let client = try running.client()
         let answer = try client.exchange(RunningPool.params("GET", "/", params))
@@ -95,8 +96,8 @@ import Testing
         #expect(try client.answer().status == 400)
     }
 
-    /// A client's header can neither close the connection's kept state nor be lost in the answer's head.
-    @Test func answersAreWhole() throws {
+    /// Responses are complete, and a header with a line break is refused without closing the connection.
+    @Test func responsesAreComplete() throws {
         let big = [UInt8](repeating: 0x61, count: 300_000)
         let running = try RunningPool { received in
             switch (try? received.get())?.target {
@@ -106,10 +107,10 @@ import Testing
             }
         }
         let client = try running.client()
-        let whole = try client.exchange(RunningPool.params("GET", "/big"))
-        #expect(whole.status == 201)
-        #expect(whole.body == big)
-        #expect(whole.headers.map(\.name) == ["status", "location", "x-a", "content-length"])
+        let complete = try client.exchange(RunningPool.params("GET", "/big"))
+        #expect(complete.status == 201)
+        #expect(complete.body == big)
+        #expect(complete.headers.map(\.name) == ["status", "location", "x-a", "content-length"])
 
         let head = try client.exchange(RunningPool.params("HEAD", "/big"))
         #expect(head.body.isEmpty)

@@ -5,7 +5,7 @@ import HTTP
 import Synchronization
 import TestSupport
 
-/// A pool on a socket of its own, and what it reported.
+/// A pool on its own socket, and the events that it reports.
 final class RunningPool {
     static let gate = "only the web server knows"
 
@@ -50,7 +50,7 @@ final class RunningPool {
         try FastCGIClient(path: path)
     }
 
-    /// Params of an ordinary request that carries the gate.
+    /// Parameters of an ordinary request with the gate.
     static func params(
         _ method: String = "GET", _ target: String = "/", length: Int? = nil, _ more: [(String, String)] = []
     ) -> [(String, String)] {
@@ -60,7 +60,7 @@ final class RunningPool {
         ] + more
     }
 
-    /// Says what it was asked.
+    /// Responds with method, target and body of the request.
     static let echo: @Sendable (Result<Received, Rejection>) -> Response = { received in
         switch received {
         case .success(let received):
@@ -108,7 +108,7 @@ extension FastCGISettings {
     }
 }
 
-/// Collects what a pool reports and lets a test wait for it.
+/// Records the events of a pool and lets a test wait for them.
 final class EventRecorder: Sendable {
     private let events = Mutex<[FastCGIEvent]>([])
     private let arrival = DispatchSemaphore(value: 0)
@@ -120,7 +120,7 @@ final class EventRecorder: Sendable {
         arrival.signal()
     }
 
-    /// Whether the event was or is reported in time.
+    /// Whether the event is reported before a timeout.
     func saw(_ event: FastCGIEvent) -> Bool {
         let deadline = DispatchTime.now() + .seconds(5)
         while !all.contains(event) {
@@ -130,7 +130,7 @@ final class EventRecorder: Sendable {
     }
 }
 
-/// Removed with everything in it that tests put there.
+/// A directory that is removed with its content.
 final class TemporaryDirectory {
     let path: String
 

@@ -7,11 +7,11 @@ import TestSupport
 import Testing
 
 @Suite struct StreamTests {
-    private let streams = Handed<EventStream>()
-    /// The statuses of the responses that were reported.
+    private let streams = HandOver<EventStream>()
+    /// The statuses of the reported responses.
     private let statuses = Recording<Int?>()
 
-    /// A pool that streams for /stream and answers others at once.
+    /// A pool that streams for /stream and answers other requests at once.
     private func pool(settings: FastCGISettings = .gated) throws -> RunningPool {
         try RunningPool(
             threads: 1, settings: settings,
@@ -30,7 +30,7 @@ import Testing
         try client.send(FastCGIClient.request(RunningPool.params(method, "/stream")))
     }
 
-    @Test func eventsArriveAsTheyAreSentAndTheConnectionIsKept() throws {
+    @Test func eventsAreSentAtOnceAndTheConnectionIsKept() throws {
         let running = try pool()
         defer { withExtendedLifetime(running) {} }
         let client = try running.client()
@@ -42,7 +42,7 @@ import Testing
             #expect(stream.send(Array("data: \(number)\n\n".utf8)))
             #expect(try client.output() == "data: \(number)\n\n")
         }
-        // The one thread is free meanwhile.
+        // The only thread is free in the meantime.
         #expect(try running.client().exchange(RunningPool.params("GET", "/now")).text == "now")
         stream.end()
         #expect(try client.answer().headers.isEmpty)
@@ -52,7 +52,7 @@ import Testing
         #expect(statuses.all == [200])
     }
 
-    @Test func eventsOfSeveralRecordsArriveWhole() throws {
+    @Test func eventsOfSeveralRecordsArriveComplete() throws {
         let running = try pool()
         defer { withExtendedLifetime(running) {} }
         let client = try running.client()
@@ -81,11 +81,11 @@ import Testing
         #expect((1..<10_000).contains(sent))
         #expect(stream.isClosed)
         #expect(running.events.saw(.answerLost(id: "r1")))
-        // What was sent before arrives; then the connection ends without an end of the request.
+        // The events sent before arrive; then the connection is closed without the end of the response.
         #expect(throws: FastCGIClient.Failure.closed) { try client.answer() }
     }
 
-    @Test func readerWhoDisconnectsFreesTheSlot() throws {
+    @Test func disconnectingReaderFreesTheSlot() throws {
         let running = try pool(settings: .gated.with { ($0.parkingLimit, $0.streamLimit) = (4, 1) })
         defer { withExtendedLifetime(running) {} }
         for _ in 0..<50 {
@@ -100,7 +100,7 @@ import Testing
         #expect(running.events.all.count { $0 == .answerLost(id: "r1") } == 50)
     }
 
-    @Test func streamsLeaveRoomForWaitingCalls() throws {
+    @Test func streamsLeaveSlotsForWaitingCalls() throws {
         let running = try pool(settings: .gated.with { ($0.parkingLimit, $0.streamLimit) = (4, 10) })
         defer { withExtendedLifetime(running) {} }
         let clients = try (0..<3).map { _ in try running.client() }
@@ -155,7 +155,7 @@ import Testing
 
     @Test func bodiesAreSentInPieces() throws {
         let file = try TemporaryFile(containing: (0..<200_000).map { UInt8(truncatingIfNeeded: $0 / 3) })
-        let left = Mutex(5)
+        let remaining = Mutex(5)
         let running = try RunningPool(
             threads: 1,
             replying: { request, _ in
@@ -173,29 +173,29 @@ import Testing
                         Response(
                             status: .ok,
                             body: .chunks(length: nil) {
-                                left.withLock { left in
-                                    left -= 1
-                                    return left < 0 ? nil : [UInt8](repeating: UInt8(left), count: 70_000)
+                                remaining.withLock { remaining in
+                                    remaining -= 1
+                                    return remaining < 0 ? nil : [UInt8](repeating: UInt8(remaining), count: 70_000)
                                 }
                             }))
                 }
             })
         defer { withExtendedLifetime(running) {} }
         let client = try running.client()
-        let whole = try client.exchange(RunningPool.params("GET", "/file"))
-        #expect(whole["content-length"] == "200000")
-        #expect(whole.body == file.content)
+        let complete = try client.exchange(RunningPool.params("GET", "/file"))
+        #expect(complete["content-length"] == "200000")
+        #expect(complete.body == file.content)
         let produced = try client.exchange(RunningPool.params("GET", "/chunks"))
         #expect(produced["content-length"] == nil)
         #expect(produced.body == [4, 3, 2, 1, 0].flatMap { [UInt8](repeating: $0, count: 70_000) })
-        // A file that ends too early cannot be answered whole: the client must notice.
+        // If a file ends too early, the response is incomplete, and the client must notice.
         #expect(throws: FastCGIClient.Failure.closed) { try client.exchange(RunningPool.params("GET", "/short")) }
         #expect(running.events.saw(.answerLost(id: "r1")))
     }
 }
 
-/// Hands values from a pool's thread to the test.
-private final class Handed<Value: Sendable>: Sendable {
+/// Hands values over from a thread of the pool to the test.
+private final class HandOver<Value: Sendable>: Sendable {
     private let values = Mutex<[Value]>([])
     private let arrival = DispatchSemaphore(value: 0)
 
@@ -204,7 +204,7 @@ private final class Handed<Value: Sendable>: Sendable {
         arrival.signal()
     }
 
-    /// Waits for the next value; nil when it is not in time.
+    /// Waits for the next value; nil after a timeout.
     func take() -> Value? {
         guard arrival.wait(timeout: .now() + .seconds(10)) == .success else { return nil }
         return values.withLock { $0.removeFirst() }

@@ -5,26 +5,26 @@ import Testing
 
 @testable import Flows
 
-/// A queued run whose effect meets a transaction that does not end, as a stopped worker leaves one behind.
+/// A queued run whose effect is blocked by an open transaction, such as that of a stopped worker.
 @Suite struct BlockedRunTests {
-    private let place: RunnerPlace
-    /// One that does not wait long for others.
+    private let fixture: RunnerFixture
+    /// A connection with a short lock timeout.
     private let connection: Connection
     private let engine = Engine(
-        catalog: TaskCatalog([TestTask("keep", effect: .transactional, body: RunnerPlace.keep)]),
+        catalog: TaskCatalog([TestTask("keep", effect: .transactional, body: RunnerFixture.keep)]),
         maxConcurrentRuns: nil)
 
     init() throws {
-        place = try RunnerPlace()
-        var configuration = place.database.application
+        fixture = try RunnerFixture()
+        var configuration = fixture.database.application
         configuration.lockTimeout = .milliseconds(10)
         connection = Connection(configuration)
     }
 
-    @Test func isNotGivenUpHoweverOftenItIsTried() throws {
-        let other = place.database.connect()
+    @Test func aBlockedRunIsPostponedWithoutLimit() throws {
+        let other = fixture.database.connect()
         try other.begin()
-        try other.execute(RunnerPlace.insertion(of: "1", value: "theirs"))
+        try other.execute(RunnerFixture.insertion(of: "1", value: "theirs"))
         try enqueue()
         for _ in 0...(2 * Claim.maximumClaims) {
             guard case .postponed = try work() else {
@@ -38,19 +38,20 @@ import Testing
             Issue.record("did not end")
             return
         }
-        #expect(try place.committed().status == "completed")
+        #expect(try fixture.committed().status == "completed")
     }
 
     private func enqueue() throws {
         let plan = try engine.plan(FlowText.chain(["keep"]), on: connection)
         try engine.enqueue(
-            Execution(id: RunnerPlace.executionID, userID: RunnerPlace.userID, flow: plan.flow.definition, input: 1),
+            Execution(
+                id: RunnerFixture.executionID, userID: RunnerFixture.userID, flow: plan.flow.definition, input: 1),
             plan, on: connection)
     }
 
-    /// What comes of the next claim, made due at once.
+    /// Makes the run due, claims and executes it.
     private func work() throws -> ClaimOutcome {
-        try place.database.connect().execute("UPDATE queue SET available_at = clock_timestamp()")
+        try fixture.database.connect().execute("UPDATE queue SET available_at = clock_timestamp()")
         let claim = try #require(try engine.claim(on: connection))
         return try engine.execute(claim, on: connection, Cancellation())
     }

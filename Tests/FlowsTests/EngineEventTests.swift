@@ -6,16 +6,16 @@ import Testing
 
 @testable import Flows
 
-/// What the engine reports.
+/// The events that the engine reports.
 @Suite struct EngineEventTests {
-    private let place: RunnerPlace
+    private let fixture: RunnerFixture
     private let events = Recording<EngineEvent>()
     private let engine: Engine
-    private var connection: Connection { place.connection }
+    private var connection: Connection { fixture.connection }
 
     init() throws {
-        place = try RunnerPlace()
-        let database = place.database
+        fixture = try RunnerFixture()
+        let database = fixture.database
         let cancel = TestTask("cancel its run") { input, context in
             let other = database.connectAsApplication()
             let engine = Engine(catalog: .plain, maxConcurrentRuns: nil)
@@ -30,7 +30,7 @@ import Testing
     }
 
     private func execution(_ types: [String]) -> Execution {
-        Execution(id: UUIDv7.make(), userID: RunnerPlace.userID, flow: FlowText.chain(types), input: [:])
+        Execution(id: UUIDv7.make(), userID: RunnerFixture.userID, flow: FlowText.chain(types), input: [:])
     }
 
     private func run(_ execution: Execution) throws {
@@ -41,8 +41,8 @@ import Testing
         try engine.enqueue(execution, engine.plan(execution.flow, on: connection), on: connection)
     }
 
-    /// The events since the last call, as words; their durations are not negative.
-    private func words() -> [String] {
+    /// The events since the last call, as text. Checks that durations are not negative.
+    private func eventTexts() -> [String] {
         events.take().map { event in
             switch event {
             case .claimed: return "claimed"
@@ -58,12 +58,12 @@ import Testing
         }
     }
 
-    @Test func aCallReportsItsCommitItsStepsAndItsEnd() throws {
+    @Test func aCallReportsCommitsStepsAndTheEnd() throws {
         try run(execution(["pass", "fail"]))
-        #expect(words() == ["committed", "pass success", "fail failure", "run failed"])
+        #expect(eventTexts() == ["committed", "pass success", "fail failure", "run failed"])
         try run(execution(["keep", "pass", "keep"]))
         #expect(
-            words() == [
+            eventTexts() == [
                 "committed", "keep success", "pass success", "committed", "keep success", "run completed",
             ])
     }
@@ -71,49 +71,49 @@ import Testing
     @Test func aWorkerReportsItsClaim() throws {
         let queued = execution(["pass"])
         try enqueue(queued)
-        #expect(words() == [])
+        #expect(eventTexts() == [])
         let claim = try #require(try engine.claim(on: connection))
         #expect(events.take() == [.claimed(executionID: queued.id)])
         _ = try engine.execute(claim, on: connection, Cancellation())
-        #expect(words() == ["committed", "pass success", "run completed"])
+        #expect(eventTexts() == ["committed", "pass success", "run completed"])
         #expect(try engine.claim(on: connection) == nil)
-        #expect(words() == [])
+        #expect(eventTexts() == [])
     }
 
-    @Test func aReleasedRunHasLostNothing() throws {
+    @Test func aReleasedRunReportsNoLostLease() throws {
         try enqueue(execution(["pass"]))
         let claim = try #require(try engine.claim(on: connection))
         try engine.release(claim, on: connection)
-        #expect(words() == ["claimed"])
+        #expect(eventTexts() == ["claimed"])
     }
 
-    /// The worker that lost its lease releases the run as it does one that was interrupted.
+    /// A worker that lost its lease releases the run, as after an interruption.
     @Test func aLostLeaseIsReportedOnce() throws {
         let queued = execution(["keep"])
         try enqueue(queued)
         let first = try #require(try engine.claim(on: connection))
-        try place.database.connect().execute("UPDATE queue SET lease_until = now() - interval '1 second'")
+        try fixture.database.connect().execute("UPDATE queue SET lease_until = now() - interval '1 second'")
         #expect(try engine.rescue(on: connection) == 1)
         let second = try #require(try engine.claim(on: connection))
-        #expect(words() == ["claimed", "claimed"])
+        #expect(eventTexts() == ["claimed", "claimed"])
         guard case .lost = try engine.execute(first, on: connection, Cancellation()) else {
             Issue.record("the first worker continued")
             return
         }
-        #expect(words() == [], "its commit failed")
+        #expect(eventTexts() == [], "its commit failed")
         try engine.release(first, on: connection)
         #expect(events.take() == [.leaseLost(executionID: queued.id)])
         _ = try engine.execute(second, on: connection, Cancellation())
-        #expect(words() == ["committed", "keep success", "run completed"])
+        #expect(eventTexts() == ["committed", "keep success", "run completed"])
     }
 
-    @Test func aCallLosesTheLeaseOfACanceledRun() throws {
+    @Test func aCanceledRunOfACallReportsALostLease() throws {
         let canceled = execution(["keep", "keep", "cancel its run"])
         #expect(throws: Fenced.self) { try run(canceled) }
-        #expect(words() == ["committed", "keep success", "lease lost"])
+        #expect(eventTexts() == ["committed", "keep success", "lease lost"])
     }
 
-    @Test func aCanceledRunEndsWithThoseThatItStarted() throws {
+    @Test func aCanceledRunReportsTheEndOfItsChildren() throws {
         let parent = execution(["pass"])
         try enqueue(parent)
         for item in 0..<2 {
@@ -122,16 +122,16 @@ import Testing
             try enqueue(child)
         }
         #expect(try engine.cancel(parent, on: connection))
-        #expect(words() == Array(repeating: "run canceled", count: 3))
+        #expect(eventTexts() == Array(repeating: "run canceled", count: 3))
         #expect(try !engine.cancel(parent, on: connection))
-        #expect(words() == [])
+        #expect(eventTexts() == [])
     }
 
-    @Test func aRunThatIsGivenUpHasFailed() throws {
+    @Test func aRunWithTooManyClaimsIsReportedAsFailed() throws {
         try enqueue(execution(["pass"]))
-        try place.database.connect().execute("UPDATE queue SET claims = \(Claim.maximumClaims)")
+        try fixture.database.connect().execute("UPDATE queue SET claims = \(Claim.maximumClaims)")
         let claim = try #require(try engine.claim(on: connection))
         _ = try engine.execute(claim, on: connection, Cancellation())
-        #expect(words() == ["claimed", "run failed"])
+        #expect(eventTexts() == ["claimed", "run failed"])
     }
 }

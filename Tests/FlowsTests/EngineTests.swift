@@ -6,7 +6,7 @@ import Testing
 
 @testable import Flows
 
-/// Waits for a signal and returns it: a task type beside `approval` that takes one.
+/// Waits for a signal and returns it, like `approval`.
 private struct Question: WaitingTask {
     let type = "question"
     let takesSignal = true
@@ -19,7 +19,7 @@ private struct Question: WaitingTask {
     }
 }
 
-/// Waits, and takes no signal.
+/// Waits without accepting a signal.
 private struct Sleep: WaitingTask {
     let type = "sleep"
     let summary = "Waits for ever"
@@ -29,7 +29,7 @@ private struct Sleep: WaitingTask {
     func advance(_ input: JSON, in context: TaskContext) -> Progress { .wait(until: .woken, storing: input) }
 }
 
-/// Starts a run, and fails when it is looked at again.
+/// Starts a run, and fails at its next turn.
 private struct GivesUp: WaitingTask {
     let type = "gives up"
     let summary = "Starts a run and fails"
@@ -44,22 +44,22 @@ private struct GivesUp: WaitingTask {
     }
 }
 
-/// The engine against Postgres, on the thread of the test: a call's and a worker's.
-private struct EnginePlace {
-    let place: RunnerPlace
+/// An engine on Postgres that executes runs on the thread of the test, for calls and for workers.
+private struct EngineFixture {
+    let runner: RunnerFixture
     var engine = Self.engine()
-    var connection: Connection { place.connection }
+    var connection: Connection { runner.connection }
 
-    init() throws { place = try RunnerPlace() }
+    init() throws { runner = try RunnerFixture() }
 
     static func engine(_ tasks: [any FlowTask] = []) -> Engine {
         Engine(
             catalog: TaskCatalog(TaskCatalog.plain.tasks + [Question(), Sleep()] + tasks), maxConcurrentRuns: nil)
     }
 
-    /// A run of tasks of these types, of which each follows the one before when it succeeds.
+    /// A run of a chain of tasks of these types, each followed by the next on success.
     func execution(_ types: [String], input: JSON = [:]) -> Execution {
-        Execution(id: UUIDv7.make(), userID: RunnerPlace.userID, flow: FlowText.chain(types), input: input)
+        Execution(id: UUIDv7.make(), userID: RunnerFixture.userID, flow: FlowText.chain(types), input: input)
     }
 
     func plan(_ execution: Execution) throws -> Engine.Plan { try engine.plan(execution.flow, on: connection) }
@@ -82,7 +82,7 @@ private struct EnginePlace {
         return try #require(found).execution
     }
 
-    /// A run that is in that state, and not due.
+    /// A run in this state that is not due.
     func run(_ status: ExecutionStatus) throws -> Execution {
         let types: [ExecutionStatus: [String]] = [
             .waiting: ["pass", "question"], .completed: ["pass"], .endedEarly: ["pass", "fail", "pass"],
@@ -103,84 +103,84 @@ private struct EnginePlace {
     }
 }
 
-/// Why the engine starts no run.
+/// Runs that the engine refuses to start.
 @Suite struct LaunchRefusalTests {
-    private let place: EnginePlace
-    private var connection: Connection { place.connection }
+    private let fixture: EngineFixture
+    private var connection: Connection { fixture.connection }
 
-    init() throws { place = try EnginePlace() }
+    init() throws { fixture = try EngineFixture() }
 
     private func refusal(_ body: () throws -> Void) -> LaunchRefusal? {
         #expect(throws: LaunchRefusal.self) { try body() }
     }
 
-    /// Fills the user's part of the queue, except for that many runs.
+    /// Fills the queue of the user up to this number of free places.
     private func fillQueue(leaving room: Int = 0) throws {
-        try place.place.database.connect().execute(
+        try fixture.runner.database.connect().execute(
             """
             INSERT INTO queue (execution_id, user_id, state, available_at)
-            SELECT gen_random_uuid(), \(RunnerPlace.userID), 'waiting', 'infinity'
+            SELECT gen_random_uuid(), \(RunnerFixture.userID), 'waiting', 'infinity'
             FROM generate_series(1, \(10_000 - room))
             """)
     }
 
     private func executions() throws -> Int {
-        try place.place.database.connect().query("SELECT count(*) FROM executions").only.decode(Int.self)
+        try fixture.runner.database.connect().query("SELECT count(*) FROM executions").only.decode(Int.self)
     }
 
-    @Test func aFlowThatIsNotValidHasAllItsProblems() {
-        let refusal = refusal { _ = try place.plan(place.execution(["pass", "unknown", "pas"])) }
+    @Test func anInvalidFlowReportsAllProblems() {
+        let refusal = refusal { _ = try fixture.plan(fixture.execution(["pass", "unknown", "pas"])) }
         guard case .invalid(let problems) = refusal else { Issue.record("\(refusal as Any)"); return }
         #expect(problems.map(\.pointer) == ["/flow/tasks/1/type", "/flow/tasks/2/type"])
         #expect(problems.last?.hint != nil)
     }
 
-    @Test func aTaskTypeThatIsSwitchedOffIsNotPlanned() throws {
+    @Test func aFlowWithAnInactiveTaskTypeIsRefused() throws {
         _ = try Price.set("sum", cost: nil, isActive: false, on: connection)
-        let refusal = refusal { _ = try place.plan(place.execution(["pass", "sum"])) }
+        let refusal = refusal { _ = try fixture.plan(fixture.execution(["pass", "sum"])) }
         guard case .inactive(let problems) = refusal else { Issue.record("\(refusal as Any)"); return }
         #expect(problems.map(\.pointer) == ["/flow/tasks/1"])
     }
 
-    @Test func creditsCoverTheWorstCase() throws {
+    @Test func creditsMustCoverTheMaximumCost() throws {
         _ = try Price.set("pass", cost: 5, isActive: nil, on: connection)
-        try connection.execute(Ledger.grant(9, to: RunnerPlace.userID))
-        let execution = place.execution(["pass", "pass"])
-        let plan = try place.plan(execution)
+        try connection.execute(Ledger.grant(9, to: RunnerFixture.userID))
+        let execution = fixture.execution(["pass", "pass"])
+        let plan = try fixture.plan(execution)
         #expect(plan.maxCost == 10)
         for launch in [
-            { try place.engine.enqueue(execution, plan, on: connection) },
-            { _ = try place.engine.run(execution, plan, on: connection, with: nil) },
+            { try fixture.engine.enqueue(execution, plan, on: connection) },
+            { _ = try fixture.engine.run(execution, plan, on: connection, with: nil) },
         ] {
             guard case .insufficientCredits = refusal(launch) else { Issue.record("not refused"); return }
         }
         #expect(try executions() == 0)
-        try connection.execute(Ledger.grant(1, to: RunnerPlace.userID))
-        #expect(try place.engine.run(execution, plan, on: connection, with: nil).execution.cost == 10)
+        try connection.execute(Ledger.grant(1, to: RunnerFixture.userID))
+        #expect(try fixture.engine.run(execution, plan, on: connection, with: nil).execution.cost == 10)
     }
 
-    @Test func theQueueOfAUserCanBeFull() throws {
+    @Test func aRunIsRefusedWhenTheQueueOfTheUserIsFull() throws {
         try fillQueue(leaving: 1)
-        let (first, second) = (place.execution(["pass"]), place.execution(["pass"]))
-        try place.engine.enqueue(first, try place.plan(first), on: connection)
-        let refusal = refusal { try place.engine.enqueue(second, try place.plan(second), on: connection) }
+        let (first, second) = (fixture.execution(["pass"]), fixture.execution(["pass"]))
+        try fixture.engine.enqueue(first, try fixture.plan(first), on: connection)
+        let refusal = refusal { try fixture.engine.enqueue(second, try fixture.plan(second), on: connection) }
         guard case .queueFull = refusal else { Issue.record("\(refusal as Any)"); return }
         #expect(try executions() == 1)
     }
 
-    /// A step fails with the code that it has for what the engine refuses.
-    @Test func aStepStartsNoRunsThatAreRefused() throws {
+    /// A step whose runs are refused fails with the code of the refusal.
+    @Test func aStepFailsWhenItsRunsAreRefused() throws {
         let workflow = try store(["pass"])
         #expect(try children(of: workflow, 3).ids.count == 3)
         #expect(failure(try store(["unknown"])) == "workflow_invalid")
 
         _ = try Price.set("sum", cost: nil, isActive: false, on: connection)
         _ = try Price.set("keep", cost: 4, isActive: nil, on: connection)
-        try connection.execute(Ledger.grant(11, to: RunnerPlace.userID))
-        let (off, paid) = (try store(["sum"]), try store(["keep"]))
-        // Prices are read once a second, so this engine has not seen any yet.
+        try connection.execute(Ledger.grant(11, to: RunnerFixture.userID))
+        let (inactive, paid) = (try store(["sum"]), try store(["keep"]))
+        // Prices are read once a second, so a new engine has not cached any yet.
         let engine = Engine(catalog: .plain, maxConcurrentRuns: nil)
-        #expect(failure(off, by: engine) == "task_inactive")
+        #expect(failure(inactive, by: engine) == "task_inactive")
         #expect(failure(paid, 3, by: engine) == "insufficient_credits")
         #expect(try children(of: paid, 2, by: engine).ids.count == 2)
 
@@ -189,9 +189,9 @@ private struct EnginePlace {
         #expect(try children(of: workflow, 2).ids.count == 2)
     }
 
-    @Test func runsStartRunsTenLevelsDeepAtMost() throws {
+    @Test func runsAreNestedAtMostTenLevels() throws {
         let workflow = try store(["pass"])
-        var parent = try place.enqueue(["pass"]).id
+        var parent = try fixture.enqueue(["pass"]).id
         for _ in 1...9 {
             let started = try children(of: workflow, 1, parent: parent)
             _ = try connection.transaction { try $0.pipeline(started.statements) }
@@ -200,33 +200,34 @@ private struct EnginePlace {
         #expect(failure(workflow, parent: parent) == "too_deep")
     }
 
-    @Test func childrenAreQueuedByTheirStatementsOnly() throws {
+    @Test func childrenAreQueuedOnlyWhenTheirStatementsAreExecuted() throws {
         let started = try children(of: try store(["pass"]), 2)
         #expect(try executions() == 0)
         _ = try connection.transaction { try $0.pipeline(started.statements) }
-        let rows = try place.place.database.connect().query("SELECT id, parent_id, parent_step, item FROM executions")
+        let rows = try fixture.runner.database.connect().query(
+            "SELECT id, parent_id, parent_step, item FROM executions")
         let found = try rows.map { try $0.decode(String.self, String.self, Int.self, Int.self) }
         #expect(Set(found.map(\.0)) == Set(started.ids))
-        #expect(found.allSatisfy { $0.1 == RunnerPlace.executionID && $0.2 == 4 })
+        #expect(found.allSatisfy { $0.1 == RunnerFixture.executionID && $0.2 == 4 })
         #expect(Set(found.map(\.3)) == [7, 8])
     }
 
-    /// What a failed step has ended stays ended when the step after it fails, which rolls its own effect back.
-    @Test func aFailedStepEndsItsRunsWhateverFollows() throws {
+    /// Children canceled by a failed step stay canceled when the next step fails and its effect is rolled back.
+    @Test func aFailedStepCancelsItsChildrenEvenIfTheNextStepFails() throws {
         let stumble = TestTask("stumble", effect: .transactional) { _, _ in
             throw TaskFailure(code: "stumbled", message: "on purpose")
         }
-        var place = place
-        place.engine = EnginePlace.engine([GivesUp(workflow: try store(["question"])), stumble])
+        var fixture = fixture
+        fixture.engine = EngineFixture.engine([GivesUp(workflow: try store(["question"])), stumble])
         let flow = FlowText.flow(
             start: "a", ["a": "gives up", "b": "stumble"],
             [FlowText.condition("c", after: "a", success: "end", failure: "b")])
-        let run = Execution(id: UUIDv7.make(), userID: RunnerPlace.userID, flow: flow, input: [:])
-        try place.engine.enqueue(run, try place.plan(run), on: connection)
-        try place.work()
-        let ended = try place.find(run)
+        let run = Execution(id: UUIDv7.make(), userID: RunnerFixture.userID, flow: flow, input: [:])
+        try fixture.engine.enqueue(run, try fixture.plan(run), on: connection)
+        try fixture.work()
+        let ended = try fixture.find(run)
         #expect(ended.steps.map(\.failure?.code) == ["gave_up", "stumbled"])
-        let children = try place.place.database.connect().query(
+        let children = try fixture.runner.database.connect().query(
             "SELECT status FROM executions WHERE parent_id = \(run.id)")
         #expect(try children.map { try $0.decode(String.self) } == ["canceled"])
     }
@@ -234,138 +235,140 @@ private struct EnginePlace {
     /// Stores a workflow of tasks of these types.
     private func store(_ types: [String]) throws -> StoredFlow {
         let id = UUIDv7.make()
-        try place.place.database.connect().pipeline([
-            "INSERT INTO workflows (id, user_id, version) VALUES (\(id), \(RunnerPlace.userID), 1)",
+        try fixture.runner.database.connect().pipeline([
+            "INSERT INTO workflows (id, user_id, version) VALUES (\(id), \(RunnerFixture.userID), 1)",
             """
             INSERT INTO workflow_versions (workflow_id, version, name, flow, created_at)
             VALUES (\(id), 1, 'w', \(FlowText.chain(types)), now())
             """,
         ])
-        return try #require(try StoredFlow.find(id, of: RunnerPlace.userID, on: connection))
+        return try #require(try StoredFlow.find(id, of: RunnerFixture.userID, on: connection))
     }
 
     private func children(
-        of workflow: StoredFlow, _ count: Int, parent: String = RunnerPlace.executionID, by engine: Engine? = nil
+        of workflow: StoredFlow, _ count: Int, parent: String = RunnerFixture.executionID, by engine: Engine? = nil
     ) throws -> ChildRuns {
         let context = TaskContext(
-            executionID: parent, step: 4, userID: RunnerPlace.userID, connection: connection,
-            engine: engine ?? place.engine)
+            executionID: parent, step: 4, userID: RunnerFixture.userID, connection: connection,
+            engine: engine ?? fixture.engine)
         return try context.start(workflow, on: Array(repeating: 1, count: count), firstItem: 7)
     }
 
     private func failure(
-        _ workflow: StoredFlow, _ count: Int = 1, parent: String = RunnerPlace.executionID, by engine: Engine? = nil
+        _ workflow: StoredFlow, _ count: Int = 1, parent: String = RunnerFixture.executionID, by engine: Engine? = nil
     ) -> String? {
         #expect(throws: TaskFailure.self) { try children(of: workflow, count, parent: parent, by: engine) }?.code
     }
 }
 
-/// What may be done to a run in each of its states.
+/// Cancel, resume and signal in each state of a run.
 @Suite struct InterventionTests {
-    private let place: EnginePlace
-    private var connection: Connection { place.connection }
+    private let fixture: EngineFixture
+    private var connection: Connection { fixture.connection }
 
-    init() throws { place = try EnginePlace() }
+    init() throws { fixture = try EngineFixture() }
 
-    @Test(arguments: ExecutionStatus.allCases) func anActiveRunIsCanceled(status: ExecutionStatus) throws {
-        let run = try place.run(status)
-        #expect(try place.engine.cancel(run, on: connection) == !status.isEnd)
-        let after = try place.find(run)
+    @Test(arguments: ExecutionStatus.allCases) func onlyActiveRunsAreCanceled(status: ExecutionStatus) throws {
+        let run = try fixture.run(status)
+        #expect(try fixture.engine.cancel(run, on: connection) == !status.isEnd)
+        let after = try fixture.find(run)
         #expect(after.status == (status.isEnd ? run.status : .canceled))
-        #expect(try place.engine.cancel(run, on: connection) == false)
+        #expect(try fixture.engine.cancel(run, on: connection) == false)
     }
 
     @Test(arguments: ExecutionStatus.allCases)
-    func aRunThatFailedOrWasCanceledIsResumed(status: ExecutionStatus) throws {
-        let run = try place.run(status)
-        let isResumed = try place.engine.resume(run, try place.plan(run), on: connection)
+    func onlyFailedAndCanceledRunsAreResumed(status: ExecutionStatus) throws {
+        let run = try fixture.run(status)
+        let isResumed = try fixture.engine.resume(run, try fixture.plan(run), on: connection)
         #expect(isResumed == [.failed, .canceled].contains(status))
-        #expect(try place.find(run).status == (isResumed ? .queued : run.status))
-        #expect(try place.engine.resume(run, try place.plan(run), on: connection) == false, "not twice")
+        #expect(try fixture.find(run).status == (isResumed ? .queued : run.status))
+        #expect(
+            try fixture.engine.resume(run, try fixture.plan(run), on: connection) == false, "a run is not resumed twice"
+        )
     }
 
     @Test(arguments: ExecutionStatus.allCases)
-    func aRunThatWaitsForASignalGetsOne(status: ExecutionStatus) throws {
-        let run = try place.run(status)
-        #expect(try place.engine.signal(run, with: "yes", on: connection) == (status == .waiting))
-        #expect(try place.engine.signal(run, with: "no", on: connection) == false, "it has one")
+    func onlyAWaitingRunReceivesASignal(status: ExecutionStatus) throws {
+        let run = try fixture.run(status)
+        #expect(try fixture.engine.signal(run, with: "yes", on: connection) == (status == .waiting))
+        #expect(try fixture.engine.signal(run, with: "no", on: connection) == false, "a run receives one signal")
         guard status == .waiting else { return }
-        try place.work()
-        #expect(try place.find(run).status == .completed)
-        #expect(try place.find(run).result == "yes")
+        try fixture.work()
+        #expect(try fixture.find(run).status == .completed)
+        #expect(try fixture.find(run).result == "yes")
     }
 
-    @Test func aTaskThatTakesNoSignalGetsNone() throws {
-        let run = try place.enqueue(["sleep"])
-        try place.work()
-        #expect(try place.find(run).status == .waiting)
-        #expect(try place.engine.signal(run, with: "yes", on: connection) == false)
+    @Test func aTaskWithoutSignalsReceivesNone() throws {
+        let run = try fixture.enqueue(["sleep"])
+        try fixture.work()
+        #expect(try fixture.find(run).status == .waiting)
+        #expect(try fixture.engine.signal(run, with: "yes", on: connection) == false)
     }
 }
 
 @Suite struct ForkTests {
-    private let place: EnginePlace
-    private var connection: Connection { place.connection }
+    private let fixture: EngineFixture
+    private var connection: Connection { fixture.connection }
 
-    init() throws { place = try EnginePlace() }
+    init() throws { fixture = try EngineFixture() }
 
     private func fork(
         _ former: Execution, from step: Int, input: JSON? = nil, version: Int? = nil
     ) throws -> ForkedRun? {
-        try place.engine.fork(former, from: step, input: input, version: version, on: connection)
+        try fixture.engine.fork(former, from: step, input: input, version: version, on: connection)
     }
 
     @Test func copiesTheStepsBeforeAndExecutesTheRest() throws {
-        let run = try place.enqueue(["pass", "pass", "pass"], input: "old")
-        try place.work()
-        let former = try place.find(run)
+        let run = try fixture.enqueue(["pass", "pass", "pass"], input: "old")
+        try fixture.work()
+        let former = try fixture.find(run)
         let forked = try #require(try fork(former, from: 2, input: "new"))
         #expect(forked.changesInput)
-        let queued = try place.find(forked.execution)
+        let queued = try fixture.find(forked.execution)
         #expect(queued.status == .queued && queued.steps.map(\.output) == ["old"])
         #expect(queued.fork?.executionID == former.id)
 
-        try place.work()
-        let ended = try place.find(forked.execution)
+        try fixture.work()
+        let ended = try fixture.find(forked.execution)
         #expect(ended.status == .completed)
         #expect(ended.steps.map(\.number) == [1, 2, 3])
         #expect(ended.stepInputs == ["old", "new", "new"])
         #expect(ended.steps.map(\.output) == ["old", "new", "new"])
-        #expect(ended.steps.first?.duration == former.steps.first?.duration, "it was not executed again")
-        #expect(try place.find(former).steps.map(\.output) == ["old", "old", "old"])
+        #expect(ended.steps.first?.duration == former.steps.first?.duration, "the step was copied, not executed again")
+        #expect(try fixture.find(former).steps.map(\.output) == ["old", "old", "old"])
     }
 
-    /// A step that is repeated after a resume is what a fork repeats, and gets the input of the fork each time.
+    /// If the first step of a fork is repeated after a resume, it gets the input of the fork again.
     @Test func aRepeatedStepKeepsTheInputOfTheFork() throws {
-        let run = try place.enqueue(["pass", "question", "pass"], input: 1)
-        try place.work()
-        #expect(try place.engine.cancel(run, on: connection))
-        let forked = try #require(try fork(try place.find(run), from: 2, input: "asked"))
-        try place.work()
-        #expect(try place.engine.cancel(forked.execution, on: connection))
-        let canceled = try place.find(forked.execution)
-        #expect(try place.engine.resume(canceled, try place.plan(canceled), on: connection))
-        try place.work()
-        let waiting = try place.find(forked.execution)
+        let run = try fixture.enqueue(["pass", "question", "pass"], input: 1)
+        try fixture.work()
+        #expect(try fixture.engine.cancel(run, on: connection))
+        let forked = try #require(try fork(try fixture.find(run), from: 2, input: "asked"))
+        try fixture.work()
+        #expect(try fixture.engine.cancel(forked.execution, on: connection))
+        let canceled = try fixture.find(forked.execution)
+        #expect(try fixture.engine.resume(canceled, try fixture.plan(canceled), on: connection))
+        try fixture.work()
+        let waiting = try fixture.find(forked.execution)
         #expect(waiting.steps.map(\.isSuperseded) == [false, true, false])
         #expect(waiting.stepInputs == [1, "asked", "asked"])
-        #expect(waiting.steps.last?.output == "asked", "what the task was given")
-        #expect(try place.engine.signal(waiting, with: 2, on: connection))
-        try place.work()
-        #expect(try place.find(forked.execution).stepInputs == [1, "asked", "asked", 2])
-        #expect(try place.find(forked.execution).result == 2)
+        #expect(waiting.steps.last?.output == "asked", "the input of the task")
+        #expect(try fixture.engine.signal(waiting, with: 2, on: connection))
+        try fixture.work()
+        #expect(try fixture.find(forked.execution).stepInputs == [1, "asked", "asked", 2])
+        #expect(try fixture.find(forked.execution).result == 2)
     }
 
     @Test(arguments: [ExecutionStatus.queued, .running, .waiting])
     func anActiveRunIsNotForked(status: ExecutionStatus) throws {
-        #expect(try fork(place.run(status), from: 1) == nil)
+        #expect(try fork(fixture.run(status), from: 1) == nil)
     }
 
     @Test(arguments: [(4, nil, "/step"), (1, 2, "/version")] as [(Int, Int?, String)])
-    func whatIsNotInTheRunIsRefused(step: Int, version: Int?, pointer: String) throws {
-        let run = try place.enqueue(["pass", "pass", "pass"])
-        try place.work()
-        let former = try place.find(run)
+    func unknownStepsAndVersionsAreRefused(step: Int, version: Int?, pointer: String) throws {
+        let run = try fixture.enqueue(["pass", "pass", "pass"])
+        try fixture.work()
+        let former = try fixture.find(run)
         let refusal = #expect(throws: LaunchRefusal.self) { try fork(former, from: step, version: version) }
         guard case .invalid(let problems) = refusal else { Issue.record("\(refusal as Any)"); return }
         #expect(problems.map(\.pointer) == [pointer])

@@ -3,8 +3,8 @@ import JSON
 import Testing
 
 @Suite struct FlowCycleTests {
-    /// A flow over tasks `a` to `f`, with edges such as `ab`: from `a` to `b` on success, to the end on failure; a
-    /// third letter is where failure leads.
+    /// Reads a flow of tasks `a` to `f`, with edges such as `ab`: from `a` to `b` on success, to the end on failure. A
+    /// third letter is the target on failure.
     private func read(_ edges: [String]) -> (problems: [Violation], warnings: [Violation]) {
         let flow = FlowText.flow(
             start: "a", ["a": "pass", "b": "pass", "c": "pass", "d": "pass", "e": "pass", "f": "pass"],
@@ -18,7 +18,7 @@ import Testing
         return (reader.problems, reader.warnings)
     }
 
-    /// Each cycle is named by its first task in the order of the flow.
+    /// Each cycle is reported at its first task in the order of the flow.
     @Test(
         arguments: [
             (["aa"], [0]), (["ab", "ba"], [0]), (["ab", "bc", "ca"], [0]), (["ab", "bb"], [1]),
@@ -26,7 +26,7 @@ import Testing
             (["abc", "bd", "cb", "dc"], [1]), (["ab", "de", "ed"], [3]), (["aa", "bc", "cb", "ff"], [0, 1, 5]),
             (["abb", "baa"], [0]), (["af", "fe", "ed", "dc", "cb", "ba"], [0]),
         ] as [([String], [Int])])
-    func areRefused(edges: [String], tasks: [Int]) {
+    func cyclesAreRefused(edges: [String], tasks: [Int]) {
         #expect(
             read(edges).problems
                 == tasks.map {
@@ -37,17 +37,17 @@ import Testing
     @Test(arguments: [
         ["abc", "bd", "cd", "de", "ef"], ["abf", "bcf", "cdf", "def", "eff"], ["fe", "ed", "dc", "cb", "ba"], [],
     ])
-    func areNotWaysThatMeetAgain(edges: [String]) {
+    func branchesThatJoinAreNoCycles(edges: [String]) {
         #expect(read(edges).problems == [])
     }
 
-    @Test func tasksNeverReachedAreWarnings() {
+    @Test func unreachableTasksAreWarnings() {
         let (problems, warnings) = read(["abc", "de"])
         #expect(problems == [])
         #expect(warnings == [3, 4, 5].map { Violation(pointer: "/flow/tasks/\($0)", message: "is never reached") })
     }
 
-    @Test func conditionsThatNeverDecideAreWarnings() {
+    @Test func unusedConditionsAreWarnings() {
         let (problems, warnings) = read(["abc", "ad", "bd", "de", "ef"])
         #expect(problems == [])
         #expect(
@@ -57,7 +57,7 @@ import Testing
             ])
     }
 
-    @Test func longChainsAreRead() {
+    @Test func findsCyclesInLongChains() {
         var reader = FlowReader(catalog: .plain)
         let chain = FlowText.chain(Array(repeating: "pass", count: 1_000))
         let back = FlowText.condition("back", after: "t1000", success: "end", failure: "t500")
@@ -74,7 +74,7 @@ import Testing
         #expect(TaskCatalog.plain["Task1"] == nil)
     }
 
-    @Test func isListed() {
+    @Test func listsTasksWithTheirPrices() {
         let catalog = TaskCatalog([TestTask("sum", effect: .transactional, input: .boolean)], aliases: ["add": "sum"])
         #expect(
             catalog.json(PriceList(["sum": Price(cost: 5, isActive: false), "add": Price(cost: 1, isActive: true)]))

@@ -19,7 +19,7 @@ import Testing
         return (result, reader.problems, reader.warnings)
     }
 
-    @Test func takesTheDocumentedExample() throws {
+    @Test func acceptsTheDocumentedExample() throws {
         let text = """
             {"id": "flow123", "name": "Data processing flow", "start_task": "task1",
               "tasks": [
@@ -56,13 +56,13 @@ import Testing
         flow.replacing(["tasks", "0", "input"], with: "{ {x} }"),
         FlowText.chain(Array(repeating: "pass", count: 1_000)),
     ])
-    func takes(flow: JSON) {
+    func acceptsValidFlows(flow: JSON) {
         let (_, problems, warnings) = read(flow)
         #expect(problems == [])
         #expect(warnings == [])
     }
 
-    /// One change to the valid flow, and the one problem it makes.
+    /// One change of the valid flow, and the problem that it causes.
     private static let changes: [(String, JSON?, Violation)] = [
         ("id", nil, Violation(pointer: "/flow/id", message: "is required")),
         ("name", 5, Violation(pointer: "/flow/name", message: "must be a string")),
@@ -168,8 +168,8 @@ import Testing
         ("conditions", 5, Violation(pointer: "/flow/conditions", message: "must be an array")),
     ]
 
-    @Test(arguments: changes) func refuses(place: String, value: JSON?, problem: Violation) {
-        let path = place.split(separator: "/").map(String.init)
+    @Test(arguments: changes) func refusesInvalidFlows(location: String, value: JSON?, problem: Violation) {
+        let path = location.split(separator: "/").map(String.init)
         #expect(read(Self.flow.replacing(path, with: value)).problems == [problem])
     }
 
@@ -194,20 +194,20 @@ import Testing
             ])
     }
 
-    @Test func pointersBeginWhereTheFlowStands() {
+    @Test func pointersBeginWithThePrefix() {
         var reader = FlowReader(catalog: .plain, prefix: "")
         #expect(reader.read(Self.flow.replacing(["id"], with: nil)) == nil)
         #expect(reader.problems.map(\.pointer) == ["/id"])
     }
 
     @Test(arguments: [nil, true, 5, 1.5, "flow", [], [[]], [:]] as [JSON])
-    func refusesWhatIsNoFlow(value: JSON) {
+    func refusesValuesThatAreNoFlow(value: JSON) {
         #expect(read(value).flow == nil)
     }
 
-    /// Any value in the place of any other one is read or refused, and its problems have places in the flow.
-    @Test func takesNoHarmFromAnyShape() {
-        let strange: [JSON] = [
+    /// With any value in place of any other, the flow is read or refused, and the problems point into the flow.
+    @Test func readsOrRefusesAnyValueAnywhere() {
+        let replacements: [JSON] = [
             nil, true, 0, -1, 1.5, .unsigned(.max), .integer(.min), 1e39, -1e308, "", "first", "end", "x\u{0}y", [],
             [[]], [:], ["name": [:]],
             .array(Array(repeating: nil, count: 2_000)), .array(Array(repeating: Self.flow, count: 20)),
@@ -216,9 +216,9 @@ import Testing
         let flow = Self.flow.replacing(["tasks", "1", "input"], with: ["numbers": [1]])
             .replacing(["tasks", "0", "retry"], with: retry).replacing(["tasks", "0", "timeout"], with: 1)
             .replacing(["tasks", "0", "max_visits"], with: 1)
-        for place in flow.places {
-            for value in strange {
-                let problems = read(flow.replacing(place, with: value)).problems
+        for path in flow.paths {
+            for value in replacements {
+                let problems = read(flow.replacing(path, with: value)).problems
                 #expect(problems.allSatisfy { $0.pointer == "/flow" || $0.pointer.hasPrefix("/flow/") })
             }
         }
@@ -229,8 +229,8 @@ import Testing
         #expect(flow.problems == [Violation(pointer: "/flow/tasks", message: "must have at most 1000 elements")])
     }
 
-    /// However much is wrong, the answer stays short, and so does the search for what was meant.
-    @Test func reportsAHundredProblemsAtMost() {
+    /// The number of reported problems is limited, and so is the time to find suggestions.
+    @Test func limitsTheNumberOfReportedProblems() {
         let flow: JSON = [
             "id": "f", "name": "f", "start_task": "no_such_task",
             "tasks": .array(
@@ -240,7 +240,7 @@ import Testing
         #expect(read(flow).problems.count == FlowReader.maximumProblems)
     }
 
-    @Test func namesOneOfSeveralNearOnesAlways() {
+    @Test func suggestsTheSameNameForEqualDistances() {
         let flow = FlowText.flow(start: "task0", ["task3": "pass", "task1": "pass", "task2": "pass"])
         #expect(read(flow).problems.map(\.hint) == ["did you mean 'task3'?"])
     }

@@ -6,22 +6,22 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// The ledger's statements against Postgres, with the rights that the program has.
+/// The statements of the ledger on Postgres, with the privileges of the program.
 @Suite struct LedgerTests {
-    private let place: RunnerPlace
-    private let user = RunnerPlace.userID
-    private let run = RunnerPlace.executionID
+    private let fixture: RunnerFixture
+    private let user = RunnerFixture.userID
+    private let run = RunnerFixture.executionID
 
-    init() throws { place = try RunnerPlace() }
+    init() throws { fixture = try RunnerFixture() }
 
-    /// `credits`, and what the entries say, in their order.
+    /// The row in `credits` and the entries in their order.
     private struct Books: Equatable {
         var credits: [[Int64]] = []
         var entries: [String] = []
     }
 
     private func books() throws -> Books {
-        let connection = place.database.connect()
+        let connection = fixture.database.connect()
         return Books(
             credits: try connection.query("SELECT balance, held, entries FROM credits").map { row in
                 let (balance, held, entries) = try row.decode(Int64.self, Int64.self, Int64.self)
@@ -36,14 +36,14 @@ import Testing
         #expect(throws: PostgresError.self) { try connection.execute(statement) }
     }
 
-    @Test func eachMovesCreditsAndWritesItsEntry() throws {
+    @Test func eachStatementMovesCreditsAndAddsAnEntry() throws {
         let statements = [
             Ledger.grant(20, to: user, note: "for a start"), Ledger.charge(5, of: user, execution: run),
             Ledger.hold(10, of: user, execution: run), Ledger.settle(4, of: user, execution: run),
             Ledger.release(6, of: user, execution: run), Ledger.grant(1, to: user),
             Ledger.charge(12, of: user, execution: nil),
         ]
-        for statement in statements { #expect(try place.connection.execute(statement) == 1) }
+        for statement in statements { #expect(try fixture.connection.execute(statement) == 1) }
         #expect(
             try books()
                 == Books(
@@ -53,15 +53,15 @@ import Testing
                         "4 held>revenue 4 5 6", "5 held>available 6 11 0", "6 issued>available 1 12 0",
                         "7 available>revenue 12 0 0",
                     ]))
-        let (notes, executions) = try place.connection.query(
+        let (notes, executions) = try fixture.connection.query(
             "SELECT count(note), count(*) FILTER (WHERE execution_id = \(run)) FROM ledger"
         ).only.decode(Int.self, Int.self)
         #expect(notes == 1 && executions == 4)
     }
 
-    /// The caller is told that the value does not fit, and nothing has moved.
-    @Test func creditsBeyondSixtyFourBitsAreRefused() throws {
-        let connection = place.connection
+    /// The statement fails with a data exception and changes nothing.
+    @Test func overflowingCreditsAreRefused() throws {
+        let connection = fixture.connection
         try connection.execute(Ledger.grant(.max, to: user))
         #expect(refusal(of: Ledger.grant(1, to: user), on: connection)?.sqlState?.isDataException == true)
         try connection.execute(Ledger.hold(.max, of: user, execution: run))
@@ -74,9 +74,9 @@ import Testing
         #expect(try books() == before)
     }
 
-    @Test func idsAndTimesGoByTheOrderOfTheEntries() throws {
-        for _ in 1...20 { try place.connection.execute(Ledger.grant(1, to: user)) }
-        let rows = try place.connection.query(
+    @Test func idsAndTimesFollowTheOrderOfTheEntries() throws {
+        for _ in 1...20 { try fixture.connection.execute(Ledger.grant(1, to: user)) }
+        let rows = try fixture.connection.query(
             """
             SELECT bool_and(substr(id::text, 15, 1) = '7' AND substr(id::text, 20, 1) IN ('8', '9', 'a', 'b')),
                 array_agg(seq ORDER BY created_at, id) = array_agg(seq ORDER BY seq),
@@ -84,31 +84,33 @@ import Testing
                     - extract(epoch FROM created_at) * 1000) <= 1000)
             FROM ledger
             """)
-        let (areVersion7, isInOrder, holdTheTime) = try rows.only.decode(Bool.self, Bool.self, Bool.self)
-        #expect(areVersion7 && isInOrder && holdTheTime)
+        let (areVersion7, isInOrder, containTheTime) = try rows.only.decode(Bool.self, Bool.self, Bool.self)
+        #expect(areVersion7 && isInOrder && containTheTime)
     }
 
-    @Test func whatIsNotThereIsNotSpent() throws {
+    @Test func missingCreditsCannotBeSpent() throws {
         for statement in [Ledger.charge(1, of: user, execution: run), Ledger.hold(1, of: user, execution: run)] {
-            #expect(refusal(of: statement, on: place.connection)?.isInsufficientCredits == true, "nobody granted any")
+            #expect(
+                refusal(of: statement, on: fixture.connection)?.isInsufficientCredits == true, "no credits were granted"
+            )
         }
         #expect(try books() == Books())
-        try place.connection.execute(Ledger.grant(5, to: user))
-        try place.connection.execute(Ledger.hold(3, of: user, execution: run))
+        try fixture.connection.execute(Ledger.grant(5, to: user))
+        try fixture.connection.execute(Ledger.hold(3, of: user, execution: run))
         let before = try books()
         for statement in [Ledger.charge(3, of: user, execution: run), Ledger.hold(3, of: user, execution: run)] {
-            #expect(refusal(of: statement, on: place.connection)?.isInsufficientCredits == true)
+            #expect(refusal(of: statement, on: fixture.connection)?.isInsufficientCredits == true)
         }
         #expect(try books() == before)
     }
 
-    /// Faults of the program, which are nobody's lack of credits.
-    @Test func whatIsNotHeldIsNotSettled() throws {
+    /// These errors are bugs of the program, not insufficient credits.
+    @Test func onlyHeldCreditsAreSettled() throws {
         for statement in [Ledger.settle(1, of: user, execution: run), Ledger.release(1, of: user, execution: run)] {
-            let error = refusal(of: statement, on: place.connection)
+            let error = refusal(of: statement, on: fixture.connection)
             #expect(error?.constraint == "held_credits_suffice" && error?.isInsufficientCredits == false)
         }
-        try place.connection.execute(Ledger.grant(5, to: user))
+        try fixture.connection.execute(Ledger.grant(5, to: user))
         let before = try books()
         for statement in [
             Ledger.settle(1, of: user, execution: run), Ledger.release(1, of: user, execution: run),
@@ -116,39 +118,39 @@ import Testing
             Ledger.grant(.max, to: user),
             Ledger.grant(1, to: "00000000-0000-7000-8000-0000000000ff"),
         ] {
-            #expect(refusal(of: statement, on: place.connection)?.isInsufficientCredits == false)
+            #expect(refusal(of: statement, on: fixture.connection)?.isInsufficientCredits == false)
         }
         #expect(try books() == before)
     }
 
-    /// The statement goes with COMMIT in one round trip: when it fails, nothing of the transaction takes place.
-    @Test func aRefusalEndsTheTransactionThatItCommits() throws {
-        try place.connection.execute(Ledger.grant(5, to: user))
-        try place.connection.begin()
-        try place.connection.execute(RunnerPlace.insertion(of: "a", value: 1))
+    /// The statement is sent with COMMIT in one round trip: if it fails, the transaction is rolled back.
+    @Test func aRefusalRollsBackTheTransaction() throws {
+        try fixture.connection.execute(Ledger.grant(5, to: user))
+        try fixture.connection.begin()
+        try fixture.connection.execute(RunnerFixture.insertion(of: "a", value: 1))
         let error = #expect(throws: PostgresError.self) {
-            try place.connection.commit(after: [Ledger.charge(6, of: user, execution: run)])
+            try fixture.connection.commit(after: [Ledger.charge(6, of: user, execution: run)])
         }
         #expect(error?.isInsufficientCredits == true)
-        #expect(try place.committed().documents == [])
+        #expect(try fixture.committed().documents == [])
         #expect(try books().credits == [[5, 0, 1]])
     }
 
-    /// A run that is rolled back after its charge leaves no entry and no gap.
-    @Test func whatIsRolledBackNeverWas() throws {
-        try place.connection.execute(Ledger.grant(5, to: user))
-        try place.connection.begin()
-        try place.connection.execute(Ledger.charge(5, of: user, execution: run))
-        place.connection.rollback()
-        try place.connection.execute(Ledger.charge(5, of: user, execution: run))
+    /// A charge that is rolled back leaves neither an entry nor a gap in the numbers.
+    @Test func aRolledBackChargeLeavesNoEntry() throws {
+        try fixture.connection.execute(Ledger.grant(5, to: user))
+        try fixture.connection.begin()
+        try fixture.connection.execute(Ledger.charge(5, of: user, execution: run))
+        fixture.connection.rollback()
+        try fixture.connection.execute(Ledger.charge(5, of: user, execution: run))
         #expect(try books().entries == ["1 issued>available 5 5 0", "2 available>revenue 5 0 0"])
     }
 
-    @Test func manyAtOnceSpendNoMoreThanThereIs() throws {
-        try place.connection.execute(Ledger.grant(100, to: user))
+    @Test func concurrentChargesDoNotOverdraw() throws {
+        try fixture.connection.execute(Ledger.grant(100, to: user))
         let succeeded = Atomic(0)
         let failures = Mutex<[String]>([])
-        DispatchQueue.concurrentPerform(iterations: 8) { [database = place.database, user, run] thread in
+        DispatchQueue.concurrentPerform(iterations: 8) { [database = fixture.database, user, run] thread in
             let connection = database.connectAsApplication()
             for number in 0..<10 {
                 do {
@@ -174,15 +176,15 @@ import Testing
         #expect(books.credits == [[1, 0, Int64(books.entries.count)]])
     }
 
-    /// With the rights that the program has, and with those of the table's owner while the triggers stand.
+    /// Neither with the privileges of the program nor with those of the table's owner while the triggers are enabled.
     @Test(
         arguments: [
             "UPDATE ledger SET amount = 1", "DELETE FROM ledger", "TRUNCATE ledger",
             "UPDATE ledger SET note = 'another' WHERE false",
         ] as [SQL])
-    func nobodyChangesAnEntry(statement: SQL) throws {
-        try place.connection.execute(Ledger.grant(5, to: user))
-        for connection in [place.connection, place.database.connect()] {
+    func entriesCannotBeChanged(statement: SQL) throws {
+        try fixture.connection.execute(Ledger.grant(5, to: user))
+        for connection in [fixture.connection, fixture.database.connect()] {
             #expect(refusal(of: statement, on: connection)?.sqlState == .insufficientPrivilege)
         }
         #expect(try books().entries.count == 1)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Flows
 
-/// What a flow's numbers come to at the ends of the ranges that its schema allows.
+/// Costs and delays of flows with numbers at the limits of the schema.
 @Suite struct NumberLimitTests {
     private func read(_ members: [String: JSON]) throws -> Flow {
         var flow = FlowText.flow(start: "a", ["a": "pass", "b": "pass"])
@@ -13,19 +13,19 @@ import Testing
         return try #require(read, "\(reader.problems)")
     }
 
-    @Test func theWorstCaseOfARunEndsAtTheGreatestNumber() throws {
+    @Test func theMaximumCostIsClampedToTheGreatestNumber() throws {
         let flow = try read(["max_visits": 1_000])
-        let cases: [(price: Int64, worst: Int64)] = [
+        let cases: [(price: Int64, maximum: Int64)] = [
             (1, 1_001), (1_000_000_000, 1_001_000_000_000), (.max / 1_001, .max / 1_001 * 1_001),
             (.max / 1_000, .max), (.max, .max),
         ]
-        for (price, worst) in cases {
+        for (price, maximum) in cases {
             let prices = PriceList(["pass": Price(cost: price, isActive: true)])
-            #expect(Budget(for: flow, at: prices).maximumCost == worst, "\(price)")
+            #expect(Budget(for: flow, at: prices).maximumCost == maximum, "\(price)")
         }
     }
 
-    @Test func everyWaitBeforeAnAttemptLastsADayAtMost() throws {
+    @Test func retryDelaysAreAtMostADay() throws {
         for initial in [0, .leastNonzeroMagnitude, 86_400] as [Double] {
             for factor in [1, 1.0.nextUp, 100] {
                 let retry: JSON = [

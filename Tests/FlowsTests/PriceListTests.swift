@@ -12,12 +12,12 @@ import Testing
         connection = database.connectAsApplication()
     }
 
-    @Test func whatNobodySetIsFreeAndActive() throws {
+    @Test func unpricedTaskTypesAreFreeAndActive() throws {
         let prices = try PriceList(on: connection)
         #expect(prices["a"] == 0 && prices.isActive("a"))
     }
 
-    @Test func eachPartIsSetByItself() throws {
+    @Test func costAndStateAreSetIndependently() throws {
         #expect(try Price.set("a", cost: 5, isActive: nil, on: connection) == Price(cost: 5, isActive: true))
         #expect(try Price.set("a", cost: nil, isActive: false, on: connection) == Price(cost: 5, isActive: false))
         #expect(try Price.set("a", cost: 7, isActive: nil, on: connection) == Price(cost: 7, isActive: false))
@@ -29,7 +29,7 @@ import Testing
         #expect(throws: PostgresError.self) { try Price.set("a", cost: -1, isActive: nil, on: connection) }
     }
 
-    @Test func theFirstPriceYieldsToOneThatWasSet() throws {
+    @Test func anInitialPriceDoesNotReplaceASetPrice() throws {
         _ = try Price.set("a", cost: 1, isActive: nil, on: connection)
         for type in ["a", "b"] { for _ in 1...2 { try Price.setFirst(5, of: type, on: connection) } }
         let prices = try PriceList(on: connection)

@@ -6,19 +6,19 @@ import Testing
 
 @testable import Flows
 
-/// Runs from the queue, as workers take them.
+/// Claims and leases of queued runs.
 @Suite struct QueueTests {
-    private let place: RunnerPlace
-    private var connection: Connection { place.connection }
+    private let fixture: RunnerFixture
+    private var connection: Connection { fixture.connection }
     private static let lease = "00000000-0000-4000-8000-00000000000"
 
-    init() throws { place = try RunnerPlace() }
+    init() throws { fixture = try RunnerFixture() }
 
     private func enqueue(_ flow: JSON, input: JSON = [:]) throws {
-        let execution = Execution(id: RunnerPlace.executionID, userID: RunnerPlace.userID, flow: flow, input: input)
+        let execution = Execution(id: RunnerFixture.executionID, userID: RunnerFixture.userID, flow: flow, input: input)
         var reader = FlowReader(catalog: .plain)
-        let free = reader.read(FlowText.chain(["pass"]))
-        let read = try #require(free)
+        let plain = reader.read(FlowText.chain(["pass"]))
+        let read = try #require(plain)
         let budget = Budget(for: read, at: try PriceList(on: connection))
         try connection.transaction { connection in
             _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, maxConcurrentRuns: nil))
@@ -31,91 +31,91 @@ import Testing
 
     private func engine(_ tasks: [TestTask] = []) -> Engine {
         let plain = TaskCatalog.plain.tasks.filter { $0.type != "keep" }
-        let keep = TestTask("keep", effect: .transactional, body: RunnerPlace.keep)
+        let keep = TestTask("keep", effect: .transactional, body: RunnerFixture.keep)
         return Engine(catalog: TaskCatalog(plain + [keep] + tasks), maxConcurrentRuns: nil)
     }
 
-    private func lapse() throws {
-        try place.database.connect().execute("UPDATE queue SET lease_until = now() - interval '1 second'")
+    private func expireLeases() throws {
+        try fixture.database.connect().execute("UPDATE queue SET lease_until = now() - interval '1 second'")
     }
 
-    private func due() throws {
-        try place.database.connect().execute("UPDATE queue SET available_at = now() WHERE lease IS NULL")
+    private func makeDue() throws {
+        try fixture.database.connect().execute("UPDATE queue SET available_at = now() WHERE lease IS NULL")
     }
 
-    @Test func oneOfTwoTakesARun() throws {
+    @Test func aRunIsClaimedOnce() throws {
         try enqueue(FlowText.chain(["pass"]))
-        let other = place.database.connectAsApplication()
+        let other = fixture.database.connectAsApplication()
         try other.begin()
         let first = try claim(1, on: other)
-        #expect(first?.execution.id == RunnerPlace.executionID && first?.claims == 1)
-        #expect(try claim(2) == nil, "while the other one has not committed")
+        #expect(first?.execution.id == RunnerFixture.executionID && first?.claims == 1)
+        #expect(try claim(2) == nil, "before the other transaction commits")
         try other.commit()
         #expect(try claim(2) == nil)
-        #expect(try Queue.renew([RunnerPlace.executionID: "\(Self.lease)1"], on: connection).count == 1)
-        #expect(try Queue.renew([RunnerPlace.executionID: "\(Self.lease)2"], on: connection).isEmpty)
+        #expect(try Queue.renew([RunnerFixture.executionID: "\(Self.lease)1"], on: connection).count == 1)
+        #expect(try Queue.renew([RunnerFixture.executionID: "\(Self.lease)2"], on: connection).isEmpty)
     }
 
-    @Test func whatWasGivenBackIsTakenAgain() throws {
+    @Test func aReleasedRunIsClaimedAgain() throws {
         try enqueue(FlowText.chain(["pass"]))
         let first = try #require(try claim(1))
         try Queue.release(first, isUnstarted: true, on: connection)
         let second = try #require(try claim(2))
-        #expect(second.claims == 1, "it does not count")
+        #expect(second.claims == 1, "an unstarted claim does not count")
         try Queue.release(first, isUnstarted: false, on: connection)
-        #expect(try claim(3) == nil, "nobody gives back what is another one's")
+        #expect(try claim(3) == nil, "only the holder of the lease releases a run")
         try Queue.release(second, after: .seconds(60), isUnstarted: false, on: connection)
         #expect(try claim(3) == nil)
-        try due()
+        try makeDue()
         #expect(try claim(3)?.claims == 2)
     }
 
-    @Test func aLeaseThatRanOutIsNoLease() throws {
+    @Test func anExpiredLeaseIsLost() throws {
         try enqueue(FlowText.chain(["keep"]))
         let first = try #require(try claim(1))
         #expect(try Queue.rescue(on: connection) == 0)
-        try lapse()
+        try expireLeases()
         #expect(try Queue.rescue(on: connection) == 1)
         let second = try #require(try claim(2))
         guard
             case .lost = try engine().execute(first, on: connection, Cancellation())
         else {
-            Issue.record("the first one went on")
+            Issue.record("the first worker continued")
             return
         }
-        #expect(try place.committed().documents == [])
+        #expect(try fixture.committed().documents == [])
         guard
             case .ended = try engine().execute(second, on: connection, Cancellation())
         else {
-            Issue.record("the second one did not")
+            Issue.record("the second worker did not end the run")
             return
         }
-        #expect(try place.committed().documents == ["1"])
-        #expect(try place.committed().status == "completed")
+        #expect(try fixture.committed().documents == ["1"])
+        #expect(try fixture.committed().status == "completed")
     }
 
-    /// The sixth time that a run was taken without getting on, nobody tries it any more.
-    @Test func whatEndsItsWorkersIsGivenUp() throws {
+    /// The sixth claim without progress ends the run.
+    @Test func aRunWithoutProgressFailsAfterTheMaximumOfClaims() throws {
         try enqueue(FlowText.chain(["pass"]))
         for number in 1...5 {
             #expect(try claim(number)?.claims == number)
-            try lapse()
+            try expireLeases()
             #expect(try Queue.rescue(on: connection) == 1)
         }
         let last = try #require(try claim(6))
         guard
             case .ended = try engine().execute(last, on: connection, Cancellation())
         else {
-            Issue.record("it is not over")
+            Issue.record("the run did not end")
             return
         }
-        let found = try Execution.find(RunnerPlace.executionID, of: RunnerPlace.userID, on: connection)?.execution
+        let found = try Execution.find(RunnerFixture.executionID, of: RunnerFixture.userID, on: connection)?.execution
         #expect(found?.status == .failed && found?.failure?.code == "dead_letter")
         #expect(try claim(7) == nil)
     }
 
-    /// Others were faster to use the credits that a step found there.
-    @Test func whatCannotBePaidAtItsCommitHasFailed() throws {
+    /// The credits that a step found were spent by other runs in the meantime.
+    @Test func insufficientCreditsAtTheCommitFailTheRun() throws {
         struct Overdraft: WaitingTask {
             let type = "overdraft"
             let summary = "Holds more than there is"
@@ -132,28 +132,28 @@ import Testing
         let catalog = TaskCatalog(TaskCatalog.plain.tasks + [Overdraft()])
         let work = try Engine(catalog: catalog, maxConcurrentRuns: nil).execute(claim, on: connection, Cancellation())
         guard case .ended = work else { Issue.record("\(work)"); return }
-        let found = try Execution.find(RunnerPlace.executionID, of: RunnerPlace.userID, on: connection)?.execution
+        let found = try Execution.find(RunnerFixture.executionID, of: RunnerFixture.userID, on: connection)?.execution
         #expect(found?.status == .failed && found?.failure == .insufficientCredits)
     }
 
-    /// A worker of another release may know what this one does not.
-    @Test func whatThisReleaseCannotReadIsLeftToOthersFirst() throws {
+    /// A worker of another release may know the task type.
+    @Test func anUnreadableFlowIsPostponedBeforeItFails() throws {
         try enqueue(FlowText.chain(["unheard of"]))
         for number in 1...5 {
             let claim = try #require(try claim(number))
             let work = try engine().execute(claim, on: connection, Cancellation())
-            if number < 5 { guard case .postponed = work else { Issue.record("not left"); return } }
-            try due()
+            if number < 5 { guard case .postponed = work else { Issue.record("not postponed"); return } }
+            try makeDue()
         }
-        let found = try Execution.find(RunnerPlace.executionID, of: RunnerPlace.userID, on: connection)?.execution
+        let found = try Execution.find(RunnerFixture.executionID, of: RunnerFixture.userID, on: connection)?.execution
         #expect(found?.status == .failed && found?.failure?.code == "flow_invalid")
     }
 
-    /// A worker that was idle has plans for an empty queue when much comes at once.
-    @Test func aLongQueueIsNotWalkedThrough() throws {
-        let owner = place.database.connect()
-        // Not through a pooler: what the session has read is asked for below.
-        let connection = place.database.connect()
+    /// The statements of an idle worker were planned for an empty queue.
+    @Test func aLongQueueIsNotScanned() throws {
+        let owner = fixture.database.connect()
+        // Not through a pooler: the test needs the counters of this session.
+        let connection = fixture.database.connect()
         try owner.execute("VACUUM ANALYZE queue")
         #expect(try claim(on: connection) == nil)
         func runOne() throws {
@@ -175,7 +175,7 @@ import Testing
         try owner.execute(
             """
             INSERT INTO queue (execution_id, user_id, state, available_at)
-            SELECT gen_random_uuid(), \(RunnerPlace.userID), 'waiting', 'infinity' FROM generate_series(1, 3000)
+            SELECT gen_random_uuid(), \(RunnerFixture.userID), 'waiting', 'infinity' FROM generate_series(1, 3000)
             """)
         let before = try read()
         try runOne()
@@ -183,12 +183,12 @@ import Testing
         #expect((1..<100).contains(rows))
     }
 
-    @Test func whatIsDueWithinASecondIsForeseen() throws {
+    @Test func returnsTheTimeUntilTheNextRunIsDue() throws {
         #expect(try Queue.nextDue(on: connection) == nil)
         try enqueue(FlowText.chain(["pass"]))
-        let owner = place.database.connect()
+        let owner = fixture.database.connect()
         try owner.execute("UPDATE queue SET available_at = clock_timestamp() - interval '1 second'")
-        #expect(try Queue.nextDue(on: connection) == nil, "it has been due for long")
+        #expect(try Queue.nextDue(on: connection) == nil, "it was due long ago")
         try owner.execute("UPDATE queue SET available_at = clock_timestamp() + interval '900 milliseconds'")
         let next = try #require(try Queue.nextDue(on: connection))
         #expect(next > .zero && next <= .milliseconds(900))
@@ -196,10 +196,10 @@ import Testing
         #expect(try Queue.nextDue(on: connection) == nil)
     }
 
-    /// That it begins is on record before; whoever does it again does it with the same key.
-    @Test func anEffectElsewhereIsAnnounced() throws {
+    /// The beginning of the step is stored before it is executed; a repetition uses the same key.
+    @Test func anExternalEffectIsAnnounced() throws {
         struct Crash: Error {}
-        let database = place.database
+        let database = fixture.database
         let keys = Keys()
         let send = TestTask("send", effect: .external) { _, context in
             let seen = try database.connect().query("SELECT status, attempt FROM steps WHERE seq = 2").only
@@ -214,26 +214,26 @@ import Testing
         guard
             case .postponed = try engine([send]).execute(first, on: connection, Cancellation())
         else {
-            Issue.record("a crash is no end")
+            Issue.record("a crash does not end the run")
             return
         }
-        try due()
+        try makeDue()
         let second = try #require(try claim(2))
         guard
             case .ended = try engine([send]).execute(second, on: connection, Cancellation())
         else {
-            Issue.record("it did not go on")
+            Issue.record("the run did not continue")
             return
         }
-        #expect(keys.all == Array(repeating: "\(RunnerPlace.executionID)-2", count: 2))
-        let found = try Execution.find(RunnerPlace.executionID, of: RunnerPlace.userID, on: connection)?.execution
+        #expect(keys.all == Array(repeating: "\(RunnerFixture.executionID)-2", count: 2))
+        let found = try Execution.find(RunnerFixture.executionID, of: RunnerFixture.userID, on: connection)?.execution
         #expect(found?.status == .completed && found?.result == "sent")
         #expect(found?.steps.map(\.attempt) == [1, 2, 1])
-        #expect(try place.committed().documents == ["1"])
+        #expect(try fixture.committed().documents == ["1"])
     }
 
-    /// A canceled run's step is told, and what it did is not on record.
-    @Test func aCanceledRunIsLost() throws {
+    /// The step of a canceled run is interrupted, and its effect is not committed.
+    @Test func aCanceledRunIsNotCommitted() throws {
         try enqueue(FlowText.chain(["keep"]))
         let claim = try #require(try claim())
         let cancellation = Cancellation()
@@ -241,14 +241,14 @@ import Testing
         guard
             case .lost = try engine().execute(claim, on: connection, cancellation)
         else {
-            Issue.record("it went on")
+            Issue.record("the run continued")
             return
         }
-        #expect(try place.committed().documents == [])
+        #expect(try fixture.committed().documents == [])
     }
 }
 
-/// What a task of a test was called with.
+/// The idempotency keys passed to a task.
 private final class Keys: Sendable {
     private let keys = Mutex<[String]>([])
 

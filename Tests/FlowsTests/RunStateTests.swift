@@ -12,8 +12,7 @@ import Testing
         return RunState(try #require(flow, "\(reader.problems)"), input: input)
     }
 
-    /// What a run does, one word an action, when tasks of type `fail` fail, all others give their name and nothing
-    /// takes time.
+    /// The actions of a run as words. Tasks of type `fail` fail, all others return their name, and no time passes.
     private func trace(_ flow: JSON) throws -> [String] {
         var state = try Self.state(flow)
         var event = RunState.Event.started
@@ -82,7 +81,7 @@ import Testing
             try trace(FlowText.chain(["pass", "pass", "fail", "pass"])) == ["t1", "t2", "t3", "ended_early", "t3"])
     }
 
-    @Test func aTaskGetsItsOwnInputOrTheOutputBefore() throws {
+    @Test func aTaskGetsItsOwnInputOrThePreviousOutput() throws {
         let flow = FlowText.chain(["pass", "pass", "pass"])
             .replacing(["tasks", "1", "input"], with: ["own": 1])
             .replacing(["conditions", "1", "target_task_failure"], with: "t3")
@@ -91,7 +90,7 @@ import Testing
         for event in [RunState.Event.started, .succeeded("first"), .failed] {
             if case .run(_, let input, _) = state.next(event, at: .zero) { inputs.append(input) }
         }
-        // What failed gave nothing.
+        // A failed task has no output.
         #expect(inputs == [["call": 1], ["own": 1], nil])
     }
 
@@ -101,28 +100,28 @@ import Testing
         (["keep", "pass", "keep", "pass", "keep"], "t1 t2 commit t3 t4 commit t5 completed"),
         (["pass", "keep", "pass", "pass", "keep"], "t1 t2 t3 t4 commit t5 completed"),
     ])
-    func neverHoldsTwoEffects(types: [String], expected: String) throws {
+    func neverHoldsTwoUncommittedEffects(types: [String], expected: String) throws {
         #expect(try trace(FlowText.chain(types)).joined(separator: " ") == expected)
     }
 
-    @Test func aFailedEffectIsNotHeld() throws {
+    @Test func aFailedEffectNeedsNoCommit() throws {
         var state = try Self.state(
             FlowText.chain(["keep", "keep"]).replacing(["conditions", "0", "target_task_failure"], with: "t2"))
         _ = state.next(.started, at: .zero)
         guard case .run(let definition, _, _) = state.next(.failed, at: .zero) else {
-            Issue.record("a commit was asked for where nothing is held")
+            Issue.record("a commit without an effect")
             return
         }
         #expect(definition.name == "t2")
     }
 
-    @Test func commitsAfterSoManySteps() throws {
+    @Test func commitsAfter256Steps() throws {
         let trace = try trace(FlowText.chain(Array(repeating: "pass", count: 600)))
         #expect(trace.indices.filter { trace[$0] == "commit" } == [256, 513])
         #expect(trace.count == 603)
     }
 
-    @Test func endsWithoutACommitBefore() throws {
+    @Test func shortRunsNeedNoEarlyCommit() throws {
         #expect(try !trace(FlowText.chain(Array(repeating: "pass", count: 256))).contains("commit"))
     }
 
@@ -138,7 +137,7 @@ import Testing
             switch state.next(event, at: now) {
             case .run(let definition, _, _): #expect(definition.name == expected)
             case .commit: #expect(expected == "commit")
-            default: Issue.record("another action at \(now)")
+            default: Issue.record("unexpected action at \(now)")
             }
         }
     }
@@ -177,12 +176,12 @@ import Testing
         let steps = actions.filter { $0 != "commit" }
         #expect((1...types.count).contains(steps.count))
         #expect(Set(steps).count == steps.count)
-        // Between two commits there is one effect at most.
+        // At most one effect between two commits.
         #expect(actions.split(separator: "commit").allSatisfy { $0.count { types[$0] == "keep" } <= 1 })
     }
 
-    /// Wherever a run is broken off, what is on record leads on to the same rest.
-    @Test(arguments: 0..<100) func aRunGoesOnFromItsRecord(seed: UInt64) throws {
+    /// Wherever a run is interrupted, the replayed record leads to the same remaining steps.
+    @Test(arguments: 0..<100) func aRunContinuesFromItsRecord(seed: UInt64) throws {
         var random = SeededGenerator(state: seed)
         let flow = randomFlow(&random)
         let whole = try steps(Self.state(flow))
@@ -194,7 +193,7 @@ import Testing
         }
     }
 
-    /// The steps from where a run stands to its end; tasks of type `fail` fail, all others give their name.
+    /// The remaining steps of a run; tasks of type `fail` fail, all others return their name.
     private func steps(_ start: RunState) throws -> [Step] {
         var (state, event, steps) = (start, RunState.Event.started, [Step]())
         while true {
@@ -215,7 +214,7 @@ import Testing
     }
 }
 
-/// The same numbers every time, so that a failure can be looked into (SplitMix64).
+/// Generates the same numbers for the same seed, so that failures can be reproduced (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 

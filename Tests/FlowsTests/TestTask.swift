@@ -1,7 +1,7 @@
 import Flows
 import JSON
 
-/// A task that does what its test says.
+/// A task whose body is given by the test.
 struct TestTask: FlowTask {
     let type: String
     let summary = "For tests"
@@ -35,9 +35,9 @@ extension TaskCatalog {
         aliases: ["task1": "data.fetch", "task2": "data.process", "task3": "data.store"])
 }
 
-/// Flows as a caller writes them.
+/// Flows as JSON.
 enum FlowText {
-    /// A flow with that start, tasks as `name: type` and conditions.
+    /// A flow with this start task, tasks as `name: type`, and conditions.
     static func flow(start: String, _ tasks: KeyValuePairs<String, String>, _ conditions: [JSON] = []) -> JSON {
         [
             "id": "f1", "name": "Test", "start_task": .string(start),
@@ -71,7 +71,7 @@ enum FlowText {
 }
 
 extension JSON {
-    /// This value with another one at that place; nil removes a member. A place that does not exist is appended.
+    /// This value with the value at the path replaced; nil removes a member. A path that does not exist is appended.
     func replacing(_ path: [String], with value: JSON?) -> JSON {
         guard let step = path.first else { return value ?? .null }
         let rest = Array(path.dropFirst())
@@ -90,14 +90,14 @@ extension JSON {
         }
     }
 
-    /// The places of all values in this one, its own first.
-    var places: [[String]] {
+    /// The paths of all values in this one, its own first.
+    var paths: [[String]] {
         let inner: [[String]] =
             switch self {
             case .object(let object):
-                object.members.flatMap { member in member.value.places.map { [member.name] + $0 } }
+                object.members.flatMap { member in member.value.paths.map { [member.name] + $0 } }
             case .array(let elements):
-                elements.enumerated().flatMap { index, value in value.places.map { ["\(index)"] + $0 } }
+                elements.enumerated().flatMap { index, value in value.paths.map { ["\(index)"] + $0 } }
             default: []
             }
         return [[]] + inner

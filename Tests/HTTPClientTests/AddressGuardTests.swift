@@ -2,7 +2,7 @@ import HTTPClient
 import Testing
 
 @Suite struct AddressGuardTests {
-    /// The first and last address of each special range, and its neighbours on either side.
+    /// The first and the last address of each special range, and its neighbours.
     @Test(arguments: [
         (nil, "0.0.0.0", "0.255.255.255", "1.0.0.0"),
         ("9.255.255.255", "10.0.0.0", "10.255.255.255", "11.0.0.0"),
@@ -31,32 +31,32 @@ import Testing
         ("3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff:1000::"),
         ("3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "4000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", nil),
     ])
-    func specialRange(before: String?, first: String, last: String, after: String?) throws {
+    func refusesSpecialRangesOnly(before: String?, first: String, last: String, after: String?) throws {
         #expect(try !permits(first))
         #expect(try !permits(last))
         for neighbour in [before, after].compactMap(\.self) { #expect(try permits(neighbour), "\(neighbour)") }
     }
 
-    /// One well-known address of each kind, most of them within the ranges above.
+    /// One well-known address of each kind, most of them in the ranges above.
     @Test(arguments: [
         "127.0.0.1", "169.254.169.254", "100.100.100.200", "192.0.0.192", "255.255.255.255", "::", "::1", "::7f00:1",
         "100::1", "fc00::", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "5f00::1", "2001:0:4136:e378::1",
         "2001:10::1", "2002:7f00:1::", "64:ff9b:1::1",
     ])
-    func special(address: String) throws {
+    func refusesSpecialAddresses(address: String) throws {
         #expect(try !permits(address))
     }
 
-    /// What leads to an IPv4 host is judged by that host.
+    /// An address that embeds an IPv4 address is checked as that address.
     @Test(arguments: ["::ffff:", "64:ff9b::"])
-    func embedded(prefix: String) throws {
+    func checksEmbeddedAddresses(prefix: String) throws {
         for host in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0", "255.255.255.255"] {
             #expect(try !permits(prefix + host), "\(host)")
         }
         for host in ["1.1.1.1", "172.32.0.0"] { #expect(try permits(prefix + host), "\(host)") }
     }
 
-    @Test func allowed() throws {
+    @Test func permitsAllowedRanges() throws {
         let some = AddressGuard(allowing: ["10.0.0.0/8", "127.0.0.1:8080"].compactMap(AddressRange.init(parsing:)))
         for (address, port, expected) in [
             ("10.1.2.3", 80, true), ("::ffff:10.1.2.3", 80, true), ("127.0.0.1", 8080, true), ("127.0.0.1", 80, false),

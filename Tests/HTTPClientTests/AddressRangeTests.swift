@@ -24,7 +24,7 @@ import Testing
         ("[fd00::1]:443", "fd00::1", 80, false),
         ("[fd00::1]:443", "fd00::2", 443, false),
     ])
-    func contains(range: String, address: String, port: Int, expected: Bool) throws {
+    func containsItsAddresses(range: String, address: String, port: Int, expected: Bool) throws {
         let range = try #require(AddressRange(parsing: range))
         let address = try #require(IPAddress(parsing: address))
         #expect(range.contains(address, port: UInt16(port)) == expected)

@@ -13,7 +13,7 @@ func client(_ change: (inout HTTPClientSettings) -> Void = { _ in }) -> HTTPClie
 }
 
 @Suite(.timeLimit(.minutes(1))) struct ExchangeTests {
-    @Test func get() throws {
+    @Test func sendsAGetRequestAndReadsItsResponse() throws {
         let server = try LoopbackServer { _ in
             .bytes("HTTP/1.1 404 No\r\nA: 1\r\nB:  two \r\na: 3\r\nContent-Length: 5\r\n\r\nhello")
         }
@@ -33,9 +33,9 @@ func client(_ change: (inout HTTPClientSettings) -> Void = { _ in }) -> HTTPClie
             ])
     }
 
-    /// The body arrives as it is, and nothing is said about its type that the caller did not say.
+    /// The body is sent unchanged, without a content type unless the caller sets one.
     @Test(arguments: [Method.post, .put, .patch, .delete, .options, .get])
-    func body(method: Method) throws {
+    func sendsBodies(method: Method) throws {
         let server = try LoopbackServer { _ in .ok() }
         for body in ["", "x", String(repeating: "0123456789", count: 200_000)] {
             _ = try client().send(OutgoingRequest(method, server.url, body: Array(body.utf8)))
@@ -49,7 +49,7 @@ func client(_ change: (inout HTTPClientSettings) -> Void = { _ in }) -> HTTPClie
         }
     }
 
-    @Test func head() throws {
+    @Test func responsesToHeadHaveNoBody() throws {
         let server = try LoopbackServer { _ in .bytes("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n") }
         let response = try client().send(OutgoingRequest(.head, server.url, body: [1, 2]))
         #expect(response.headers["content-length"] == "99999999999")
@@ -57,7 +57,7 @@ func client(_ change: (inout HTTPClientSettings) -> Void = { _ in }) -> HTTPClie
         #expect(server.requests.first?.method == "HEAD")
     }
 
-    @Test func withoutInterimResponsesAndTrailers() throws {
+    @Test func ignoresInterimResponsesAndTrailers() throws {
         let server = try LoopbackServer { _ in
             .bytes(
                 "HTTP/1.1 103 Early\r\nLink: no\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n"
@@ -69,21 +69,21 @@ func client(_ change: (inout HTTPClientSettings) -> Void = { _ in }) -> HTTPClie
         #expect(response.body == Array("ab".utf8))
     }
 
-    /// The bytes of a coding are the caller's to undo, who knows how much may come of it.
-    @Test func leavesContentCodingAlone() throws {
+    /// The caller decodes content codings, because it knows the limit of the decoded size.
+    @Test func doesNotDecodeContentCodings() throws {
         let server = try LoopbackServer { _ in .ok("not gzip at all", fields: "Content-Encoding: gzip\r\n") }
         #expect(try client().send(OutgoingRequest(.get, server.url)).body == Array("not gzip at all".utf8))
         #expect(server.requests.first?.fields["accept-encoding"] == nil)
     }
 
-    @Test func keepsNoCookies() throws {
+    @Test func storesNoCookies() throws {
         let server = try LoopbackServer { _ in .ok(fields: "Set-Cookie: a=b\r\n") }
         let client = client()
         for _ in 1...2 { _ = try client.send(OutgoingRequest(.get, server.url)) }
         #expect(server.requests.compactMap { $0.fields["cookie"] } == [])
     }
 
-    @Test func keepsConnections() throws {
+    @Test func reusesConnections() throws {
         let server = try LoopbackServer { _ in .ok("x") }
         let client = client()
         for _ in 1...5 { _ = try client.send(OutgoingRequest(.get, server.url)) }
@@ -91,9 +91,10 @@ func client(_ change: (inout HTTPClientSettings) -> Void = { _ in }) -> HTTPClie
         #expect(server.connections == 1)
     }
 
-    /// libcurl repeats a request when a kept connection ends without an answer: not one that may have been acted on.
+    /// libcurl repeats a request when a reused connection ends without a response. Requests that may have had an effect
+    /// must not be repeated.
     @Test(arguments: [("X-Other", 1), ("Idempotency-Key", 2)])
-    func repeatsOnlyWhatMayBeRepeated(header: String, times: Int) throws {
+    func repeatsOnlyIdempotentRequests(header: String, times: Int) throws {
         let server = try LoopbackServer { $0.target == "/post" ? .last("") : .ok() }
         let client = client()
         _ = try client.send(OutgoingRequest(.get, server.url))
@@ -109,17 +110,17 @@ func client(_ change: (inout HTTPClientSettings) -> Void = { _ in }) -> HTTPClie
         ("X", "a\rb"), ("X", "a\0b"), ("X", "\u{7f}"), ("X", "\u{1}"), ("Host", "a"), ("content-length", "1"),
         ("Transfer-Encoding", "chunked"), ("Connection", "close"), ("Expect", "100-continue"), ("Upgrade", "h2c"),
     ])
-    func refusesHeader(name: String, value: String) throws {
-        let door = try LoopbackListener()
+    func refusesInvalidHeaders(name: String, value: String) throws {
+        let listener = try LoopbackListener()
         var headers = Headers()
         headers.append(name: name, value: value)
         #expect(throws: HTTPClientError.invalidHeader) {
-            try client().send(OutgoingRequest(.get, "http://127.0.0.1:\(door.port)", headers: headers))
+            try client().send(OutgoingRequest(.get, "http://127.0.0.1:\(listener.port)", headers: headers))
         }
-        #expect(!door.hasVisitor)
+        #expect(!listener.hasVisitor)
     }
 
-    @Test func nobodyThere() throws {
+    @Test func aRefusedConnectionIsUnreachable() throws {
         let port = try LoopbackListener().port
         #expect(throws: HTTPClientError.unreachable) {
             try client().send(OutgoingRequest(.get, "http://127.0.0.1:\(port)/"))
@@ -127,7 +128,7 @@ func client(_ change: (inout HTTPClientSettings) -> Void = { _ in }) -> HTTPClie
     }
 
     @Test(arguments: ["", "SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"])
-    func brokenResponse(text: String) throws {
+    func anIncompleteResponseIsInterrupted(text: String) throws {
         let server = try LoopbackServer { _ in .last(text) }
         #expect(throws: HTTPClientError.interrupted) { try client().send(OutgoingRequest(.get, server.url)) }
     }

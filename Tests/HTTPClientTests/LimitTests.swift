@@ -8,7 +8,7 @@ import Testing
     @Test(arguments: [
         "HTTP/1.1 200 OK\r\nContent-Length: %\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
     ])
-    func body(head: String) throws {
+    func limitsTheBody(head: String) throws {
         let server = try LoopbackServer {
             let count = Int($0.target.dropFirst()) ?? 0
             let parts = head.split(separator: "%", omittingEmptySubsequences: false)
@@ -26,7 +26,7 @@ import Testing
         "HTTP/1.1 103 Early\r\n%\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n%\r\n",
     ])
-    func headers(response: String) throws {
+    func limitsTheHeaders(response: String) throws {
         let server = try LoopbackServer {
             let lines = String(repeating: "X: 7890\r\n", count: Int($0.target.dropFirst()) ?? 0)
             return .last(response.split(separator: "%").joined(separator: lines))
@@ -36,11 +36,11 @@ import Testing
         #expect(throws: HTTPClientError.tooLarge) { try client.send(OutgoingRequest(.get, server.url + "/250")) }
     }
 
-    /// A little now and then does not stretch the deadline, wherever in the response it comes.
+    /// Bytes that arrive slowly do not extend the deadline, at any position of the response.
     @Test(arguments: [
         "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 200 OK\r\n\r\n",
     ])
-    func deadline(start: String) throws {
+    func slowResponsesTimeOut(start: String) throws {
         let server = try LoopbackServer { _ in .trickle(start) }
         let client = client { $0.totalTimeout = .milliseconds(300) }
         let duration = ContinuousClock().measure {
@@ -50,8 +50,8 @@ import Testing
         #expect(duration < .seconds(3))
     }
 
-    /// One deadline for the whole way, not one for each redirect.
-    @Test func deadlineAcrossRedirects() throws {
+    /// One deadline for all redirects together.
+    @Test func theDeadlineIncludesRedirects() throws {
         let server = try LoopbackServer {
             $0.target == "/" ? .redirect(to: "/slow") : .trickle("HTTP/1.1 200 OK\r\nX: ")
         }
@@ -60,7 +60,7 @@ import Testing
         #expect(server.requests.map(\.target) == ["/", "/slow"])
     }
 
-    @Test func stall() throws {
+    @Test func stalledResponsesTimeOut() throws {
         let listener = try LoopbackListener()
         let client = client { $0.stallTimeout = .seconds(1) }
         let duration = ContinuousClock().measure {
@@ -71,8 +71,8 @@ import Testing
         #expect(duration < .seconds(10))
     }
 
-    /// A listener that nobody answers for, where a TLS handshake waits.
-    @Test func connectTimeout() throws {
+    /// A listener that does not answer the TLS handshake.
+    @Test func connectingTimesOut() throws {
         let listener = try LoopbackListener()
         let client = client { $0.connectTimeout = .milliseconds(200) }
         #expect(throws: HTTPClientError.timedOut) {
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func noTimeAtAll() throws {
+    @Test func aTotalTimeoutOfZeroSendsNothing() throws {
         let listener = try LoopbackListener()
         let client = client { $0.totalTimeout = .zero }
         #expect(throws: HTTPClientError.timedOut) {
@@ -89,7 +89,7 @@ import Testing
         #expect(!listener.hasVisitor)
     }
 
-    @Test func veryLongTimes() throws {
+    @Test func acceptsVeryLongTimeouts() throws {
         let server = try LoopbackServer { _ in .ok() }
         let client = client {
             $0.connectTimeout = .seconds(Int64.max)

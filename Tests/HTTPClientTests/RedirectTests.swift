@@ -11,7 +11,7 @@ import Testing
         (308, .post, "POST", "body"), (301, .put, "PUT", "body"), (302, .delete, "DELETE", "body"),
         (303, .put, "GET", ""), (308, .patch, "PATCH", "body"), (303, .head, "HEAD", ""), (302, .head, "HEAD", ""),
     ])
-    func methodAndBody(status: Int, method: Method, nextMethod: String, nextBody: String) throws {
+    func redirectsKeepOrChangeMethodAndBody(status: Int, method: Method, nextMethod: String, nextBody: String) throws {
         let server = try LoopbackServer { $0.target == "/b/c?d" ? .ok() : .redirect(status, to: "../b/./c?d#e") }
         let body = method == .get ? [] : Array("body".utf8)
         let response = try client().send(
@@ -26,7 +26,7 @@ import Testing
         #expect(server.connections <= 2)
     }
 
-    @Test func credentialsStayWithTheirOrigin() throws {
+    @Test func credentialsAreNotSentToOtherOrigins() throws {
         let other = try LoopbackServer { _ in .ok() }
         let server = try LoopbackServer { [url = other.url] in .redirect(to: $0.target == "/a" ? "/b" : url + "/c") }
         let headers: Headers = ["AUTHORIZATION": "Bearer x", "Cookie": "a=b", "X": "y"]
@@ -45,10 +45,10 @@ import Testing
     @Test(arguments: [
         (0, 0, true), (0, 1, false), (3, 3, true), (3, 4, false), (3, .max, false),
     ])
-    func limit(limit: Int, redirects: Int, passes: Bool) throws {
+    func limitsTheNumberOfRedirects(limit: Int, redirects: Int, passes: Bool) throws {
         let server = try LoopbackServer {
-            let left = Int($0.target.dropFirst()) ?? 0
-            return left == 0 ? .ok() : .redirect(to: "/\(left - 1)")
+            let remaining = Int($0.target.dropFirst()) ?? 0
+            return remaining == 0 ? .ok() : .redirect(to: "/\(remaining - 1)")
         }
         let client = client { $0.redirectLimit = limit }
         let request = OutgoingRequest(.get, server.url + "/\(redirects)")
@@ -60,9 +60,9 @@ import Testing
         #expect(server.requests.count == min(redirects, limit) + 1)
     }
 
-    /// The guard sees every address on the way, not the first alone.
+    /// The guard checks the address of every redirect.
     @Test(arguments: ["169.254.169.254", "localhost", "2130706434", "[::1]", "[::ffff:127.0.0.2]"])
-    func refusedAddress(host: String) throws {
+    func refusesRedirectsToSpecialAddresses(host: String) throws {
         let server = try LoopbackServer { _ in .redirect(to: "http://\(host)/latest/meta-data/") }
         let client = client {
             $0.allowedAddresses = ["127.0.0.1:\(server.port)"].compactMap(AddressRange.init(parsing:))
@@ -74,7 +74,7 @@ import Testing
         "file:///etc/passwd", "gopher://127.0.0.1/", "dict://127.0.0.1:11211/", "ftp://127.0.0.1/", "javascript:1",
         "http://user:word@127.0.0.1/", "http://", "http://127.0.0.1:0/",
     ])
-    func refusedPlace(location: String) throws {
+    func refusesRedirectsToOtherURLs(location: String) throws {
         let server = try LoopbackServer { _ in .redirect(to: location) }
         #expect(throws: HTTPClientError.redirectRefused) { try client().send(OutgoingRequest(.get, server.url)) }
         #expect(server.requests.count == 1)

@@ -5,7 +5,7 @@ import class TestSupport.LoopbackServer
 import class TestSupport.LoopbackListener
 import Testing
 
-/// Places that must not be reached, all with a listener on the loopback address that would see an attempt.
+/// Addresses that must be refused, each with a listener on the loopback address that would notice an attempt.
 @Suite(.timeLimit(.minutes(1))) struct RefusalTests {
     @Test(arguments: [
         "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0x7F.0.0.0x1", "0177.0.0.1",
@@ -15,12 +15,12 @@ import Testing
         "[fe80::1%25lo]",
         "[fe80::1]", "[fd00:ec2::254]", "[ff02::1]", "169.254.169.254", "10.0.0.1", "255.255.255.255", "224.0.0.1",
     ])
-    func address(host: String) throws {
-        let door = try LoopbackListener()
+    func refusesSpecialAddresses(host: String) throws {
+        let listener = try LoopbackListener()
         #expect(throws: HTTPClientError.addressRefused) {
-            try HTTPClient().send(OutgoingRequest(.get, "http://\(host):\(door.port)/"))
+            try HTTPClient().send(OutgoingRequest(.get, "http://\(host):\(listener.port)/"))
         }
-        #expect(!door.hasVisitor)
+        #expect(!listener.hasVisitor)
     }
 
     @Test(arguments: [
@@ -31,19 +31,19 @@ import Testing
         "ftp://127.0.0.1/", "file:///etc/passwd", "gopher://127.0.0.1/_x",
         "dict://127.0.0.1/", "ldap://127.0.0.1/", "ws://127.0.0.1/", "data:,x", "javascript:1", "unix:/tmp/x",
     ])
-    func url(text: String) throws {
+    func refusesInvalidURLs(text: String) throws {
         #expect(throws: HTTPClientError.invalidURL) { try client().send(OutgoingRequest(.get, text)) }
     }
 
-    @Test func allowedPortOnly() throws {
-        let (open, shut) = (try LoopbackServer { _ in .ok() }, try LoopbackListener())
+    @Test func allowsOnlyTheAllowedPort() throws {
+        let (allowed, refused) = (try LoopbackServer { _ in .ok() }, try LoopbackListener())
         let client = client {
-            $0.allowedAddresses = ["127.0.0.1:\(open.port)"].compactMap(AddressRange.init(parsing:))
+            $0.allowedAddresses = ["127.0.0.1:\(allowed.port)"].compactMap(AddressRange.init(parsing:))
         }
-        #expect(try client.send(OutgoingRequest(.get, open.url)).status == .ok)
+        #expect(try client.send(OutgoingRequest(.get, allowed.url)).status == .ok)
         #expect(throws: HTTPClientError.addressRefused) {
-            try client.send(OutgoingRequest(.get, "http://127.0.0.1:\(shut.port)/"))
+            try client.send(OutgoingRequest(.get, "http://127.0.0.1:\(refused.port)/"))
         }
-        #expect(!shut.hasVisitor)
+        #expect(!refused.hasVisitor)
     }
 }

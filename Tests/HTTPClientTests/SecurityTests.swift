@@ -4,47 +4,47 @@ import HTTPClient
 import class TestSupport.LoopbackListener
 import Testing
 
-/// Against `openssl s_server` with a certificate for 127.0.0.1 that vouches for itself.
+/// TLS with `openssl s_server`, which has a self-signed certificate for 127.0.0.1.
 @Suite(.timeLimit(.minutes(1))) struct SecurityTests {
-    @Test func authorities() throws {
+    @Test func acceptsTheConfiguredAuthority() throws {
         let server = try SecureServer(response: "HTTP/1.1 200 OK\r\n\r\nhello")
         let response = try server.client().send(OutgoingRequest(.get, "https://127.0.0.1:\(server.port)/response"))
         #expect(response.body == Array("hello".utf8))
     }
 
-    @Test func unknownAuthority() throws {
+    @Test func refusesAnUnknownAuthority() throws {
         let server = try SecureServer()
         #expect(throws: HTTPClientError.tls) {
             try client().send(OutgoingRequest(.get, "https://127.0.0.1:\(server.port)/response"))
         }
     }
 
-    @Test func anotherName() throws {
+    @Test func refusesACertificateForAnotherName() throws {
         let server = try SecureServer()
         #expect(throws: HTTPClientError.tls) {
             try server.client().send(OutgoingRequest(.get, "https://localhost:\(server.port)/response"))
         }
     }
 
-    @Test func oldVersion() throws {
+    @Test func refusesOldVersionsOfTLS() throws {
         let server = try SecureServer(options: "-tls1_1 -cipher DEFAULT@SECLEVEL=0")
         #expect(throws: HTTPClientError.tls) {
             try server.client().send(OutgoingRequest(.get, "https://127.0.0.1:\(server.port)/response"))
         }
     }
 
-    @Test func noWayBackToPlainText() throws {
-        let door = try LoopbackListener()
+    @Test func refusesRedirectsToPlainHTTP() throws {
+        let listener = try LoopbackListener()
         let server = try SecureServer(
-            response: "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:\(door.port)/\r\nContent-Length: 0\r\n\r\n")
+            response: "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:\(listener.port)/\r\nContent-Length: 0\r\n\r\n")
         #expect(throws: HTTPClientError.redirectRefused) {
             try server.client().send(OutgoingRequest(.get, "https://127.0.0.1:\(server.port)/response"))
         }
-        #expect(!door.hasVisitor)
+        #expect(!listener.hasVisitor)
     }
 }
 
-/// Serves one connection; `/response` is answered with the bytes given.
+/// Serves one connection; `/response` returns the given bytes.
 @safe private final class SecureServer {
     struct Failure: Error {}
 
@@ -59,7 +59,7 @@ import Testing
         guard let file = unsafe fopen(folder + "/response", "w") else { throw Failure() }
         unsafe fputs(response, file)
         unsafe fclose(file)
-        // The server ends after its one connection, or at the latest with its time.
+        // The server ends after one connection or after the timeout.
         guard
             let output = unsafe popen(
                 """
@@ -80,7 +80,7 @@ import Testing
         unsafe rmdir(folder)
     }
 
-    /// A client to which the server's certificate is the only authority.
+    /// A client whose only authority is the certificate of the server.
     func client() -> HTTPClient {
         HTTPClientTests.client { $0.authorities = folder + "/certificate" }
     }

@@ -15,7 +15,7 @@ import Testing
         ("", []), ("a", []), ("aa=1", []), ("ba=1", []), ("=a=1", []), (";;; ;", []), ("b=a=1", []),
         ("b=\"; a=1", ["1"]),
     ])
-    func readsTheValuesOfAName(field: String, expected: [String]) { #expect(values(field) == expected) }
+    func readsTheValuesOfACookie(field: String, expected: [String]) { #expect(values(field) == expected) }
 
     @Test func readsOneFieldOfBoundedLength() {
         #expect(values() == [])
@@ -28,7 +28,7 @@ import Testing
     @Test func writesItsAttributes() {
         let cookie = Cookie("a", "1", path: "/x", maxAge: 60, sameSite: .strict, isSecure: true)
         #expect(cookie.field == "a=1; Path=/x; Max-Age=60; HttpOnly; SameSite=Strict; Secure")
-        let gone = Cookie("a", "", path: "/", maxAge: 0, sameSite: .lax, isSecure: false)
-        #expect(gone.field == "a=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
+        let expired = Cookie("a", "", path: "/", maxAge: 0, sameSite: .lax, isSecure: false)
+        #expect(expired.field == "a=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
     }
 }

@@ -5,20 +5,21 @@ import Testing
     private let tag = EntityTag(version: 7)
 
     @Test(arguments: ["\"7\"", "*", "\"1\", \"7\"", "\"7\",\"8\"", "\"1\" ,  \"7\"  ", "W/\"1\", \"7\""])
-    func matches(fieldValue: String) {
+    func equalTagsMatch(fieldValue: String) {
         #expect(tag.matches(ifMatch: fieldValue))
         #expect(tag.matches(ifNoneMatch: fieldValue))
     }
 
     @Test(arguments: ["", "7", "\"77\"", "\"\"", "W/\"1\"", "\"1\", \"8\"", "\"7", "**", ", ,", "w/\"7\"", "W/7"])
-    func doesNotMatch(fieldValue: String) {
+    func otherTagsDoNotMatch(fieldValue: String) {
         #expect(!tag.matches(ifMatch: fieldValue))
         #expect(!tag.matches(ifNoneMatch: fieldValue))
     }
 
     /// The strong comparison and the weak one (RFC 9110, section 8.8.3.2).
-    @Test(arguments: ["W/\"7\"", "\"1\", W/\"7\"", "W/\"1\" , W/\"7\" "]) func aWeakTagMatchesWeakly(fieldValue: String)
-    {
+    @Test(arguments: ["W/\"7\"", "\"1\", W/\"7\"", "W/\"1\" , W/\"7\" "]) func aWeakTagMatchesOnlyInWeakComparison(
+        fieldValue: String
+    ) {
         #expect(!tag.matches(ifMatch: fieldValue))
         #expect(tag.matches(ifNoneMatch: fieldValue))
     }

@@ -9,17 +9,17 @@ import Testing
             ("a+b=c+d", ["a b": "c d"]),
             ("a%2Bb=%26%3D%25", ["a+b": "&=%"]), ("e=a%40b.example&n=%C3%A9", ["e": "a@b.example", "n": "é"]),
         ] as [(String, [String: String])])
-    func areReadInPairs(text: String, expected: [String: String]) throws {
+    func parsesPairs(text: String, expected: [String: String]) throws {
         let fields = try #require(FormFields(parsing: text[...])).fields
         #expect(Dictionary(uniqueKeysWithValues: fields.map { ($0.name, $0.value) }) == expected)
     }
 
     @Test(arguments: ["a=%", "a=%4", "a=%xy", "%ff=1", "a=%00", "a=1%0A", "a=\n", "a=%C3"])
-    func refuseWhatIsNoText(text: String) {
+    func refusesInvalidEncodings(text: String) {
         #expect(FormFields(parsing: text[...]) == nil)
     }
 
-    @Test func keepTheirOrder() throws {
+    @Test func keepsTheOrder() throws {
         let fields = try #require(FormFields(parsing: "b=1&a=2&c=3"[...]))
         #expect(fields.fields.map(\.name) == ["b", "a", "c"])
         #expect(fields["c"] == "3")
@@ -27,7 +27,7 @@ import Testing
         #expect(fields.duplicate == nil)
     }
 
-    @Test func nameTheirDuplicate() throws {
+    @Test func reportsDuplicateNames() throws {
         #expect(try #require(FormFields(parsing: "a=1&b=2&%61=3"[...])).duplicate == "a")
     }
 
@@ -35,12 +35,12 @@ import Testing
         ("a=1&b=2&a=3", "a=1,3 b=2"), ("b=2&a=1&c=3&a=&a=4", "b=2 a=1,,4 c=3"), ("b=1&b=2&a=1", "b=1 b=2 a=1"),
         ("a=1,2&c=3", "a=1,2 c=3"), ("", ""),
     ])
-    func joinTheValuesOfAList(text: String, expected: String) throws {
+    func joinsTheValuesOfAList(text: String, expected: String) throws {
         let fields = try #require(FormFields(parsing: text[...])).joining(["a"]).fields
         #expect(fields.map { "\($0.name)=\($0.value)" }.joined(separator: " ") == expected)
     }
 
-    @Test func areAThousandAtMost() {
+    @Test func acceptsAtMostAThousandFields() {
         let pairs = (1...1_001).map { "f\($0)=v" }
         #expect(FormFields(parsing: pairs.dropLast().joined(separator: "&")[...])?.fields.count == 1_000)
         #expect(FormFields(parsing: pairs.joined(separator: "&")[...])?.fields.count == nil)
@@ -57,7 +57,7 @@ import Testing
         #expect(PercentEncoding.decode("%2541".utf8Span.span) == "%41")
     }
 
-    @Test func takesEitherCase() {
+    @Test func acceptsHexadecimalDigitsInEitherCase() {
         #expect(PercentEncoding.decode("%c3%A9%3a%3A".utf8Span.span) == "é::")
     }
 }

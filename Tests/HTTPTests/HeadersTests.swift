@@ -3,20 +3,20 @@ import Testing
 
 @Suite struct HeadersTests {
     @Test(arguments: ["content-type", "Content-Type", "CONTENT-TYPE"])
-    func namesCompareWithoutCase(name: String) {
+    func namesAreCaseInsensitive(name: String) {
         let headers: Headers = ["Content-Type": "text/plain"]
         #expect(headers[name] == "text/plain")
         #expect(headers.count(of: name) == 1)
     }
 
-    @Test func onlyLettersHaveCase() {
+    @Test func onlyLettersAreComparedWithoutCase() {
         let headers: Headers = ["X-A": "1", "X@": "2"]
         #expect(headers["X\rA"] == nil)
         #expect(headers["X`"] == nil)
         #expect(headers["X-"] == nil)
     }
 
-    @Test func firstValueIsRead() {
+    @Test func returnsTheFirstValue() {
         var headers: Headers = ["A": "1"]
         headers.append(name: "a", value: "2")
         #expect(headers["a"] == "1")

@@ -48,7 +48,7 @@ import Testing
         variables: [ExampleVariable("email", initial: "you@example.org", "Yours")]
     ).openAPI
 
-    /// The value at a path of member names and positions.
+    /// The value at a path of member names and indices.
     private func value(_ path: String...) -> JSON? {
         path.reduce(document) { value, step in
             Int(step).flatMap { value?.arrayValue?[$0] } ?? value?[step]
@@ -59,7 +59,7 @@ import Testing
         path.reduce(document) { value, step in value?[step] }?.objectValue?.members.map(\.name)
     }
 
-    @Test func saysWhatItDescribes() {
+    @Test func describesTheInterface() {
         #expect(value("openapi") == "3.1.0")
         #expect(value("info", "title") == "Posts")
         #expect(value("info", "version") == "1.2.3")
@@ -73,7 +73,7 @@ import Testing
             ])
     }
 
-    @Test func theTableHasEveryCode() {
+    @Test func theTableOfErrorsHasEveryCode() {
         let text = value("info", "description")?.stringValue ?? ""
         let rows = text.split(separator: "\n").filter { $0.hasPrefix("| `") }
         #expect(rows.count == ProblemCode.allCases.count)
@@ -118,7 +118,7 @@ import Testing
         #expect(value("paths", "/posts/{id}", "get", "requestBody") == nil)
     }
 
-    /// Each example by itself, with what a reader would have in place of variables.
+    /// Each example separately, with variables replaced by their initial values.
     @Test func showsExamples() {
         let json = value("paths", "/posts/{id}", "put", "requestBody", "content", "application/json")
         #expect(
@@ -128,8 +128,8 @@ import Testing
             ])
     }
 
-    /// Generated clients make a class of each schema, by its name.
-    @Test func aFormHasASchemaOfItsOwnName() {
+    /// Generated clients have a class for each schema, named after it.
+    @Test func aFormHasItsOwnSchema() {
         let content = value("paths", "/login", "post", "requestBody", "content")
         #expect(content?["application/json"]?["schema"] == ["$ref": "#/components/schemas/Login"])
         let form = content?["application/x-www-form-urlencoded"]
@@ -161,7 +161,7 @@ import Testing
         #expect(login == .string("`invalid_credentials`: \(code.message). \(code.remedy)"))
     }
 
-    @Test func aStatusWithAnAnswerAndErrorsHasBothShapes() {
+    @Test func aStatusWithAResponseAndErrorsHasBothSchemas() {
         let answer = value("paths", "/logout/{reason}", "post", "responses", "422")
         #expect(answer?["description"]?.stringValue?.hasPrefix("Failed\n\n- `validation_failed`: ") == true)
         #expect(
@@ -178,19 +178,19 @@ import Testing
         ("/posts/{id}", "put", "503", ["X-Request-Id", "Retry-After"]),
         ("/logout/{reason}", "post", "204", ["X-Request-Id", "Preference-Applied"]),
     ])
-    func answersHaveTheirHeaders(path: String, method: String, status: String, headers: [String]) {
+    func responsesHaveTheirHeaders(path: String, method: String, status: String, headers: [String]) {
         #expect(names("paths", path, method, "responses", status, "headers") == headers)
         for header in headers {
             #expect(value("components", "headers", header, "description") != nil)
         }
     }
 
-    @Test func answersHaveTheirContentType() {
+    @Test func responsesHaveTheirContentType() {
         #expect(names("paths", "/logout/{reason}", "post", "responses", "200", "content") == ["text/plain"])
         #expect(value("paths", "/logout/{reason}", "post", "responses", "204", "content") == nil)
     }
 
-    @Test func saysWhoMayCall() {
+    @Test func describesTheSecurityOfEachOperation() {
         #expect(value("paths", "/login", "post", "security") == [])
         #expect(
             value("paths", "/logout/{reason}", "post", "security") == [["bearer": []], ["cookie": [], "csrf": []]])
@@ -202,8 +202,8 @@ import Testing
         #expect(names("components", "securitySchemes") == ["bearer", "apiKey", "cookie", "csrf"])
     }
 
-    /// Every reference leads to a component, and each component stands there once, by name.
-    @Test func referencesLeadSomewhere() throws {
+    /// Every reference resolves to a component, and every component is referenced.
+    @Test func referencesResolve() throws {
         let components = try #require(names("components", "schemas"))
         #expect(components == ["Login", "LoginForm", "Post", "Problem", "Violation"])
         let text = document.text

@@ -13,13 +13,13 @@ import Testing
         #expect(Path(parsing: text[...])?.segments == segments)
     }
 
-    /// Texts that servers read in more than one way, or that hold what no name here holds.
+    /// Paths that servers interpret differently, or with characters that are not allowed.
     @Test(arguments: [
         "", "*", "login", "http://host/login", "//", "//login", "/login/", "/api//data", "/.", "/..", "/a/../b",
         "/%2e%2e", "/.%2E/etc", "/%2f..", "/a%2Fb", "/a%5Cb", "/a\\b", "/%0a", "/a%0d%0aX", "/%00", "/%7f", "/a\tb",
         "/%ff", "/%c0%af", "/%ed%a0%80", "/%", "/%2", "/%zz", "/%+1",
     ])
-    func refuses(text: String) {
+    func refusesAmbiguousPaths(text: String) {
         #expect(Path(parsing: text[...]) == nil)
     }
 
@@ -28,7 +28,7 @@ import Testing
         ("/posts?a=/b?c", "/posts", "a=/b?c"), ("?x", "", "x"), ("/a?\u{301}b", "/a", "\u{301}b"),
         ("/a\u{301}?b", "/a\u{301}", "b"),
     ])
-    func isDividedFromTheQuery(target: String, path: String, query: String) {
+    func isSeparatedFromTheQuery(target: String, path: String, query: String) {
         let request = Request(method: "GET", target: target)
         #expect(request.path == path)
         #expect(request.query == query)

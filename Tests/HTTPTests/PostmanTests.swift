@@ -41,7 +41,7 @@ import Testing
         return lines.compactMap(\.stringValue).joined(separator: "\n")
     }
 
-    @Test func aFolderIsATagOrOneThatWasAdded() {
+    @Test func foldersAreTagsAndAddedFolders() {
         #expect(collection["item"]?.arrayValue?.map { $0["name"] } == ["Posts", "Service", "Cookies"])
         #expect(item(1, 0)?["name"] == "Look")
         #expect(
@@ -50,13 +50,13 @@ import Testing
             ])
     }
 
-    @Test func aRequestIsWhole() {
+    @Test func requestsAreComplete() {
         let request = item(0, 0)?["request"]
         #expect(request?["method"] == "POST")
         #expect(request?["header"] == [["key": "Content-Type", "value": "application/json"]])
         #expect(request?["body"]?["raw"] == "{\n  \"title\": \"{{email}}\"\n}")
         #expect(request?["url"] == ["raw": "{{URL}}/posts", "host": ["{{URL}}"], "path": ["posts"]])
-        #expect(request?["auth"] == nil, "the collection's own token")
+        #expect(request?["auth"] == nil, "the token of the collection")
         let read = item(0, 2)?["request"]
         #expect(read?["url"]?["raw"] == "{{URL}}/posts/{{post_id}}?fields=id")
         #expect(read?["url"]?["query"] == [["key": "fields", "value": "id"]])
@@ -65,33 +65,33 @@ import Testing
         #expect(item(1, 0)?["request"]?["auth"] == ["type": "noauth"])
     }
 
-    @Test func aRequestSaysWhatItDoesAndWhoMay() {
+    @Test func requestsAreDescribed() {
         #expect(
             item(0, 0)?["request"]?["description"]
                 == "Create.\n\nIt is published at once.\n\nAPI keys need the scope `write`.")
         #expect(item(1, 0)?["request"]?["description"] == "Look.\n\nNo token is needed.")
     }
 
-    @Test func aFormIsSentAsOne() {
+    @Test func formsAreURLEncoded() {
         let request = item(0, 1)?["request"]
         #expect(request?["body"]?["urlencoded"] == [["key": "code", "value": "{{otp}}", "type": "text"]])
         #expect(request?["header"] == [])
     }
 
-    @Test func aCallByCookieShowsItsProof() {
+    @Test func callsByCookieSendTheCSRFToken() {
         let request = item(2, 0)?["request"]
         #expect(request?["auth"] == ["type": "noauth"])
         #expect(request?["header"] == [["key": "X-CSRF-TOKEN", "value": "{{X-CSRF-TOKEN}}"]])
     }
 
-    @Test func testsCheckTheStatusAndKeepValues() {
+    @Test func testsCheckTheStatusAndStoreValues() {
         let text = script(item(0, 0))
         #expect(text.contains("pm.response.to.have.status(201)"))
         #expect(text.contains(#"pm.collectionVariables.set("post_id", pm.response.json()["items"][0]["id"]);"#))
         #expect(!script(item(0, 2)).contains("collectionVariables"))
     }
 
-    @Test func aOneTimePasswordIsComputedBefore() {
+    @Test func oneTimePasswordsAreComputedBeforeTheRequest() {
         #expect(item(0, 1)?["event"]?.arrayValue?.map { $0["listen"] } == ["prerequest", "test"])
         #expect(script(item(0, 1)).contains("HmacSHA1"))
     }

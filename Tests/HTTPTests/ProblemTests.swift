@@ -4,14 +4,14 @@ import TestSupport
 import Testing
 
 @Suite struct ProblemTests {
-    @Test func hasMessageCodeAndRequestOnly() {
+    @Test func containsOnlyMessageCodeAndRequestID() {
         let response = Problem.notFound.response(requestID: "r1")
         #expect(response.status == .notFound)
         #expect(response.headers["Content-Type"] == "application/json; charset=utf-8")
         #expect(response.bytes == Array(#"{"message":"Not found","code":"not_found","request_id":"r1"}"#.utf8))
     }
 
-    @Test func namesEveryViolation() throws {
+    @Test func listsEveryViolation() throws {
         let problem = Problem.invalid([
             Violation(pointer: "/a", message: "is required"),
             Violation(pointer: "/b/0", message: "is not a known field", hint: "did you mean 'c'?"),
@@ -34,7 +34,7 @@ import Testing
         (Problem(failedTask: "division_by_zero", "Division by zero"), 422, "division_by_zero"),
     ]
 
-    @Test(arguments: problems) func fitsItsSchema(problem: Problem, status: Int, code: String) throws {
+    @Test(arguments: problems) func matchesItsSchema(problem: Problem, status: Int, code: String) throws {
         let response = problem.response(requestID: "r1")
         let body = try JSON(parsing: response.bytes)
         #expect(response.status.rawValue == status)
@@ -58,8 +58,8 @@ import Testing
 }
 
 @Suite struct ProblemCodeTests {
-    /// Texts for people: whole sentences, of which the message has no full stop, as it may be part of a longer one.
-    @Test(arguments: ProblemCode.allCases) func saysWhatHappenedAndWhatToDo(code: ProblemCode) {
+    /// Texts for people: complete sentences; the message has no full stop, as it may be part of a longer sentence.
+    @Test(arguments: ProblemCode.allCases) func hasAMessageAndARemedy(code: ProblemCode) {
         #expect(!code.status.isSuccess)
         #expect(code.message.first?.isUppercase == true && code.message.last != ".")
         #expect(code.remedy.first?.isUppercase == true && code.remedy.last == ".")
@@ -70,7 +70,7 @@ import Testing
 }
 
 @Suite struct ResponseTests {
-    @Test func createdSaysWhere() {
+    @Test func createdHasALocation() {
         let response = Response.created(["id": 1], at: "/posts/1", headers: ["ETag": "\"1\""])
         #expect(response.status == .created)
         #expect(response.headers["Location"] == "/posts/1")
@@ -78,7 +78,7 @@ import Testing
         #expect(response.bytes == Array(#"{"id":1}"#.utf8))
     }
 
-    @Test func noContentHasNone() {
+    @Test func noContentIsEmpty() {
         #expect(Response.noContent.status.rawValue == 204)
         #expect(Response.noContent.bytes.isEmpty)
         #expect(Response.noContent.headers.fields.isEmpty)

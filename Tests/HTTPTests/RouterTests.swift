@@ -14,7 +14,7 @@ import Testing
         ) { _ in .noContent }
     }
 
-    /// What was found, as one line.
+    /// The match as text.
     private func match(_ method: String, _ path: String) throws -> String {
         switch Router(endpoints).match(method: method, path: try #require(Path(parsing: path[...]))) {
         case .endpoint(let position, let parameters):
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test(arguments: [("/posts", "GET /posts"), ("/posts/7", "GET /posts/{id} 7")])
-    func answersHeadWhereGetIs(path: String, expected: String) throws {
+    func headMatchesTheEndpointOfGet(path: String, expected: String) throws {
         #expect(try match("HEAD", path) == expected)
     }
 
@@ -49,19 +49,19 @@ import Testing
         ("FOO_BAR", "/login", "allow POST, OPTIONS"), ("get", "/", "allow GET, HEAD, OPTIONS"),
         ("", "/", "allow GET, HEAD, OPTIONS"),
     ])
-    func saysWhichMethodsThereAre(method: String, path: String, expected: String) throws {
+    func listsTheAllowedMethods(method: String, path: String, expected: String) throws {
         #expect(try match(method, path) == expected)
     }
 
     @Test(arguments: ["/nothing", "/Posts", "/posts/7/notes", "/posts/7/notes/8/9", "/login/7"])
-    func findsNothing(path: String) throws {
+    func otherPathsAreNotFound(path: String) throws {
         #expect(try match("GET", path) == "none")
     }
 
-    @Test func emptyRouterFindsNothing() throws {
+    @Test func anEmptyRouterMatchesNothing() throws {
         let path = try #require(Path(parsing: "/"[...]))
         guard case .none = Router([Endpoint<Void>]()).match(method: "GET", path: path) else {
-            Issue.record("found an endpoint where there is none")
+            Issue.record("found an endpoint in an empty router")
             return
         }
     }

@@ -11,7 +11,7 @@ import Testing
     }
 
     @Test(arguments: [("[", "", "]"), ("[", "1", "]"), ("{\"a\":", "1", "}"), ("[[],", "{}", "]")])
-    func depth(open: String, inner: String, close: String) throws {
+    func limitsTheDepth(open: String, inner: String, close: String) throws {
         let own = inner == "{}" ? 1 : 0
         #expect(throws: Never.self) { try parse(nested(open, inner, close, 64 - own)) }
         #expect(throws: JSONError.tooDeep) { try parse(nested(open, inner, close, 65 - own)) }
@@ -19,11 +19,11 @@ import Testing
     }
 
     @Test(arguments: ["[", "{\"a\":", "[{\"a\":"])
-    func hugeDepthNeverClosed(open: String) {
+    func refusesDeepNestingThatIsNotClosed(open: String) {
         #expect(throws: JSONError.self) { try parse(String(repeating: open, count: 100_000)) }
     }
 
-    @Test func depthOfWhatIsEmpty() throws {
+    @Test func limitsTheDepthOfEmptyValues() throws {
         #expect(try parse("1", JSONLimits(depth: 0)) == 1)
         #expect(throws: JSONError.tooDeep) { try parse("[]", JSONLimits(depth: 0)) }
         #expect(throws: JSONError.tooDeep) { try parse("[1]", JSONLimits(depth: 0)) }
@@ -31,7 +31,7 @@ import Testing
         #expect(throws: JSONError.tooDeep) { try parse("[{}]", JSONLimits(depth: 1)) }
     }
 
-    @Test func limitsChangeFromDocumentToDocument() throws {
+    @Test func limitsApplyToOneDocument() throws {
         let text = nested("[", "1", "]", 100)
         #expect(throws: JSONError.tooDeep) { try parse(text) }
         #expect(throws: Never.self) { try parse(text, JSONLimits(depth: 100)) }
@@ -42,17 +42,17 @@ import Testing
         "{" + (0..<count).map { "\"m\($0)\":0" }.joined(separator: ",") + "}"
     }
 
-    @Test func members() throws {
+    @Test func limitsTheNumberOfMembers() throws {
         #expect(try parse(object(members: 10_000)).objectValue?.count == 10_000)
         #expect(throws: JSONError.tooManyMembers) { try parse(object(members: 10_001)) }
         #expect(throws: JSONError.tooManyMembers) { try parse("[\(object(members: 3))]", JSONLimits(members: 2)) }
         #expect(throws: Never.self) { try parse("[{\"a\":1},{\"b\":2}]", JSONLimits(members: 1)) }
     }
 
-    @Test func elements() throws {
-        let most = "[" + String(repeating: "0,", count: 99_999) + "0"
-        #expect(try parse(most + "]").arrayValue?.count == 100_000)
-        #expect(throws: JSONError.tooManyElements) { try parse(most + ",0]") }
+    @Test func limitsTheNumberOfElements() throws {
+        let longest = "[" + String(repeating: "0,", count: 99_999) + "0"
+        #expect(try parse(longest + "]").arrayValue?.count == 100_000)
+        #expect(throws: JSONError.tooManyElements) { try parse(longest + ",0]") }
         #expect(throws: JSONError.tooManyElements) { try parse("{\"a\":[1,2]}", JSONLimits(elements: 1)) }
     }
 
@@ -60,21 +60,21 @@ import Testing
         (#"{"a":1,"a":1}"#, "a"), (#"{"a":1,"b":2,"\u0061":3}"#, "a"), (#"[{"x":{"":0,"":0}}]"#, ""),
         ("{\"\u{E9}\":1,\"e\u{301}\":2}", "\u{E9}"),
     ])
-    func duplicateNames(text: String, name: String) {
+    func refusesDuplicateNames(text: String, name: String) {
         #expect(throws: JSONError.duplicateName(name)) { try parse(text) }
     }
 
     @Test(arguments: [2, 16, 17, 18, 1000])
-    func duplicateNameAtTheEnd(count: Int) {
+    func refusesADuplicateNameAtTheEnd(count: Int) {
         let text = object(members: count - 1).dropLast() + ",\"m0\":1}"
         #expect(throws: JSONError.duplicateName("m0")) { try parse(String(text)) }
     }
 
-    @Test func equalNamesInDifferentObjects() throws {
+    @Test func acceptsEqualNamesInDifferentObjects() throws {
         #expect(try parse(#"{"a":{"a":1},"b":[{"a":2},{"a":3}]}"#)["b"] == [["a": 2], ["a": 3]])
     }
 
-    @Test func duplicateNameAmongLongOnes() {
+    @Test func refusesDuplicatesAmongLongNames() {
         let long = String(repeating: "n", count: 65)
         for names in [["a", long, "a"], ["a", long, long], [long, "a", "b", "a"]] {
             let text = "{" + names.map { "\"\($0)\":1" }.joined(separator: ",") + "}"
@@ -83,25 +83,25 @@ import Testing
     }
 
     @Test(arguments: ["\u{301}", "\u{316}\u{301}", "\u{F73}", "\u{1D165}"])
-    func combiningMarks(marks: String) throws {
+    func limitsCombiningMarks(marks: String) throws {
         let count = 64 / marks.unicodeScalars.count
-        let most = "a" + String(repeating: marks, count: count)
-        #expect(try parse("\"\(most)\(most)\"").stringValue == most + most)
-        #expect(try parse("\"\(most)\u{93E}\u{301}\"").stringValue == most + "\u{93E}\u{301}")
-        #expect(throws: JSONError.tooManyMarks) { try parse("[\"x\(most)\u{301}\"]") }
-        #expect(throws: JSONError.tooManyMarks) { try parse("{\"\(most)\u{301}\":1}") }
+        let longest = "a" + String(repeating: marks, count: count)
+        #expect(try parse("\"\(longest)\(longest)\"").stringValue == longest + longest)
+        #expect(try parse("\"\(longest)\u{93E}\u{301}\"").stringValue == longest + "\u{93E}\u{301}")
+        #expect(throws: JSONError.tooManyMarks) { try parse("[\"x\(longest)\u{301}\"]") }
+        #expect(throws: JSONError.tooManyMarks) { try parse("{\"\(longest)\u{301}\":1}") }
     }
 
-    /// Equal only after both are put in canonical order, which is what makes comparing them dear.
-    @Test func marksOutOfOrderCostNoMore() throws {
+    /// Names that must be normalized before they can be compared, which is expensive.
+    @Test func comparesNamesWithUnorderedMarksInReasonableTime() throws {
         let run = "a" + String(repeating: "\u{301}\u{316}", count: 32)
         let names = (0..<16).map { String(repeating: run, count: 100) + "\($0)" }
         let text = "{" + names.map { "\"\($0)\":0" }.joined(separator: ",") + "}"
         #expect(try parse(text).objectValue?.count == 16)
     }
 
-    /// Names that collide in well-known hash functions: the standard library's is seeded anew in every process.
-    @Test func collidingNamesCostNoMore() throws {
+    /// Names that collide in well-known hash functions. That of the standard library has a random seed in each process.
+    @Test func parsesCollidingNamesInReasonableTime() throws {
         let names = (0..<10_000).map { number in
             (0..<14).map { number >> $0 & 1 == 0 ? "Aa" : "BB" }.joined()
         }

@@ -8,7 +8,7 @@ import Testing
         ("xyz", nil),
         ("unrelated", nil), (String(repeating: "email", count: 100_000), nil),
     ])
-    func finds(name: String, expected: String?) {
+    func findsTheNearestName(name: String, expected: String?) {
         #expect(nearest(to: name, among: ["email", "start_task", "task", "task2", "conditions"]) == expected)
     }
 
@@ -23,7 +23,7 @@ import Testing
             (["a/b", "m~n", ""], "/a~1b/m~0n/"),
             (["~1"], "/~01"), (["é\"\\"], "/é\"\\"),
         ] as [(JSONPointer, String)])
-    func pointerText(pointer: JSONPointer, text: String) {
+    func pointersAreEscaped(pointer: JSONPointer, text: String) {
         #expect(pointer.description == text)
     }
 }

@@ -1,7 +1,7 @@
 import JSON
 import Testing
 
-/// RFC 8259, as far as this program takes it.
+/// Parsing of RFC 8259 with the restrictions of this program.
 @Suite struct ParsingTests {
     @Test(
         arguments: [
@@ -19,7 +19,7 @@ import Testing
             (" [ 1 , [ ] , { \"a\" : { } } ]\t\r\n", [1, [], ["a": [:]]]),
             (#"{"b":1,"a":[null,true],"":"x"}"#, ["b": 1, "a": [nil, true], "": "x"]),
         ] as [(String, JSON)])
-    func takesWhatTheGrammarAllows(text: String, value: JSON) throws {
+    func acceptsValidTexts(text: String, value: JSON) throws {
         #expect(try JSON(parsing: Array(text.utf8)) == value)
     }
 
@@ -35,12 +35,12 @@ import Testing
         #""\ud800""#, #""\udc00""#, #""\ud800\ud800""#, #""\ud800x""#, #""\ud800\n""#, #""\udc00\ud800""#,
         #""\ud800\u0041""#, #"["\udfff"]"#, #"{"\ud83d":1}"#, #""\uD83D\uDE0""#, #""\ud83d"# + "\"",
     ])
-    func refusesWhatTheGrammarDoesNot(text: String) {
+    func refusesInvalidTexts(text: String) {
         #expect(throws: JSONError.syntax) { try JSON(parsing: Array(text.utf8)) }
     }
 
     @Test(arguments: ["", " ", "\n\t \r"])
-    func refusesNothing(text: String) {
+    func refusesEmptyTexts(text: String) {
         #expect(throws: JSONError.empty) { try JSON(parsing: Array(text.utf8)) }
     }
 
@@ -48,7 +48,7 @@ import Testing
         "1e400", "-1e400", "1e131071", "1e999999999999", "18446744073709551616", "-9223372036854775809",
         "100000000000000000000", "[1,\"\\\"01\",99999999999999999999]", "1" + String(repeating: "0", count: 5000),
     ])
-    func refusesNumbersBeyondTheirTypes(text: String) {
+    func refusesNumbersOutOfRange(text: String) {
         #expect(throws: JSONError.numberOutOfRange) { try JSON(parsing: Array(text.utf8)) }
     }
 
@@ -56,7 +56,7 @@ import Testing
         arguments: [
             [0xEF, 0xBB, 0xBF, 0x7B, 0x7D],  // byte order mark
             [0xFF, 0xFE, 0x7B, 0x00, 0x7D, 0x00], [0xFE, 0xFF, 0x00, 0x7B, 0x00, 0x7D],  // UTF-16
-            [0x22, 0x80, 0x22], [0x22, 0xC3, 0x22], [0x22, 0xE2, 0x82, 0x22],  // lone, cut
+            [0x22, 0x80, 0x22], [0x22, 0xC3, 0x22], [0x22, 0xE2, 0x82, 0x22],  // incomplete
             [0x22, 0xC0, 0x80, 0x22], [0x22, 0xC1, 0xBF, 0x22], [0x22, 0xE0, 0x80, 0xAF, 0x22],  // overlong
             [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22], [0x22, 0xFF, 0x22],  // no scalar
         ] as [[UInt8]])
@@ -74,8 +74,8 @@ import Testing
         #expect(try JSON(parsing: Array(text.utf8)).objectValue?.members.map(\.name) == names)
     }
 
-    /// The memory of the parser is used again: what one document leaves there must not show in the next.
-    @Test func documentsDoNotDisturbOneAnother() throws {
+    /// The parser reuses its memory: one document must not affect the next.
+    @Test func documentsDoNotAffectEachOther() throws {
         let small = Array("[1,\"two\"]".utf8)
         let large = JSON.array(Array(repeating: "x", count: 50_000))
         let before = try JSON(parsing: small)

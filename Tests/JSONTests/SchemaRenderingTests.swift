@@ -30,7 +30,7 @@ import Testing
                 #"{"type":"boolean","description":"Whether","examples":[true]}"#
             ),
         ] as [(JSONSchema, String)])
-    func renders(schema: JSONSchema, text: String) {
+    func rendersSchemas(schema: JSONSchema, text: String) {
         #expect(schema.json.text == text)
     }
 
@@ -49,7 +49,7 @@ import Testing
         #expect(flow.json["properties"]?["tasks"]?["items"] == task.json)
     }
 
-    @Test func anUncheckedSchemaRendersAsTheSchema() {
+    @Test func anUncheckedSchemaIsRenderedAsItsSchema() {
         let task = JSONSchema.object(required: ["name": .string]).named("Task")
         let call = JSONSchema.object(required: ["task": .unchecked(task).described("What to do")])
         #expect(call.json["properties"]?["task"]?["required"] == ["name"])

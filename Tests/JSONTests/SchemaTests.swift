@@ -20,11 +20,11 @@ import Testing
             (.anyOf([.string, .integer]), 4), (.string.nullable, nil), (.anyOf([.constant("a"), .constant("b")]), "b"),
             (.unchecked(.object(required: ["a": .null])), ["b": 1]), (.unchecked(.string).nullable, 1),
         ] as [(JSONSchema, JSON)])
-    func takes(schema: JSONSchema, value: JSON) {
+    func acceptsValidValues(schema: JSONSchema, value: JSON) {
         #expect(schema.violations(in: value) == [])
     }
 
-    @Test func takesAWholeObject() {
+    @Test func acceptsAnObjectWithAllMembers() {
         let value: JSON = ["age": 4, "email": "a@b", "nick": nil, "tags": ["x"]]
         #expect(Self.person.violations(in: value) == [])
     }
@@ -65,11 +65,11 @@ import Testing
             (.string.nullable, 1, "must be a string or null"),
             (.string(maxLength: 1).nullable, "ab", "must have at most 1 character"),
         ] as [(JSONSchema, JSON, String)])
-    func refuses(schema: JSONSchema, value: JSON, message: String) {
+    func refusesInvalidValues(schema: JSONSchema, value: JSON, message: String) {
         #expect(schema.violations(in: value) == [Violation(pointer: "", message: message)])
     }
 
-    @Test func reportsAllAtOnce() {
+    @Test func reportsAllViolations() {
         let value: JSON = ["emial": "a@b", "age": 200, "tags": ["x", "", 3], "is_admin": true, "nick": "toolong"]
         #expect(
             Self.person.violations(in: value) == [
@@ -83,8 +83,8 @@ import Testing
             ])
     }
 
-    /// A name that the object has already is no hint.
-    @Test func hintsOnlyAtWhatIsAbsent() {
+    /// Names that the object already has are not suggested.
+    @Test func suggestsOnlyMissingNames() {
         let schema = JSONSchema.object(optional: ["task1": .any, "task2": .any])
         #expect(schema.violations(in: ["task1": 1, "task3": 1]).map(\.hint) == ["did you mean 'task2'?"])
         #expect(schema.violations(in: ["task1": 1, "task2": 2, "task3": 1]).map(\.hint) == [nil])
@@ -92,7 +92,7 @@ import Testing
             JSONSchema.string(enum: ["skip", "once"]).violations(in: "skp").map(\.hint) == ["did you mean 'skip'?"])
     }
 
-    @Test func reportsNoMoreThanAHundred() {
+    @Test func reportsAtMostAHundredViolations() {
         let array = JSON.array(Array(repeating: "x", count: 100_000))
         let schema = JSONSchema.array(of: .integer)
         #expect(schema.violations(in: array).count == 100)
@@ -101,7 +101,7 @@ import Testing
         #expect(Self.person.violations(in: object).count == 100)
     }
 
-    /// A long name above many mistakes would make the answer far larger than the request.
+    /// A long name with many violations would make the response far larger than the request.
     @Test func doesNotRepeatALongNameForEachViolation() {
         let name = String(repeating: "n", count: 500_000)
         let value = JSON.object(JSONObject([.init(name: name, value: .array(Array(repeating: "x", count: 100)))]))
@@ -117,7 +117,7 @@ import Testing
             (["a/b": ["~": "\u{0}"]], "/a~1b/~0", "must not contain U+0000"),
             (["a": ["\u{0}": 1]], "/a/\u{0}", "must not have U+0000 in its name"),
         ] as [(JSON, String, String)])
-    func findsNULWhereverItStands(value: JSON, pointer: String, message: String) {
+    func refusesNULAtEveryPosition(value: JSON, pointer: String, message: String) {
         let expected = [Violation(pointer: pointer, message: message)]
         #expect(JSONSchema.any.violations(in: value) == expected)
         #expect(JSONSchema.unchecked(.any).violations(in: value).isEmpty)
@@ -125,7 +125,7 @@ import Testing
         #expect(JSONSchema.any.nullable.violations(in: value) == expected)
     }
 
-    @Test func anyOfComparesWithTheNearestAlternative() {
+    @Test func anyOfReportsTheNearestAlternative() {
         let circle = JSONSchema.object(required: ["kind": .constant("circle"), "radius": .number])
         let square = JSONSchema.object(required: ["kind": .constant("square"), "side": .number])
         let shape = JSONSchema.anyOf([circle, square])

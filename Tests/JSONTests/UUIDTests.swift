@@ -2,7 +2,7 @@ import JSON
 import Testing
 
 @Suite struct UUIDTests {
-    @Test func knowsUUIDsOfAnyVersion() {
+    @Test func acceptsUUIDsOfAnyVersion() {
         #expect("00000000-0000-0000-0000-000000000000".isUUID)
         #expect("F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6".isUUID)
     }

@@ -15,7 +15,7 @@ import Testing
             ("é€😀\u{2028}", "\"é€😀\u{2028}\""),
             (["b": 1, "a": [nil, ["\"": 2.5]]], #"{"b":1,"a":[null,{"\"":2.5}]}"#),
         ] as [(JSON, String)])
-    func writes(value: JSON, text: String) throws {
+    func writesValues(value: JSON, text: String) throws {
         #expect(value.text == text)
         #expect(value.serialized() == Array(text.utf8))
         #expect(try JSON(parsing: Array(text.utf8)) == value)
@@ -61,8 +61,8 @@ import Testing
         #expect(String(decoding: object.bytes, as: UTF8.self) == "{\"n\":\(text)}")
     }
 
-    /// At every distance from the end of the buffer, which grows in the middle of what is to be escaped.
-    @Test(arguments: ["a", "\u{1}"]) func growsAtEveryLength(character: Character) throws {
+    /// Texts of every length, so that the buffer grows at every position of a text.
+    @Test(arguments: ["a", "\u{1}"]) func writesTextsOfEveryLength(character: Character) throws {
         for length in stride(from: 0, through: 1_100, by: character == "a" ? 1 : 3) {
             let name = String(repeating: character, count: length)
             let value: JSON = .object(JSONObject([.init(name: name, value: [1])]))
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test func everyScalarComesBack() throws {
+    @Test func everyScalarIsParsedAsWritten() throws {
         for start in stride(from: UInt32(0), to: 0x11_0000, by: 0x40) {
             var string = "x"
             string.unicodeScalars.append(contentsOf: (start..<start + 0x40).compactMap(Unicode.Scalar.init))
@@ -78,16 +78,17 @@ import Testing
         }
     }
 
-    @Test func escapesAtEveryPlace() throws {
+    @Test func escapesAtEveryPosition() throws {
         for length in 0..<40 {
-            for place in 0...length {
-                let string = String(repeating: "a", count: place) + "\"" + String(repeating: "b", count: length - place)
+            for position in 0...length {
+                let string =
+                    String(repeating: "a", count: position) + "\"" + String(repeating: "b", count: length - position)
                 #expect(try JSON(parsing: JSON.string(string).serialized()) == .string(string))
             }
         }
     }
 
-    @Test func doublesComeBackExactly() throws {
+    @Test func doublesAreParsedExactly() throws {
         var random = SystemRandomNumberGenerator()
         var doubles: [Double] = [
             .pi, 1 / 3, 0.1 + 0.2, 123456789.125, 1e15, 1e16, 1e17, 1e21, 1e22, 1e23, 4.35, 2.2250738585072014e-308,
@@ -97,11 +98,11 @@ import Testing
             if double.isFinite { doubles.append(double) }
         }
         let array = JSON.array(doubles.map(JSON.number))
-        let back = try JSON(parsing: array.serialized()).arrayValue ?? []
-        #expect(back.map { $0.doubleValue?.bitPattern } == doubles.map(\.bitPattern))
+        let parsed = try JSON(parsing: array.serialized()).arrayValue ?? []
+        #expect(parsed.map { $0.doubleValue?.bitPattern } == doubles.map(\.bitPattern))
     }
 
-    @Test func integersComeBackExactly() throws {
+    @Test func integersAreParsedExactly() throws {
         var random = SystemRandomNumberGenerator()
         let array = JSON.array(
             (0..<20_000).map { _ in .integer(Int64(bitPattern: random.next()) >> (random.next() % 64)) })

@@ -8,7 +8,7 @@ import Testing
     let owner: Connection
     let application: Connection
 
-    /// The template of the test databases has been granted already; repeating it is part of the test.
+    /// The template of the test databases has the grants already; repeating them is part of the test.
     init() throws {
         database = try TestDatabase.make()
         owner = database.connect()
@@ -25,7 +25,7 @@ import Testing
             "INSERT INTO later (name) VALUES ('x') RETURNING id", "UPDATE later SET name = 'y'",
             "UPDATE credits SET balance = 0", "UPDATE records SET deleted_at = now()",
         ] as [SQL])
-    func applicationMay(statement: SQL) throws {
+    func applicationMayExecute(statement: SQL) throws {
         try application.execute(statement)
     }
 
@@ -37,16 +37,16 @@ import Testing
             "UPDATE ledger SET note = ''", "DELETE FROM ledger", "TRUNCATE ledger", "DELETE FROM credits",
             "UPDATE records SET result = '0'", "DELETE FROM records",
         ] as [SQL])
-    func applicationMayNot(statement: SQL) throws {
+    func applicationMayNotExecute(statement: SQL) throws {
         let error = #expect(throws: PostgresError.self) { try application.execute(statement) }
         #expect(error?.kind == .server(.insufficientPrivilege))
     }
 
-    @Test func applicationCanAskForTheState() throws {
+    @Test func applicationCanReadTheState() throws {
         #expect(try Migrator().state(application) == .current)
     }
 
-    @Test func oddRoleNamesAreQuoted() throws {
+    @Test func roleNamesAreQuoted() throws {
         let error = #expect(throws: PostgresError.self) {
             try Migrator().grant(to: "x; DROP TABLE users; --", owner)
         }

@@ -34,7 +34,7 @@ import Testing
         #expect(try connection.query("SELECT name FROM things").first?.decode(String.self) == "one")
     }
 
-    @Test func stateSaysHowFarTheDatabaseIs() throws {
+    @Test func reportsTheStateOfTheDatabase() throws {
         let (first, both) = (Migrator([Self.two[0]]), Migrator(Self.two))
         #expect(try both.state(connection) == .behind(2))
         try first.migrate(connection)
@@ -46,7 +46,7 @@ import Testing
         #expect(try both.state(connection) == .current)
     }
 
-    @Test func changedFileIsRefused() throws {
+    @Test func aChangedMigrationIsRefused() throws {
         try Migrator([Self.two[0]]).migrate(connection)
         let changed = Migration(version: 1, name: "things", sql: Self.two[0].sql + " ")
         let error = #expect(throws: MigrationError.self) {
@@ -57,7 +57,7 @@ import Testing
         #expect(try Migrator(Self.two).state(connection) == .behind(1))
     }
 
-    @Test func failureLeavesNoTrace() throws {
+    @Test func aFailedMigrationIsRolledBack() throws {
         let broken = Migration(version: 2, name: "broken", sql: "INSERT INTO things VALUES (2); SELECT 1 / 0")
         let error = #expect(throws: MigrationError.self) {
             try Migrator([Self.two[0], broken]).migrate(connection)
@@ -72,7 +72,7 @@ import Testing
         #expect(try Migrator(Self.two).state(connection) == .current)
     }
 
-    @Test func crashInTheMiddleIsMadeGoodByAnotherRun() throws {
+    @Test func aCrashIsRepairedByTheNextRun() throws {
         let crashing = Migration(
             version: 2, name: "names",
             sql: """
@@ -91,7 +91,7 @@ import Testing
         #expect(try connection.query("SELECT name FROM things").first?.decode(String.self) == "one")
     }
 
-    @Test func ofManyAtOnceOneWorksAndTheRestWait() throws {
+    @Test func concurrentRunsApplyEachMigrationOnce() throws {
         let applied = Mutex<[Int]>([])
         let failures = Mutex<[String]>([])
         let threads = DispatchGroup()
@@ -115,7 +115,7 @@ import Testing
         #expect(try thingCount() == 1)
     }
 
-    @Test func givesWayToThoseWhoHoldALock() throws {
+    @Test func retriesWhileAnotherSessionHoldsALock() throws {
         try Migrator([Self.two[0]]).migrate(connection)
         let user = database.connect()
         try user.begin()
@@ -125,7 +125,7 @@ import Testing
         try migrator.migrate(connection) { event in
             guard case .rolledBack(_, let attempt) = event else { return }
             attempts.append(attempt)
-            // While the migration pauses, the user's statements go on.
+            // During the pause of the migration, other statements are executed.
             _ = try? user.execute("UPDATE things SET id = 3")
             if attempt == 2 { _ = try? user.commit() }
         }
@@ -136,7 +136,7 @@ import Testing
             ))
     }
 
-    @Test func givesUpInTheEnd() throws {
+    @Test func givesUpAfterTheMaximumOfAttempts() throws {
         try Migrator([Self.two[0]]).migrate(connection)
         let user = database.connect()
         try user.begin()

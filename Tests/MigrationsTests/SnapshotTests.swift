@@ -4,13 +4,13 @@ import Postgres
 import TestSupport
 import Testing
 
-/// What the files in the source tree say agrees with what the program holds and does.
+/// The files in the source tree match the migrations of the program and their result.
 @Suite struct SnapshotTests {
-    static let room = URL(filePath: #filePath).deletingLastPathComponent()
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../../Sources/Migrations").standardized
 
-    @Test func listHoldsEveryFileInOrder() throws {
-        let folder = Self.room.appending(path: "SQL")
+    @Test func theListContainsEveryFileInOrder() throws {
+        let folder = Self.folder.appending(path: "SQL")
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false)).sorted()
         #expect(Migrations.all.map { $0.label + ".sql" } == files)
         #expect(Migrations.all.map(\.version) == Array(1...files.count))
@@ -19,9 +19,9 @@ import Testing
         }
     }
 
-    /// `schema.sql` shows in one file what all migrations together make. `make schema` writes it anew.
-    @Test func schemaIsThatOfTheSnapshot() throws {
-        let snapshot = Self.room.appending(path: "schema.sql")
+    /// `schema.sql` is the schema after all migrations. `make schema` regenerates it.
+    @Test func theSchemaEqualsTheSnapshot() throws {
+        let snapshot = Self.folder.appending(path: "schema.sql")
         let schema = try dump(try TestDatabase.make())
         if ProcessInfo.processInfo.environment["WRITE_SCHEMA"] != nil {
             try schema.write(to: snapshot, atomically: true, encoding: .utf8)
@@ -29,7 +29,7 @@ import Testing
         #expect(try schema == String(contentsOf: snapshot, encoding: .utf8), "run `make schema`")
     }
 
-    /// The schema without what differs from one dump or one patch release to the next.
+    /// The schema without the parts that differ between dumps or patch releases.
     private func dump(_ database: TestDatabase) throws -> String {
         let process = Foundation.Process()
         process.executableURL = URL(filePath: "/usr/bin/env")

@@ -3,7 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Every test runs with prepared statements and without: `DB_PREPARE` must change nothing but the speed.
+/// Every test runs with and without prepared statements: `DB_PREPARE` must only change the speed.
 @Suite struct BindTests {
     let database: TestDatabase
 
@@ -20,19 +20,19 @@ import Testing
         "line\nbreak\r\ttab", "\u{1}\u{7F}", "Zoë 🧶 ﷽", String(repeating: "x", count: 100_000),
     ]
 
-    @Test(arguments: [true, false]) func textComesBackAsItWent(preparing: Bool) throws {
+    @Test(arguments: [true, false]) func textIsReturnedUnchanged(preparing: Bool) throws {
         let connection = connection(preparing: preparing)
         for text in Self.hostileTexts {
             let array = [text, "and", text]
             let rows = try connection.query(
                 "SELECT \(text)::text, \(array)::text[] = ARRAY[\(text), 'and', \(text)]")
-            let (back, isSameArray) = try #require(try rows.first?.decode(String.self, Bool.self))
-            #expect(back == text)
+            let (returned, isSameArray) = try #require(try rows.first?.decode(String.self, Bool.self))
+            #expect(returned == text)
             #expect(isSameArray, "\(text)")
         }
     }
 
-    @Test(arguments: [true, false]) func numbersComeBackExactly(preparing: Bool) throws {
+    @Test(arguments: [true, false]) func numbersAreReturnedExactly(preparing: Bool) throws {
         let connection = connection(preparing: preparing)
         for number in [Int64.min, -1, 0, 9_007_199_254_740_993, Int64.max] {
             let rows = try connection.query("SELECT \(number)::bigint, \(Int(number))::bigint")
@@ -40,8 +40,8 @@ import Testing
             #expect(first == number && second == Int(number))
         }
         for number in [0.1, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, .infinity, -.infinity] {
-            let back = try connection.query("SELECT \(number)::float8").first?.decode(Double.self)
-            #expect(back?.bitPattern == number.bitPattern)
+            let returned = try connection.query("SELECT \(number)::float8").first?.decode(Double.self)
+            #expect(returned?.bitPattern == number.bitPattern)
         }
         let small = try connection.query("SELECT \(Int32.min)::int").first?.decode(Int32.self)
         #expect(small == Int32.min)
@@ -49,7 +49,7 @@ import Testing
         #expect(notANumber?.isNaN == true)
     }
 
-    @Test(arguments: [true, false]) func otherTypesComeBack(preparing: Bool) throws {
+    @Test(arguments: [true, false]) func otherTypesAreReturnedUnchanged(preparing: Bool) throws {
         let connection = connection(preparing: preparing)
         let document: JSON = ["b": [1, 2.5, nil], "a": "\u{0}'\"\\", "c": true]
         let bytes = (0...255).map(UInt8.init)

@@ -7,7 +7,7 @@ import Testing
         "postgresql+psycopg2://ada:s3cret@db.example.org:5433/flows",
         "host=db.example.org port=5433 user=ada password=s3cret dbname=flows",
     ])
-    func everyFormIsUnderstood(connectionString: String) throws {
+    func parsesEveryFormat(connectionString: String) throws {
         let configuration = try PostgresConfiguration(connectionString)
         #expect(configuration["host"] == "db.example.org")
         #expect(configuration["dbname"] == "flows")
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: ["postgresql://[::1/x", "nonsense=s3cret", "s3cret", "postgresql://a\0b/c"])
-    func nonsenseIsRefusedWithoutQuotingIt(connectionString: String) {
+    func invalidStringsAreRefusedWithoutQuotingThem(connectionString: String) {
         let error = #expect(throws: PostgresError.self) { try PostgresConfiguration(connectionString) }
         #expect(error?.kind == .invalidConfiguration)
         #expect(error?.debugDescription.contains("s3cret") == false)
@@ -33,7 +33,7 @@ import Testing
         ("postgresql://[::1]/flows", nil), ("postgresql:///flows?host=/run/postgresql", nil),
         ("postgresql://db.example.org/flows?hostaddr=127.0.0.1", nil),
     ])
-    func serversElsewhereMustProveWhoTheyAre(connectionString: String, sslmode: String?) throws {
+    func remoteServersAreVerified(connectionString: String, sslmode: String?) throws {
         #expect(try PostgresConfiguration(connectionString)["sslmode"] == sslmode)
     }
 }

@@ -2,7 +2,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// What a connection reports.
+/// The events that a connection reports.
 @Suite struct ConnectionEventTests {
     private let database: TestDatabase
     private let connection: Connection
@@ -17,35 +17,35 @@ import Testing
 
     private func session() throws -> Int { try connection.query("SELECT pg_backend_pid()").only.decode(Int.self) }
 
-    @Test func opensOnFirstUseAndAfterAClose() throws {
+    @Test func reportsOpeningOnFirstUseAndAfterAClose() throws {
         #expect(events.all.isEmpty)
         for _ in 0..<2 { _ = try session() }
         #expect(events.take() == [.connectionOpened])
         connection.close()
-        #expect(events.all.isEmpty, "the client closed it")
+        #expect(events.all.isEmpty, "the client closed the connection")
         _ = try session()
         #expect(events.all == [.connectionOpened])
     }
 
-    @Test func isLostDuringAStatement() throws {
+    @Test func reportsALossDuringAStatement() throws {
         #expect(throws: PostgresError.self) {
             try connection.query("SELECT pg_terminate_backend(pg_backend_pid())")
         }
         #expect(events.all == [.connectionOpened, .connectionLost])
     }
 
-    @Test func isLostWhileIdle() throws {
+    @Test func reportsALossWhileIdle() throws {
         let lost = try session()
         try database.connect().execute("SELECT pg_terminate_backend(\(lost), 10000)")
         #expect(try session() != lost)
         #expect(events.all == [.connectionOpened, .connectionLost, .connectionOpened])
     }
 
-    @Test func aFailedAttemptOpensNothing() throws {
+    @Test func aFailedAttemptReportsNothing() throws {
         var configuration = try PostgresConfiguration("host=/nonexistent")
         configuration.observe = { [events] in events.add($0) }
-        let nowhere = Connection(configuration)
-        #expect(throws: PostgresError.self) { try nowhere.query("SELECT 1") }
+        let unreachable = Connection(configuration)
+        #expect(throws: PostgresError.self) { try unreachable.query("SELECT 1") }
         #expect(events.all.isEmpty)
     }
 }

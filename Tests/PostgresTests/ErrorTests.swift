@@ -33,7 +33,7 @@ import Testing
             "SELECT (\("9")::text || '99999999999')::int AS canary", "SELECT * FROM nowhere WHERE 'canary' = 'canary'",
             "INSERT INTO things VALUES (\("canary"))",
         ] as [SQL])
-    func noErrorTellsBindsOrStatements(statement: SQL) throws {
+    func errorsContainNeitherBindsNorStatements(statement: SQL) throws {
         let connection = database.connect()
         try connection.execute("CREATE TABLE things (name text PRIMARY KEY)")
         try connection.execute("INSERT INTO things VALUES ('canary')")
@@ -43,7 +43,7 @@ import Testing
         #expect(!error.debugDescription.contains("99999999999"))
     }
 
-    @Test func classesSayWhatTheConditionIs() {
+    @Test func statesAreClassified() {
         #expect(SQLState(rawValue: "22P02").isDataException)
         #expect(SQLState.deadlockDetected.isConflict && SQLState.serializationFailure.isConflict)
         for state in ["08006", "53300", "57P01", "57P03", "25006"] {

@@ -2,13 +2,13 @@ import Postgres
 import TestSupport
 import Testing
 
-/// What the server bounds, whosever session it is: a statement, a wait for a lock, a transaction in which nothing happens.
+/// Limits that the server enforces: for a statement, for waiting for a lock, for an idle transaction.
 @Suite struct LimitTests {
-    /// How limits come to the server.
-    enum Way: CaseIterable {
+    /// How limits are sent to the server.
+    enum Mode: CaseIterable {
         case withTheSession
         case withEachTransaction
-        /// As in production: by either, and through the pooler where tests run behind one.
+        /// As in production: by either mode, and through the pooler if tests run behind one.
         case asTheApplication
 
         func configuration(_ database: TestDatabase) -> PostgresConfiguration {
@@ -38,8 +38,8 @@ import Testing
         return [statement, lock, idle, zone]
     }
 
-    @Test(arguments: Way.allCases) func standInEveryTransaction(way: Way) throws {
-        var configuration = way.configuration(database)
+    @Test(arguments: Mode.allCases) func limitsApplyToEveryTransaction(mode: Mode) throws {
+        var configuration = mode.configuration(database)
         configuration.statementTimeout = .seconds(61)
         configuration.lockTimeout = .milliseconds(62)
         configuration.idleInTransactionTimeout = nil
@@ -61,9 +61,9 @@ import Testing
         #expect(try settings(connection) == expected)
     }
 
-    /// The next one to whom the session is lent finds nothing of them.
-    @Test func withEachTransactionTheyEndWithIt() throws {
-        let connection = Connection(Way.withEachTransaction.configuration(database))
+    /// The next client of a pooled session is not affected.
+    @Test func limitsOfATransactionEndWithIt() throws {
+        let connection = Connection(Mode.withEachTransaction.configuration(database))
         try connection.execute("SELECT 1")
         try connection.transaction { _ = try $0.execute("SELECT 1") }
         try connection.execute(
@@ -75,8 +75,8 @@ import Testing
                 """)
     }
 
-    @Test(arguments: Way.allCases) func serverGivesUpOnASlowStatement(way: Way) throws {
-        var configuration = way.configuration(database)
+    @Test(arguments: Mode.allCases) func serverCancelsASlowStatement(mode: Mode) throws {
+        var configuration = mode.configuration(database)
         configuration.statementTimeout = .milliseconds(20)
         let connection = Connection(configuration)
         let error = #expect(throws: PostgresError.self) { try connection.query("SELECT pg_sleep(60)") }
@@ -84,8 +84,8 @@ import Testing
         #expect(try connection.query("SELECT 1").count == 1)
     }
 
-    @Test(arguments: Way.allCases) func lockIsNotAwaitedForever(way: Way) throws {
-        var configuration = way.configuration(database)
+    @Test(arguments: Mode.allCases) func waitingForALockIsLimited(mode: Mode) throws {
+        var configuration = mode.configuration(database)
         configuration.lockTimeout = .milliseconds(20)
         let waiting = Connection(configuration)
         try database.connect().transaction { connection in
@@ -96,8 +96,8 @@ import Testing
         #expect(try waiting.execute("INSERT INTO things VALUES (1)") == 1)
     }
 
-    @Test(arguments: Way.allCases) func idleTransactionIsEndedByTheServer(way: Way) throws {
-        var configuration = way.configuration(database)
+    @Test(arguments: Mode.allCases) func idleTransactionIsEndedByTheServer(mode: Mode) throws {
+        var configuration = mode.configuration(database)
         configuration.idleInTransactionTimeout = .milliseconds(1)
         let connection = Connection(configuration)
         let other = database.connect()

@@ -13,7 +13,7 @@ import Testing
         try connection.execute("CREATE TABLE things (id int PRIMARY KEY)")
     }
 
-    private static let suicide: SQL = "SELECT pg_terminate_backend(pg_backend_pid())"
+    private static let terminateOwnSession: SQL = "SELECT pg_terminate_backend(pg_backend_pid())"
 
     private func terminate(_ connection: Connection) throws {
         let process = try #require(try connection.query("SELECT pg_backend_pid()").first?.decode(Int.self))
@@ -21,15 +21,15 @@ import Testing
         try other.execute("SELECT pg_terminate_backend(\(process), 10000)")
     }
 
-    @Test func lossDuringAStatementIsReportedAndRepaired() throws {
-        let error = #expect(throws: PostgresError.self) { try connection.query(Self.suicide) }
+    @Test func lossDuringAStatementIsReportedAndTheConnectionReopened() throws {
+        let error = #expect(throws: PostgresError.self) { try connection.query(Self.terminateOwnSession) }
         #expect(error?.kind == .connectionLost)
         #expect(error?.sqlState == .adminShutdown)
         #expect(error?.isUnavailability == true)
         #expect(try connection.query("SELECT 1").count == 1)
     }
 
-    @Test func lossWhileIdleGoesUnnoticed() throws {
+    @Test func connectionLostWhileIdleIsReopened() throws {
         try terminate(connection)
         #expect(try connection.query("SELECT 1").count == 1)
         try terminate(connection)
@@ -37,12 +37,12 @@ import Testing
         #expect(try connection.query("SELECT 1").count == 1)
     }
 
-    @Test func transactionDoesNotGoOnAfterItsConnection() throws {
+    @Test func transactionEndsWithItsConnection() throws {
         var next: PostgresError?
         let error = #expect(throws: PostgresError.self) {
             try connection.transaction { connection in
                 try connection.execute("INSERT INTO things VALUES (1)")
-                _ = try? connection.execute(Self.suicide)
+                _ = try? connection.execute(Self.terminateOwnSession)
                 #expect(connection.transactionStatus == .failed)
                 do { try connection.execute("INSERT INTO things VALUES (2)") } catch { next = error as? PostgresError }
             }
@@ -55,7 +55,7 @@ import Testing
 
     // MARK: COMMIT
 
-    /// Makes the server end the session while it works on COMMIT.
+    /// Makes the server end the session during COMMIT.
     private func loseConnectionAtCommit() throws {
         try connection.execute(
             unsafeScript: """
@@ -66,7 +66,7 @@ import Testing
                 """)
     }
 
-    @Test(arguments: [true, false]) func lossDuringCommitLeavesItUnknown(pipelined: Bool) throws {
+    @Test(arguments: [true, false]) func lossDuringCommitIsReportedAsUnknown(pipelined: Bool) throws {
         try loseConnectionAtCommit()
         let insert: SQL = "INSERT INTO things VALUES (1)"
         try connection.begin()
@@ -77,12 +77,12 @@ import Testing
         #expect(try connection.query("SELECT id FROM things").isEmpty)
     }
 
-    @Test(arguments: [true, false]) func lossThatIsExplainedBeforeCommitIsNoDoubt(pipelined: Bool) throws {
+    @Test(arguments: [true, false]) func lossBeforeCommitIsReportedAsLoss(pipelined: Bool) throws {
         let insert: SQL = "INSERT INTO things VALUES (1)"
         try connection.begin()
         if !pipelined { try connection.execute(insert) }
         let error = #expect(throws: PostgresError.self) {
-            try connection.commit(after: (pipelined ? [insert] : []) + [Self.suicide])
+            try connection.commit(after: (pipelined ? [insert] : []) + [Self.terminateOwnSession])
         }
         #expect(error?.kind == .connectionLost)
         #expect(connection.transactionStatus == .idle)
@@ -91,23 +91,23 @@ import Testing
 
     // MARK: Silence
 
-    @Test func clientGivesUpOnASilentServer() throws {
+    @Test func silentServerIsATimeout() throws {
         var configuration = database.owner
         configuration.statementTimeout = nil
         configuration.answerTimeout = .milliseconds(500)
         let connection = Connection(configuration)
         try connection.execute("SELECT 1")
         let clock = ContinuousClock()
-        let took = clock.measure {
+        let duration = clock.measure {
             let error = #expect(throws: PostgresError.self) { try connection.query("SELECT pg_sleep(60)") }
             #expect(error?.kind == .timedOut)
             #expect(error?.isUnavailability == true)
         }
-        #expect(took >= .milliseconds(500) && took < .seconds(30))
+        #expect(duration >= .milliseconds(500) && duration < .seconds(30))
         #expect(try connection.query("SELECT 1").count == 1)
     }
 
-    @Test func standbyIsLeft() throws {
+    @Test func readOnlyServerIsDisconnected() throws {
         var configuration = database.owner
         configuration["options"] = "-c default_transaction_read_only=on"
         let connection = Connection(configuration)
@@ -119,7 +119,7 @@ import Testing
         #expect(try connection.query(select).first?.decode(Int.self) != first)
     }
 
-    @Test func unreachableServerIsNotAskedEachTime() throws {
+    @Test func connectionAttemptsToAnUnreachableServerAreLimited() throws {
         var configuration = database.owner
         configuration["host"] = "/nonexistent"
         let connection = Connection(configuration)

@@ -14,13 +14,13 @@ import Testing
         other = database.connect()
     }
 
-    private static let patience = Duration.seconds(30)
+    private static let timeout = Duration.seconds(30)
 
     private func notify(_ payload: String, on channel: String = "news") throws {
         _ = try other.query("SELECT pg_notify(\(channel), \(payload))")
     }
 
-    private func payloads(waiting limit: Duration = patience) throws -> [String] {
+    private func payloads(waiting limit: Duration = timeout) throws -> [String] {
         try connection.notifications(waiting: limit).map(\.payload)
     }
 
@@ -35,18 +35,18 @@ import Testing
     }
 
     @Test func channelsAndPayloadsArrive() throws {
-        let odd = "a \"quoted\" Channel"
-        try connection.listen(to: ["news", odd])
+        let quoted = "a \"quoted\" Channel"
+        try connection.listen(to: ["news", quoted])
         try other.transaction { _ in
             try notify("first")
             try notify("", on: "elsewhere")
-            try notify("second", on: odd)
+            try notify("second", on: quoted)
             try notify("")
         }
         #expect(
-            try connection.notifications(waiting: Self.patience) == [
+            try connection.notifications(waiting: Self.timeout) == [
                 Postgres.Notification(channel: "news", payload: "first"),
-                Postgres.Notification(channel: odd, payload: "second"),
+                Postgres.Notification(channel: quoted, payload: "second"),
                 Postgres.Notification(channel: "news", payload: ""),
             ])
         #expect(try payloads(waiting: .zero).isEmpty)
@@ -58,30 +58,30 @@ import Testing
         #expect(try payloads() == ["now"])
     }
 
-    @Test func waitEndsInTime() throws {
+    @Test func waitEndsAfterTheTimeout() throws {
         try connection.listen(to: ["news"])
         var received: [String] = []
-        let took = try ContinuousClock().measure { received = try payloads(waiting: .milliseconds(50)) }
+        let duration = try ContinuousClock().measure { received = try payloads(waiting: .milliseconds(50)) }
         #expect(received.isEmpty)
-        #expect(took >= .milliseconds(50) && took < Self.patience)
+        #expect(duration >= .milliseconds(50) && duration < Self.timeout)
     }
 
-    @Test func anotherDescriptorEndsTheWait() throws {
+    @Test func readableDescriptorEndsTheWait() throws {
         try connection.listen(to: ["news"])
         let pipe = Pipe()
         try whileWaiting { _, _ in pipe.fileHandleForWriting.write(Data([1])) }
         let reading = pipe.fileHandleForReading.fileDescriptor
         var received: [Postgres.Notification] = []
-        let took = try ContinuousClock().measure {
-            received = try connection.notifications(waiting: Self.patience, unlessReadable: reading)
+        let duration = try ContinuousClock().measure {
+            received = try connection.notifications(waiting: Self.timeout, unlessReadable: reading)
         }
         #expect(received.isEmpty)
-        #expect(took < Self.patience)
-        // It still rings, and keeps nothing back.
+        #expect(duration < Self.timeout)
+        // The descriptor is still readable, and notifications are delivered nevertheless.
         try notify("also")
         _ = try connection.query("SELECT 1")
         #expect(
-            try connection.notifications(waiting: Self.patience, unlessReadable: reading).map(\.payload) == ["also"])
+            try connection.notifications(waiting: Self.timeout, unlessReadable: reading).map(\.payload) == ["also"])
     }
 
     @Test func nothingIsLostDuringStatements() throws {
@@ -108,8 +108,8 @@ import Testing
         #expect(try payloads() == ["again"])
     }
 
-    /// A statement opens a new connection without a word; but that one does not listen.
-    @Test func lossThatAStatementRepairedIsAnErrorToo() throws {
+    /// A statement silently opens a new connection, which does not listen.
+    @Test func lossIsAnErrorEvenIfAStatementReopenedTheConnection() throws {
         try connection.listen(to: ["news"])
         let process = try #require(try connection.query("SELECT pg_backend_pid()").first?.decode(Int.self))
         try other.execute("SELECT pg_terminate_backend(\(process), 10000)")
@@ -120,7 +120,7 @@ import Testing
         #expect(try payloads(waiting: .zero).isEmpty)
     }
 
-    @Test func whoDoesNotListenIsTold() throws {
+    @Test func waitingWithoutListeningIsAnError() throws {
         let error = #expect(throws: PostgresError.self) { try payloads(waiting: .zero) }
         #expect(error?.kind == .connectionLost)
     }

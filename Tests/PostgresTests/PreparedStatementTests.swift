@@ -24,7 +24,7 @@ import Testing
         #expect(try preparedCount(on: connection) == 4)
     }
 
-    @Test func nothingIsPreparedWhereThatIsOff() throws {
+    @Test func statementsAreNotPreparedWhenDisabled() throws {
         var configuration = database.owner
         configuration.preparesStatements = false
         let connection = Connection(configuration)
@@ -32,7 +32,7 @@ import Testing
         #expect(try preparedCount(on: connection) == 0)
     }
 
-    /// Its plan is kept while the table grows.
+    /// The plan is kept while the table grows.
     @Test func statementPreparedForAnEmptyTableUsesItsIndex() throws {
         try connection.execute("CREATE TABLE places (id int PRIMARY KEY)")
         try connection.execute("VACUUM ANALYZE places")
@@ -40,8 +40,8 @@ import Testing
         #expect(try plan.map { try $0.decode(String.self) }.joined().contains("places_pkey"))
     }
 
-    /// However cheap its first plans were.
-    @Test func statementIsPlannedOnce() throws {
+    /// Regardless of the costs of the first plans.
+    @Test func genericPlanIsUsedFromTheStart() throws {
         for id in 1...10 { try connection.execute("SELECT name FROM things WHERE id = \(id)") }
         let plans = try connection.query(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%WHERE id = $1'")
@@ -73,7 +73,7 @@ import Testing
         connection.rollback()
     }
 
-    @Test func lostStatementOfAWholeTransactionIsPreparedAgain() throws {
+    @Test func lostStatementOfAPipelinedTransactionIsPreparedAgain() throws {
         let select: SQL = "SELECT name FROM things"
         try connection.execute(select)
         try connection.execute("DEALLOCATE ALL")
@@ -84,7 +84,7 @@ import Testing
         #expect(connection.transactionStatus == .idle)
     }
 
-    @Test func changeWithinATransactionFailsItOnce() throws {
+    @Test func columnChangeFailsATransactionOnce() throws {
         let select: SQL = "SELECT name FROM things"
         try connection.execute(select)
         try connection.begin()

@@ -2,25 +2,25 @@ import Foundation
 import Postgres
 import Synchronization
 
-/// A unix-socket proxy in front of the test server, whose network can be made to fail at a chosen moment.
+/// A unix-socket proxy in front of the test server that injects a fault at a chosen moment.
 final class Proxy: Sendable {
     enum Fault {
-        /// Passes the COMMIT on, and then neither its answer nor anything else.
+        /// Forwards the COMMIT, and then neither its response nor anything else.
         case silentAfterCommit
-        /// Passes the COMMIT on and cuts the connection before its answer.
+        /// Forwards the COMMIT and closes the connection before its response.
         case cutAfterCommit
-        /// Passes the COMMIT on and ends as a pooler does that has lost its server.
+        /// Forwards the COMMIT and then sends the error of a pooler that has lost its server.
         case poolerFailsAfterCommit
-        /// From the start takes everything in and passes nothing on.
+        /// Reads everything and forwards nothing.
         case blackHole
         /// Listens, but never accepts.
-        case deaf
+        case neverAccepts
     }
 
     private let directory: String
     private let listener: Int32
     private let fault: Mutex<Fault?>
-    /// How often something came from the client: its round trips, as long as they are small.
+    /// How often data was received from the client: the number of round trips, if they are small.
     let requestCount = Atomic(0)
 
     /// The server of `configuration`, through this proxy.
@@ -35,7 +35,7 @@ final class Proxy: Sendable {
         proxied["host"] = directory
         self.configuration = proxied
         let server = configuration["host"] ?? ""
-        if fault != .deaf {
+        if fault != .neverAccepts {
             Thread.detachNewThread { [listener] in
                 while case let client = accept(listener, nil, nil), client >= 0 {
                     Thread.detachNewThread { self.serve(client, server) }
@@ -64,27 +64,27 @@ final class Proxy: Sendable {
     }
 
     /// The ErrorResponse (PostgreSQL documentation, section 55.7) of pgbouncer.
-    private static let farewell: [UInt8] = {
+    private static let poolerError: [UInt8] = {
         let fields = Array("SFATAL\0C08P01\0Mserver conn crashed?\0\0".utf8)
         return Array("E".utf8) + [0, 0, 0, UInt8(fields.count + 4)] + fields
     }()
 
-    /// Copies bytes until the end or until the fault that is due; descriptors are left to the end of the process.
+    /// Copies bytes until the end or until the fault; descriptors are not closed.
     private func pump(from source: Int32, to destination: Int32, isRequest: Bool) {
         var buffer = [UInt8](repeating: 0, count: 65536)
         var isSilent = false
         while case let count = unsafe read(source, &buffer, buffer.count), count > 0 {
             if isRequest { requestCount.add(1, ordering: .relaxed) }
             let fault = fault.withLock { $0 }
-            // Whatever says so, be it in a comment.
+            // Any occurrence of the word, even in a comment.
             let commits = isRequest && buffer[..<count].firstRange(of: Array("COMMIT".utf8)) != nil
             isSilent = isSilent || fault == .blackHole
             if isSilent { continue }
-            // The other direction goes silent first, or the answer could overtake the fault.
+            // The other direction is silenced first, otherwise the response could arrive before the fault.
             if commits && fault != nil { set(.blackHole) }
             _ = unsafe write(destination, buffer, count)
             if commits && fault == .poolerFailsAfterCommit {
-                _ = unsafe write(source, Self.farewell, Self.farewell.count)
+                _ = unsafe write(source, Self.poolerError, Self.poolerError.count)
             }
             if commits && (fault == .cutAfterCommit || fault == .poolerFailsAfterCommit) { return }
         }

@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Round trips are what a request waits for; this counts them.
+/// Counts the round trips of each operation, which dominate the latency of a request.
 @Suite struct RoundTripTests {
     let database: TestDatabase
 
@@ -12,7 +12,7 @@ import Testing
         try database.connect().execute("CREATE TABLE things (id int)")
     }
 
-    @Test(arguments: [true, false]) func nothingCostsMoreThanItMust(preparing: Bool) throws {
+    @Test(arguments: [true, false]) func operationsUseTheMinimumOfRoundTrips(preparing: Bool) throws {
         var configuration = database.owner
         configuration.preparesStatements = preparing
         let proxy = try Proxy(to: configuration)
@@ -31,11 +31,11 @@ import Testing
             #expect(try roundTrips { try connection.execute(insert) } == 1, "\(use) use")
             #expect(try roundTrips { try connection.transaction { _ in } } == 0)
             #expect(try roundTrips { try connection.transaction { _ = try $0.execute(insert) } } == 2)
-            let whole = try roundTrips {
+            let pipelined = try roundTrips {
                 try connection.begin()
                 try connection.commit(after: [insert, insert])
             }
-            #expect(whole == 1)
+            #expect(pipelined == 1)
             #expect(try roundTrips { try connection.transaction { try $0.executeLater(insert) } } == 1)
             #expect(try roundTrips { try connection.pipeline([insert, insert]) } == 1)
             let nested = try roundTrips {

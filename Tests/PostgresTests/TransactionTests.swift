@@ -18,12 +18,12 @@ import Testing
                 """)
     }
 
-    /// What another session sees.
+    /// The committed rows, as seen by another session.
     private func committedIDs() throws -> [Int] {
         try database.connect().query("SELECT id FROM things ORDER BY id").map { try $0.decode(Int.self) }
     }
 
-    @Test func endOfTheScopeCommits() throws {
+    @Test func returningCommits() throws {
         let count = try connection.transaction { connection in
             try connection.execute("INSERT INTO things VALUES (1)")
             #expect(connection.transactionStatus == .open)
@@ -46,7 +46,7 @@ import Testing
         #expect(try committedIDs() == [])
     }
 
-    @Test func statementsThatCanWaitGoWithTheNextOne() throws {
+    @Test func deferredStatementsAreSentWithTheNextOne() throws {
         func insertLater(_ id: Int) throws { try connection.executeLater("INSERT INTO things VALUES (\(id))") }
         try connection.transaction { connection in
             try insertLater(1)
@@ -55,7 +55,7 @@ import Testing
         }
         #expect(try committedIDs() == [1, 2])
         try connection.transaction { _ in try insertLater(3) }
-        #expect(try committedIDs() == [1, 2, 3], "with COMMIT alone")
+        #expect(try committedIDs() == [1, 2, 3], "sent with COMMIT")
         try connection.begin()
         try insertLater(4)
         connection.rollback()
@@ -71,7 +71,7 @@ import Testing
         #expect(try committedIDs() == [1, 2, 3, 5])
     }
 
-    @Test func statementsThatCanWaitFailWithTheNextOne() throws {
+    @Test func deferredStatementsFailWithTheNextOne() throws {
         try connection.begin()
         try connection.executeLater("INSERT INTO things VALUES (1), (1)")
         #expect(connection.transactionStatus == .open)
@@ -125,9 +125,9 @@ import Testing
         #expect(savepoint?.kind == .server(.noActiveTransaction))
     }
 
-    // MARK: Statements that travel with COMMIT
+    // MARK: Statements sent with COMMIT
 
-    @Test func lastStatementsTravelWithCommit() throws {
+    @Test func lastStatementsAreSentWithCommit() throws {
         try connection.begin()
         try connection.execute("INSERT INTO things VALUES (1)")
         let rows = try connection.commit(after: [
@@ -137,14 +137,14 @@ import Testing
         #expect(try committedIDs() == [1, 2])
     }
 
-    @Test func wholeTransactionInOneRoundTrip() throws {
+    @Test func pipelinedTransactionCommits() throws {
         try connection.begin()
         try connection.commit(after: ["INSERT INTO things VALUES (1)", "INSERT INTO things VALUES (2)"])
         #expect(try committedIDs() == [1, 2])
     }
 
-    /// VACUUM is refused after BEGIN.
-    @Test func wholeTransactionIsTheServersOwn() throws {
+    /// VACUUM is refused after BEGIN, so it succeeds only in the implicit transaction of the pipeline.
+    @Test func pipelinedTransactionSendsNoBegin() throws {
         try connection.begin()
         try connection.commit(after: ["VACUUM things"])
         try connection.begin()
@@ -153,7 +153,7 @@ import Testing
         #expect(error?.sqlState?.rawValue == "25001")
     }
 
-    @Test(arguments: [true, false]) func pipelinedFailureIsThatOfItsStatement(prepared: Bool) throws {
+    @Test(arguments: [true, false]) func pipelinedFailureIsReportedForItsStatement(prepared: Bool) throws {
         for _ in 1...(prepared ? 2 : 1) {
             try connection.begin()
             let error = #expect(throws: PostgresError.self) {
@@ -197,7 +197,7 @@ import Testing
 
     // MARK: Savepoints
 
-    @Test func savepointUndoesOnlyItsBody() throws {
+    @Test func failedSavepointRollsBackOnlyItsBody() throws {
         try connection.transaction { connection in
             try connection.execute("INSERT INTO things VALUES (1)")
             #expect(throws: PostgresError.self) {
@@ -230,7 +230,7 @@ import Testing
         #expect(try committedIDs() == [1, 4])
     }
 
-    @Test func savepointAsFirstThingOfATransaction() throws {
+    @Test func transactionMayBeginWithASavepoint() throws {
         try connection.transaction { connection in
             #expect(throws: PostgresError.self) { try connection.savepoint { try $0.execute("SELECT 1 / 0") } }
             try connection.execute("INSERT INTO things VALUES (1)")
@@ -238,7 +238,7 @@ import Testing
         #expect(try committedIDs() == [1])
     }
 
-    @Test func savepointThatIsOpenAtTheCommit() throws {
+    @Test func commitWithinASavepointIncludesIt() throws {
         try connection.begin()
         try connection.savepoint { connection in
             try connection.executeLater("INSERT INTO things VALUES (1)")
@@ -249,7 +249,7 @@ import Testing
         #expect(try committedIDs() == [1, 2, 3])
     }
 
-    @Test func scriptTakesPartInATransaction() throws {
+    @Test func scriptRunsInTheOpenTransaction() throws {
         #expect(throws: PostgresError.self) {
             try connection.transaction { connection in
                 try connection.execute(unsafeScript: "INSERT INTO things VALUES (1); INSERT INTO things VALUES (2)")

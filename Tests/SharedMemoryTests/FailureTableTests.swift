@@ -11,7 +11,7 @@ import Testing
         table = FailureTable(in: memory)
     }
 
-    /// Different keys that all have the same row.
+    /// Different keys that belong to the same row.
     private func keysOfOneRow(_ count: Int, row: Int = 5) -> [UInt64] {
         (1...UInt64(count)).map { $0 << 40 | UInt64(row) }
     }
@@ -29,7 +29,7 @@ import Testing
         #expect(table.failures(of: key) == .none)
     }
 
-    @Test func forgettingOneLeavesTheOthers() {
+    @Test func clearingAKeyKeepsTheOthers() {
         let keys = keysOfOneRow(FailureTable.rowLength)
         for key in keys { table.countFailure(of: key, at: 100) }
         table.clear(keys[3])
@@ -37,48 +37,48 @@ import Testing
         for key in keys { #expect(table.failures(of: key).count == (key == keys[3] ? 0 : 1)) }
     }
 
-    @Test func countsNoFurtherThanTheLimit() {
+    @Test func countsUpToTheLimit() {
         count(Failures.limit + 45, of: 7, at: 100)
         #expect(table.failures(of: 7).count == Failures.limit)
     }
 
-    @Test func countsOnFromWhatIsLeft() {
+    @Test func countsFromTheDecayedValue() {
         count(8, of: 7, at: 100)
         table.countFailure(of: 7, at: 100 + Failures.halfLife)
         #expect(table.failures(of: 7) == Failures(count: 5, last: 100 + Failures.halfLife))
     }
 
-    @Test func aFullRowGivesUpItsOldest() {
+    @Test func aFullRowReplacesItsOldestKeys() {
         let keys = keysOfOneRow(FailureTable.rowLength + 2)
         for (index, key) in keys.enumerated() { table.countFailure(of: key, at: 100 + UInt64(index)) }
         #expect(keys.map { table.failures(of: $0).count } == [0, 0] + Array(repeating: 1, count: keys.count - 2))
     }
 
-    @Test func aFloodDisplacesItsOwnKeysOnly() {
+    @Test func aFloodReplacesOnlyItsOwnKeys() {
         let keys = keysOfOneRow(100_000)
-        let slowed = keys[0]
-        let elsewhere: UInt64 = 6
-        count(6, of: slowed, at: 100)
-        table.countFailure(of: elsewhere, at: 100)
+        let throttled = keys[0]
+        let otherRow: UInt64 = 6
+        count(6, of: throttled, at: 100)
+        table.countFailure(of: otherRow, at: 100)
         for key in keys.dropFirst() { table.countFailure(of: key, at: 101) }
-        #expect(table.failures(of: slowed).count == 6)
-        #expect(table.failures(of: elsewhere).count == 1)
+        #expect(table.failures(of: throttled).count == 6)
+        #expect(table.failures(of: otherRow).count == 1)
         #expect(keys.count { table.failures(of: $0) != .none } == FailureTable.rowLength)
     }
 
-    @Test func whatIsForgottenByTimeGoesFirst() {
+    @Test func expiredFailuresAreReplacedFirst() {
         let keys = keysOfOneRow(FailureTable.rowLength + 1)
-        let faded: UInt64 = 100 + 4 * Failures.halfLife
+        let expiry: UInt64 = 100 + 4 * Failures.halfLife
         count(15, of: keys[0], at: 100)
-        for key in keys[1..<FailureTable.rowLength] { table.countFailure(of: key, at: faded) }
-        table.countFailure(of: keys[FailureTable.rowLength], at: faded)
+        for key in keys[1..<FailureTable.rowLength] { table.countFailure(of: key, at: expiry) }
+        table.countFailure(of: keys[FailureTable.rowLength], at: expiry)
         #expect(table.failures(of: keys[0]) == .none)
     }
 
-    @Test func manyThreadsLoseNothing() throws {
+    @Test func concurrentFailuresAreAllCounted() throws {
         let tables = [table, FailureTable(in: try memory.mappedAgain())]
         let rows = (0..<FailureTable.rows).map { keysOfOneRow(FailureTable.rowLength, row: $0) }
-        // Eight threads that share every key, in a different order each, so that they give out the slots together too.
+        // Eight threads count all keys, each in a different order, so that they also allocate the slots concurrently.
         onThreads(8) { thread in
             for keys in rows {
                 for turn in keys.indices {
@@ -89,7 +89,7 @@ import Testing
         #expect(rows.joined().count { table.failures(of: $0).count != 8 } == 0)
     }
 
-    @Test func ofManyAtOnceOneGetsTheTry() {
+    @Test func oneOfManyConcurrentCallsClaimsTheTry() {
         let policy = ThrottlePolicy(free: 5)
         count(8, of: 7, at: 100)
         let tries = Tally()
@@ -102,7 +102,7 @@ import Testing
         #expect(table.delay(for: 7, under: policy, at: 105) == 3)
     }
 
-    @Test func aFreeTryIsEverybodys() {
+    @Test func freeTriesNeedNoClaim() {
         let policy = ThrottlePolicy(free: 5)
         count(5, of: 7, at: 100)
         for _ in 0..<10 { #expect(table.claimTry(for: 7, under: policy, at: 100) == 0) }

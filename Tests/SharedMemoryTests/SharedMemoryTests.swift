@@ -4,7 +4,7 @@ import Testing
 @testable import SharedMemory
 
 @Suite struct SharedMemoryTests {
-    @Test func twoMappingsSeeEachOther() throws {
+    @Test func twoMappingsShareTheirContents() throws {
         let memory = try SharedMemory()
         let other = try memory.mappedAgain()
         let table = FailureTable(in: memory)
@@ -19,7 +19,7 @@ import Testing
         let memory = try SharedMemory()
         let sides = [memory, try memory.mappedAgain()]
         let turns = Tally()
-        let took = ContinuousClock().measure {
+        let duration = ContinuousClock().measure {
             onThreads(2) { thread in
                 for turn in 0..<100 where turn % 2 == thread {
                     while turns.count != turn {
@@ -31,10 +31,10 @@ import Testing
                 }
             }
         }
-        #expect(took < .seconds(20))
+        #expect(duration < .seconds(20))
     }
 
-    @Test func whatWasCountedOutlivesAMapping() throws {
+    @Test func contentsOutliveAMapping() throws {
         let memory = try SharedMemory()
         FailureTable(in: try memory.mappedAgain()).countFailure(of: 7, at: 100)
         #expect(FailureTable(in: memory).failures(of: 7).count == 1)
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func noOtherProgramGetsItUnasked() throws {
+    @Test func descriptorsAreClosedOnExec() throws {
         let memory = try SharedMemory()
         let other = try memory.mappedAgain()
         withExtendedLifetime((memory, other)) {
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: [0, SharedMemory.Layout.bytes])
-    func aFileIsRefusedAndStaysOpen(size: Int) throws {
+    func aFileIsRefusedAndNotClosed(size: Int) throws {
         guard let stream = unsafe tmpfile() else { throw SharedMemoryError.system(call: "tmpfile", code: errno) }
         defer { unsafe fclose(stream) }
         let file = unsafe fileno(stream)
@@ -75,13 +75,13 @@ import Testing
         #expect(fcntl(file, F_GETFD) == 0)
     }
 
-    @Test func noDescriptorIsRefused() {
+    @Test func anInvalidDescriptorIsRefused() {
         #expect(throws: SharedMemoryError.system(call: "fstat", code: EBADF)) { try SharedMemory(adopting: -1) }
     }
 }
 
 extension SharedMemory {
-    /// The same memory at another address, as another process would see it.
+    /// The same memory at another address, as in another process.
     func mappedAgain() throws -> SharedMemory {
         let duplicate = dup(descriptor)
         do {

@@ -28,14 +28,14 @@ import Testing
         waitpid(child, nil, 0)
     }
 
-    /// As if that process had acquired every slot.
+    /// Fills every slot as if this process had acquired it.
     private func fill(_ limit: Int, by holder: Holder) {
-        for place in SharedMemory.Layout.holders.prefix(limit) {
-            #expect(memory.replace(memory.word(place), by: holder.word, at: place))
+        for position in SharedMemory.Layout.holders.prefix(limit) {
+            #expect(memory.replace(memory.word(position), by: holder.word, at: position))
         }
     }
 
-    @Test func allProcessesTogetherHoldNoMoreThanTheLimit() throws {
+    @Test func theLimitAppliesToAllProcessesTogether() throws {
         let slots = Slots(in: memory, limit: 2)
         let others = Slots(in: try memory.mappedAgain(), limit: 2)
         let first = try #require(slots.tryAcquire())
@@ -49,27 +49,27 @@ import Testing
         others.release(third)
     }
 
-    @Test func asManyAsThereArePlacesAndNoMore() {
+    @Test func theCapacityLimitsTheSlots() {
         let slots = Slots(in: memory, limit: 10_000)
         var held = 0
         while slots.tryAcquire() != nil { held += 1 }
         #expect(held == Slots.capacity)
     }
 
-    @Test func aLivingHolderKeepsItsSlotsADeadOneDoesNot() throws {
+    @Test func slotsOfADeadHolderAreFreed() throws {
         let child = try idleChild()
         let slots = Slots(in: memory, limit: 2)
         fill(2, by: Holder(id: child))
         #expect(slots.tryAcquire() == nil)
         end(child)
-        // Dead, though its parent has not noticed yet.
+        // The process is dead but not yet reaped.
         #expect(slots.tryAcquire() != nil)
         reap(child)
         #expect(slots.tryAcquire() != nil)
         #expect(slots.tryAcquire() == nil)
     }
 
-    @Test func aStrangerWithTheNumberOfADeadHolderKeepsNothing() throws {
+    @Test func aReusedProcessIDDoesNotKeepSlots() throws {
         let child = try idleChild()
         defer {
             end(child)
@@ -80,7 +80,7 @@ import Testing
         #expect(slots.tryAcquire() != nil)
     }
 
-    @Test func patienceEnds() throws {
+    @Test func waitingEndsAfterTheTimeout() throws {
         let slots = Slots(in: memory, limit: 1)
         let slot = try #require(slots.tryAcquire())
         #expect(slots.acquire(within: .milliseconds(1)) == nil)
@@ -88,7 +88,7 @@ import Testing
         #expect(slots.acquire(within: .milliseconds(1)) != nil)
     }
 
-    @Test func aWaitEndsAsTheHolderDies() throws {
+    @Test func waitingEndsWhenTheHolderDies() throws {
         let child = try idleChild()
         fill(1, by: Holder(id: child))
         let slots = Slots(in: memory, limit: 1)
@@ -102,7 +102,7 @@ import Testing
         reap(child)
     }
 
-    @Test func aCrowdNeverExceedsTheLimitAndAllGetTheirTurn() throws {
+    @Test func concurrentCallersStayWithinTheLimitAndAllSucceed() throws {
         let views = [Slots(in: memory, limit: 3), Slots(in: try memory.mappedAgain(), limit: 3)]
         let inside = Tally()
         let turns = Tally()
@@ -123,19 +123,19 @@ import Testing
 }
 
 @Suite struct HolderTests {
-    @Test func oneWordHoldsIt() {
+    @Test func isEncodedInOneWord() {
         for holder in [Holder(id: getpid()), Holder(id: 1, start: 0), Holder(id: 1 << 22 - 1, start: 1 << 42 - 1)] {
             #expect(Holder(word: holder.word) == holder)
         }
     }
 
-    @Test func thisProcessLivesAndHasAStart() {
+    @Test func thisProcessIsAliveAndHasAStartTime() {
         let own = Holder(id: getpid())
         #expect(own.isAlive)
         #expect(own.start > 0)
     }
 
-    @Test func aProcessThatCannotBeAskedLives() {
+    @Test func aProcessOfAnotherUserIsAlive() {
         #expect(Holder(id: 1, start: 0).isAlive)
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Runs the body on that many threads at once, each with its number, and waits for all.
+/// Runs the body on this many threads concurrently, passing each its number, and waits for all.
 func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let group = DispatchGroup()
     for number in 0..<count {
@@ -14,15 +14,15 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     group.wait()
 }
 
-/// What threads count together, and the highest it has been.
+/// A counter shared by threads, with its maximum.
 final class Tally: Sendable {
-    private let now = Atomic(0)
-    private let most = Atomic(0)
+    private let current = Atomic(0)
+    private let maximum = Atomic(0)
 
-    var count: Int { now.load(ordering: .relaxed) }
-    var highest: Int { most.load(ordering: .relaxed) }
+    var count: Int { current.load(ordering: .relaxed) }
+    var highest: Int { maximum.load(ordering: .relaxed) }
 
     func add(_ step: Int = 1) {
-        most.max(now.add(step, ordering: .relaxed).newValue, ordering: .relaxed)
+        maximum.max(current.add(step, ordering: .relaxed).newValue, ordering: .relaxed)
     }
 }

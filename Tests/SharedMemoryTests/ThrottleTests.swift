@@ -7,22 +7,22 @@ import Testing
         arguments: [
             (0, 0), (1, 0), (5, 0), (6, 1), (7, 2), (8, 4), (9, 8), (10, 16), (11, 32), (12, 60), (13, 60), (255, 60),
         ] as [(Int, UInt64)])
-    func theWaitDoublesUpToALimit(failures: Int, wait: UInt64) {
+    func theDelayDoublesUpToALimit(failures: Int, wait: UInt64) {
         #expect(ThrottlePolicy(free: 5).wait(after: failures) == wait)
     }
 
     @Test(
         arguments: [
             (8, 0, 4), (8, 1, 3), (8, 3, 1), (8, 4, 0), (8, 1000, 0), (20, 59, 1), (20, 60, 0),
-            // 21 failures are 10 after a half-life, 5 after two.
+            // 21 failures decay to 10 after one half-life, to 5 after two.
             (21, 600, 0), (5, 0, 0),
         ] as [(Int, UInt64, UInt64)])
-    func theWaitRunsFromTheLastFailure(count: Int, age: UInt64, wait: UInt64) {
+    func theDelayStartsAtTheLastFailure(count: Int, age: UInt64, wait: UInt64) {
         let failures = Failures(count: count, last: 1_000)
         #expect(ThrottlePolicy(free: 5).wait(after: failures, at: 1_000 + age) == wait)
     }
 
-    @Test func aClockThatIsBehindIsNoLongerWait() {
+    @Test func aClockThatIsBehindDoesNotExtendTheDelay() {
         #expect(ThrottlePolicy(free: 5).wait(after: Failures(count: 8, last: 1_000), at: 998) == 4)
     }
 
@@ -31,7 +31,7 @@ import Testing
             (21, 0, 21), (21, 599, 21), (21, 600, 10), (21, 1_199, 10), (21, 1_200, 5), (21, 2_400, 1), (21, 3_000, 0),
             (255, 4_799, 1), (255, 4_800, 0), (255, .max - 5_000, 0),
         ] as [(Int, UInt64, Int)])
-    func failuresAreForgottenByHalves(count: Int, age: UInt64, left: Int) {
+    func failuresDecayByHalves(count: Int, age: UInt64, left: Int) {
         #expect(Failures(count: count, last: 1_000).left(at: 1_000 + age) == left)
     }
 }
@@ -44,14 +44,14 @@ import Testing
     }
 
     private func keys(_ account: UInt64, from address: UInt64) -> LoginThrottle.Keys {
-        // Spread as digests are.
+        // Distributed like digests.
         func digest(_ value: UInt64) -> UInt64 { (value &+ 1) &* 0x9E37_79B9_7F4A_7C15 }
         return LoginThrottle.Keys(
             account: digest(account), address: digest(1 << 32 | address),
             accountFromAddress: digest(2 << 32 | account << 16 | address))
     }
 
-    /// Tries without a pause from `start` on, whenever it is admitted, with the wrong password; returns how often it was.
+    /// Tries wrong passwords without a pause from `start` on, whenever it is admitted; returns the number of tries.
     private func guess(_ keys: LoginThrottle.Keys, from start: UInt64, seconds: UInt64) -> Int {
         var guesses = 0
         for now in start..<(start + seconds) {
@@ -63,13 +63,13 @@ import Testing
         return guesses
     }
 
-    @Test func anAttackerIsSlowed() {
-        // 6 at once, 5 more within 1 + 2 + 4 + 8 + 16 seconds, the next 32 later, then one a minute.
+    @Test func anAttackerIsThrottled() {
+        // 6 at once, 5 more within 1 + 2 + 4 + 8 + 16 seconds, the next after 32 seconds, then one a minute.
         #expect(guess(keys(1, from: 1), from: 1_000, seconds: 63) == 11)
         #expect(guess(keys(1, from: 1), from: 1_063, seconds: 600) == 10)
     }
 
-    @Test func theOwnerAtAnotherAddressIsNot() {
+    @Test func anotherAddressIsNotThrottled() {
         _ = guess(keys(1, from: 1), from: 1_000, seconds: 600)
         #expect(throttle.admit(keys(1, from: 1), at: 1_600) > 0)
         #expect(throttle.admit(keys(1, from: 2), at: 1_600) == 0)
@@ -82,14 +82,14 @@ import Testing
         #expect(throttle.admit(keys, at: 1_001) == 0)
     }
 
-    @Test func theRightPasswordEndsTheWaits() {
+    @Test func theRightPasswordResetsTheDelays() {
         let keys = keys(1, from: 1)
         _ = guess(keys, from: 1_000, seconds: 10)
         throttle.clearFailures(keys)
         #expect(throttle.admit(keys, at: 1_010) == 0)
     }
 
-    @Test func anAddressThatTriesManyAccountsIsSlowed() {
+    @Test func anAddressThatTriesManyAccountsIsThrottled() {
         let guesses = (1...100).reduce(0) { $0 + guess(keys(UInt64($1), from: 1), from: 1_000, seconds: 1) }
         #expect(guesses == 21)
         #expect(throttle.admit(keys(200, from: 1), at: 1_000) == 1)
@@ -102,15 +102,15 @@ import Testing
         #expect(throttle.admit(keys(200, from: 1), at: 1_000) > 0)
     }
 
-    @Test func manyAddressesAgainstOneAccountAreSlowedButNeverItsOwner() {
+    @Test func manyAddressesAgainstOneAccountAreThrottledButNotItsOwner() {
         for address: UInt64 in 1...20 { _ = guess(keys(1, from: address), from: 1_000, seconds: 1) }
         #expect(guess(keys(1, from: 30), from: 1_000, seconds: 1) == 2)
         #expect(throttle.admit(keys(1, from: 31), at: 1_000) == 0)
         #expect(guess(keys(2, from: 31), from: 1_000, seconds: 1) == 6)
     }
 
-    /// What is known before the lookup: the address, and the name as it was given.
-    @Test func aSlowedNameOrAddressIsKnownBeforeTheLookup() {
+    /// Known before the lookup: the address, and the name as it was sent.
+    @Test func aThrottledNameOrAddressIsRecognizedBeforeTheLookup() {
         let (email, username): (UInt64, UInt64) = (1 << 40, 2 << 40)
         func keys(named name: UInt64) -> LoginThrottle.Keys {
             LoginThrottle.Keys(account: 3 << 40, address: 4 << 40, accountFromAddress: 5 << 40, nameFromAddress: name)
@@ -120,11 +120,11 @@ import Testing
         }
         for _ in 0..<6 { throttle.countFailure(keys(named: email), at: 1_000) }
         for _ in 0..<3 {
-            // It claims no turn.
+            // Reading the delay does not claim a try.
             #expect(delay(4 << 40, email) == 1)
             #expect(delay(4 << 40, username) == 0)
         }
-        #expect(throttle.admit(keys(named: username), at: 1_000) == 1, "the account is one under both names")
+        #expect(throttle.admit(keys(named: username), at: 1_000) == 1, "both names belong to one account")
         throttle.clearFailures(keys(named: email))
         #expect(delay(4 << 40, email) == 0)
         for _ in 0..<15 { throttle.countFailure(keys(named: username), at: 1_000) }
@@ -132,12 +132,12 @@ import Testing
         #expect(delay(nil, email) == 0)
     }
 
-    @Test func aLostTurnIsNotUsedUp() {
-        let slowedAddress = keys(1, from: 1)
+    @Test func aRefusedTryIsNotConsumed() {
+        let throttledAddress = keys(1, from: 1)
         for account: UInt64 in 1...100 { _ = guess(keys(account, from: 1), from: 1_000, seconds: 1) }
-        for _ in 0..<5 { throttle.countFailure(slowedAddress, at: 1_000) }
-        // Long after the account's wait, within the address's: refused, but the account's turn is still there.
-        #expect(throttle.admit(slowedAddress, at: 1_030) > 0)
-        #expect(throttle.admit(slowedAddress, at: 1_060) == 0)
+        for _ in 0..<5 { throttle.countFailure(throttledAddress, at: 1_000) }
+        // After the delay of the account, within that of the address: refused, but the try of the account is kept.
+        #expect(throttle.admit(throttledAddress, at: 1_030) > 0)
+        #expect(throttle.admit(throttledAddress, at: 1_060) == 0)
     }
 }

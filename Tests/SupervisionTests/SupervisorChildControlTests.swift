@@ -3,11 +3,11 @@ import System
 import Supervision
 import Testing
 
-/// A responder's side, in this process; signals go to the test's own thread alone.
+/// The child's side of the control channel, in this process; signals are sent only to the thread of the test.
 @Suite struct SupervisorChildControlTests {
-    /// Calls `body` with a responder's control and its supervisor's end of the channel, and restores the signal mask.
+    /// Calls `body` with a child's control and the supervisor's end of the channel, and restores the signal mask.
     private func withControl(_ body: (ChildControl, inout ControlChannel?) throws -> Void) throws {
-        // No other name may keep the supervisor's end open once `body` has dropped it.
+        // No other variable may keep the supervisor's end open after `body` has released it.
         var supervisor: ControlChannel?
         let inherited: Int32
         (supervisor, inherited) = try inheritedChannel()
@@ -18,8 +18,8 @@ import Testing
     }
 
     private func inheritedChannel() throws -> (ControlChannel, Int32) {
-        let (ours, theirs) = try ControlChannel.pair()
-        return (ours, withExtendedLifetime(theirs) { dup(theirs.descriptor) })
+        let (supervisorEnd, childEnd) = try ControlChannel.pair()
+        return (supervisorEnd, withExtendedLifetime(childEnd) { dup(childEnd.descriptor) })
     }
 
     private func withSignalMaskKept(_ body: () throws -> Void) throws {
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func theEndOfTheSupervisorIsAReasonToLeave() throws {
+    @Test func theEndOfTheSupervisorEndsTheChild() throws {
         try withControl { control, supervisor in
             supervisor = nil
             #expect(control.run { close($0) } == .supervisorExited)
@@ -45,23 +45,23 @@ import Testing
     }
 
     @Test(arguments: [Signal.terminate, .interrupt])
-    func whatWasSentBeforeTheSignalIsAdopted(signal: Signal) throws {
+    func connectionsSentBeforeTheSignalAreAdopted(signal: Signal) throws {
         try withControl { control, supervisor in
             #expect(supervisor?.send(.adopt(0)) == true)
             #expect(supervisor?.send(.adopt(0)) == true)
             pthread_kill(pthread_self(), SIGHUP)
             pthread_kill(pthread_self(), signal.rawValue)
             var adopted = 0
-            let departure = control.run {
+            let reason = control.run {
                 close($0)
                 adopted += 1
             }
-            #expect(departure == .signal(signal))
+            #expect(reason == .signal(signal))
             #expect(adopted == 2)
         }
     }
 
-    @Test func aChildThatHasNothingLeftToDoLeaves() throws {
+    @Test func aFinishedChildEnds() throws {
         try withControl { control, supervisor in
             let end = try WakeUp()
             pthread_kill(pthread_self(), SIGTERM)
@@ -79,17 +79,17 @@ import Testing
             let (end, connection) = try inheritedChannel()
             #expect(control.handOver(connection))
             guard case .message(.handOver(let received)) = supervisor?.receive() else {
-                Issue.record("no connection came")
+                Issue.record("no connection was received")
                 return
             }
             close(received)
             close(connection)
-            // Both copies are closed, so its other end has nobody left.
+            // Both copies are closed, so the other end is closed too.
             #expect(end.receive() == .closed)
         }
     }
 
-    @Test func aSupervisorThatDoesNotReadIsAskedOnce() throws {
+    @Test func handOverDoesNotBlockWhenTheSupervisorDoesNotRead() throws {
         try withControl { control, supervisor in
             while control.handOver(0) {}
             let begin = Monotonic.now
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test(arguments: [[:], [ChildControl.variable: "x"], [ChildControl.variable: "0"]])
-    func withoutASupervisorOnlySignalsCount(environment: [String: String]) throws {
+    func withoutASupervisorOnlySignalsEndTheChild(environment: [String: String]) throws {
         try withSignalMaskKept {
             let control = try ChildControl(environment: environment)
             control.reportReady()

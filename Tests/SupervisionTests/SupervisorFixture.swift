@@ -3,25 +3,25 @@ import System
 
 /// A running `supervised serve` and the lines that it and its children write.
 ///
-/// Its children share the pipe: the end of the lines means that every process of the pool has gone.
+/// The children share the pipe: the end of the lines means that every process of the pool has ended.
 final class SupervisedPool {
-    /// Nothing of the kind was heard in time; `heard` is what was.
-    struct Silence: Error {
-        let heard: [String]
+    /// The expected line was not received before the deadline; `lines` are those that were.
+    struct MissingLine: Error {
+        let lines: [String]
     }
 
-    /// What each new child runs; a link, so that a test can deploy something else.
+    /// The executable of new children; a link, so that a test can replace it.
     let executable: String
     let client: Int32
-    private(set) var heard: [String] = []
+    private(set) var lines: [String] = []
     private let supervisor: ChildProcess
     private let output: Int32
-    private var rest: [UInt8] = []
+    private var buffer: [UInt8] = []
     private var isReaped = false
 
     /// - Parameters:
-    ///   - script: what children run in place of the fixture.
-    ///   - readiness: how long they may take to be ready, in milliseconds.
+    ///   - script: a shell script that children run instead of the fixture.
+    ///   - readiness: the time limit for their readiness, in milliseconds.
     init(responders: Int, workers: Int = 0, script: String? = nil, readiness: Int = 20_000) throws {
         executable = "/tmp/supervised-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
         let listening = try listen()
@@ -45,19 +45,19 @@ final class SupervisedPool {
         for path in [executable, executable + ".sh"] { unsafe unlink(path) }
     }
 
-    /// The program beside this test's own.
+    /// The program in the folder of the test executable.
     static var fixture: String {
         let own = executablePath(argument0: "") ?? ""
         return own.prefix(through: own.lastIndex(of: "/") ?? own.startIndex) + "supervised"
     }
 
-    /// Puts another program in the place from which children are started: a shell script, or the fixture for nil.
+    /// Replaces the executable of new children by a shell script, or by the fixture if nil.
     func deploy(_ script: String?) {
         Self.deploy(script, at: executable)
     }
 
-    /// Leaves nothing in that place.
-    func withdraw() {
+    /// Removes the executable of new children.
+    func removeExecutable() {
         unsafe unlink(executable)
     }
 
@@ -76,7 +76,7 @@ final class SupervisedPool {
         supervisor.send(signal)
     }
 
-    /// Waits for the supervisor's death.
+    /// Waits for the end of the supervisor.
     func ending() -> ExitCause? {
         _ = waitid(P_PID, id_t(supervisor.id), nil, WEXITED | WNOWAIT)
         isReaped = true
@@ -90,41 +90,41 @@ final class SupervisedPool {
         while let line = nextLine(until: deadline) {
             if line.hasPrefix(prefix) { return line }
         }
-        throw Silence(heard: heard)
+        throw MissingLine(lines: lines)
     }
 
-    /// The process id in the next line that begins with `prefix` and has it as its third word.
+    /// The process id in the next line that begins with `prefix`: its third word.
     func pid(_ prefix: String, within limit: Duration = .seconds(20)) throws -> pid_t {
         let words = try line(prefix, within: limit).split(separator: " ")
-        guard words.count > 2, let pid = pid_t(words[2]) else { throw Silence(heard: heard) }
+        guard words.count > 2, let pid = pid_t(words[2]) else { throw MissingLine(lines: lines) }
         return pid
     }
 
-    /// Every line from now until all processes of the pool have gone.
+    /// All further lines until all processes of the pool have ended.
     func lastLines() throws -> [String] {
-        let count = heard.count
+        let count = lines.count
         let deadline = Monotonic.now + .seconds(20)
         while nextLine(until: deadline) != nil {}
-        guard deadline > .now else { throw Silence(heard: heard) }
-        return Array(heard[count...])
+        guard deadline > .now else { throw MissingLine(lines: lines) }
+        return Array(lines[count...])
     }
 
-    /// Nil at the end of the lines, or at the deadline.
+    /// The next line; nil at the end of the lines or at the deadline.
     private func nextLine(until deadline: Monotonic) -> String? {
         while true {
-            if let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-                let line = String(decoding: rest[..<end], as: UTF8.self)
-                rest.removeSubrange(...end)
-                heard.append(line)
+            if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = String(decoding: buffer[..<end], as: UTF8.self)
+                buffer.removeSubrange(...end)
+                lines.append(line)
                 return line
             }
             guard let bytes = receive(from: output, until: deadline), !bytes.isEmpty else { return nil }
-            rest += bytes
+            buffer += bytes
         }
     }
 }
 
-/// What can be read from `descriptor`: nothing at its end, nil when the deadline comes first.
+/// The bytes that can be read from `descriptor`: empty at its end, nil at the deadline.
 func receive(from descriptor: Int32, until deadline: Monotonic = .now + .seconds(20)) -> [UInt8]? {
     guard !readable(among: [descriptor], until: deadline).isEmpty else { return nil }
     var bytes = [UInt8](repeating: 0, count: 4096)

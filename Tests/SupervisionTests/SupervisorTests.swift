@@ -2,7 +2,7 @@ import Glibc
 import System
 import Testing
 
-/// Real processes under real signals.
+/// The supervisor with real processes and signals.
 @Suite struct SupervisorTests {
     private func pool(
         _ responders: Int, workers: Int = 0, readiness: Int = 20_000
@@ -22,7 +22,7 @@ import Testing
         for pid in pids {
             kill(pid, SIGKILL)
             try pool.line("exited", within: .seconds(1))
-            #expect(pool.heard.last?.hasSuffix("\(pid) \(ExitCause.signalled(.kill))") == true)
+            #expect(pool.lines.last?.hasSuffix("\(pid) \(ExitCause.signalled(.kill))") == true)
             try pool.line("allReady", within: .seconds(1))
         }
     }
@@ -31,7 +31,7 @@ import Testing
         try Files.read("/proc/\(pid)/cmdline").split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// What a descriptor of another process leads to.
+    /// The target of a descriptor of another process.
     private func target(of descriptor: Int, in pid: pid_t) -> String {
         var bytes = [CChar](repeating: 0, count: 256)
         let count = unsafe readlink("/proc/\(pid)/fd/\(descriptor)", &bytes, 256)
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: [Signal.terminate, .interrupt])
-    func allLeaveBeforeTheSupervisorEnds(signal: Signal) throws {
+    func allChildrenEndBeforeTheSupervisor(signal: Signal) throws {
         let (pool, pids) = try pool(2, workers: 1)
         pool.send(signal)
         let lines = try pool.lastLines()
@@ -86,9 +86,9 @@ import Testing
     }
 
     @Test(arguments: ["exit 1", "exec sleep 600", nil])
-    func aDeployThatDoesNotWorkIsNotTakenUp(script: String?) throws {
+    func aBrokenExecutableAbandonsTheReload(script: String?) throws {
         let (pool, old) = try pool(2, readiness: 1000)
-        if let script { pool.deploy(script) } else { pool.withdraw() }
+        if let script { pool.deploy(script) } else { pool.removeExecutable() }
         pool.send(.hangUp)
         try pool.line("reloadAbandoned")
         #expect(old.allSatisfy(isAlive))
@@ -99,35 +99,35 @@ import Testing
         #expect(!old.contains(where: isAlive))
     }
 
-    @Test func aStormOfReloadsEnds() throws {
+    @Test func manyReloadRequestsEnd() throws {
         let (pool, old) = try pool(2)
         for _ in 0..<25 { pool.send(.hangUp) }
         try pool.line("reloaded")
         pool.send(.terminate)
         #expect(try pool.lastLines().last == "ended")
         #expect(!old.contains(where: isAlive))
-        let starts = pool.heard.filter { $0.hasPrefix("started") }.count
-        #expect((4...6).contains(starts), "\(pool.heard)")
+        let starts = pool.lines.filter { $0.hasPrefix("started") }.count
+        #expect((4...6).contains(starts), "\(pool.lines)")
     }
 
-    @Test func respondersLeaveWhenTheirSupervisorIsKilled() throws {
+    @Test func respondersEndWhenTheSupervisorIsKilled() throws {
         let (pool, pids) = try pool(2)
         let holder = greeting(of: pool)
         pool.send(.kill)
         #expect(pool.ending() == .signalled(.kill))
-        // The one that has the connection finds nobody to give it to.
+        // The responder that holds the connection cannot hand it over.
         let lines = Set(try pool.lastLines())
         #expect(lines == Set(pids.map { "left \($0) supervisorExited keeping \("\($0)" == holder ? 1 : 0)" }))
     }
 
-    @Test func aWorkerLeavesWhenItsSupervisorIsKilled() throws {
+    @Test func aWorkerEndsWhenTheSupervisorIsKilled() throws {
         let (pool, pids) = try pool(0, workers: 1)
         pool.send(.kill)
         #expect(pool.ending() == .signalled(.kill))
         #expect(try pool.lastLines() == ["left \(pids[0]) supervisorExited"])
     }
 
-    @Test func aConnectionIsNoWorkersToTake() throws {
+    @Test func connectionsAreNotHandedOverToWorkers() throws {
         let (pool, pids) = try pool(1, workers: 1)
         #expect(greeting(of: pool) == "\(pids[0])")
         kill(pids[0], SIGTERM)
@@ -135,12 +135,12 @@ import Testing
         #expect(greeting(of: pool) == "\(successor)")
     }
 
-    /// What the pool's client hears next: the number of the process that has taken its connection.
+    /// The next text that the client receives: the id of the process that has adopted its connection.
     private func greeting(of pool: SupervisedPool) -> String? {
         receive(from: pool.client).map { String(decoding: $0.dropLast(), as: UTF8.self) }
     }
 
-    @Test func aKeptConnectionGoesFromResponderToResponder() throws {
+    @Test func aKeptConnectionMovesToEachSuccessor() throws {
         let (pool, first) = try pool(1)
         #expect(greeting(of: pool) == "\(first[0])")
         for _ in 0..<3 {

@@ -20,7 +20,7 @@ import Testing
         #expect(constantTimeEquals(a.span, b.span) == areEqual)
     }
 
-    /// Each byte value alone in a word of others that do not pass.
+    /// Each byte value at each position of a word whose other bytes do not match.
     @Test(arguments: 0...7) func everyByteOfAWordIsTested(position: UInt64) {
         let shift = position * 8
         for byte in 0...UInt8.max {

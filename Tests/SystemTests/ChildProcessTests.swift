@@ -3,7 +3,7 @@ import System
 import Testing
 
 @Suite struct ChildProcessTests {
-    /// What `/bin/sh -c script` writes to its standard output, with nothing else open but `more`.
+    /// The standard output of `/bin/sh -c script`, with only the descriptors in `more` open besides.
     private func output(of script: String, more: [Int32: Int32] = [:]) throws -> String {
         let pipe = Pipe()
         let child = try shell(script, [1: pipe.writing].merging(more) { $1 })
@@ -17,7 +17,7 @@ import Testing
             "/bin/sh", arguments: ["-c", script], environment: ["PATH": "/usr/bin:/bin"], descriptors: descriptors)
     }
 
-    /// Waits for the child to be dead, which leaves it to be reaped.
+    /// Waits for the end of the child and reaps it.
     private func end(of child: ChildProcess) -> ExitCause? {
         _ = waitid(P_PID, id_t(child.id), nil, WEXITED | WNOWAIT)
         return child.reap()
@@ -27,11 +27,11 @@ import Testing
         ("exit 0", ExitCause.exited(0)), ("exit 7", .exited(7)), ("exit 255", .exited(255)),
         ("kill -9 $$", .signalled(.kill)), ("kill -TERM $$", .signalled(.terminate)),
     ])
-    func tellsHowAChildEnded(script: String, cause: ExitCause) throws {
+    func reportsHowAChildEnded(script: String, cause: ExitCause) throws {
         #expect(try end(of: shell(script)) == cause)
     }
 
-    @Test func aLivingChildHasNotEnded() throws {
+    @Test func aRunningChildIsNotReaped() throws {
         let pipe = Pipe()
         let child = try shell("read line", [0: pipe.reading])
         #expect(child.reap() == nil)
@@ -40,7 +40,7 @@ import Testing
         #expect(child.reap() == .unknown)
     }
 
-    @Test func aProgramThatIsNotThereIsAnError() {
+    @Test func aMissingProgramIsAnError() {
         #expect(throws: ProcessError("posix_spawn", code: ENOENT)) {
             try ChildProcess.spawn("/nonexistent", arguments: [], environment: [:], descriptors: [:])
         }
@@ -65,7 +65,7 @@ import Testing
         #expect(pipe.text() == "kept\nswapped\n")
     }
 
-    @Test func nothingElseIsOpen() throws {
+    @Test func noOtherDescriptorsAreInherited() throws {
         // `ls` reads the directory through the lowest number that is free.
         #expect(try output(of: "exec ls /proc/self/fd") == "0\n1\n2\n3\n")
         let inherited = dup(1)
@@ -73,11 +73,11 @@ import Testing
         #expect(try output(of: "exec ls /proc/self/fd", more: [5: inherited]) == "0\n1\n2\n3\n5\n")
     }
 
-    @Test func standardDescriptorsThatAreNotGivenAreNothing() throws {
+    @Test func missingStandardDescriptorsAreDevNull() throws {
         #expect(try output(of: "readlink /proc/self/fd/0 /proc/self/fd/2; cat") == "/dev/null\n/dev/null\n")
     }
 
-    @Test func signalsStartClean() throws {
+    @Test func signalMasksAreReset() throws {
         var (set, old) = (sigset_t(), sigset_t())
         unsafe sigemptyset(&set)
         unsafe sigaddset(&set, SIGUSR2)
@@ -85,11 +85,11 @@ import Testing
         let text = try output(of: "exec sed -nE 's/Sig(Blk|Ign):.//p' /proc/self/status")
         unsafe pthread_sigmask(SIG_SETMASK, &old, nil)
         let masks = text.split(separator: "\n").compactMap { UInt64($0, radix: 16) }
-        // Signals 32 and 33 are glibc's own; it lets no program touch them.
+        // Signals 32 and 33 are reserved by glibc.
         #expect(masks.map { $0 & 0x7fff_ffff } == [0, 0])
     }
 
-    @Test func theChildLeadsAGroupOfItsOwn() throws {
+    @Test func theChildLeadsItsOwnProcessGroup() throws {
         let pipe = Pipe()
         let child = try shell("read line", [0: pipe.reading])
         #expect(getpgid(child.id) == child.id)

@@ -3,7 +3,7 @@ import System
 import Testing
 
 @Suite struct ControlChannelTests {
-    @Test func messagesArriveWholeAndInOrder() throws {
+    @Test func messagesArriveCompleteAndInOrder() throws {
         let (left, right) = try ControlChannel.pair()
         let pipe = Pipe()
         #expect(right.receive() == .nothing)
@@ -14,7 +14,7 @@ import Testing
         guard case .message(.handOver(let handedOver)) = right.receive(),
             case .message(.adopt(let adopted)) = left.receive()
         else {
-            Issue.record("no descriptor came")
+            Issue.record("no descriptor was received")
             return
         }
         for descriptor in [handedOver, adopted] {
@@ -26,14 +26,14 @@ import Testing
         #expect(right.receive() == .nothing)
     }
 
-    /// One end of a channel whose other end has gone after `exchange(this end, other end)`.
+    /// One end of a channel whose other end is closed after `exchange(this end, other end)`.
     private func abandoned(after exchange: (ControlChannel, ControlChannel) -> Void) throws -> ControlChannel {
         let (left, right) = try ControlChannel.pair()
         exchange(left, right)
         return left
     }
 
-    @Test func aPeerThatHasGoneIsTheEnd() throws {
+    @Test func aClosedPeerClosesTheChannel() throws {
         let channel = try abandoned { _, other in #expect(other.send(.ready)) }
         #expect(channel.receive() == .message(.ready))
         #expect(channel.receive() == .closed)
@@ -41,7 +41,7 @@ import Testing
         #expect(!channel.send(.ready, until: .now + .seconds(20)))
     }
 
-    @Test func theLastWordsOfAPeerThatDidNotListenArrive() throws {
+    @Test func messagesOfAClosedPeerArriveEvenIfItDidNotRead() throws {
         let channel = try abandoned { this, other in
             #expect(this.send(.ready))
             #expect(other.send(.ready))
@@ -50,14 +50,14 @@ import Testing
         #expect(channel.receive() == .closed)
     }
 
-    @Test func aPeerThatDoesNotReadStopsNobody() throws {
+    @Test func sendingToAPeerThatDoesNotReadDoesNotBlock() throws {
         let (left, right) = try ControlChannel.pair()
         while left.send(.ready) {}
         #expect(!left.send(.ready, until: .now + .milliseconds(10)))
         #expect(right.receive() == .message(.ready))
     }
 
-    @Test func whatIsNotUnderstoodIsPassedOver() throws {
+    @Test func unknownMessagesAreSkipped() throws {
         let (left, right) = try ControlChannel.pair()
         for byte in [UInt8(ascii: "?"), UInt8(ascii: "h"), UInt8(ascii: "a")] {
             #expect(unsafe write(left.descriptor, [byte], 1) == 1)
@@ -67,7 +67,7 @@ import Testing
         #expect(right.receive() == .message(.ready))
     }
 
-    @Test func onlyAChannelIsAdopted() throws {
+    @Test func onlySocketsAreAdopted() throws {
         let pipe = Pipe()
         #expect(ControlChannel(adopting: pipe.reading) == nil)
         #expect(ControlChannel(adopting: -1) == nil)

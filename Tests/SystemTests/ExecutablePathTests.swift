@@ -5,21 +5,21 @@ import Testing
 @Suite struct ExecutablePathTests {
     private let actual = executablePath(argument0: "") ?? ""
 
-    @Test func anArgumentThatIsNotThisProgramIsNotBelieved() {
+    @Test func anArgumentWithAnotherPathIsIgnored() {
         #expect(actual.hasPrefix("/"))
         for argument in ["/bin/sh", "/nonexistent", "relative/nowhere", "program"] {
             #expect(executablePath(argument0: argument) == actual)
         }
     }
 
-    @Test func aLinkToThisProgramStaysALink() throws {
+    @Test func aLinkToThisProgramIsNotResolved() throws {
         let link = "/tmp/executable-path-\(getpid())"
         #expect(unsafe symlink(actual, link) == 0)
         defer { unsafe unlink(link) }
         #expect(executablePath(argument0: link) == link)
     }
 
-    @Test func aProgramThatWasReplacedKeepsItsPath() throws {
+    @Test func aDeletedProgramKeepsItsPath() throws {
         let copy = "/tmp/executable-path-copy-\(getpid())"
         let fixture = actual.prefix(through: actual.lastIndex(of: "/") ?? actual.startIndex) + "supervised"
         let copying = Pipe()

@@ -23,7 +23,7 @@ final class Pipe {
         writing = -1
     }
 
-    /// What is written until every writer has gone, this process's end among them.
+    /// The text that is written until all writing ends are closed; closes that of this process.
     func text(within limit: Duration = .seconds(20)) -> String {
         closeWriting()
         var bytes: [UInt8] = []

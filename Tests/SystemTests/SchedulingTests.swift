@@ -4,13 +4,13 @@ import Synchronization
 import Testing
 
 @Suite struct SchedulingTests {
-    /// In a thread of its own, so that no other test runs under it.
+    /// In a separate thread, so that other tests are not affected.
     @Test func threadsInheritTheClass() throws {
         let found = Mutex<[Int32]>([])
         let thread = try NativeThread {
-            let own = sched_getscheduler(0)
+            let initial = sched_getscheduler(0)
             Scheduling.useBatchScheduling()
-            let inner = try? NativeThread { found.withLock { $0 = [own, sched_getscheduler(0)] } }
+            let inner = try? NativeThread { found.withLock { $0 = [initial, sched_getscheduler(0)] } }
             inner?.join()
         }
         thread.join()

@@ -3,7 +3,7 @@ import System
 import Testing
 
 @Suite struct SignalDescriptorTests {
-    /// The signal goes to this very thread, so that the other tests do not see it.
+    /// The signal is sent only to this thread, so that other tests are not affected.
     @Test func aSignalBecomesReadable() throws {
         var old = sigset_t()
         unsafe pthread_sigmask(SIG_BLOCK, nil, &old)

@@ -19,19 +19,19 @@ import Testing
         #expect(!wakeUp.clear())
     }
 
-    @Test func anotherThreadWakesTheOneThatWaits() throws {
-        let (there, back) = (try WakeUp(), try WakeUp())
+    @Test func anotherThreadWakesAWaitingThread() throws {
+        let (request, response) = (try WakeUp(), try WakeUp())
         let woken = Atomic(0)
         let thread = try NativeThread {
             for _ in 0..<1_000 {
-                there.wait()
+                request.wait()
                 woken.add(1, ordering: .relaxed)
-                back.signal()
+                response.signal()
             }
         }
         for _ in 0..<1_000 {
-            there.signal()
-            back.wait()
+            request.signal()
+            response.wait()
         }
         thread.join()
         #expect(woken.load(ordering: .relaxed) == 1_000)

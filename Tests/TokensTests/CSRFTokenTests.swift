@@ -11,7 +11,7 @@ import Tokens
             issuer: "flow-manager", audience: "api")
     }
 
-    @Test func belongsToOneSessionAndTheLiveKeys() throws {
+    @Test func isValidForOneSessionAndTheCurrentKeys() throws {
         let issuer = try issuer(secret: 1)
         let token = issuer.csrfToken(session: Self.session)
         #expect(token == issuer.csrfToken(session: Self.session))
@@ -21,7 +21,7 @@ import Tokens
         #expect(try !self.issuer(secret: 2).isCSRFToken(token, session: Self.session))
     }
 
-    @Test func isReadInNoOtherSpelling() throws {
+    @Test func refusesOtherSpellings() throws {
         let issuer = try issuer(secret: 1)
         let token = issuer.csrfToken(session: Self.session)
         for text in ["", "x", "\(token)=", "\(token)A", String(token.dropLast()), " \(token)", token.uppercased()] {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Tokens
 
-/// Which tokens of other issuers are taken, each of the refused ones being a good one with a single flaw.
+/// Which tokens of other issuers are accepted. Each refused token is a valid one with a single flaw.
 @Suite struct ExternalTokenTests {
     static let now: Int64 = 1_700_000_000
     static let issuer = "https://issuer.example"
@@ -23,7 +23,7 @@ import Tokens
         try #require(try keys.get().first { $0.algorithm == algorithm })
     }
 
-    /// The payload with a claim of that JSON text in place of its own; without it where that is nil.
+    /// The payload with a claim replaced by this JSON text, or removed if it is nil.
     static func payload(_ name: String, _ text: String?) throws -> JSON {
         var members = try #require(payload.objectValue)
         members[name] = try text.map { try JSON(parsing: Array($0.utf8)) }
@@ -51,7 +51,7 @@ import Tokens
         #expect(throws: error, "\(comment)", sourceLocation: sourceLocation) { try claims(text, by: key) }
     }
 
-    @Test(arguments: algorithms) func readsAGoodToken(algorithm: SignatureAlgorithm) throws {
+    @Test(arguments: algorithms) func readsAValidToken(algorithm: SignatureAlgorithm) throws {
         let key = try Self.signer(algorithm)
         let token = key.token(Self.payload)
         #expect(ExternalToken(token)?.issuer == Self.issuer)
@@ -63,7 +63,7 @@ import Tokens
     }
 
     @Test(arguments: [nil, "JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"] as [String?])
-    func takesTheTypesOfTokens(type: String?) throws {
+    func acceptsTypesOfAccessTokens(type: String?) throws {
         let key = try Self.signer(.edDSA)
         _ = try Self.claims(key.token(Self.payload, header: ["typ": type.map(JSON.string)]), by: key)
     }
@@ -77,7 +77,7 @@ import Tokens
             ("crit", []), ("crit", ["exp"]), ("jwk", [:]), ("jku", "https://issuer.example/keys"),
             ("x5u", "https://issuer.example/certificate"), ("x5c", ["MIIB"]), ("jwk", .null),
         ] as [(String, JSON?)])
-    func refusesHeaders(name: String, value: JSON?) throws {
+    func refusesInvalidHeaders(name: String, value: JSON?) throws {
         for algorithm in Self.algorithms {
             let key = try Self.signer(algorithm)
             let token = key.token(Self.payload, header: [name: value])
@@ -85,15 +85,15 @@ import Tokens
         }
     }
 
-    @Test func theNameOfAKeyIsOpaque() throws {
+    @Test func keyIDsAreOpaque() throws {
         for name in ["", "../../dev/null", "' UNION SELECT", "\u{0}", String(repeating: "k", count: 256)] {
             let token = try Self.signer(.edDSA).token(Self.payload, header: ["kid": .string(name)])
             #expect(ExternalToken(token)?.keyID == name)
         }
     }
 
-    /// Neither is a key good for another algorithm, nor its public half a secret.
-    @Test(arguments: algorithms) func theKeyDecidesOnTheAlgorithm(algorithm: SignatureAlgorithm) throws {
+    /// A key cannot be used with another algorithm, and a public key cannot be used as an HMAC secret.
+    @Test(arguments: algorithms) func theKeyDeterminesTheAlgorithm(algorithm: SignatureAlgorithm) throws {
         let key = try Self.signer(algorithm)
         for other in Self.algorithms where other != algorithm {
             Self.expectRefused(key.token(Self.payload, header: ["alg": .string(other.rawValue)]), by: key)
@@ -111,13 +111,13 @@ import Tokens
         }
     }
 
-    @Test func refusesOtherSignaturesOfES256() throws {
+    @Test func refusesInvalidES256Signatures() throws {
         let key = try Self.signer(.es256)
         let message = key.unsignedToken(Self.payload)
         let good = key.signature(of: message.utf8)
         let zero = [UInt8](repeating: 0, count: 32)
         let one: [UInt8] = zero.dropLast() + [1]
-        // FIPS 186-4, D.1.2.3: the number that r and s stay below.
+        // FIPS 186-4, D.1.2.3: the order, an exclusive upper limit of r and s.
         let order: [UInt8] = [
             0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad,
             0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
@@ -144,7 +144,7 @@ import Tokens
             ("nbf", "\(now + 31)"), ("nbf", "\"0\""), ("nbf", "null"), ("nbf", "1e300"),
             ("iat", "\(now + 31)"), ("iat", "\"0\""), ("iat", "null"),
         ] as [(String, String?)])
-    func refusesClaims(name: String, text: String?) throws {
+    func refusesInvalidClaims(name: String, text: String?) throws {
         let key = try Self.signer(.edDSA)
         Self.expectRefused(key.token(try Self.payload(name, text)), by: key)
     }
@@ -155,17 +155,19 @@ import Tokens
             ("nbf", "\(now + 30)"), ("iat", "\(now + 30)"), ("exp", "\(now - 29)"), ("exp", "\(now - 29).5"),
             ("exp", "1e300"), ("exp", "18446744073709551615"), ("sub", "\"\(String(repeating: "s", count: 255))\""),
         ] as [(String, String?)])
-    func takesClaims(name: String, text: String?) throws {
+    func acceptsValidClaims(name: String, text: String?) throws {
         let key = try Self.signer(.edDSA)
         _ = try Self.claims(key.token(try Self.payload(name, text)), by: key)
     }
 
-    @Test(arguments: ["\(now - 30)", "\(now - 30).0", "0", "-1", "-1e300"]) func tellsWhatHasExpired(text: String)
+    @Test(arguments: ["\(now - 30)", "\(now - 30).0", "0", "-1", "-1e300"]) func reportsExpiryOfGenuineTokens(
+        text: String
+    )
         throws
     {
         let key = try Self.signer(.edDSA)
         Self.expectRefused(key.token(try Self.payload("exp", text)), by: key, .expired)
-        // To those only who could have made it.
+        // Only for tokens with a valid signature.
         let other = try SigningKey(.edDSA, id: key.id)
         Self.expectRefused(other.token(try Self.payload("exp", text)), by: key)
     }
@@ -175,16 +177,16 @@ import Tokens
             (TrustedIssuer.Proof.authorizedParty, ["api"], ["app"], true), (.authorizedParty, [], ["app"], false),
             (.authorizedParty, ["api"], [], false), (.audience, ["api"], [], true), (.audience, [], ["app"], false),
         ] as [(TrustedIssuer.Proof, Set<String>, Set<String>, Bool)])
-    func bothProofsAreChecked(
-        proof: TrustedIssuer.Proof, audiences: Set<String>, parties: Set<String>, isTaken: Bool
+    func checksAudiencesAndAuthorizedParties(
+        proof: TrustedIssuer.Proof, audiences: Set<String>, parties: Set<String>, isAccepted: Bool
     ) throws {
         let key = try Self.signer(.edDSA)
         let issuer = Self.trusted(proof, audiences: audiences, parties: parties)
         let claims = try? Self.claims(key.token(Self.payload), by: key, issuer)
-        #expect((claims != nil) == isTaken)
+        #expect((claims != nil) == isAccepted)
     }
 
-    @Test func oneProofMayBeMissing() throws {
+    @Test func onlyTheConfiguredProofIsRequired() throws {
         let key = try Self.signer(.edDSA)
         let (noAudience, noParty) = (try Self.payload("aud", nil), try Self.payload("azp", nil))
         _ = try Self.claims(key.token(noAudience), by: key, Self.trusted(.authorizedParty, audiences: []))
@@ -195,19 +197,19 @@ import Tokens
     }
 
     @Test(arguments: [nil, "false", "null", "1", #""true""#] as [String?])
-    func anEmailMustBeVerified(text: String?) throws {
+    func ignoresUnverifiedEmails(text: String?) throws {
         let key = try Self.signer(.edDSA)
         #expect(try Self.claims(key.token(try Self.payload("email_verified", text)), by: key).email == nil)
     }
 
-    @Test func refusesOtherShapes() throws {
+    @Test func refusesMalformedTokens() throws {
         let key = try Self.signer(.edDSA)
         let good = key.token(Self.payload)
         let parts = good.split(separator: ".").map(String.init)
         let (header, payload, signature) = (parts[0], parts[1], parts[2])
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
         let last = try #require(good.last.flatMap { alphabet.firstIndex(of: $0) })
-        let shapes = [
+        let malformed = [
             "", ".", "..", "...", header, "\(header).\(payload)", "\(header).\(payload).", ".\(payload).\(signature)",
             "\(header)..\(signature)", "\(good).", ".\(good)", "\(good).\(signature)", "\(good).a.b", "\(good)=",
             "\(header)=.\(payload).\(signature)", " \(good)", "\(good)\n", "\(header) .\(payload).\(signature)",
@@ -215,10 +217,10 @@ import Tokens
             good.dropLast() + String(alphabet[last ^ 1]), String(repeating: ".", count: 8192),
             key.token(try Self.payload("pad", "\"\(String(repeating: "x", count: 8192))\"")),
         ]
-        for token in shapes { Self.expectRefused(token, by: key, .invalid, token) }
+        for token in malformed { Self.expectRefused(token, by: key, .invalid, token) }
     }
 
-    @Test func refusesAMemberThatComesTwice() throws {
+    @Test func refusesDuplicateMembers() throws {
         let key = try Self.signer(.edDSA)
         let payload = Self.payload.text.dropLast() + #","sub":"user-2"}"#
         let message =
@@ -226,7 +228,7 @@ import Tokens
         Self.expectRefused(message + "." + Base64URL.encode(key.signature(of: message.utf8)), by: key)
     }
 
-    @Test(arguments: algorithms) func noCharacterMayChange(algorithm: SignatureAlgorithm) throws {
+    @Test(arguments: algorithms) func refusesAnyChangedCharacter(algorithm: SignatureAlgorithm) throws {
         let key = try Self.signer(algorithm)
         let good = Array(key.token(Self.payload).utf8)
         for position in good.indices {

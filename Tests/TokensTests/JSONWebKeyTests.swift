@@ -3,11 +3,11 @@ import JSON
 import Testing
 import Tokens
 
-/// Which JSON Web Keys are taken, each of the refused ones being a good one with a single flaw.
+/// Which JSON Web Keys are accepted. Each refused key is a valid one with a single flaw.
 @Suite struct JSONWebKeyTests {
     static func json(_ text: String) throws -> JSON { try JSON(parsing: Array(text.utf8)) }
 
-    /// The key of an example with members changed to other JSON texts, or left out where that is nil.
+    /// The key of an example with members replaced by other JSON texts, or removed if nil.
     static func jwk(_ example: SignatureExample, _ changes: (name: String, text: String?)...) throws -> JSON {
         var key = try #require(try json(example.jwk).objectValue)
         for change in changes { key[change.name] = try change.text.map(json) }
@@ -20,13 +20,13 @@ import Tokens
             ("use", #""sig""#), ("key_ops", #"["verify"]"#), ("key_ops", #"["sign","verify"]"#), ("kid", #""""#),
             ("kid", #""2026-11""#), ("x5t", #""unknown""#), ("x5c", "[]"), ("constructor", "{}"),
         ])
-    func takesKeysForSignatures(example: SignatureExample, change: (String, String)) throws {
+    func acceptsSignatureKeys(example: SignatureExample, change: (String, String)) throws {
         let key = try #require(PublicKey(jwk: try Self.jwk(example, change)))
         #expect(key.isValid(signature: try example.signatureBytes(), message: example.message.utf8))
     }
 
     @Test(arguments: SignatureExample.all)
-    func takesTheNameOfItsAlgorithmOnly(example: SignatureExample) throws {
+    func acceptsOnlyTheAlgorithmOfTheKeyType(example: SignatureExample) throws {
         let names = ["RS256", "ES256", "EdDSA", "RS384", "RS512", "PS256", "ES384", "HS256", "none", "", "rs256"]
         for name in names {
             let key = PublicKey(jwk: try Self.jwk(example, ("alg", "\"\(name)\"")))
@@ -46,7 +46,7 @@ import Tokens
             ("d", #""AQAB""#), ("d", #""""#), ("d", "null"), ("p", #""AQAB""#), ("q", #""AQAB""#), ("dp", #""AQAB""#),
             ("dq", #""AQAB""#), ("qi", #""AQAB""#), ("oth", "[]"), ("k", #""AQAB""#),
         ] as [(String, String?)])
-    func refusesKeysForAnythingElse(example: SignatureExample, change: (String, String?)) throws {
+    func refusesKeysForOtherUses(example: SignatureExample, change: (String, String?)) throws {
         #expect(PublicKey(jwk: try Self.jwk(example, change)) == nil)
     }
 
@@ -55,24 +55,24 @@ import Tokens
             ("n", nil), ("n", "null"), ("n", "1"), ("n", #""""#), ("n", #""AQAB""#), ("n", #""not base64url!""#),
             ("e", nil), ("e", "null"), ("e", "65537"), ("e", #""""#), ("e", #""AQAB=""#),
             ("e", #""AA""#), ("e", #""AQ""#), ("e", #""Ag""#), ("e", #""AQAA""#), ("e", #""AAEAAQ""#),
-            ("e", #""AQAAAAAAAAAB""#),  // 0, 1, 2, 65536, 65537 with a zero in front, 2⁶⁴ + 1
+            ("e", #""AQAAAAAAAAAB""#),  // 0, 1, 2, 65536, 65537 with a leading zero, 2⁶⁴ + 1
             ("kty", #""EC""#), ("kty", #""OKP""#),
         ] as [(String, String?)])
-    func refusesRSA(change: (String, String?)) throws {
+    func refusesInvalidRSAKeys(change: (String, String?)) throws {
         #expect(PublicKey(jwk: try Self.jwk(.rsa, change)) == nil)
     }
 
-    /// An odd number of so many bits; an even one is no modulus.
+    /// An odd number with this many bits; an even number is not a valid modulus.
     @Test(arguments: [
         (512, false), (1024, false), (2047, false), (2048, true), (4096, true), (8192, true), (8193, false),
     ])
-    func theModulusHas2048BitsOrMore(bits: Int, isTaken: Bool) throws {
+    func theModulusHas2048To8192Bits(bits: Int, isAccepted: Bool) throws {
         var modulus = [UInt8](repeating: 0x55, count: (bits + 7) / 8)
         modulus[0] = 1 << UInt8((bits - 1) % 8)
         func key(_ modulus: [UInt8]) throws -> PublicKey? {
             PublicKey(jwk: try Self.jwk(.rsa, ("n", "\"\(Base64URL.encode(modulus))\"")))
         }
-        #expect(try (key(modulus) != nil) == isTaken)
+        #expect(try (key(modulus) != nil) == isAccepted)
         #expect(try key([0] + modulus) == nil)
         modulus[modulus.count - 1] = 0x54
         #expect(try key(modulus) == nil)
@@ -82,18 +82,18 @@ import Tokens
         arguments: [
             ("crv", nil), ("crv", #""P-384""#), ("crv", #""p-256""#), ("crv", #""secp256k1""#), ("crv", #""Ed25519""#),
             ("x", nil), ("y", nil), ("x", #""""#), ("y", "null"), ("y", "7"),
-            ("x", #""AH_Nzidw9sRdQYPL7m_bS3tYBzM1e-nvE7rPbjx70VRF""#),  // with a zero in front
+            ("x", #""AH_Nzidw9sRdQYPL7m_bS3tYBzM1e-nvE7rPbjx70VRF""#),  // with a leading zero
             ("x", #""zc4ncPbEXUGDy-5v20t7WAczNXvp7xO6z248e9FURQ""#),  // without its first byte
             ("y", #""x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a1""#),  // an unused bit set
             ("y", #""x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a4""#),  // not on the curve
             ("x", #""AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA""#),
             ("x", #""__________________________________________8""#), ("kty", #""RSA""#), ("kty", #""OKP""#),
         ] as [(String, String?)])
-    func refusesP256(change: (String, String?)) throws {
+    func refusesInvalidP256Keys(change: (String, String?)) throws {
         #expect(PublicKey(jwk: try Self.jwk(.p256, change)) == nil)
     }
 
-    @Test func refusesThePointZero() throws {
+    @Test func refusesTheOrigin() throws {
         let zero = #""AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA""#
         #expect(PublicKey(jwk: try Self.jwk(.p256, ("x", zero), ("y", zero))) == nil)
     }
@@ -104,12 +104,12 @@ import Tokens
             ("x", nil), ("x", "null"), ("x", #""""#), ("x", #""WpgBgrEKt9VL_tPJZAc6DuFy89qmIyWvAhpo9wdRGg""#),
             ("x", #""ANdamAGCsQq31Uv-08lkBzoO4XLz2qYjJa8CGmj3B1Ea""#), ("kty", #""EC""#), ("kty", #""RSA""#),
         ] as [(String, String?)])
-    func refusesEd25519(change: (String, String?)) throws {
+    func refusesInvalidEd25519Keys(change: (String, String?)) throws {
         #expect(PublicKey(jwk: try Self.jwk(.ed25519, change)) == nil)
     }
 
     @Test(arguments: ["null", "[]", "{}", "\"RSA\"", "1", #"{"kty":"RSA"}"#, #"{"kty":"EC","crv":"P-256"}"#])
-    func refusesWhatIsNoKey(text: String) throws {
+    func refusesOtherJSON(text: String) throws {
         #expect(PublicKey(jwk: try Self.json(text)) == nil)
     }
 }
@@ -131,41 +131,41 @@ import Tokens
         for id in ["", "A", "a ", "a\0", "d", "../a"] { #expect(set[id] == nil) }
     }
 
-    @Test func leavesOutWhatItCannotUse() throws {
-        let useless: [JSON] = [
+    @Test func skipsUnusableKeys() throws {
+        let unusable: [JSON] = [
             "key", 1, nil, [], [:], ["kty": "EC", "crv": "P-521", "kid": "b"], ["kty": "AKP", "kid": "c"],
             try JSONWebKeyTests.jwk(.p256, ("kid", #""d""#), ("use", #""enc""#)),
             try JSONWebKeyTests.jwk(.p256, ("kid", #""e""#), ("d", #""AQAB""#)),
             try JSONWebKeyTests.jwk(.p256),
         ]
-        let set = try set(useless + [key(.rsa, id: "a")])
+        let set = try set(unusable + [key(.rsa, id: "a")])
         #expect(set.count == 1)
         #expect(set["a"] != nil)
-        #expect(try self.set(useless).count == 0)
+        #expect(try self.set(unusable).count == 0)
         #expect(try self.set([]).count == 0)
     }
 
-    @Test func refusesTwoKeysOfOneId() throws {
+    @Test func refusesDuplicateIDs() throws {
         let other = try JSONWebKeyTests.jwk(.rsa, ("kid", #""a""#), ("use", #""enc""#))
         #expect(try set([key(.p256, id: "a"), other]).count == 1)
         #expect(throws: KeySetError.duplicateID) { try set([key(.p256, id: "a"), key(.rsa, id: "a")]) }
         #expect(throws: KeySetError.duplicateID) { try set([key(.p256, id: "a"), key(.p256, id: "a")]) }
     }
 
-    @Test func refusesAPublishedSecret() throws {
+    @Test func refusesSymmetricKeys() throws {
         #expect(throws: KeySetError.symmetricKey) {
             try set([key(.rsa, id: "a"), ["kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ", "kid": "b"]])
         }
     }
 
-    @Test func takesAHundredKeys() throws {
+    @Test func acceptsAtMostAHundredKeys() throws {
         let hundred = try (0..<100).map { try key(.ed25519, id: "\($0)") }
         #expect(try set(hundred).count == 100)
         #expect(throws: KeySetError.tooManyKeys) { try set(hundred + [nil]) }
     }
 
     @Test(arguments: ["null", "[]", "{}", #"{"keys":{}}"#, #"{"keys":null}"#, #"{"KEYS":[]}"#, "1"])
-    func refusesWhatIsNoSet(text: String) throws {
+    func refusesMalformedSets(text: String) throws {
         let json = try JSONWebKeyTests.json(text)
         #expect(throws: KeySetError.malformed) { try JSONWebKeySet(json) }
     }

@@ -4,7 +4,7 @@ import JSON
 import Testing
 import Tokens
 
-/// A public key, a signed message and its signature, as a specification prints them.
+/// A public key, a signed message and its signature from a specification.
 struct SignatureExample: Sendable, CustomTestStringConvertible {
     let source: String
     let algorithm: SignatureAlgorithm
@@ -89,14 +89,14 @@ struct SignatureExample: Sendable, CustomTestStringConvertible {
 
 @Suite struct PublicKeyTests {
     @Test(arguments: SignatureExample.all)
-    func verifiesWhatTheSpecificationSigned(example: SignatureExample) throws {
+    func verifiesTheExamplesOfTheSpecifications(example: SignatureExample) throws {
         let key = try example.key()
         #expect(key.algorithm == example.algorithm)
         #expect(key.isValid(signature: try example.signatureBytes(), message: example.message.utf8))
     }
 
     @Test(arguments: SignatureExample.all)
-    func noBitOfASignatureMayChange(example: SignatureExample) throws {
+    func refusesSignaturesWithAChangedBit(example: SignatureExample) throws {
         let key = try example.key()
         let signature = try example.signatureBytes()
         for position in signature.indices {
@@ -107,7 +107,7 @@ struct SignatureExample: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: SignatureExample.all)
-    func noOtherMessageIsSigned(example: SignatureExample) throws {
+    func refusesOtherMessages(example: SignatureExample) throws {
         let key = try example.key()
         let signature = try example.signatureBytes()
         for message in [
@@ -137,7 +137,7 @@ struct SignatureExample: Sendable, CustomTestStringConvertible {
         #expect(!key.isValid(signature: [UInt8](repeating: 0, count: 256), message: example.message.utf8))
     }
 
-    /// r and s must lie between 1 and the order of the curve.
+    /// r and s must be at least 1 and less than the order of the curve.
     @Test func refusesECDSANumbersOutOfRange() throws {
         let example = SignatureExample.p256
         let key = try example.key()
@@ -153,20 +153,20 @@ struct SignatureExample: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Signatures of the example's key in which r begins with a zero byte, with two, s does, or r begins with its
-    /// highest bit alone: DER writes these numbers in 30 to 33 bytes.
+    /// Signatures of the key of the example in which r begins with one or two zero bytes, s begins with a zero byte, or
+    /// r begins with only its highest bit set: DER encodes these numbers in 30 to 33 bytes.
     @Test(arguments: [
         "AN02QJfDKFZzdiRdQ4q5NF1a4aCWcEf7PQuZfLls_oZxCFG7V9emtXNsyuV20aq6p-E2JDJse3ZzYlYvDJay_g",
         "AABvnKLXWQxUZhlQSy2LRnt4uJrYeQH9vY3f-28HMqkvtffGDTEQZbnoBciK9cqFCabP4lhWk_p6oyqsl7FXKQ",
         "J1dX1TivdUCnB2_SePFygJ494SBKpi60ZwOqgouCKTMAfogethXk_FPlMJmCbSZV9YE95QCqvsGfNfrjHQC9mw",
         "gPlF0SVJnmd5hpS0G9F2HCBlgnQnt52pxM8F8hOV9lLObKZtpTPI0swZfDSmyR9CJghqUImTECnB1HXO4eMuJQ",
     ])
-    func takesECDSANumbersOfEveryLength(signature: String) throws {
+    func acceptsECDSANumbersOfAnyDERLength(signature: String) throws {
         let bytes = try #require(Base64URL.decode(signature.utf8))
         #expect(try SignatureExample.p256.key().isValid(signature: bytes, message: "message".utf8))
     }
 
-    /// The same signature in the encoding that JWS does not use.
+    /// The same signature in DER, which JWS does not use.
     @Test func refusesECDSAInDER() throws {
         let signature = try SignatureExample.p256.signatureBytes()
         let der = [0x30, 69, 2, 32] + signature[..<32] + [2, 33, 0] + signature[32...]
@@ -174,7 +174,7 @@ struct SignatureExample: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: SignatureExample.all)
-    func oneKeyServesManyThreads(example: SignatureExample) throws {
+    func aKeyIsThreadSafe(example: SignatureExample) throws {
         let key = try example.key()
         let signature = try example.signatureBytes()
         DispatchQueue.concurrentPerform(iterations: 32) { index in

@@ -19,7 +19,7 @@ import Tokens
             issuer: "flow-manager", audience: "api")
     }
 
-    @Test func readsBackWhatItMade() throws {
+    @Test func parsesItsOwnText() throws {
         let token = try #require(RefreshToken(text))
         #expect(token.session == Self.session)
         #expect(token.number == 41)
@@ -37,14 +37,14 @@ import Tokens
         #expect(try Self.issuer(secret: 0x5b, previous: 0x5a).isGenuine(token, seed: Self.seed))
     }
 
-    /// Every change of one character makes another text or another code.
-    @Test func isGenuineInNoOtherSpelling() throws {
+    /// Every change of one character makes the token unreadable or its code invalid.
+    @Test func refusesAnyChangedCharacter() throws {
         let bytes = Array(text.utf8)
-        for place in bytes.indices {
-            for replacement in [UInt8(ascii: "0"), UInt8(ascii: "A"), UInt8(ascii: "."), bytes[place] ^ 0x20] {
-                guard replacement != bytes[place] else { continue }
+        for position in bytes.indices {
+            for replacement in [UInt8(ascii: "0"), UInt8(ascii: "A"), UInt8(ascii: "."), bytes[position] ^ 0x20] {
+                guard replacement != bytes[position] else { continue }
                 var changed = bytes
-                changed[place] = replacement
+                changed[position] = replacement
                 guard let token = RefreshToken(String(decoding: changed, as: UTF8.self)) else { continue }
                 #expect(!issuer.isGenuine(token, seed: Self.seed), "\(String(decoding: changed, as: UTF8.self))")
             }
@@ -52,9 +52,9 @@ import Tokens
     }
 
     @Test(arguments: ["", "fmr_", "fmr_a.b.c", "fmr_..", "fmr_017f22e2-79b0-7cc3-98c4-dc0c0c073990.041.", "Bearer x"])
-    func noTokenLooksLikeThat(text: String) { #expect(RefreshToken(text) == nil) }
+    func refusesMalformedTokens(text: String) { #expect(RefreshToken(text) == nil) }
 
-    @Test func numbersAreWrittenInOneWayOnly() {
+    @Test func refusesNonCanonicalNumbers() {
         let parts = text.split(separator: ".")
         for number in ["041", "+41", "-1", "4_1", "41 ", "", "2147483647", "99999999999999999999"] {
             #expect(RefreshToken("\(parts[0]).\(number).\(parts[2])") == nil, "\(number)")

@@ -3,15 +3,15 @@ import JSON
 import Testing
 import Tokens
 
-/// What specifications print as an example, where it is not ours to accept: genuine in itself, and refused all the same.
-/// The examples that are ours stand with `TokenIssuerTests`, `PublicKeyTests` and `TOTPTests`.
+/// Examples of specifications that are valid but must be refused here. Examples that must be accepted are in
+/// `TokenIssuerTests`, `PublicKeyTests` and `TOTPTests`.
 @Suite struct SpecificationTests {
     /// The key of RFC 7515, appendix A.1, which signs the token of RFC 7519, section 3.1.
     private static let key =
         "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
     private static let claims =
         "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
-    /// The sentence that RFC 7520, section 4 signs in every way.
+    /// The sentence that RFC 7520, section 4 signs with every algorithm.
     private static let sentence = """
         SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0\
         aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91\
@@ -22,9 +22,9 @@ import Tokens
 
     private func jwk(_ text: String) throws -> JSON { try JSON(parsing: Array(text.utf8)) }
 
-    /// RFC 7519, sections 3.1 and 6.1. A JWT is not yet an access token (RFC 8725, section 3.11), also when it is
-    /// signed with our key; one that nobody has signed is none at all.
-    @Test func aTokenOfAnotherKindIsNotOurs() throws {
+    /// RFC 7519, sections 3.1 and 6.1. A JWT of another type is not an access token (RFC 8725, section 3.11), even if
+    /// it is signed with the right key; an unsigned one is never valid.
+    @Test func refusesOtherTypesOfTokens() throws {
         let header = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9"
         let code = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
         let secret = try bytes(Self.key)
@@ -35,8 +35,8 @@ import Tokens
         }
     }
 
-    /// RFC 7520, section 4.2: PS384. The key may verify RS256, and takes no other signature for one.
-    @Test func anotherPaddingOfRSAIsRefused() throws {
+    /// RFC 7520, section 4.2: PS384. The key verifies RS256 and refuses signatures of another algorithm.
+    @Test func refusesOtherPaddingsOfRSA() throws {
         let example = SignatureExample.cookbook
         let message = "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9." + Self.sentence
         let signature = """
@@ -52,8 +52,8 @@ import Tokens
         #expect(PublicKey(jwk: .object(members)) == nil)
     }
 
-    /// RFC 7520, section 4.3: ES512, whose curve no key of ours is on; its signature is as long as it says.
-    @Test func anotherCurveIsRefused() throws {
+    /// RFC 7520, section 4.3: ES512, whose curve is not supported.
+    @Test func refusesOtherCurves() throws {
         let coordinates = [
             "AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt",
             "AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1",
@@ -72,8 +72,8 @@ import Tokens
         }
     }
 
-    /// RFC 7520, section 4.4: HS256, as ours, but under the name of a key that is not.
-    @Test func theCodeOfTheCookbookIsOurs() throws {
+    /// RFC 7520, section 4.4: HS256, but with the id of an unknown key.
+    @Test func computesTheCodeOfTheCookbook() throws {
         let header = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjAxOGMwYWU1LTRkOWItNDcxYi1iZmQ2LWVlZjMxNGJjNzAzNyJ9"
         let code = "s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0"
         let secret = try bytes("hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg")
@@ -81,7 +81,7 @@ import Tokens
         #expect(Base64URL.encode(HMACSHA256(key: secret).code(for: message.utf8)) == code)
         let issuer = TokenIssuer(keys: try TokenKeys(secret: secret), issuer: "", audience: "")
         #expect(throws: TokenError.invalid) { try issuer.verify("\(message).\(code)", now: 0) }
-        // No public key stands in for the secret of an HMAC, nor the other way round.
+        // The secret of an HMAC is not accepted as a public key, nor its code as a signature.
         #expect(PublicKey(jwk: try jwk(#"{"kty":"oct","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg"}"#)) == nil)
         for example in SignatureExample.all {
             #expect(try !example.key().isValid(signature: try bytes(code), message: message.utf8))

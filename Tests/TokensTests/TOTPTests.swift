@@ -6,18 +6,18 @@ import Tokens
 @Suite struct TOTPTests {
     let totp = TOTP(secret: Array("12345678901234567890".utf8))
 
-    /// RFC 6238, appendix B, the SHA-1 rows: it shows eight digits, of which ours are the last six.
+    /// RFC 6238, appendix B, the SHA-1 rows: the last six of its eight digits.
     @Test(arguments: [
         (59, "287082"), (1_111_111_109, "081804"), (1_111_111_111, "050471"), (1_234_567_890, "005924"),
         (2_000_000_000, "279037"), (20_000_000_000, "353130"),
     ])
-    func codesAreThoseOfTheSpecification(time: Int64, code: String) {
+    func codesEqualThoseOfRFC6238(time: Int64, code: String) {
         #expect(totp.code(at: time) == code)
         #expect(totp.matchingStep(code, at: time) == time / 30)
     }
 
     /// RFC 4226, appendix D: the counter is the time step.
-    @Test func codesAreThoseOfTheCounter() {
+    @Test func codesEqualThoseOfRFC4226() {
         let codes = [
             "755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489",
         ]
@@ -27,7 +27,7 @@ import Tokens
         }
     }
 
-    @Test func aCodeHoldsOneStepEarlyAndOneLate() {
+    @Test func aCodeIsValidOneStepEarlyAndOneLate() {
         let time: Int64 = 1_700_000_010
         let step = time / 30
         for (offset, expected) in [(-60, nil), (-30, step - 1), (0, step), (30, step + 1), (60, nil)]
@@ -37,15 +37,15 @@ import Tokens
         }
     }
 
-    /// The neighbouring steps 910737 and 910738 of this secret have one code: used at the first it must not hold again
-    /// at the second.
+    /// The steps 910737 and 910738 of this secret have the same code: after its use in the first step, it must not be
+    /// valid again in the second.
     @Test(arguments: [27_322_110, 27_322_140] as [Int64])
-    func ofTwoStepsWithOneCodeTheLaterCounts(time: Int64) {
+    func aCodeOfTwoStepsMatchesTheLater(time: Int64) {
         #expect(totp.code(at: time) == "911617")
         #expect(totp.matchingStep("911617", at: time) == 910_738)
     }
 
-    @Test func spacesAreLeftOut() {
+    @Test func spacesAreIgnored() {
         #expect(totp.matchingStep("287 082", at: 59) == 1)
         #expect(totp.matchingStep(" 287082 ", at: 59) == 1)
     }
@@ -54,11 +54,11 @@ import Tokens
         "", "287083", "28708", "2870820", "0287082", "94287082", "28708a", "-287082", "287082\0", "287.082",
         "２８７０８２", "287082\n", "٢٨٧٠٨٢", String(repeating: "2", count: 10_000),
     ])
-    func refusesAnyOtherText(code: String) {
+    func refusesOtherTexts(code: String) {
         #expect(totp.matchingStep(code, at: 59) == nil)
     }
 
-    @Test func timesAtTheEdgeAreTimes() {
+    @Test func extremeTimesAreAccepted() {
         #expect(totp.matchingStep(totp.code(at: 0), at: 0) == 0)
         for time in [Int64.min, -1, Int64.max] {
             #expect(totp.matchingStep(totp.code(at: time), at: time) == time / 30)
@@ -70,7 +70,7 @@ import Tokens
         #expect(TOTP.makeSecret() != TOTP.makeSecret())
     }
 
-    @Test func theURICarriesEverythingEncoded() {
+    @Test func theURIIsPercentEncoded() {
         #expect(
             totp.uri(issuer: "Flow Manager", account: "a+b@mail.example") == """
                 otpauth://totp/Flow%20Manager:a%2Bb%40mail.example?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
@@ -81,7 +81,7 @@ import Tokens
                 .hasPrefix("otpauth://totp/A%26B%3F%23%2F%25:%C3%A9%3A~%0A?secret="))
     }
 
-    @Test func oneSecretServesManyThreads() {
+    @Test func isThreadSafe() {
         DispatchQueue.concurrentPerform(iterations: 32) { _ in
             for _ in 0..<50 { #expect(totp.code(at: 59) == "287082") }
         }
@@ -99,7 +99,7 @@ import Tokens
         #expect(Base32.decode(encoded.utf8) == Array(plain.utf8))
     }
 
-    @Test func everyByteSurvives() {
+    @Test func allBytesAreDecodedAsEncoded() {
         let bytes = Array(UInt8.min...UInt8.max)
         for count in 0...bytes.count {
             #expect(Base32.decode(Base32.encode(bytes[..<count]).utf8) == Array(bytes[..<count]))
@@ -108,11 +108,11 @@ import Tokens
 
     @Test(arguments: [
         "MY======", "MZXW6===", "=",  // padding
-        "M", "A", "MZX", "MZXW6Y", "MZXW6YTBA",  // a length that nothing encodes to
+        "M", "A", "MZX", "MZXW6Y", "MZXW6YTBA",  // an impossible length
         "MZ", "MZXR", "MZXW7", "MZXW6YR",  // unused bits set
         "my", "M0", "M1", "M8", "MY ", " MY", "M Y", "MY\n", "M-", "MÉ", "M\0",  // another alphabet
     ])
-    func refusesAnythingElse(text: String) {
+    func refusesInvalidTexts(text: String) {
         #expect(Base32.decode(text.utf8) == nil)
     }
 }
@@ -127,7 +127,7 @@ import Tokens
         #expect(Set(codes).isDisjoint(with: RecoveryCode.makeSet().map(\.text)))
     }
 
-    @Test func whatIsShownIsReadBack() {
+    @Test func parsesItsOwnCodes() {
         for code in RecoveryCode.makeSet() {
             #expect(RecoveryCode(typed: code.text) == code)
             #expect(RecoveryCode(typed: code.text.uppercased()) == code)
@@ -138,7 +138,7 @@ import Tokens
         "k7m20-1dq4t-7ze5w", "K7M20-1DQ4T-7ZE5W", "k7m201dq4t7ze5w", " k7m20 1dq4t 7ze5w ", "k7m2O-ldq4t-7ze5w",
         "k7m2o-Idq4t-7ze5w", "k7-m2-01-dq-4t-7z-e5-w", "K7M20-LDQ4T-7ZE5W", "k7m20-idq4t-7ze5w",
     ])
-    func readsWhatAPersonTypes(typed: String) {
+    func parsesTypedVariants(typed: String) {
         #expect(RecoveryCode(typed: typed)?.text == "k7m20-1dq4t-7ze5w")
     }
 
@@ -148,11 +148,11 @@ import Tokens
         "k7m20-1dq4t-7ze5\0", "k7m20-1dq4t-7ze5w\n", "7m20-1dq4t-7ze5w\u{212A}", "k7m20-1dq4t",
         String(repeating: "k", count: 10_000),
     ])
-    func refusesWhatIsNoCode(typed: String) {
+    func refusesInvalidCodes(typed: String) {
         #expect(RecoveryCode(typed: typed) == nil)
     }
 
-    @Test func theDigestIsOfCodeAndAccount() throws {
+    @Test func theDigestCoversCodeAndAccount() throws {
         let code = try #require(RecoveryCode(typed: "K7M2O-LDQ4T-7ZE5W"))
         #expect(code.digest(for: "user-1") == Digest.sha256("k7m201dq4t7ze5wuser-1".utf8))
         #expect(code.digest(for: "user-1") != code.digest(for: "user-2"))

@@ -1,25 +1,24 @@
 import Testing
 import Tokens
 
-/// Forged and broken tokens. Where it makes sense the forger even has the key, so that the signature cannot be what
-/// gives the token away.
+/// Forged and malformed tokens. Most have a valid signature, so that the signature is not the reason for the refusal.
 @Suite struct TokenAttackTests {
     let forge: Forge
 
     init() throws { forge = try Forge() }
 
     @Test(arguments: [
-        // Algorithms: ours alone, to the letter.
+        // Algorithms: only `HS256`, case-sensitive.
         #"{"alg":"none","typ":"at+jwt","kid":"KEY"}"#, #"{"alg":"None","typ":"at+jwt","kid":"KEY"}"#,
         #"{"alg":"NONE","typ":"at+jwt","kid":"KEY"}"#, #"{"alg":"hs256","typ":"at+jwt","kid":"KEY"}"#,
         #"{"alg":"HS256 ","typ":"at+jwt","kid":"KEY"}"#, #"{"alg":"HS384","typ":"at+jwt","kid":"KEY"}"#,
         #"{"alg":"RS256","typ":"at+jwt","kid":"KEY"}"#, #"{"alg":"ES256","typ":"at+jwt","kid":"KEY"}"#,
         #"{"alg":["HS256"],"typ":"at+jwt","kid":"KEY"}"#, #"{"alg":null,"typ":"at+jwt","kid":"KEY"}"#,
         #"{"typ":"at+jwt","kid":"KEY"}"#, #"{"alg":"none","alg":"HS256","typ":"at+jwt","kid":"KEY"}"#,
-        // Types: a token of another kind is not an access token.
+        // Types: only access tokens.
         #"{"alg":"HS256","kid":"KEY"}"#, #"{"alg":"HS256","typ":"JWT","kid":"KEY"}"#,
         #"{"alg":"HS256","typ":"AT+JWT","kid":"KEY"}"#, #"{"alg":"HS256","typ":"rt+jwt","kid":"KEY"}"#,
-        // Keys and extensions that the token brings along.
+        // Keys and extensions in the token.
         #"{"alg":"HS256","typ":"at+jwt","kid":"KEY","crit":["exp"]}"#,
         #"{"alg":"HS256","typ":"at+jwt","kid":"KEY","crit":[]}"#,
         #"{"alg":"HS256","typ":"at+jwt","kid":"KEY","jwk":{"kty":"oct","k":"Wlpa"}}"#,
@@ -35,10 +34,10 @@ import Tokens
         #"{"alg":"HS256","typ":"at+jwt","kid":"KEY\u0000"}"#, #"{"alg":"HS256","typ":"at+jwt","kid":" KEY"}"#,
         #"{"alg":"HS256","typ":"at+jwt","kid":"\#(String(repeating: "k", count: 300))"}"#,
         #"{"alg":"HS256","typ":"at+jwt","kid":"\#(String(repeating: "k", count: 10_000))"}"#,
-        // No headers at all.
+        // No valid header.
         "", "{", "[]", "\"HS256\"", "null", "{}",
     ])
-    func refusesHeader(header: String) {
+    func refusesInvalidHeaders(header: String) {
         let token = forge.token(header: header)
         forge.expectRefused(token)
         forge.expectRefused(String(token.prefix { $0 != "." }) + String(forge.genuine.drop { $0 != "." }))
@@ -61,32 +60,32 @@ import Tokens
             ("sid", nil), ("sid", "null"), ("sid", "\"session\""),
             ("sid", "\"\(Forge.claims.session)\",\"sub\":\"\(Forge.claims.session)\""),
         ] as [(String, String?)])
-    func refusesClaim(name: String, text: String?) {
+    func refusesInvalidClaims(name: String, text: String?) {
         forge.expectRefused(forge.token(payload: Forge.payload(name, text)))
     }
 
     @Test(arguments: ["0", "-1", "-9223372036854775808", "\(Forge.now - 30)"])
-    func expiryMayLieInAnyPast(text: String) {
+    func reportsExpiryAtAnyPastTime(text: String) {
         forge.expectRefused(forge.token(payload: Forge.payload("exp", text)), .expired)
     }
 
     @Test(arguments: ["", "{", "[]", "null", "{}", "\"x\"", "{}{}", "\u{FEFF}{}"])
-    func refusesPayload(payload: String) {
+    func refusesInvalidPayloads(payload: String) {
         forge.expectRefused(forge.token(payload: payload))
     }
 
-    /// What is wrong with a token is told only to those who could have made it.
-    @Test func expiryOfAForeignTokenIsNotTold() {
+    /// The reason of a refusal is reported only for tokens with a valid signature, issuer and audience.
+    @Test func doesNotReportTheExpiryOfForeignTokens() {
         let other = [UInt8](repeating: 0x5b, count: 32)
         forge.expectRefused(forge.token(secret: other))
         forge.expectRefused(forge.token(payload: Forge.payload("exp", "0"), secret: other))
         forge.expectRefused(forge.token(payload: Forge.payload("exp", "0").replacing("\"api\"", with: "\"b\"")))
     }
 
-    @Test func refusesOtherShapes() {
+    @Test func refusesMalformedTokens() {
         let parts = forge.genuine.split(separator: ".").map(String.init)
         let (header, payload, signature) = (parts[0], parts[1], parts[2])
-        let shapes = [
+        let malformed = [
             "", ".", "..", "...", header, "\(header).\(payload)", "\(header).\(payload).", ".\(payload).\(signature)",
             "\(header)..\(signature)", "\(header).\(payload).\(signature).", ".\(header).\(payload).\(signature)",
             "\(header).\(payload).\(signature).\(signature)", "\(header).\(payload).\(signature).a.b",
@@ -96,7 +95,7 @@ import Tokens
             "\(header).\(payload).\(signature.dropLast())", "\(header).\(payload).\(signature)A",
             "\(header).\(signature).\(payload)", "Bearer \(forge.genuine)", "\(header),\(payload),\(signature)",
         ]
-        for token in shapes { forge.expectRefused(token) }
+        for token in malformed { forge.expectRefused(token) }
     }
 
     @Test func refusesUnusedBitsThatAreSet() throws {
@@ -105,19 +104,19 @@ import Tokens
         for bits in 1...3 { forge.expectRefused(forge.genuine.dropLast() + String(alphabet[last ^ bits])) }
     }
 
-    @Test func noCharacterMayChange() {
+    @Test func refusesAnyChangedCharacter() {
         let genuine = Array(forge.genuine.utf8)
         for position in genuine.indices {
             var changed = genuine
             changed[position] = changed[position] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
-            // What is now the name of another key is refused for that.
+            // A changed key id is reported as an unknown key.
             #expect(throws: TokenError.self) {
                 try forge.issuer.verify(String(decoding: changed, as: UTF8.self), now: Forge.now)
             }
         }
     }
 
-    @Test func refusesWhatIsTooLong() {
+    @Test func refusesLongTokens() {
         let padded = Forge.payload("iss", "\"flow-manager\",\"x\":\"\(String(repeating: "x", count: 8192))\"")
         forge.expectRefused(forge.token(payload: padded))
         forge.expectRefused(String(repeating: "A", count: 1_000_000))

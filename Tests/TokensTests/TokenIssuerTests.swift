@@ -3,7 +3,7 @@ import JSON
 import Testing
 import Tokens
 
-/// What every token test starts from: an issuer, a claim set that it signs, and a forger who knows the key.
+/// The fixture of all token tests: an issuer, claims that it signs, and a forger that knows the key.
 struct Forge {
     static let now: Int64 = 1_700_000_000
     static let secret = [UInt8](repeating: 0x5a, count: 32)
@@ -13,7 +13,7 @@ struct Forge {
 
     let issuer: TokenIssuer
     let genuine: String
-    /// The id of the signing key, as a genuine token shows it.
+    /// The id of the signing key, from a genuine token.
     let keyID: String
 
     init() throws {
@@ -33,7 +33,7 @@ struct Forge {
         return message + "." + Base64URL.encode(HMACSHA256(key: secret).code(for: message.utf8))
     }
 
-    /// The text of a good payload with one member replaced by another text, or left out when that is nil.
+    /// The text of a valid payload with one member replaced by another text, or removed if it is nil.
     static func payload(_ changed: String = "", _ text: String? = nil) -> String {
         let members = [
             ("iss", #""flow-manager""#), ("aud", #""api""#), ("sub", "\"\(claims.subject)\""),
@@ -58,7 +58,7 @@ struct Forge {
 
     init() throws { forge = try Forge() }
 
-    @Test func verifiesWhatItSigned() throws {
+    @Test func verifiesItsOwnTokens() throws {
         #expect(try forge.issuer.verify(forge.genuine, now: Forge.now) == Forge.claims)
         let header = try #require(Base64URL.decode(forge.genuine.utf8.prefix { $0 != UInt8(ascii: ".") }))
         #expect(
@@ -66,8 +66,8 @@ struct Forge {
                 == #"{"alg":"HS256","typ":"at+jwt","kid":"\#(forge.keyID)"}"#)
     }
 
-    /// A token is remembered with its first use, its time is not.
-    @Test func aTokenSeenBeforeHoldsNoLongerThanANewOne() throws {
+    /// The cache of verified tokens does not skip the check of the times.
+    @Test func cachedTokensExpire() throws {
         #expect(try forge.issuer.verify(forge.genuine, now: Forge.now) == Forge.claims)
         forge.expectRefused(forge.genuine, .expired, at: Forge.now + 1830)
         forge.expectRefused(forge.genuine, .invalid, at: Forge.now - 31)
@@ -75,16 +75,16 @@ struct Forge {
     }
 
     /// U+212A is canonically equivalent to the letter K.
-    @Test func aTokenSeenBeforeIsKnownByItsBytes() throws {
+    @Test func cachedTokensAreComparedByBytes() throws {
         #expect(try forge.issuer.verify(forge.genuine, now: Forge.now) == Forge.claims)
-        let place = try #require(forge.genuine.firstIndex(of: "K"))
+        let position = try #require(forge.genuine.firstIndex(of: "K"))
         var spelt = forge.genuine
-        spelt.replaceSubrange(place...place, with: "\u{212A}")
+        spelt.replaceSubrange(position...position, with: "\u{212A}")
         #expect(spelt == forge.genuine)
         forge.expectRefused(spelt)
     }
 
-    @Test func moreTokensThanAreRememberedAllHold() throws {
+    @Test func verifiesMoreTokensThanTheCacheHolds() throws {
         let all = (0..<1_500).map { number in
             var claims = Forge.claims
             claims.expires += Int64(number)
@@ -98,8 +98,8 @@ struct Forge {
         }
     }
 
-    /// Guards the forger of these tests: what is refused below is refused for its one flaw.
-    @Test func acceptsTheSameContentInOtherWords() throws {
+    /// Checks the forger itself: tokens without a flaw are accepted.
+    @Test func acceptsEquivalentEncodings() throws {
         let headers = [
             #"{"kid":"KEY","typ":"at+jwt","alg":"HS256"}"#, #" { "alg":"HS256","typ":"at+jwt","kid":"KEY","x":1}"#,
         ]
@@ -111,7 +111,7 @@ struct Forge {
     }
 
     /// RFC 7515, appendix A.1: its key, its signing input, its signature.
-    @Test func signaturesAreThoseOfTheSpecification() throws {
+    @Test func signaturesEqualThoseOfTheSpecification() throws {
         let key = try #require(
             Base64URL.decode(
                 "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow".utf8))
@@ -123,7 +123,7 @@ struct Forge {
         #expect(Base64URL.encode(code) == "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
     }
 
-    @Test func holdsWithinItsTimesAndTheLeeway() throws {
+    @Test func tokensAreValidWithinTheirTimesAndTheLeeway() throws {
         let (start, end) = (Forge.now, Forge.now + 1800)
         for now in [start - 30, start, end - 1, end, end + 29] {
             #expect(try forge.issuer.verify(forge.genuine, now: now) == Forge.claims)
@@ -133,7 +133,7 @@ struct Forge {
         forge.expectRefused(forge.genuine, .expired, at: end + 1_000_000)
     }
 
-    @Test func aPreviousKeyVerifiesUntilItIsDropped() throws {
+    @Test func aPreviousKeyVerifiesUntilItIsRemoved() throws {
         let next = [UInt8](repeating: 0xa5, count: 32)
         let rotated = TokenIssuer(
             keys: try TokenKeys(secret: next, previous: Forge.secret), issuer: "flow-manager", audience: "api")
@@ -141,13 +141,13 @@ struct Forge {
         #expect(try rotated.verify(rotated.sign(Forge.claims), now: Forge.now) == Forge.claims)
         forge.expectRefused(rotated.sign(Forge.claims), .unknownKey)
 
-        let dropped = TokenIssuer(keys: try TokenKeys(secret: next), issuer: "flow-manager", audience: "api")
-        #expect(throws: TokenError.unknownKey) { try dropped.verify(forge.genuine, now: Forge.now) }
+        let withoutPrevious = TokenIssuer(keys: try TokenKeys(secret: next), issuer: "flow-manager", audience: "api")
+        #expect(throws: TokenError.unknownKey) { try withoutPrevious.verify(forge.genuine, now: Forge.now) }
     }
 
-    /// The keys that come after the settings' sign one after the other. Beside the one that does, its predecessor and
-    /// its successors verify.
-    @Test func keysFollowEachOther() throws {
+    /// The keys that follow the one of the settings sign one after the other. The signing key, its predecessor and its
+    /// successors verify.
+    @Test func predecessorAndSuccessorsOfTheSigningKeyVerify() throws {
         let settings = try TokenKeys(secret: Forge.secret)
         let secrets = (1...3).map { [UInt8](repeating: $0, count: 32) }
         func issuer(_ signing: Int) throws -> TokenIssuer {
@@ -169,7 +169,7 @@ struct Forge {
         }
     }
 
-    @Test func adoptedKeysPutOthersOutOfForce() throws {
+    @Test func adoptedKeysReplaceOlderOnes() throws {
         let settings = try TokenKeys(secret: Forge.secret)
         let issuer = TokenIssuer(keys: settings, issuer: "flow-manager", audience: "api", untilAdoption: true)
         #expect(throws: TokenError.unknownKey) { try issuer.verify(forge.genuine, now: Forge.now) }
@@ -179,14 +179,14 @@ struct Forge {
         let secrets = [[UInt8](repeating: 1, count: 32), [UInt8](repeating: 2, count: 32)]
         let others = try settings.followed(by: secrets, signing: 2)
         issuer.adopt(others, readAt: Forge.now - 1)
-        #expect(try issuer.verify(forge.genuine, now: Forge.now) == Forge.claims, "read before those in force")
+        #expect(try issuer.verify(forge.genuine, now: Forge.now) == Forge.claims, "older keys are not adopted")
         issuer.adopt(others, readAt: Forge.now + 1)
         #expect(throws: TokenError.invalid) { try issuer.verify(forge.genuine, now: Forge.now + 1) }
         #expect(try issuer.verify(issuer.sign(Forge.claims), now: Forge.now + 1) == Forge.claims)
     }
 
-    /// Also when the clock is set back; what a request has for its time may lie somewhat before.
-    @Test func adoptedKeysHoldForAMinute() throws {
+    /// Also when the clock is set back; the time of a request may be slightly earlier than that of the keys.
+    @Test func adoptedKeysAreValidForAMinute() throws {
         let settings = try TokenKeys(secret: Forge.secret)
         let issuer = TokenIssuer(keys: settings, issuer: "flow-manager", audience: "api", untilAdoption: true)
         issuer.adopt(settings, readAt: Forge.now)

@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 import WorkerPool
 
-/// When duties are due.
+/// The schedule of duties.
 @Suite struct MaintenanceTests {
     private struct Refused: Error {}
 
@@ -13,7 +13,7 @@ import WorkerPool
     private final class Calls {
         var names: [String] = []
         var events: [String] = []
-        func note(_ event: WorkerEvent) { events.append("\(event)") }
+        func record(_ event: WorkerEvent) { events.append("\(event)") }
     }
 
     private let calls = Calls()
@@ -28,12 +28,12 @@ import WorkerPool
         }
     }
 
-    /// What is called at each of these seconds after the start.
+    /// The duties called at each of these seconds after the start.
     private func run(_ duties: [Duty], at seconds: [Int]) -> [[String]] {
         var maintenance = Maintenance(duties, from: start)
         return seconds.map { second in
             calls.names = []
-            maintenance.run(at: start + .seconds(second), observe: calls.note)
+            maintenance.run(at: start + .seconds(second), observe: calls.record)
             return calls.names
         }
     }
@@ -43,11 +43,11 @@ import WorkerPool
         #expect(seen == [["a", "b"], ["a"], ["a"], ["a", "b"], ["a"], ["a"], ["a", "b"]])
     }
 
-    @Test func missedTimesAreNotMadeUpFor() {
+    @Test func missedIntervalsAreSkipped() {
         #expect(run([duty("a", every: 10)], at: [0, 95, 96, 104, 105]) == [["a"], ["a"], [], [], ["a"]])
     }
 
-    @Test func theFirstTimeIsRandomWithinItsRange() {
+    @Test func theInitialDelayIsRandomWithinItsRange() {
         for _ in 0..<100 {
             let seen = run([duty("a", every: 100, initialDelay: 0.1...1)], at: [0, 9, 100])
             #expect(seen == [[], [], ["a"]])
@@ -97,7 +97,7 @@ import WorkerPool
         return policy
     }
 
-    @Test func areCalledInRoundsUntilTheWorkerLeaves() throws {
+    @Test func dutiesAreCalledInRoundsUntilTheWorkerEnds() throws {
         let third = try WakeUp()
         let count = Atomic(0)
         let queue = try MemoryQueue()
@@ -118,7 +118,7 @@ import WorkerPool
         #expect(count.load(ordering: .relaxed) >= 3)
     }
 
-    @Test func aFailureIsReportedAndTheWorkerGoesOn() throws {
+    @Test func aFailureIsReportedAndTheWorkerContinues() throws {
         let failed = try WakeUp()
         let events = Mutex<[String]>([])
         let queue = try MemoryQueue()

@@ -2,17 +2,17 @@ import System
 import Synchronization
 import WorkerPool
 
-/// A queue in memory that notifies as the database's does: each registered worker once, and nobody who registers too late.
+/// A queue in memory that notifies like the database: each registered worker once, and no worker that registers scheduled.
 final class MemoryQueue: Sendable {
     struct Unavailable: Error {}
 
     struct Contents {
         var due: [Int] = []
-        /// The leases, and what they are for.
+        /// The leased runs by their leases.
         var leased: [String: Int] = [:]
         var done: [Int] = []
-        var givenBack: [Int] = []
-        /// The wake-ups of workers to be notified.
+        var released: [Int] = []
+        /// The wake-ups of the registered workers.
         var registered: [WakeUp] = []
         var renewals: [Set<String>] = []
         var polls = 0
@@ -20,17 +20,17 @@ final class MemoryQueue: Sendable {
         var rescues = 0
         var toRescue: [Int] = []
         var isAvailable = true
-        /// Becomes due then.
-        var later: (run: Int, at: Monotonic)?
+        /// A run that becomes due at this time.
+        var scheduled: (run: Int, at: Monotonic)?
         fileprivate var lastLease = 0
     }
 
     let contents = Mutex(Contents())
-    /// Rings after each change that a test may wait for.
+    /// Signalled after each change that a test may wait for.
     private let changed: WakeUp
     private let step: @Sendable (Int, Flag) throws -> Job.Ending
 
-    /// - Parameter step: what the runs do; a run that is unfinished is given back by its worker.
+    /// - Parameter step: the body of the runs; an unfinished run is released by its worker.
     init(step: @escaping @Sendable (Int, Flag) throws -> Job.Ending = { _, _ in .settled }) throws {
         self.step = step
         changed = try WakeUp()
@@ -46,28 +46,28 @@ final class MemoryQueue: Sendable {
         }
     }
 
-    /// Changes the contents as somebody else does; nobody is notified.
+    /// Changes the contents without a notification, like another process.
     func change(_ body: (inout Contents) -> Void) {
         contents.withLock { body(&$0) }
         changed.signal()
     }
 
-    /// Waits until it is so. For one thread at a time.
-    func wait(within limit: Duration = .seconds(20), until isSo: (Contents) -> Bool) -> Bool {
+    /// Waits until the condition holds. Only one thread may wait at a time.
+    func wait(within limit: Duration = .seconds(20), until condition: (Contents) -> Bool) -> Bool {
         let deadline = Monotonic.now + limit
-        while !contents.withLock({ isSo($0) }) {
+        while !contents.withLock({ condition($0) }) {
             guard deadline > .now else { return false }
             changed.wait(until: deadline)
         }
         return true
     }
 
-    /// A worker's access to it, which rescues runs in each round and has these duties.
+    /// The access of a worker, which rescues runs in each round and has these duties.
     func access(_ duties: @escaping @Sendable () -> [Duty] = { [] }) -> WorkerQueue {
         WorkerQueue(
             makePoll: { { try self.claim().map(WorkerQueue.PollResult.job) ?? .nothing(next: self.nextDue()) } },
             makeLeaseKeeper: {
-                // Its own, so that a notification can be told from the worker's wake-up.
+                // A separate one, so that a notification differs from the worker's wake-up.
                 let notified = Result { try WakeUp() }
                 return WorkerQueue.LeaseKeeper(
                     renew: self.renew, duties: [.rescuer(every: .zero, rescue: self.rescue)] + duties(),
@@ -82,16 +82,16 @@ final class MemoryQueue: Sendable {
     }
 
     private func nextDue() -> Duration? {
-        contents.withLock { $0.later.map { $0.at - .now } }
+        contents.withLock { $0.scheduled.map { $0.at - .now } }
     }
 
     private func claim() throws -> Job? {
         let found = try contents.withLock { contents throws -> (String, Int)? in
             guard contents.isAvailable else { throw Unavailable() }
             contents.polls += 1
-            if let (run, moment) = contents.later, moment <= .now {
+            if let (run, moment) = contents.scheduled, moment <= .now {
                 contents.due.append(run)
-                contents.later = nil
+                contents.scheduled = nil
             }
             guard !contents.due.isEmpty else { return nil }
             contents.lastLease += 1
@@ -111,17 +111,17 @@ final class MemoryQueue: Sendable {
             },
             release: {
                 self.end(lease) {
-                    $0.givenBack.append($1)
+                    $0.released.append($1)
                     $0.due.append($1)
                 }
             },
             interrupt: { flag.raise($0) })
     }
 
-    /// Does nothing for a lease that is gone.
-    private func end(_ lease: String, _ note: (inout Contents, Int) -> Void) {
+    /// Ends a lease; does nothing if it is lost.
+    private func end(_ lease: String, _ record: (inout Contents, Int) -> Void) {
         contents.withLock { contents in
-            if let run = contents.leased.removeValue(forKey: lease) { note(&contents, run) }
+            if let run = contents.leased.removeValue(forKey: lease) { record(&contents, run) }
         }
         changed.signal()
     }
@@ -161,7 +161,7 @@ final class MemoryQueue: Sendable {
     }
 }
 
-/// What a run is told while it is carried out.
+/// The interruption of a run, as received during its execution.
 final class Flag: Sendable {
     private let level = Mutex<Interruption?>(nil)
     private let raised: Result<WakeUp, any Error>
@@ -177,7 +177,7 @@ final class Flag: Sendable {
 
     struct NotInterrupted: Error {}
 
-    /// Waits until the run is interrupted at least that much; throws when that takes too long.
+    /// Waits until the run is interrupted at this level or above; throws after a timeout.
     func wait(for interruption: Interruption) throws {
         let deadline = Monotonic.now + .seconds(20)
         while level.withLock({ $0 ?? .afterStep < interruption || $0 == nil }) {

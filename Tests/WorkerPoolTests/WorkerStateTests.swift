@@ -2,7 +2,7 @@ import System
 import Testing
 import WorkerPool
 
-/// A worker's decisions, among slots and a clock that exist on paper only.
+/// The decisions of a worker, with simulated slots and a simulated clock.
 @Suite struct WorkerStateTests {
     private var now = Monotonic(sinceBoot: .seconds(1000))
     private var state: WorkerState
@@ -11,30 +11,30 @@ import WorkerPool
         state = WorkerState(policy: WorkerPolicy(slots: 3))
     }
 
-    /// Three slots that have all polled in vain since the process was registered.
-    private static func resting() -> WorkerStateTests {
+    /// Three slots that found nothing after the process was registered.
+    private static func idle() -> WorkerStateTests {
         var tests = WorkerStateTests()
-        tests.tell(.round)
+        tests.handle(.round)
         tests.poll(0)
-        tests.tell(.foundNothing(slot: 0))
-        tests.tell(.registered)
+        tests.handle(.foundNothing(slot: 0))
+        tests.handle(.registered)
         tests.poll(0)
-        tests.tell(.foundNothing(slot: 0))
+        tests.handle(.foundNothing(slot: 0))
         return tests
     }
 
     @discardableResult
-    private mutating func tell(_ event: WorkerState.Event) -> [WorkerState.Action] {
+    private mutating func handle(_ event: WorkerState.Event) -> [WorkerState.Action] {
         state.handle(event, at: now)
     }
 
     @discardableResult
-    private mutating func pass(_ duration: Duration) -> [WorkerState.Action] {
+    private mutating func advance(_ duration: Duration) -> [WorkerState.Action] {
         now = now + duration
-        return tell(.round)
+        return handle(.round)
     }
 
-    /// The slot begins to poll, as it is ordered to.
+    /// Lets the slot poll, as ordered.
     private mutating func poll(_ slot: Int, sourceLocation: SourceLocation = #_sourceLocation) {
         let order = state.order(for: slot)
         #expect(order == .poll, sourceLocation: sourceLocation)
@@ -44,211 +44,211 @@ import WorkerPool
         Lease(run: "run \(slot)", token: "\(slot)")
     }
 
-    /// The slot finds a run, whose lease is called as the slot.
+    /// Lets the slot find a run, whose lease has the number of the slot.
     @discardableResult
     private mutating func find(_ slot: Int) -> [WorkerState.Action] {
         poll(slot)
-        return tell(.found(slot: slot, lease: lease(slot), requested: now))
+        return handle(.found(slot: slot, lease: lease(slot), requested: now))
     }
 
-    @Test mutating func nobodyLooksBeforeTheFirstRound() {
+    @Test mutating func noSlotPollsBeforeTheFirstRound() {
         for slot in 0..<3 { #expect(state.order(for: slot) == .wait) }
         #expect(!state.needsRegistration)
-        #expect(tell(.round) == [.wake(slot: 0)])
-        #expect(tell(.round) == [])
+        #expect(handle(.round) == [.wake(slot: 0)])
+        #expect(handle(.round) == [])
         poll(0)
         #expect(state.order(for: 1) == .wait)
     }
 
-    @Test mutating func workSpreadsFromHandToHand() {
-        tell(.round)
+    @Test mutating func eachSlotThatFindsARunWakesTheNext() {
+        handle(.round)
         #expect(find(0) == [.wake(slot: 1)])
         #expect(find(1) == [.wake(slot: 2)])
         #expect(find(2) == [])
         #expect(state.leases == (0..<3).map(lease))
     }
 
-    @Test mutating func aHandThatIsDoneLooksAgainUnasked() {
-        tell(.round)
+    @Test mutating func aFinishedSlotPollsAgain() {
+        handle(.round)
         find(0)
-        tell(.finished(slot: 0))
+        handle(.finished(slot: 0))
         #expect(state.leases == [])
         poll(0)
     }
 
-    @Test mutating func whoFoundNothingWaitsOnceItHasLookedWhileEnlisted() {
-        tell(.round)
+    @Test mutating func aSlotWaitsAfterPollingWhileRegistered() {
+        handle(.round)
         poll(0)
-        #expect(tell(.foundNothing(slot: 0)) == [.wakeKeeper])
+        #expect(handle(.foundNothing(slot: 0)) == [.wakeKeeper])
         #expect(state.needsRegistration)
-        #expect(tell(.registered) == [.wake(slot: 0)])
+        #expect(handle(.registered) == [.wake(slot: 0)])
         #expect(!state.needsRegistration)
         poll(0)
-        #expect(tell(.foundNothing(slot: 0)) == [])
+        #expect(handle(.foundNothing(slot: 0)) == [])
         #expect(state.order(for: 0) == .wait)
     }
 
-    @Test mutating func aLookThatBeganBeforeTheEnlistmentIsRepeated() {
+    @Test mutating func aPollThatBeganBeforeTheRegistrationIsRepeated() {
         state = WorkerState(policy: WorkerPolicy(slots: 1))
-        tell(.round)
+        handle(.round)
         poll(0)
-        tell(.registered)
-        #expect(tell(.foundNothing(slot: 0)) == [])
+        handle(.registered)
+        #expect(handle(.foundNothing(slot: 0)) == [])
         poll(0)
     }
 
-    @Test mutating func anEnlistmentDoesNotProveForTheNextOne() {
-        self = .resting()
-        tell(.round)
+    @Test mutating func aPollCountsOnlyForItsRegistration() {
+        self = .idle()
+        handle(.round)
         poll(0)
-        tell(.notified)
+        handle(.notified)
         find(1)
         poll(2)
-        tell(.foundNothing(slot: 2))
-        tell(.registered)
-        tell(.foundNothing(slot: 0))
+        handle(.foundNothing(slot: 2))
+        handle(.registered)
+        handle(.foundNothing(slot: 0))
         poll(0)
-        tell(.foundNothing(slot: 0))
+        handle(.foundNothing(slot: 0))
         #expect(state.order(for: 0) == .wait)
     }
 
-    @Test mutating func aNotificationSendsOneHandToLookAndIsGoodOnce() {
-        self = .resting()
-        #expect(tell(.notified) == [.wake(slot: 0)])
+    @Test mutating func aNotificationWakesOneSlotOnce() {
+        self = .idle()
+        #expect(handle(.notified) == [.wake(slot: 0)])
         #expect(state.needsRegistration)
         #expect(find(0) == [.wake(slot: 1)])
-        tell(.registered)
+        handle(.registered)
         poll(1)
-        #expect(tell(.foundNothing(slot: 1)) == [])
+        #expect(handle(.foundNothing(slot: 1)) == [])
     }
 
-    @Test mutating func aRoundSendsOneHandToLook() {
-        self = .resting()
-        #expect(pass(.seconds(1)) == [.wake(slot: 0)])
-        #expect(pass(.seconds(1)) == [])
+    @Test mutating func aRoundWakesOneSlot() {
+        self = .idle()
+        #expect(advance(.seconds(1)) == [.wake(slot: 0)])
+        #expect(advance(.seconds(1)) == [])
     }
 
-    @Test mutating func whatBecomesDueIsLookedForThen() {
-        self = .resting()
+    @Test mutating func aSlotPollsWhenTheNextRunIsDue() {
+        self = .idle()
         #expect(state.nextDue == nil)
-        tell(.notified)
+        handle(.notified)
         poll(0)
         let due = now + .milliseconds(300)
-        #expect(tell(.foundNothing(slot: 0, next: due)) == [.wakeKeeper])
+        #expect(handle(.foundNothing(slot: 0, next: due)) == [.wakeKeeper])
         #expect(state.nextDue == due)
-        tell(.registered)
+        handle(.registered)
         poll(0)
-        tell(.foundNothing(slot: 0, next: due + .milliseconds(1)))
-        #expect(state.nextDue == due, "the first of both")
-        #expect(tell(.due) == [.wake(slot: 0)])
+        handle(.foundNothing(slot: 0, next: due + .milliseconds(1)))
+        #expect(state.nextDue == due, "the earlier of both")
+        #expect(handle(.due) == [.wake(slot: 0)])
         #expect(state.nextDue == nil)
-        #expect(tell(.due) == [], "a slot is told already")
+        #expect(handle(.due) == [], "a slot has been woken already")
     }
 
-    @Test mutating func aProcessWithoutIdleHandsLeavesNotificationsToOthers() {
-        self = .resting()
-        tell(.notified)
-        tell(.registered)
+    @Test mutating func aProcessWithoutIdleSlotsUnregisters() {
+        self = .idle()
+        handle(.notified)
+        handle(.registered)
         for slot in 0..<2 { find(slot) }
         #expect(!state.needsUnregistration)
         find(2)
         #expect(state.needsUnregistration)
-        tell(.cannotBeNotified)
+        handle(.cannotBeNotified)
         #expect(!state.needsUnregistration)
         #expect(!state.needsRegistration)
-        tell(.notified)
-        tell(.finished(slot: 1))
+        handle(.notified)
+        handle(.finished(slot: 1))
         poll(1)
-        #expect(tell(.foundNothing(slot: 1)) == [.wakeKeeper])
+        #expect(handle(.foundNothing(slot: 1)) == [.wakeKeeper])
     }
 
-    @Test mutating func aLostLeaseBreaksItsRunOffAndNoOther() {
-        tell(.round)
+    @Test mutating func aLostLeaseInterruptsOnlyItsRun() {
+        handle(.round)
         for slot in 0..<2 { find(slot) }
         #expect(
-            tell(.renewed([lease(0), lease(1)], lost: [lease(1)], requested: now)) == [.interrupt(slot: 1, .atOnce)])
-        tell(.finished(slot: 1))
-        #expect(tell(.renewed([lease(0), lease(1)], lost: [lease(1)], requested: now)) == [])
+            handle(.renewed([lease(0), lease(1)], lost: [lease(1)], requested: now)) == [.interrupt(slot: 1, .atOnce)])
+        handle(.finished(slot: 1))
+        #expect(handle(.renewed([lease(0), lease(1)], lost: [lease(1)], requested: now)) == [])
     }
 
-    @Test mutating func aLeaseThatWasNotRenewedForItsLengthBreaksItsRunOff() {
-        tell(.round)
+    @Test mutating func anExpiredLeaseInterruptsItsRun() {
+        handle(.round)
         find(0)
-        pass(.seconds(6))
-        tell(.renewed([lease(0)], lost: [], requested: now))
+        advance(.seconds(6))
+        handle(.renewed([lease(0)], lost: [], requested: now))
         find(1)
-        #expect(!pass(.seconds(9)).contains(.interrupt(slot: 0, .atOnce)))
-        tell(.renewed([lease(1)], lost: [], requested: now))
-        #expect(pass(.seconds(1)) == [.interrupt(slot: 0, .atOnce)])
+        #expect(!advance(.seconds(9)).contains(.interrupt(slot: 0, .atOnce)))
+        handle(.renewed([lease(1)], lost: [], requested: now))
+        #expect(advance(.seconds(1)) == [.interrupt(slot: 0, .atOnce)])
     }
 }
 
 extension WorkerStateTests {
-    @Test mutating func leavingLetsStepsFinishThenBreaksThemOffThenEnds() {
-        tell(.round)
+    @Test mutating func stoppingLetsStepsFinishThenInterruptsThemThenEnds() {
+        handle(.round)
         find(0)
-        let actions = tell(.stop)
+        let actions = handle(.stop)
         #expect(
             Set(actions) == [
                 .wake(slot: 0), .wake(slot: 1), .wake(slot: 2), .wakeKeeper, .interrupt(slot: 0, .afterStep),
             ])
         for slot in 1..<3 {
             #expect(state.order(for: slot) == .stop)
-            #expect(tell(.stopped(slot: slot)) == [])
+            #expect(handle(.stopped(slot: slot)) == [])
         }
         #expect(state.deadline == now + .seconds(10))
-        #expect(!pass(.seconds(9)).contains(.interrupt(slot: 0, .atOnce)))
-        tell(.renewed([lease(0)], lost: [], requested: now))
-        #expect(pass(.seconds(1)) == [.wakeKeeper, .interrupt(slot: 0, .atOnce)])
-        #expect(pass(.seconds(4)) == [])
-        #expect(pass(.seconds(1)) == [.wakeKeeper, .end])
+        #expect(!advance(.seconds(9)).contains(.interrupt(slot: 0, .atOnce)))
+        handle(.renewed([lease(0)], lost: [], requested: now))
+        #expect(advance(.seconds(1)) == [.wakeKeeper, .interrupt(slot: 0, .atOnce)])
+        #expect(advance(.seconds(4)) == [])
+        #expect(advance(.seconds(1)) == [.wakeKeeper, .end])
         #expect(state.hasEnded && !state.isAllStopped)
-        tell(.finished(slot: 0))
+        handle(.finished(slot: 0))
         #expect(state.order(for: 0) == .stop)
-        #expect(tell(.stopped(slot: 0)) == [.end])
+        #expect(handle(.stopped(slot: 0)) == [.end])
     }
 
-    @Test mutating func itEndsWithTheLastHand() {
-        self = .resting()
-        tell(.notified)
+    @Test mutating func theWorkerEndsWithTheLastSlot() {
+        self = .idle()
+        handle(.notified)
         find(0)
-        tell(.stop)
+        handle(.stop)
         #expect(state.leases == [lease(0)])
-        tell(.finished(slot: 0))
+        handle(.finished(slot: 0))
         for slot in 0..<3 {
             #expect(state.order(for: slot) == .stop)
-            #expect(tell(.stopped(slot: slot)) == (slot == 2 ? [.wakeKeeper, .end] : []))
+            #expect(handle(.stopped(slot: slot)) == (slot == 2 ? [.wakeKeeper, .end] : []))
         }
         #expect(state.isAllStopped)
-        #expect(tell(.stop) == [])
+        #expect(handle(.stop) == [])
     }
 
-    @Test mutating func theSecondRequestToLeaveBreaksOffAtOnce() {
-        tell(.round)
+    @Test mutating func theSecondStopInterruptsAtOnce() {
+        handle(.round)
         find(0)
-        tell(.stop)
-        #expect(tell(.stop) == [.wakeKeeper, .interrupt(slot: 0, .atOnce)])
-        #expect(tell(.stop) == [])
+        handle(.stop)
+        #expect(handle(.stop) == [.wakeKeeper, .interrupt(slot: 0, .atOnce)])
+        #expect(handle(.stop) == [])
         #expect(state.deadline == now + .seconds(5))
     }
 
-    @Test mutating func whatIsFoundWhileLeavingGoesBack() {
-        tell(.round)
+    @Test mutating func aRunFoundWhileStoppingIsReleased() {
+        handle(.round)
         poll(0)
-        tell(.stop)
-        #expect(tell(.found(slot: 0, lease: lease(0), requested: now)) == [.interrupt(slot: 0, .afterStep)])
+        handle(.stop)
+        #expect(handle(.found(slot: 0, lease: lease(0), requested: now)) == [.interrupt(slot: 0, .afterStep)])
         #expect(!state.isWorking)
-        tell(.finished(slot: 0))
+        handle(.finished(slot: 0))
         #expect(state.order(for: 0) == .stop)
     }
 
-    @Test mutating func nobodyEnlistsWhileLeaving() {
-        self = .resting()
-        tell(.stop)
+    @Test mutating func aStoppingWorkerDoesNotRegister() {
+        self = .idle()
+        handle(.stop)
         #expect(state.needsUnregistration)
-        tell(.cannotBeNotified)
+        handle(.cannotBeNotified)
         #expect(!state.needsRegistration)
-        #expect(tell(.notified) == [])
+        #expect(handle(.notified) == [])
     }
 }
 
@@ -261,30 +261,30 @@ extension WorkerStateTests {
 
     @Test mutating func drainingEndsWhenNothingIsDue() {
         self = .draining()
-        tell(.round)
+        handle(.round)
         poll(0)
-        let actions = tell(.foundNothing(slot: 0))
+        let actions = handle(.foundNothing(slot: 0))
         #expect(Set(actions) == [.wake(slot: 0), .wake(slot: 1), .wakeKeeper])
         #expect(state.order(for: 0) == .stop)
         #expect(state.order(for: 1) == .stop)
     }
 
-    /// What another slot does may make something due.
-    @Test mutating func drainingWaitsForEveryHand() {
+    /// The run of another slot may make a run due.
+    @Test mutating func drainingWaitsForEverySlot() {
         self = .draining()
-        tell(.round)
+        handle(.round)
         find(0)
         poll(1)
-        tell(.foundNothing(slot: 1))
+        handle(.foundNothing(slot: 1))
         #expect(state.order(for: 1) == .wait)
         #expect(!state.needsRegistration)
-        tell(.finished(slot: 0))
+        handle(.finished(slot: 0))
         #expect(find(0) == [.wake(slot: 1)])
         poll(1)
-        tell(.foundNothing(slot: 1))
-        tell(.finished(slot: 0))
+        handle(.foundNothing(slot: 1))
+        handle(.finished(slot: 0))
         poll(0)
-        tell(.foundNothing(slot: 0))
+        handle(.foundNothing(slot: 0))
         #expect(state.order(for: 1) == .stop)
     }
 }

@@ -3,18 +3,18 @@ import Synchronization
 import Testing
 import WorkerPool
 
-/// Real threads on a queue in memory.
+/// A worker with real threads and a queue in memory.
 @Suite struct WorkerTests {
     /// Events, as text.
     private final class Events: Sendable {
         private let texts = Mutex<[String]>([])
         var all: [String] { texts.withLock(\.self) }
-        func note(_ event: WorkerEvent) { texts.withLock { $0.append("\(event)") } }
+        func record(_ event: WorkerEvent) { texts.withLock { $0.append("\(event)") } }
     }
 
     private let events = Events()
 
-    /// Far apart, so that nothing a test waits for comes by a round unless the test wants it.
+    /// A long interval, so that rounds do not affect tests that do not need them.
     private static let never = Duration.seconds(3600)
 
     private func worker(
@@ -24,7 +24,7 @@ import WorkerPool
         var policy = WorkerPolicy(slots: slots, exitsWhenIdle: exitsWhenIdle, lease: Self.never)
         policy.round = round
         adjust(&policy)
-        let worker = try Worker(policy: policy, queue: queue.access(), observe: events.note)
+        let worker = try Worker(policy: policy, queue: queue.access(), observe: events.record)
         try worker.start()
         return worker
     }
@@ -40,7 +40,7 @@ import WorkerPool
         let worker = try worker(on: queue)
         for number in 1...10_000 {
             queue.enqueue(number)
-            // Now and then all of it rests, and the next one has to wake it; mostly it is about to, or busy.
+            // Sometimes the worker is idle and the next run has to wake it; mostly it is about to wait, or busy.
             if number.isMultiple(of: 3) {
                 #expect(queue.wait { $0.done.count == number })
             }
@@ -53,7 +53,7 @@ import WorkerPool
         }
     }
 
-    @Test func twoWorkersLoseNoneEither() throws {
+    @Test func noWakeUpIsLostWithTwoWorkers() throws {
         let queue = try MemoryQueue()
         let workers = try (0..<2).map { _ in try worker(on: queue, slots: 2) }
         for number in 1...2_000 { queue.enqueue(number) }
@@ -61,8 +61,8 @@ import WorkerPool
         for worker in workers { try end(worker) }
     }
 
-    @Test func allHandsAreUsedAndOneLookTellsAnIdleWorkerThatNothingIsDue() throws {
-        // None of them ends before all have begun.
+    @Test func oneNotificationWakesAllSlots() throws {
+        // No run ends before all have begun.
         let begun = Atomic(0)
         let gate = try WakeUp()
         let queue = try MemoryQueue { _, _ in
@@ -72,7 +72,7 @@ import WorkerPool
         }
         let worker = try worker(on: queue, slots: 5)
         #expect(queue.wait { $0.registered.count == 1 })
-        // One notification, for the first of them.
+        // One notification, for the first run.
         queue.enqueue(1, 2, 3, 4, 5)
         #expect(queue.wait { $0.done.count == 5 })
         #expect(gate.clear())
@@ -91,7 +91,7 @@ import WorkerPool
         }
     }
 
-    @Test func whatNobodyIsNotifiedOfIsFoundInARound() throws {
+    @Test func aRunWithoutANotificationIsFoundInARound() throws {
         let queue = try MemoryQueue()
         let worker = try worker(on: queue, round: .milliseconds(20))
         #expect(queue.wait { $0.registered.count == 1 })
@@ -100,12 +100,12 @@ import WorkerPool
         try end(worker)
     }
 
-    @Test func whatBecomesDueBetweenRoundsIsTakenThen() throws {
+    @Test func aRunThatBecomesDueBetweenRoundsIsClaimed() throws {
         let queue = try MemoryQueue()
         let worker = try worker(on: queue)
         #expect(queue.wait { $0.registered.count == 1 && $0.polls > 0 })
-        queue.change { $0.later = (1, .now + .milliseconds(30)) }
-        // Somebody is told, and finds that it is not due yet.
+        queue.change { $0.scheduled = (1, .now + .milliseconds(30)) }
+        // A worker is notified, and finds that the run is not due yet.
         queue.contents.withLock { $0.registered.popLast() }?.signal()
         #expect(queue.wait { $0.done == [1] })
         try end(worker)
@@ -122,10 +122,10 @@ import WorkerPool
         let leases = queue.contents.withLock { Set($0.leased.keys) }
         #expect(queue.wait { $0.renewals.contains(leases) })
         queue.change { contents in contents.leased = contents.leased.filter { $0.value != 2 } }
-        // The other two go on being renewed, and it no more.
+        // The other two leases are still renewed, the lost one is not.
         #expect(queue.wait { $0.renewals.last == Set($0.leased.keys) && $0.leased.count == 2 })
         try end(worker)
-        #expect(Set(queue.contents.withLock(\.givenBack)) == [1, 3])
+        #expect(Set(queue.contents.withLock(\.released)) == [1, 3])
     }
 
     @Test func aRunWhoseLeaseCouldNotBeRenewedIsInterrupted() throws {
@@ -147,7 +147,7 @@ import WorkerPool
         #expect(events.all.first == "queueUnavailable(WorkerPoolTests.MemoryQueue.Unavailable())")
         let polls = queue.contents.withLock(\.polls)
         queue.change { $0.isAvailable = true }
-        #expect(queue.wait { $0.givenBack == [1] && $0.polls > polls })
+        #expect(queue.wait { $0.released == [1] && $0.polls > polls })
         try end(worker)
         #expect(events.all.last == "queueAvailable")
     }
@@ -163,7 +163,7 @@ import WorkerPool
 }
 
 extension WorkerTests {
-    @Test func leavingGivesBackWhatIsNotFinished() throws {
+    @Test func stoppingReleasesUnfinishedRuns() throws {
         let queue = try MemoryQueue { _, flag in
             try flag.wait(for: .afterStep)
             return .unfinished
@@ -173,14 +173,14 @@ extension WorkerTests {
         #expect(queue.wait { $0.leased.count == 4 })
         try end(worker)
         queue.contents.withLock { contents in
-            #expect(Set(contents.givenBack) == [1, 2, 3, 4])
+            #expect(Set(contents.released) == [1, 2, 3, 4])
             #expect(Set(contents.due) == [1, 2, 3, 4, 5])
             #expect(contents.leased.isEmpty && contents.registered.isEmpty)
         }
         #expect(events.all.isEmpty)
     }
 
-    @Test func aStepThatTakesTooLongIsBrokenOff() throws {
+    @Test func aStepThatExceedsTheGracePeriodIsInterrupted() throws {
         let begun = try WakeUp()
         let queue = try MemoryQueue { _, flag in
             begun.signal()
@@ -191,10 +191,10 @@ extension WorkerTests {
         queue.enqueue(1)
         begun.wait(until: .now + .seconds(20))
         try end(worker)
-        #expect(queue.contents.withLock(\.givenBack) == [1])
+        #expect(queue.contents.withLock(\.released) == [1])
     }
 
-    @Test func aStepThatDoesNotEndIsLeftBehind() throws {
+    @Test func aStepThatDoesNotEndIsAbandoned() throws {
         let (begun, gate) = (try WakeUp(), try WakeUp())
         let queue = try MemoryQueue { _, _ in
             begun.signal()
@@ -211,7 +211,7 @@ extension WorkerTests {
         #expect(queue.contents.withLock(\.done) == [1])
     }
 
-    @Test func aRunThatCannotGoOnKeepsItsLease() throws {
+    @Test func aRunThatFailsKeepsItsLease() throws {
         let queue = try MemoryQueue { run, _ in
             if run == 1 { throw MemoryQueue.Unavailable() }
             return .settled
@@ -225,7 +225,7 @@ extension WorkerTests {
     }
 
     @Test(arguments: [0, 1, 500])
-    func drainingEndsByItself(count: Int) throws {
+    func drainingEndsWhenTheQueueIsEmpty(count: Int) throws {
         let queue = try MemoryQueue()
         for number in 0..<count { queue.enqueue(number) }
         queue.change { $0.toRescue = [-1] }
@@ -240,7 +240,7 @@ extension WorkerTests {
         }
     }
 
-    @Test func drainingThatCannotAskSaysSo() throws {
+    @Test func drainingReportsAnUnavailableQueue() throws {
         let queue = try MemoryQueue()
         queue.change { $0.isAvailable = false }
         let worker = try worker(on: queue, exitsWhenIdle: true)

@@ -4,8 +4,8 @@ import Postgres
 import TestSupport
 import Testing
 
-/// A migrated database with one user, a connection as the program has it, and tasks that write documents.
-struct RunnerPlace {
+/// A migrated database with one user, a connection with the role of the program, and tasks that write documents.
+struct RunnerFixture {
     static let userID = "00000000-0000-7000-8000-000000000001"
     static let executionID = "00000000-0000-7000-8000-0000000000ee"
 
@@ -19,9 +19,8 @@ struct RunnerPlace {
             "INSERT INTO users (id, username, password_hash) VALUES (\(Self.userID), 'tester', '-')")
     }
 
-    /// Runs a flow of the plain tasks, of `tasks` and of those which this place makes:
-    /// `keep` stores its input as the document of its step's number, `keep and fail` then fails, and `cut` ends the
-    /// session of the run.
+    /// Runs a flow of the plain tasks, of `tasks` and of the following: `keep` stores its input as a document named by
+    /// the number of the step, `keep and fail` then fails, and `cut` ends the session of the run.
     @discardableResult
     func run(
         _ json: JSON, input: JSON = [:], id: String = executionID, tasks: [TestTask] = [],
@@ -55,9 +54,9 @@ struct RunnerPlace {
         "INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value == .null ? "none" : value))"
     }
 
-    /// What another session sees of the run.
+    /// The committed state of the run, as seen by another session.
     struct Committed: Equatable {
-        /// The transactions that wrote the rows which are there now.
+        /// The transactions that wrote the current rows.
         let xids: Set<String>
         /// Names, sorted.
         let documents: [String]
