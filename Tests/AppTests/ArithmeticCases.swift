@@ -2,7 +2,7 @@ import JSON
 
 @testable import App
 
-/// Arguments for the `calc.*` tasks, the same ones for the same seed: numbers at the edges of their types, near powers
+/// Arguments for the `calc.*` tasks, the same for the same seed: numbers at the edges of their types, near powers
 /// of two and squares, and random bits.
 struct ArithmeticCases {
     private var generator: SplitMix
@@ -20,7 +20,7 @@ struct ArithmeticCases {
             .leastNonzeroMagnitude, -.leastNonzeroMagnitude, .greatestFiniteMagnitude, -.greatestFiniteMagnitude,
         ].map(JSON.number)
 
-    /// Each edge, with each other one where the task takes two.
+    /// Each edge; each pair of edges if the task takes two arguments.
     func extremes(of task: Calculation) -> [[JSON]] {
         if Self.counts(of: task) == 1...1 { return Self.edges.map { [$0] } }
         return Self.edges.flatMap { first in Self.edges.map { [first, $0] } }

@@ -56,7 +56,7 @@ import Testing
         try expectRefusal(["flow": .object(flow)], at: ["/flow/start_task"])
     }
 
-    /// Fields known from other workflow systems must not be ignored silently.
+    /// Fields that have a meaning in other workflow systems must not be ignored silently.
     @Test(arguments: ["when", "credential"])
     func refusesUnknownFieldsByName(field: String) throws {
         var task = try #require(JSON.task("a", "pass").objectValue)

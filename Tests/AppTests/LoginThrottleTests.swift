@@ -113,8 +113,8 @@ import Tokens
         #expect(try login(name, user.password, from: "192.0.2.71").status == 200)
     }
 
-    /// What stands for everybody makes nobody wait but for one name; mapped addresses are IPv4 ones.
-    @Test func aSharedAddressLocksNobodyOut() throws {
+    /// Failures from a shared address throttle only the name; IPv4-mapped addresses count as IPv4 addresses.
+    @Test func aSharedAddressIsNotThrottled() throws {
         for number in 0..<25 { #expect(try login("nobody\(number)", "wrong", from: "127.0.0.1").status == 401) }
         for number in 0...20 {
             #expect(try login("none\(number)", "wrong", from: "::ffff:192.0.2.50").status == 401)

@@ -100,7 +100,7 @@ import Testing
         #expect(try read(request, .jsonOrForm(Self.schema)) == expected)
     }
 
-    @Test func whatIsOptionalMayBeMissing() throws {
+    @Test func optionalBodiesMayBeMissing() throws {
         let schema = JSONSchema.object(optional: ["all": .boolean])
         #expect(try read(request([], [:]), .optionalJSON(schema)) == "{}")
         #expect(try read(request(Array(#"{"all":true}"#.utf8)), .optionalJSON(schema)) == #"{"all":true}"#)
@@ -111,7 +111,7 @@ import Testing
         #expect(try read(request([], [:]), .optionalJSONOrForm(schema)) == "{}")
     }
 
-    @Test func whereNoBodyIsTakenNoneIsRead() throws {
+    @Test func endpointsWithoutABodyReadNone() throws {
         #expect(try read(request([0xFF]), .none) == "null")
     }
 

@@ -86,14 +86,14 @@ import Testing
         ("user9@example.org", "not the right one", 401), ("user10", "not the right one", 401),
         ("nobody@example.org", "short", 401), ("nobody", "short", 401),
     ])
-    func aLogin(name: String, password: String, status: Int) throws {
+    func loginsReadFewRows(name: String, password: String, status: Int) throws {
         try expectFewRows("\(name) with \(password)", status: status) {
             try login(name, password, from: "1:\($0)").status
         }
     }
 
-    /// The name may be another account's by then.
-    @Test func aDeletedAccountDoesNotLogIn() throws {
+    /// The name may belong to another account by then.
+    @Test func aDeletedAccountCannotLogIn() throws {
         let (deleted, other) = (CrowdedDatabase.id(11), CrowdedDatabase.id(12))
         try connection.execute("UPDATE users SET deleted_at = now() WHERE id = \(deleted)")
         #expect(try login("user11", from: "1:11").status == 401)
@@ -103,11 +103,11 @@ import Testing
         #expect(me["id"] == .string(other))
     }
 
-    @Test func aLoginThatMakesTheAccount() throws {
+    @Test func loginsThatCreateTheAccountReadFewRows() throws {
         try expectFewRows("a new name", status: 200) { try login("new\($0)@example.org", from: "2:\($0)").status }
     }
 
-    @Test func aLoginWithASecondFactor() throws {
+    @Test func loginsWithASecondFactorReadFewRows() throws {
         let keys = try #require(crowded.services.sealingKeys)
         for number in 21...28 {
             let account = Account(
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    @Test func aRegistration() throws {
+    @Test func registrationsReadFewRows() throws {
         func account(_ name: String) -> JSON { ["email": .string(name), "password": "lasting impression"] }
         try expectFewRows("/register", status: 200) {
             try send("POST", "/register", account("register\($0)@example.org"), from: "0:\($0)").status
@@ -136,7 +136,7 @@ import Testing
         }
     }
 
-    @Test func aGuest() throws {
+    @Test func guestsReadFewRows() throws {
         var tokens: [String] = []
         try expectFewRows("/api/guests", status: 201) { number in
             let answer = try send("POST", "/api/guests", from: "5:\(number)")
@@ -151,7 +151,7 @@ import Testing
         }
     }
 
-    @Test func aSession() throws {
+    @Test func sessionsReadFewRows() throws {
         let made = try login("user30", from: "6").body
         let access = try #require(made["access_token"]?.stringValue)
         let csrf = try #require(made["csrf_token"]?.stringValue)
@@ -181,7 +181,7 @@ import Testing
         }
     }
 
-    @Test func anAPIKey() throws {
+    @Test func apiKeysReadFewRows() throws {
         let made = try APIKey.make(
             "key", scopes: [.read], lifetime: 3_600, for: CrowdedDatabase.id(31), AuditTrail(from: nil, on: connection),
             on: connection)
@@ -193,7 +193,7 @@ import Testing
         }
     }
 
-    @Test func aTokenOfAnotherIssuer() throws {
+    @Test func externalTokensReadFewRows() throws {
         for subject in ["subject32", "new"] {
             try expectFewRows(subject, status: 200) { number in
                 let name = subject == "new" ? "new-subject\(number)" : subject
@@ -203,12 +203,13 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/health", "/ready", "/api/task-types"]) func whatEveryoneMayRead(target: String) throws {
+    @Test(arguments: ["/health", "/ready", "/api/task-types"])
+    func publicEndpointsReadFewRows(target: String) throws {
         try expectFewRows(target, status: 200) { _ in try send("GET", target, from: "9").status }
     }
 
-    /// The commands that name an account.
-    @Test func aCommand() throws {
+    /// The commands that take the name of an account.
+    @Test func commandsReadFewRows() throws {
         let users = UserAdministration(
             on: connection, passwords: crowded.services.passwords, welcome: crowded.services.welcome)
         try connection.execute(

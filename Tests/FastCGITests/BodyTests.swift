@@ -12,7 +12,7 @@ import Testing
     /// libfcgi may have read only a part of the body of a refused request. The rest must not be parsed as a request.
     /// The first read of libfcgi fetches up to 8,192 bytes.
     @Test(arguments: [7_700, 7_900, 8_000, 8_100, 8_191, 16_000, 40_000], [401, 413])
-    func unreadBodyForgesNothing(padding: Int, status: Int) throws {
+    func unreadBodyIsNotParsedAsARequest(padding: Int, status: Int) throws {
         let targets = Mutex<[String]>([])
         let policy = status == 413 ? BodyPolicy.file(limit: 1_000) : .memory
         let running = try RunningPool(
@@ -112,7 +112,7 @@ import Testing
         #expect(try client.exchange(RunningPool.params()).status == 200)
     }
 
-    @Test func halfClosedClientGetsItsAnswer() throws {
+    @Test func halfClosedClientGetsItsResponse() throws {
         let running = try RunningPool()
         let client = try running.client()
         try client.send(FastCGIClient.request(RunningPool.params()))

@@ -70,7 +70,7 @@ import Testing
         #expect(try client.exchange(RunningPool.params("GET", "/next")).text == "GET /next ")
     }
 
-    @Test func answerMayComeBeforeTheHandlerHasReturned() throws {
+    @Test func responseMayBeSentBeforeTheHandlerReturns() throws {
         let running = try RunningPool(
             threads: 1,
             replying: { _, _ in .wait(fallback: .text("fallback")) { $0.send(.text("soon")) } })
@@ -78,7 +78,7 @@ import Testing
         for _ in 0..<3 { #expect(try client.exchange(RunningPool.params()).text == "soon") }
     }
 
-    @Test func answerToHeadHasNoBody() throws {
+    @Test func responseToHeadHasNoBody() throws {
         let running = try pool()
         let client = try running.client()
         try send("/later", client, method: "HEAD")

@@ -17,9 +17,8 @@ import Testing
     }
 
     /// The strong comparison and the weak one (RFC 9110, section 8.8.3.2).
-    @Test(arguments: ["W/\"7\"", "\"1\", W/\"7\"", "W/\"1\" , W/\"7\" "]) func aWeakTagMatchesOnlyInWeakComparison(
-        fieldValue: String
-    ) {
+    @Test(arguments: ["W/\"7\"", "\"1\", W/\"7\"", "W/\"1\" , W/\"7\" "])
+    func aWeakTagMatchesOnlyInWeakComparison(fieldValue: String) {
         #expect(!tag.matches(ifMatch: fieldValue))
         #expect(tag.matches(ifNoneMatch: fieldValue))
     }

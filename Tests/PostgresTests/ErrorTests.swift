@@ -9,7 +9,7 @@ import Testing
 
     init() throws { database = try TestDatabase.make(isMigrated: false) }
 
-    @Test func violationNamesItsConstraint() throws {
+    @Test func reportsTheViolatedConstraint() throws {
         let connection = database.connect()
         try connection.execute("CREATE TABLE things (id int CONSTRAINT things_id_unique UNIQUE)")
         try connection.execute("INSERT INTO things VALUES (1)")

@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(arguments: [Proxy.Fault.cutAfterCommit, .silentAfterCommit, .poolerFailsAfterCommit], [true, false])
-    func lostAnswerToCommitIsUnknown(fault: Proxy.Fault, pipelined: Bool) throws {
+    func lostResponseToCommitIsReportedAsUnknown(fault: Proxy.Fault, pipelined: Bool) throws {
         let proxy = try proxy(fault, answerTimeout: .seconds(1))
         defer { proxy.stop() }
         let connection = Connection(proxy.configuration)

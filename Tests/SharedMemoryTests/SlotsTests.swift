@@ -135,7 +135,7 @@ import Testing
         #expect(own.start > 0)
     }
 
-    @Test func aProcessOfAnotherUserIsAlive() {
+    @Test func aProcessThatCannotBeQueriedIsAlive() {
         #expect(Holder(id: 1, start: 0).isAlive)
     }
 }

@@ -2,7 +2,7 @@ import System
 import Synchronization
 import WorkerPool
 
-/// A queue in memory that notifies like the database: each registered worker once, and no worker that registers scheduled.
+/// A queue in memory that notifies like the database: each registered worker once, and none that registers later.
 final class MemoryQueue: Sendable {
     struct Unavailable: Error {}
 
