@@ -1,63 +1,63 @@
-# One word for each chore. The work is in scripts/, which can be run by hand as well.
+# Short names for the scripts in scripts/, bench/ and drill/, which can also be run directly.
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop test check check-guards bench bench-flows bench-compare order drill fuzz format lint postman
 .PHONY: schema image clean
 
-help: ## this list
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-run: ## build and serve on 127.0.0.1:8080 (HTTP) and 8443 (HTTPS) until Ctrl-C, demo data included
+run: ## build, and serve with demo data on 127.0.0.1:8080 (HTTP) and 8443 (HTTPS) until Ctrl-C
 	@scripts/run
 
-stop: ## stop what `make run` started
+stop: ## stop the processes started by `make run`
 	@scripts/stop
 
-test: ## all tests, with a temporary Postgres
+test: ## run all tests with a temporary Postgres
 	@scripts/install
 	@FSYNC=off scripts/with-postgres swift test
 
-check: ## everything that must hold before a change goes in; one line of verdict each
+check: ## run all checks required before a commit; prints one line for each
 	@scripts/check
 
-check-guards: ## remove the product's guards one by one and see a test fail each time; takes an hour
+check-guards: ## mutation test: remove checks from the code one by one, expect a failing test each time; takes an hour
 	@Tests/Guards/remove.py
 
-bench: ## load against the running parts, and what they cost
+bench: ## measure throughput, latency and resource use, compared with a minimal server in C
 	@bench/run
 
-bench-flows: ## what a flow costs, beside DBOS and beside its statements alone
+bench-flows: ## measure the cost of a flow, compared with DBOS and with the plain SQL statements
 	@bench/flows
 
-bench-compare: ## two builds side by side: OLD=…, a revision or an executable, and NEW=… or this checkout
+bench-compare: ## compare two builds: OLD=… (revision or executable) with NEW=… (default: this checkout)
 	@bench/compare $(OLD) $(NEW)
 
-order: ## list the functions that busy calls run, which the linker puts side by side; after larger changes
+order: ## regenerate the list of hot functions, which the linker places together; run it after larger changes
 	@bench/order
 
-drill: ## faults on purpose: killed processes, lost answers, a database that goes away
+drill: ## fault injection: killed processes, lost responses, an unavailable database
 	@drill/run
 
-fuzz: ## a minute of random input for each parser of what callers send, for tasks and for flows
+fuzz: ## fuzz each parser of client input, the tasks and the flows for a minute each
 	@scripts/install
 	@scripts/fuzz
 
 format: ## format the Swift sources in place
 	@swift format -i -r Sources Tests Package.swift
 
-lint: ## Swift format and the house's rules, shell scripts, Dockerfile, nginx
+lint: ## check Swift format, project rules, shell scripts, Dockerfile and nginx configuration
 	@scripts/check format rules shell docker nginx
 
-postman: ## write the Postman collection, as the endpoints' examples make it
+postman: ## regenerate the Postman collection from the examples of the endpoints
 	@swift build --product flow-manager
 	@.build/debug/flow-manager postman >postman/flow-manager.postman_collection.json
 
 schema: ## regenerate the snapshot of the database schema from the migrations
 	@WRITE_SCHEMA=1 FSYNC=off scripts/with-postgres swift test --filter MigrationsTests.SnapshotTests
 
-image: ## container images flow-manager-api and flow-manager-db
+image: ## build the container images flow-manager-api and flow-manager-db
 	docker build --target api -t flow-manager-api .
 	docker build --target db -t flow-manager-db .
 
-clean: ## remove what was built; the data of `make run` stays
+clean: ## remove build products; keeps the data of `make run`
 	rm -rf .build

@@ -173,7 +173,7 @@ import Testing
             refresh = answer.body["refresh_token"]?.stringValue ?? ""
             return answer.status
         }
-        try expectFewRows("a refresh token that comes again", status: 401) { _ in
+        try expectFewRows("a reused refresh token", status: 401) { _ in
             try send("POST", "/refresh", ["refresh_token": .string(first)], from: "6").status
         }
         try expectFewRows("a forged refresh token", status: 401) { _ in

@@ -47,7 +47,7 @@ import Testing
         #expect(try !permits(address))
     }
 
-    /// An address that embeds an IPv4 address is checked as that address.
+    /// An address that embeds an IPv4 address is checked as the embedded address.
     @Test(arguments: ["::ffff:", "64:ff9b::"])
     func checksEmbeddedAddresses(prefix: String) throws {
         for host in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0", "255.255.255.255"] {

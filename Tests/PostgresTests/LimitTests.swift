@@ -8,7 +8,7 @@ import Testing
     enum Mode: CaseIterable {
         case withTheSession
         case withEachTransaction
-        /// As in production: by either mode, and through the pooler if tests run behind one.
+        /// As in production: in either mode, and through the pooler if tests run behind one.
         case asTheApplication
 
         func configuration(_ database: TestDatabase) -> PostgresConfiguration {
