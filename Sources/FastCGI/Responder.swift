@@ -98,7 +98,10 @@ final class Responder {
             exchange.drain(limit: pool.settings.bodyLimit)
             isCut = deadline.stop()
         }
-        guard !isCut else { return nil }
+        guard !isCut else {
+            reply.onResponse?(nil)
+            return nil
+        }
         return reply
     }
 
@@ -116,7 +119,9 @@ final class Responder {
         case .stream(let fallback, let start):
             let isHead = request.method == "HEAD"
             guard !isHead, let slot = pool.parking.reserve(forStream: true) else {
-                let response = isHead ? reply.initial : fallback
+                var response = isHead ? reply.initial : fallback
+                // The stream itself would have no length.
+                if isHead { response.body = .chunks(length: nil) { nil } }
                 reply.onResponse?(response)
                 return end(exchange, with: response, to: request, on: descriptor)
             }

@@ -17,8 +17,10 @@ extension Engine {
     /// the last poll.
     package func nextDue(on connection: Connection) throws -> Duration? { try Queue.nextDue(on: connection) }
 
-    /// Renews leases, given by execution id, and returns those that are still held.
-    package func renew(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
+    /// Renews leases, and returns those that are still held.
+    package func renew(
+        _ leases: [(executionID: String, lease: String)], on connection: Connection
+    ) throws -> Set<String> {
         try Queue.renew(leases, on: connection)
     }
 

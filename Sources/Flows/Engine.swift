@@ -136,7 +136,7 @@ package final class Engine: Sendable {
         let ended = try Queue.end(
             execution.id, of: execution.userID, as: status, reason, lease: lease, maxConcurrentRuns: maxConcurrentRuns,
             on: connection)
-        ended.forEach(observe)
+        connection.afterCommit { [observe] in ended.forEach(observe) }
         return !ended.isEmpty
     }
 

@@ -1,6 +1,6 @@
-/// What a handler replies to a request: a response, and whether the exchange goes on after it or waits for another.
+/// What a handler replies to a request: a response, and whether more follows it or another one is sent later.
 package struct Reply: Sendable {
-    /// How an exchange that occupies no thread goes on.
+    /// What an exchange that occupies no thread waits for.
     package enum Continuation: Sendable {
         /// The exchange waits for its response, unless it cannot: too many do, or the process is draining.
         ///

@@ -55,6 +55,19 @@ extension Connection {
     @discardableResult
     package func commit(after statements: [SQL] = []) throws(PostgresError) -> [Rows] {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
+        let consequences = consequences
+        let rows = try sendCommit(statements)
+        for consequence in consequences { consequence() }
+        return rows
+    }
+
+    /// Calls `body` as soon as the open transaction is committed, or at once if none is open; never if it is rolled
+    /// back. For what must not be said of something that did not happen.
+    package func afterCommit(_ body: @escaping () -> Void) {
+        if transaction == .none { body() } else { consequences.append(body) }
+    }
+
+    private func sendCommit(_ statements: [SQL]) throws(PostgresError) -> [Rows] {
         defer { rollback() }
         // An open savepoint is in the batch and requires a transaction block.
         if transaction == .pending && savepointDepth == 0 {
@@ -71,6 +84,7 @@ extension Connection {
     /// ends the session.
     package func rollback() {
         deferred = []
+        consequences = []
         savepointDepth = 0
         if transaction == .begun {
             do { _ = try roundTrip(["ROLLBACK"]) } catch { close() }

@@ -13,6 +13,8 @@ package final class Connection {
     /// read.
     var deferred: [SQL] = []
     var savepointDepth = 0
+    /// Called after the open transaction is committed.
+    var consequences: [() -> Void] = []
 
     /// The state of the session's transaction, as far as the client knows.
     enum Transaction {

@@ -121,6 +121,10 @@ import Testing
             child.parent = Execution.Parent(executionID: parent.id, step: 1, item: item)
             try enqueue(child)
         }
+        try connection.begin()
+        #expect(try engine.cancel(parent, on: connection))
+        connection.rollback()
+        #expect(eventTexts() == [], "it was not committed")
         #expect(try engine.cancel(parent, on: connection))
         #expect(eventTexts() == Array(repeating: "run canceled", count: 3))
         #expect(try !engine.cancel(parent, on: connection))

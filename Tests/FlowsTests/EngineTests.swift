@@ -36,9 +36,14 @@ private struct GivesUp: WaitingTask {
     let input = JSONSchema.any
     let output = JSONSchema.any
     let workflow: StoredFlow
+    /// The last attempt that fails.
+    var lastFailure = Int.max
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
-        guard context.stored == nil else { throw TaskFailure(code: "gave_up", message: "on purpose") }
+        guard context.stored == nil else {
+            guard context.attempt <= lastFailure else { return .done("done") }
+            throw TaskFailure(code: "gave_up", message: "on purpose")
+        }
         return .wait(
             until: .after(.zero), storing: "started", together: try context.start(workflow, on: [input]).statements)
     }
@@ -230,6 +235,25 @@ private struct EngineFixture {
         let children = try fixture.runner.database.connect().query(
             "SELECT status FROM executions WHERE parent_id = \(run.id)")
         #expect(try children.map { try $0.decode(String.self) } == ["canceled"])
+    }
+
+    /// The next attempt starts its own runs.
+    @Test func aFailedAttemptEndsItsRuns() throws {
+        var fixture = fixture
+        fixture.engine = EngineFixture.engine([GivesUp(workflow: try store(["question"]), lastFailure: 1)])
+        let flow = FlowText.flow(start: "a", ["a": "gives up"]).replacing(
+            ["tasks", "0", "retry"], with: ["max_attempts": 2, "initial_delay": 0])
+        let run = Execution(id: UUIDv7.make(), userID: RunnerFixture.userID, flow: flow, input: [:])
+        try fixture.engine.enqueue(run, try fixture.plan(run), on: connection)
+        for _ in 0..<3 {
+            try fixture.runner.database.connect().execute(
+                "UPDATE queue SET available_at = now() WHERE execution_id = \(run.id)")
+            try fixture.work()
+        }
+        #expect(try fixture.find(run).status == .completed)
+        let children = try fixture.runner.database.connect().query(
+            "SELECT status FROM executions WHERE parent_id = \(run.id) ORDER BY id")
+        #expect(try children.map { try $0.decode(String.self) } == ["canceled", "running"])
     }
 
     /// Stores a workflow of tasks of these types.

@@ -52,8 +52,8 @@ import Testing
         #expect(try claim(2) == nil, "before the other transaction commits")
         try other.commit()
         #expect(try claim(2) == nil)
-        #expect(try Queue.renew([RunnerFixture.executionID: "\(Self.lease)1"], on: connection).count == 1)
-        #expect(try Queue.renew([RunnerFixture.executionID: "\(Self.lease)2"], on: connection).isEmpty)
+        #expect(try Queue.renew([(RunnerFixture.executionID, "\(Self.lease)1")], on: connection).count == 1)
+        #expect(try Queue.renew([(RunnerFixture.executionID, "\(Self.lease)2")], on: connection).isEmpty)
     }
 
     @Test func aReleasedRunIsClaimedAgain() throws {
@@ -159,7 +159,7 @@ import Testing
         func runOne() throws {
             try enqueue(FlowText.chain(["pass"]))
             let claim = try #require(try claim(on: connection))
-            #expect(try Queue.renew([claim.execution.id: claim.lease], on: connection) == [claim.lease])
+            #expect(try Queue.renew([(claim.execution.id, claim.lease)], on: connection) == [claim.lease])
             #expect(try Queue.rescue(on: connection) == 0)
             _ = try engine().execute(claim, on: connection, Cancellation())
             try connection.execute("SELECT pg_stat_force_next_flush()")

@@ -35,6 +35,30 @@ import Testing
         #expect(try committedIDs() == [1])
     }
 
+    @Test func consequencesFollowTheCommitOnly() throws {
+        var seen: [String] = []
+        connection.afterCommit { seen.append("no transaction") }
+        try connection.transaction { connection in
+            try connection.execute("INSERT INTO things VALUES (1)")
+            connection.afterCommit { seen.append("committed") }
+            #expect(seen == ["no transaction"])
+        }
+        #expect(throws: Change.self) {
+            try connection.transaction { connection in
+                connection.afterCommit { seen.append("rolled back") }
+                throw Change()
+            }
+        }
+        #expect(throws: PostgresError.self) {
+            try connection.transaction { connection in
+                try connection.execute("INSERT INTO parts VALUES (7)")
+                connection.afterCommit { seen.append("refused") }
+            }
+        }
+        try connection.transaction { _ in }
+        #expect(seen == ["no transaction", "committed"])
+    }
+
     @Test func throwingRollsBack() throws {
         #expect(throws: Change.self) {
             try connection.transaction { connection in

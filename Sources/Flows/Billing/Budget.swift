@@ -3,7 +3,7 @@ import Postgres
 
 /// The maximum cost of a run, at the prices of its acceptance, and the credits that are held for it.
 ///
-/// A run with a single commit is charged in that commit. For any other run the maximumCost case is held from its first
+/// A run with a single commit is charged in that commit. For any other run the maximum cost is held from its first
 /// commit on; each commit settles the steps that it records, and the last one releases the rest.
 struct Budget: Sendable {
     /// The cost of the run if every task succeeds on the maximum number of visits.
@@ -43,7 +43,7 @@ struct Budget: Sendable {
             JSONObject(prices.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .integer($0.value)) }))
     }
 
-    /// Holds the maximumCost case of a run that is queued; returns no statements if the run is free.
+    /// Holds the maximum cost of a run that is queued; returns no statements if the run is free.
     mutating func hold(for execution: Execution) -> [SQL] {
         guard maximumCost > 0 else { return [] }
         held = maximumCost
@@ -66,7 +66,7 @@ struct Budget: Sendable {
         return statements
     }
 
-    /// Whether the user's balance covers the maximumCost case of `count` runs. Checked before the first step; the
+    /// Whether the user's balance covers the maximum cost of `count` runs. Checked before the first step; the
     /// commit that takes the credits checks again.
     func isCovered(by userID: String, times count: Int = 1, on connection: Connection) throws -> Bool {
         guard maximumCost > 0 else { return true }

@@ -23,7 +23,7 @@ package struct PriceList: Sendable {
 
     package func isActive(_ type: String) -> Bool { price(of: type).isActive }
 
-    package func price(of type: String) -> Price { prices[type] ?? .standard }
+    package func price(of type: String) -> Price { prices[type] ?? .free }
 }
 
 /// What a task costs each time it succeeds, and whether it may currently be executed.
@@ -33,7 +33,7 @@ package struct Price: Sendable, Equatable {
     package let isActive: Bool
 
     /// The default, for a type that has no price of its own.
-    static let standard = Price(cost: 0, isActive: true)
+    static let free = Price(cost: 0, isActive: true)
 
     package init(cost: Int64, isActive: Bool) {
         self.cost = cost
@@ -45,8 +45,8 @@ package struct Price: Sendable, Equatable {
         let rows = try connection.query(
             """
             INSERT INTO prices AS p (task_type, cost, active)
-            VALUES (\(type), coalesce(\(optional: cost)::bigint, \(standard.cost)),
-                coalesce(\(optional: isActive)::boolean, \(standard.isActive)))
+            VALUES (\(type), coalesce(\(optional: cost)::bigint, \(free.cost)),
+                coalesce(\(optional: isActive)::boolean, \(free.isActive)))
             ON CONFLICT (task_type) DO UPDATE
             SET cost = coalesce(\(optional: cost)::bigint, p.cost),
                 active = coalesce(\(optional: isActive)::boolean, p.active)

@@ -21,6 +21,7 @@ extension Runner {
             record(step(of: definition, attempt: attempt, .success, output, started: started))
             return .succeeded(output)
         case .failed(let failure):
+            if began != nil, definition.task.effect == .waiting { try endChildren() }
             if let delay = state.delay(after: failure, chance: .random(in: 0...1)) {
                 checkpoint.openStep = step(
                     of: definition, attempt: attempt, .waiting, failure: failure, started: started)
@@ -28,7 +29,6 @@ extension Runner {
                 signal = nil
                 return .retries(after: delay)
             }
-            if began != nil, definition.task.effect == .waiting { try endChildren() }
             record(step(of: definition, attempt: attempt, .failure, failure: failure, started: started))
             weight += definition.input?.weight ?? 0
             return .failed
@@ -39,7 +39,7 @@ extension Runner {
         }
     }
 
-    /// Ends the runs that a failed step has started: it no longer waits for them.
+    /// Ends the runs that a failed attempt has started: it no longer waits for them, and the next one starts its own.
     private mutating func endChildren() throws {
         try openTransaction()
         let execution = checkpoint.execution

@@ -1,13 +1,14 @@
 import Postgres
 
 extension Queue {
-    /// Renews leases, given by execution id, and returns those that are still held. A lease that is not returned is
-    /// lost: its run was canceled or has another owner. Rows that another transaction has locked are skipped: that
+    /// Renews leases, and returns those that are still held. A lease that is not returned is lost: its run was canceled or has another owner. Rows that another transaction has locked are skipped: that
     /// transaction is the run's own commit, which renews the lease itself, or it ends the run.
-    static func renew(_ leases: [String: String], on connection: Connection) throws -> Set<String> {
+    static func renew(
+        _ leases: [(executionID: String, lease: String)], on connection: Connection
+    ) throws -> Set<String> {
         guard !leases.isEmpty else { return [] }
         let ownRow: SQL = """
-            WHERE execution_id = ANY(\(Array(leases.keys))::uuid[]) AND lease = ANY(\(Array(leases.values))::uuid[])
+            WHERE execution_id = ANY(\(leases.map(\.executionID))::uuid[]) AND lease = ANY(\(leases.map(\.lease))::uuid[])
             """
         let rows = try connection.query(
             """

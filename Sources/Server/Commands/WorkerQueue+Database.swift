@@ -12,11 +12,15 @@ extension WorkerQueue {
                 return { try engine.poll(on: connection) }
             },
             makeLeaseKeeper: {
+                var database = database
+                // A duty that took longer would let the leases of the process expire.
+                database.statementTimeout = .seconds(3)
+                database.answerTimeout = .seconds(4)
                 let notifications = engine.workNotifications(on: Connection(database))
                 return LeaseKeeper(
                     renew: { leases in
                         let held = try engine.renew(
-                            Dictionary(leases.map { ($0.run, $0.token) }) { $1 }, on: notifications.connection)
+                            leases.map { (executionID: $0.run, lease: $0.token) }, on: notifications.connection)
                         return Set(leases.filter { !held.contains($0.token) })
                     },
                     duties: Duties.all(of: engine, on: notifications.connection),

@@ -107,7 +107,11 @@ package struct Application: Sendable {
     private func handle(_ context: Context) throws -> Reply {
         try context.endpoint.rateLimit?.count(
             context.caller.map { .user($0.id) } ?? .network(context.network), on: context.connection)
-        return try context.endpoint.handle(context)
+        let (endpoint, reply) = (context.endpoint, try context.endpoint.handle(context))
+        assert(
+            endpoint.setsCookies || endpoint.access != .everyone || reply.initial.headers["Set-Cookie"] == nil,
+            "\(endpoint.operation) does not declare that it sets cookies")
+        return reply
     }
 }
 

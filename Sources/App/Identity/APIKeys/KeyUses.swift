@@ -11,7 +11,7 @@ final class KeyUses: Sendable {
     }
 
     /// The maximum number of cached uses. An evicted use is recorded again, and the log's unique index ignores it.
-    private static let most = 10_000
+    private static let maximum = 10_000
 
     private let known = Mutex<Set<Use>>([])
 
@@ -21,7 +21,7 @@ final class KeyUses: Sendable {
         if known.withLock({ $0.contains(use) }) { return }
         try record()
         known.withLock { known in
-            if known.count >= KeyUses.most { known = [] }
+            if known.count >= KeyUses.maximum { known = [] }
             known.insert(use)
         }
     }

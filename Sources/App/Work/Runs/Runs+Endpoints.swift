@@ -58,9 +58,18 @@ extension Endpoint<Context> {
 
     /// Enqueues the run for a worker.
     private static func enqueue(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Reply {
-        try context.connection.transaction { connection in
-            if let key = context.idempotencyKey { try key.claim(for: execution.id, on: connection) }
+        guard let key = context.idempotencyKey else {
             try context.enqueue(execution, plan)
+            return try later(execution, context)
+        }
+        do {
+            try context.connection.transaction { connection in
+                try key.claim(for: execution.id, on: connection)
+                try context.enqueue(execution, plan)
+            }
+        } catch let error as PostgresError where error.kind == .commitUnknown {
+            // The answer of the commit was lost. The key shows whether the run is queued.
+            return .response(try key.replay(on: context.connection))
         }
         return try later(execution, context)
     }
