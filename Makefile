@@ -1,7 +1,7 @@
 # Short names for the scripts in scripts/, bench/ and drill/, which can also be run directly.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check check-guards bench bench-flows bench-compare order drill fuzz format lint postman
+.PHONY: help run stop test check check-guards bench bench-flows bench-compare order check-neighbours drill fuzz format lint postman
 .PHONY: schema image clean
 
 help: ## list the targets
@@ -34,6 +34,9 @@ bench-compare: ## compare two builds: OLD=… (revision or executable) with NEW=
 
 order: ## regenerate the list of hot functions, which the linker places together; run it after larger changes
 	@bench/order
+
+check-neighbours: ## how long a stranger waits while one client does its worst
+	@drill/neighbours
 
 drill: ## fault injection: killed processes, lost responses, an unavailable database
 	@drill/run

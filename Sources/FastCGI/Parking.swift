@@ -37,6 +37,9 @@ final class Parking: Sendable {
         /// Includes exchanges that are being ended: one counts until its connection is kept, handed over or closed.
         var count = 0
         var streams = 0
+        /// The owner of each slot that has one, and how many slots each owner has.
+        var owners: [UInt32: String] = [:]
+        var owned: [String: Int] = [:]
         var isClosed = false
     }
 
@@ -55,15 +58,23 @@ final class Parking: Sendable {
         emptied = try WakeUp.make()
     }
 
-    /// Reserves a slot until `release`, and returns its number; nil if no slot is free or parking has closed.
-    func reserve(forStream isStream: Bool) -> UInt32? {
-        state.withLock {
-            guard !$0.isClosed, $0.count < capacity, !isStream || $0.streams < streamCapacity else { return nil }
-            $0.count += 1
-            if isStream { $0.streams += 1 }
+    /// Reserves a slot until `release`, and returns its number; nil if no slot is free, the owner has half of them, or
+    /// parking has closed.
+    func reserve(for owner: String?, isStream: Bool) -> UInt32? {
+        state.withLock { state in
+            guard !state.isClosed, state.count < capacity, !isStream || state.streams < streamCapacity else {
+                return nil
+            }
+            if let owner, state.owned[owner, default: 0] >= max(1, capacity / 2) { return nil }
+            state.count += 1
+            if isStream { state.streams += 1 }
             // The epoll set uses 0 for "no slot".
-            $0.lastNumber = max(1, $0.lastNumber &+ 1)
-            return $0.lastNumber
+            state.lastNumber = max(1, state.lastNumber &+ 1)
+            if let owner {
+                state.owners[state.lastNumber] = owner
+                state.owned[owner, default: 0] += 1
+            }
+            return state.lastNumber
         }
     }
 
@@ -96,10 +107,14 @@ final class Parking: Sendable {
     }
 
     /// Releases the slot, after the exchange has ended and its connection was kept, handed over or closed.
-    func release() {
-        let isLast = state.withLock {
-            $0.count -= 1
-            return $0.isClosed && $0.count == 0
+    func release(_ slot: UInt32) {
+        let isLast = state.withLock { state in
+            state.count -= 1
+            if let owner = state.owners.removeValue(forKey: slot) {
+                let left = state.owned[owner, default: 1] - 1
+                state.owned[owner] = left > 0 ? left : nil
+            }
+            return state.isClosed && state.count == 0
         }
         if isLast { emptied.signal() }
     }

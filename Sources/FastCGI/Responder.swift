@@ -109,7 +109,7 @@ final class Responder {
         switch reply.continuation {
         case nil: end(exchange, with: reply.initial, to: request, on: descriptor)
         case .wait(let start):
-            guard let slot = pool.parking.reserve(forStream: false) else {
+            guard let slot = pool.parking.reserve(for: reply.owner, isStream: false) else {
                 reply.onResponse?(reply.initial)
                 return end(exchange, with: reply.initial, to: request, on: descriptor)
             }
@@ -118,7 +118,7 @@ final class Responder {
                 onResponse: reply.onResponse, start)
         case .stream(let fallback, let start):
             let isHead = request.method == "HEAD"
-            guard !isHead, let slot = pool.parking.reserve(forStream: true) else {
+            guard !isHead, let slot = pool.parking.reserve(for: reply.owner, isStream: true) else {
                 var response = isHead ? reply.initial : fallback
                 // The stream itself would have no length.
                 if isHead { response.body = .chunks(length: nil) { nil } }

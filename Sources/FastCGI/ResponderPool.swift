@@ -109,7 +109,7 @@ package final class ResponderPool: Sendable {
             parking.remove(slot)
             onResponse?(response)
             exchange.end(with: response, in: self)
-            parking.release()
+            parking.release(slot)
         }
         let isParked = parking.put(.pending(pending, fallback: fallback), in: slot) {
             events.watchEnd(of: descriptor, slot: slot)
@@ -128,7 +128,7 @@ package final class ResponderPool: Sendable {
                 end: { [self] isComplete in
                     parking.remove(slot, fromStream: true)
                     exchange.endStream(isComplete: isComplete, in: self)
-                    parking.release()
+                    parking.release(slot)
                 }))
         guard exchange.beginStream(head) else {
             stream.disconnect()

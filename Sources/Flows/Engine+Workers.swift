@@ -8,7 +8,9 @@ extension Engine {
 
     /// Claims the run that has been due for longest, if any run is due.
     package func claim(on connection: Connection) throws -> Claim? {
-        let claim = try Queue.claim(lease: UUIDv7.make(), maxConcurrentRuns: maxConcurrentRuns, on: connection)
+        let claim = try trouble.watching {
+            try Queue.claim(lease: UUIDv7.make(), maxConcurrentRuns: limits.concurrentRuns, on: connection)
+        }
         if let claim { observe(.claimed(executionID: claim.execution.id)) }
         return claim
     }
@@ -21,25 +23,28 @@ extension Engine {
     package func renew(
         _ leases: [(executionID: String, lease: String)], on connection: Connection
     ) throws -> Set<String> {
-        try Queue.renew(leases, on: connection)
+        try trouble.watching { try Queue.renew(leases, on: connection) }
     }
 
     /// Releases the lease of a claimed run that was interrupted or not begun, so that it is due at once for the next
     /// worker. Does nothing if the lease was lost.
     package func release(_ claim: Claim, on connection: Connection) throws {
-        try release(claim, after: .zero, isUnstarted: true, on: connection)
+        try release(claim, after: .zero, isCounted: false, on: connection)
     }
 
     /// A lease that cannot be released was lost.
     private func release(
-        _ claim: Claim, after delay: Duration, isUnstarted: Bool, on connection: Connection
+        _ claim: Claim, after delay: Duration, isCounted: Bool, on connection: Connection
     ) throws {
-        let isReleased = try Queue.release(claim, after: delay, isUnstarted: isUnstarted, on: connection)
+        let isReleased = try Queue.release(claim, after: delay, isCounted: isCounted, on: connection)
         if !isReleased { observe(.leaseLost(executionID: claim.execution.id)) }
     }
 
-    /// Makes the runs due whose leases have expired because their process died or was stopped; returns how many.
-    package func rescue(on connection: Connection) throws -> Int { try Queue.rescue(on: connection) }
+    /// Makes the runs due whose leases have expired because their process died or was stopped; returns how many. If the
+    /// leases may have expired because of trouble with the database, these claims do not count.
+    package func rescue(on connection: Connection) throws -> Int {
+        try trouble.watching { try Queue.rescue(isCounted: !trouble.isRecent, on: connection) }
+    }
 
     /// How the thread of this connection learns that a run is due.
     package func workNotifications(on connection: Connection) -> WorkNotifications {
@@ -60,7 +65,8 @@ extension Engine {
     /// Executes a claimed run until it ends or waits. A run that repeatedly crashes its workers, or whose flow can no
     /// longer be read, is given up: it fails, and the reason is stored.
     ///
-    /// - Throws: `PostgresError` if the database is unavailable; the lease then expires.
+    /// - Throws: `PostgresError` if the database is in trouble. The run is due again after a pause, or when its lease has
+    ///   expired.
     package func execute(
         _ claim: Claim, on connection: Connection, _ cancellation: Cancellation
     ) throws -> ClaimOutcome {
@@ -79,15 +85,17 @@ extension Engine {
                 on: connection)
         }
         do {
-            return switch try Runner.resume(flow, claim, engine: self, on: connection, cancellation) {
-            case .ended: .ended
-            case .waits(_, let due): .waits(due)
-            }
+            let outcome = try Runner.resume(flow, claim, engine: self, on: connection, cancellation)
+            trouble.end()
+            return if case .waits = outcome { .waits } else { .ended }
         } catch is Fenced {
             return .lost
         } catch is InsufficientCredits {
             return try giveUp(claim, .insufficientCredits, on: connection)
-        } catch let error as PostgresError where error.isUnavailability {
+        } catch let error as PostgresError where error.isDatabaseTrouble {
+            trouble.record()
+            try Queue.release(claim, after: trouble.delay, isCounted: false, on: connection)
+            if error.isContention { return .postponed(error) }
             throw error
         } catch {
             return try postpone(claim, error, on: connection)
@@ -98,11 +106,8 @@ extension Engine {
     private struct Unreadable: Error {}
 
     /// Releases the run with a delay, because after an unknown error an immediate retry would most likely fail again.
-    /// If another transaction holds a lock that the run needs, such as that of a stopped worker, the claim is not
-    /// counted.
     private func postpone(_ claim: Claim, _ error: any Error, on connection: Connection) throws -> ClaimOutcome {
-        let isBlocked = (error as? PostgresError)?.isContention ?? false
-        try release(claim, after: .seconds(claim.claims), isUnstarted: isBlocked, on: connection)
+        try release(claim, after: .seconds(claim.claims), isCounted: true, on: connection)
         return .postponed(error)
     }
 

@@ -4,23 +4,26 @@ package import Postgres
 /// The engine's interface: it checks, prices, starts and changes runs. One per process, used by all threads.
 package final class Engine: Sendable {
     package let catalog: TaskCatalog
-    /// The maximum number of a user's limited runs that are active at once; nil: no limit.
-    let maxConcurrentRuns: Int?
+    let limits: Limits
     let flows: FlowCache
     let observe: @Sendable (EngineEvent) -> Void
     private let prices = RecentPrices()
+    private let shares: ThreadShares
+    let trouble = DatabaseTrouble()
 
     /// The maximum depth of runs that start runs; it prevents a workflow that runs itself from filling the queue.
     static let maxDepth = 10
 
     /// - Parameter observe: called on the thread that runs or changes a run.
     package init(
-        catalog: TaskCatalog, maxConcurrentRuns: Int?, observe: @escaping @Sendable (EngineEvent) -> Void = { _ in }
+        catalog: TaskCatalog, limits: Limits = Limits(),
+        observe: @escaping @Sendable (EngineEvent) -> Void = { _ in }
     ) {
         self.catalog = catalog
         self.observe = observe
         flows = FlowCache(catalog: catalog)
-        self.maxConcurrentRuns = maxConcurrentRuns
+        self.limits = limits
+        shares = ThreadShares(limit: limits.threadsPerUser)
     }
 
     /// A flow that may be run, with what a run may cost.
@@ -81,7 +84,18 @@ package final class Engine: Sendable {
         return plan
     }
 
-    /// Executes a new run on this thread until it ends or has to wait.
+    /// Executes a new run on the thread of its call, until it ends, has to wait, or has had its time. Returns nil if the
+    /// run is to be queued instead: it needs a worker, or the user's runs occupy their share of the threads.
+    ///
+    /// - Throws: as `run`.
+    package func call(
+        _ execution: Execution, _ plan: Plan, on connection: Connection, with hooks: CommitHooks?
+    ) throws -> RunOutcome? {
+        guard !plan.flow.needsWorker else { return nil }
+        return try shares.occupying(for: execution.userID) { try run(execution, plan, on: connection, with: hooks) }
+    }
+
+    /// Executes a new run on this thread until it ends, has to wait, or has had its time.
     ///
     /// - Throws: `LaunchRefusal.insufficientCredits`; `Fenced` if the run was canceled or a worker has claimed it.
     package func run(
@@ -119,7 +133,7 @@ package final class Engine: Sendable {
 
     /// The statements that queue a new run.
     func enqueuing(_ execution: Execution, _ plan: Plan) -> [SQL] {
-        Queue.enqueue(execution, budget: plan.budget, maxConcurrentRuns: maxConcurrentRuns)
+        Queue.enqueue(execution, budget: plan.budget, maxConcurrentRuns: limits.concurrentRuns)
     }
 
     /// Cancels an active run and the runs that it started; returns false if it has already ended.
@@ -134,7 +148,8 @@ package final class Engine: Sendable {
         on connection: Connection
     ) throws -> Bool {
         let ended = try Queue.end(
-            execution.id, of: execution.userID, as: status, reason, lease: lease, maxConcurrentRuns: maxConcurrentRuns,
+            execution.id, of: execution.userID, as: status, reason, lease: lease,
+            maxConcurrentRuns: limits.concurrentRuns,
             on: connection)
         connection.afterCommit { [observe] in ended.forEach(observe) }
         return !ended.isEmpty
@@ -143,7 +158,7 @@ package final class Engine: Sendable {
     /// Queues a failed or canceled run again, to continue from the step at which it ended. Returns false if its state
     /// does not allow this.
     package func resume(_ execution: Execution, _ plan: Plan, on connection: Connection) throws -> Bool {
-        try Queue.resume(execution, budget: plan.budget, maxConcurrentRuns: maxConcurrentRuns, on: connection)
+        try Queue.resume(execution, budget: plan.budget, maxConcurrentRuns: limits.concurrentRuns, on: connection)
     }
 
     /// Delivers the signal that the run's open step waits for; returns false if none waits for one.

@@ -15,27 +15,33 @@ package struct Reply: Sendable {
     /// The response that is known now: of an exchange that waits, the one that it gets if it cannot, or no longer; of a
     /// stream, its head.
     package private(set) var initial: Response
+    /// Whose place among the waiting exchanges it takes; one owner gets at most half of them. Nil: nobody's.
+    package let owner: String?
     /// Nil: the exchange ends with `initial`.
     package private(set) var continuation: Continuation?
     /// The edge calls it once if the reply has a continuation: with the response that is sent first, or with nil when
     /// the client has disconnected before.
     package var onResponse: (@Sendable (Response?) -> Void)?
 
-    private init(_ initial: Response, _ continuation: Continuation?) {
+    private init(_ initial: Response, _ continuation: Continuation?, owner: String? = nil) {
         self.initial = initial
         self.continuation = continuation
+        self.owner = owner
     }
 
     package static func response(_ response: Response) -> Reply { Reply(response, nil) }
 
-    package static func wait(fallback: Response, start: @escaping @Sendable (PendingResponse) -> Void) -> Reply {
-        Reply(fallback, .wait(start: start))
+    package static func wait(
+        for owner: String? = nil, fallback: Response, start: @escaping @Sendable (PendingResponse) -> Void
+    ) -> Reply {
+        Reply(fallback, .wait(start: start), owner: owner)
     }
 
     package static func stream(
-        head: Response, fallback: Response, start: @escaping @Sendable (EventStream) -> Void
+        for owner: String? = nil, head: Response, fallback: Response,
+        start: @escaping @Sendable (EventStream) -> Void
     ) -> Reply {
-        Reply(head, .stream(fallback: fallback, start: start))
+        Reply(head, .stream(fallback: fallback, start: start), owner: owner)
     }
 
     /// Changes each response that the reply contains.

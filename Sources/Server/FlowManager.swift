@@ -35,6 +35,7 @@ struct FlowManager {
         Command(
             name: "nginx", summary: "Print nginx's limit of a body and the texts of its own errors",
             run: PrintNginxSettings.run),
+        Command(name: "version", summary: "Print the version", run: PrintVersion.run),
         Command(name: "openapi", summary: "Print the OpenAPI document", run: PrintOpenAPI.run),
         Command(name: "postman", summary: "Print the Postman collection", run: PrintPostman.run),
     ]
@@ -100,6 +101,8 @@ struct Invocation {
     let configuration: Configuration
     /// The path of the settings file that was read; nil without one.
     let settingsFile: String?
+    /// Names in that file that no setting has.
+    let unknownSettings: [String]
     /// The path of this executable.
     let executable: String
 
@@ -111,6 +114,8 @@ struct Invocation {
         let file = try SettingsFile.load(named: path, environment: environment, executable: executable)
         settingsFile = file.path
         configuration = Configuration(environment: environment, file: file.values)
+        let known = Set(Settings.all.flatMap { [$0.name, $0.otherName].compactMap(\.self) })
+        unknownSettings = file.values.keys.filter { !known.contains($0) }.sorted()
     }
 
     /// The argument that follows `option`; nil if there is none.

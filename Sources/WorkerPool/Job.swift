@@ -6,10 +6,12 @@ package struct Job {
         case settled
         /// It was interrupted before its end.
         case unfinished
+        /// It could not continue, for a reason of its own. It is retried later.
+        case failed(any Error)
     }
 
     package let lease: Lease
-    /// Executes the run. Throws the error that kept it from continuing.
+    /// Executes the run. Throws what is wrong with the queue.
     package let run: () throws -> Ending
     /// Releases the lease of a run that was interrupted or not begun, so that it is due at once for the next worker.
     /// Does nothing if the lease was lost.

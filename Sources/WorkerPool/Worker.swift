@@ -13,6 +13,8 @@ package final class Worker: Sendable {
         var interrupts: [(@Sendable (Interruption) -> Void)?]
         /// Why the queue was unavailable last time; nil if it was available.
         var failure: (any Error)?
+        var lastFailure: Monotonic?
+        var isReported = false
     }
 
     /// Signalled when all threads have ended, or the worker no longer waits for those that have not: `finish` is due.
@@ -90,16 +92,16 @@ extension Worker {
     /// Polls the queue once, and executes the run that it claims.
     private func pollOnce(_ poll: WorkerQueue.Poll, as slot: Int) {
         let requested = Monotonic.now
-        var found = WorkerQueue.PollResult.nothing(next: nil)
         do {
-            found = try poll()
-            queueAnswered()
+            switch try poll() {
+            case .job(let job): execute(job, as: slot, requested)
+            case .nothing(let next):
+                queueAnswered()
+                handle(.foundNothing(slot: slot, next: next.map { .now + $0 }))
+            }
         } catch {
             queueFailed(error)
-        }
-        switch found {
-        case .job(let job): execute(job, as: slot, requested)
-        case .nothing(let next): handle(.foundNothing(slot: slot, next: next.map { .now + $0 }))
+            handle(.queueFailed(slot: slot))
         }
     }
 
@@ -109,21 +111,31 @@ extension Worker {
             handle(.found(slot: slot, lease: job.lease, requested: requested), &shared)
             return shared.state.isWorking
         }
-        runToEnd(job, isWorking)
+        let isQueueFine = runToEnd(job, isWorking)
         shared.withLock { shared in
             shared.interrupts[slot] = nil
-            handle(.finished(slot: slot), &shared)
+            handle(isQueueFine ? .finished(slot: slot) : .queueFailed(slot: slot), &shared)
         }
     }
 
+    /// Returns whether the queue was available.
+    ///
     /// - Parameter isWorking: if false, the run is released without being started.
-    private func runToEnd(_ job: Job, _ isWorking: Bool) {
+    private func runToEnd(_ job: Job, _ isWorking: Bool) -> Bool {
         do {
-            if isWorking, try job.run() == .settled { return }
+            switch isWorking ? try job.run() : .unfinished {
+            case .settled: queueAnswered()
+            case .failed(let error): observe(.runFailed(error))
+            case .unfinished: release(job)
+            }
+            return true
         } catch {
-            observe(.runFailed(error))
-            return
+            queueFailed(error)
+            return false
         }
+    }
+
+    private func release(_ job: Job) {
         do {
             try job.release()
         } catch {
@@ -223,18 +235,25 @@ extension Worker {
     }
 
     private func queueFailed(_ error: any Error) {
-        let wasAvailable = shared.withLock { shared in
-            defer { shared.failure = error }
-            return shared.failure == nil
+        let isNew = shared.withLock { shared in
+            (shared.failure, shared.lastFailure) = (error, .now)
+            defer { shared.isReported = true }
+            return !shared.isReported
         }
-        if wasAvailable { observe(.queueUnavailable(error)) }
+        if isNew { observe(.queueUnavailable(error)) }
     }
 
+    /// The queue is reported as available only after some time without a failure: one thread may reach it while another
+    /// does not.
     private func queueAnswered() {
-        let wasAvailable = shared.withLock { shared in
-            defer { shared.failure = nil }
-            return shared.failure == nil
+        let hasRecovered = shared.withLock { shared in
+            shared.failure = nil
+            guard shared.isReported, let last = shared.lastFailure, last + policy.recoveryTime <= .now else {
+                return false
+            }
+            shared.isReported = false
+            return true
         }
-        if !wasAvailable { observe(.queueAvailable) }
+        if hasRecovered { observe(.queueAvailable) }
     }
 }

@@ -8,6 +8,11 @@ package struct WorkerPolicy: Sendable {
     package var lease: Duration
     /// The interval of the lease keeper: each round renews the leases and makes one slot poll the queue.
     package var round: Duration = .seconds(1)
+    /// How long a slot pauses after the queue has failed; the pause doubles with each failure, up to the longest one.
+    package var pause: Duration = .seconds(1)
+    package var longestPause: Duration = .seconds(30)
+    /// How long the queue must not fail before it is reported as available.
+    package var recoveryTime: Duration = .seconds(5)
     /// How long a step may take to finish once the worker is stopping, before it is aborted.
     package var grace: Duration = .seconds(10)
     /// How long an aborted step may take to end before the worker exits without it.

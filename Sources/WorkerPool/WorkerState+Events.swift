@@ -7,6 +7,8 @@ extension WorkerState {
         case foundNothing(slot: Int, next: Monotonic? = nil)
         /// The run has ended, or its lease was released.
         case finished(slot: Int)
+        /// The slot's poll or run failed because of the queue.
+        case queueFailed(slot: Int)
         /// A slot that was ordered to stop is about to end its thread.
         case stopped(slot: Int)
         /// A round of the lease keeper; the first one starts the slots.

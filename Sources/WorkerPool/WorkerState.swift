@@ -12,6 +12,7 @@ package import System
 /// A slot is a thread that executes one run after another. A slot that has claimed a run makes the next idle one poll
 /// as well, so that work spreads; one that has finished polls again by itself. An idle slot polls when the process is
 /// notified, when a run becomes due that an earlier poll announced, and one of them in each round of the lease keeper.
+/// After a failure of the queue idle slots pause, for longer after each failure, until a run ends or waits.
 ///
 /// The process registers for a notification while a slot is idle, and is notified once per registration. A run that
 /// became due just before the registration notifies no worker, and a poll that began before it may have missed the run.
@@ -61,6 +62,10 @@ package struct WorkerState: Sendable {
     /// The number of the current registration, from 1; nil if the process is not registered.
     private var registration: Int?
     private var registrations = 0
+    /// Until then no idle slot polls, because the queue has failed. The first round afterwards makes one poll.
+    private var pausedUntil: Monotonic?
+    /// The length of the next pause.
+    private var pause: Duration
     /// When a run becomes due, according to the last polls.
     package private(set) var nextDue: Monotonic?
     private var actions: [Action] = []
@@ -68,6 +73,7 @@ package struct WorkerState: Sendable {
     /// A worker whose slots wait for the first round of the lease keeper.
     package init(policy: WorkerPolicy) {
         self.policy = policy
+        pause = policy.pause
         slots = Array(repeating: .idle, count: policy.slots)
     }
 
@@ -81,10 +87,14 @@ package struct WorkerState: Sendable {
 
     /// Returns the actions that follow from `event`, in the order in which to perform them.
     package mutating func handle(_ event: Event, at now: Monotonic) -> [Action] {
+        if let until = pausedUntil, until <= now { pausedUntil = nil }
         switch event {
         case .found(let slot, let lease, let requested): found(lease, by: slot, requested)
         case .foundNothing(let slot, let next): foundNothing(slot, next)
-        case .finished(let slot): slots[slot] = .notified
+        case .finished(let slot):
+            slots[slot] = .notified
+            (pause, pausedUntil) = (policy.pause, nil)
+        case .queueFailed(let slot): queueFailed(slot, at: now)
         case .stopped(let slot): stopped(slot)
         case .round: round(at: now)
         case .due: startPoll()
@@ -149,7 +159,7 @@ extension WorkerState {
 
 extension WorkerState {
     private mutating func notifyOne() {
-        guard isWorking, let slot = firstIdle else { return }
+        guard isWorking, pausedUntil == nil, let slot = firstIdle else { return }
         slots[slot] = .notified
         actions.append(.wake(slot: slot))
     }
@@ -166,6 +176,13 @@ extension WorkerState {
         let soonest = [next, nextDue].compactMap(\.self).min()
         if needsRegistration || soonest != nextDue { actions.append(.wakeKeeper) }
         nextDue = soonest
+    }
+
+    private mutating func queueFailed(_ slot: Int, at now: Monotonic) {
+        slots[slot] = .idle
+        pausedUntil = now + pause
+        pause = min(pause * 2, policy.longestPause)
+        if needsRegistration { actions.append(.wakeKeeper) }
     }
 
     /// A slot that was notified but does not poll yet will find all earlier runs; a slot that is polling polls once

@@ -194,7 +194,7 @@ import Testing
             ],
             "conditions": [condition("task1", "task2"), condition("task2", "task3")],
         ]
-        let engine = Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil)
+        let engine = Engine(catalog: Tasks.makeCatalog())
         let execution = try engine.run(
             Execution(id: "00000000-0000-7000-8000-0000000000ee", userID: Self.userID, flow: flow, input: [:]),
             engine.plan(flow, on: connection), on: connection, with: nil

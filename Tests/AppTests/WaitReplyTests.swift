@@ -1,3 +1,4 @@
+import Flows
 import HTTP
 import JSON
 import Postgres
@@ -90,6 +91,18 @@ import Testing
         #expect(reply.continuation == nil)
         #expect(reply.initial.status == .ok)
         #expect(reply.initial.headers["Preference-Applied"] == nil)
+    }
+
+    /// The user's runs occupy their share of the threads: a worker executes the next one.
+    @Test func aChainBeyondTheShareOfItsUserWaits() throws {
+        let application = try TestApplication { $0.runLimits.threadsPerUser = 0 }
+        let user = try application.makeUser()
+        let headers = [application.bearer(user.token), ("Content-Type", "application/json")]
+        let reply = application.reply(
+            to: Request("POST", "/flow-manager", headers), body: JSON.demoFlow.serialized())
+        guard case .wait = reply.continuation else { throw TestFailure("it does not wait: \(reply)") }
+        #expect(reply.initial.status == .accepted)
+        #expect(HTTPAnswer(reply.initial)["status"] == "queued")
     }
 
     /// A replay does not wait, so no preference is applied.

@@ -88,6 +88,30 @@ import Testing
         #expect(answer.body.isEmpty)
     }
 
+    @Test func oneOwnerTakesAtMostHalfOfTheSlots() throws {
+        let running = try RunningPool(
+            threads: 1, settings: .gated.with { $0.parkingLimit = 4 },
+            replying: { [exchanges] request, _ in
+                .wait(for: request.target, fallback: .text("fallback")) { exchanges.put($0, for: request.target) }
+            })
+        defer { withExtendedLifetime(running) {} }
+        let clients = try (0..<4).map { _ in try running.client() }
+        let parked = try clients[0...1].map { client in
+            try send("/a", client)
+            return exchanges.take("/a")
+        }
+        try send("/a", clients[2])
+        #expect(try clients[2].answer().text == "fallback")
+        try send("/b", clients[3])
+        exchanges.take("/b")?.send(.text("b"))
+        #expect(try clients[3].answer().text == "b")
+        for exchange in parked { exchange?.send(.text("done")) }
+        for client in clients[0...1] { #expect(try client.answer().text == "done") }
+        try send("/a", clients[2])
+        exchanges.take("/a")?.send(.text("again"))
+        #expect(try clients[2].answer().text == "again")
+    }
+
     /// As when the client of the web server disconnects: the slot is freed each time, and a late response is dropped.
     @Test func slotOfADisconnectedPeerIsFreed() throws {
         // The second slot is for a thread that has closed a connection but not yet freed the first slot.

@@ -11,8 +11,7 @@ import Testing
     /// A connection with a short lock timeout.
     private let connection: Connection
     private let engine = Engine(
-        catalog: TaskCatalog([TestTask("keep", effect: .transactional, body: RunnerFixture.keep)]),
-        maxConcurrentRuns: nil)
+        catalog: TaskCatalog([TestTask("keep", effect: .transactional, body: RunnerFixture.keep)]))
 
     init() throws {
         fixture = try RunnerFixture()

@@ -18,14 +18,14 @@ import Testing
         let database = fixture.database
         let cancel = TestTask("cancel its run") { input, context in
             let other = database.connectAsApplication()
-            let engine = Engine(catalog: .plain, maxConcurrentRuns: nil)
+            let engine = Engine(catalog: .plain)
             guard let run = try Execution.find(context.executionID, of: context.userID, on: other)?.execution
             else { throw TaskFailure(code: "not_found", message: "The run is not stored") }
             #expect(try engine.cancel(run, on: other))
             return input
         }
         engine = Engine(
-            catalog: TaskCatalog(TaskCatalog.plain.tasks + [cancel]), maxConcurrentRuns: nil,
+            catalog: TaskCatalog(TaskCatalog.plain.tasks + [cancel]),
             observe: { [events] in events.add($0) })
     }
 

@@ -59,7 +59,7 @@ private struct EngineFixture {
 
     static func engine(_ tasks: [any FlowTask] = []) -> Engine {
         Engine(
-            catalog: TaskCatalog(TaskCatalog.plain.tasks + [Question(), Sleep()] + tasks), maxConcurrentRuns: nil)
+            catalog: TaskCatalog(TaskCatalog.plain.tasks + [Question(), Sleep()] + tasks))
     }
 
     /// A run of a chain of tasks of these types, each followed by the next on success.
@@ -184,7 +184,7 @@ private struct EngineFixture {
         try connection.execute(Ledger.grant(11, to: RunnerFixture.userID))
         let (inactive, paid) = (try store(["sum"]), try store(["keep"]))
         // Prices are read once a second, so a new engine has not cached any yet.
-        let engine = Engine(catalog: .plain, maxConcurrentRuns: nil)
+        let engine = Engine(catalog: .plain)
         #expect(failure(inactive, by: engine) == "task_inactive")
         #expect(failure(paid, 3, by: engine) == "insufficient_credits")
         #expect(try children(of: paid, 2, by: engine).ids.count == 2)

@@ -35,11 +35,22 @@ import Testing
                 let task = try read(["retry": retry, "timeout": 31_536_000]).tasks[0]
                 for attempt in 0..<100 {
                     let delays = [0, 1].map { task.retry.delay(afterAttempt: attempt, chance: $0) }
-                    #expect(delays[1] == .zero)
-                    #expect(try .zero ... .seconds(86_400) ~= #require(delays[0]))
+                    #expect(delays[1] == .seconds(0.05))
+                    #expect(try .seconds(0.05) ... .seconds(86_400) ~= #require(delays[0]))
                 }
                 #expect(task.retry.delay(afterAttempt: 100, chance: 0) == nil)
             }
         }
+    }
+
+    /// A flow that asks for no delay cannot keep a thread with its attempts.
+    @Test(arguments: [(0, 60), (5, 0)] as [(Double, Double)])
+    func retriesWithoutADelayWaitLongerEachTime(initial: Double, maximum: Double) throws {
+        let policy: JSON = [
+            "max_attempts": 9, "initial_delay": .number(initial), "max_delay": .number(maximum), "jitter": 0,
+        ]
+        let retry = try read(["retry": policy]).tasks[0].retry
+        let delays = (1...9).map { retry.delay(afterAttempt: $0, chance: 0) }
+        #expect(delays == [0.05, 0.1, 0.2, 0.4, 0.8, 1, 1, 1].map { .seconds($0) } + [nil])
     }
 }

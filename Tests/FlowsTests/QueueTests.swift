@@ -32,7 +32,7 @@ import Testing
     private func engine(_ tasks: [TestTask] = []) -> Engine {
         let plain = TaskCatalog.plain.tasks.filter { $0.type != "keep" }
         let keep = TestTask("keep", effect: .transactional, body: RunnerFixture.keep)
-        return Engine(catalog: TaskCatalog(plain + [keep] + tasks), maxConcurrentRuns: nil)
+        return Engine(catalog: TaskCatalog(plain + [keep] + tasks))
     }
 
     private func expireLeases() throws {
@@ -59,12 +59,12 @@ import Testing
     @Test func aReleasedRunIsClaimedAgain() throws {
         try enqueue(FlowText.chain(["pass"]))
         let first = try #require(try claim(1))
-        try Queue.release(first, isUnstarted: true, on: connection)
+        try Queue.release(first, isCounted: false, on: connection)
         let second = try #require(try claim(2))
         #expect(second.claims == 1, "an unstarted claim does not count")
-        try Queue.release(first, isUnstarted: false, on: connection)
+        try Queue.release(first, isCounted: true, on: connection)
         #expect(try claim(3) == nil, "only the holder of the lease releases a run")
-        try Queue.release(second, after: .seconds(60), isUnstarted: false, on: connection)
+        try Queue.release(second, after: .seconds(60), isCounted: true, on: connection)
         #expect(try claim(3) == nil)
         try makeDue()
         #expect(try claim(3)?.claims == 2)
@@ -73,9 +73,9 @@ import Testing
     @Test func anExpiredLeaseIsLost() throws {
         try enqueue(FlowText.chain(["keep"]))
         let first = try #require(try claim(1))
-        #expect(try Queue.rescue(on: connection) == 0)
+        #expect(try Queue.rescue(isCounted: true, on: connection) == 0)
         try expireLeases()
-        #expect(try Queue.rescue(on: connection) == 1)
+        #expect(try Queue.rescue(isCounted: true, on: connection) == 1)
         let second = try #require(try claim(2))
         guard
             case .lost = try engine().execute(first, on: connection, Cancellation())
@@ -100,7 +100,7 @@ import Testing
         for number in 1...5 {
             #expect(try claim(number)?.claims == number)
             try expireLeases()
-            #expect(try Queue.rescue(on: connection) == 1)
+            #expect(try Queue.rescue(isCounted: true, on: connection) == 1)
         }
         let last = try #require(try claim(6))
         guard
@@ -130,7 +130,7 @@ import Testing
         try enqueue(FlowText.chain(["pass", "overdraft"]))
         let claim = try #require(try claim())
         let catalog = TaskCatalog(TaskCatalog.plain.tasks + [Overdraft()])
-        let work = try Engine(catalog: catalog, maxConcurrentRuns: nil).execute(claim, on: connection, Cancellation())
+        let work = try Engine(catalog: catalog).execute(claim, on: connection, Cancellation())
         guard case .ended = work else { Issue.record("\(work)"); return }
         let found = try Execution.find(RunnerFixture.executionID, of: RunnerFixture.userID, on: connection)?.execution
         #expect(found?.status == .failed && found?.failure == .insufficientCredits)
@@ -160,7 +160,7 @@ import Testing
             try enqueue(FlowText.chain(["pass"]))
             let claim = try #require(try claim(on: connection))
             #expect(try Queue.renew([(claim.execution.id, claim.lease)], on: connection) == [claim.lease])
-            #expect(try Queue.rescue(on: connection) == 0)
+            #expect(try Queue.rescue(isCounted: true, on: connection) == 0)
             _ = try engine().execute(claim, on: connection, Cancellation())
             try connection.execute("SELECT pg_stat_force_next_flush()")
             try owner.execute("DELETE FROM executions")

@@ -40,7 +40,7 @@ struct RunnerFixture {
                     return input
                 },
             ])
-        let engine = Engine(catalog: catalog, maxConcurrentRuns: nil)
+        let engine = Engine(catalog: catalog)
         let execution = Execution(id: id, userID: Self.userID, flow: json, input: input)
         return try engine.run(execution, engine.plan(json, on: connection), on: connection, with: hooks).execution
     }

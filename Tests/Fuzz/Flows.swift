@@ -13,7 +13,7 @@ func runTask(_ input: [UInt8]) {
     guard task.input.violations(in: value).isEmpty else { return }
     let context = TaskContext(
         executionID: "019a0000-0000-7000-8000-000000000001", step: 1, userID: "019a0000-0000-7000-8000-000000000002",
-        connection: Connection(noDatabase), engine: Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil))
+        connection: Connection(noDatabase), engine: Engine(catalog: Tasks.makeCatalog()))
     do {
         let output = try task.run(value, in: context)
         precondition(task.output.violations(in: output).isEmpty)

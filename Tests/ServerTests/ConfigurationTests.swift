@@ -27,6 +27,17 @@ import Testing
         #expect(try configuration.logFile == nil)
     }
 
+    @Test func allProblemsAreNamedAtOnce() {
+        let problems = Configuration(environment: ["THREADS": "0", "DB_PREPARE": "x", "OIDC_ISSUER": "ftp://a"])
+            .problems
+        for name in ["THREADS", "DB_PREPARE", "JWT_SECRET_KEY", "OIDC_ISSUER", "DATABASE_URL"] {
+            #expect(problems.count { $0.hasPrefix(name) } == 1, "\(name): \(problems)")
+        }
+        let valid = Configuration(
+            environment: ["JWT_SECRET_KEY": Self.secret, "DATABASE_URL": "postgresql://a@b/c"])
+        #expect(valid.problems == [])
+    }
+
     @Test func defaultsAreValid() throws {
         let configuration = Configuration(environment: [:])
         #expect(try !configuration.isDemo)

@@ -21,7 +21,7 @@ import WorkerPool
         func remaining() throws -> Int {
             try connection.query("SELECT count(*) FROM rate_limits").only.decode(Int.self)
         }
-        let engine = Engine(catalog: Tasks.makeCatalog(), maxConcurrentRuns: nil)
+        let engine = Engine(catalog: Tasks.makeCatalog())
         let duties = Duties.all(of: engine, on: connection)
         let pruner = try #require(duties.first { $0.name == "pruner" })
         #expect(pruner.interval == .seconds(600))

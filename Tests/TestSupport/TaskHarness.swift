@@ -18,7 +18,7 @@ package func run(
     let taskConnection = try connection ?? Connection(PostgresConfiguration("host=/nonexistent dbname=none"))
     let context = TaskContext(
         executionID: "00000000-0000-7000-8000-000000000002", step: 1, userID: userID, connection: taskConnection,
-        engine: Engine(catalog: TaskCatalog([]), maxConcurrentRuns: nil))
+        engine: Engine(catalog: TaskCatalog([])))
     guard task.effect == .transactional else { return try task.run(input, in: context) }
     return try taskConnection.transaction { _ in try task.run(input, in: context) }
 }

@@ -106,7 +106,7 @@ final class MemoryQueue: Sendable {
             lease: Lease(run: "\(run)", token: lease),
             run: {
                 let ending = try self.step(run, flag)
-                if ending == .settled { self.end(lease, { $0.done.append($1) }) }
+                if case .settled = ending { self.end(lease, { $0.done.append($1) }) }
                 return ending
             },
             release: {

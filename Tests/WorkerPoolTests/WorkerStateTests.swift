@@ -128,6 +128,25 @@ import WorkerPool
         #expect(advance(.seconds(1)) == [])
     }
 
+    @Test mutating func slotsPauseForLongerAfterEachFailureOfTheQueue() {
+        self = .idle()
+        for seconds in [1, 2, 4, 8, 16, 30, 30] {
+            advance(.seconds(1))
+            poll(0)
+            handle(.queueFailed(slot: 0))
+            handle(.notified)
+            for _ in 1..<seconds { #expect(advance(.seconds(1)).isEmpty) }
+        }
+        advance(.seconds(1))
+        find(0)
+        poll(1)
+        handle(.foundNothing(slot: 1))
+        handle(.finished(slot: 0))
+        poll(0)
+        handle(.queueFailed(slot: 0))
+        #expect(advance(.seconds(1)) == [.wake(slot: 0)], "a run that ended ends the pauses")
+    }
+
     @Test mutating func aSlotPollsWhenTheNextRunIsDue() {
         self = .idle()
         #expect(state.nextDue == nil)

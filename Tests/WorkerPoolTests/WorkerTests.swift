@@ -137,6 +137,7 @@ import WorkerPool
         }
         let worker = try worker(on: queue, round: .milliseconds(20)) {
             ($0.lease, $0.grace) = (.milliseconds(100), .zero)
+            ($0.pause, $0.recoveryTime) = (.milliseconds(10), .zero)
         }
         queue.enqueue(1)
         #expect(queue.wait { !$0.leased.isEmpty })
@@ -212,16 +213,26 @@ extension WorkerTests {
     }
 
     @Test func aRunThatFailsKeepsItsLease() throws {
-        let queue = try MemoryQueue { run, _ in
-            if run == 1 { throw MemoryQueue.Unavailable() }
-            return .settled
-        }
+        let queue = try MemoryQueue { run, _ in run == 1 ? .failed(MemoryQueue.Unavailable()) : .settled }
         let worker = try worker(on: queue, slots: 1)
         queue.enqueue(1, 2)
         #expect(queue.wait { $0.done == [2] })
         try end(worker)
         #expect(Array(queue.contents.withLock(\.leased).values) == [1])
         #expect(events.all == ["runFailed(WorkerPoolTests.MemoryQueue.Unavailable())"])
+    }
+
+    /// The log has one line about a queue that fails for each run, and none that it is available in between.
+    @Test func failuresOfTheQueueAreReportedOnce() throws {
+        let queue = try MemoryQueue { run, _ in
+            if run > 0 { throw MemoryQueue.Unavailable() }
+            return .settled
+        }
+        let worker = try worker(on: queue, slots: 2, round: .milliseconds(5)) { $0.pause = .milliseconds(1) }
+        for run in 1...6 { queue.enqueue(run, -run) }
+        #expect(queue.wait { $0.done.count == 6 && $0.leased.count == 6 })
+        try end(worker)
+        #expect(events.all == ["queueUnavailable(WorkerPoolTests.MemoryQueue.Unavailable())"])
     }
 
     @Test(arguments: [0, 1, 500])

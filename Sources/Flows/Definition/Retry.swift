@@ -10,11 +10,17 @@ package struct Retry: Sendable, Equatable {
     /// The part of a delay that is random, so that steps that failed together do not all retry together.
     let jitter: Double
 
+    /// The delay before the second attempt if the flow asks for none, in seconds; it doubles up to `slowestRepetition`. It
+    /// also is the shortest delay: each attempt is a turn of its own, so that failing runs cannot keep a thread.
+    private static let shortestDelay = 0.05
+    private static let slowestRepetition = 1.0
+
     static let none = Retry(attempts: 1, initialDelay: 0, factor: 1, maximumDelay: 0, jitter: 0)
 
     static let schema = JSONSchema.object(optional: [
         "max_attempts": JSONSchema.integer(1...100).described("Attempts in all, the first one included. Default: 3"),
-        "initial_delay": JSONSchema.number(0...86_400).described("Seconds before the second attempt. Default: 1"),
+        "initial_delay": JSONSchema.number(0...86_400).described(
+            "Seconds before the second attempt, at least 0.05. Default: 1"),
         "factor": JSONSchema.number(1...100).described("Multiplies the delay before each further attempt. Default: 2"),
         "max_delay": JSONSchema.number(0...86_400).described("The longest delay in seconds. Default: 60"),
         "jitter": JSONSchema.number(0...1).described(
@@ -45,8 +51,11 @@ package struct Retry: Sendable, Equatable {
     /// random number for the jitter.
     func delay(afterAttempt attempt: Int, chance: Double) -> Duration? {
         guard attempt < attempts else { return nil }
-        var delay = initialDelay
-        for _ in 1..<max(1, attempt) where delay < maximumDelay { delay *= factor }
-        return .seconds(min(delay, maximumDelay) * (1 - jitter * chance))
+        let asksForNone = initialDelay == 0 || maximumDelay == 0
+        let (first, factor, longest) =
+            asksForNone ? (Self.shortestDelay, 2, Self.slowestRepetition) : (initialDelay, factor, maximumDelay)
+        var delay = first
+        for _ in 1..<max(1, attempt) where delay < longest { delay *= factor }
+        return .seconds(max(Self.shortestDelay, min(delay, longest) * (1 - jitter * chance)))
     }
 }

@@ -5,8 +5,13 @@ enum Executor {
     /// A worker that has claimed the run.
     case worker(ConcurrencyLimit, Cancellation)
 
-    /// How long the run may occupy its thread; nil: no limit.
-    var timeLimit: Duration? { if case .call = self { .seconds(10) } else { nil } }
+    /// How long the run may occupy its thread without a break.
+    func time(within limits: Engine.Limits) -> Duration {
+        switch self {
+        case .call: limits.callTime
+        case .worker: limits.timeSlice
+        }
+    }
 
     var hooks: CommitHooks? { if case .call(let hooks) = self { hooks } else { nil } }
     var concurrencyLimit: ConcurrencyLimit? { if case .worker(let limit, _) = self { limit } else { nil } }

@@ -3,12 +3,12 @@ package import Postgres
 /// The state of a run when its execution on this thread is finished.
 package enum RunOutcome: Sendable {
     case ended(Execution)
-    /// The run is in the queue and is due then.
-    case waits(Execution, Due)
+    /// The run is in the queue.
+    case waits(Execution)
 
     package var execution: Execution {
         switch self {
-        case .ended(let execution), .waits(let execution, _): execution
+        case .ended(let execution), .waits(let execution): execution
         }
     }
 }

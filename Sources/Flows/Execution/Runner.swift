@@ -16,6 +16,8 @@ struct Runner {
     let connection: Connection
     let flow: Flow
     let start: ContinuousClock.Instant
+    /// When this thread began to execute the run.
+    private let begun = ContinuousClock.now
     var signal: JSON?
     var state: RunState
     var checkpoint: Checkpoint
@@ -86,8 +88,7 @@ struct Runner {
         var event = RunState.Event.started
         while true {
             let action = state.next(event, at: elapsed)
-            // A pending signal is used first: the step that it is for has already begun.
-            if action.isStep, signal == nil, executor.cancellation?.endsAfterStep == true { return try yieldToWorker() }
+            if action.isStep, mayYield, hasToYield { return try yieldToWorker() }
             switch action {
             case .announce(let definition, _) where isFull(for: definition),
                 .run(let definition, _, _) where isFull(for: definition):
@@ -101,13 +102,11 @@ struct Runner {
             case .run(let definition, let input, let attempt):
                 event = try advance(definition, input, attempt)
             case .commit:
-                // A worker continues the run, so that a client that has disconnected does not block the thread.
-                if let limit = executor.timeLimit, elapsed > limit { return try yieldToWorker() }
                 try commit(.running)
                 event = .committed
             case .suspend(let due):
                 try commit(.waits(due), together: others)
-                return .waits(checkpoint.execution, due)
+                return .waits(checkpoint.execution)
             case .end(let status, let stoppedAt, let failure):
                 return try end(status, stoppedAt: stoppedAt, failure)
             }
@@ -127,10 +126,19 @@ struct Runner {
         return .ended(checkpoint.execution)
     }
 
+    /// Whether the run may be interrupted before the next attempt. A pending signal is used first, because the step that
+    /// it is for has already begun, as has an attempt that is recorded.
+    private var mayYield: Bool { signal == nil && checkpoint.openStep?.status != .running }
+
+    /// Whether the worker stops, or the run has occupied this thread for its time.
+    private var hasToYield: Bool {
+        executor.cancellation?.endsAfterStep == true || .now - begun > executor.time(within: engine.limits)
+    }
+
     /// Requeues the run for the next worker.
     private mutating func yieldToWorker() throws -> RunOutcome {
         try commit(.waits(.after(.zero)))
-        return .waits(checkpoint.execution, .after(.zero))
+        return .waits(checkpoint.execution)
     }
 
     var executor: Executor { checkpoint.executor }

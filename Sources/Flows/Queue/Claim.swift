@@ -21,8 +21,8 @@ package struct Claim: Sendable {
 /// The result of executing a claimed run.
 package enum ClaimOutcome: Sendable {
     case ended
-    /// The run is in the queue again and is due then.
-    case waits(Due)
+    /// The run is in the queue again.
+    case waits
     /// Another worker has the run, or it was canceled or aborted. Nothing since its last commit is recorded.
     case lost
     /// The run could not continue; a worker retries it later. The error is for the log.

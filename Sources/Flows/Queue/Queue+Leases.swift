@@ -23,10 +23,14 @@ extension Queue {
     }
 
     /// Frees the runs whose leases have expired because their process died or was stopped; returns how many.
-    static func rescue(on connection: Connection) throws -> Int {
+    ///
+    /// - Parameter isCounted: whether these claims count towards giving the runs up.
+    static func rescue(isCounted: Bool, on connection: Connection) throws -> Int {
         try connection.execute(
             """
-            UPDATE queue SET lease = NULL, lease_until = NULL, state = 'queued', available_at = clock_timestamp()
+            UPDATE queue
+            SET lease = NULL, lease_until = NULL, state = 'queued', available_at = clock_timestamp(),
+                claims = greatest(0, claims - \(isCounted ? 0 : 1))
             WHERE execution_id = ANY(ARRAY(
                 SELECT execution_id FROM queue WHERE lease IS NOT NULL AND lease_until < statement_timestamp()
                 FOR UPDATE SKIP LOCKED))
@@ -36,15 +40,15 @@ extension Queue {
     /// Releases the lease of a claimed run, so that it is due for the next worker at once or after a delay. Returns
     /// false if the lease was lost.
     ///
-    /// - Parameter isUnstarted: whether nothing was executed, so that this claim is not counted.
+    /// - Parameter isCounted: whether this claim counts towards giving the run up.
     @discardableResult
     static func release(
-        _ claim: Claim, after delay: Duration = .zero, isUnstarted: Bool, on connection: Connection
+        _ claim: Claim, after delay: Duration = .zero, isCounted: Bool, on connection: Connection
     ) throws -> Bool {
         try connection.execute(
             """
             UPDATE queue
-            SET lease = NULL, lease_until = NULL, state = 'queued', claims = claims - \(isUnstarted ? 1 : 0),
+            SET lease = NULL, lease_until = NULL, state = 'queued', claims = claims - \(isCounted ? 0 : 1),
                 available_at = \(Due.after(delay).moment)
             WHERE execution_id = \(claim.execution.id) AND lease = \(claim.lease)
             """) == 1

@@ -1,10 +1,11 @@
 import App
 import Crypto
+import HTTP
 import JSON
 import Migrations
 import Postgres
-import System
 import SharedMemory
+import System
 
 /// `migrate`: applies pending migrations, grants the application role its rights, and creates the first admin.
 enum Migrate {
@@ -85,7 +86,20 @@ enum PrintConfiguration {
             let shown = setting.isSecret ? (value == nil ? "(not set)" : "(set)") : value ?? "(not set)"
             print(setting.name.padded(to: 25) + shown)
         }
+        for name in invocation.unknownSettings { print("# unknown: \(name)") }
+        let problems = invocation.configuration.problems
+        guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
     }
+
+    private struct InvalidSettings: Error, CustomStringConvertible {
+        let problems: [String]
+        var description: String { problems.joined(separator: "\nflow-manager config: ") }
+    }
+}
+
+/// `version`: prints the version that the API description has too.
+enum PrintVersion {
+    static func run(_ invocation: Invocation) throws { print("flow-manager \(Routes.interface.version)") }
 }
 
 /// `openapi`: prints the document that `/openapi.json` serves.

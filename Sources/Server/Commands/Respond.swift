@@ -57,7 +57,7 @@ enum Respond {
             tokens: try configuration.tokens, issuers: try issuers(configuration, observe),
             passwords: try passwords(configuration, memory, observe),
             engine: Engine(
-                catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.userConcurrency,
+                catalog: Tasks.makeCatalog(), limits: try configuration.runLimits,
                 observe: { observe(.engine($0)) }),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in

@@ -23,7 +23,7 @@ enum Work {
             policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
                 of: Engine(
-                    catalog: Tasks.makeCatalog(), maxConcurrentRuns: try configuration.userConcurrency,
+                    catalog: Tasks.makeCatalog(), limits: try configuration.runLimits,
                     observe: { observe(.engine($0)) }),
                 in: database),
             observe: { observe(.worker($0)) })

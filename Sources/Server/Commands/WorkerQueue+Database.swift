@@ -50,7 +50,7 @@ extension Engine {
                 // The lease was lost, or the step was aborted because the worker exits: a lost lease cannot be
                 // released.
                 case .lost: return .unfinished
-                case .postponed(let reason): throw reason
+                case .postponed(let reason): return .failed(reason)
                 }
             },
             release: { try self.release(claim, on: connection) },

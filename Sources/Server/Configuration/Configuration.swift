@@ -1,4 +1,5 @@
 import App
+import Flows
 
 /// A setting or settings file that is not valid. The description names it and never shows a value.
 struct ConfigurationError: Error, CustomStringConvertible {
@@ -45,7 +46,37 @@ extension ConfigurationError {
 }
 
 extension Configuration {
+    /// All that keeps the program from serving, a sentence each.
+    var problems: [String] {
+        let single = Settings.all.map { setting in
+            { if let text = try text(of: setting) { try setting.validate(text, isDemo: { try isDemo }) } }
+        }
+        let combined = [
+            { _ = try database }, { _ = try migrationDatabase }, { _ = try issuers }, { _ = try sealingKeys },
+            { _ = try tokens },
+        ]
+        let problems = (single + combined).compactMap { check -> String? in
+            do {
+                try check()
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+        return problems.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+
     var isDemo: Bool { get throws { try self.configType == .demo } }
+
+    var runLimits: Engine.Limits {
+        get throws {
+            var limits = Engine.Limits()
+            limits.concurrentRuns = try self.userConcurrency
+            limits.callTime = try self.callTime
+            limits.threadsPerUser = max(1, try self.threads / 2)
+            return limits
+        }
+    }
 
     var welcome: WelcomeCredits {
         get throws { WelcomeCredits(client: Int64(try self.clientCredits), guest: Int64(try self.guestCredits)) }

@@ -7,6 +7,8 @@ protocol SettingEntry: Sendable {
     /// Whether the value must never be printed.
     var isSecret: Bool { get }
     var summary: String { get }
+    /// Throws `ConfigurationError` if the setting cannot have this text.
+    func validate(_ text: String, isDemo: () throws -> Bool) throws
 }
 
 /// The text that counts if a setting has no value.
@@ -68,6 +70,10 @@ struct Setting<Value: Sendable>: SettingEntry {
             throw ConfigurationError(setting: name, reason: error.reason)
         }
     }
+}
+
+extension Setting {
+    func validate(_ text: String, isDemo: () throws -> Bool) throws { _ = try value(of: text, isDemo: isDemo) }
 }
 
 extension Settings {

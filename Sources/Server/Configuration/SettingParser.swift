@@ -70,6 +70,14 @@ extension SettingParser<Int> {
     }
 }
 
+extension SettingParser<Duration> {
+    static func seconds(in range: ClosedRange<Double>) -> SettingParser {
+        SettingParser("a number of seconds from \(range.lowerBound) to \(range.upperBound)") { text in
+            Double(text).flatMap { range.contains($0) ? .seconds($0) : nil }
+        }
+    }
+}
+
 extension SettingParser<Int?> {
     /// Nil for `off`, which means no limit.
     static var limit: SettingParser {

@@ -131,6 +131,10 @@ struct Settings: Sendable {
         "USER_CONCURRENCY", default: .text("off"), .limit,
         "Limit of queued runs that execute at the same time, per user. `off`: no limit")
 
+    let callTime = Setting(
+        "CALL_TIME", default: .text("1"), .seconds(in: 0.01...60),
+        "Seconds that a run may occupy the thread of its call. After that a worker continues it, and the call waits")
+
     let loginThrottle = Setting(
         "LOGIN_THROTTLE", default: .text("on"), .onOrOff, "`off`: no delay after failed logins")
 

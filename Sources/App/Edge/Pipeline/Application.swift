@@ -29,7 +29,7 @@ package struct Application: Sendable {
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
         var reply: Reply
         do {
-            reply = try route(call, &finished, read, audit, connection)
+            reply = try route(call, into: &finished, readingBody: read, audit: audit, over: connection)
         } catch {
             reply = .response(call.response(for: error))
         }
@@ -55,8 +55,8 @@ package struct Application: Sendable {
 
     /// Finds the endpoint and lets it reply.
     private func route(
-        _ call: Call, _ finished: inout FinishedRequest, _ read: BodyReader, _ audit: AuditTrail,
-        _ connection: Connection
+        _ call: Call, into finished: inout FinishedRequest, readingBody read: BodyReader, audit: AuditTrail,
+        over connection: Connection
     ) throws -> Reply {
         if call.request.isMalformed { throw Rejection.malformed }
         guard let path = Path(parsing: call.request.path) else {
@@ -71,7 +71,9 @@ package struct Application: Sendable {
             let endpoint = endpoints[position]
             finished.route = endpoint.path
             do {
-                return try reply(to: call, endpoint, parameters, &finished, read, audit, connection)
+                return try reply(
+                    to: call, at: endpoint, parameters, into: &finished, readingBody: read, audit: audit,
+                    over: connection)
             } catch let problem as Problem {
                 assert(endpoint.declares(problem), "\(endpoint.operation) does not declare \(problem.code)")
                 throw problem
@@ -81,12 +83,12 @@ package struct Application: Sendable {
 
     /// The stages of a request, in their order: access, body, input, rate limit, handler.
     private func reply(
-        to call: Call, _ endpoint: Endpoint<Context>, _ parameters: [String], _ finished: inout FinishedRequest,
-        _ read: BodyReader, _ audit: AuditTrail, _ connection: Connection
+        to call: Call, at endpoint: Endpoint<Context>, _ parameters: [String], into finished: inout FinishedRequest,
+        readingBody read: BodyReader, audit: AuditTrail, over connection: Connection
     ) throws -> Reply {
         let (request, now) = (call.request, clock())
-        let caller = try Authentication.principal(
-            of: request, for: endpoint, services: services, now: now, audit, connection)
+        let caller = try Authentication(services: services, now: now, audit: audit, connection: connection)
+            .principal(of: request, for: endpoint)
         finished.userID = caller?.id
         if endpoint.setsCookies { try services.crossOrigin.check(request) }
         let body = try read(endpoint.body.policy)

@@ -3,23 +3,25 @@ import Postgres
 import Tokens
 
 /// Authenticates the caller by token, API key or cookie, before any other part of the request is read.
-enum Authentication {
+struct Authentication {
+    let services: Services
+    let now: Int64
+    let audit: AuditTrail
+    let connection: Connection
+
     /// Nil only at an endpoint that is open to everyone. Throws 401 for a missing or invalid token or key, and 403 for
     /// an insufficient role or scope and for a cookie that a page of another site may have sent. Sets the actor of
     /// `audit`.
-    static func principal(
-        of request: Request, for endpoint: Endpoint<Context>, services: Services, now: Int64, _ audit: AuditTrail,
-        _ connection: Connection
-    ) throws -> Principal? {
+    func principal(of request: Request, for endpoint: Endpoint<Context>) throws -> Principal? {
         guard endpoint.access != .everyone else { return nil }
         let found: Principal?
         if let token = try bearerToken(of: request) {
             found =
                 token.hasPrefix(APIKey.prefix)
                 ? try APIKey.principal(token, on: connection)
-                : try principal(of: token, orOf: services.issuers, services, now, audit, connection)
+                : try principal(of: token, orOf: services.issuers)
         } else {
-            found = try principal(ofCookieIn: request, services, now, audit, connection)
+            found = try principal(ofCookieIn: request)
         }
         guard let principal = found else { throw Problem.invalidToken }
         try audit.note(principal, uses: services.keyUses, at: now)
@@ -28,10 +30,7 @@ enum Authentication {
     }
 
     /// Tries our own tokens first, so that external issuers do not slow them down.
-    private static func principal(
-        of token: String, orOf issuers: [ExternalIssuer], _ services: Services, _ now: Int64, _ audit: AuditTrail,
-        _ connection: Connection
-    ) throws -> Principal? {
+    private func principal(of token: String, orOf issuers: [ExternalIssuer]) throws -> Principal? {
         let claims: Claims
         do {
             claims = try services.tokens.verify(token, now: now, on: connection)
@@ -46,12 +45,10 @@ enum Authentication {
 
     /// Browsers send cookies with requests from any page. A request that may change something must therefore come from
     /// an allowed page, and contain a CSRF token that only such a page can read.
-    private static func principal(
-        ofCookieIn request: Request, _ services: Services, _ now: Int64, _ audit: AuditTrail, _ connection: Connection
-    ) throws -> Principal? {
+    private func principal(ofCookieIn request: Request) throws -> Principal? {
         guard let token = try request.token(inCookie: SessionCookies.access) else { throw Problem.tokenMissing }
         // Tokens of other issuers are not accepted: they have no session, and so no CSRF token.
-        let found = try principal(of: token, orOf: [], services, now, audit, connection)
+        let found = try principal(of: token, orOf: [])
         guard let session = found?.sessionID, !["GET", "HEAD"].contains(request.method) else { return found }
         try services.crossOrigin.check(request)
         guard request.headers.count(of: "x-csrf-token") == 1, let proof = request.headers["x-csrf-token"],
@@ -63,11 +60,12 @@ enum Authentication {
     /// The credentials of `Authorization: Bearer` (RFC 6750, section 2.1); the scheme is not case-sensitive and any
     /// number of spaces may follow it (RFC 9110, section 11.4). Nil without the header. The header takes precedence
     /// over a cookie.
-    private static func bearerToken(of request: Request) throws -> String? {
+    private func bearerToken(of request: Request) throws -> String? {
         guard request.headers.count(of: "authorization") < 2 else { throw Problem.invalidToken }
         guard let field = request.headers["authorization"] else { return nil }
         // Comparing bytes costs a fraction of comparing characters.
         let bytes = field.utf8Span.span
+        let scheme = Self.scheme
         var start = scheme.count
         guard bytes.count > start, bytes[start] == UInt8(ascii: " ") else { throw Problem.tokenMissing }
         for index in scheme.indices where bytes[index] | 0x20 != scheme[index] { throw Problem.tokenMissing }

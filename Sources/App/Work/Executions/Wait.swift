@@ -20,7 +20,7 @@ extension Context {
         let seconds = granted ?? defaultSeconds
         guard seconds > 0 else { return .response(fallback) }
         let call = call
-        return .wait(fallback: fallback) { pending in
+        return .wait(for: caller?.id, fallback: fallback) { pending in
             let wait = CompletionWait(executionID: executionID, timeout: .seconds(seconds)) { connection in
                 call.response { try response(connection).applying(wait: granted) }
             }

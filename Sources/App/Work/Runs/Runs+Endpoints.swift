@@ -30,7 +30,7 @@ extension Endpoint<Context> {
             let execution = Execution(
                 id: UUIDv7.make(), userID: try context.user.id, flow: plan.flow.definition,
                 input: context.input["input"] ?? .object(JSONObject()))
-            return try plan.flow.needsWorker ? enqueue(execution, plan, context) : run(execution, plan, context)
+            return try run(execution, plan, context) ?? enqueue(execution, plan, context)
         } catch let problem as Problem where IdempotencyKey.stores(problem.status) {
             try key?.storeRefusal(problem, on: context.connection)
             throw problem
@@ -39,14 +39,15 @@ extension Endpoint<Context> {
         }
     }
 
-    /// Executes the flow on this thread, until the run ends or has to wait.
-    private static func run(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Reply {
+    /// Executes the flow on this thread, until the run ends or has to wait; returns nil if a worker is to execute it.
+    private static func run(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Reply? {
         let hooks = context.idempotencyKey?.hooks(executionID: execution.id, answer: \.answer)
         do {
-            let outcome = try context.launching { try $0.run(execution, plan, on: context.connection, with: hooks) }
+            let outcome = try context.launching { try $0.call(execution, plan, on: context.connection, with: hooks) }
             switch outcome {
+            case nil: return nil
             case .ended(let ended): return .response(ended.answer)
-            case .waits(let waiting, _): return try later(waiting, context)
+            case .waits(let waiting): return try later(waiting, context)
             }
         } catch is Fenced {
             // The run was canceled, or a worker claimed it because this process was too slow. Its record has the state.

@@ -1,0 +1,94 @@
+import Crypto
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Flows
+
+/// How long runs occupy a thread: that of their call, and that of a worker.
+@Suite struct ThreadTimeTests {
+    private let fixture: RunnerFixture
+    private let otherUser = UUIDv7.make()
+    /// Occupies its thread for 20 milliseconds.
+    private let slow = TestTask("slow") { input, _ in
+        let end = ContinuousClock.now + .milliseconds(20)
+        while .now < end {}
+        return input
+    }
+
+    private var connection: Connection { fixture.connection }
+
+    init() throws {
+        fixture = try RunnerFixture()
+        try fixture.database.connect().execute(
+            "INSERT INTO users (id, username, password_hash) VALUES (\(otherUser), 'other', '-')")
+    }
+
+    private func engine(_ change: (inout Engine.Limits) -> Void) -> Engine {
+        var limits = Engine.Limits()
+        (limits.callTime, limits.timeSlice) = (.seconds(60), .seconds(60))
+        change(&limits)
+        return Engine(catalog: TaskCatalog(TaskCatalog.plain.tasks + [slow]), limits: limits)
+    }
+
+    private func execution(_ types: [String], of userID: String = RunnerFixture.userID) -> Execution {
+        Execution(id: UUIDv7.make(), userID: userID, flow: FlowText.chain(types), input: 1)
+    }
+
+    private func enqueue(_ execution: Execution, by engine: Engine) throws {
+        try engine.enqueue(execution, try engine.plan(execution.flow, on: connection), on: connection)
+    }
+
+    /// Claims the run that is first in line and executes it; returns its id and the number of its steps.
+    private func work(by engine: Engine) throws -> (id: String, steps: Int)? {
+        guard let claim = try engine.claim(on: connection) else { return nil }
+        #expect(claim.claims == 1, "a run that yields has made progress")
+        _ = try engine.execute(claim, on: connection, Cancellation())
+        let found = try Execution.find(claim.execution.id, of: claim.execution.userID, on: connection)
+        return (claim.execution.id, try #require(found).execution.steps.count)
+    }
+
+    @Test func aWorkerContinuesARunThatHasOccupiedTheThreadOfItsCall() throws {
+        let engine = engine { $0.callTime = .milliseconds(10) }
+        let run = execution(["slow", "slow", "keep", "pass"])
+        let plan = try engine.plan(run.flow, on: connection)
+        guard case .waits(let waiting) = try engine.call(run, plan, on: connection, with: nil) else {
+            throw TestFailure("the run keeps its thread")
+        }
+        #expect(waiting.steps.count == 1)
+        let worked = try #require(try work(by: engine))
+        #expect(worked == (run.id, 4))
+        let ended = try #require(try Execution.find(run.id, of: run.userID, on: connection)).execution
+        #expect(ended.status == .completed && ended.result == 1)
+    }
+
+    @Test func aLongRunLetsOtherRunsHaveTheirTurn() throws {
+        let engine = engine { $0.timeSlice = .milliseconds(10) }
+        let (long, short) = (execution(["slow", "slow", "slow"]), execution(["pass"], of: otherUser))
+        try enqueue(long, by: engine)
+        try enqueue(short, by: engine)
+        var turns: [String] = []
+        while let turn = try work(by: engine) { turns.append(turn.id) }
+        #expect(turns == [long.id, short.id, long.id, long.id])
+        let ended = try #require(try Execution.find(long.id, of: long.userID, on: connection)).execution
+        #expect(ended.status == .completed && ended.steps.count == 3)
+    }
+
+    @Test func theRunsOfAUserOccupyTheirShareOfTheThreads() throws {
+        struct Failed: Error {}
+        let shares = ThreadShares(limit: 2)
+        shares.occupying(for: "a") {
+            #expect(throws: Failed.self) { try shares.occupying(for: "a") { throw Failed() } }
+            shares.occupying(for: "a") {
+                #expect(shares.occupying(for: "a") { true } == nil)
+                #expect(shares.occupying(for: "b") { true } == true)
+            }
+            #expect(shares.occupying(for: "a") { true } == true)
+        }
+        let engine = engine { $0.threadsPerUser = 0 }
+        let run = execution(["pass"])
+        let plan = try engine.plan(run.flow, on: connection)
+        #expect(try engine.call(run, plan, on: connection, with: nil) == nil)
+    }
+}
