@@ -1,19 +1,34 @@
 import Crypto
 package import Postgres
+import Synchronization
 
 /// What workers need: claims, leases, and the execution of claimed runs.
 extension Engine {
     /// How long a claim is valid unless its lease is renewed.
     package static let leaseDuration = Duration.seconds(Lease.seconds)
 
-    /// Claims the run that has been due for longest, if any run is due.
+    /// Claims a run of the user who has the next turn, if any run is due.
     package func claim(on connection: Connection) throws -> Claim? {
-        let claim = try trouble.watching {
-            try Queue.claim(lease: UUIDv7.make(), maxConcurrentRuns: limits.concurrentRuns, on: connection)
+        let claim: Claim? = try trouble.watching {
+            if let claim = try claimQueued(on: connection) { return claim }
+            return try wakeDue(on: connection) > 0 ? try claimQueued(on: connection) : nil
         }
         if let claim { observe(.claimed(executionID: claim.execution.id)) }
         return claim
     }
+
+    private func claimQueued(on connection: Connection) throws -> Claim? {
+        let claim = try Queue.claim(
+            lease: UUIDv7.make(), after: lastTurn.withLock(\.self), maxConcurrentRuns: limits.concurrentRuns,
+            on: connection)
+        if let claim { lastTurn.withLock { $0 = claim.execution.userID } }
+        return claim
+    }
+
+    /// Queues runs that wait for a time which has come; returns how many. Workers do it when nothing is queued, and
+    /// once a second.
+    @discardableResult
+    package func wakeDue(on connection: Connection) throws -> Int { try Queue.wakeDue(on: connection) }
 
     /// The time until the next run becomes due, if that is within a second; negative for a run that became due after
     /// the last poll.

@@ -1,5 +1,7 @@
+import Crypto
 package import JSON
 package import Postgres
+import Synchronization
 
 /// The engine's interface: it checks, prices, starts and changes runs. One per process, used by all threads.
 package final class Engine: Sendable {
@@ -9,6 +11,8 @@ package final class Engine: Sendable {
     let observe: @Sendable (EngineEvent) -> Void
     private let prices = RecentPrices()
     private let shares: ThreadShares
+    /// The user whose run this process claimed last.
+    let lastTurn = Mutex(UUIDv7.make())
     let trouble = DatabaseTrouble()
 
     /// The maximum depth of runs that start runs; it prevents a workflow that runs itself from filling the queue.

@@ -578,13 +578,15 @@ CREATE INDEX ledger_user ON public.ledger USING btree (user_id, created_at, id);
 
 CREATE INDEX posts_newest ON public.posts USING btree (created_at, id);
 
-CREATE INDEX queue_due ON public.queue USING btree (available_at, execution_id) WHERE ((lease IS NULL) AND is_admitted);
-
 CREATE INDEX queue_leases ON public.queue USING btree (execution_id) WHERE (lease IS NOT NULL);
 
 CREATE INDEX queue_limited ON public.queue USING btree (user_id, is_admitted, workflow_id) WHERE is_limited;
 
+CREATE INDEX queue_ready ON public.queue USING btree (user_id, execution_id) WHERE ((lease IS NULL) AND is_admitted AND (state = 'queued'::public.run_status));
+
 CREATE INDEX queue_user ON public.queue USING btree (user_id, workflow_id);
+
+CREATE INDEX queue_waiting ON public.queue USING btree (available_at) WHERE ((lease IS NULL) AND is_admitted AND (state = 'waiting'::public.run_status));
 
 CREATE INDEX records_newest ON public.records USING btree (created_at, id) WHERE (deleted_at IS NULL);
 

@@ -50,7 +50,7 @@ import Testing
 
     /// Makes the run due, claims and executes it.
     private func work() throws -> ClaimOutcome {
-        try fixture.database.connect().execute("UPDATE queue SET available_at = clock_timestamp()")
+        try fixture.database.connect().execute("UPDATE queue SET state = 'queued'")
         let claim = try #require(try engine.claim(on: connection))
         return try engine.execute(claim, on: connection, Cancellation())
     }

@@ -45,7 +45,7 @@ import Testing
     }
 
     private func claim() throws -> Claim {
-        try fixture.database.connect().execute("UPDATE queue SET available_at = clock_timestamp()")
+        try fixture.database.connect().execute("UPDATE queue SET state = 'queued'")
         return try #require(try engine.claim(on: connection))
     }
 

@@ -26,7 +26,9 @@ import Testing
     }
 
     private func claim(_ number: Int = 1, on other: Connection? = nil) throws -> Claim? {
-        try Queue.claim(lease: "\(Self.lease)\(number)", maxConcurrentRuns: nil, on: other ?? connection)
+        try Queue.claim(
+            lease: "\(Self.lease)\(number)", after: RunnerFixture.userID, maxConcurrentRuns: nil,
+            on: other ?? connection)
     }
 
     private func engine(_ tasks: [TestTask] = []) -> Engine {
@@ -40,7 +42,7 @@ import Testing
     }
 
     private func makeDue() throws {
-        try fixture.database.connect().execute("UPDATE queue SET available_at = now() WHERE lease IS NULL")
+        try fixture.database.connect().execute("UPDATE queue SET state = 'queued' WHERE lease IS NULL")
     }
 
     @Test func aRunIsClaimedOnce() throws {
@@ -187,7 +189,7 @@ import Testing
         #expect(try Queue.nextDue(on: connection) == nil)
         try enqueue(FlowText.chain(["pass"]))
         let owner = fixture.database.connect()
-        try owner.execute("UPDATE queue SET available_at = clock_timestamp() - interval '1 second'")
+        try owner.execute("UPDATE queue SET state = 'waiting', available_at = clock_timestamp() - interval '1 second'")
         #expect(try Queue.nextDue(on: connection) == nil, "it was due long ago")
         try owner.execute("UPDATE queue SET available_at = clock_timestamp() + interval '900 milliseconds'")
         let next = try #require(try Queue.nextDue(on: connection))

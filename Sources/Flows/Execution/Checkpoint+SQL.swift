@@ -35,7 +35,7 @@ extension Checkpoint {
             """
             , queued AS (
                 INSERT INTO queue (execution_id, user_id, state, available_at, held, prices)
-                VALUES (\(execution.id), \(execution.userID), 'waiting', \(due.moment), \(budget.held),
+                VALUES (\(execution.id), \(execution.userID), \(due.state), \(due.moment), \(budget.held),
                     \(optional: budget.storedPrices)))\(Queue.notifyIdleWorker)
             """
         }
@@ -68,9 +68,9 @@ extension Checkpoint {
         case .waits(let due):
             return """
                 UPDATE queue
-                SET lease = NULL, lease_until = NULL, state = 'waiting', claims = 0, held = \(budget.held),
-                    signal = NULL, is_woken = false,
-                    available_at = CASE WHEN is_woken THEN clock_timestamp() ELSE \(due.moment) END
+                SET lease = NULL, lease_until = NULL, claims = 0, held = \(budget.held),
+                    signal = NULL, is_woken = false, available_at = \(due.moment),
+                    state = CASE WHEN is_woken THEN 'queued' ELSE \(due.state) END
                 \(ownRow)
                 """
         }
@@ -119,6 +119,11 @@ extension Checkpoint {
 }
 
 extension Due {
+    /// The state of a run that is due then: one that is due at once is queued.
+    var state: SQL {
+        if case .after(let delay) = self, delay <= .zero { "'queued'::run_status" } else { "'waiting'::run_status" }
+    }
+
     /// The time as an SQL expression, by the database's clock.
     var moment: SQL {
         switch self {

@@ -60,9 +60,7 @@ extension Queue {
             """,
             "DELETE FROM watchers WHERE execution_id = \(id) RETURNING pg_notify('flow_end', execution_id::text)",
             """
-            UPDATE queue q
-            SET is_woken = q.lease IS NOT NULL,
-                available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
+            UPDATE queue q SET \(wake)
             WHERE q.execution_id = (SELECT parent_id FROM executions WHERE id = \(id))
             """,
         ])
@@ -107,7 +105,7 @@ extension Queue {
         try connection.execute(
             """
             WITH signaled AS (
-                UPDATE queue q SET signal = \(value), available_at = clock_timestamp()
+                UPDATE queue q SET signal = \(value), state = 'queued'
                 WHERE q.execution_id = \(id) AND q.user_id = \(userID) AND q.state = 'waiting' AND q.signal IS NULL
                     AND EXISTS (
                         SELECT 1 FROM steps s

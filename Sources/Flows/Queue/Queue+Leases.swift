@@ -29,7 +29,7 @@ extension Queue {
         try connection.execute(
             """
             UPDATE queue
-            SET lease = NULL, lease_until = NULL, state = 'queued', available_at = clock_timestamp(),
+            SET lease = NULL, lease_until = NULL, state = 'queued',
                 claims = greatest(0, claims - \(isCounted ? 0 : 1))
             WHERE execution_id = ANY(ARRAY(
                 SELECT execution_id FROM queue WHERE lease IS NOT NULL AND lease_until < statement_timestamp()
@@ -48,7 +48,7 @@ extension Queue {
         try connection.execute(
             """
             UPDATE queue
-            SET lease = NULL, lease_until = NULL, state = 'queued', claims = claims - \(isCounted ? 0 : 1),
+            SET lease = NULL, lease_until = NULL, state = \(Due.after(delay).state), claims = claims - \(isCounted ? 0 : 1),
                 available_at = \(Due.after(delay).moment)
             WHERE execution_id = \(claim.execution.id) AND lease = \(claim.lease)
             """) == 1
@@ -61,7 +61,7 @@ extension Queue {
         let rows = try connection.query(
             """
             SELECT (extract(epoch FROM available_at - clock_timestamp()) * 1000000)::bigint FROM queue
-            WHERE lease IS NULL AND is_admitted
+            WHERE lease IS NULL AND is_admitted AND state = 'waiting'
                 AND available_at > statement_timestamp() - interval '10 milliseconds'
                 AND available_at < statement_timestamp() + interval '1 second'
             ORDER BY available_at LIMIT 1

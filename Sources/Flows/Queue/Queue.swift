@@ -16,27 +16,37 @@ import Postgres
 ///     +-----------------+              due
 /// ```
 enum Queue {
-    /// Claims the run that has been due for longest, if any run is due. `lease` must be a UUID that was never used
-    /// before.
+    /// Claims the oldest run that is queued of the next user, if any run is queued: users have turns in the order of
+    /// their ids, so that nobody's runs wait for all of another's. `lease` must be a UUID that was never used before.
+    ///
+    /// The cost does not depend on the number of users or runs: each of the two searches reads one entry of an index.
     ///
     /// The commit is asynchronous: if the database server crashes, the claim may be lost. The run is then due again,
     /// and the next commit under the lost lease fails.
     ///
-    /// - Parameter maxConcurrentRuns: as in `enqueue`.
-    static func claim(lease: String, maxConcurrentRuns: Int?, on connection: Connection) throws -> Claim? {
+    /// - Parameters:
+    ///   - lastUser: the user who had the last turn.
+    ///   - maxConcurrentRuns: as in `enqueue`.
+    static func claim(
+        lease: String, after lastUser: String, maxConcurrentRuns: Int?, on connection: Connection
+    ) throws -> Claim? {
         let found = try connection.query(
             """
             WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
-            due AS (
-                SELECT q.execution_id FROM queue q, relaxed
-                WHERE q.lease IS NULL AND q.is_admitted AND q.available_at <= statement_timestamp()
-                ORDER BY q.available_at, q.execution_id LIMIT 1
+            ahead AS (
+                SELECT q.execution_id FROM queue q, relaxed WHERE \(isReady) AND q.user_id > \(lastUser)::uuid
+                ORDER BY q.user_id, q.execution_id LIMIT 1
+                FOR UPDATE OF q SKIP LOCKED),
+            behind AS (
+                SELECT q.execution_id FROM queue q WHERE \(isReady) AND NOT EXISTS (SELECT FROM ahead)
+                ORDER BY q.user_id, q.execution_id LIMIT 1
                 FOR UPDATE OF q SKIP LOCKED),
             claimed AS (
                 UPDATE queue q
                 SET lease = \(lease), lease_until = clock_timestamp() + \(Lease.duration), state = 'running',
                     claims = claims + 1, is_woken = false
-                WHERE q.execution_id = (SELECT execution_id FROM due)
+                WHERE q.execution_id = coalesce(
+                    (SELECT execution_id FROM ahead), (SELECT execution_id FROM behind))
                 RETURNING q.*)
             SELECT \(Execution.columns), c.claims, c.held, c.prices, c.signal, c.is_limited,
                 (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint,
@@ -57,6 +67,21 @@ enum Queue {
             lease: lease, execution: execution, age: age, budget: budget, signal: signal,
             concurrencyLimit: concurrencyLimit,
             claims: claims)
+    }
+
+    private static let isReady: SQL = "q.lease IS NULL AND q.is_admitted AND q.state = 'queued'"
+
+    /// Queues the runs that wait for a time which has come, at most a hundred of them; returns how many.
+    static func wakeDue(on connection: Connection) throws -> Int {
+        try connection.execute(
+            """
+            UPDATE queue SET state = 'queued'
+            WHERE execution_id = ANY(ARRAY(
+                SELECT execution_id FROM queue
+                WHERE lease IS NULL AND is_admitted AND state = 'waiting' AND available_at <= statement_timestamp()
+                ORDER BY available_at LIMIT 100
+                FOR UPDATE SKIP LOCKED))
+            """)
     }
 
     /// The maximum number of runs that a user may have in the queue.
@@ -149,6 +174,11 @@ enum Queue {
             RETURNING pg_notify('flow_work', worker::text))
         """
 
+    /// Queues a run that waits; one that is being executed is queued again when it would wait.
+    static let wake: SQL = """
+        is_woken = q.lease IS NOT NULL, state = CASE WHEN q.lease IS NULL THEN 'queued' ELSE q.state END
+        """
+
     /// What the end of a run triggers: its watchers are notified, and its parent run is woken. Refers to the row that
     /// was deleted from the queue as `advanced`.
     static func notifyWatchers(of execution: Execution) -> SQL {
@@ -160,9 +190,7 @@ enum Queue {
         guard let parent = execution.parent else { return notified }
         return """
             \(notified), woken AS (
-                UPDATE queue q
-                SET is_woken = q.lease IS NOT NULL,
-                    available_at = CASE WHEN q.lease IS NULL THEN clock_timestamp() ELSE q.available_at END
+                UPDATE queue q SET \(wake)
                 FROM advanced a WHERE q.execution_id = \(parent.executionID))\(notifyIdleWorker)
             """
     }

@@ -9,6 +9,10 @@ enum Duties {
         var pass = Pruning.Pass()
         return [
             .rescuer(every: .seconds(1)) { try engine.rescue(on: connection) },
+            Duty("waker", every: .seconds(1)) { _ in
+                try engine.wakeDue(on: connection)
+                return .done
+            },
             Duty("pruner", every: .seconds(600), initialDelay: 0.1...1) { _ in
                 try pass.removeSome(on: connection) ? .unfinished : .done
             },
