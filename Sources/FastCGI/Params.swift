@@ -10,7 +10,8 @@ import System
 struct Params {
     /// `CONTENT_LENGTH`, if the web server knows it.
     private(set) var contentLength: Int?
-    /// Whether something was left out because it is invalid: not UTF-8, control characters, a header's name, a length.
+    /// Whether something was left out because it is invalid: control characters, a header's name, a length, or a
+    /// variable that is not UTF-8 and no header.
     private(set) var isMalformed = false
     /// Whether `FLOW_GATE` held the secret.
     private(set) var hasPassedGate = false
@@ -64,13 +65,13 @@ struct Params {
         } else if name.equals("HTTPS") {
             isSecure = value.equals("on")
         } else if name.equals("CONTENT_TYPE") {
-            if !value.isEmpty { headers.append(name: "content-type", value: text(value)) }
+            if !value.isEmpty { headers.append(name: "content-type", value: text(value, isOpaque: true)) }
         } else if name.equals("CONTENT_LENGTH") {
             if !value.isEmpty { contentLength = length(value) }
         } else if name.equals("FLOW_GATE") {
             hasPassedGate = gate.map { constantTimeEquals(value, $0.span) } ?? false
         } else if name.equals("REDIRECT_HTTP_AUTHORIZATION") {
-            redirectedAuthorization = value.isEmpty ? nil : text(value)
+            redirectedAuthorization = value.isEmpty ? nil : text(value, isOpaque: true)
         }
     }
 
@@ -99,7 +100,7 @@ struct Params {
             isMalformed = true
             return
         }
-        headers.append(name: name, value: text(value))
+        headers.append(name: name, value: text(value, isOpaque: true))
     }
 
     /// Converts "X_REQUEST_ID" to "x-request-id"; nil if a byte is not allowed in a header name.
@@ -121,13 +122,18 @@ struct Params {
         return isValid ? text : nil
     }
 
-    private mutating func text(_ value: Span<UInt8>) -> String {
+    /// The value as text without control characters.
+    ///
+    /// - Parameter isOpaque: whether bytes that are not UTF-8 become U+FFFD instead of making the request malformed.
+    ///   The value of a header may be any bytes (RFC 9110, section 5.5), which its reader judges.
+    private mutating func text(_ value: Span<UInt8>, isOpaque: Bool = false) -> String {
         if value.isPrintableASCII { return String(copying: unsafe UTF8Span(unchecked: value, isKnownASCII: true)) }
-        guard !value.holdsControls, let text = try? UTF8Span(validating: value) else {
+        let isUTF8 = (try? UTF8Span(validating: value)) != nil
+        guard !value.holdsControls, isUTF8 || isOpaque else {
             isMalformed = true
             return ""
         }
-        return String(copying: text)
+        return unsafe value.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 
     private mutating func length(_ value: Span<UInt8>) -> Int? {

@@ -40,7 +40,8 @@ package typealias BodyReader = (BodyPolicy) throws(Rejection) -> RequestBody
 
 /// What is wrong with a request that cannot be handled.
 package enum Rejection: Error, Equatable {
-    /// A param is not valid UTF-8 or contains control characters, or `CONTENT_LENGTH` is not a number.
+    /// A param contains control characters or, unless it is a header, is not UTF-8; or `CONTENT_LENGTH` is not a
+    /// number.
     case malformed
     /// The body is longer than its policy allows; in bytes.
     case bodyTooLarge(limit: Int)

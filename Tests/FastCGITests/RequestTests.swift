@@ -86,14 +86,42 @@ import Testing
         #expect(try client.exchange(RunningPool.params()).status == 200)
     }
 
-    @Test func invalidUTF8IsRejected() throws {
-        let running = try RunningPool()
+    /// The answer to a request with one more parameter, whose value is "a", these bytes, and "b".
+    private func answer(_ running: RunningPool, _ name: String, _ bytes: [UInt8]) throws -> FastCGIClient.Answer {
+        let value = [UInt8(ascii: "a")] + bytes + [UInt8(ascii: "b")]
+        let parameter = FastCGIClient.record(
+            type: 4, [UInt8(name.utf8.count), UInt8(value.count)] + Array(name.utf8) + value)
         let client = try running.client()
-        // HTTP_A with the value 0xFF.
-        let parameter = FastCGIClient.record(type: 4, [6, 1] + Array("HTTP_A".utf8) + [0xFF])
         try client.send(
             FastCGIClient.begin() + parameter + FastCGIClient.params(RunningPool.params()) + FastCGIClient.body([]))
-        #expect(try client.answer().status == 400)
+        return try client.answer()
+    }
+
+    /// Bytes that are not UTF-8: Latin-1, a surrogate, an overlong slash, a sequence that is cut off.
+    private static let invalid: [[UInt8]] = [[0xE9], [0xFF], [0xED, 0xA0, 0x80], [0xC0, 0xAF], [0xF0, 0x9F]]
+
+    @Test(arguments: [
+        ("HTTP_REFERER", "referer"), ("HTTP_COOKIE", "cookie"), ("CONTENT_TYPE", "content-type"),
+        ("REDIRECT_HTTP_AUTHORIZATION", "authorization"),
+    ])
+    func headersMayHoldAnyBytesButControls(parameter: String, name: String) throws {
+        let seen = Recording<String?>()
+        let running = try RunningPool { received in
+            seen.add(try? received.get().request.headers[name])
+            return RunningPool.echo(received)
+        }
+        for bytes in Self.invalid {
+            #expect(try answer(running, parameter, bytes).status == 200)
+            let value = try #require(seen.all.last ?? nil)
+            #expect(value.hasPrefix("a\u{FFFD}") && value.hasSuffix("\u{FFFD}b"))
+            #expect(try answer(running, parameter, bytes + [0x0A]).status == 400)
+        }
+    }
+
+    @Test(arguments: ["REQUEST_URI", "REQUEST_METHOD", "REMOTE_ADDR", "HTTP_\u{E9}"])
+    func otherParametersMustBeUTF8(name: String) throws {
+        let running = try RunningPool()
+        for bytes in Self.invalid { #expect(try answer(running, name, bytes).status == 400) }
     }
 
     /// Responses are complete, and a header with a line break is refused without closing the connection.

@@ -24,7 +24,7 @@ GUARDS = [
           "guard allowed.contains(user) else {", "guard allowed.contains(user) || user != .max else {",
           "FastCGITests.PeerTests"),
     Guard("params: no control characters", "Sources/FastCGI/Params.swift",
-          "guard !value.holdsControls, let text", "guard let text",
+          "guard !value.holdsControls, isUTF8", "guard isUTF8",
           "FastCGITests.RequestTests"),
     Guard("body: its limit", "Sources/FastCGI/Exchange+Body.swift",
           "        if let announced, announced > limit { throw .bodyTooLarge(limit: limit) }\n", "",
