@@ -48,10 +48,18 @@ import Testing
         #expect(sessions["items"].arrayValue?.count == 2)
     }
 
-    @Test func acceptsAForm() throws {
+    /// The client's credentials have no effect, like those of a login.
+    @Test func acceptsTheFormOfOAuthClients() throws {
         let form = [("Content-Type", "application/x-www-form-urlencoded")]
-        let body = Array("grant_type=refresh_token&refresh_token=\(try token(login))".utf8)
-        #expect(try stack.client.send("POST", "/refresh", headers: form, body: body).status == 200)
+        var answer = login
+        for more in ["", "&scope=read+write", "&client_id=app&client_secret=s%26", "&scope=&client_id="] {
+            let body = Array("grant_type=refresh_token&refresh_token=\(try token(answer))\(more)".utf8)
+            answer = try stack.client.send("POST", "/refresh", headers: form, body: body)
+            #expect(answer.status == 200, "\(more) \(answer.text)")
+        }
+        let json = try stack.post("/refresh", ["refresh_token": answer["refresh_token"], "client_id": "app"])
+        #expect(json.status == 200, "\(json.text)")
+        expectProblem(try stack.post("/refresh", ["refresh_token": json["refresh_token"], "token": "x"]), 422)
     }
 
     @Test func lostResponseIsRepeated() throws {

@@ -20,11 +20,8 @@ extension Endpoint<Context> {
                     "username": Registration.loginName.described("May hold an e-mail"),
                     "otp": JSONSchema.string(maxLength: 100).described(
                         "The authenticator app's code, or a recovery code"),
-                    // OAuth 2 clients send these; they have no effect.
-                    "grant_type": .string(maxLength: 1_024), "scope": .string(maxLength: 1_024),
-                    "client_id": .string(maxLength: 1_024), "client_secret": .string(maxLength: 1_024),
                 ]
-            ).named("Login")),
+            ).extended(optional: Session.grantFields).named("Login")),
         idempotency: .refused, answers: [Answer(.ok, "The tokens", Session.tokens, headers: [.setCookie])],
         problems: [.invalidCredentials, .otpRequired, .otpInvalid, .loginThrottled, .rateLimited],
         examples: [

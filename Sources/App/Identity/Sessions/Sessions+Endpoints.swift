@@ -11,15 +11,13 @@ extension Endpoint<Context> {
         summary: "Renew the tokens of a session",
         description: """
             Takes the refresh token from the body or from the cookie. A refresh token works once: when an old one is
-            used again, the session ends. A call whose answer was lost may be repeated within 10 seconds.
+            used again, the session ends. A call whose answer was lost may be repeated within 10 seconds. OAuth 2
+            clients may send the form of the refresh token grant.
             """,
         body: .optionalJSONOrForm(
-            .object(
-                optional: [
-                    "refresh_token": JSONSchema.string(maxLength: 1_024).described("Default: the cookie's"),
-                    "grant_type": .string(maxLength: 1_024),
-                ]
-            ).named("Refresh")),
+            JSONSchema.object(
+                optional: ["refresh_token": JSONSchema.string(maxLength: 1_024).described("Default: the cookie's")]
+            ).extended(optional: Session.grantFields).named("Refresh")),
         idempotency: .refused, answers: [Answer(.ok, "The new tokens", Session.tokens, headers: [.setCookie])],
         problems: [.tokenMissing, .tokenInvalid],
         examples: [
@@ -97,6 +95,12 @@ extension Endpoint<Context> {
 extension Session {
     /// The lifetime of an access token, in seconds.
     static let tokenLifetime: Int64 = 30 * 60
+
+    /// What OAuth 2 clients send with a grant (RFC 6749, sections 2.3.1, 4.3.2 and 6). These fields have no effect.
+    static let grantFields: KeyValuePairs<String, JSONSchema> = [
+        "grant_type": .string(maxLength: 1_024), "scope": .string(maxLength: 1_024),
+        "client_id": .string(maxLength: 1_024), "client_secret": .string(maxLength: 1_024),
+    ]
 
     private static let tokenMembers: KeyValuePairs<String, JSONSchema> = [
         "token": JSONSchema.string.described("The access token"),
