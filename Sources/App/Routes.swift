@@ -23,7 +23,8 @@ package enum Routes {
             `/api/executions`. A flow that you run often is stored under `/api/workflows` and executed by its id.
 
             Bodies are JSON in UTF-8, at most \(BodyPolicy.memoryLimitText). Times are RFC 3339 in UTC; durations in
-            requests are seconds. Ids are UUIDs. Fields that a body's schema does not name are refused.
+            requests are seconds. Ids are UUIDs. Fields that a body's schema does not name are refused. One slash at
+            the end of a path makes no difference.
 
             Lists answer `items` and `next_cursor`: pass it as `cursor` to get the next page. They take `limit`, `sort`,
             `fields` and the filters that each of them names.

@@ -1,4 +1,5 @@
-/// The path of a request, split and decoded once; routes are matched on this one form only.
+/// The path of a request, split and decoded once; routes are matched on this one form only. One slash at the end has no
+/// meaning.
 package struct Path: Sendable {
     package let segments: [String]
 
@@ -9,11 +10,12 @@ package struct Path: Sendable {
         let bytes = path.utf8Span.span
         guard !bytes.isEmpty, bytes[0] == UInt8(ascii: "/") else { return nil }
         var segments: [String] = []
-        // "/" alone has no segment; any other slash at the end begins an empty one.
+        // "/" alone has no segment; a second slash at the end begins an empty one.
+        let count = bytes.count > 1 && bytes[bytes.count - 1] == UInt8(ascii: "/") ? bytes.count - 1 : bytes.count
         var start = bytes.count == 1 ? 2 : 1
-        while start <= bytes.count {
+        while start <= count {
             var end = start
-            while end < bytes.count, bytes[end] != UInt8(ascii: "/") { end += 1 }
+            while end < count, bytes[end] != UInt8(ascii: "/") { end += 1 }
             guard let segment = PercentEncoding.decode(bytes.extracting(start..<end)), Path.isName(segment) else {
                 return nil
             }
@@ -32,6 +34,11 @@ package struct Path: Sendable {
 extension Request {
     /// The target up to the `?`.
     package var path: Substring { target[..<queryMark] }
+
+    /// The path without a slash at its end, so that both spellings of a route are one text.
+    package var pathWithoutSlash: Substring {
+        path.utf8.last == UInt8(ascii: "/") ? Substring(path.utf8.dropLast()) : path
+    }
 
     /// The target after the `?`; empty without one.
     package var query: Substring { Substring(target.utf8[queryMark...].dropFirst()) }

@@ -50,6 +50,17 @@ import Testing
         for _ in 0..<12 { #expect(try post("/generate_array", ["sentence": "a"], key: "k").body == first.body) }
     }
 
+    @Test func aSlashAtTheEndOfThePathIsTheSameCall() throws {
+        for (path, body, table) in IdempotencyTests.calls {
+            let (key, before) = (unique("key"), try count(table))
+            let first = try post(path, body, key: key)
+            let again = try post(path + "/", body, key: key)
+            #expect(again.headers["idempotency-replayed"] == "true", "\(path)")
+            #expect(again.body == first.body)
+            #expect(try count(table) == before + 1, "\(path)")
+        }
+    }
+
     /// A key belongs to one user and one path.
     @Test func keysOfOtherUsersAndPathsAreSeparate() throws {
         let other = try application.makeUser()

@@ -57,6 +57,16 @@ import Tokens
         #expect(try login("user1", "password1", from: "2001:db8:1:2:3::1").status == 200)
     }
 
+    @Test func aSlashAtTheEndOfThePathDoesNotEscapeTheThrottle() throws {
+        let body: JSON = ["username": .string(user.email), "password": "wrong"]
+        for path in ["/login", "/login/", "/login/", "/login", "/login/", "/login/"] {
+            #expect(try application.post(path, body, from: "192.0.2.3").status == 401)
+        }
+        for path in ["/login/", "/login"] {
+            expectProblem(try application.post(path, body, from: "192.0.2.3"), 429, "login_throttled", path)
+        }
+    }
+
     @Test func theRightPasswordAfterTheWaitResetsTheThrottle() throws {
         for _ in 0..<6 { #expect(try login(user.email, "wrong", from: "192.0.2.2").status == 401) }
         #expect(try login(user.email, user.password, from: "192.0.2.2").status == 429)

@@ -40,9 +40,28 @@ import Testing
         let options = try application.send("OPTIONS", "/posts")
         #expect(options.status == 204)
         #expect(options.headers["allow"] == wrong.headers["allow"])
-        for path in ["", "posts", "//posts", "/posts/", "/posts/../me", "/posts/%2e%2e/me", "/me%2fx", "/%ff"] {
+        for path in ["", "posts", "//posts", "/posts//", "/posts/../me", "/posts/%2e%2e/me", "/me%2fx", "/%ff"] {
             expectProblem(try application.get(path), 400, "bad_request", path)
         }
+    }
+
+    @Test func oneSlashAtTheEndMeansTheSameRoute() throws {
+        for endpoint in Routes.all where endpoint.path != "/" {
+            let (target, name) = (endpoint.target, "\(endpoint.method) \(endpoint.path)")
+            let allowed = try application.send("OPTIONS", target).headers["allow"]
+            #expect(allowed != nil)
+            #expect(try application.send("OPTIONS", target + "/").headers["allow"] == allowed, "\(name)")
+            expectProblem(try application.send("OPTIONS", target + "//"), 400, "bad_request", name)
+            guard endpoint.access != .everyone else { continue }
+            expectChallenge(try application.send(endpoint.method.rawValue, target + "/"), "token_missing", name)
+        }
+        let list = try application.get("/posts/?user_id=\(user.id)&limit=1", token: user.token)
+        #expect(list.status == 200 && list["items"] == [])
+        #expect(try application.get("/api/executions/", token: user.token)["items"] == [])
+        #expect(
+            application.events.all.contains { event in
+                if case .requestFinished(let finished) = event { finished.route == "/api/executions" } else { false }
+            })
     }
 
     @Test func malformedRequestsAreRefusedFirst() {

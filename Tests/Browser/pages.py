@@ -34,7 +34,7 @@ def headers_over_tls(_):
     assets = re.findall(r'(?:src|href)="(/docs/[^"]+)"', index.read().decode())
     assert len(assets) == 4, assets
     fresh = {"If-None-Match": index.headers["ETag"]}
-    for path, headers, status in [("/docs", {}, 200), ("/docs", fresh, 304), ("/docs/", {}, 308), ("/docs/none", {}, 404),
+    for path, headers, status in [("/docs", {}, 200), ("/docs", fresh, 304), ("/docs/", {}, 200), ("/docs/none", {}, 404),
                                   *((asset, {}, 200) for asset in assets)]:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
@@ -67,7 +67,6 @@ def commands_of_the_landing_page(browser):
 def documentation(browser):
     browser.open(ADDRESS + "/docs/")
     browser.find(".opblock-tag")
-    assert browser.run("return location.pathname") == "/docs"
     assert browser.text("h1, .title").startswith(DOCUMENT["info"]["title"])
     photograph(browser, "docs")
 

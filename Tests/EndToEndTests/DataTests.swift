@@ -65,12 +65,14 @@ import Testing
         #expect(
             try stack.get("/api/data", token: user.token)["items"].arrayValue?.count == Set(names.map(\.name)).count)
         let refused = [
-            String(repeating: "n", count: 201), "%00", "a%00b", "a%2Fb", "a%5Cb", "%FF", "%E9", "%", "a%0Ab", "",
+            String(repeating: "n", count: 201), "%00", "a%00b", "a%2Fb", "a%5Cb", "%FF", "%E9", "%", "a%0Ab",
         ]
         for path in refused {
             let answer = try put(path, 1)
             #expect([400, 404].contains(answer.status), "\(path): \(answer.status)")
         }
+        // Without a name the path is that of the list.
+        expectProblem(try put("", 1), 405, "method_not_allowed")
     }
 
     @Test func storesNumbersExactly() throws {

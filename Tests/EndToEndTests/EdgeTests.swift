@@ -60,7 +60,8 @@ import Testing
         let paths = [
             "/posts%0aX:y", "/posts%0d%0aSet-Cookie:a=b", "/posts%00", "/api%2fdata", "/api/data/..%2f..%2fme",
             "/api/data/%2e%2e",
-            "//me", "/me//", "/me/", "/posts/..;/me", "/me;x=1", "/%ff", "/me%ff", "/%zz", "/%", "/./me", "/api/../me",
+            "//me", "/me//", "/me/%2f", "/posts/..;/me", "/me;x=1", "/%ff", "/me%ff", "/%zz", "/%", "/./me",
+            "/api/../me",
             "/me\\",
             "/api/data/%5c..", "/ME", "/posts/not-an-id", "/posts/00000000-0000-7000-8000-000000000000",
             "/api/data/%C0%AF",
@@ -70,6 +71,18 @@ import Testing
             expectProblem(answer, answer.status == 404 ? 404 : 400, nil, path)
             #expect(answer.headers["set-cookie"] == nil)
         }
+    }
+
+    @Test func oneSlashAtTheEndOfAPathMeansTheSameRoute() throws {
+        #expect(try stack.get("/me/", token: user.token).json == stack.get("/me", token: user.token).json)
+        #expect(try stack.get("/health/").status == 200)
+        let made = try stack.post("/posts/", ["title": "a", "content": "b"], token: user.token)
+        #expect(made.status == 201)
+        #expect(try stack.get(try #require(made.headers["location"]) + "/", token: user.token)["title"] == "a")
+        let stored = try stack.send("PUT", "/api/data/slash/", ["value": 1], token: user.token)
+        #expect(stored["name"] == "slash")
+        expectProblem(try stack.get("//", token: user.token), 400, "bad_request")
+        #expect(try stack.get("/").headers["content-type"]?.hasPrefix("text/html") == true)
     }
 
     @Test func acceptsBodiesUpTo1MiB() throws {

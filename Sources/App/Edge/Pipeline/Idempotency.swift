@@ -36,7 +36,7 @@ package struct IdempotencyKey: Sendable {
         self.key = key
         userID = caller.id
         method = request.method
-        path = String(request.path)
+        path = String(request.pathWithoutSlash)
         guard case .bytes(let bytes) = body else { throw Problem(.idempotencyRefused) }
         bodyDigests = bodyKeys.map { $0.code(for: bytes) }
         requestID = call.id
