@@ -43,7 +43,7 @@ package enum ResponseHeader: String, Sendable, CaseIterable {
         case .rateLimit: "What is left of the limit: its name, remaining calls `r`, seconds `t` until it is reset"
         case .rateLimitPolicy: "The limit: its name, calls `q` in a window of `w` seconds"
         case .authenticate: "The challenge of RFC 6750: `Bearer`, with `error=\"invalid_token\"` for a refused token"
-        case .preferenceApplied: "The preference that was applied: `wait=20`"
+        case .preferenceApplied: "The preference that was applied: `wait=20` or `respond-async`"
         case .idempotencyReplayed: "`true` for the stored answer of an earlier call with the same key"
         case .setCookie: "The tokens as cookies that no script can read, for browsers"
         }

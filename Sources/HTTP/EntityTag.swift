@@ -18,6 +18,8 @@ package struct EntityTag: Sendable, CustomStringConvertible {
     }
 
     private static func tags(in fieldValue: String) -> [Substring] {
-        fieldValue.split(separator: ",").map { tag in tag.drop { $0 == " " }.prefix { $0 != " " } }
+        fieldValue.split(separator: ",").map { tag in tag.drop(while: isSpace).prefix { !isSpace($0) } }
     }
+
+    private static func isSpace(_ character: Character) -> Bool { character == " " || character == "\t" }
 }

@@ -29,6 +29,13 @@ package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
         fields.count { Headers.isSame($0.name, name) }
     }
 
+    /// The elements of all fields with that name as one list (RFC 9110, section 5.3); nil without such a field.
+    package func list(_ name: String) -> String? {
+        guard let first = self[name] else { return nil }
+        if count(of: name) == 1 { return first }
+        return fields.filter { Headers.isSame($0.name, name) }.map(\.value).joined(separator: ", ")
+    }
+
     package mutating func append(name: String, value: String) {
         fields.append(Field(name: name, value: value))
     }

@@ -26,7 +26,8 @@ package enum RequestHeader: String, Sendable {
         case .ifMatch: "The `ETag` of the version that you have read: the call is refused with 412 if it has changed"
         case .ifNoneMatch:
             "The `ETag` of the version that you have: it is answered 304, without a body, if it is current"
-        case .prefer: "`wait=20` waits up to 20 seconds for the end of the run. Maximum: 50"
+        case .prefer:
+            "`wait=20` waits up to 20 seconds for the end of the run. Maximum: 50. `respond-async` alone does not wait"
         case .idempotencyKey:
             "1 to 255 visible ASCII characters. The call has its effect once: when it is repeated with the same key "
                 + "and body within 24 hours, it gets the stored answer"

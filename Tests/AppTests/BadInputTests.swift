@@ -50,7 +50,7 @@ import Testing
     @Test func refusesOtherMediaTypes() throws {
         let types = [
             "text/plain", "", "multipart/form-data; boundary=x", "application/xml", "application/json; charset=latin1",
-            "application/x-www-form-urlencoded", "json",
+            "application/x-www-form-urlencoded", "json", "applic ation/json",
         ]
         for type in types {
             let headers = [application.bearer(user.token), ("Content-Type", type)]

@@ -64,7 +64,7 @@ import Testing
 
     @Test(arguments: [
         "application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\"",
-        " application/json ;x=y",
+        " application/json ;x=y", "application/json;", #"application/json; profile="a; charset=latin1""#,
     ])
     func acceptsJSONContentTypes(type: String) throws {
         #expect(try read(request(Array(#"{"a":"x"}"#.utf8), ["Content-Type": type])) == #"{"a":"x"}"#)
@@ -73,6 +73,8 @@ import Testing
     @Test(arguments: [
         "", "text/plain", "multipart/form-data; boundary=x", "application/jsonp", "application/json; charset=latin1",
         "application/json; charset=utf-16", "application/x-www-form-urlencoded", "text/plain, application/json",
+        "applic ation/json", "application/ json", "application/json charset=utf-8", "application/json; charset = utf-8",
+        "application/json; charset=utf-8; charset=latin1", #"application/json; charset="utf-8"#,
     ])
     func refusesOtherContentTypes(type: String) throws {
         #expect(try read(request(Array(#"{"a":"x"}"#.utf8), ["content-type": type])) == "415 unsupported_media_type")
@@ -82,7 +84,9 @@ import Testing
         #expect(try read(request(Array(#"{"a":"x"}"#.utf8), [:])) == "415 unsupported_media_type")
     }
 
-    @Test(arguments: [("gzip", false), ("identity", true), ("identity, gzip", false)])
+    @Test(arguments: [
+        ("gzip", false), ("identity", true), ("Identity", true), ("iden tity", false), ("identity, gzip", false),
+    ])
     func refusesCompression(encoding: String, isAccepted: Bool) throws {
         let request = request(
             Array(#"{"a":"x"}"#.utf8), ["content-type": "application/json", "content-encoding": encoding])

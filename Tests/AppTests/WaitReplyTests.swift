@@ -48,7 +48,7 @@ import Testing
 
     @Test(arguments: [
         (nil, 50, nil), ("wait=7", 7, "wait=7"), ("respond-async, wait=7", 7, "wait=7"), ("wait=99", 50, "wait=50"),
-        ("wait=-1", 50, nil), ("wait=x", 50, nil),
+        ("wait=-1", 50, nil), ("wait=x", 50, nil), (#"foo="a, wait=5"; bar, Wait = "7""#, 7, "wait=7"),
     ])
     func theResponseIsSentAtTheEndOfTheRun(preference: String?, seconds: Int, applied: String?) throws {
         let reply = reply("/flow-manager", Self.approval, preference.map { [("Prefer", $0)] } ?? [])
@@ -84,6 +84,24 @@ import Testing
         #expect(reply.continuation == nil)
         #expect(reply.initial.status == .accepted)
         #expect(reply.initial.headers["Preference-Applied"] == "wait=0")
+    }
+
+    /// Also for a chain that would end within the call.
+    @Test func respondAsyncIsAnsweredAtOnce() throws {
+        for flow in [Self.approval, .demoFlow] {
+            let reply = reply("/flow-manager", flow, [("Prefer", "handling=lenient"), ("Prefer", "respond-async")])
+            #expect(reply.continuation == nil)
+            let answer = HTTPAnswer(reply.initial)
+            #expect(answer.status == 202 && answer["status"] == "queued", "\(answer.text)")
+            #expect(answer.headers["preference-applied"] == "respond-async")
+            let run = try application.get(try #require(answer.headers["location"]), token: user.token)
+            #expect(run["status"] == "queued", "\(run.text)")
+        }
+        let twice = try (0..<2).map { _ in
+            let headers = [("Prefer", "respond-async"), ("Idempotency-Key", "async")]
+            return try application.post("/flow-manager", .demoFlow, token: user.token, headers: headers)
+        }
+        #expect(twice.map(\.status) == [202, 202] && twice[0]["id"] == twice[1]["id"])
     }
 
     @Test func aChainThatNeverWaitsIsAnsweredAtOnce() throws {

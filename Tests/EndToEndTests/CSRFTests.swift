@@ -57,6 +57,7 @@ import Testing
         let origins: [(headers: [(String, String)], isOwn: Bool)] =
             [
                 ([("Origin", own)], true), ([("Origin", own), ("Sec-Fetch-Site", "same-origin")], true),
+                ([("Origin", "HTTP://LocalHost:80")], true),
                 ([("Sec-Fetch-Site", "same-origin")], true), ([("Sec-Fetch-Site", "none")], true),
                 ([("Sec-Fetch-Site", "cross-site")], false), ([("Sec-Fetch-Site", "same-site")], false),
                 ([("Sec-Fetch-Site", "")], false), ([("Sec-Fetch-Site", "same-origin, none")], false),
@@ -67,7 +68,7 @@ import Testing
             + [
                 "https://evil.example", "null", "", "http://localhost.evil.example", "http://evil-localhost",
                 "http://localhost:3000", "https://localhost", "http://localhost/", "http://localhost@evil.example",
-                "http://LOCALHOST", "http://localhost,https://evil.example", "*", "localhost", "//localhost",
+                "http://localhost:443", "http://localhost,https://evil.example", "*", "localhost", "//localhost",
             ].map { ([("Origin", $0)], false) }
         let account: JSON = ["email": .string(browser.user.email), "password": .string(browser.user.password)]
         for (headers, isOwn) in origins {

@@ -4,7 +4,9 @@ import Testing
 @Suite struct EntityTagTests {
     private let tag = EntityTag(version: 7)
 
-    @Test(arguments: ["\"7\"", "*", "\"1\", \"7\"", "\"7\",\"8\"", "\"1\" ,  \"7\"  ", "W/\"1\", \"7\""])
+    @Test(arguments: [
+        "\"7\"", "*", "\"1\", \"7\"", "\"7\",\"8\"", "\"1\" ,  \"7\"  ", "\"1\",\t\"7\"\t", "W/\"1\", \"7\"",
+    ])
     func equalTagsMatch(fieldValue: String) {
         #expect(tag.matches(ifMatch: fieldValue))
         #expect(tag.matches(ifNoneMatch: fieldValue))

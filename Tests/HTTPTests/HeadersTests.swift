@@ -23,6 +23,14 @@ import Testing
         #expect(headers.count(of: "A") == 2)
     }
 
+    @Test func fieldsOfOneNameAreOneList() {
+        var headers: Headers = ["A": "1, 2", "B": "3"]
+        headers.append(name: "a", value: "4")
+        #expect(headers.list("A") == "1, 2, 4")
+        #expect(headers.list("b") == "3")
+        #expect(headers.list("c") == nil)
+    }
+
     @Test func settingReplacesEveryFieldOfTheName() {
         var headers: Headers = ["A": "1", "B": "2", "a": "3"]
         headers["a"] = "4"

@@ -171,6 +171,7 @@ import Testing
     @Test(arguments: [
         "https://app.example", "http://localhost:3000", "https://a.example,https://b.example:8443",
         " https://a.example , http://127.0.0.1:8080 ", "http://[::1]:3000",
+        "https://app.example:443", "http://app.example:80", "https://App.example", "HTTPS://app.example",
         "http://[::1]", "https://app.example:80", "https://xn--bcher-kva.example", "http://my_app:8080", "",
     ])
     func validOriginsAreAccepted(list: String) {
@@ -179,9 +180,9 @@ import Testing
 
     @Test(arguments: [
         "*", "null", "app.example", "https://", "https://app.example/", "https://app.example/path", "https://*.example",
-        "https://app.example:443", "http://app.example:80", "https://app.example:", "https://app.example:0",
-        "https://app.example:65536", "https://app.example:08443", "https://app.example:x", "https://App.example",
-        "HTTPS://app.example", "ftp://app.example", "https://user@app.example", "https://app.example?x",
+        "https://app.example:", "https://app.example:0", "https://\u{212A}.example",
+        "https://app.example:65536", "https://app.example:08443", "https://app.example:x",
+        "ftp://app.example", "https://user@app.example", "https://app.example?x",
         "https://app.example#x", "https://app..example", "https://bücher.example", "http://[::1", "http://::1",
         "http://[]", "http://[::1]x:80", "https://a.example,", ",https://a.example",
         "https://a.example https://b.example",

@@ -4,18 +4,18 @@ import HTTP
 /// may also read the answers (CORS: Fetch Standard, section 3.3).
 package struct CrossOrigin: Sendable {
     /// In the form in which browsers write them in `Origin`.
-    private let origins: [String]
+    package let origins: [String]
 
     /// Our own pages only.
     package static let none = CrossOrigin(origins: [])
 
     private init(origins: [String]) { self.origins = origins }
 
-    /// Parses a list separated by commas; nil unless every item is an origin as browsers write it.
+    /// Parses a list separated by commas; nil unless every item is an origin.
     package init?(parsing list: String) {
         let items = list.split(separator: ",", omittingEmptySubsequences: false).map { $0.split(separator: " ") }
-        guard items.allSatisfy({ $0.count == 1 && Self.isOrigin($0[0]) }) else { return nil }
-        origins = items.map { String($0[0]) }
+        origins = items.compactMap { $0.count == 1 ? Self.normalized($0[0]) : nil }
+        guard origins.count == items.count else { return nil }
     }
 
     /// Throws 403 for a call that a page of another origin makes.
@@ -27,9 +27,11 @@ package struct CrossOrigin: Sendable {
             throw Problem.foreignPage
         }
         if let origin = headers["origin"] {
-            if origins.contains(origin) { return }
+            if allows(origin) { return }
             let scheme = request.isSecure ? "https" : "http"
-            guard let host = headers["host"], origin == "\(scheme)://\(host)" else { throw Problem.foreignPage }
+            guard let host = headers["host"], Self.isSame(origin, "\(scheme)://\(host)") else {
+                throw Problem.foreignPage
+            }
         }
         switch headers["sec-fetch-site"] {
         case nil, "same-origin", "none": return
@@ -42,7 +44,7 @@ package struct CrossOrigin: Sendable {
         if origins.isEmpty { return }
         response.headers.append(name: "Vary", value: "Origin")
         guard request.headers.count(of: "origin") == 1, let origin = request.headers["origin"],
-            origins.contains(origin)
+            allows(origin)
         else { return }
         response.headers.append(name: "Access-Control-Allow-Origin", value: origin)
         response.headers.append(name: "Access-Control-Allow-Credentials", value: "true")
@@ -56,33 +58,56 @@ package struct CrossOrigin: Sendable {
         }
     }
 
+    /// Whether the value of `Origin` names an allowed origin.
+    private func allows(_ origin: String) -> Bool {
+        // Browsers write it in the one form, for which parsing is not needed.
+        if origins.contains(origin) { return true }
+        guard let origin = Self.normalized(origin) else { return false }
+        return origins.contains(origin)
+    }
+
     /// Request headers that these pages may send, in addition to those that any page may.
     private static let readHeaders =
         "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-CSRF-TOKEN, X-Request-Id"
     /// Response headers that these pages may read. No script may read cookies.
-    private static let shownHeaders =
+    package static let shownHeaders =
         ResponseHeader.allCases.filter { $0 != .setCookie }.map(\.rawValue).joined(separator: ", ")
 }
 
 extension CrossOrigin {
-    /// Whether a browser would write the origin like this (RFC 6454, section 6.2): a scheme, a host in lower case, and
-    /// the port unless it is the scheme's default.
-    private static func isOrigin(_ text: Substring) -> Bool {
-        guard let scheme = ["http://", "https://"].first(where: text.hasPrefix) else { return false }
-        var host = text.dropFirst(scheme.count)
+    /// Whether both texts are the same origin (RFC 6454, section 5).
+    private static func isSame(_ a: String, _ b: String) -> Bool {
+        guard let a = normalized(a) else { return false }
+        return a == normalized(b)
+    }
+
+    /// The origin as browsers write it (RFC 6454, section 6.2): scheme and host in lower case, and the port unless it
+    /// is the scheme's default. Nil for text that is not an origin of a web page.
+    private static func normalized(_ text: some StringProtocol) -> String? {
+        // Other letters than ASCII may have one of ASCII in lower case.
+        guard text.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
+        let text = text.lowercased()
+        guard let scheme = ["http://", "https://"].first(where: text.hasPrefix) else { return nil }
+        var (host, port) = (text.dropFirst(scheme.count), "")
         // The colons of an IPv6 address are in brackets.
         if !host.hasSuffix("]"), let colon = host.lastIndex(of: ":") {
             let digits = host[colon...].dropFirst()
-            guard let port = UInt16(digits), port > 0, String(port) == digits,
-                port != (scheme == "https://" ? 443 : 80)
-            else { return false }
+            guard let number = UInt16(digits), number > 0, String(number) == digits else { return nil }
+            if number != (scheme == "https://" ? 443 : 80) { port = ":\(digits)" }
             host = host[..<colon]
         }
+        return isHost(host) ? "\(scheme)\(host)\(port)" : nil
+    }
+
+    /// Whether the text is a name or an address in lower case.
+    private static func isHost(_ host: Substring) -> Bool {
         if host.hasPrefix("["), host.hasSuffix("]") {
             let address = host.dropFirst().dropLast()
             return address.contains(":") && address.allSatisfy { "0123456789abcdef:.".contains($0) }
         }
-        return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+        // The dot at the end of a complete name belongs to it.
+        let name = host.hasSuffix(".") ? host.dropLast() : host
+        return name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
             !label.isEmpty && label.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789-_".contains($0) }
         }
     }

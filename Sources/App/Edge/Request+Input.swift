@@ -26,8 +26,10 @@ extension Request {
         }
         guard let schema = format.schema, case .bytes(let body) = body else { return .null }
         if format.isOptional, body.isEmpty { return .object(JSONObject()) }
-        let encoding = headers["content-encoding"] ?? "identity"
-        guard encoding == "identity" else { throw Problem(.unsupportedMediaType) }
+        let encoding = headers.list("content-encoding") ?? "identity"
+        guard encoding == "identity" || encoding.lowercased() == "identity" else {
+            throw Problem(.unsupportedMediaType)
+        }
         let value: JSON
         switch mediaType {
         case "application/json": value = try parsed(body)
@@ -39,15 +41,13 @@ extension Request {
         return value
     }
 
-    /// The content type without parameters, in lower case; nil when a charset other than UTF-8 is named.
+    /// The content type without parameters, in lower case; nil when it is not valid or names a charset other than
+    /// UTF-8.
     private var mediaType: String? {
         guard let field = headers["content-type"] else { return nil }
         // Nearly every request sends exactly this, and parsing the field costs more than parsing the body.
         if field == "application/json" { return field }
-        let parts = field.lowercased().split(separator: ";")
-        let parameters = parts.dropFirst().map { $0.filter { $0 != " " && $0 != "\"" } }
-        guard parameters.allSatisfy({ !$0.hasPrefix("charset=") || $0 == "charset=utf-8" }) else { return nil }
-        return parts.first.map { String($0.filter { $0 != " " }) }
+        return MediaType(parsing: field).flatMap { $0.isUTF8 ? $0.name : nil }
     }
 
     private func parsed(_ body: [UInt8]) throws -> JSON {

@@ -47,7 +47,9 @@ private struct PublishedDocument: Sendable {
     }
 
     func response(to request: Request) -> Response {
-        guard let known = request.headers["if-none-match"], tag.matches(ifNoneMatch: known) else { return response }
+        guard let known = request.headers.list("if-none-match"), tag.matches(ifNoneMatch: known) else {
+            return response
+        }
         return Response(status: .notModified, headers: ["ETag": tag.description, "Cache-Control": "no-cache"])
     }
 }

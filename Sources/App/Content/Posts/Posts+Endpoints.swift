@@ -47,7 +47,7 @@ extension Endpoint<Context> {
     ) { context in
         guard let post = try Post.find(try context.id(), on: context.connection), post.mayBeRead(by: try context.user)
         else { throw Problem.notFound }
-        if let known = context.request.headers["if-none-match"], post.tag.matches(ifNoneMatch: known) {
+        if let known = context.request.headers.list("if-none-match"), post.tag.matches(ifNoneMatch: known) {
             return Response(status: .notModified, headers: ["ETag": post.tag.description])
         }
         return .json(post.json, headers: ["ETag": post.tag.description])
@@ -100,7 +100,7 @@ extension Endpoint<Context> {
         guard let post = try Post.find(try context.id(), locked: true, on: context.connection), post.mayBeRead(by: user)
         else { throw Problem.notFound }
         guard post.mayBeChanged(by: user) else { throw Problem.forbidden }
-        if let expected = context.request.headers["if-match"], !post.tag.matches(ifMatch: expected) {
+        if let expected = context.request.headers.list("if-match"), !post.tag.matches(ifMatch: expected) {
             throw Problem(.versionMismatch)
         }
         return post

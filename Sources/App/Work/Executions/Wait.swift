@@ -5,8 +5,8 @@ extension Context {
     /// In seconds: less than the minute after which web servers time out.
     static let maximumWait = 50
 
-    /// Delays the response until a run ends, for at most the seconds that the caller prefers (`Prefer: wait=20`, RFC
-    /// 7240, section 4.3) or else the default.
+    /// Delays the response until a run ends, for at most the seconds that the caller prefers (`Prefer: wait=20`), or
+    /// else the default; not at all for a caller that prefers only `respond-async`.
     ///
     /// - Parameters:
     ///   - fallback: the response if the call cannot wait.
@@ -15,14 +15,16 @@ extension Context {
         whenEnded executionID: String, defaultSeconds: Int, fallback: Response,
         response: @escaping @Sendable (Connection) throws -> Response
     ) -> Reply {
-        let granted = preferredWait.map { min($0, Context.maximumWait) }
-        let fallback = fallback.applying(wait: granted)
-        let seconds = granted ?? defaultSeconds
+        let preferences = Preferences(request.headers)
+        let wait = preferences.wait.map { min($0, Context.maximumWait) }
+        let applied = wait.map { "wait=\($0)" } ?? (preferences.respondsAsync ? "respond-async" : nil)
+        let fallback = fallback.applying(applied)
+        let seconds = wait ?? (preferences.respondsAsync ? 0 : defaultSeconds)
         guard seconds > 0 else { return .response(fallback) }
         let call = call
         return .wait(for: caller?.id, fallback: fallback) { pending in
             let wait = CompletionWait(executionID: executionID, timeout: .seconds(seconds)) { connection in
-                call.response { try response(connection).applying(wait: granted) }
+                call.response { try response(connection).applying(applied) }
             }
             do {
                 try call.services.watchCompletion(wait, pending)
@@ -32,23 +34,20 @@ extension Context {
         }
     }
 
-    /// Nil also for a preference that is not valid.
-    private var preferredWait: Int? {
-        request.headers["prefer"]?.split(separator: ",").lazy.compactMap { preference -> Int? in
-            let words = preference.split { $0 == " " || $0 == "\t" }
-            guard words.count == 1, words[0].lowercased().hasPrefix("wait=") else { return nil }
-            return Int(words[0].dropFirst("wait=".count)).flatMap { $0 < 0 ? nil : $0 }
-        }.first
+    /// Whether the caller prefers a response before the run begins.
+    var respondsAtOnce: Bool {
+        let preferences = Preferences(request.headers)
+        return preferences.respondsAsync && preferences.wait == nil
     }
 }
 
 extension Response {
-    /// The preference that was granted, in seconds (RFC 7240, section 3).
+    /// The header that names the preference that was applied (RFC 7240, section 3).
     static let preferenceApplied = "Preference-Applied"
 
-    fileprivate func applying(wait seconds: Int?) -> Response {
+    fileprivate func applying(_ preference: String?) -> Response {
         var response = self
-        if let seconds { response.headers.append(name: Self.preferenceApplied, value: "wait=\(seconds)") }
+        if let preference { response.headers.append(name: Self.preferenceApplied, value: preference) }
         return response
     }
 }

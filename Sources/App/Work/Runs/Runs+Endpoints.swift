@@ -13,7 +13,8 @@ extension Endpoint<Context> {
         description: """
             The flow is checked as a whole before its first task runs. A chain that has to wait (`wait`, `approval`,
             `flow.run`, `map`, a retry) is carried out by a worker: the call waits for its end, up to 50 seconds or as
-            long as `Prefer: wait` says, and answers 202 with the run's address if it is still active then.
+            long as `Prefer: wait` says, and answers 202 with the run's address if it is still active then. With
+            `Prefer: respond-async` every chain is queued, and the call answers 202 at once.
             """,
         body: .json(callBody), idempotency: .byHandler, waits: true,
         answers: [
@@ -30,6 +31,7 @@ extension Endpoint<Context> {
             let execution = Execution(
                 id: UUIDv7.make(), userID: try context.user.id, flow: plan.flow.definition,
                 input: context.input["input"] ?? .object(JSONObject()))
+            if context.respondsAtOnce { return try enqueue(execution, plan, context) }
             return try run(execution, plan, context) ?? enqueue(execution, plan, context)
         } catch let problem as Problem where IdempotencyKey.stores(problem.status) {
             try key?.storeRefusal(problem, on: context.connection)

@@ -43,7 +43,7 @@ extension Endpoint<Context> {
         ]
     ) { context in
         let workflow = try found(context)
-        if let known = context.request.headers["if-none-match"], workflow.tag.matches(ifNoneMatch: known) {
+        if let known = context.request.headers.list("if-none-match"), workflow.tag.matches(ifNoneMatch: known) {
             return Response(status: .notModified, headers: ["ETag": workflow.tag.description])
         }
         return answer(workflow)
@@ -175,7 +175,7 @@ extension Endpoint<Context> {
     /// The same workflow, locked. Throws 412 unless `If-Match` names its version.
     private static func changeable(_ context: Context) throws -> Workflow {
         let workflow = try found(context, locked: true)
-        if let expected = context.request.headers["if-match"], !workflow.tag.matches(ifMatch: expected) {
+        if let expected = context.request.headers.list("if-match"), !workflow.tag.matches(ifMatch: expected) {
             throw Problem(.versionMismatch)
         }
         return workflow
