@@ -93,6 +93,43 @@ import Testing
         }
     }
 
+    /// nginx's answer to each of these errors, from a page of this origin.
+    private func errorsOfNginx(_ stack: Stack, origin: String) throws -> [HTTPAnswer] {
+        func exchange(_ line: String, _ more: String) throws -> HTTPAnswer {
+            try stack.client.exchange(
+                Array("\(line) HTTP/1.1\r\nOrigin: \(origin)\r\nConnection: close\r\n\(more)\r\n\r\n".utf8))
+        }
+        return try [
+            exchange("TRACE /me", "Host: x"), exchange("GET /docs/none", "Host: x"),
+            exchange("GET /me", "Host: x\r\nHost: y"), exchange("POST /login", "Host: x\r\nTransfer-Encoding: gzip"),
+            exchange("POST /login", "Host: x\r\nContent-Length: \(Routes.maximumBodyLength + 1)"),
+            exchange("GET /me", "Host: x\r\nCookie: \(String(repeating: "a", count: 9_000))"),
+        ]
+    }
+
+    @Test func allowedOriginsReadTheErrorsOfNginx() throws {
+        let own = try stack.get("/nowhere", headers: [Self.origin]).headers
+        for origin in ["https://app.example", "HTTPS://App.Example:443", "http://localhost:3000"] {
+            let answers = try errorsOfNginx(stack, origin: origin)
+            #expect(answers.map(\.status) == [405, 404, 400, 501, 413, 431])
+            for answer in answers {
+                #expect(answer.headers["access-control-allow-origin"] == origin, "\(answer.status)")
+                for name in ["access-control-allow-credentials", "access-control-expose-headers", "vary"] {
+                    #expect(answer.headers[name] == own[name] && answer.headers.count(of: name) == 1, "\(name)")
+                }
+            }
+        }
+        for origin in ["https://evil.example", "https://app.example.evil.example", "https://appxexample", "null", ""] {
+            for answer in try errorsOfNginx(stack, origin: origin) {
+                #expect(granted(answer) == [], "\(origin) \(answer.status)")
+                #expect(answer.headers["vary"] == "Origin")
+            }
+        }
+        for answer in try errorsOfNginx(Stack.shared.get(), origin: "https://app.example") {
+            #expect(granted(answer) == [] && answer.headers["vary"] == nil)
+        }
+    }
+
     @Test func rejectsTwoOrigins() throws {
         #expect(granted(try stack.get("/health", headers: [Self.origin, Self.origin])) == [])
         #expect(granted(try stack.get("/health", headers: [Self.origin, ("Origin", "https://evil.example")])) == [])

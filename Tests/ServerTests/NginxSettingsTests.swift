@@ -7,7 +7,7 @@ import Testing
 
 /// nginx answers some errors before a request reaches the program, in the same format with the same codes and messages.
 @Suite struct NginxSettingsTests {
-    private let text = PrintNginxSettings.text
+    private let text = PrintNginxSettings.text(allowing: .none)
 
     /// The lines `STATUS VALUE;` of a map in the settings of nginx.
     private func map(_ variable: String) throws -> [(status: Int, value: String)] {
@@ -43,6 +43,25 @@ import Testing
         #expect(statuses.count > 10)
         #expect(Set(try map("$flow_problem_code").map(\.status)) == statuses)
         #expect(Set(try map("$flow_problem_message").map(\.status)) == statuses)
+    }
+
+    @Test func originsAreMatchedInEverySpelling() throws {
+        #expect(text.contains("map $http_origin $flow_cors_origin {\n    default \"\";\n}"))
+        #expect(text.contains("map $status $flow_cors_vary {\n    default \"\";\n}"))
+        let list = "https://App.example, http://localhost:3000,http://[::1],http://[::1]:81"
+        let allowing = PrintNginxSettings.text(allowing: try #require(CrossOrigin(parsing: list)))
+        #expect(
+            allowing.contains(
+                #"""
+                map $http_origin $flow_cors_origin {
+                    "~*^https://app\.example(:443)?$" $http_origin;
+                    "~*^http://localhost:3000$" $http_origin;
+                    "~*^http://\[::1\](:80)?$" $http_origin;
+                    "~*^http://\[::1\]:81$" $http_origin;
+                    default "";
+                }
+                """#))
+        #expect(allowing.contains("map $status $flow_cors_vary {\n    default \"Origin\";\n}"))
     }
 
     @Test func plainHTTPPortAnswersWithItsCode() throws {

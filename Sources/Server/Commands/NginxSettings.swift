@@ -2,11 +2,13 @@ import App
 import HTTP
 
 /// `nginx`: prints what nginx has to know of this program, as a file to include in its `http` block: the longest body
-/// that an endpoint takes, and the texts of the errors that nginx answers itself.
+/// that an endpoint takes, the texts of the errors that nginx answers itself, and whose pages may read these.
 enum PrintNginxSettings {
-    static func run(_ invocation: Invocation) throws { print(text) }
+    static func run(_ invocation: Invocation) throws {
+        print(text(allowing: try invocation.configuration.frontendURL))
+    }
 
-    static var text: String {
+    static func text(allowing crossOrigin: CrossOrigin) -> String {
         """
         # Made by `flow-manager nginx`.
         client_max_body_size \(Routes.maximumBodyLength);
@@ -17,7 +19,29 @@ enum PrintNginxSettings {
         map $status $flow_problem_message {
         \(lines { "\"\($0.message)\"" })
         }
+        # The CORS headers of these errors, for pages of the origins in FRONTEND_URL. An empty header is not sent.
+        map $http_origin $flow_cors_origin {
+        \(crossOrigin.origins.map { "    \(pattern(of: $0)) $http_origin;\n" }.joined())    default "";
+        }
+        map $flow_cors_origin $flow_cors_credentials {
+            "" "";
+            default true;
+        }
+        map $flow_cors_origin $flow_cors_exposed {
+            "" "";
+            default "\(CrossOrigin.shownHeaders)";
+        }
+        map $status $flow_cors_vary {
+            default "\(crossOrigin.origins.isEmpty ? "" : "Origin")";
+        }
         """
+    }
+
+    /// The regular expression of an origin's spellings (RFC 6454, section 5).
+    private static func pattern(of origin: String) -> String {
+        let escaped = origin.map { ".[]".contains($0) ? "\\\($0)" : String($0) }.joined()
+        let hasPort = !origin.hasSuffix("]") && origin.dropFirst("https:".count).contains(":")
+        return "\"~*^\(escaped)\(hasPort ? "" : origin.hasPrefix("https:") ? "(:443)?" : "(:80)?")$\""
     }
 
     private static func lines(_ value: (ProblemCode) -> String) -> String {
