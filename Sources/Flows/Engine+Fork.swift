@@ -27,13 +27,14 @@ extension Engine {
         }
         let (source, flow) = try source(of: former, version: version, on: connection)
         let plan = try plan(flow, on: connection)
-        guard plan.flow.leads(former.steps.filter { $0.number < number }, to: step.task, input: former.input) else {
+        let copied = former.steps.filter { $0.number < number }
+        guard plan.flow.leads(copied, to: step.task, input: former.input) else {
             throw LaunchRefusal.invalid("/version", "does not lead to this step in the same way")
         }
         var execution = Execution(
             id: UUIDv7.make(), userID: former.userID, source: source, flow: flow, input: former.input)
         execution.fork = Execution.Fork(executionID: former.id, step: number, input: input)
-        try enqueue(execution, plan, on: connection)
+        try enqueue(execution, plan.remaining(after: copied), on: connection)
         return ForkedRun(execution: execution, changesInput: input != nil && input != given)
     }
 
@@ -51,6 +52,13 @@ extension Engine {
             throw LaunchRefusal.invalid("/version", "is not a version of the run's workflow")
         }
         return (stored.source, stored.flow)
+    }
+}
+
+extension Engine.Plan {
+    /// The plan of a run that continues after these steps.
+    fileprivate func remaining(after steps: [Step]) -> Engine.Plan {
+        Engine.Plan(flow: flow, warnings: warnings, budget: budget.remaining(of: flow, after: steps))
     }
 }
 

@@ -162,7 +162,8 @@ package final class Engine: Sendable {
     /// Queues a failed or canceled run again, to continue from the step at which it ended. Returns false if its state
     /// does not allow this.
     package func resume(_ execution: Execution, _ plan: Plan, on connection: Connection) throws -> Bool {
-        try Queue.resume(execution, budget: plan.budget, maxConcurrentRuns: limits.concurrentRuns, on: connection)
+        try Queue.resume(
+            execution, plan.flow, budget: plan.budget, maxConcurrentRuns: limits.concurrentRuns, on: connection)
     }
 
     /// Delivers the signal that the run's open step waits for; returns false if none waits for one.

@@ -34,23 +34,20 @@ import Testing
         #expect(try cost(sums(3)) == 15)
         #expect(try cost(.demoFlow) == 0)
         // A loop with three rounds: the sum may run once more than the task that has the limit.
-        let loop = JSON.flow(
-            [.task("s", "calc.addition", ["arguments": [1, 2]]), JSON.task("p", "pass").with(["max_visits": 3])],
-            [.condition("s", "p", "end"), .condition("p", "s", "end")])
+        let sum = JSON.task("s", "calc.addition", ["arguments": [1, 2]])
+        let limited = JSON.task("p", "pass").with(["max_visits": 3])
+        let loop = JSON.flow([sum, limited], [.condition("s", "p", "end"), .condition("p", "s", "end")])
         #expect(try cost(loop) == 20)
-        expectProblem(try caller.post("/flow-manager", try extended(loop)), 402, "insufficient_credits")
+        let more = JSON.task("more", "calc.addition", ["arguments": [1, 2]])
+        let longer = JSON.flow([sum, limited, more], [.condition("s", "p", "more"), .condition("p", "s", "end")])
+        #expect(try cost(longer) == 25)
+        expectProblem(try caller.post("/flow-manager", longer), 402, "insufficient_credits")
+        // A task that is never reached costs nothing.
+        #expect(try cost(JSON.flow([sum, more])) == 5)
         let answer = try caller.post("/flow-manager", loop)
         #expect(answer["status"] == "failed" && answer["stopped_at"] == "p", "\(answer.text)")
         #expect(answer["credits_charged"] == 20)
         try expectCredits(0)
-    }
-
-    /// The same flow with one more step.
-    private func extended(_ loop: JSON) throws -> JSON {
-        var flow = loop["flow"]?.objectValue ?? JSONObject()
-        flow["tasks"] = .array(
-            (flow["tasks"]?.arrayValue ?? []) + [.task("more", "calc.addition", ["arguments": [1, 2]])])
-        return ["flow": .object(flow)]
     }
 
     @Test func rejectsRunsWithoutEnoughCredits() throws {
@@ -110,8 +107,12 @@ import Testing
         let forked = try caller.act("fork", id, ["step": 4])
         #expect(try caller.end(forked["id"].stringValue ?? "")["credits_charged"] == 5, "copied steps are free")
         try expectCredits(5)
+        let last = try caller.act("fork", id, ["step": 4])
+        #expect(last.status == 202, "only the repeated step must be covered: \(last.text)")
+        #expect(try caller.end(last["id"].stringValue ?? "")["credits_charged"] == 5)
+        try expectCredits(0)
         expectProblem(try caller.act("fork", id, ["step": 4]), 402, "insufficient_credits")
-        try expectCredits(5)
+        try expectCredits(0)
     }
 
     @Test func resumeRequiresEnoughCredits() throws {

@@ -6,7 +6,8 @@ import Testing
 /// Costs and delays of flows with numbers at the limits of the schema.
 @Suite struct NumberLimitTests {
     private func read(_ members: [String: JSON]) throws -> Flow {
-        var flow = FlowText.flow(start: "a", ["a": "pass", "b": "pass"])
+        var flow = FlowText.flow(
+            start: "a", ["a": "pass", "b": "pass"], [FlowText.condition("c", after: "a", success: "b")])
         for (name, value) in members { flow = flow.replacing(["tasks", "0", name], with: value) }
         var reader = FlowReader(catalog: .plain)
         let read = reader.read(flow)

@@ -4,9 +4,11 @@ import Postgres
 /// The maximum cost of a run, at the prices of its acceptance, and the credits that are held for it.
 ///
 /// A run with a single commit is charged in that commit. For any other run the maximum cost is held from its first
-/// commit on; each commit settles the steps that it records, and the last one releases the rest.
+/// commit on; each commit settles the steps that it records, and the last one releases the rest. A run that continues
+/// from stored steps, after a resume or in a fork, holds the maximum cost of the steps that follow them.
 struct Budget: Sendable {
-    /// The cost of the run if every task succeeds on the maximum number of visits.
+    /// The cost of the run if every task succeeds on the maximum number of visits; for a run that continues, of its
+    /// rest.
     let maximumCost: Int64
     private(set) var held: Int64
     /// The prices of the flow's task types that are not free.
@@ -14,16 +16,26 @@ struct Budget: Sendable {
 
     init(for flow: Flow, at prices: PriceList) {
         var known: [String: Int64] = [:]
-        var maximumCost: Int64 = 0
         for type in Set(flow.taskTypes) where prices[type] > 0 { known[type] = prices[type] }
-        if !known.isEmpty {
-            for (type, visits) in zip(flow.taskTypes, flow.maximumVisits) {
-                maximumCost = maximumCost.addingClamped((known[type] ?? 0).multipliedClamped(by: Int64(visits)))
-            }
+        self.init(prices: known, of: flow, visits: known.isEmpty ? [] : flow.maximumVisits)
+    }
+
+    private init(prices: [String: Int64], of flow: Flow, visits: [Int]) {
+        var maximumCost: Int64 = 0
+        for (type, visits) in zip(flow.taskTypes, visits) {
+            maximumCost = maximumCost.addingClamped((prices[type] ?? 0).multipliedClamped(by: Int64(visits)))
         }
-        self.prices = known
+        self.prices = prices
         self.maximumCost = maximumCost
         held = 0
+    }
+
+    /// The budget, at the same prices, of a run of `flow` that continues after `steps`, all of which have ended.
+    func remaining(of flow: Flow, after steps: [Step]) -> Budget {
+        guard maximumCost > 0 else { return self }
+        var state = RunState(flow, input: .null)
+        for step in steps { state.replay(step) }
+        return Budget(prices: prices, of: flow, visits: state.remainingVisits)
     }
 
     /// The budget of a stored run, from its row in the queue.

@@ -1,25 +1,39 @@
 extension Flow {
     /// The maximum number of visits to each task in one run, in the order of the tasks.
+    var maximumVisits: [Int] { maximumVisits(from: start, after: Array(repeating: 0, count: tasks.count)) }
+
+    /// The maximum number of visits to each task in the rest of a run, in the order of the tasks: from the visit to
+    /// `next` on, after `visits` to each task.
     ///
-    /// Without cycles a run visits a task at most once. Every cycle has a task with a limit, so a run visits any other
-    /// task at most once between two visits to the limited tasks on its cycles.
-    var maximumVisits: [Int] {
-        let limited = tasks.indices.filter { tasks[$0].maxVisits != nil }
-        guard !limited.isEmpty else { return Array(repeating: 1, count: tasks.count) }
-        let behind = limited.map { (limit: tasks[$0].maxVisits ?? 1, task: $0, ahead: reachable(from: $0)) }
+    /// A task without a limit is visited at most once, and once more after each visit to a limited task that is on a
+    /// cycle with it: every cycle has a task with a limit. If `next` is such a task, it is visited before the other.
+    func maximumVisits(from next: Int, after visits: [Int]) -> [Int] {
+        let rest = zip(tasks, visits).map { task, visits in task.maxVisits.map { max(0, $0 - visits) } }
+        guard rest[next] != 0 else { return visits.map { _ in 0 } }
+        var isAhead = reachable(from: next, rest)
+        isAhead[next] = true
+        let limited = tasks.indices.filter { isAhead[$0] && rest[$0] != nil }
+        let behind = limited.map { (task: $0, rest: rest[$0] ?? 0, ahead: reachable(from: $0, rest)) }
         return tasks.indices.map { index in
-            if let limit = tasks[index].maxVisits { return limit }
-            let ahead = reachable(from: index)
-            return behind.reduce(1) { $0 + (ahead[$1.task] && $1.ahead[index] ? $1.limit : 0) }
+            guard isAhead[index] else { return 0 }
+            if let rest = rest[index] { return rest }
+            guard !behind.isEmpty else { return 1 }
+            let ahead = reachable(from: index, rest)
+            return behind.reduce(1) { visits, limited in
+                guard ahead[limited.task], limited.ahead[index] else { return visits }
+                return visits + limited.rest - (limited.task == next ? 1 : 0)
+            }
         }
     }
 
     /// For each position, whether a path of one or more edges leads to it from `start`.
-    private func reachable(from start: Int) -> [Bool] {
+    ///
+    /// - Parameter rest: the number of visits that are left to each limited task; paths avoid those that have none.
+    private func reachable(from start: Int, _ rest: [Int?]) -> [Bool] {
         var isFound = Array(repeating: false, count: tasks.count)
         var open = [start]
         while let index = open.popLast() {
-            for case .task(let next) in tasks[index].edges.lazy.map(\.target) where !isFound[next] {
+            for case .task(let next) in tasks[index].edges.lazy.map(\.target) where !isFound[next] && rest[next] != 0 {
                 isFound[next] = true
                 open.append(next)
             }

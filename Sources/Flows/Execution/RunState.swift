@@ -108,6 +108,11 @@ struct RunState {
     /// The next task; nil if the run has ended.
     var nextTask: String? { ending == nil ? flow.tasks[current].name : nil }
 
+    /// The maximum number of visits to each task in the rest of the run, in the order of the tasks. No step is open.
+    var remainingVisits: [Int] {
+        ending == nil ? flow.maximumVisits(from: current, after: visits) : Array(repeating: 0, count: visits.count)
+    }
+
     /// Applies a stored step. The caller replays all steps in order.
     mutating func replay(_ step: Step) {
         guard !step.isSuperseded else {

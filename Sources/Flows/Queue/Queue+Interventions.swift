@@ -118,27 +118,39 @@ extension Queue {
     }
 
     /// Puts a failed or canceled run back into the queue, to continue from the step at which it ended. The credits for
-    /// its worst case are held again. Returns false if another call has resumed the run first.
+    /// the worst case of its rest are held. Returns false if the run is active or has completed.
+    ///
+    /// - Parameter budget: that of a whole run of `flow`.
     static func resume(
-        _ execution: Execution, budget: Budget, maxConcurrentRuns: Int?, on connection: Connection
+        _ execution: Execution, _ flow: Flow, budget: Budget, maxConcurrentRuns: Int?, on connection: Connection
     ) throws -> Bool {
         try connection.atomically { connection in
             let locked = try connection.query(
                 """
                 SELECT 1 FROM executions WHERE id = \(execution.id) AND status IN ('failed', 'canceled') FOR UPDATE
                 """)
-            guard !locked.isEmpty else { return false }
-            // Repeats the step that failed or led to the failed end, and a step that was canceled.
-            let repeatsLastStep = execution.status == .failed && execution.failure == nil
+            // Another call may have resumed the run, and it may have ended again, after the caller read it.
+            guard !locked.isEmpty,
+                let execution = try Execution.find(execution.id, of: execution.userID, on: connection)?.execution
+            else { return false }
+            let steps = execution.steps.filter { !$0.isSuperseded }
+            let repeated = steps.filter(execution.isRepeatedByResume).map { Int64($0.number) }
+            let rest = budget.remaining(of: flow, after: steps.filter { !execution.isRepeatedByResume($0) })
             try connection.pipeline(
                 [
                     """
                     UPDATE steps SET superseded = true
-                    WHERE execution_id = \(execution.id) AND NOT superseded
-                        AND (status = 'canceled' OR \(repeatsLastStep) AND seq = \(execution.steps.last?.number ?? 0))
+                    WHERE execution_id = \(execution.id) AND seq = ANY(\(repeated)::bigint[])
                     """
-                ] + requeue(execution, budget: budget, maxConcurrentRuns: maxConcurrentRuns))
+                ] + requeue(execution, budget: rest, maxConcurrentRuns: maxConcurrentRuns))
             return true
         }
+    }
+}
+
+extension Execution {
+    /// Whether a resume repeats this step: the step that failed or led to the failed end, or one that was canceled.
+    fileprivate func isRepeatedByResume(_ step: Step) -> Bool {
+        step.status == .canceled || status == .failed && failure == nil && step.number == steps.last?.number
     }
 }
