@@ -31,9 +31,11 @@ extension Engine {
         guard plan.flow.leads(copied, to: step.task, input: former.input) else {
             throw LaunchRefusal.invalid("/version", "does not lead to this step in the same way")
         }
+        let ownInput = input ?? former.forkInput(of: step)
         var execution = Execution(
-            id: UUIDv7.make(), userID: former.userID, source: source, flow: flow, input: former.input)
-        execution.fork = Execution.Fork(executionID: former.id, step: number, input: input)
+            id: UUIDv7.make(), userID: former.userID, source: source, flow: flow,
+            input: number == 1 ? ownInput ?? former.input : former.input)
+        execution.fork = Execution.Fork(executionID: former.id, step: number, input: ownInput)
         try enqueue(execution, plan.remaining(after: copied), on: connection)
         return ForkedRun(execution: execution, changesInput: input != nil && input != given)
     }

@@ -301,6 +301,37 @@ private struct GivesUp: WaitingTask {
         #expect(try fixture.find(forked.execution).result == 2)
     }
 
+    @Test func aForkFromTheFirstStepShowsItsOwnInput() throws {
+        let run = try fixture.enqueue(["pass", "pass"], input: "old")
+        try fixture.work()
+        let forked = try #require(try fork(fixture.find(run), from: 1, input: "new")).execution
+        #expect(try fixture.find(forked).input == "new")
+        try fixture.work()
+        #expect(try fixture.find(forked).stepInputs == ["new", "new"])
+        #expect(try fixture.find(run).input == "old")
+    }
+
+    /// Copied steps show the inputs that they had, and a step that is forked again keeps its input by default.
+    @Test func aForkOfAForkKeepsTheInputsOfBoth() throws {
+        let run = try fixture.enqueue(["pass", "pass", "pass", "pass"], input: "a")
+        try fixture.work()
+        let first = try #require(try fork(fixture.find(run), from: 2, input: "b")).execution
+        try fixture.work()
+        let second = try #require(try fork(fixture.find(first), from: 4, input: "c")).execution
+        try fixture.work()
+        #expect(try fixture.find(second).stepInputs == ["a", "b", "b", "c"])
+        for (step, expected) in [(2, ["a", "b", "b", "b"]), (3, ["a", "b", "b", "b"]), (4, ["a", "b", "b", "c"])] {
+            let again = try #require(try fork(fixture.find(second), from: step))
+            #expect(!again.changesInput)
+            try fixture.work()
+            let ended = try fixture.find(again.execution)
+            #expect(ended.stepInputs.map(\.stringValue) == expected, "from step \(step)")
+            #expect(ended.steps.map(ended.isCopied) == (1...4).map { $0 < step })
+            #expect(ended.result == .string(expected[3]))
+        }
+        #expect(try fixture.find(run).steps.filter(fixture.find(run).isCopied).isEmpty)
+    }
+
     @Test(arguments: [ExecutionStatus.queued, .running, .waiting])
     func anActiveRunIsNotForked(status: ExecutionStatus) throws {
         #expect(try fork(fixture.run(status), from: 1) == nil)

@@ -30,6 +30,21 @@ extension Execution {
         FROM steps s WHERE s.execution_id = e.id)
         """
 
+    /// The inputs that earlier forks gave to steps that a fork has copied, as one JSON array in the order of the steps;
+    /// NULL if there are none. A fork copies the steps before its first one, also those that were copied before.
+    static let earlierInputs: SQL = """
+        CASE WHEN e.forked_from IS NOT NULL THEN (
+            WITH RECURSIVE forks (id, first, is_copied, step, input) AS (
+                SELECT e.forked_from, e.fork_step, false, e.fork_step, e.fork_input
+                UNION ALL
+                SELECT f.forked_from, least(f.fork_step, forks.first), f.fork_step < forks.first, f.fork_step,
+                    f.fork_input
+                FROM forks JOIN executions f ON f.id = forks.id WHERE f.forked_from IS NOT NULL)
+            SELECT json_agg(json_build_array(step, input) ORDER BY step) FROM forks
+            WHERE is_copied AND input IS NOT NULL
+        ) END
+        """
+
     /// Decodes `Execution.columns`; the steps are not among them.
     init(_ columns: inout Columns) throws {
         let (id, userID) = (try columns.next(String.self), try columns.next(String.self))
@@ -58,7 +73,7 @@ extension Execution {
         let found = try connection.query(
             """
             SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
-                (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, \(steps)
+                (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, \(earlierInputs), \(steps)
             FROM executions e \(joins) \(queueJoin)
             WHERE e.id = \(id) AND e.user_id = \(userID)
             """)
@@ -68,6 +83,11 @@ extension Execution {
         if let state = try columns.next(String?.self).flatMap(ExecutionStatus.init) { execution.status = state }
         let (createdAt, finishedAt) = (try columns.next(String.self), try columns.next(String?.self))
         execution.duration = .microseconds(try columns.next(Int64?.self) ?? 0)
+        for change in try columns.next(JSON?.self)?.arrayValue ?? [] {
+            guard let pair = change.arrayValue, let step = pair.first?.integerValue, let input = pair.last
+            else { continue }
+            execution.fork?.earlierInputs.append((Int(step), input))
+        }
         execution.steps = try Step.all(&columns)
         return RecordedExecution(execution: execution, createdAt: createdAt, finishedAt: finishedAt)
     }

@@ -47,6 +47,8 @@ package struct Execution: Sendable {
         package let executionID: String
         package let step: Int
         package let input: JSON?
+        /// The inputs that earlier forks gave to copied steps. Only the record has them.
+        package internal(set) var earlierInputs: [(step: Int, input: JSON)] = []
 
         package init(executionID: String, step: Int, input: JSON?) {
             self.executionID = executionID
@@ -69,6 +71,18 @@ package struct Execution: Sendable {
             defer { inputs.advance(after: step.task, output: step.output, isSuperseded: step.isSuperseded) }
             return inputs.next(own: own[step.task])
         }
+    }
+
+    /// Whether the step was copied from the run that this one was forked from.
+    package func isCopied(_ step: Step) -> Bool { fork.map { step.number < $0.step } ?? false }
+
+    /// The input that a fork gave to a step of this run; nil if none.
+    func forkInput(of step: Step) -> JSON? {
+        var inputs = StepInputs(input, fork: fork)
+        for step in steps.prefix(while: { $0.number < step.number }) {
+            inputs.advance(after: step.task, output: step.output, isSuperseded: step.isSuperseded)
+        }
+        return inputs.forkInput
     }
 
     /// The inputs that the flow's tasks define, by the names of the tasks.

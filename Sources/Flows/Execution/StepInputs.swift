@@ -10,19 +10,20 @@ struct StepInputs {
     private var outputs: [String: JSON] = [:]
     /// The task of the previous step; nil before the first.
     private var previous: String?
-    /// Nil once the first step that the fork repeats has ended.
-    private var fork: Execution.Fork?
+    /// The inputs that forks set, in the order of the steps; each one until that step, or its repetition, has ended.
+    private var changes: [(step: Int, input: JSON)]
 
     init(_ input: JSON, fork: Execution.Fork?) {
         self.input = input
-        self.fork = fork
+        changes = fork?.earlierInputs ?? []
+        if let fork, let input = fork.input { changes.append((fork.step, input)) }
     }
 
     /// The input of the next step, whose task defines `own`.
-    func next(own: JSON?) -> JSON {
-        if let fork, number >= fork.step, let input = fork.input { return input }
-        return own ?? previous.flatMap { outputs[$0] } ?? input
-    }
+    func next(own: JSON?) -> JSON { forkInput ?? own ?? previous.flatMap { outputs[$0] } ?? input }
+
+    /// The input that a fork sets for the next step; nil if none.
+    var forkInput: JSON? { changes.last { $0.step <= number }?.input }
 
     /// Moves on after a step of `task` has ended.
     ///
@@ -32,6 +33,6 @@ struct StepInputs {
         guard !isSuperseded else { return }
         outputs[task] = output
         previous = task
-        if let fork, number > fork.step { self.fork = nil }
+        if !changes.isEmpty { changes.removeAll { $0.step < number } }
     }
 }

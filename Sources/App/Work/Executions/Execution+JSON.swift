@@ -57,13 +57,13 @@ extension Step {
     }
 
     /// The step as part of an execution.
-    func json(input: JSON) -> JSON {
+    func json(input: JSON, isCopied: Bool) -> JSON {
         [
             "number": JSON(number), "task": .string(task), "type": .string(type), "status": .string(status.rawValue),
             "attempts": JSON(attempt), "input": input, "output": output, "error": failure?.json ?? .null,
             "condition": JSON(condition), "next": JSON(next), "started_ms": .number(started.fractionalMilliseconds),
             "duration_ms": .number(duration.fractionalMilliseconds), "cost": .integer(cost),
-            "superseded": .bool(isSuperseded),
+            "superseded": .bool(isSuperseded), "copied": .bool(isCopied),
         ]
     }
 }
@@ -79,7 +79,10 @@ extension RecordedExecution {
             "workflow_id": JSON(execution.source.workflowID), "version": JSON(execution.source.version),
             "parent_id": JSON(execution.parent?.executionID), "forked_from": JSON(execution.fork?.executionID),
             "credits_charged": .integer(execution.cost),
-            "steps": .array(zip(execution.steps, execution.stepInputs).map { $0.json(input: $1) }),
+            "steps": .array(
+                zip(execution.steps, execution.stepInputs).map { step, input in
+                    step.json(input: input, isCopied: execution.isCopied(step))
+                }),
             "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
         ]
     }

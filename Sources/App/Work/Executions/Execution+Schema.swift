@@ -74,6 +74,8 @@ extension Step {
         "started_ms": JSONSchema.number.described("When it began, in milliseconds after the run"),
         "duration_ms": ExecutionField.duration, "cost": JSONSchema.integer.described("Credits"),
         "superseded": JSONSchema.boolean.described("Whether a later step repeated it, after a resume"),
+        "copied": JSONSchema.boolean.described(
+            "Whether a fork took it over from the run `forked_from`, free of charge"),
     ]).named("Step")
 }
 
