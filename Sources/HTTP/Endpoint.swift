@@ -134,7 +134,8 @@ package enum Idempotency: Sendable {
     case none
     /// The call runs in one transaction, which also stores its response.
     case wholeCall
-    /// The handler commits in several steps and claims the key itself, in the first of them.
+    /// The handler claims the key itself, in its first commit: it commits in several steps, or starts a run, from whose
+    /// record the answer to a repeated call is derived.
     case byHandler
     /// Responses that contain a secret are not stored; a call with a key is refused with 400.
     case refused

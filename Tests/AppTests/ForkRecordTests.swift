@@ -1,4 +1,3 @@
-import Flows
 import HTTP
 import JSON
 import TestSupport
@@ -24,14 +23,6 @@ import Testing
         try application.get("/api/executions/\(id.stringValue ?? "")", token: user.token)
     }
 
-    /// Executes the runs that are due.
-    private func work() throws {
-        let (engine, connection) = (application.services.engine, application.connection)
-        while let claim = try engine.claim(on: connection) {
-            _ = try engine.execute(claim, on: connection, Cancellation())
-        }
-    }
-
     @Test func copiedStepsAreMarked() throws {
         let chain = JSON.chain([.task("a", "pass"), .task("b", "pass"), .task("c", "pass")])
         let former = try post("/flow-manager", chain)["execution_id"]
@@ -39,7 +30,7 @@ import Testing
         let forked = try post("/api/executions/\(former.stringValue ?? "")/fork", ["step": 3, "input": "own"])
         #expect(forked.status == 202 && forked["differs"]["input"] == true, "\(forked.text)")
         #expect(try run(forked["id"])["steps"].each("copied") == [true, true])
-        try work()
+        try application.work()
         let record = try run(forked["id"])
         #expect(record["steps"].each("copied") == [true, true, false])
         #expect(record["steps"].each("superseded") == [false, false, false])
@@ -50,7 +41,7 @@ import Testing
     @Test func aForkFromTheFirstStepShowsItsOwnInput() throws {
         let former = try post("/flow-manager", JSON.chain([.task("a", "pass")]))["execution_id"]
         let forked = try post("/api/executions/\(former.stringValue ?? "")/fork", ["step": 1, "input": ["n": 1]])
-        try work()
+        try application.work()
         let record = try run(forked["id"])
         #expect(record["input"] == ["n": 1] && record["steps"].each("input") == [["n": 1]], "\(record.text)")
         #expect(record["steps"].each("copied") == [false])
@@ -61,10 +52,10 @@ import Testing
         let failing = JSON.flow([.task("a", "pass"), .task("b", "fail")], [.condition("a", "b", "end")])
         let former = try post("/flow-manager", failing)["execution_id"].stringValue ?? ""
         #expect(try post("/api/executions/\(former)/resume", [:]).status == 202)
-        try work()
+        try application.work()
         #expect(try run(.string(former))["steps"].each("superseded") == [false, true, false])
         let forked = try post("/api/executions/\(former)/fork", ["step": 3])
-        try work()
+        try application.work()
         let record = try run(forked["id"])
         #expect(record["steps"].each("superseded") == [false, true, false])
         #expect(record["steps"].each("copied") == [true, true, false])

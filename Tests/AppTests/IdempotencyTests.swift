@@ -129,6 +129,23 @@ import Testing
         #expect(try post("/generate_array", ["sentence": "a"], key: "late").status == 200)
     }
 
+    /// The answer is that of the run's present record, also after a resume.
+    @Test func replaysTheStateOfAResumedRun() throws {
+        let flow = JSON.flow([.task("a", "data.fetch", ["name": "late"])])
+        let first = try post("/flow-manager", flow, key: "resumed")
+        #expect(first.status == 422)
+        #expect(try application.send("PUT", "/api/data/late", ["value": 7], token: user.token).status == 200)
+        let id = first["execution_id"].stringValue ?? ""
+        #expect(try application.post("/api/executions/\(id)/resume", [:], token: user.token).status == 202)
+        #expect(try post("/flow-manager", flow, key: "resumed").status == 202)
+        try application.work()
+        let again = try post("/flow-manager", flow, key: "resumed")
+        #expect(again.status == 200 && again["status"] == "completed", "\(again.text)")
+        #expect(again["execution_id"] == .string(id) && again["result"] == 7)
+        #expect(again.headers["idempotency-replayed"] == "true")
+        #expect(try count("executions") == 1)
+    }
+
     @Test func keysExpireAfterADay() throws {
         for (path, body, table) in IdempotencyTests.calls {
             let (key, before) = (unique("key"), try count(table))

@@ -1,3 +1,4 @@
+import Flows
 import Glibc
 import HTTP
 import JSON
@@ -61,6 +62,13 @@ final class TestApplication: Caller {
         let headers = [("Content-Type", "application/json")] + (token.map { [bearer($0)] } ?? [])
         let request = Request("POST", target, headers, from: address)
         return HTTPAnswer(reply(to: request, body: body.serialized()).initial)
+    }
+
+    /// Executes the runs that are due, as a worker does.
+    func work() throws {
+        while let claim = try services.engine.claim(on: connection) {
+            _ = try services.engine.execute(claim, on: connection, Cancellation())
+        }
     }
 
     /// The result of a counting query, run as the owner of the database.

@@ -123,23 +123,53 @@ import Testing
         #expect(HTTPAnswer(reply.initial)["status"] == "queued")
     }
 
-    /// A replay does not wait, so no preference is applied.
-    @Test func theInitialResponseIsStoredForReplays() throws {
+    /// The calls that start a run, with the status of their answers for a run that was canceled.
+    private func launches() throws -> [(target: String, body: JSON, status: Int)] {
         let draft: JSON = ["name": "w", "flow": Self.approval["flow"] ?? .null]
         let workflow = try #require(
             try application.post("/api/workflows", draft, token: user.token)["id"].stringValue)
-        let target = "/api/workflows/\(workflow)/execute"
-        let headers = [("Idempotency-Key", "k"), ("Prefer", "wait=5")]
-        let first = reply(target, [:], headers)
-        #expect(first.initial.headers["Preference-Applied"] == "wait=5")
-        let answer = HTTPAnswer(first.initial)
-        let second = reply(target, [:], headers)
-        #expect(second.continuation == nil)
-        let replayed = HTTPAnswer(second.initial)
-        #expect(replayed.status == answer.status && replayed.body == answer.body)
-        #expect(replayed.headers["idempotency-replayed"] == "true")
-        #expect(replayed.headers["preference-applied"] == nil)
-        #expect(replayed.headers["location"] == answer.headers["location"])
-        #expect(try application.count("SELECT count(*) FROM executions WHERE user_id = \(user.id)") == 1)
+        return [("/flow-manager", Self.approval, 422), ("/api/workflows/\(workflow)/execute", [:], 200)]
+    }
+
+    @Test func aReplayShowsThePresentRecord() throws {
+        for (target, body, status) in try launches() {
+            let headers = [("Idempotency-Key", "k"), ("Prefer", "wait=0")]
+            let first = HTTPAnswer(reply(target, body, headers).initial)
+            let run = try #require(first["id"].stringValue)
+            for replay in [reply(target, body, headers), reply(target, body, [headers[0]])] {
+                #expect(replay.continuation == nil, "without a preference, a replay does not wait")
+                let answer = HTTPAnswer(replay.initial)
+                #expect(answer.status == 202 && answer.body == first.body, "\(answer.text)")
+                #expect(answer.headers["location"] == first.headers["location"])
+                #expect(answer.headers["idempotency-replayed"] == "true")
+            }
+            try cancel(run)
+            for headers in [[headers[0]], headers, [headers[0], ("Prefer", "wait=9")]] {
+                let replay = reply(target, body, headers)
+                #expect(replay.continuation == nil)
+                let answer = HTTPAnswer(replay.initial)
+                #expect(answer.status == status && answer["status"] == "canceled", "\(answer.text)")
+                #expect(answer["execution_id"] == .string(run) || answer["id"] == .string(run))
+                #expect(answer.headers["idempotency-replayed"] == "true")
+            }
+        }
+        #expect(try application.count("SELECT count(*) FROM executions WHERE user_id = \(user.id)") == 2)
+    }
+
+    @Test func aReplayWaitsByItsOwnPreference() throws {
+        for (target, body, status) in try launches() {
+            let first = HTTPAnswer(reply(target, body, [("Idempotency-Key", "k"), ("Prefer", "wait=5")]).initial)
+            let second = reply(target, body, [("Idempotency-Key", "k"), ("Prefer", "wait=7")])
+            let fallback = HTTPAnswer(second.initial)
+            #expect(fallback.status == 202 && fallback.body == first.body)
+            #expect(fallback.headers["preference-applied"] == "wait=7")
+            let parked = try park(second)
+            #expect(parked.wait.timeout == .seconds(7))
+            try cancel(try #require(first["id"].stringValue))
+            let answer = try end(parked)
+            #expect(answer.status == status && answer["status"] == "canceled", "\(answer.text)")
+            #expect(answer.headers["idempotency-replayed"] == "true")
+            #expect(answer.headers["preference-applied"] == "wait=7")
+        }
     }
 }

@@ -6,7 +6,9 @@ import System
 extension Checkpoint {
     /// Inserts the execution, its steps so far and, unless it has ended, its row in the queue, in one statement.
     func opening(_ disposition: Disposition, _ elapsed: Duration) -> SQL {
-        let finishedAt: SQL = disposition.isOver ? "clock_timestamp()" : "NULL"
+        // The times of a run that has ended differ by exactly its duration, which its answer contains.
+        let finishedAt: SQL = disposition.isOver ? "statement_timestamp()" : "NULL"
+        let age = disposition.isOver ? execution.duration : elapsed
         let row: SQL = """
             WITH opened AS (
                 INSERT INTO executions (
@@ -14,7 +16,7 @@ extension Checkpoint {
                 VALUES (\(execution.id), \(execution.userID), \(execution.flow), \(execution.input),
                     \(execution.status.rawValue), \(optional: execution.stoppedAt),
                     \(optional: execution.failure?.json), \(execution.cost),
-                    clock_timestamp() - \(elapsed.microseconds) * interval '1 microsecond',
+                    statement_timestamp() - \(age.microseconds) * interval '1 microsecond',
                     \(finishedAt)))
             """
         return "\(row)\(queued(disposition)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
@@ -91,7 +93,8 @@ extension Checkpoint {
         , ended AS (
             UPDATE executions
             SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt),
-                error = \(optional: execution.failure?.json), cost = \(execution.cost), finished_at = clock_timestamp()
+                error = \(optional: execution.failure?.json), cost = \(execution.cost),
+                finished_at = created_at + \(execution.duration.microseconds) * interval '1 microsecond'
             FROM advanced a WHERE id = a.execution_id)\(Queue.notifyWatchers(of: execution))
         """
     }

@@ -63,8 +63,16 @@ package struct IdempotencyKey: Sendable {
         }
     }
 
-    /// The answer of the first call with this key, or nil if there was no call.
-    func earlierAnswer(on connection: Connection, isAgain: Bool = false) throws -> Response? {
+    /// What the first call with a key has left.
+    enum Earlier {
+        /// Its stored answer, marked as replayed.
+        case answer(Response)
+        /// The run that it started; the answer is derived from the record of the run.
+        case run(id: String)
+    }
+
+    /// What the first call with this key has left; nil if there was no call.
+    func earlier(on connection: Connection) throws -> Earlier? {
         guard
             let row = try connection.query(
                 """
@@ -83,32 +91,40 @@ package struct IdempotencyKey: Sendable {
             for field in headers?.objectValue?.members ?? [] {
                 response.headers.append(name: field.name, value: field.value.stringValue ?? "")
             }
-            response.headers["Idempotency-Replayed"] = "true"
-            return response
+            return .answer(response.replayed)
         }
-        guard let execution, let run = try Execution.find(execution, of: userID, on: connection)?.execution else {
-            throw IdempotencyKey.inProgress
-        }
-        guard run.status.isEnd else { return run.accepted }
-        // The run may have ended, and its answer been stored, after the key was read.
-        if !isAgain { return try earlierAnswer(on: connection, isAgain: true) }
-        var response = run.answer
-        response.headers["Idempotency-Replayed"] = "true"
-        return response
+        guard let execution else { throw IdempotencyKey.inProgress }
+        return .run(id: execution)
     }
 
-    /// Assigns the key to a run that a worker will execute; the answer is then derived from the record of the run.
+    /// The answer of the first call with this key, or nil if there was no call.
+    func earlierAnswer(on connection: Connection, isAgain: Bool = false) throws -> Response? {
+        switch try earlier(on: connection) {
+        case nil: return nil
+        case .answer(let answer): return answer
+        case .run(let id):
+            guard let run = try Execution.find(id, of: userID, on: connection)?.execution else {
+                throw IdempotencyKey.inProgress
+            }
+            guard run.status.isEnd else { return run.accepted }
+            // The run may have ended, and its answer been stored, after the key was read.
+            return isAgain ? run.answer.replayed : try earlierAnswer(on: connection, isAgain: true)
+        }
+    }
+
+    /// Assigns the key to a run; throws `Claimed` if another call has it.
     func claim(for executionID: String, on connection: Connection) throws {
         if try !claim(on: connection, executionID: executionID) { throw Claimed() }
     }
 
-    /// Assigns the key to a run of a flow: the first commit claims it, and the last stores the answer.
-    func hooks(executionID: String, answer: @escaping (Execution) -> Response) -> CommitHooks {
+    /// Assigns the key to a run that this thread will execute: the first commit claims it, and the last stores the
+    /// answer, if it is not derived from the record of the run.
+    func hooks(executionID: String, storing answer: ((Execution) -> Response)? = nil) -> CommitHooks {
         CommitHooks(
             open: { connection in
                 try claim(for: executionID, on: connection)
             },
-            close: { execution in [store(answer(execution))] })
+            close: { execution in answer.map { [store($0(execution))] } ?? [] })
     }
 
     /// Another call has claimed the key.
@@ -133,7 +149,7 @@ package struct IdempotencyKey: Sendable {
         status.isSuccess || status == .paymentRequired || status == .unprocessable
     }
 
-    private static let inProgress = Problem(.idempotencyInProgress, headers: ["Retry-After": "1"])
+    static let inProgress = Problem(.idempotencyInProgress, headers: ["Retry-After": "1"])
 
     /// Whether this call has claimed the key. Waits for another call that holds it until the lock timeout; then throws
     /// 409.
@@ -168,5 +184,14 @@ package struct IdempotencyKey: Sendable {
 
     private var isThisKey: SQL {
         "user_id = \(userID) AND method = \(method) AND path = \(path) AND key = \(key)"
+    }
+}
+
+extension Response {
+    /// This response, marked as that of an earlier call.
+    var replayed: Response {
+        var response = self
+        response.headers["Idempotency-Replayed"] = "true"
+        return response
     }
 }

@@ -1,3 +1,4 @@
+import Flows
 import HTTP
 import Postgres
 
@@ -10,21 +11,25 @@ extension Context {
     ///
     /// - Parameters:
     ///   - fallback: the response if the call cannot wait.
-    ///   - response: called when the run has ended or the time has passed.
+    ///   - answer: called when the run has ended or the time has passed.
     func reply(
-        whenEnded executionID: String, defaultSeconds: Int, fallback: Response,
-        response: @escaping @Sendable (Connection) throws -> Response
-    ) -> Reply {
+        whenEnded executionID: String, defaultSeconds: Int, fallback: Response, answer: @escaping RunAnswer
+    ) throws -> Reply {
         let preferences = Preferences(request.headers)
         let wait = preferences.wait.map { min($0, Context.maximumWait) }
         let applied = wait.map { "wait=\($0)" } ?? (preferences.respondsAsync ? "respond-async" : nil)
         let fallback = fallback.applying(applied)
         let seconds = wait ?? (preferences.respondsAsync ? 0 : defaultSeconds)
         guard seconds > 0 else { return .response(fallback) }
-        let call = call
-        return .wait(for: caller?.id, fallback: fallback) { pending in
+        let (call, userID) = (call, try user.id)
+        return .wait(for: userID, fallback: fallback) { pending in
             let wait = CompletionWait(executionID: executionID, timeout: .seconds(seconds)) { connection in
-                call.response { try response(connection).applying(applied) }
+                call.response {
+                    guard let run = try Execution.find(executionID, of: userID, on: connection) else {
+                        throw Problem.notFound
+                    }
+                    return answer(run).applying(applied)
+                }
             }
             do {
                 try call.services.watchCompletion(wait, pending)

@@ -24,26 +24,20 @@ extension Endpoint<Context> {
         ],
         problems: [.insufficientCredits, .tooManyRuns], examples: runExamples
     ) { context in
-        let key = context.idempotencyKey
-        if let answer = try key?.earlierAnswer(on: context.connection) { return .response(answer) }
-        do {
+        try context.launchingOnce(answer: answer) {
             let plan = try context.plan(context.input["flow"] ?? .null)
             let execution = Execution(
                 id: UUIDv7.make(), userID: try context.user.id, flow: plan.flow.definition,
                 input: context.input["input"] ?? .object(JSONObject()))
-            if context.respondsAtOnce { return try enqueue(execution, plan, context) }
-            return try run(execution, plan, context) ?? enqueue(execution, plan, context)
-        } catch let problem as Problem where IdempotencyKey.stores(problem.status) {
-            try key?.storeRefusal(problem, on: context.connection)
-            throw problem
-        } catch is IdempotencyKey.Claimed {
-            return .response(try key?.replay(on: context.connection) ?? .noContent)
+            if !context.respondsAtOnce, let reply = try run(execution, plan, context) { return reply }
+            try context.launch(execution, plan)
+            return try later(execution, context)
         }
     }
 
     /// Executes the flow on this thread, until the run ends or has to wait; returns nil if a worker is to execute it.
     private static func run(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Reply? {
-        let hooks = context.idempotencyKey?.hooks(executionID: execution.id, answer: \.answer)
+        let hooks = context.idempotencyKey?.hooks(executionID: execution.id)
         do {
             let outcome = try context.launching { try $0.call(execution, plan, on: context.connection, with: hooks) }
             switch outcome {
@@ -59,32 +53,15 @@ extension Endpoint<Context> {
         }
     }
 
-    /// Enqueues the run for a worker.
-    private static func enqueue(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Reply {
-        guard let key = context.idempotencyKey else {
-            try context.enqueue(execution, plan)
-            return try later(execution, context)
-        }
-        do {
-            try context.connection.transaction { connection in
-                try key.claim(for: execution.id, on: connection)
-                try context.enqueue(execution, plan)
-            }
-        } catch let error as PostgresError where error.kind == .commitUnknown {
-            // The answer of the commit was lost. The key shows whether the run is queued.
-            return .response(try key.replay(on: context.connection))
-        }
-        return try later(execution, context)
-    }
-
     /// The answer at the end of the run if the caller waits that long, otherwise 202 with the run's address.
     private static func later(_ execution: Execution, _ context: Context) throws -> Reply {
-        let (id, userID) = (execution.id, execution.userID)
-        let fallback = Execution.accepted(id, execution.status == .running ? .queued : execution.status)
-        return context.reply(whenEnded: id, defaultSeconds: Context.maximumWait, fallback: fallback) { connection in
-            guard let found = try Execution.find(id, of: userID, on: connection) else { throw Problem.notFound }
-            return found.execution.status.isEnd ? found.execution.answer : found.execution.accepted
-        }
+        let fallback = Execution.accepted(execution.id, execution.status == .running ? .queued : execution.status)
+        return try context.reply(
+            whenEnded: execution.id, defaultSeconds: Context.maximumWait, fallback: fallback, answer: answer)
+    }
+
+    private static let answer: Context.RunAnswer = { run in
+        run.execution.status.isEnd ? run.execution.answer : run.execution.accepted
     }
 
     private static let runExamples = [

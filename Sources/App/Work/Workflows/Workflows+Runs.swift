@@ -27,7 +27,7 @@ extension Endpoint<Context> {
                     "version": JSONSchema.integer(1...Int64(Int32.max)).described("Default: the newest"),
                 ]
             ).named("WorkflowCall")),
-        idempotency: .wholeCall, waits: true,
+        idempotency: .byHandler, waits: true,
         answers: [
             Answer(.accepted, "The run is queued, or still active", Execution.accepted),
             Answer(.ok, "The run, which ended in time", RecordedExecution.schema),
@@ -40,24 +40,25 @@ extension Endpoint<Context> {
                 status: .ok),
         ]
     ) { context in
-        let id = try context.id()
-        let wanted = context.input["version"]?.integerValue.map { Int($0) }
-        let userID = try context.user.id
-        guard let stored = try StoredFlow.find(id, of: userID, version: wanted, on: context.connection) else {
-            throw Problem.notFound
-        }
-        let execution = Execution(
-            id: UUIDv7.make(), userID: userID,
-            source: stored.source, flow: stored.flow,
-            input: context.input["input"] ?? .object(JSONObject()))
-        try context.enqueue(execution, try context.plan(stored.flow))
-        return context.reply(
-            whenEnded: execution.id, defaultSeconds: 0, fallback: Execution.accepted(execution.id, .queued)
-        ) { connection in
-            guard let found = try Execution.find(execution.id, of: userID, on: connection) else {
+        try context.launchingOnce(answer: answer) {
+            let id = try context.id()
+            let wanted = context.input["version"]?.integerValue.map { Int($0) }
+            let userID = try context.user.id
+            guard let stored = try StoredFlow.find(id, of: userID, version: wanted, on: context.connection) else {
                 throw Problem.notFound
             }
-            return found.execution.status.isEnd ? .json(found.json) : found.execution.accepted
+            let execution = Execution(
+                id: UUIDv7.make(), userID: userID,
+                source: stored.source, flow: stored.flow,
+                input: context.input["input"] ?? .object(JSONObject()))
+            try context.launch(execution, try context.plan(stored.flow))
+            return try context.reply(
+                whenEnded: execution.id, defaultSeconds: 0, fallback: Execution.accepted(execution.id, .queued),
+                answer: answer)
         }
+    }
+
+    private static let answer: Context.RunAnswer = { run in
+        run.execution.status.isEnd ? .json(run.json) : run.execution.accepted
     }
 }

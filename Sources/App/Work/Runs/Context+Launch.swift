@@ -1,0 +1,52 @@
+import Flows
+import HTTP
+import Postgres
+
+/// Calls that start a run, and their answers.
+extension Context {
+    /// The answer of an endpoint for a run, which may still be active.
+    typealias RunAnswer = @Sendable (RecordedExecution) -> Response
+
+    /// Starts a run, at most once for each `Idempotency-Key`. A call that repeats an earlier one is answered with what
+    /// the record of the run is now, or waits for the end of the run if it prefers to.
+    func launchingOnce(answer: @escaping RunAnswer, _ start: () throws -> Reply) throws -> Reply {
+        guard let key = idempotencyKey else { return try start() }
+        if let reply = try replay(of: key, answer) { return reply }
+        do {
+            return try start()
+        } catch let problem as Problem where IdempotencyKey.stores(problem.status) {
+            try key.storeRefusal(problem, on: connection)
+            throw problem
+        } catch is IdempotencyKey.Claimed {
+            guard let reply = try replay(of: key, answer) else { throw Problem.unavailable() }
+            return reply
+        } catch let error as PostgresError where error.kind == .commitUnknown {
+            guard let reply = try replay(of: key, answer) else { throw error }
+            return reply
+        }
+    }
+
+    /// Nil if there was no earlier call with the key.
+    private func replay(of key: IdempotencyKey, _ answer: @escaping RunAnswer) throws -> Reply? {
+        switch try key.earlier(on: connection) {
+        case nil: return nil
+        case .answer(let answer): return .response(answer)
+        case .run(let id):
+            guard let run = try Execution.find(id, of: user.id, on: connection) else {
+                throw IdempotencyKey.inProgress
+            }
+            let now = answer(run).replayed
+            guard !run.execution.status.isEnd else { return .response(now) }
+            return try reply(whenEnded: id, defaultSeconds: 0, fallback: now) { answer($0).replayed }
+        }
+    }
+
+    /// Queues a run for a worker, and claims the call's key for it in the same transaction.
+    func launch(_ execution: Execution, _ plan: Engine.Plan) throws {
+        guard let key = idempotencyKey else { return try enqueue(execution, plan) }
+        try connection.transaction { connection in
+            try key.claim(for: execution.id, on: connection)
+            try enqueue(execution, plan)
+        }
+    }
+}
