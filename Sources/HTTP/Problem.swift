@@ -72,7 +72,9 @@ extension Violation {
 
 extension Problem {
     package static let notFound = Problem(.notFound)
-    package static let forbidden = Problem(.forbidden)
+
+    /// 403; the message names what the caller lacks.
+    package static func forbidden(_ message: String) -> Problem { Problem(.forbidden, message) }
 
     /// 401 with the challenge that RFC 6750, section 3 requires; it names an error only if a token was refused.
     package static func unauthorized(_ code: ProblemCode) -> Problem {

@@ -76,7 +76,7 @@ extension ProblemCode {
         case .forbidden:
             (
                 .forbidden, "You may not do this",
-                "Use an account with the required role, or an API key with the required scope."
+                "Use an account with the role, or an API key with the scope, that the message names."
             )
         case .csrfFailed:
             (

@@ -88,15 +88,23 @@ import Testing
             expectChallenge(answerUnread(endpoint), "token_missing", name)
             expectChallenge(answerUnread(endpoint, [application.bearer("x")]), "token_invalid", name)
             for (scope, key) in keys where !endpoint.access.takesKeys || endpoint.scope.rawValue != scope {
-                expectProblem(answerUnread(endpoint, [application.bearer(key)]), 403, "forbidden", "\(name) \(scope)")
+                let answer = answerUnread(endpoint, [application.bearer(key)])
+                expectRefusal(answer, naming: endpoint.access.takesKeys ? endpoint.scope.rawValue : "login", name)
             }
             if endpoint.access == .account || endpoint.access == .admin {
-                expectProblem(answerUnread(endpoint, [application.bearer(guest)]), 403, "forbidden", name)
+                let answer = answerUnread(endpoint, [application.bearer(guest)])
+                expectRefusal(answer, naming: endpoint.access == .admin ? "'admin'" : "'client'", name)
             }
             if endpoint.access == .admin {
-                expectProblem(answerUnread(endpoint, [application.bearer(user.token)]), 403, "forbidden", name)
+                expectRefusal(answerUnread(endpoint, [application.bearer(user.token)]), naming: "'admin'", name)
             }
         }
+    }
+
+    /// A 403 whose message contains what the caller lacks.
+    private func expectRefusal(_ answer: HTTPAnswer, naming missing: String, _ comment: String) {
+        expectProblem(answer, 403, "forbidden", comment)
+        #expect(answer["message"].stringValue?.contains(missing) == true, "\(comment): \(answer.text)")
     }
 
     @Test func tokensExpire() throws {

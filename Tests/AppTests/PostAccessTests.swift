@@ -51,6 +51,17 @@ import Testing
         #expect(try application.send("DELETE", path, token: admin).status == 204)
     }
 
+    @Test func aRefusalNamesWhatIsMissing() throws {
+        let path = "/posts/\(try make(published: true))"
+        let admin = try application.adminToken()
+        let key = try application.post("/api/keys", ["name": "k", "scopes": ["read", "write"]], token: admin)["key"]
+        for (token, missing) in [(stranger.token, "admins"), (key.stringValue, "scope 'admin'")] {
+            let answer = try application.send("PATCH", path, ["title": "taken"], token: token)
+            expectProblem(answer, 403, "forbidden")
+            #expect(answer["message"].stringValue?.contains(missing) == true, "\(answer.text)")
+        }
+    }
+
     @Test func requiresAToken() throws {
         let id = try make(published: true)
         for (method, target) in [("GET", "/posts"), ("GET", "/posts/\(id)"), ("DELETE", "/posts/\(id)")] {

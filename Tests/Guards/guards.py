@@ -115,7 +115,8 @@ GUARDS = [
           "FlowsTests.LedgerTests"),
     # Access control.
     Guard("access: admins", "Sources/App/Identity/Accounts/Principal.swift",
-          '        case .admin where !isAdmin: return Problem(.forbidden, "Only admins may do this")\n', "",
+          "        case .admin where !isAdmin: "
+          """return .forbidden("Only admins may do this: it needs the role 'admin'")\n""", "",
           "AppTests.PipelineTests"),
     Guard("access: scopes of API keys", "Sources/App/Identity/Accounts/Principal.swift",
           "guard scopes.contains(endpoint.scope) else {",
@@ -147,7 +148,7 @@ GUARDS = [
           "AppTests.PipelineTests"),
     # Ownership.
     Guard("owner: changes of posts", "Sources/App/Content/Posts/Posts+Endpoints.swift",
-          "        guard post.mayBeChanged(by: user) else { throw Problem.forbidden }\n", "",
+          "        guard post.mayBeChanged(by: user) else { throw user.refusalAsStranger }\n", "",
           "AppTests.OwnerTests"),
     Guard("owner: documents", "Sources/App/Content/Documents/Document.swift",
           "WHERE user_id = \\(userID) AND name = \\(name)\"",

@@ -26,7 +26,7 @@ import Testing
 
     private static let problems: [(Problem, Int, String)] = [
         (Problem(.badRequest, "x"), 400, "bad_request"), (Problem(.invalidJSON), 400, "invalid_json"),
-        (.unauthorized(.tokenInvalid), 401, "token_invalid"), (.forbidden, 403, "forbidden"),
+        (.unauthorized(.tokenInvalid), 401, "token_invalid"), (.forbidden("x"), 403, "forbidden"),
         (.notFound, 404, "not_found"), (.methodNotAllowed(allow: "GET"), 405, "method_not_allowed"),
         (Problem(.unsupportedMediaType), 415, "unsupported_media_type"),
         (.invalid("/a", "is bad"), 422, "validation_failed"),

@@ -34,18 +34,29 @@ package final class Principal: Sendable {
         if case .session(let id) = credential { id } else { nil }
     }
 
-    /// Why this caller's role or credential does not permit the endpoint; nil if it does.
+    /// Why this caller's role or credential does not permit the endpoint; nil if it does. The message names what is
+    /// missing.
     func refusal<Input>(by endpoint: Endpoint<Input>) -> Problem? {
         if case .key(_, let scopes) = credential {
-            guard endpoint.access.takesKeys else { return Problem(.forbidden, "API keys may not do this") }
-            guard scopes.contains(endpoint.scope) else {
-                return Problem(.forbidden, "The API key lacks the scope '\(endpoint.scope.rawValue)'")
-            }
+            guard endpoint.access.takesKeys else { return .forbidden("API keys may not do this: it needs a login") }
+            guard scopes.contains(endpoint.scope) else { return .lacksScope(endpoint.scope) }
         }
         switch endpoint.access {
-        case .admin where !isAdmin: return Problem(.forbidden, "Only admins may do this")
-        case .account where account.role == .guest: return Problem(.forbidden, "Guests may not do this")
+        case .admin where !isAdmin: return .forbidden("Only admins may do this: it needs the role 'admin'")
+        case .account where account.role == .guest:
+            return .forbidden("Guests may not do this: it needs the role 'client' or 'admin'")
         default: return nil
         }
+    }
+
+    /// Why this caller may not do what is left to the owner of something and to admins.
+    var refusalAsStranger: Problem {
+        account.role == .admin ? .lacksScope(.admin) : .forbidden("Only the owner and admins may do this")
+    }
+}
+
+extension Problem {
+    fileprivate static func lacksScope(_ scope: Scope) -> Problem {
+        .forbidden("The API key lacks the scope '\(scope.rawValue)'")
     }
 }

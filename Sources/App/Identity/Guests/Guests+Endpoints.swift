@@ -54,17 +54,19 @@ extension Endpoint<Context> {
         ]
     ) { context in
         let guest = try context.user.account
-        guard guest.role == .guest else { throw Problem.forbidden }
+        guard guest.role == .guest else { throw notAGuest }
         let registration = try Registration(context.input)
         try countRegistration(context)
         let hash = try context.passwords.hash(Array(registration.password.utf8))
         do {
             let account = try Guest.convert(
                 guest.id, to: registration, passwordHash: hash, context.audit, on: context.connection)
-            guard let account else { throw Problem.forbidden }
+            guard let account else { throw notAGuest }
             return .json(Profile(account: account, credits: try context.user.credits).text)
         } catch let error as PostgresError where error.sqlState == .uniqueViolation {
             throw Problem.nameTaken
         }
     }
+
+    private static let notAGuest = Problem.forbidden("Only guests may do this: it needs the role 'guest'")
 }

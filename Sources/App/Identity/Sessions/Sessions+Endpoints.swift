@@ -68,7 +68,9 @@ extension Endpoint<Context> {
         ],
         examples: [Example("Get the CSRF token", stores: ["X-CSRF-TOKEN": "/csrf_token"])]
     ) { context in
-        guard let session = try context.user.sessionID else { throw Problem.forbidden }
+        guard let session = try context.user.sessionID else {
+            throw Problem.forbidden("The token of another issuer has no session: this needs a login with `POST /login`")
+        }
         return .json(["csrf_token": .string(try context.tokens.csrfToken(session: session))])
     }
 
