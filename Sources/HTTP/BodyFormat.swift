@@ -3,12 +3,16 @@ package import JSON
 /// The accepted forms of a call's body. The handler gets each of them as the same JSON, already validated by the
 /// schema.
 package enum BodyFormat: Sendable {
+    /// Returns the mistakes in a body that its schema does not express. They are reported together with those of the
+    /// schema, so the body may have any form.
+    package typealias Rules = @Sendable (JSON) -> [Violation]
+
     case none
-    case json(JSONSchema)
+    case json(JSONSchema, rules: Rules? = nil)
     /// JSON, or no body, which counts as an empty object.
     case optionalJSON(JSONSchema)
     /// JSON, or `application/x-www-form-urlencoded` read as an object of strings.
-    case jsonOrForm(JSONSchema)
+    case jsonOrForm(JSONSchema, rules: Rules? = nil)
     /// The same, or no body, which counts as an empty object.
     case optionalJSONOrForm(JSONSchema)
     /// A file of one of these media types, of at most `limit` bytes; the handler reads it as it was sent.
@@ -26,8 +30,16 @@ package enum BodyFormat: Sendable {
     package var schema: JSONSchema? {
         switch self {
         case .none, .file: nil
-        case .json(let schema), .optionalJSON(let schema), .jsonOrForm(let schema), .optionalJSONOrForm(let schema):
+        case .json(let schema, _), .optionalJSON(let schema), .jsonOrForm(let schema, _),
+            .optionalJSONOrForm(let schema):
             schema
+        }
+    }
+
+    package var rules: Rules? {
+        switch self {
+        case .json(_, let rules), .jsonOrForm(_, let rules): rules
+        case .none, .optionalJSON, .optionalJSONOrForm, .file: nil
         }
     }
 

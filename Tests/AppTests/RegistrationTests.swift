@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import TestSupport
 import Testing
 
 @testable import App
@@ -60,6 +61,31 @@ import Testing
         ] as [(JSON, [String])])
     func reportsEveryViolation(input: JSON, pointers: [String]) {
         #expect(problems(input) == pointers)
+    }
+
+    /// The rules are reported together with the violations of the schema.
+    @Test func callsReportEverythingAtOnce() throws {
+        let application = try TestApplication()
+        let cases: [(path: String, body: JSON, pointers: [String])] = [
+            ("/register", ["email": 1, "password": "x", "name": 2], ["/email", "/name", "/password"]),
+            ("/register", ["nickname": "x", "password": "short"], ["/nickname", "/email", "/password"]),
+            ("/register", [:], ["/password", "/email"]), ("/register", [], [""]),
+            (
+                "/register", ["username": "a b", "name": 1, "password": "password"],
+                ["/name", "/username", "/password"]
+            ),
+            ("/create_user", ["email": "a", "password": "x", "age": -1], ["/email", "/age", "/password"]),
+            ("/login", [:], ["/password", "/email"]), ("/login", ["password": 1], ["/password", "/email"]),
+            ("/login", ["username": 1], ["/username", "/password"]), ("/login", [], [""]),
+        ]
+        for (path, body, expected) in cases {
+            let answer = try application.post(path, body)
+            #expect(answer.status == 422, "\(path) \(body.text)")
+            #expect(pointers(answer) == expected, "\(path) \(body.text): \(answer.text)")
+        }
+        let user = try application.makeUser()
+        let change = try application.send("PATCH", "/me", ["password": "short"], token: user.token)
+        #expect(change.status == 422 && pointers(change) == ["/password", "/current_password"], "\(change.text)")
     }
 
     @Test(arguments: [

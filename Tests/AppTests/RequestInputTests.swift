@@ -81,7 +81,40 @@ import Testing
     }
 
     @Test func refusesAMissingContentType() throws {
-        #expect(try read(request(Array(#"{"a":"x"}"#.utf8), [:])) == "415 unsupported_media_type")
+        let call = request(Array(#"{"a":"x"}"#.utf8), [:])
+        #expect(try read(call) == "415 unsupported_media_type")
+        for format in [BodyFormat.json(Self.schema), .jsonOrForm(Self.schema), .file(mediaTypes: ["a/b"], limit: 9)] {
+            let problem = #expect(throws: Problem.self) { try call.request.input(format, .bytes(call.body)) }
+            #expect(problem?.message == "The header Content-Type is missing")
+        }
+    }
+
+    @Test(arguments: [
+        ("{", "line 1, column 2"), ("{\n  \"a\": \"é\", \n  \"b\": tru }", "line 3, column 11"),
+        ("[\"é😀\", x]", "line 1, column 8"),
+    ])
+    func tellsWhereJSONIsInvalid(body: String, place: String) {
+        let call = request(Array(body.utf8))
+        let problem = #expect(throws: Problem.self) {
+            try call.request.input(.json(Self.schema), .bytes(call.body))
+        }
+        #expect(problem?.message == "The body is not valid JSON at \(place)")
+    }
+
+    @Test func rulesAreReportedWithTheSchema() {
+        let rules: BodyFormat.Rules = { input in
+            [Violation(pointer: "/a", message: "rule"), Violation(pointer: "/b", message: input["b"]?.text ?? "-")]
+        }
+        for (body, expected) in [
+            (#"{"a":"x","b":1}"#, ["/a rule", "/b 1"]), (#"{"a":1}"#, ["/a must be a string", "/b -"]),
+            ("[]", [" must be an object", "/a rule", "/b -"]),
+        ] {
+            let call = request(Array(body.utf8))
+            let problem = #expect(throws: Problem.self) {
+                try call.request.input(.json(Self.schema, rules: rules), .bytes(call.body))
+            }
+            #expect(problem?.violations.map { "\($0.pointer) \($0.message)" } == expected)
+        }
     }
 
     @Test(arguments: [

@@ -148,7 +148,7 @@ import Testing
             ])
         #expect(
             pointers(try convert(["email": "a@example.org", "password": "x", "role": "admin"], guest.token)) == [
-                "/role"
+                "/role", "/password",
             ])
         expectProblem(
             try stack.post(

@@ -21,6 +21,7 @@ import Testing
         ] as [(String, JSON)])
     func acceptsValidTexts(text: String, value: JSON) throws {
         #expect(try JSON(parsing: Array(text.utf8)) == value)
+        #expect(TextPosition(ofSyntaxErrorIn: Array(text.utf8)) == nil)
     }
 
     @Test(arguments: [
@@ -37,6 +38,7 @@ import Testing
     ])
     func refusesInvalidTexts(text: String) {
         #expect(throws: JSONError.syntax) { try JSON(parsing: Array(text.utf8)) }
+        #expect(TextPosition(ofSyntaxErrorIn: Array(text.utf8)) != nil)
     }
 
     @Test(arguments: ["", " ", "\n\t \r"])

@@ -22,7 +22,7 @@ extension Request {
     /// The body as JSON that satisfies the format's schema; null for a format without one.
     func input(_ format: BodyFormat, _ body: RequestBody) throws -> JSON {
         if case .file(let mediaTypes, _) = format, !mediaTypes.contains(where: { $0 == mediaType }) {
-            throw Problem(.unsupportedMediaType)
+            throw unsupportedMediaType
         }
         guard let schema = format.schema, case .bytes(let body) = body else { return .null }
         if format.isOptional, body.isEmpty { return .object(JSONObject()) }
@@ -34,9 +34,12 @@ extension Request {
         switch mediaType {
         case "application/json": value = try parsed(body)
         case "application/x-www-form-urlencoded" where format.takesForm: value = try parsed(form: body)
-        default: throw Problem(.unsupportedMediaType)
+        default: throw unsupportedMediaType
         }
-        let violations = schema.violations(in: value)
+        var violations = schema.violations(in: value)
+        if let rules = format.rules {
+            violations += rules(value).filter { rule in !violations.contains { $0.pointer == rule.pointer } }
+        }
         guard violations.isEmpty else { throw Problem.invalid(violations) }
         return value
     }
@@ -50,11 +53,15 @@ extension Request {
         return MediaType(parsing: field).flatMap { $0.isUTF8 ? $0.name : nil }
     }
 
+    private var unsupportedMediaType: Problem {
+        Problem(.unsupportedMediaType, headers["content-type"] == nil ? "The header Content-Type is missing" : nil)
+    }
+
     private func parsed(_ body: [UInt8]) throws -> JSON {
         do {
             return try JSON(parsing: body)
         } catch {
-            throw Problem(error)
+            throw Problem(error, in: body)
         }
     }
 
@@ -70,11 +77,18 @@ extension Request {
 }
 
 extension Problem {
-    init(_ error: JSONError) {
+    /// The error of a body that was refused as JSON.
+    init(_ error: JSONError, in body: [UInt8]) {
         let (code, message): (ProblemCode, String?) =
             switch error {
             case .empty: (.invalidJSON, "The call needs a JSON body")
-            case .syntax: (.invalidJSON, nil)
+            case .syntax:
+                (
+                    .invalidJSON,
+                    TextPosition(ofSyntaxErrorIn: body).map {
+                        "The body is not valid JSON at line \($0.line), column \($0.column)"
+                    }
+                )
             case .encoding: (.invalidJSON, "The body must be UTF-8 without a byte order mark")
             case .tooDeep: (.invalidJSON, "The body is nested too deeply")
             case .duplicateName(let name): (.duplicateName, "The body names '\(name)' twice")

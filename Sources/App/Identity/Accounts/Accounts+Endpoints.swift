@@ -10,7 +10,7 @@ extension Endpoint<Context> {
         .post, "/register", operation: "register", tag: .accounts, access: .everyone,
         summary: "Create an account with a username or an e-mail",
         description: "A username that looks like an e-mail is taken as the account's e-mail.",
-        body: .json(Registration.schema), idempotency: .refused,
+        body: .json(Registration.schema, rules: Registration.violations(in:)), idempotency: .refused,
         answers: [
             Answer(
                 .ok, "The account",
@@ -34,7 +34,7 @@ extension Endpoint<Context> {
             .object(
                 required: ["email": Registration.email, "password": Registration.password],
                 optional: ["name": Registration.name, "age": .integer(0...150)]
-            ).named("NewUser")),
+            ).named("NewUser"), rules: Registration.violations(in:)),
         idempotency: .refused, answers: [Answer(.created, "The account", Account.schema)],
         problems: [.alreadyRegistered, .rateLimited],
         examples: [
@@ -121,16 +121,22 @@ extension Endpoint<Context> {
         for account: Account, _ context: Context
     ) throws -> (old: String, new: String)? {
         guard let password = context.input["password"]?.stringValue else { return nil }
-        try PasswordPolicy.check(password, for: account)
+        var violations = PasswordPolicy.violations(
+            of: password, at: "/password", names: [account.email, account.username])
+        if context.input["current_password"] == nil { violations.append(missingCurrentPassword) }
+        guard violations.isEmpty else { throw Problem.invalid(violations) }
         let old = try proveCurrentPassword(of: account, context)
         return (old, try context.passwords.hash(Array(password.utf8)))
     }
+
+    private static let missingCurrentPassword = Violation(
+        pointer: "/current_password", message: "is required to change the password")
 
     /// The hash of the account's current password, which the call must send as `current_password`.
     @discardableResult
     static func proveCurrentPassword(of account: Account, _ context: Context) throws -> String {
         guard let password = context.input["current_password"]?.stringValue else {
-            throw Problem.invalid("/current_password", "is required to change the password")
+            throw Problem.invalid([missingCurrentPassword])
         }
         let attempt = try context.services.loginLimits?.attempt(
             .account(id: account.id), from: context.request.remoteAddress)

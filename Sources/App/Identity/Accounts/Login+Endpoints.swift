@@ -21,7 +21,7 @@ extension Endpoint<Context> {
                     "otp": JSONSchema.string(maxLength: 100).described(
                         "The authenticator app's code, or a recovery code"),
                 ]
-            ).extended(optional: Session.grantFields).named("Login")),
+            ).extended(optional: Session.grantFields).named("Login"), rules: missingName),
         idempotency: .refused, answers: [Answer(.ok, "The tokens", Session.tokens, headers: [.setCookie])],
         problems: [.invalidCredentials, .otpRequired, .otpInvalid, .loginThrottled, .rateLimited],
         examples: [
@@ -39,9 +39,7 @@ extension Endpoint<Context> {
                 stores: ["admin_token": "/token"]),
         ]
     ) { context in
-        guard let name = (context.input["email"] ?? context.input["username"])?.stringValue else {
-            throw Problem.invalid("/email", "is required, or username")
-        }
+        let name = (context.input["email"] ?? context.input["username"])?.stringValue ?? ""
         let password = context.input["password"]?.stringValue ?? ""
         let (userID, hash, factor, isNew) = try logIn(name, password, context)
         guard
@@ -56,6 +54,11 @@ extension Endpoint<Context> {
             _ = try Account.setPasswordHash(fresh, replacing: hash, of: userID, on: context.connection)
         }
         return try session.answer(context, with: ["created": .bool(isNew)])
+    }
+
+    private static let missingName: BodyFormat.Rules = { input in
+        guard case .object(let members) = input, members["email"] == nil, members["username"] == nil else { return [] }
+        return [Violation(pointer: "/email", message: "is required, or username")]
     }
 
     /// The account with that name and password; created if it does not exist and the settings allow it.

@@ -32,29 +32,44 @@ struct Registration {
     /// Reads a body that fits its endpoint's schema. Throws 422 with every rule that the values break.
     init(_ input: JSON) throws {
         let login = input["username"]?.stringValue
-        let namedEmail = login.flatMap { $0.contains("@") ? $0 : nil }
+        let namedEmail = Registration.email(namedBy: login)
         email = input["email"]?.stringValue ?? namedEmail
         username = namedEmail == nil ? login : nil
         password = input["password"]?.stringValue ?? ""
         name = input["name"]?.stringValue
         age = input["age"]?.integerValue
+        let violations = Registration.violations(in: input)
+        guard violations.isEmpty else { throw Problem.invalid(violations) }
+    }
 
+    /// The rules that a body breaks beside its schema.
+    static func violations(in input: JSON) -> [Violation] {
+        guard case .object = input else { return [] }
+        let (email, username) = (input["email"], input["username"]?.stringValue)
+        let namedEmail = Registration.email(namedBy: username)
         var violations: [Violation] = []
-        if email == nil, username == nil {
+        if email == nil, input["username"] == nil {
             violations.append(Violation(pointer: "/email", message: "an e-mail or a username is required"))
         }
-        if input["email"] == nil, let namedEmail {
+        if email == nil, let namedEmail {
             // A name that looks like an e-mail is treated as one, so that it cannot take another user's address.
             violations += Registration.email.violations(in: .string(namedEmail)).map {
                 Violation(pointer: "/username", message: $0.message)
             }
-        } else if input["email"] != nil, namedEmail != nil {
+        } else if email != nil, namedEmail != nil {
             violations.append(Violation(pointer: "/username", message: "must not be an e-mail if 'email' is given too"))
-        }
-        if let username, username.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.isInvisible }) {
+        } else if username?.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.isInvisible }) == true {
             violations.append(Violation(pointer: "/username", message: "must not contain spaces or control characters"))
         }
-        violations += PasswordPolicy.violations(of: password, at: "/password", names: [email, username])
-        guard violations.isEmpty else { throw Problem.invalid(violations) }
+        if let password = input["password"]?.stringValue {
+            let names = [email?.stringValue, username]
+            violations += PasswordPolicy.violations(of: password, at: "/password", names: names)
+        }
+        return violations
+    }
+
+    /// The e-mail that a username in the form of one stands for.
+    private static func email(namedBy username: String?) -> String? {
+        username.flatMap { $0.contains("@") ? $0 : nil }
     }
 }

@@ -45,7 +45,8 @@ extension Endpoint<Context> {
             The account keeps the guest's id, session, credits and everything that the guest has created. Only a guest \
             may call this.
             """,
-        body: .json(Registration.schema), idempotency: .refused, answers: [Answer(.ok, "The account", Profile.schema)],
+        body: .json(Registration.schema, rules: Registration.violations(in:)), idempotency: .refused,
+        answers: [Answer(.ok, "The account", Profile.schema)],
         problems: [.alreadyRegistered, .rateLimited],
         examples: [
             Example(

@@ -29,7 +29,7 @@ extension Endpoint<Context> {
                     "email": Registration.email, "username": Registration.username, "name": Registration.name,
                     "age": .integer(0...150), "role": Account.assignableRole,
                 ]
-            ).named("UserDraft")),
+            ).named("UserDraft"), rules: Registration.violations(in:)),
         idempotency: .wholeCall, answers: [Answer(.created, "The user", User.schema)], problems: [.alreadyRegistered],
         examples: [
             Example(
