@@ -56,7 +56,9 @@ import Testing
             kill(supervisor, SIGHUP)
             repeat { statuses += try callAll() } while events("reloaded").count < number
         }
-        #expect(Set(statuses) == [200], "\(statuses.count) answers")
+        // A call that waits for a worker, because others of its user occupy their share of the threads, is answered 202
+        // when its process is replaced.
+        #expect(Set(statuses).isSubset(of: [200, 202]), "\(statuses.count) answers")
         #expect(before.isDisjoint(with: responders()))
         #expect(responders().count == 2)
         #expect(events("responder-exited").count == 10)

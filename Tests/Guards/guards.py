@@ -98,7 +98,7 @@ GUARDS = [
           "guard output.fits(depth: JSONLimits.standard.depth) || output != .null else {",
           "FlowsTests.RunnerTests"),
     Guard("queue: claims skip locked rows", "Sources/Flows/Queue/Queue.swift",
-          "FOR UPDATE OF q SKIP LOCKED),", "FOR UPDATE OF q),",
+          "FOR UPDATE OF q SKIP LOCKED),\n            claimed AS (", "FOR UPDATE OF q),\n            claimed AS (",
           "FlowsTests.QueueTests"),
     Guard("queue: only expired leases are rescued", "Sources/Flows/Queue/Queue+Leases.swift",
           "lease IS NOT NULL AND lease_until < statement_timestamp()", "lease IS NOT NULL",

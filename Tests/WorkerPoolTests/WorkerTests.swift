@@ -8,8 +8,20 @@ import WorkerPool
     /// Events, as text.
     private final class Events: Sendable {
         private let texts = Mutex<[String]>([])
+        private let changed = Result { try WakeUp() }
         var all: [String] { texts.withLock(\.self) }
-        func record(_ event: WorkerEvent) { texts.withLock { $0.append("\(event)") } }
+
+        func record(_ event: WorkerEvent) {
+            texts.withLock { $0.append("\(event)") }
+            try? changed.get().signal()
+        }
+
+        /// Waits until the last event is this one.
+        func wait(for event: String) throws -> Bool {
+            let deadline = Monotonic.now + .seconds(20)
+            while all.last != event, deadline > .now { try changed.get().wait(until: deadline) }
+            return all.last == event
+        }
     }
 
     private let events = Events()
@@ -149,8 +161,8 @@ import WorkerPool
         let polls = queue.contents.withLock(\.polls)
         queue.change { $0.isAvailable = true }
         #expect(queue.wait { $0.released == [1] && $0.polls > polls })
+        #expect(try events.wait(for: "queueAvailable"))
         try end(worker)
-        #expect(events.all.last == "queueAvailable")
     }
 
     @Test func runsOfDeadWorkersAreRescued() throws {
