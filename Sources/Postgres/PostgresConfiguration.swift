@@ -60,17 +60,21 @@ package struct PostgresConfiguration: Sendable {
         // A pooler does not accept `options`, so behind one none are added.
         if preparesStatements {
             let settings = (Array(serverSettings) + Array(planning)).map { "-c \($0)=\($1)" }
-            configuration["options"] = ([self["options"]].compactMap(\.self) + settings).joined(separator: " ")
+            configuration["options"] = ([self["options"]].compactMap(\.self) + settings + [Self.isolation]).joined(
+                separator: " ")
         }
         if self["application_name"] == nil { configuration["fallback_application_name"] = "flow-manager" }
         return configuration.parameters.map { ($0.keyword, $0.value) }
     }
 
-    /// Settings of the session. They are part of the connection request, so they cost no round trip.
+    /// Settings of the session. They are part of the connection request, so they cost no round trip. All on which the
+    /// program relies are here, because a server, a database or a role may have others.
     private var serverSettings: KeyValuePairs<String, String> {
         [
             "statement_timeout": milliseconds(statementTimeout), "lock_timeout": milliseconds(lockTimeout),
             "idle_in_transaction_session_timeout": milliseconds(idleInTransactionTimeout), "timezone": "UTC",
+            "datestyle": "ISO", "intervalstyle": "postgres", "bytea_output": "hex", "extra_float_digits": "1",
+            "standard_conforming_strings": "on", "transform_null_equals": "off", "array_nulls": "on",
         ]
     }
 
@@ -82,6 +86,9 @@ package struct PostgresConfiguration: Sendable {
     private var planning: KeyValuePairs<String, String> {
         ["enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan"]
     }
+
+    /// A transaction that has begun cannot change it any more, so behind a pooler it must be the server's default.
+    private static let isolation = "-c default_transaction_isolation=read\\ committed"
 
     /// The limits for one transaction, as its first statement; empty if the session has them.
     var transactionSettings: [SQL] {
