@@ -58,7 +58,7 @@ postman: ## regenerate the Postman collection from the examples of the endpoints
 schema: ## regenerate the snapshot of the database schema from the migrations
 	@WRITE_SCHEMA=1 FSYNC=off scripts/with-postgres swift test --filter MigrationsTests.SnapshotTests
 
-image: ## build the container images flow-manager-api and flow-manager-db
+image: order ## build the container images flow-manager-api and flow-manager-db
 	docker build --target api -t flow-manager-api .
 	docker build --target db -t flow-manager-db .
 

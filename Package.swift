@@ -14,7 +14,7 @@ let settings: [SwiftSetting] = [
 ]
 
 /// Puts the functions that busy calls run side by side: scattered over megabytes they keep the processor waiting for
-/// memory. `make order` writes the list; a name in it that no longer exists does no harm.
+/// memory. `make order` writes the list, also when an image is built; a name in it that no longer exists does no harm.
 let hotFunctionsFirst = LinkerSetting.unsafeFlags(
     [
         "-use-ld=lld", "-Xlinker", "--no-warn-symbol-ordering", "-Xlinker",

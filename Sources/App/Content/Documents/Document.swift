@@ -1,6 +1,5 @@
 import Flows
 import JSON
-import Postgres
 
 /// A JSON document that a user has stored under a name: what `data.fetch` reads and `data.store` writes.
 enum Document {
@@ -13,20 +12,6 @@ enum Document {
 
     /// The members of a document in a list.
     static let summary = Resource("DocumentSummary", .text("name", name), updatedAt)
-
-    static func find(_ name: String, of userID: String, on connection: Connection) throws -> JSON? {
-        try connection.query(
-            "SELECT \(resource.columns) FROM documents WHERE user_id = \(userID) AND name = \(name)"
-        ).first.map(resource.json)
-    }
-
-    /// The statement that stores the value under the name and replaces an earlier one.
-    static func storing(_ value: JSON, as name: String, of userID: String) -> SQL {
-        """
-        INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value))
-        ON CONFLICT (user_id, name) DO UPDATE SET value = excluded.value, updated_at = now()
-        """
-    }
 
     /// The name in a task's input, or nil. Throws `TaskFailure` for a name that is not valid.
     static func name(in input: JSON) throws -> String? {

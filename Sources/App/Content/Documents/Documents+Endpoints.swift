@@ -13,12 +13,8 @@ extension Endpoint<Context> {
         description: "The first 1,000, ordered by name, without their values. `next_cursor` is always null.",
         answers: [Answer(.ok, "The names", .list(of: Document.summary.schema))]
     ) { context in
-        let documents = try context.connection.query(
-            """
-            SELECT \(Document.summary.columns) FROM documents WHERE user_id = \(context.user.id)
-            ORDER BY name LIMIT 1000
-            """)
-        return .json(["items": .array(try documents.map(Document.summary.json)), "next_cursor": .null])
+        let documents = try Document.list(of: context.user.id, on: context.connection)
+        return .json(["items": .array(documents), "next_cursor": .null])
     }
 
     private static let readDocument = Endpoint(

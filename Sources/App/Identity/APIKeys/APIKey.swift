@@ -1,4 +1,3 @@
-import Crypto
 import HTTP
 import JSON
 import Postgres
@@ -9,7 +8,7 @@ enum APIKey {
     /// Makes keys recognizable to scanners for leaked secrets.
     static let prefix = "fm_"
     /// The number of random bytes in a key, equal to the length of its digest.
-    private static let length = 32
+    static let length = 32
     /// The maximum number of active keys of one user.
     static let maximumKeys = 100
     /// The permitted lifetimes of a key, in seconds.
@@ -27,76 +26,6 @@ enum APIKey {
     static let made = resource.schema.extended(
         optional: ["key": JSONSchema.string.described("The key itself; no other answer shows it")]
     ).named("NewAPIKey")
-
-    /// Creates a key; nil when the user has the maximum number of keys. Only its digest is stored. Throws 401 when the
-    /// user has been disabled in the meantime.
-    static func make(
-        _ name: String, scopes: Set<Scope>, lifetime: Int64, for userID: String, _ audit: AuditTrail,
-        on connection: Connection
-    ) throws -> (key: String, json: JSON)? {
-        let (id, key) = (UUIDv7.make(), prefix + SecureRandom.token(bytes: length))
-        return try connection.transaction { connection in
-            // Locks the user, because two concurrent calls would not count each other's key, and `endAll` would miss
-            // a key that is inserted at the same time.
-            let user = try connection.query(
-                "SELECT FROM users WHERE id = \(userID) AND disabled_at IS NULL FOR NO KEY UPDATE")
-            guard !user.isEmpty else { throw Problem.invalidToken }
-            let rows = try connection.query(
-                """
-                INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at)
-                SELECT \(id), \(userID), \(name), \(Digest.sha256(key.utf8)),
-                    \(Scope.allCases.filter(scopes.contains).map(\.rawValue)),
-                    now() + \(lifetime) * interval '1 second'
-                WHERE (
-                    SELECT count(*) FROM api_keys
-                    WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
-                ) < \(maximumKeys)
-                RETURNING \(resource.columns)
-                """)
-            return try rows.first.map { row in
-                try audit.record(.keyMade(id))
-                return (key, try resource.json(row))
-            }
-        }
-    }
-
-    /// The caller that the key identifies; nil if the key has ended or expired, or its user is disabled.
-    static func principal(_ key: String, on connection: Connection) throws -> Principal? {
-        try connection.query(
-            """
-            SELECT \(Account.columns), \(Credits.columns), k.id, array_to_json(k.scopes)
-            FROM api_keys k JOIN users u ON u.id = k.user_id \(Credits.join)
-            WHERE k.digest = \(Digest.sha256(key.utf8)) AND k.ended_at IS NULL AND k.expires_at > now()
-                AND u.disabled_at IS NULL
-            """
-        ).first.map { row in
-            var columns = row.columns
-            let (account, credits) = (try Account(&columns), try Credits(&columns))
-            let keyID: String = try columns.next()
-            return Principal(
-                account: account, credential: .key(id: keyID, Scope.set(try columns.next())), credits: credits)
-        }
-    }
-
-    /// The user's active keys.
-    static func active(of userID: String) -> SQL {
-        "api_keys WHERE user_id = \(userID) AND ended_at IS NULL AND expires_at > now()"
-    }
-
-    /// Ends one of the user's keys; false when the user has no active key with the id.
-    static func end(_ id: String, of userID: String, on connection: Connection) throws -> Bool {
-        try connection.execute(
-            """
-            UPDATE api_keys SET ended_at = now()
-            WHERE id = \(id) AND user_id = \(userID) AND ended_at IS NULL AND expires_at > now()
-            """) == 1
-    }
-
-    /// Ends all of the user's keys.
-    static func endAll(of userID: String, on connection: Connection) throws {
-        try connection.execute(
-            "UPDATE api_keys SET ended_at = now() WHERE user_id = \(userID) AND ended_at IS NULL")
-    }
 }
 
 extension Scope {

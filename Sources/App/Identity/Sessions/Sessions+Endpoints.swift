@@ -143,21 +143,4 @@ extension Session {
             .add(to: &response)
         return response
     }
-
-    static let resource = Resource(
-        "Session", .id("id", sql: "s.id"), .time("created_at", sql: "s.created_at"),
-        .time("last_used_at", sql: "coalesce(s.refreshed_at, s.created_at)").described(
-            "When it was last renewed; at first, when it began"),
-        .time("expires_at", sql: "s.expires_at"), .text("address", sql: "s.address"),
-        .text("agent", sql: "s.agent").described("The `User-Agent` of the login"),
-        .boolean("current", sql: "s.id IS NOT DISTINCT FROM caller.session").described(
-            "Whether it is the session of this call"))
-
-    /// The principal's active sessions.
-    static func active(of principal: Principal) -> SQL {
-        """
-        sessions s, (SELECT \(optional: principal.sessionID)::uuid AS session) caller
-        WHERE s.user_id = \(principal.id) AND s.ended_at IS NULL AND s.expires_at > now()
-        """
-    }
 }

@@ -1,4 +1,3 @@
-import HTTP
 import JSON
 import Postgres
 
@@ -16,87 +15,5 @@ struct User {
         var json = account.json.objectValue ?? JSONObject()
         json["disabled"] = .bool(isDisabled)
         return .object(json)
-    }
-
-    private init(_ row: Row) throws {
-        var columns = row.columns
-        account = try Account(&columns)
-        isDisabled = try columns.next()
-    }
-
-    /// All users that are not deleted.
-    static let source: SQL = "users u WHERE u.deleted_at IS NULL"
-
-    /// All users that are not deleted, oldest first.
-    static func all(on connection: Connection) throws -> [User] {
-        try connection.query(
-            "SELECT \(resource.columns) FROM \(source) ORDER BY u.created_at, u.id"
-        ).map(User.init)
-    }
-
-    /// The user with that e-mail or username, disabled or not.
-    static func find(named name: String, on connection: Connection) throws -> User? {
-        try connection.query(
-            "SELECT \(resource.columns) FROM users u WHERE \(Account.isNamed(name))"
-        ).first.map(User.init)
-    }
-
-    /// The user, or nil; `locked` locks the row until the transaction ends.
-    static func find(_ id: String, locked: Bool = false, on connection: Connection) throws -> User? {
-        let lock: SQL = locked ? "FOR UPDATE" : ""
-        return try connection.query(
-            "SELECT \(resource.columns) FROM \(source) AND u.id = \(id) \(lock)"
-        ).first.map(User.init)
-    }
-
-    /// Updates the members that `change` names. A disabled user's sessions and keys end for good.
-    func update(_ change: JSON, _ audit: AuditTrail, on connection: Connection) throws -> User {
-        let isDisabled = change["disabled"]?.boolValue ?? isDisabled
-        let rows = try connection.query(
-            """
-            UPDATE users u
-            SET name = \(optional: change["name"].map(\.stringValue) ?? account.name),
-                role = \(change["role"]?.stringValue ?? account.role.rawValue),
-                disabled_at = CASE WHEN \(isDisabled) THEN coalesce(u.disabled_at, now()) END
-            WHERE u.id = \(account.id)
-            RETURNING \(User.resource.columns)
-            """)
-        if isDisabled { try endAccess(on: connection) }
-        let updated = try User(try rows.only)
-        if updated.account.role != account.role {
-            try audit.record(.roleChanged(of: account.id, from: account.role, to: updated.account.role))
-        }
-        if updated.isDisabled != self.isDisabled {
-            try audit.record(isDisabled ? .userDisabled(account.id) : .userEnabled(account.id))
-        }
-        return updated
-    }
-
-    /// Marks the user as deleted. The row stays, because records refer to it; its e-mail and username become available.
-    func delete(_ audit: AuditTrail, on connection: Connection) throws {
-        try connection.execute(
-            """
-            UPDATE users SET deleted_at = now(), disabled_at = coalesce(disabled_at, now()) WHERE id = \(account.id)
-            """)
-        try endAccess(on: connection)
-        try audit.record(.userDeleted(account.id))
-    }
-
-    /// Ends all sessions and API keys of the user.
-    func endAccess(on connection: Connection) throws {
-        try Session.endAll(of: account.id, on: connection)
-        try APIKey.endAll(of: account.id, on: connection)
-    }
-
-    /// Whether this user is the only active admin. Locks the admins until the transaction ends, so that two of them
-    /// cannot remove each other at the same time.
-    static func isLastAdmin(_ id: String, on connection: Connection) throws -> Bool {
-        let admins = try connection.query(
-            """
-            SELECT id FROM users WHERE role = 'admin' AND disabled_at IS NULL AND deleted_at IS NULL
-            ORDER BY id FOR UPDATE
-            """
-        ).map { try $0.decode(String.self) }
-        return admins == [id]
     }
 }

@@ -57,8 +57,7 @@ extension Context {
     /// stored.
     fileprivate func workflowID() throws -> String {
         let (id, userID) = (try id(), try user.id)
-        let found = try connection.query("SELECT 1 FROM workflows WHERE id = \(id) AND user_id = \(userID)")
-        guard !found.isEmpty else { throw Problem.notFound }
+        guard try Workflow.isKnown(id, of: userID, on: connection) else { throw Problem.notFound }
         return id
     }
 

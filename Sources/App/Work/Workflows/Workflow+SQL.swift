@@ -34,6 +34,11 @@ extension Workflow {
         """
     }
 
+    /// Whether the user has the workflow, or had it: a deleted one is included.
+    static func isKnown(_ id: String, of userID: String, on connection: Connection) throws -> Bool {
+        try !connection.query("SELECT 1 FROM workflows WHERE id = \(id) AND user_id = \(userID)").isEmpty
+    }
+
     /// The workflow, or nil; `locked` prevents concurrent changes until the transaction ends.
     static func find(_ id: String, locked: Bool = false, on connection: Connection) throws -> Workflow? {
         guard locked else { return try connection.query(selection(id)).first.map(Workflow.init) }
