@@ -22,7 +22,7 @@ package enum CGI {
         params.finish()
         let request = params.request
         let reply = handler(request) { policy throws(Rejection) in
-            try readBody(params.contentLength ?? 0, policy, temporaryFolder, from: input)
+            try readBody(params.contentLength ?? 0, by: policy, folder: temporaryFolder, from: input)
         }
         let withBody = request.method != "HEAD"
         switch reply.continuation {
@@ -70,7 +70,7 @@ package enum CGI {
     }
 
     private static func readBody(
-        _ length: Int, _ policy: BodyPolicy, _ folder: String, from input: Int32
+        _ length: Int, by policy: BodyPolicy, folder: String, from input: Int32
     ) throws(Rejection) -> RequestBody {
         guard length <= policy.limit else { throw .bodyTooLarge(limit: policy.limit) }
         switch policy {

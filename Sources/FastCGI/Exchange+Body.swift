@@ -18,7 +18,7 @@ extension Exchange {
             return .empty
         }
         if let announced, announced > limit { throw .bodyTooLarge(limit: limit) }
-        let body = try take(announced ?? limit, policy, folder)
+        let body = try take(announced ?? limit, by: policy, folder: folder)
         let length = received
         discard(atMost: Self.drainAllowance)
         if announced == nil, received > limit { throw .bodyTooLarge(limit: limit) }
@@ -32,7 +32,7 @@ extension Exchange {
         if !isDrained { discard(atMost: limit + Self.drainAllowance - received) }
     }
 
-    private mutating func take(_ count: Int, _ policy: BodyPolicy, _ folder: String) throws(Rejection) -> RequestBody {
+    private mutating func take(_ count: Int, by policy: BodyPolicy, folder: String) throws(Rejection) -> RequestBody {
         switch policy {
         case .none:
             discard(atMost: count)

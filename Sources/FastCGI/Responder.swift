@@ -110,6 +110,7 @@ final class Responder {
         case nil: end(exchange, with: reply.initial, to: request, on: descriptor)
         case .wait(let start):
             guard let slot = pool.parking.reserve(for: reply.owner, isStream: false) else {
+                pool.observe(.parkingFull)
                 reply.onResponse?(reply.initial)
                 return end(exchange, with: reply.initial, to: request, on: descriptor)
             }
@@ -121,12 +122,13 @@ final class Responder {
             guard !isHead, let slot = pool.parking.reserve(for: reply.owner, isStream: true) else {
                 var response = isHead ? reply.initial : fallback
                 // The stream itself would have no length.
-                if isHead { response.body = .chunks(length: nil) { nil } }
+                if isHead { response.body = .chunks(length: nil) { nil } } else { pool.observe(.parkingFull) }
                 reply.onResponse?(response)
                 return end(exchange, with: response, to: request, on: descriptor)
             }
             reply.onResponse?(reply.initial)
-            pool.stream(reply.initial, park(exchange, on: descriptor, request), on: descriptor, in: slot, start)
+            pool.stream(
+                reply.initial, through: park(exchange, on: descriptor, request), on: descriptor, in: slot, start)
         }
     }
 

@@ -119,7 +119,7 @@ package final class ResponderPool: Sendable {
 
     /// Sends the head, and lets the exchange wait for its events without a thread.
     func stream(
-        _ head: Response, _ exchange: ParkedExchange, on descriptor: Int32, in slot: UInt32,
+        _ head: Response, through exchange: ParkedExchange, on descriptor: Int32, in slot: UInt32,
         _ start: (EventStream) -> Void
     ) {
         let stream = EventStream(

@@ -161,9 +161,21 @@ package final class Engine: Sendable {
 
     /// Queues a failed or canceled run again, to continue from the step at which it ended. Returns false if its state
     /// does not allow this.
+    ///
+    /// - Throws: `LaunchRefusal.queueFull` or `.insufficientCredits`.
     package func resume(_ execution: Execution, _ plan: Plan, on connection: Connection) throws -> Bool {
-        try Queue.resume(
-            execution, plan.flow, budget: plan.budget, maxConcurrentRuns: limits.concurrentRuns, on: connection)
+        do {
+            return try connection.atomically { connection in
+                guard try Queue.hasCapacity(for: execution.userID, on: connection) else {
+                    throw LaunchRefusal.queueFull
+                }
+                return try Queue.resume(
+                    execution, plan.flow, budget: plan.budget, maxConcurrentRuns: limits.concurrentRuns,
+                    on: connection)
+            }
+        } catch let error as PostgresError where error.isInsufficientCredits {
+            throw LaunchRefusal.insufficientCredits
+        }
     }
 
     /// Delivers the signal that the run's open step waits for; returns false if none waits for one.

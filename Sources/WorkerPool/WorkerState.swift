@@ -98,7 +98,8 @@ package struct WorkerState: Sendable {
         case .stopped(let slot): stopped(slot)
         case .round: round(at: now)
         case .due: startPoll()
-        case .renewed(let leases, let lost, let requested): renewed(leases, lost, requested)
+        case .renewed(let leases, let lost, let requested):
+            renewed(leases, lost: lost, requested: requested)
         case .registered: registered()
         case .notified:
             registration = nil
@@ -207,7 +208,7 @@ extension WorkerState {
         }
     }
 
-    private mutating func renewed(_ leases: [Lease], _ lost: Set<Lease>, _ requested: Monotonic) {
+    private mutating func renewed(_ leases: [Lease], lost: Set<Lease>, requested: Monotonic) {
         for (slot, state) in slots.enumerated() {
             guard case .running(let lease, _) = state, leases.contains(lease) else { continue }
             if lost.contains(lease) {

@@ -89,6 +89,12 @@ private struct GivesUp: WaitingTask {
         let refusal = refusal { try fixture.engine.enqueue(second, try fixture.plan(second), on: connection) }
         guard case .queueFull = refusal else { Issue.record("\(refusal as Any)"); return }
         #expect(try executions() == 1)
+        #expect(try fixture.engine.cancel(first, on: connection))
+        try fillQueue(leaving: 10_000 - 1)
+        let resumed = self.refusal {
+            _ = try fixture.engine.resume(try fixture.find(first), try fixture.plan(first), on: connection)
+        }
+        guard case .queueFull = resumed else { Issue.record("\(resumed as Any)"); return }
     }
 
     /// A step whose runs are refused fails with the code of the refusal.

@@ -158,8 +158,8 @@ import Testing
 
     @Test func aResumeHoldsTheCostOfTheRest() throws {
         let run = try canceledRun()
-        let error = #expect(throws: PostgresError.self) { try resume(run) }
-        #expect(error?.isInsufficientCredits == true)
+        let refusal = #expect(throws: LaunchRefusal.self) { try resume(run) }
+        guard case .insufficientCredits = refusal else { throw TestFailure("\(refusal as Any)") }
         #expect(try fixture.find(run).status == .canceled)
         try grant(5)
         try resume(run)

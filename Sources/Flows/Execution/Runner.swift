@@ -28,7 +28,8 @@ struct Runner {
     var endedChildren: [EngineEvent] = []
 
     private init(
-        _ flow: Flow, _ checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant, signal: JSON? = nil,
+        _ flow: Flow, from checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant,
+        signal: JSON? = nil,
         engine: Engine, on connection: Connection
     ) {
         self.engine = engine
@@ -56,7 +57,7 @@ struct Runner {
     ) throws -> RunOutcome {
         guard try budget.isCovered(by: execution.userID, on: connection) else { throw InsufficientCredits() }
         var runner = Runner(
-            flow, Checkpoint(execution, budget: budget, hooks: hooks), RunState(flow, input: execution.input),
+            flow, from: Checkpoint(execution, budget: budget, hooks: hooks), RunState(flow, input: execution.input),
             start: .now, engine: engine, on: connection)
         return try runner.runOrRollBack()
     }
@@ -70,7 +71,8 @@ struct Runner {
         var state = RunState(flow, input: claim.execution.input, fork: claim.execution.fork)
         for step in claim.execution.steps { state.replay(step) }
         var runner = Runner(
-            flow, Checkpoint(claim, cancellation), state, start: .now - claim.age, signal: claim.signal, engine: engine,
+            flow, from: Checkpoint(claim, cancellation), state, start: .now - claim.age, signal: claim.signal,
+            engine: engine,
             on: connection)
         return try runner.runOrRollBack()
     }

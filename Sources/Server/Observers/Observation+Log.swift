@@ -61,7 +61,8 @@ extension Observation {
             .warning("completions-unavailable", ["detail": Self.detail(of: error)])
 
         // Not logged: what happens all the time, and what shows in the lines above if it makes a request or run fail.
-        case .application(.requestFinished), .application(.limitHit), .hashWaited, .engine(.claimed),
+        case .edge(.parkingFull), .application(.requestFinished), .application(.limitHit), .hashWaited,
+            .engine(.claimed),
             .engine(.committed), .engine(.stepFinished), .engine(.runFinished), .engine(.leaseLost),
             .database(.connectionOpened), .database(.connectionLost):
             nil

@@ -25,12 +25,12 @@ extension Endpoint<Context> {
         scope: .run, summary: "Resume a failed or canceled run",
         description: "It continues with the step that failed or was canceled: earlier steps are not repeated.",
         idempotency: .wholeCall, answers: [Answer(.accepted, "The run is queued", Execution.accepted)],
-        problems: [.executionNotResumable, .insufficientCredits, .validationFailed],
+        problems: [.executionNotResumable, .insufficientCredits, .tooManyRuns, .validationFailed],
         examples: [Example("Resume the canceled run", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
         let found = try context.execution().execution
         let plan = try context.plan(found.flow)
-        guard try context.services.engine.resume(found, plan, on: context.connection) else {
+        guard try context.launching({ try $0.resume(found, plan, on: context.connection) }) else {
             throw Problem(.executionNotResumable)
         }
         return Execution.accepted(found.id, .queued)
