@@ -108,7 +108,7 @@ extension Engine {
         } catch is InsufficientCredits {
             return try giveUp(claim, .insufficientCredits, on: connection)
         } catch let error as PostgresError where error.isDatabaseTrouble {
-            trouble.record()
+            trouble.record(mayExpireLeases: error.isUnavailability)
             try Queue.release(claim, after: trouble.delay, isCounted: false, on: connection)
             if error.isContention { return .postponed(error) }
             throw error

@@ -85,7 +85,7 @@ import Testing
         for isTrouble in [false, true] {
             let before = try state().claims
             _ = try claim()
-            if isTrouble { engine.trouble.record() }
+            engine.trouble.record(mayExpireLeases: isTrouble)
             try fixture.database.connect().execute("UPDATE queue SET lease_until = now() - interval '1 second'")
             #expect(try engine.rescue(on: connection) == 1)
             #expect(try state().claims == before + (isTrouble ? 0 : 1))

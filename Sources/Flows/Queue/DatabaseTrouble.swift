@@ -23,18 +23,20 @@ final class DatabaseTrouble: Sendable {
         let start = ContinuousClock.now
         do {
             let value = try body()
-            if .now - start > Self.slowness { record() }
+            if .now - start > Self.slowness { record(mayExpireLeases: true) }
             return value
         } catch let error as PostgresError where error.isDatabaseTrouble {
-            record()
+            record(mayExpireLeases: true)
             throw error
         }
     }
 
-    func record() {
+    /// - Parameter mayExpireLeases: whether leases may expire because of it. Otherwise runs that crash their workers must
+    ///   be given up nevertheless, however often others meet a lock.
+    func record(mayExpireLeases: Bool) {
         state.withLock {
             $0.failures += 1
-            $0.last = .now
+            if mayExpireLeases { $0.last = .now }
         }
     }
 
