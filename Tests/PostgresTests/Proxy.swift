@@ -82,9 +82,9 @@ final class Proxy: Sendable {
             if isSilent { continue }
             // The other direction is silenced first, otherwise the response could arrive before the fault.
             if commits && fault != nil { set(.blackHole) }
-            _ = unsafe write(destination, buffer, count)
+            _ = unsafe send(destination, buffer, count, Int32(MSG_NOSIGNAL))
             if commits && fault == .poolerFailsAfterCommit {
-                _ = unsafe write(source, Self.poolerError, Self.poolerError.count)
+                _ = unsafe send(source, Self.poolerError, Self.poolerError.count, Int32(MSG_NOSIGNAL))
             }
             if commits && (fault == .cutAfterCommit || fault == .poolerFailsAfterCommit) { return }
         }
