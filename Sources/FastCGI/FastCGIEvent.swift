@@ -20,7 +20,8 @@ package enum FastCGIEvent: Sendable, Equatable {
     case answerRefused(id: String)
     /// The peer left before it had received the response.
     case answerLost(id: String)
-    /// No slot was free for an exchange that would wait or stream, or its owner had half of them. It was answered at once.
+    /// No slot was free for an exchange that would wait or stream, or its owner had half of them. It was answered at
+    /// once.
     case parkingFull
     /// No connection can be accepted for now (`EMFILE`, `ENFILE`, …). The pool retries shortly.
     case acceptPaused(code: Int32)

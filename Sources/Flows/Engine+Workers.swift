@@ -80,8 +80,8 @@ extension Engine {
     /// Executes a claimed run until it ends or waits. A run that repeatedly crashes its workers, or whose flow can no
     /// longer be read, is given up: it fails, and the reason is stored.
     ///
-    /// - Throws: `PostgresError` if the database is in trouble. The run is due again after a pause, or when its lease has
-    ///   expired.
+    /// - Throws: `PostgresError` if the database is in trouble. The run is due again after a pause, or when its lease
+    ///   has expired.
     package func execute(
         _ claim: Claim, on connection: Connection, _ cancellation: Cancellation
     ) throws -> ClaimOutcome {

@@ -88,8 +88,8 @@ package final class Engine: Sendable {
         return plan
     }
 
-    /// Executes a new run on the thread of its call, until it ends, has to wait, or has had its time. Returns nil if the
-    /// run is to be queued instead: it needs a worker, or the user's runs occupy their share of the threads.
+    /// Executes a new run on the thread of its call, until it ends, has to wait, or has had its time. Returns nil if
+    /// the run is to be queued instead: it needs a worker, or the user's runs occupy their share of the threads.
     ///
     /// - Throws: as `run`.
     package func call(

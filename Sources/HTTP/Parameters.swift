@@ -30,8 +30,8 @@ package enum RequestHeader: String, Sendable {
             "`wait=20` waits up to 20 seconds for the end of the run. Maximum: 50. `respond-async` alone does not wait"
         case .idempotencyKey:
             "1 to 255 visible ASCII characters. The call has its effect once: when it is repeated with the same key "
-                + "and body within 24 hours, it gets the stored answer; a call that started a run, the answer that fits "
-                + "the run's present state"
+                + "and body within 24 hours, it gets the stored answer; a call that started a run, the answer that "
+                + "fits the run's present state"
         case .userAgent: "Your program's name: the list of sessions shows it as `agent`"
         }
     }

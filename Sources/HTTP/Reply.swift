@@ -15,7 +15,7 @@ package struct Reply: Sendable {
     /// The response that is known now: of an exchange that waits, the one that it gets if it cannot, or no longer; of a
     /// stream, its head.
     package private(set) var initial: Response
-    /// Whose place among the waiting exchanges it takes; one owner gets at most half of them. Nil: nobody's.
+    /// The owner of the slot in which the exchange waits: one owner gets at most half of the slots. Nil: no owner.
     package let owner: String?
     /// Nil: the exchange ends with `initial`.
     package private(set) var continuation: Continuation?

@@ -52,8 +52,8 @@ package struct PostgresError: Error, Sendable, Equatable {
         }
     }
 
-    /// Whether the reason is the database's and not the statement's: it was unavailable, out of resources or too slow, or
-    /// another transaction was in the way. The same statement may succeed later.
+    /// Whether the reason is the database's and not the statement's: it was unavailable, out of resources or too slow,
+    /// or another transaction was in the way. The same statement may succeed later.
     package var isDatabaseTrouble: Bool {
         if isUnavailability || isContention || kind == .commitUnknown { return true }
         return sqlState.map { ["40", "57"].contains($0.conditionClass) } ?? false

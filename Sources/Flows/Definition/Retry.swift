@@ -10,8 +10,8 @@ package struct Retry: Sendable, Equatable {
     /// The part of a delay that is random, so that steps that failed together do not all retry together.
     let jitter: Double
 
-    /// The delay before the second attempt if the flow asks for none, in seconds; it doubles up to `slowestRepetition`. It
-    /// also is the shortest delay: each attempt is a turn of its own, so that failing runs cannot keep a thread.
+    /// The delay before the second attempt if the flow asks for none, in seconds; it doubles up to `slowestRepetition`.
+    /// It also is the shortest delay: each attempt is a turn of its own, so that failing runs cannot keep a thread.
     private static let shortestDelay = 0.05
     private static let slowestRepetition = 1.0
 

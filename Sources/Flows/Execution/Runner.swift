@@ -128,8 +128,8 @@ struct Runner {
         return .ended(checkpoint.execution)
     }
 
-    /// Whether the run may be interrupted before the next attempt. A pending signal is used first, because the step that
-    /// it is for has already begun, as has an attempt that is recorded.
+    /// Whether the run may be interrupted before the next attempt. A pending signal is used first, because the step
+    /// that it is for has already begun, as has an attempt that is recorded.
     private var mayYield: Bool { signal == nil && checkpoint.openStep?.status != .running }
 
     /// Whether the worker stops, or the run has occupied this thread for its time.

@@ -31,8 +31,8 @@ final class DatabaseTrouble: Sendable {
         }
     }
 
-    /// - Parameter mayExpireLeases: whether leases may expire because of it. Otherwise runs that crash their workers must
-    ///   be given up nevertheless, however often others meet a lock.
+    /// - Parameter mayExpireLeases: whether leases may expire because of it. Otherwise runs that crash their workers
+    ///   must be given up nevertheless, however often others meet a lock.
     func record(mayExpireLeases: Bool) {
         state.withLock {
             $0.failures += 1

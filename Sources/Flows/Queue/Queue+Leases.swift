@@ -1,14 +1,16 @@
 import Postgres
 
 extension Queue {
-    /// Renews leases, and returns those that are still held. A lease that is not returned is lost: its run was canceled or has another owner. Rows that another transaction has locked are skipped: that
-    /// transaction is the run's own commit, which renews the lease itself, or it ends the run.
+    /// Renews leases, and returns those that are still held. A lease that is not returned is lost: its run was canceled
+    /// or has another owner. Rows that another transaction has locked are skipped: that transaction is the run's own
+    /// commit, which renews the lease itself, or it ends the run.
     static func renew(
         _ leases: [(executionID: String, lease: String)], on connection: Connection
     ) throws -> Set<String> {
         guard !leases.isEmpty else { return [] }
         let ownRow: SQL = """
-            WHERE execution_id = ANY(\(leases.map(\.executionID))::uuid[]) AND lease = ANY(\(leases.map(\.lease))::uuid[])
+            WHERE execution_id = ANY(\(leases.map(\.executionID))::uuid[])
+                AND lease = ANY(\(leases.map(\.lease))::uuid[])
             """
         let rows = try connection.query(
             """
@@ -48,7 +50,8 @@ extension Queue {
         try connection.execute(
             """
             UPDATE queue
-            SET lease = NULL, lease_until = NULL, state = \(Due.after(delay).state), claims = claims - \(isCounted ? 0 : 1),
+            SET lease = NULL, lease_until = NULL, state = \(Due.after(delay).state),
+                claims = claims - \(isCounted ? 0 : 1),
                 available_at = \(Due.after(delay).moment)
             WHERE execution_id = \(claim.execution.id) AND lease = \(claim.lease)
             """) == 1

@@ -17,7 +17,8 @@ import Postgres
 /// ```
 enum Queue {
     /// Claims the oldest run that is queued of the next user, if any run is queued: users have turns in the order of
-    /// their ids, so that nobody's runs wait for all of another's. `lease` must be a UUID that was never used before.
+    /// their ids, so that a user's runs do not wait for all runs of another user. `lease` must be a UUID that was never
+    /// used before.
     ///
     /// The cost does not depend on the number of users or runs: each of the two searches reads one entry of an index.
     ///
