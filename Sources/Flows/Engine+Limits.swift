@@ -3,8 +3,10 @@ import Synchronization
 extension Engine {
     /// What keeps the runs of one user from holding up those of others.
     package struct Limits: Sendable {
-        /// The maximum number of a user's limited runs that are active at once; nil: no limit.
-        package var concurrentRuns: Int?
+        /// The maximum number of a user's runs that workers execute at once; nil: no limit.
+        package var concurrentRuns: Int? = 50
+        /// The maximum number of runs that one run may lead to, directly and indirectly.
+        package var descendants = 10_000
         /// How long a run may occupy the thread of its call; then a worker continues it.
         package var callTime = Duration.seconds(1)
         /// How long a worker executes a run before other runs that are due get their turn.

@@ -30,6 +30,9 @@ extension Engine {
     @discardableResult
     package func wakeDue(on connection: Connection) throws -> Int { try Queue.wakeDue(on: connection) }
 
+    /// Admits runs to free places of their workflows that have been overlooked. Workers do it once a second.
+    package func admitOverlooked(on connection: Connection) throws { try Places.admitOverlooked(on: connection) }
+
     /// The time until the next run becomes due, if that is within a second; negative for a run that became due after
     /// the last poll.
     package func nextDue(on connection: Connection) throws -> Duration? { try Queue.nextDue(on: connection) }

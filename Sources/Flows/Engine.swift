@@ -70,22 +70,33 @@ package final class Engine: Sendable {
         return Plan(flow: read.flow, warnings: read.warnings, budget: Budget(for: read.flow, at: prices))
     }
 
-    /// Plans runs that a step of another run starts at once.
+    /// Plans runs that a step of another run starts at once, in a transaction that is open afterwards.
     ///
-    /// - Parameter count: how many; the queue must have capacity for all of them, and the credits must cover them.
+    /// - Parameter count: how many; the queue and the tree must have room for all of them, and the credits must cover
+    ///   them.
     /// - Throws: `LaunchRefusal`.
     func planChildren(
         _ count: Int, of parentID: String, _ flow: JSON, for userID: String, on connection: Connection
     ) throws -> Plan {
         let read = try read(flow)
-        let depth = try Execution.depth(of: parentID, limit: Engine.maxDepth, on: connection)
-        guard depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
+        let place = try Tree.place(of: parentID, limit: Engine.maxDepth, on: connection)
+        guard place.depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
         let plan = try price(read, on: connection)
-        guard try Queue.hasCapacity(for: userID, count: count, on: connection) else { throw LaunchRefusal.queueFull }
         guard try plan.budget.isCovered(by: userID, times: count, on: connection) else {
             throw LaunchRefusal.insufficientCredits
         }
-        return plan
+        if connection.transactionStatus == .idle { try connection.begin() }
+        try connection.execute(Places.lock(of: userID))
+        guard try Queue.hasCapacity(for: userID, count: count, isLocked: true, on: connection) else {
+            throw LaunchRefusal.queueFull
+        }
+        switch try Tree.grow(place.root, by: count, limit: limits.descendants, on: connection) {
+        case .grown: return plan
+        case .reachedLimit:
+            connection.afterCommit { [observe] in observe(.treeFull(executionID: place.root)) }
+            throw LaunchRefusal.treeFull(limit: limits.descendants)
+        case .isFull: throw LaunchRefusal.treeFull(limit: limits.descendants)
+        }
     }
 
     /// Executes a new run on the thread of its call, until it ends, has to wait, or has had its time. Returns nil if
@@ -125,7 +136,7 @@ package final class Engine: Sendable {
                 guard try Queue.hasCapacity(for: execution.userID, on: connection) else {
                     throw LaunchRefusal.queueFull
                 }
-                _ = try connection.pipeline(enqueuing(execution, plan))
+                _ = try connection.pipeline(Queue.enqueue([execution], budget: plan.budget))
             }
         } catch let error as PostgresError where error.isInsufficientCredits {
             throw LaunchRefusal.insufficientCredits
@@ -133,11 +144,6 @@ package final class Engine: Sendable {
             // The answer of the commit was lost. The database shows whether the run is queued.
             guard try Execution.find(execution.id, of: execution.userID, on: connection) != nil else { throw error }
         }
-    }
-
-    /// The statements that queue a new run.
-    func enqueuing(_ execution: Execution, _ plan: Plan) -> [SQL] {
-        Queue.enqueue(execution, budget: plan.budget, maxConcurrentRuns: limits.concurrentRuns)
     }
 
     /// Cancels an active run and the runs that it started; returns false if it has already ended.
@@ -151,10 +157,7 @@ package final class Engine: Sendable {
         _ execution: Execution, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
         on connection: Connection
     ) throws -> Bool {
-        let ended = try Queue.end(
-            execution.id, of: execution.userID, as: status, reason, lease: lease,
-            maxConcurrentRuns: limits.concurrentRuns,
-            on: connection)
+        let ended = try Queue.end(execution, as: status, reason, lease: lease, on: connection)
         connection.afterCommit { [observe] in ended.forEach(observe) }
         return !ended.isEmpty
     }
@@ -169,13 +172,16 @@ package final class Engine: Sendable {
                 guard try Queue.hasCapacity(for: execution.userID, on: connection) else {
                     throw LaunchRefusal.queueFull
                 }
-                return try Queue.resume(
-                    execution, plan.flow, budget: plan.budget, maxConcurrentRuns: limits.concurrentRuns,
-                    on: connection)
+                return try Queue.resume(execution, plan.flow, budget: plan.budget, on: connection)
             }
         } catch let error as PostgresError where error.isInsufficientCredits {
             throw LaunchRefusal.insufficientCredits
         }
+    }
+
+    /// Applies a changed concurrency limit of a workflow to its runs.
+    package func applyLimit(ofWorkflow id: String, of userID: String, on connection: Connection) throws {
+        try connection.atomically { try Places.apply(limitOf: id, userID, on: $0) }
     }
 
     /// Delivers the signal that the run's open step waits for; returns false if none waits for one.
@@ -193,6 +199,8 @@ package enum LaunchRefusal: Error, Sendable {
     case inactive([Violation])
     /// Runs that start runs have reached their maximum depth.
     case tooDeep
+    /// The run at the root of the tree has led to as many runs as it may.
+    case treeFull(limit: Int)
     /// The user has as many runs in the queue as the queue accepts.
     case queueFull
     case insufficientCredits

@@ -16,33 +16,18 @@ CREATE TYPE public.step_status AS ENUM (
     'canceled'
 );
 
-CREATE FUNCTION public.admit_runs(owner uuid, most bigint) RETURNS void
+CREATE FUNCTION public.admit_runs(workflow uuid) RETURNS void
     LANGUAGE sql
     AS $$
-    UPDATE queue q SET is_admitted = true
-    FROM (
-        SELECT next.execution_id
-        FROM (
-            SELECT waiting.id, w.concurrency - (
-                SELECT count(*) FROM queue r
-                WHERE r.user_id = owner AND r.workflow_id = w.id AND r.is_limited AND r.is_admitted) AS room
-            FROM (
-                SELECT DISTINCT r.workflow_id AS id FROM queue r
-                WHERE r.user_id = owner AND r.is_limited AND NOT r.is_admitted) waiting
-            LEFT JOIN workflows w ON w.id = waiting.id
-        ) workflow
-        CROSS JOIN LATERAL (
-            SELECT r.execution_id FROM queue r
-            WHERE r.user_id = owner AND r.workflow_id IS NOT DISTINCT FROM workflow.id
-                AND r.is_limited AND NOT r.is_admitted
-            ORDER BY r.execution_id
-            LIMIT CASE WHEN workflow.room < 0 THEN 0 ELSE workflow.room END
-        ) next
-        ORDER BY next.execution_id
-        LIMIT CASE WHEN most IS NOT NULL THEN greatest(0, most - (
-            SELECT count(*) FROM queue r WHERE r.user_id = owner AND r.is_limited AND r.is_admitted)) END
-    ) place
-    WHERE q.execution_id = place.execution_id
+    UPDATE queue SET is_admitted = true
+    WHERE execution_id = ANY(ARRAY(
+        SELECT q.execution_id FROM queue q
+        WHERE q.workflow_id = workflow AND q.is_limited AND NOT q.is_admitted AND q.state = 'queued'
+        ORDER BY q.execution_id
+        LIMIT (
+            SELECT greatest(0, w.concurrency - (
+                SELECT count(*) FROM queue r WHERE r.workflow_id = workflow AND r.is_limited AND r.is_admitted))
+            FROM workflows w WHERE w.id = workflow AND w.concurrency IS NOT NULL)))
 $$;
 
 CREATE TABLE public.audit_log (
@@ -191,6 +176,8 @@ CREATE TABLE public.executions (
     forked_from uuid,
     fork_step integer,
     fork_input json,
+    descendants integer DEFAULT 0 NOT NULL,
+    parent_attempt integer,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
@@ -214,6 +201,8 @@ CREATE TABLE public.executions_default (
     forked_from uuid,
     fork_step integer,
     fork_input json,
+    descendants integer DEFAULT 0 NOT NULL,
+    parent_attempt integer,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
 
@@ -298,6 +287,8 @@ CREATE TABLE public.queue (
     prices json,
     is_limited boolean DEFAULT false NOT NULL,
     is_admitted boolean DEFAULT true NOT NULL,
+    parent_id uuid,
+    parent_step integer,
     CONSTRAINT queue_held_check CHECK ((held >= 0)),
     CONSTRAINT queue_leases_end CHECK (((lease IS NULL) = (lease_until IS NULL)))
 )
@@ -578,15 +569,19 @@ CREATE INDEX ledger_user ON public.ledger USING btree (user_id, created_at, id);
 
 CREATE INDEX posts_newest ON public.posts USING btree (created_at, id);
 
-CREATE INDEX queue_leases ON public.queue USING btree (execution_id) WHERE (lease IS NOT NULL);
+CREATE INDEX queue_children ON public.queue USING btree (parent_id, parent_step) WHERE (parent_id IS NOT NULL);
 
-CREATE INDEX queue_limited ON public.queue USING btree (user_id, is_admitted, workflow_id) WHERE is_limited;
+CREATE INDEX queue_leases ON public.queue USING btree (user_id, execution_id) WHERE (lease IS NOT NULL);
+
+CREATE INDEX queue_places ON public.queue USING btree (workflow_id) WHERE (is_limited AND is_admitted);
 
 CREATE INDEX queue_ready ON public.queue USING btree (user_id, execution_id) WHERE ((lease IS NULL) AND is_admitted AND (state = 'queued'::public.run_status));
 
+CREATE INDEX queue_unadmitted ON public.queue USING btree (workflow_id, execution_id) WHERE (is_limited AND (NOT is_admitted) AND (state = 'queued'::public.run_status));
+
 CREATE INDEX queue_user ON public.queue USING btree (user_id, workflow_id);
 
-CREATE INDEX queue_waiting ON public.queue USING btree (available_at) WHERE ((lease IS NULL) AND is_admitted AND (state = 'waiting'::public.run_status));
+CREATE INDEX queue_waiting ON public.queue USING btree (available_at) WHERE ((lease IS NULL) AND (state = 'waiting'::public.run_status));
 
 CREATE INDEX records_newest ON public.records USING btree (created_at, id) WHERE (deleted_at IS NULL);
 

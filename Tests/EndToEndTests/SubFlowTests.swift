@@ -129,16 +129,35 @@ import Testing
         #expect(try caller.end(ids[2])["status"] == "completed")
     }
 
-    @Test func userConcurrencyIsLimited() throws {
-        let stack = try Stack(settings: ["USER_CONCURRENCY": "1", "WORKERS": "2"])
-        let caller = try RunCaller(stack)
-        let child = try caller.keep(.workflowCall(giving: 1), ["concurrency": 1])
-        let workflows = try (0..<3).map { _ in
-            try caller.keep(
-                .chain([.task("w", "wait", ["seconds": 0.05]), .task("r", "flow.run", ["workflow": .string(child)])]))
-        }
-        let ids = try (0..<6).map { try caller.start(workflows[$0 % 3]) }
-        // The admitted run and its child run.
-        #expect(try maximumAdmitted(caller, ids) <= 2)
+    /// Runs that wait are not executed, so they do not count against the limit of concurrent runs of a user.
+    @Test func openApprovalsDoNotLockTheUserOut() throws {
+        let caller = try RunCaller(Stack.shared.get())
+        let approval = try caller.keep(.flow([.task("w", "approval")]))
+        let ids = try (0..<60).map { _ in try caller.start(approval) }
+        let other = try caller.start(keeping: .flow([.task("a", "pass")]))
+        #expect(try caller.end(other)["status"] == "completed")
+        #expect(try ids.filter { try caller.wait($0)["status"] == "waiting" }.count == 60)
+    }
+
+    @Test func theQueueHoldsAtMostItsLimitUnderParallelCalls() throws {
+        let caller = try RunCaller(Stack.shared.get())
+        let workflow = try caller.keep(.flow([.task("w", "approval")]))
+        let owner = caller.stack.database.connect()
+        try owner.execute(
+            """
+            INSERT INTO queue (execution_id, user_id, state, available_at)
+            SELECT gen_random_uuid(), \(caller.user.id), 'waiting', 'infinity' FROM generate_series(1, 9990)
+            """)
+        let path = "/api/workflows/\(workflow)/execute"
+        let answers = try caller.atOnce(Array(repeating: (path, [:], []), count: 30))
+        #expect(answers.count { $0.status == 202 } == 10)
+        #expect(answers.count { $0.status == 429 && $0["code"] == "too_many_runs" } == 20)
+        // A call whose run has to wait needs room too.
+        let retried = JSON.flow([
+            JSON.task("f", "fail").with(["retry": ["max_attempts": 2, "initial_delay": 60]])
+        ])
+        #expect(try caller.post("/flow-manager", retried).status == 429)
+        try owner.execute("DELETE FROM queue WHERE user_id = \(caller.user.id)")
+        #expect(try caller.count("SELECT count(*) FROM executions WHERE user_id = \(caller.user.id)") == 10)
     }
 }

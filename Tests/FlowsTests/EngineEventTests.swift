@@ -53,6 +53,7 @@ import Testing
             case .runFinished(let status, let duration):
                 #expect(duration > .zero)
                 return "run \(status)"
+            case .treeFull: return "tree full"
             case .leaseLost: return "lease lost"
             }
         }

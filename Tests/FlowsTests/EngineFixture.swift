@@ -29,6 +29,25 @@ private struct Sleep: WaitingTask {
     func advance(_ input: JSON, in context: TaskContext) -> Progress { .wait(until: .woken, storing: input) }
 }
 
+/// Starts `count` runs of a workflow and waits until they have ended.
+private struct Start: WaitingTask {
+    let type = "start"
+    let summary = "Starts runs"
+    let input = JSONSchema.any
+    let output = JSONSchema.any
+
+    func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
+        guard context.stored == nil else {
+            return try context.activeRuns() > 0 ? .wait(until: .runs(), storing: true) : .done(true)
+        }
+        let found = try StoredFlow.find(
+            input["workflow"]?.stringValue ?? "", of: context.userID, on: context.connection)
+        let count = Int(input["count"]?.integerValue ?? 1)
+        let runs = try context.start(try #require(found), on: Array(repeating: 1, count: count))
+        return .wait(until: .runs(), storing: true, starting: runs)
+    }
+}
+
 /// An engine on Postgres that executes runs on the thread of the test, for calls and for workers.
 struct EngineFixture {
     let runner: RunnerFixture
@@ -37,9 +56,12 @@ struct EngineFixture {
 
     init() throws { runner = try RunnerFixture() }
 
-    static func engine(_ tasks: [any FlowTask] = []) -> Engine {
-        Engine(
-            catalog: TaskCatalog(TaskCatalog.plain.tasks + [Question(), Sleep()] + tasks))
+    static func engine(
+        _ tasks: [any FlowTask] = [], limits: Engine.Limits = Engine.Limits(),
+        observe: @escaping @Sendable (EngineEvent) -> Void = { _ in }
+    ) -> Engine {
+        let catalog = TaskCatalog(TaskCatalog.plain.tasks + [Question(), Sleep(), Start()] + tasks)
+        return Engine(catalog: catalog, limits: limits, observe: observe)
     }
 
     /// A run of a chain of tasks of these types, each followed by the next on success.
@@ -51,6 +73,33 @@ struct EngineFixture {
 
     func enqueue(_ types: [String], input: JSON = [:]) throws -> Execution {
         let execution = execution(types, input: input)
+        try engine.enqueue(execution, try plan(execution), on: connection)
+        return execution
+    }
+
+    /// Stores a workflow of a chain of tasks of these types.
+    func store(_ types: [String], concurrency: Int? = nil) throws -> StoredFlow {
+        try store(FlowText.chain(types), concurrency: concurrency)
+    }
+
+    func store(_ flow: JSON, as id: String = UUIDv7.make(), concurrency: Int? = nil) throws -> StoredFlow {
+        try runner.database.connect().pipeline([
+            """
+            INSERT INTO workflows (id, user_id, version, concurrency)
+            VALUES (\(id), \(RunnerFixture.userID), 1, \(optional: concurrency))
+            """,
+            """
+            INSERT INTO workflow_versions (workflow_id, version, name, flow, created_at)
+            VALUES (\(id), 1, 'w', \(flow), now())
+            """,
+        ])
+        return try #require(try StoredFlow.find(id, of: RunnerFixture.userID, on: connection))
+    }
+
+    /// Queues a run of a stored workflow.
+    func start(_ workflow: StoredFlow, input: JSON = [:]) throws -> Execution {
+        let execution = Execution(
+            id: UUIDv7.make(), userID: RunnerFixture.userID, source: workflow.source, flow: workflow.flow, input: input)
         try engine.enqueue(execution, try plan(execution), on: connection)
         return execution
     }

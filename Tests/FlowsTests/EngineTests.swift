@@ -21,8 +21,7 @@ private struct GivesUp: WaitingTask {
             guard context.attempt <= lastFailure else { return .done("done") }
             throw TaskFailure(code: "gave_up", message: "on purpose")
         }
-        return .wait(
-            until: .after(.zero), storing: "started", together: try context.start(workflow, on: [input]).statements)
+        return .wait(until: .after(.zero), storing: "started", starting: try context.start(workflow, on: [input]))
     }
 }
 
@@ -99,14 +98,14 @@ private struct GivesUp: WaitingTask {
 
     /// A step whose runs are refused fails with the code of the refusal.
     @Test func aStepFailsWhenItsRunsAreRefused() throws {
-        let workflow = try store(["pass"])
+        let workflow = try fixture.store(["pass"])
         #expect(try children(of: workflow, 3).ids.count == 3)
-        #expect(failure(try store(["unknown"])) == "workflow_invalid")
+        #expect(failure(try fixture.store(["unknown"])) == "workflow_invalid")
 
         _ = try Price.set("sum", cost: nil, isActive: false, on: connection)
         _ = try Price.set("keep", cost: 4, isActive: nil, on: connection)
         try connection.execute(Ledger.grant(11, to: RunnerFixture.userID))
-        let (inactive, paid) = (try store(["sum"]), try store(["keep"]))
+        let (inactive, paid) = (try fixture.store(["sum"]), try fixture.store(["keep"]))
         // Prices are read once a second, so a new engine has not cached any yet.
         let engine = Engine(catalog: .plain)
         #expect(failure(inactive, by: engine) == "task_inactive")
@@ -119,7 +118,7 @@ private struct GivesUp: WaitingTask {
     }
 
     @Test func runsAreNestedAtMostTenLevels() throws {
-        let workflow = try store(["pass"])
+        let workflow = try fixture.store(["pass"])
         var parent = try fixture.enqueue(["pass"]).id
         for _ in 1...9 {
             let started = try children(of: workflow, 1, parent: parent)
@@ -130,11 +129,11 @@ private struct GivesUp: WaitingTask {
     }
 
     @Test func childrenAreQueuedOnlyWhenTheirStatementsAreExecuted() throws {
-        let started = try children(of: try store(["pass"]), 2)
-        #expect(try executions() == 0)
+        let started = try children(of: try fixture.store(["pass"]), 2)
+        #expect(try executions() == 1, "the parent")
         _ = try connection.transaction { try $0.pipeline(started.statements) }
         let rows = try fixture.runner.database.connect().query(
-            "SELECT id, parent_id, parent_step, item FROM executions")
+            "SELECT id, parent_id, parent_step, item FROM executions WHERE parent_id IS NOT NULL")
         let found = try rows.map { try $0.decode(String.self, String.self, Int.self, Int.self) }
         #expect(Set(found.map(\.0)) == Set(started.ids))
         #expect(found.allSatisfy { $0.1 == RunnerFixture.executionID && $0.2 == 4 })
@@ -147,7 +146,7 @@ private struct GivesUp: WaitingTask {
             throw TaskFailure(code: "stumbled", message: "on purpose")
         }
         var fixture = fixture
-        fixture.engine = EngineFixture.engine([GivesUp(workflow: try store(["question"])), stumble])
+        fixture.engine = EngineFixture.engine([GivesUp(workflow: try fixture.store(["question"])), stumble])
         let flow = FlowText.flow(
             start: "a", ["a": "gives up", "b": "stumble"],
             [FlowText.condition("c", after: "a", success: "end", failure: "b")])
@@ -164,7 +163,7 @@ private struct GivesUp: WaitingTask {
     /// The next attempt starts its own runs.
     @Test func aFailedAttemptEndsItsRuns() throws {
         var fixture = fixture
-        fixture.engine = EngineFixture.engine([GivesUp(workflow: try store(["question"]), lastFailure: 1)])
+        fixture.engine = EngineFixture.engine([GivesUp(workflow: try fixture.store(["question"]), lastFailure: 1)])
         let flow = FlowText.flow(start: "a", ["a": "gives up"]).replacing(
             ["tasks", "0", "retry"], with: ["max_attempts": 2, "initial_delay": 0])
         let run = Execution(id: UUIDv7.make(), userID: RunnerFixture.userID, flow: flow, input: [:])
@@ -180,25 +179,19 @@ private struct GivesUp: WaitingTask {
         #expect(try children.map { try $0.decode(String.self) } == ["canceled", "running"])
     }
 
-    /// Stores a workflow of tasks of these types.
-    private func store(_ types: [String]) throws -> StoredFlow {
-        let id = UUIDv7.make()
-        try fixture.runner.database.connect().pipeline([
-            "INSERT INTO workflows (id, user_id, version) VALUES (\(id), \(RunnerFixture.userID), 1)",
-            """
-            INSERT INTO workflow_versions (workflow_id, version, name, flow, created_at)
-            VALUES (\(id), 1, 'w', \(FlowText.chain(types)), now())
-            """,
-        ])
-        return try #require(try StoredFlow.find(id, of: RunnerFixture.userID, on: connection))
-    }
-
     private func children(
         of workflow: StoredFlow, _ count: Int, parent: String = RunnerFixture.executionID, by engine: Engine? = nil
     ) throws -> ChildRuns {
         let context = TaskContext(
             executionID: parent, step: 4, userID: RunnerFixture.userID, connection: connection,
             engine: engine ?? fixture.engine)
+        try fixture.runner.database.connect().execute(
+            """
+            INSERT INTO executions (id, user_id, flow, input, status, created_at)
+            VALUES (\(parent), \(RunnerFixture.userID), '{}', '1', 'running', now()) ON CONFLICT DO NOTHING
+            """)
+        // The transaction of the step's commit.
+        defer { connection.rollback() }
         return try context.start(workflow, on: Array(repeating: 1, count: count), firstItem: 7)
     }
 

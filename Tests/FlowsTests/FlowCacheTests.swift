@@ -10,7 +10,7 @@ import Testing
     private func run(_ types: [String], of workflow: Int, version: Int = 1) -> Execution {
         Execution(
             id: RunnerFixture.executionID, userID: RunnerFixture.userID,
-            source: .workflow(id: "\(workflow)", version: version, concurrency: nil), flow: FlowText.chain(types),
+            source: .workflow(id: "\(workflow)", version: version, isLimited: false), flow: FlowText.chain(types),
             input: [:])
     }
 

@@ -21,7 +21,7 @@ import Testing
         let read = try #require(plain)
         let budget = Budget(for: read, at: try PriceList(on: connection))
         try connection.transaction { connection in
-            _ = try connection.pipeline(Queue.enqueue(execution, budget: budget, maxConcurrentRuns: nil))
+            _ = try connection.pipeline(Queue.enqueue([execution], budget: budget))
         }
     }
 
@@ -126,7 +126,7 @@ import Testing
 
             func advance(_ input: JSON, in context: TaskContext) -> Progress {
                 let hold = Ledger.hold(5, of: context.userID, execution: context.executionID)
-                return .wait(until: .woken, storing: .null, together: [hold])
+                return .wait(until: .woken, storing: .null, starting: ChildRuns(ids: [], statements: [hold]))
             }
         }
         try enqueue(FlowText.chain(["pass", "overdraft"]))

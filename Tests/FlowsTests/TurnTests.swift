@@ -72,6 +72,24 @@ import Testing
         #expect(try claims(3).map { Int($0.userID.suffix(4)) } == [1])
     }
 
+    @Test func usersWithTheirShareOfRunsArePassedOver() throws {
+        var limits = Engine.Limits()
+        limits.concurrentRuns = 2
+        let engine = Engine(catalog: .plain, limits: limits)
+        try enqueue(100, ofEachOf: 1...4)
+        func claims(_ count: Int) throws -> [Int?] {
+            try (0..<count).compactMap { _ in try engine.claim(on: fixture.connection)?.execution }
+                .map { Int($0.userID.suffix(4)) }
+        }
+        #expect(try claims(20) == [1, 2, 3, 4, 1, 2, 3, 4])
+        try owner.execute(
+            """
+            UPDATE queue SET lease = NULL, lease_until = NULL, state = 'waiting', available_at = 'infinity'
+            WHERE lease IS NOT NULL AND right(user_id::text, 1) IN ('2', '4')
+            """)
+        #expect(try claims(20) == [2, 4, 2, 4], "runs that wait do not count")
+    }
+
     @Test(arguments: [(1, 3_000), (3_000, 1), (50, 60)])
     func aTurnCostsTheSameForAnyNumberOfUsersAndRuns(users: Int, runs: Int) throws {
         try enqueue(runs, ofEachOf: 1...users)

@@ -16,11 +16,10 @@ struct FlowRun: WaitingTask {
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         guard let id = context.stored?["execution_id"]?.stringValue else {
             let started = try context.start(SubFlow.named(in: input, context), on: [input["input"] ?? [:]])
-            return .wait(
-                until: .woken, storing: ["execution_id": .string(started.ids[0])], together: started.statements)
+            return .wait(until: .runs(), storing: ["execution_id": .string(started.ids[0])], starting: started)
         }
-        guard let child = try RunResult.all([id], on: context.connection).first, child.status.isEnd else {
-            return .wait(until: .woken, storing: ["execution_id": .string(id)])
+        guard let child = try RunResult.find(id, on: context.connection), child.status.isEnd else {
+            return .wait(until: .runs(), storing: ["execution_id": .string(id)])
         }
         guard child.status == .completed else { throw child.failure }
         return .done(child.output)
@@ -44,26 +43,23 @@ struct FlowMap: WaitingTask {
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         let items = input["items"]?.arrayValue ?? []
-        let ids = context.stored?["executions"]?.arrayValue?.compactMap(\.stringValue) ?? []
-        let results = try RunResult.all(ids, on: context.connection)
-        let open = results.count { !$0.status.isEnd }
-        let room = Int(input["concurrency"]?.integerValue ?? 10) - open
-        if ids.count < items.count, room > 0 {
-            let next = ids.count..<min(items.count, ids.count + room)
-            let started = try context.start(
+        let started = Int(context.stored?["started"]?.integerValue ?? 0)
+        let active = started > 0 ? try context.activeRuns() : 0
+        let room = Int(input["concurrency"]?.integerValue ?? 10) - active
+        if started < items.count, room > 0 {
+            let next = started..<min(items.count, started + room)
+            let runs = try context.start(
                 SubFlow.named(in: input, context), on: Array(items[next]), firstItem: next.lowerBound)
-            return .wait(
-                until: .woken, storing: ["executions": .array((ids + started.ids).map(JSON.string))],
-                together: started.statements)
+            return .wait(until: .runs(), storing: ["started": JSON(next.upperBound)], starting: runs)
         }
-        if ids.count < items.count || open > 0 {
-            return .wait(until: .woken, storing: ["executions": .array(ids.map(JSON.string))])
+        if started < items.count || active > 0 {
+            return .wait(until: .runs(), storing: ["started": JSON(started)])
         }
-        let failed = results.count { $0.status != .completed }
+        let failed = try context.failedRuns()
         guard failed == 0 else {
             throw TaskFailure(code: "items_failed", message: "\(failed) of \(items.count) items failed")
         }
-        return .done(.array(results.map(\.output)))
+        return .done(.array(try context.outputs()))
     }
 }
 

@@ -44,9 +44,9 @@ extension WaitingTask {
 /// The progress of a waiting task.
 package enum Progress: Sendable {
     case done(JSON)
-    /// Waits until then, or until the run is woken. The statements commit together with the wait. The task's next call
+    /// Waits until then, or until the run is woken. The runs are started together with the wait. The task's next call
     /// receives `storing` as `TaskContext.stored`.
-    case wait(until: Due, storing: JSON, together: [SQL] = [])
+    case wait(until: Due, storing: JSON, starting: ChildRuns? = nil)
 }
 
 /// When a waiting run continues.
@@ -56,6 +56,8 @@ package enum Due: Sendable {
     case at(String, orAfter: Duration? = nil)
     /// Only when the run is woken.
     case woken
+    /// When a run ends that the step has started, or after the duration.
+    case runs(orAfter: Duration? = nil)
 }
 
 /// The side effects of a task, which decide when its result is committed.
@@ -88,11 +90,13 @@ package struct TaskContext {
     package let stored: JSON?
     package let signal: JSON?
     let cancellation: Cancellation?
+    /// The maximum size of the step's output, in approximate bytes of JSON text.
+    let outputRoom: Int
 
     package init(
         executionID: String, step: Int, attempt: Int = 1, userID: String, connection: Connection, engine: Engine,
         deadline: ContinuousClock.Instant? = nil, stored: JSON? = nil, signal: JSON? = nil,
-        cancellation: Cancellation? = nil
+        cancellation: Cancellation? = nil, outputRoom: Int = .max
     ) {
         self.executionID = executionID
         self.step = step
@@ -104,6 +108,7 @@ package struct TaskContext {
         self.stored = stored
         self.signal = signal
         self.cancellation = cancellation
+        self.outputRoom = outputRoom
     }
 
     /// The same for all attempts of the step, so that an external service can detect a repetition.
@@ -162,6 +167,8 @@ package struct TaskFailure: Error, Sendable, Equatable {
         self.init(code: "invalid_input", message: location + violation.message)
     }
 
+    static let outputTooLarge = TaskFailure(
+        code: "output_too_large", message: "The outputs of this run are too large")
     static let timeout = TaskFailure(code: "timeout", message: "The step took too long")
     package static let insufficientCredits = TaskFailure(
         code: "insufficient_credits", message: "Not enough credits")

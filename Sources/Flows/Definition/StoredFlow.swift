@@ -6,11 +6,11 @@ package struct StoredFlow: Sendable {
     private let workflowID: String
     package let flow: JSON
     package let version: Int
-    /// The maximum number of active runs of the workflow; nil: no limit.
-    private let concurrency: Int?
+    /// Whether the workflow has a concurrency limit.
+    private let isLimited: Bool
 
     /// As the source of a run.
-    package var source: FlowSource { .workflow(id: workflowID, version: version, concurrency: concurrency) }
+    package var source: FlowSource { .workflow(id: workflowID, version: version, isLimited: isLimited) }
 
     /// Finds a version, also of a deleted workflow, because its runs continue.
     package static func find(_ workflowID: String, version: Int, on connection: Connection) throws -> StoredFlow? {
@@ -31,12 +31,12 @@ package struct StoredFlow: Sendable {
     ) throws -> StoredFlow? {
         let rows = try connection.query(
             """
-            SELECT v.flow, v.version, w.concurrency
+            SELECT v.flow, v.version, w.concurrency IS NOT NULL
             FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = \(version)
             WHERE w.id = \(workflowID) \(condition)
             """)
         guard let row = rows.first else { return nil }
-        let (flow, version, concurrency) = try row.decode(JSON.self, Int.self, Int?.self)
-        return StoredFlow(workflowID: workflowID, flow: flow, version: version, concurrency: concurrency)
+        let (flow, version, isLimited) = try row.decode(JSON.self, Int.self, Bool.self)
+        return StoredFlow(workflowID: workflowID, flow: flow, version: version, isLimited: isLimited)
     }
 }

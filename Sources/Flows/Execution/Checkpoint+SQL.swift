@@ -72,7 +72,8 @@ extension Checkpoint {
                 UPDATE queue
                 SET lease = NULL, lease_until = NULL, claims = 0, held = \(budget.held),
                     signal = NULL, is_woken = false, available_at = \(due.moment),
-                    state = CASE WHEN is_woken THEN 'queued' ELSE \(due.state) END
+                    state = CASE WHEN is_woken THEN 'queued' ELSE \(due.state) END,
+                    is_admitted = is_woken OR NOT (is_limited AND \(disposition.waitsForRuns))
                 \(ownRow)
                 """
         }
@@ -133,7 +134,8 @@ extension Due {
         case .after(let duration): "clock_timestamp() + \(duration.microseconds) * interval '1 microsecond'"
         case .at(let text, nil): "\(text)::timestamptz"
         case .at(let text, let rest?): "least(\(text)::timestamptz, \(Due.after(rest).moment))"
-        case .woken: "'infinity'"
+        case .woken, .runs(orAfter: nil): "'infinity'"
+        case .runs(let rest?): Due.after(rest).moment
         }
     }
 }

@@ -21,6 +21,8 @@ struct Checkpoint {
     private(set) var isOpenStepStored: Bool
     let lease: String
     let executor: Executor
+    /// The workflow of which the run holds a place.
+    private let limitedWorkflow: String?
     private(set) var budget: Budget
 
     /// The checkpoint of a new run, which the thread of its call executes.
@@ -30,6 +32,7 @@ struct Checkpoint {
         lease = execution.id
         self.budget = budget
         executor = .call(hooks)
+        limitedWorkflow = nil
         (isStored, storedSteps, isOpenStepStored) = (false, 0, false)
     }
 
@@ -38,7 +41,8 @@ struct Checkpoint {
         execution = claim.execution
         lease = claim.lease
         budget = claim.budget
-        executor = .worker(claim.concurrencyLimit, cancellation)
+        executor = .worker(cancellation)
+        limitedWorkflow = claim.isLimited ? claim.execution.source.workflowID : nil
         isStored = true
         if let last = execution.steps.last, !last.status.isEnd, !last.isSuperseded {
             openStep = execution.steps.removeLast()
@@ -77,11 +81,9 @@ struct Checkpoint {
         let payment = budget.payment(
             for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: disposition.isOver)
         let statement = isStored ? later(disposition) : opening(disposition, elapsed)
-        let limited = disposition.isOver ? executor.concurrencyLimit?.around(statement) : nil
-        let lock = changesOtherRuns(disposition, others) ? [ConcurrencyLimit.lock(of: execution.userID)] : []
         if connection.transactionStatus == .idle { try connection.begin() }
         do {
-            try connection.commit(after: lock + (limited ?? [statement]) + others + payment)
+            try connection.commit(after: withPlaces(disposition, [statement] + others) + payment)
         } catch {
             if error.sqlState == .divisionByZero { throw Fenced() }
             if error.isInsufficientCredits { throw InsufficientCredits() }
@@ -92,14 +94,15 @@ struct Checkpoint {
         isOpenStepStored = openStep != nil
     }
 
-    /// Whether a commit changes queue rows of other runs: of those that a step starts, or of the parent that waits for
-    /// this run.
-    private func changesOtherRuns(_ disposition: Disposition, _ others: [SQL]) -> Bool {
-        switch disposition {
-        case .running: false
-        case .waits: !others.isEmpty
-        case .finished: execution.parent != nil
-        }
+    /// The statements of a commit, with what it means for the places of workflows.
+    private func withPlaces(_ disposition: Disposition, _ statements: [SQL]) -> [SQL] {
+        let givesUpPlace = disposition.isOver || disposition.waitsForRuns
+        let admissions = [
+            givesUpPlace ? limitedWorkflow.map(Places.admit) : nil,
+            disposition.isOver ? Places.admitParent(of: execution) : nil,
+        ].compactMap(\.self)
+        guard givesUpPlace, !admissions.isEmpty || disposition.waitsForRuns else { return statements }
+        return [Places.lock(of: execution.userID)] + statements + admissions
     }
 
     /// Whether a commit whose answer was lost has happened: the run and its last step are stored as they were written.
@@ -120,5 +123,10 @@ struct Checkpoint {
 extension Checkpoint.Disposition {
     var isOver: Bool {
         if case .finished = self { true } else { false }
+    }
+
+    /// Whether the run waits for runs that it has started.
+    var waitsForRuns: Bool {
+        if case .waits(.runs) = self { true } else { false }
     }
 }

@@ -11,8 +11,9 @@ package struct RecordedExecution: Sendable {
 extension Execution {
     /// The columns of an execution, from `executions e` with `joins`.
     static let columns: SQL = """
-        e.id, e.user_id, coalesce(e.flow, v.flow), e.input, e.workflow_id, e.version, e.status, e.stopped_at, e.error,
-        e.parent_id, e.parent_step, e.item, e.forked_from, e.fork_step, e.fork_input
+        e.id, e.user_id, coalesce(e.flow, v.flow), e.input, e.workflow_id, e.version,
+        (SELECT w.concurrency IS NOT NULL FROM workflows w WHERE w.id = e.workflow_id), e.status, e.stopped_at, e.error,
+        e.parent_id, e.parent_step, e.parent_attempt, e.item, e.forked_from, e.fork_step, e.fork_input
         """
 
     /// Joins the workflow version that an execution of a stored workflow refers to.
@@ -50,17 +51,19 @@ extension Execution {
         let (id, userID) = (try columns.next(String.self), try columns.next(String.self))
         let (flow, input) = (try columns.next(JSON.self), try columns.next(JSON.self))
         let (workflowID, version) = (try columns.next(String?.self), try columns.next(Int?.self))
+        let isLimited = try columns.next(Bool?.self) ?? false
         let source = workflowID.flatMap { id in
-            version.map { FlowSource.workflow(id: id, version: $0, concurrency: nil) }
+            version.map { FlowSource.workflow(id: id, version: $0, isLimited: isLimited) }
         }
         self.init(id: id, userID: userID, source: source ?? .call, flow: flow, input: input)
         status = ExecutionStatus(rawValue: try columns.next()) ?? .running
         stoppedAt = try columns.next()
         failure = try columns.next(JSON?.self).flatMap { TaskFailure(json: $0) }
-        let (parentID, parentStep, item) = (
-            try columns.next(String?.self), try columns.next(Int?.self), try columns.next(Int?.self)
-        )
-        if let parentID, let parentStep { parent = Parent(executionID: parentID, step: parentStep, item: item ?? 0) }
+        let (parentID, parentStep) = (try columns.next(String?.self), try columns.next(Int?.self))
+        let (attempt, item) = (try columns.next(Int?.self), try columns.next(Int?.self))
+        if let parentID, let parentStep {
+            parent = Parent(executionID: parentID, step: parentStep, attempt: attempt ?? 1, item: item ?? 0)
+        }
         let (forkedFrom, forkStep, forkInput) = (
             try columns.next(String?.self), try columns.next(Int?.self), try columns.next(JSON?.self)
         )

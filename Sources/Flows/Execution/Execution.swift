@@ -29,15 +29,17 @@ package struct Execution: Sendable {
         self.input = input
     }
 
-    /// The step of another run that started this one, and the index of the item that it was started for.
+    /// The attempt of a step of another run that started this one, and the index of the item that it was started for.
     package struct Parent: Sendable, Equatable {
         package let executionID: String
         package let step: Int
+        package let attempt: Int
         package let item: Int
 
-        package init(executionID: String, step: Int, item: Int = 0) {
+        package init(executionID: String, step: Int, attempt: Int = 1, item: Int = 0) {
             self.executionID = executionID
             self.step = step
+            self.attempt = attempt
             self.item = item
         }
     }
@@ -99,12 +101,12 @@ package struct Execution: Sendable {
 package enum FlowSource: Sendable, Equatable {
     /// The flow came with the call and is stored with the run.
     case call
-    /// A version of a stored workflow, and the maximum number of active runs of that workflow.
-    case workflow(id: String, version: Int, concurrency: Int?)
+    /// A version of a stored workflow, and whether that has a concurrency limit.
+    case workflow(id: String, version: Int, isLimited: Bool)
 
     package var workflowID: String? { if case .workflow(let id, _, _) = self { id } else { nil } }
     package var version: Int? { if case .workflow(_, let version, _) = self { version } else { nil } }
-    var concurrency: Int? { if case .workflow(_, _, let concurrency) = self { concurrency } else { nil } }
+    var isLimited: Bool { if case .workflow(_, _, let isLimited) = self { isLimited } else { false } }
 }
 
 /// The status of a run.

@@ -3,7 +3,7 @@ enum Executor {
     /// The thread of the call that started the run; the hooks are what its caller adds to the commits.
     case call(CommitHooks?)
     /// A worker that has claimed the run.
-    case worker(ConcurrencyLimit, Cancellation)
+    case worker(Cancellation)
 
     /// How long the run may occupy its thread without a break.
     func time(within limits: Engine.Limits) -> Duration {
@@ -14,6 +14,5 @@ enum Executor {
     }
 
     var hooks: CommitHooks? { if case .call(let hooks) = self { hooks } else { nil } }
-    var concurrencyLimit: ConcurrencyLimit? { if case .worker(let limit, _) = self { limit } else { nil } }
-    var cancellation: Cancellation? { if case .worker(_, let cancellation) = self { cancellation } else { nil } }
+    var cancellation: Cancellation? { if case .worker(let cancellation) = self { cancellation } else { nil } }
 }

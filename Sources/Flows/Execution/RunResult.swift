@@ -8,40 +8,26 @@ package struct RunResult: Sendable {
     package let output: JSON
     package let error: TaskFailure?
 
-    /// The results of these runs, in the order of the ids.
-    package static func all(_ ids: [String], on connection: Connection) throws -> [RunResult] {
-        guard !ids.isEmpty else { return [] }
-        return try connection.query(
+    /// The result of this run; nil if there is no such run.
+    package static func find(_ id: String, on connection: Connection) throws -> RunResult? {
+        try connection.query(
             """
             SELECT e.status, s.output, coalesce(e.error, s.error)
-            FROM unnest(\(ids)::uuid[]) WITH ORDINALITY AS wanted (id, ordinal)
-            JOIN executions e ON e.id = wanted.id
-            LEFT JOIN LATERAL (
-                SELECT s.output, s.error FROM steps s WHERE s.execution_id = e.id ORDER BY s.seq DESC LIMIT 1
-            ) s ON e.status <> 'running'
-            ORDER BY wanted.ordinal
+            FROM executions e \(lastStep)
+            WHERE e.id = \(id)
             """
-        ).map { row in
+        ).first.map { row in
             let (status, output, error) = try row.decode(String.self, JSON?.self, JSON?.self)
             return RunResult(
                 status: ExecutionStatus(rawValue: status) ?? .failed, output: output ?? .null,
                 error: error.flatMap { TaskFailure(json: $0) })
         }
     }
-}
 
-extension Execution {
-    /// How many runs, this one included, lie between a run and the one at the root of its tree; counted up to `limit`.
-    static func depth(of id: String, limit: Int, on connection: Connection) throws -> Int {
-        try connection.query(
-            """
-            WITH RECURSIVE above AS (
-                SELECT e.parent_id, 1 AS level FROM executions e WHERE e.id = \(id)
-                UNION ALL
-                SELECT e.parent_id, a.level + 1 FROM above a JOIN executions e ON e.id = a.parent_id
-                WHERE a.level < \(limit))
-            SELECT coalesce(max(level), 1) FROM above
-            """
-        ).only.decode(Int.self)
-    }
+    /// Joins the last step of an execution that has ended.
+    static let lastStep: SQL = """
+        LEFT JOIN LATERAL (
+            SELECT s.output, s.error FROM steps s WHERE s.execution_id = e.id ORDER BY s.seq DESC LIMIT 1
+        ) s ON e.status <> 'running'
+        """
 }

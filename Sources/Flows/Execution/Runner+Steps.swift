@@ -79,7 +79,8 @@ extension Runner {
             let context = TaskContext(
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
                 userID: checkpoint.execution.userID, connection: connection, engine: engine, deadline: deadline,
-                stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation)
+                stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation,
+                outputRoom: Runner.outputLimit - weight - (definition.input?.weight ?? 0))
             guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }
@@ -87,9 +88,9 @@ extension Runner {
             }
             switch try waiting.advance(input, in: context) {
             case .done(let output): return .done(try checkedOutput(output, definition))
-            case .wait(let due, let stored, let statements):
+            case .wait(let due, let stored, let runs):
                 if let deadline, .now >= deadline { throw TaskFailure.timeout }
-                return .waits(due.noLater(than: deadline), storing: stored, together: statements)
+                return .waits(due.noLater(than: deadline), storing: stored, together: runs?.statements ?? [])
             }
         } catch let failure as TaskFailure {
             // The effect of a failed task is rolled back; a failed pure task keeps the effect of the step before it.
@@ -104,7 +105,7 @@ extension Runner {
         }
         let more = output.weight + (definition.input?.weight ?? 0)
         guard weight + more <= Runner.outputLimit else {
-            throw TaskFailure(code: "output_too_large", message: "The outputs of this run are too large")
+            throw TaskFailure.outputTooLarge
         }
         weight += more
         return output
@@ -120,6 +121,7 @@ extension Due {
         case .after(let duration): .after(min(duration, rest))
         case .at(let moment, _): .at(moment, orAfter: rest)
         case .woken: .after(rest)
+        case .runs: .runs(orAfter: rest)
         }
     }
 }

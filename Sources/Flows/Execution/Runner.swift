@@ -90,7 +90,7 @@ struct Runner {
         var event = RunState.Event.started
         while true {
             let action = state.next(event, at: elapsed)
-            if action.isStep, mayYield, hasToYield { return try yieldToWorker() }
+            if action.isStep, mayYield, hasToYield { return try suspend(until: .after(.zero)) }
             switch action {
             case .announce(let definition, _) where isFull(for: definition),
                 .run(let definition, _, _) where isFull(for: definition):
@@ -107,8 +107,7 @@ struct Runner {
                 try commit(.running)
                 event = .committed
             case .suspend(let due):
-                try commit(.waits(due), together: others)
-                return .waits(checkpoint.execution)
+                return try suspend(until: due)
             case .end(let status, let stoppedAt, let failure):
                 return try end(status, stoppedAt: stoppedAt, failure)
             }
@@ -137,9 +136,17 @@ struct Runner {
         executor.cancellation?.endsAfterStep == true || .now - begun > executor.time(within: engine.limits)
     }
 
-    /// Requeues the run for the next worker.
-    private mutating func yieldToWorker() throws -> RunOutcome {
-        try commit(.waits(.after(.zero)))
+    /// Leaves the run to the next worker.
+    ///
+    /// - Throws: `LaunchRefusal.queueFull` if it is not in the queue yet and that has no room. Nothing is stored then.
+    private mutating func suspend(until due: Due) throws -> RunOutcome {
+        if !checkpoint.isStored {
+            try openTransaction()
+            guard try Queue.hasCapacity(for: checkpoint.execution.userID, on: connection) else {
+                throw LaunchRefusal.queueFull
+            }
+        }
+        try commit(.waits(due), together: others)
         return .waits(checkpoint.execution)
     }
 

@@ -21,13 +21,48 @@ extension TaskContext {
             let children = inputs.enumerated().map { offset, input in
                 var child = Execution(
                     id: UUIDv7.make(), userID: userID, source: workflow.source, flow: workflow.flow, input: input)
-                child.parent = Execution.Parent(executionID: executionID, step: step, item: firstItem + offset)
+                child.parent = Execution.Parent(
+                    executionID: executionID, step: step, attempt: attempt, item: firstItem + offset)
                 return child
             }
-            return ChildRuns(ids: children.map(\.id), statements: children.flatMap { engine.enqueuing($0, plan) })
+            return ChildRuns(
+                ids: children.map(\.id), statements: Queue.enqueue(children, budget: plan.budget))
         } catch let refusal as LaunchRefusal {
             throw TaskFailure(refusal)
         }
+    }
+
+    /// The number of active runs that the step has started.
+    package func activeRuns() throws -> Int {
+        try connection.query(
+            "SELECT count(*) FROM queue WHERE parent_id = \(executionID) AND parent_step = \(step)"
+        ).only.decode(Int.self)
+    }
+
+    /// The number of runs that this attempt has started and that have not completed.
+    package func failedRuns() throws -> Int {
+        try connection.query("SELECT count(*) FROM executions e WHERE \(ownRuns) AND e.status <> 'completed'")
+            .only.decode(Int.self)
+    }
+
+    /// The outputs of all runs that this attempt has started, in the order of their items.
+    ///
+    /// - Throws: `TaskFailure` before any output is loaded, if they exceed the rest of the run's record together.
+    package func outputs() throws -> [JSON] {
+        // The size of a stored value is known without reading it, but a compressed value may be larger than that.
+        for size: SQL in ["pg_column_size(s.output)", "octet_length(s.output::text)"] {
+            let total = try connection.query(
+                "SELECT coalesce(sum(\(size)), 0)::bigint FROM executions e \(RunResult.lastStep) WHERE \(ownRuns)"
+            ).only.decode(Int.self)
+            guard total <= outputRoom else { throw TaskFailure.outputTooLarge }
+        }
+        return try connection.query(
+            "SELECT s.output FROM executions e \(RunResult.lastStep) WHERE \(ownRuns) ORDER BY e.item"
+        ).map { try $0.decode(JSON?.self) ?? .null }
+    }
+
+    private var ownRuns: SQL {
+        "e.parent_id = \(executionID) AND e.parent_step = \(step) AND coalesce(e.parent_attempt, 1) = \(attempt)"
     }
 }
 
@@ -44,6 +79,10 @@ extension TaskFailure {
             case .tooDeep:
                 TaskFailure(
                     code: "too_deep", message: "Runs may start runs at most \(Engine.maxDepth) levels deep")
+            case .treeFull(let limit):
+                TaskFailure(
+                    code: "too_many_descendants",
+                    message: "A run may lead to at most \(limit) runs, directly and indirectly")
             case .queueFull:
                 TaskFailure(code: "too_many_runs", message: "Too many of the user's runs are active")
             case .insufficientCredits: .insufficientCredits

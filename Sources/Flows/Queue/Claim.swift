@@ -9,7 +9,8 @@ package struct Claim: Sendable {
     let age: Duration
     let budget: Budget
     let signal: JSON?
-    let concurrencyLimit: ConcurrencyLimit
+    /// Whether the run holds a place of its workflow.
+    let isLimited: Bool
     /// The number of claims since the run last made progress, including this one.
     let claims: Int
 

@@ -11,88 +11,102 @@ extension Queue {
     ///   - status: `canceled`, or `failed` for a run that is given up.
     ///   - lease: if given, the run is ended only if this is still its lease.
     static func end(
-        _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
-        maxConcurrentRuns: Int?, on connection: Connection
+        _ execution: Execution, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
+        on connection: Connection
     ) throws -> [EngineEvent] {
         try connection.atomically { connection in
-            try connection.execute(ConcurrencyLimit.lock(of: userID))
-            let closed = try close(id, of: userID, as: status, reason, lease: lease, on: connection)
-            guard !closed.ends.isEmpty else { return [] }
-            // An idle worker is notified because the parent run and the runs that take over the concurrency slot may be
-            // due now. Credits are locked last, as in every transaction.
-            let notification: SQL = "WITH ended AS (SELECT)\(notifyIdleWorker) SELECT"
-            try connection.pipeline(
-                ["SELECT admit_runs(\(userID), \(optional: maxConcurrentRuns))", notification] + closed.releases)
-            return closed.ends
+            try connection.execute(Places.lock(of: execution.userID))
+            let removed = try remove(
+                """
+                execution_id = \(execution.id) AND user_id = \(execution.userID)
+                    AND (\(optional: lease)::uuid IS NULL OR lease = \(optional: lease))
+                """, on: connection)
+            let wakeParent = execution.parent.map { parent -> SQL in
+                "UPDATE queue q SET \(wake) WHERE q.execution_id = \(parent.executionID)"
+            }
+            let admission = Places.admitParent(of: execution)
+            return try close(
+                removed, of: execution.userID, execution.id, as: status, reason,
+                then: [wakeParent, admission].compactMap(\.self), on: connection)
         }
-    }
-
-    /// Runs that were closed.
-    private struct Closed {
-        /// The statements that release the credits held for the runs.
-        var releases: [SQL] = []
-        var ends: [EngineEvent] = []
-    }
-
-    /// Ends a run, unless it has already ended, and the runs that it started.
-    private static func close(
-        _ id: String, of userID: String, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
-        on connection: Connection
-    ) throws -> Closed {
-        let rows = try connection.query(
-            """
-            DELETE FROM queue WHERE execution_id = \(id) AND user_id = \(userID)
-                AND (\(optional: lease)::uuid IS NULL OR lease = \(optional: lease)) RETURNING held
-            """)
-        var closed = Closed()
-        guard let held = try rows.first?.decode(Int64.self) else { return closed }
-        if held > 0 { closed.releases.append(Ledger.release(held, of: userID, execution: id)) }
-        let results = try connection.pipeline([
-            """
-            WITH open AS (
-                UPDATE steps SET status = 'canceled'
-                WHERE execution_id = \(id) AND status IN ('running', 'waiting') RETURNING task)
-            UPDATE executions
-            SET status = \(status.rawValue), error = \(reason.json), finished_at = clock_timestamp(),
-                stopped_at = (SELECT task FROM open),
-                cost = coalesce((SELECT sum(cost) FROM steps WHERE execution_id = \(id)), 0)
-            WHERE id = \(id) RETURNING (extract(epoch FROM finished_at - created_at) * 1000000)::bigint
-            """,
-            "DELETE FROM watchers WHERE execution_id = \(id) RETURNING pg_notify('flow_end', execution_id::text)",
-            """
-            UPDATE queue q SET \(wake)
-            WHERE q.execution_id = (SELECT parent_id FROM executions WHERE id = \(id))
-            """,
-        ])
-        let duration = Duration.microseconds(try results[0].first?.decode(Int64.self) ?? 0)
-        closed.ends.append(.runFinished(status: status, duration: duration))
-        let children = try connection.query(
-            "SELECT id FROM executions WHERE parent_id = \(id) AND status = 'running' ORDER BY id")
-        for child in children {
-            let more = try close(try child.decode(String.self), of: userID, as: .canceled, reason, on: connection)
-            closed.releases += more.releases
-            closed.ends += more.ends
-        }
-        return closed
     }
 
     /// Ends the runs that a step started and no longer waits for, in the open transaction. Returns the end of each.
     static func endChildren(
         of id: String, step: Int, _ userID: String, on connection: Connection
     ) throws -> [EngineEvent] {
-        try connection.execute(ConcurrencyLimit.lock(of: userID))
+        try connection.execute(Places.lock(of: userID))
         let reason = TaskFailure(code: "canceled", message: "The step that started the run has ended")
-        let children = try connection.query(
+        let removed = try remove("parent_id = \(id) AND parent_step = \(step)", on: connection)
+        return try close(removed, of: userID, as: .canceled, reason, on: connection)
+    }
+
+    /// A run that was removed from the queue.
+    private struct Removed {
+        let id: String
+        let held: Int64
+        /// The workflow of which the run held a place, or waited for one.
+        let limitedWorkflow: String?
+    }
+
+    /// Removes the runs that fulfil the condition from the queue, and those that they started, level by level.
+    private static func remove(_ condition: SQL, on connection: Connection) throws -> [Removed] {
+        let rows = try connection.query(
             """
-            SELECT id FROM executions WHERE parent_id = \(id) AND parent_step = \(step) AND status = 'running'
-            ORDER BY id
+            DELETE FROM queue WHERE \(condition)
+            RETURNING execution_id, held, CASE WHEN is_limited THEN workflow_id END
             """)
-        let closed = try children.map {
-            try close(try $0.decode(String.self), of: userID, as: .canceled, reason, on: connection)
+        let removed = try rows.map { row in
+            let (id, held, limitedWorkflow) = try row.decode(String.self, Int64.self, String?.self)
+            return Removed(id: id, held: held, limitedWorkflow: limitedWorkflow)
         }
-        let releases = closed.flatMap(\.releases)
-        if !releases.isEmpty { try connection.pipeline(releases) }
-        return closed.flatMap(\.ends)
+        guard !removed.isEmpty else { return [] }
+        return try removed + remove("parent_id = ANY(\(removed.map(\.id))::uuid[])", on: connection)
+    }
+
+    /// Ends the runs that were removed from the queue.
+    ///
+    /// - Parameters:
+    ///   - first: the run that ends as `status`. The others were started by it, directly or not, and are canceled.
+    ///   - statements: executed before runs are admitted to the places that become free.
+    private static func close(
+        _ removed: [Removed], of userID: String, _ first: String? = nil, as status: ExecutionStatus,
+        _ reason: TaskFailure, then statements: [SQL] = [], on connection: Connection
+    ) throws -> [EngineEvent] {
+        guard !removed.isEmpty else { return [] }
+        let ids = removed.map(\.id)
+        let ended = try connection.query(
+            """
+            WITH open AS (
+                UPDATE steps SET status = 'canceled'
+                WHERE execution_id = ANY(\(ids)::uuid[]) AND status IN ('running', 'waiting')
+                RETURNING execution_id, task)
+            UPDATE executions e
+            SET status = CASE WHEN e.id = \(optional: first) THEN \(status.rawValue)::run_status ELSE 'canceled' END,
+                error = \(reason.json), finished_at = clock_timestamp(), stopped_at = ending.task,
+                cost = coalesce((SELECT sum(s.cost) FROM steps s WHERE s.execution_id = e.id), 0)
+            FROM (
+                SELECT run.id, open.task FROM unnest(\(ids)::uuid[]) AS run (id)
+                LEFT JOIN open ON open.execution_id = run.id) ending
+            WHERE e.id = ending.id
+            RETURNING e.status, (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint
+            """)
+        // An idle worker is notified because the parent run and the runs that are admitted may be due now. Credits are
+        // locked last, as in every transaction.
+        try connection.pipeline(
+            [
+                """
+                DELETE FROM watchers WHERE execution_id = ANY(\(ids)::uuid[])
+                RETURNING pg_notify('flow_end', execution_id::text)
+                """
+            ] + statements + Set(removed.compactMap(\.limitedWorkflow)).sorted().map(Places.admit)
+                + ["WITH ended AS (SELECT)\(notifyIdleWorker) SELECT"]
+                + removed.filter { $0.held > 0 }.map { Ledger.release($0.held, of: userID, execution: $0.id) })
+        return try ended.map { row in
+            let (status, duration) = try row.decode(String.self, Int64.self)
+            return .runFinished(
+                status: ExecutionStatus(rawValue: status) ?? .canceled, duration: .microseconds(duration))
+        }
     }
 
     /// Delivers the signal that the run's open step waits for. Returns false if no step waits for one, or if it already
@@ -122,7 +136,7 @@ extension Queue {
     ///
     /// - Parameter budget: that of a whole run of `flow`.
     static func resume(
-        _ execution: Execution, _ flow: Flow, budget: Budget, maxConcurrentRuns: Int?, on connection: Connection
+        _ execution: Execution, _ flow: Flow, budget: Budget, on connection: Connection
     ) throws -> Bool {
         try connection.atomically { connection in
             let locked = try connection.query(
@@ -142,7 +156,7 @@ extension Queue {
                     UPDATE steps SET superseded = true
                     WHERE execution_id = \(execution.id) AND seq = ANY(\(repeated)::bigint[])
                     """
-                ] + requeue(execution, budget: rest, maxConcurrentRuns: maxConcurrentRuns))
+                ] + requeue(execution, budget: rest))
             return true
         }
     }

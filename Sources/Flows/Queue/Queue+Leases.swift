@@ -64,7 +64,7 @@ extension Queue {
         let rows = try connection.query(
             """
             SELECT (extract(epoch FROM available_at - clock_timestamp()) * 1000000)::bigint FROM queue
-            WHERE lease IS NULL AND is_admitted AND state = 'waiting'
+            WHERE lease IS NULL AND state = 'waiting'
                 AND available_at > statement_timestamp() - interval '10 milliseconds'
                 AND available_at < statement_timestamp() + interval '1 second'
             ORDER BY available_at LIMIT 1

@@ -17,29 +17,47 @@ import Postgres
 /// ```
 enum Queue {
     /// Claims the oldest run that is queued of the next user, if any run is queued: users have turns in the order of
-    /// their ids, so that a user's runs do not wait for all runs of another user. `lease` must be a UUID that was never
-    /// used before.
+    /// their ids, so that a user's runs do not wait for all runs of another user. Users who have `maxConcurrentRuns`
+    /// leased runs are passed over. `lease` must be a UUID that was never used before.
     ///
-    /// The cost does not depend on the number of users or runs: each of the two searches reads one entry of an index.
+    /// The cost does not depend on the number of users or queued runs: between two users that are passed over, each
+    /// search reads one entry of an index. Claims that happen at the same time do not see each other, so a user may
+    /// exceed the limit by their number.
     ///
     /// The commit is asynchronous: if the database server crashes, the claim may be lost. The run is then due again,
     /// and the next commit under the lost lease fails.
     ///
     /// - Parameters:
     ///   - lastUser: the user who had the last turn.
-    ///   - maxConcurrentRuns: as in `enqueue`.
+    ///   - maxConcurrentRuns: nil: no limit.
     static func claim(
         lease: String, after lastUser: String, maxConcurrentRuns: Int?, on connection: Connection
     ) throws -> Claim? {
         let found = try connection.query(
             """
             WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
-            ahead AS (
-                SELECT q.execution_id FROM queue q, relaxed WHERE \(isReady) AND q.user_id > \(lastUser)::uuid
-                ORDER BY q.user_id, q.execution_id LIMIT 1
-                FOR UPDATE OF q SKIP LOCKED),
-            behind AS (
-                SELECT q.execution_id FROM queue q WHERE \(isReady) AND NOT EXISTS (SELECT FROM ahead)
+            full_users AS MATERIALIZED (
+                SELECT user_id FROM queue WHERE lease IS NOT NULL
+                GROUP BY user_id HAVING count(*) >= \(optional: maxConcurrentRuns)::bigint),
+            ranges AS MATERIALIZED (
+                SELECT bound, lead(bound, 1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) OVER (ORDER BY bound)
+                        AS next_bound,
+                    bound < \(lastUser)::uuid AS is_behind
+                FROM (
+                    SELECT user_id AS bound FROM full_users
+                    UNION SELECT \(lastUser)::uuid UNION SELECT '00000000-0000-0000-0000-000000000000'::uuid) bounds
+                ORDER BY is_behind, bound),
+            another AS (
+                SELECT next.execution_id FROM ranges, relaxed, LATERAL (
+                    SELECT q.execution_id FROM queue q
+                    WHERE \(isReady) AND q.user_id > ranges.bound AND q.user_id < ranges.next_bound
+                    ORDER BY q.user_id, q.execution_id LIMIT 1
+                    FOR UPDATE OF q SKIP LOCKED) next
+                LIMIT 1),
+            again AS (
+                SELECT q.execution_id FROM queue q
+                WHERE \(isReady) AND q.user_id = \(lastUser)::uuid AND NOT EXISTS (SELECT FROM another)
+                    AND NOT EXISTS (SELECT FROM full_users f WHERE f.user_id = \(lastUser)::uuid)
                 ORDER BY q.user_id, q.execution_id LIMIT 1
                 FOR UPDATE OF q SKIP LOCKED),
             claimed AS (
@@ -47,7 +65,7 @@ enum Queue {
                 SET lease = \(lease), lease_until = clock_timestamp() + \(Lease.duration), state = 'running',
                     claims = claims + 1, is_woken = false
                 WHERE q.execution_id = coalesce(
-                    (SELECT execution_id FROM ahead), (SELECT execution_id FROM behind))
+                    (SELECT execution_id FROM another), (SELECT execution_id FROM again))
                 RETURNING q.*)
             SELECT \(Execution.columns), c.claims, c.held, c.prices, c.signal, c.is_limited,
                 (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint,
@@ -60,13 +78,11 @@ enum Queue {
         let claims = try columns.next(Int.self)
         let budget = Budget(held: try columns.next(), prices: try columns.next(JSON?.self))
         let signal = try columns.next(JSON?.self)
-        let concurrencyLimit = ConcurrencyLimit(
-            userID: execution.userID, areLimited: try columns.next(), maxConcurrentRuns: maxConcurrentRuns)
+        let isLimited = try columns.next(Bool.self)
         let age = Duration.microseconds(try columns.next(Int64.self))
         execution.steps = try Step.all(&columns)
         return Claim(
-            lease: lease, execution: execution, age: age, budget: budget, signal: signal,
-            concurrencyLimit: concurrencyLimit,
+            lease: lease, execution: execution, age: age, budget: budget, signal: signal, isLimited: isLimited,
             claims: claims)
     }
 
@@ -74,54 +90,90 @@ enum Queue {
 
     /// Queues the runs that wait for a time which has come, at most a hundred of them; returns how many.
     static func wakeDue(on connection: Connection) throws -> Int {
-        try connection.execute(
+        let isDue: SQL = "lease IS NULL AND state = 'waiting' AND available_at <= statement_timestamp()"
+        let woken = try connection.execute(
             """
             UPDATE queue SET state = 'queued'
             WHERE execution_id = ANY(ARRAY(
-                SELECT execution_id FROM queue
-                WHERE lease IS NULL AND is_admitted AND state = 'waiting' AND available_at <= statement_timestamp()
+                SELECT execution_id FROM queue WHERE \(isDue) AND is_admitted
                 ORDER BY available_at LIMIT 100
                 FOR UPDATE SKIP LOCKED))
             """)
+        // The time of a step that waited for runs is over.
+        let without = try connection.query(
+            """
+            SELECT execution_id, user_id, workflow_id FROM queue WHERE \(isDue) AND NOT is_admitted
+            ORDER BY available_at LIMIT 100
+            """)
+        for row in without {
+            let (id, userID, workflowID) = try row.decode(String.self, String.self, String.self)
+            _ = try connection.transaction { connection in
+                try connection.pipeline(
+                    Places.around(
+                        "UPDATE queue SET state = 'queued' WHERE execution_id = \(id) AND \(isDue)",
+                        of: workflowID, userID))
+            }
+        }
+        return woken + without.count
     }
 
     /// The maximum number of runs that a user may have in the queue.
     private static let maximumRunsPerUser = 10_000
+    /// Up to so many fewer, runs are counted without a lock: other transactions that have not committed add less.
+    private static let uncountedRuns = 1_000
 
-    /// Whether the user may queue `count` more runs.
-    static func hasCapacity(for userID: String, count: Int = 1, on connection: Connection) throws -> Bool {
-        let rows = try connection.query(
-            """
-            SELECT count(*) FROM (SELECT FROM queue WHERE user_id = \(userID) LIMIT \(maximumRunsPerUser)) AS queued
-            """)
-        return try rows.only.decode(Int.self) + count <= maximumRunsPerUser
+    /// Whether the user may queue `count` more runs. Close to the maximum, the transaction holds the user's lock.
+    ///
+    /// - Parameter isLocked: whether the transaction holds the user's lock already.
+    static func hasCapacity(
+        for userID: String, count: Int = 1, isLocked: Bool = false, on connection: Connection
+    ) throws -> Bool {
+        func queued() throws -> Int {
+            try connection.query(
+                """
+                SELECT count(*) FROM (
+                    SELECT FROM queue WHERE user_id = \(userID) LIMIT \(maximumRunsPerUser)) AS queued
+                """
+            ).only.decode(Int.self)
+        }
+        let total = try queued() + count
+        guard !isLocked, total > maximumRunsPerUser - uncountedRuns else { return total <= maximumRunsPerUser }
+        try connection.execute(Places.lock(of: userID))
+        return try queued() + count <= maximumRunsPerUser
     }
 
-    /// Returns the statements that put a new run into the queue and hold the credits for its worst case. The caller
-    /// executes them in its transaction.
-    ///
-    /// - Parameters:
-    ///   - maxConcurrentRuns: how many of the user's limited runs may be admitted at once; nil: no limit.
-    static func enqueue(_ execution: Execution, budget: Budget, maxConcurrentRuns: Int?) -> [SQL] {
-        var budget = budget
-        let payment = budget.hold(for: execution)
-        let concurrencyLimit = ConcurrencyLimit(of: execution, maxConcurrentRuns: maxConcurrentRuns)
+    /// Returns the statements that put new runs of the same flow into the queue and hold the credits for their worst
+    /// cases. The caller executes them in its transaction.
+    static func enqueue(_ executions: [Execution], budget: Budget) -> [SQL] {
+        var payments: [SQL] = []
+        let insertions = executions.flatMap { execution in
+            var budget = budget
+            payments += budget.hold(for: execution)
+            return copySteps(execution) + [insertion(of: execution, budget)]
+        }
+        guard let source = executions.first?.source, source.isLimited, let workflowID = source.workflowID else {
+            return insertions + payments
+        }
+        return Places.around(insertions, of: workflowID, executions[0].userID) + payments
+    }
+
+    private static func insertion(of execution: Execution, _ budget: Budget) -> SQL {
         let (workflowID, version) = (execution.source.workflowID, execution.source.version)
         let (parent, fork) = (execution.parent, execution.fork)
         // A stored workflow's version holds the flow.
         let ownFlow = workflowID == nil ? Optional(execution.flow) : Optional.none
-        let insertion: SQL = """
+        return """
             WITH opened AS (
                 INSERT INTO executions (id, user_id, flow, input, status, created_at, workflow_id, version,
-                    parent_id, parent_step, item, forked_from, fork_step, fork_input)
+                    parent_id, parent_step, parent_attempt, item, forked_from, fork_step, fork_input)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(execution.input), 'running', clock_timestamp(), \(optional: workflowID), \(optional: version),
-                    \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.item),
+                    \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.attempt),
+                    \(optional: parent?.item),
                     \(optional: fork?.executionID), \(optional: fork?.step),
                     \(optional: fork?.input)))\(notifyIdleWorker)
-            \(queueRow(execution, budget, concurrencyLimit))
+            \(queueRow(execution, budget))
             """
-        return copySteps(execution) + concurrencyLimit.around(insertion) + payment
     }
 
     /// For a fork: copies the steps of the original run that come before the first step to repeat.
@@ -140,29 +192,30 @@ enum Queue {
 
     /// Returns the statements that put a run that has ended back into the queue, to continue from the step at which it
     /// failed or was canceled.
-    static func requeue(_ execution: Execution, budget: Budget, maxConcurrentRuns: Int?) -> [SQL] {
+    static func requeue(_ execution: Execution, budget: Budget) -> [SQL] {
         var budget = budget
         let payment = budget.hold(for: execution)
-        let concurrencyLimit = ConcurrencyLimit(of: execution, maxConcurrentRuns: maxConcurrentRuns)
-        return concurrencyLimit.around(
-            """
+        let reopening: SQL = """
             WITH opened AS (
                 UPDATE executions SET status = 'running', stopped_at = NULL, error = NULL, finished_at = NULL
                 WHERE id = \(execution.id))\(notifyIdleWorker)
-            \(queueRow(execution, budget, concurrencyLimit))
-            """) + payment
+            \(queueRow(execution, budget))
+            """
+        guard execution.source.isLimited, let workflowID = execution.source.workflowID else {
+            return [reopening] + payment
+        }
+        return Places.around(reopening, of: workflowID, execution.userID) + payment
     }
 
     /// Inserts the row of a queued run.
-    private static func queueRow(
-        _ execution: Execution, _ budget: Budget, _ concurrencyLimit: ConcurrencyLimit
-    ) -> SQL {
+    private static func queueRow(_ execution: Execution, _ budget: Budget) -> SQL {
         """
         INSERT INTO queue (execution_id, user_id, workflow_id, state, available_at, held, prices, is_limited,
-            is_admitted)
+            is_admitted, parent_id, parent_step)
         VALUES (\(execution.id), \(execution.userID), \(optional: execution.source.workflowID), 'queued',
-            clock_timestamp(), \(budget.held), \(optional: budget.storedPrices), \(concurrencyLimit.areLimited),
-            \(!concurrencyLimit.areLimited))
+            clock_timestamp(), \(budget.held), \(optional: budget.storedPrices), \(execution.source.isLimited),
+            \(!execution.source.isLimited), \(optional: execution.parent?.executionID),
+            \(optional: execution.parent?.step))
         """
     }
 
@@ -195,40 +248,4 @@ enum Queue {
                 FROM advanced a WHERE q.execution_id = \(parent.executionID))\(notifyIdleWorker)
             """
     }
-}
-
-/// The limits on how many runs of one workflow, and of one user, are active at once. A run that these limits apply to
-/// is limited: it can be claimed only after it was admitted to a concurrency slot.
-struct ConcurrencyLimit {
-    let userID: String
-    let areLimited: Bool
-    let maxConcurrentRuns: Int?
-
-    /// A run that another run started is not limited; it shares its parent's slot. Otherwise the child could wait for
-    /// the slot of its parent, which waits for the child.
-    init(of execution: Execution, maxConcurrentRuns: Int?) {
-        userID = execution.userID
-        self.maxConcurrentRuns = maxConcurrentRuns
-        areLimited = execution.parent == nil && (maxConcurrentRuns != nil || execution.source.concurrency != nil)
-    }
-
-    init(userID: String, areLimited: Bool, maxConcurrentRuns: Int?) {
-        self.userID = userID
-        self.areLimited = areLimited
-        self.maxConcurrentRuns = maxConcurrentRuns
-    }
-
-    /// Surrounds a statement that takes or frees a concurrency slot with the lock before it and the admission of
-    /// waiting runs after it, so that no slot is assigned twice or lost.
-    func around(_ statement: SQL) -> [SQL] {
-        guard areLimited else { return [statement] }
-        return [
-            ConcurrencyLimit.lock(of: userID), statement,
-            "SELECT admit_runs(\(userID), \(optional: maxConcurrentRuns))",
-        ]
-    }
-
-    /// The lock that a transaction takes, before any row of the queue, if it changes the rows of several of the user's
-    /// runs. It prevents deadlocks between such transactions.
-    static func lock(of userID: String) -> SQL { "SELECT lock_places(\(userID))" }
 }

@@ -11,6 +11,7 @@ enum Duties {
             .rescuer(every: .seconds(1)) { try engine.rescue(on: connection) },
             Duty("waker", every: .seconds(1)) { _ in
                 try engine.wakeDue(on: connection)
+                try engine.admitOverlooked(on: connection)
                 return .done
             },
             Duty("pruner", every: .seconds(600), initialDelay: 0.1...1) { _ in

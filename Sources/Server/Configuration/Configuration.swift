@@ -72,6 +72,7 @@ extension Configuration {
         get throws {
             var limits = Engine.Limits()
             limits.concurrentRuns = try self.userConcurrency
+            limits.descendants = try self.descendantLimit
             limits.callTime = try self.callTime
             limits.threadsPerUser = max(1, try self.threads / 2)
             return limits

@@ -128,8 +128,12 @@ struct Settings: Sendable {
         "Origins that may call with cookies and read the responses (CORS), comma-separated")
 
     let userConcurrency = Setting(
-        "USER_CONCURRENCY", default: .text("off"), .limit,
-        "Limit of queued runs that execute at the same time, per user. `off`: no limit")
+        "USER_CONCURRENCY", default: .text("50"), .limit,
+        "Limit of runs that workers execute at the same time, per user. `off`: no limit")
+
+    let descendantLimit = Setting(
+        "DESCENDANT_LIMIT", default: .text("10000"), .number(in: 1...1_000_000),
+        "Limit of the runs that one run may lead to, directly and indirectly")
 
     let callTime = Setting(
         "CALL_TIME", default: .text("1"), .seconds(in: 0.01...60),

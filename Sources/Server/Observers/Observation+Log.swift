@@ -56,6 +56,7 @@ extension Observation {
         case .supervisor(.connectionDropped): .warning("connection-dropped")
         case .supervisor(.terminating): .info("terminating")
 
+        case .engine(.treeFull(let id)): .warning("descendant-limit-reached", ["execution": id])
         case .sharedMemoryRefused(let error): .warning("shared-memory-refused", ["reason": "\(error)"])
         case .completionsUnavailable(let error):
             .warning("completions-unavailable", ["detail": Self.detail(of: error)])

@@ -21,7 +21,7 @@ extension Context {
         } catch let refusal as LaunchRefusal {
             throw switch refusal {
             case .invalid(let problems), .inactive(let problems): Problem.invalid(problems)
-            case .queueFull, .tooDeep: Problem(.tooManyRuns, headers: ["Retry-After": "60"])
+            case .queueFull, .tooDeep, .treeFull: Problem(.tooManyRuns, headers: ["Retry-After": "60"])
             case .insufficientCredits: Problem.insufficientCredits
             }
         }

@@ -66,7 +66,12 @@ extension Endpoint<Context> {
     ) { context in
         let draft = try WorkflowDraft(context.input, catalog: context.services.engine.catalog)
         return try context.connection.transaction { connection in
-            answer(try changeable(context).save(draft, on: connection))
+            let workflow = try changeable(context)
+            let saved = try workflow.save(draft, on: connection)
+            if saved.concurrency != workflow.concurrency {
+                try context.services.engine.applyLimit(ofWorkflow: saved.id, of: saved.userID, on: connection)
+            }
+            return answer(saved)
         }
     }
 
