@@ -289,6 +289,7 @@ CREATE TABLE public.queue (
     is_admitted boolean DEFAULT true NOT NULL,
     parent_id uuid,
     parent_step integer,
+    progress json,
     CONSTRAINT queue_held_check CHECK ((held >= 0)),
     CONSTRAINT queue_leases_end CHECK (((lease IS NULL) = (lease_until IS NULL)))
 )

@@ -5,7 +5,7 @@ import System
 /// The statements of a commit.
 extension Checkpoint {
     /// Inserts the execution, its steps so far and, unless it has ended, its row in the queue, in one statement.
-    func opening(_ disposition: Disposition, _ elapsed: Duration) -> SQL {
+    func opening(_ disposition: Disposition, _ progress: RunProgress, _ elapsed: Duration) -> SQL {
         // The times of a run that has ended differ by exactly its duration, which its answer contains.
         let finishedAt: SQL = disposition.isOver ? "statement_timestamp()" : "NULL"
         let age = disposition.isOver ? execution.duration : elapsed
@@ -15,38 +15,40 @@ extension Checkpoint {
                     id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at)
                 VALUES (\(execution.id), \(execution.userID), \(execution.flow), \(execution.input),
                     \(execution.status.rawValue), \(optional: execution.stoppedAt),
-                    \(optional: execution.failure?.json), \(execution.cost),
+                    \(optional: execution.failure?.json), \(cost),
                     statement_timestamp() - \(age.microseconds) * interval '1 microsecond',
                     \(finishedAt)))
             """
-        return "\(row)\(queued(disposition)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
+        return "\(row)\(queued(disposition, progress)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
     }
 
     /// Inserts the row in the queue of a run that began on the thread of its caller.
-    private func queued(_ disposition: Disposition) -> SQL {
+    private func queued(_ disposition: Disposition, _ progress: RunProgress) -> SQL {
         switch disposition {
         case .finished: SQL()
         case .running:
             """
             , queued AS (
-                INSERT INTO queue (execution_id, user_id, state, available_at, lease, lease_until, held, prices)
+                INSERT INTO queue (execution_id, user_id, state, available_at, lease, lease_until, held, prices,
+                    progress)
                 VALUES (\(execution.id), \(execution.userID), 'running', clock_timestamp(), \(lease),
-                    clock_timestamp() + \(Lease.duration), \(budget.held), \(optional: budget.storedPrices)))
+                    clock_timestamp() + \(Lease.duration), \(budget.held), \(optional: budget.storedPrices),
+                    \(progress.json)))
             """
         case .waits(let due):
             """
             , queued AS (
-                INSERT INTO queue (execution_id, user_id, state, available_at, held, prices)
+                INSERT INTO queue (execution_id, user_id, state, available_at, held, prices, progress)
                 VALUES (\(execution.id), \(execution.userID), \(due.state), \(due.moment), \(budget.held),
-                    \(optional: budget.storedPrices)))\(Queue.notifyIdleWorker)
+                    \(optional: budget.storedPrices), \(progress.json)))\(Queue.notifyIdleWorker)
             """
         }
     }
 
     /// Writes the steps since the last commit and the new state of the run, if the run still has this lease.
-    func later(_ disposition: Disposition) -> SQL {
+    func later(_ disposition: Disposition, _ progress: RunProgress) -> SQL {
         """
-        WITH advanced AS (\(advance(disposition)))\(consequence(of: disposition)),
+        WITH advanced AS (\(advance(disposition, progress)))\(consequence(of: disposition)),
         written AS (\(newSteps(of: "a.execution_id", from: "advanced a, ")))
         SELECT 1 / (SELECT count(*) FROM advanced)
         """
@@ -56,7 +58,7 @@ extension Checkpoint {
     /// one that crashes each worker.
     private var hasProgressed: Bool { execution.steps.count > storedSteps }
 
-    private func advance(_ disposition: Disposition) -> SQL {
+    private func advance(_ disposition: Disposition, _ progress: RunProgress) -> SQL {
         let ownRow: SQL = "WHERE execution_id = \(execution.id) AND lease = \(lease) RETURNING execution_id"
         switch disposition {
         case .finished: return "DELETE FROM queue \(ownRow)"
@@ -64,13 +66,14 @@ extension Checkpoint {
             return """
                 UPDATE queue
                 SET lease_until = clock_timestamp() + \(Lease.duration), held = \(budget.held), signal = NULL,
-                    claims = CASE WHEN \(hasProgressed) THEN 0 ELSE claims END
+                    progress = \(progress.json), claims = CASE WHEN \(hasProgressed) THEN 0 ELSE claims END
                 \(ownRow)
                 """
         case .waits(let due):
             return """
                 UPDATE queue
                 SET lease = NULL, lease_until = NULL, claims = 0, held = \(budget.held),
+                    progress = \(progress.json),
                     signal = NULL, is_woken = false, available_at = \(due.moment),
                     state = CASE WHEN is_woken THEN 'queued' ELSE \(due.state) END,
                     is_admitted = is_woken OR NOT (is_limited AND \(disposition.waitsForRuns))
@@ -94,7 +97,7 @@ extension Checkpoint {
         , ended AS (
             UPDATE executions
             SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt),
-                error = \(optional: execution.failure?.json), cost = \(execution.cost),
+                error = \(optional: execution.failure?.json), cost = \(cost),
                 finished_at = created_at + \(execution.duration.microseconds) * interval '1 microsecond'
             FROM advanced a WHERE id = a.execution_id)\(Queue.notifyWatchers(of: execution))
         """

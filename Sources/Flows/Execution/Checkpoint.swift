@@ -24,6 +24,8 @@ struct Checkpoint {
     /// The workflow of which the run holds a place.
     private let limitedWorkflow: String?
     private(set) var budget: Budget
+    /// The cost of all steps that have ended, in credits.
+    private(set) var cost: Int64 = 0
 
     /// The checkpoint of a new run, which the thread of its call executes.
     init(_ execution: Execution, budget: Budget, hooks: CommitHooks?) {
@@ -49,6 +51,7 @@ struct Checkpoint {
         }
         isOpenStepStored = openStep != nil
         storedSteps = execution.steps.count
+        cost = claim.progress?.cost ?? execution.cost
     }
 
     /// The number of the open step, or of the next step if none is open.
@@ -57,6 +60,7 @@ struct Checkpoint {
     mutating func append(_ step: Step) {
         var step = step
         if step.status == .success { step.cost = budget.price(of: step.type) }
+        cost += step.cost
         execution.steps.append(step)
         openStep = nil
     }
@@ -73,14 +77,16 @@ struct Checkpoint {
     /// the answer to the commit is lost, a query finds out whether the commit happened. So an error means that it did
     /// not happen, or that this query failed too.
     ///
+    /// - Parameter progress: of the steps that have ended.
     /// - Throws: `Fenced` if the run no longer has this lease, `InsufficientCredits` if the credits do not suffice.
     mutating func commit(
-        _ disposition: Disposition, on connection: Connection, elapsed: Duration, together others: [SQL] = []
+        _ disposition: Disposition, _ progress: RunProgress, on connection: Connection, elapsed: Duration,
+        together others: [SQL] = []
     ) throws {
         let fresh = execution.steps[storedSteps...]
         let payment = budget.payment(
             for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: disposition.isOver)
-        let statement = isStored ? later(disposition) : opening(disposition, elapsed)
+        let statement = isStored ? later(disposition, progress) : opening(disposition, progress, elapsed)
         if connection.transactionStatus == .idle { try connection.begin() }
         do {
             try connection.commit(after: withPlaces(disposition, [statement] + others) + payment)

@@ -24,12 +24,14 @@ extension Execution {
     /// Joins the row in the queue of an active execution.
     static let queueJoin: SQL = "LEFT JOIN queue q ON q.execution_id = e.id AND e.status = 'running'"
 
-    /// The steps as one JSON array, in order; NULL if there are none.
-    static let steps: SQL = """
+    /// The steps from a number on as one JSON array, in order; NULL if there are none.
+    static func steps(from number: SQL = "0") -> SQL {
+        """
         (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt, s.output, s.error, s.condition,
             s.next, s.started_us, s.duration_us, s.cost, s.superseded) ORDER BY s.seq)
-        FROM steps s WHERE s.execution_id = e.id)
+        FROM steps s WHERE s.execution_id = e.id AND s.seq >= \(number))
         """
+    }
 
     /// The inputs that earlier forks gave to steps that a fork has copied, as one JSON array in the order of the steps;
     /// NULL if there are none. A fork copies the steps before its first one, also those that were copied before.
@@ -76,7 +78,7 @@ extension Execution {
         let found = try connection.query(
             """
             SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
-                (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, \(earlierInputs), \(steps)
+                (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, \(earlierInputs), \(steps())
             FROM executions e \(joins) \(queueJoin)
             WHERE e.id = \(id) AND e.user_id = \(userID)
             """)

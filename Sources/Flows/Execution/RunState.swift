@@ -9,7 +9,7 @@ import JSON
 /// - when the run waits,
 /// - and at the end, which the caller commits together with the last open transaction.
 ///
-/// The state of a claimed run is rebuilt from its stored steps.
+/// The state of a claimed run is rebuilt from its stored progress and steps.
 struct RunState {
     enum Event {
         case started
@@ -113,14 +113,31 @@ struct RunState {
         ending == nil ? flow.maximumVisits(from: current, after: visits) : Array(repeating: 0, count: visits.count)
     }
 
-    /// Applies a stored step. The caller replays all steps in order.
-    mutating func replay(_ step: Step) {
+    /// The number of steps of each task that have ended, in the order of the tasks.
+    var endedVisits: [Int] {
+        var ended = visits
+        if attempt > 0 { ended[current] -= 1 }
+        return ended
+    }
+
+    /// Continues from there. The caller then replays the steps from `progress.number` on.
+    mutating func restore(_ progress: RunProgress) {
+        guard progress.visits.count == visits.count else { return }
+        visits = progress.visits
+        stepCount = visits.reduce(0, +)
+        inputs.skip(to: progress.number)
+    }
+
+    /// Applies a stored step. Unless the run continues from stored progress, the caller replays all steps in order.
+    ///
+    /// - Parameter isCounted: whether the visit is part of the progress.
+    mutating func replay(_ step: Step, isCounted: Bool = false) {
         guard !step.isSuperseded else {
             return inputs.advance(after: step.task, output: step.output, isSuperseded: true)
         }
         guard let known = flow.tasks.firstIndex(where: { $0.name == step.task }) else { return }
         current = known
-        _ = enter()
+        if !isCounted { _ = enter() }
         switch step.status {
         case .success: endStep(.success, output: step.output)
         case .failure, .canceled: endStep(.failure, output: .null)

@@ -39,11 +39,16 @@ struct Runner {
         self.signal = signal
         self.state = state
         self.checkpoint = checkpoint
-        guard !checkpoint.execution.steps.isEmpty else { return }
-        let own = checkpoint.execution.ownInputs
-        for (step, input) in zip(checkpoint.execution.steps, checkpoint.execution.stepInputs) {
+    }
+
+    /// The size of the steps that have ended, as `outputLimit` counts it.
+    private static func weight(of execution: Execution) -> Int {
+        guard !execution.steps.isEmpty else { return 0 }
+        let own = execution.ownInputs
+        return zip(execution.steps, execution.stepInputs).reduce(0) { weight, pair in
+            let (step, input) = pair
             let counts = step.isSuperseded || own[step.task] != nil
-            weight += step.output.weight + (counts ? input.weight : 0)
+            return weight + step.output.weight + (counts ? input.weight : 0)
         }
     }
 
@@ -69,11 +74,13 @@ struct Runner {
         _ flow: Flow, _ claim: Claim, engine: Engine, on connection: Connection, _ cancellation: Cancellation
     ) throws -> RunOutcome {
         var state = RunState(flow, input: claim.execution.input, fork: claim.execution.fork)
-        for step in claim.execution.steps { state.replay(step) }
+        if let progress = claim.progress { state.restore(progress) }
+        for step in claim.execution.steps { state.replay(step, isCounted: step.number == claim.progress?.number) }
         var runner = Runner(
             flow, from: Checkpoint(claim, cancellation), state, start: .now - claim.age, signal: claim.signal,
             engine: engine,
             on: connection)
+        runner.weight = claim.progress?.weight ?? weight(of: runner.checkpoint.execution)
         return try runner.runOrRollBack()
     }
 
@@ -160,7 +167,9 @@ struct Runner {
     private mutating func commit(_ disposition: Checkpoint.Disposition, together others: [SQL] = []) throws {
         if executor.hooks != nil { try openTransaction() }
         let storedSteps = checkpoint.storedSteps
-        try checkpoint.commit(disposition, on: connection, elapsed: elapsed, together: others)
+        let progress = RunProgress(
+            number: checkpoint.nextNumber - 1, visits: state.endedVisits, weight: weight, cost: checkpoint.cost)
+        try checkpoint.commit(disposition, progress, on: connection, elapsed: elapsed, together: others)
         observeCommit(disposition, since: storedSteps)
     }
 

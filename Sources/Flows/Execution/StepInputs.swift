@@ -25,6 +25,12 @@ struct StepInputs {
     /// The input that a fork sets for the next step; nil if none.
     var forkInput: JSON? { changes.last { $0.step <= number }?.input }
 
+    /// Moves on to this step. The next input is known once the step has ended.
+    mutating func skip(to step: Int) {
+        number = max(1, step)
+        changes.removeAll { $0.step < number }
+    }
+
     /// Moves on after a step of `task` has ended.
     ///
     /// - Parameter isSuperseded: whether a later step repeats it.

@@ -11,6 +11,8 @@ package struct Claim: Sendable {
     let signal: JSON?
     /// Whether the run holds a place of its workflow.
     let isLimited: Bool
+    /// If set, `execution` has only the steps from `progress.number` on; otherwise it has all of them.
+    let progress: RunProgress?
     /// The number of claims since the run last made progress, including this one.
     let claims: Int
 

@@ -121,11 +121,9 @@ extension Queue {
             WITH signaled AS (
                 UPDATE queue q SET signal = \(value), state = 'queued'
                 WHERE q.execution_id = \(id) AND q.user_id = \(userID) AND q.state = 'waiting' AND q.signal IS NULL
-                    AND EXISTS (
-                        SELECT 1 FROM steps s
-                        WHERE s.execution_id = q.execution_id AND s.status = 'waiting'
-                            AND s.type = ANY(\(types)::text[])
-                            AND s.error IS NULL)
+                    AND (
+                        SELECT s.status = 'waiting' AND s.type = ANY(\(types)::text[]) AND s.error IS NULL
+                        FROM steps s WHERE s.execution_id = q.execution_id ORDER BY s.seq DESC LIMIT 1)
                 RETURNING q.execution_id)\(notifyIdleWorker)
             SELECT execution_id FROM signaled
             """) == 1

@@ -67,9 +67,9 @@ enum Queue {
                 WHERE q.execution_id = coalesce(
                     (SELECT execution_id FROM another), (SELECT execution_id FROM again))
                 RETURNING q.*)
-            SELECT \(Execution.columns), c.claims, c.held, c.prices, c.signal, c.is_limited,
+            SELECT \(Execution.columns), c.claims, c.held, c.prices, c.signal, c.is_limited, c.progress,
                 (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint,
-                \(Execution.steps)
+                \(Execution.steps(from: "coalesce((c.progress->>'number')::int, 0)"))
             FROM claimed c JOIN executions e ON e.id = c.execution_id \(Execution.joins)
             """)
         guard let row = found.first else { return nil }
@@ -79,11 +79,12 @@ enum Queue {
         let budget = Budget(held: try columns.next(), prices: try columns.next(JSON?.self))
         let signal = try columns.next(JSON?.self)
         let isLimited = try columns.next(Bool.self)
+        let progress = try columns.next(JSON?.self).flatMap { RunProgress($0) }
         let age = Duration.microseconds(try columns.next(Int64.self))
         execution.steps = try Step.all(&columns)
         return Claim(
             lease: lease, execution: execution, age: age, budget: budget, signal: signal, isLimited: isLimited,
-            claims: claims)
+            progress: progress, claims: claims)
     }
 
     private static let isReady: SQL = "q.lease IS NULL AND q.is_admitted AND q.state = 'queued'"

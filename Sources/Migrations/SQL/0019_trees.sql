@@ -1,7 +1,9 @@
 -- The step that started a run, so that the active runs of a step are found without reading those that have ended.
 ALTER TABLE queue
     ADD COLUMN parent_id   uuid,
-    ADD COLUMN parent_step integer;
+    ADD COLUMN parent_step integer,
+    -- How far the run has come, so that a worker continues it without reading its whole record; NULL: it is read.
+    ADD COLUMN progress    json;
 UPDATE queue q SET parent_id = e.parent_id, parent_step = e.parent_step
 FROM executions e WHERE e.id = q.execution_id AND e.parent_id IS NOT NULL;
 -- A step that starts a run for each item keeps how many it has started, instead of their ids.
