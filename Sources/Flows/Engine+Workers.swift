@@ -61,7 +61,7 @@ extension Engine {
     /// Makes the runs due whose leases have expired because their process died or was stopped; returns how many. If the
     /// leases may have expired because of trouble with the database, these claims do not count.
     package func rescue(on connection: Connection) throws -> Int {
-        try trouble.watching { try Queue.rescue(isCounted: !trouble.isRecent, on: connection) }
+        try trouble.watching { try Queue.rescue(isTrouble: trouble.isRecent, on: connection) }
     }
 
     /// How the thread of this connection learns that a run is due.
@@ -103,6 +103,7 @@ extension Engine {
                 on: connection)
         }
         do {
+            if claim.isSuspect, try !Queue.isolate(claim, on: connection) { throw Fenced() }
             let outcome = try Runner.resume(flow, claim, engine: self, on: connection, cancellation)
             trouble.end()
             return if case .waits = outcome { .waits } else { .ended }

@@ -290,6 +290,8 @@ CREATE TABLE public.queue (
     parent_id uuid,
     parent_step integer,
     progress json,
+    is_suspect boolean DEFAULT false NOT NULL,
+    is_alone boolean DEFAULT false NOT NULL,
     CONSTRAINT queue_held_check CHECK ((held >= 0)),
     CONSTRAINT queue_leases_end CHECK (((lease IS NULL) = (lease_until IS NULL)))
 )

@@ -11,6 +11,8 @@ package struct Job {
     }
 
     package let lease: Lease
+    /// Whether the run may have ended a process: it is executed while no other run is executed in this one.
+    package let isSuspect: Bool
     /// Executes the run. Throws what is wrong with the queue.
     package let run: () throws -> Ending
     /// Releases the lease of a run that was interrupted or not begun, so that it is due at once for the next worker.
@@ -21,10 +23,11 @@ package struct Job {
     package let interrupt: @Sendable (Interruption) -> Void
 
     package init(
-        lease: Lease, run: @escaping () throws -> Ending, release: @escaping () throws -> Void,
-        interrupt: @escaping @Sendable (Interruption) -> Void
+        lease: Lease, isSuspect: Bool = false, run: @escaping () throws -> Ending,
+        release: @escaping () throws -> Void, interrupt: @escaping @Sendable (Interruption) -> Void
     ) {
         self.lease = lease
+        self.isSuspect = isSuspect
         self.run = run
         self.release = release
         self.interrupt = interrupt

@@ -106,12 +106,16 @@ extension Worker {
     }
 
     private func execute(_ job: Job, as slot: Int, _ requested: Monotonic) {
-        let isWorking = shared.withLock { shared in
+        var permission = shared.withLock { shared in
             shared.interrupts[slot] = job.interrupt
-            handle(.found(slot: slot, lease: job.lease, requested: requested), &shared)
-            return shared.state.isWorking
+            handle(.found(slot: slot, lease: job.lease, isSuspect: job.isSuspect, requested: requested), &shared)
+            return shared.state.permission(for: slot)
         }
-        let isQueueFine = runToEnd(job, isWorking)
+        while permission == .wait {
+            wakeUps[slot].wait()
+            permission = shared.withLock { $0.state.permission(for: slot) }
+        }
+        let isQueueFine = runToEnd(job, permission == .run)
         shared.withLock { shared in
             shared.interrupts[slot] = nil
             handle(isQueueFine ? .finished(slot: slot) : .queueFailed(slot: slot), &shared)
@@ -120,10 +124,10 @@ extension Worker {
 
     /// Returns whether the queue was available.
     ///
-    /// - Parameter isWorking: if false, the run is released without being started.
-    private func runToEnd(_ job: Job, _ isWorking: Bool) -> Bool {
+    /// - Parameter isPermitted: if false, the run is released without being started.
+    private func runToEnd(_ job: Job, _ isPermitted: Bool) -> Bool {
         do {
-            switch isWorking ? try job.run() : .unfinished {
+            switch isPermitted ? try job.run() : .unfinished {
             case .settled: queueAnswered()
             case .failed(let error): observe(.runFailed(error))
             case .unfinished: release(job)

@@ -3,7 +3,7 @@ package import System
 extension WorkerState {
     package enum Event: Sendable {
         /// The result of a poll. The lease is valid for its whole length from `requested`, an instant before the claim.
-        case found(slot: Int, lease: Lease, requested: Monotonic)
+        case found(slot: Int, lease: Lease, isSuspect: Bool = false, requested: Monotonic)
         case foundNothing(slot: Int, next: Monotonic? = nil)
         /// The run has ended, or its lease was released.
         case finished(slot: Int)

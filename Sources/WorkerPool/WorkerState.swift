@@ -35,6 +35,15 @@ package struct WorkerState: Sendable {
         case end
     }
 
+    /// Whether a slot that has claimed a run executes it.
+    package enum Permission: Hashable, Sendable {
+        case run
+        /// Wait for the wake-up, then ask again.
+        case wait
+        /// Release the run without starting it.
+        case release
+    }
+
     private enum Slot {
         case idle
         case notified
@@ -58,6 +67,8 @@ package struct WorkerState: Sendable {
     private var phase = Phase.working
     /// The idle slot with the lowest number is notified first, so that a worker with little to do uses few connections.
     private var slots: [Slot]
+    /// The slot whose run is executed alone, or is about to be.
+    private var isolated: Int?
     private var hasBegun = false
     /// The number of the current registration, from 1; nil if the process is not registered.
     private var registration: Int?
@@ -80,20 +91,29 @@ package struct WorkerState: Sendable {
     /// The next order for a slot that executes no run.
     package mutating func order(for slot: Int) -> Order {
         guard isWorking else { return .stop }
-        guard case .notified = slots[slot] else { return .wait }
+        guard case .notified = slots[slot], isolated == nil else { return .wait }
         slots[slot] = .polling(registration: registration)
         return .poll
+    }
+
+    /// Whether a slot executes the run that it has claimed. While a suspect run is executed alone, or waits for the
+    /// other slots to finish, the others start nothing.
+    package func permission(for slot: Int) -> Permission {
+        guard isWorking, isolated == nil || isolated == slot else { return .release }
+        return isolated == nil || isAlone(slot) ? .run : .wait
     }
 
     /// Returns the actions that follow from `event`, in the order in which to perform them.
     package mutating func handle(_ event: Event, at now: Monotonic) -> [Action] {
         if let until = pausedUntil, until <= now { pausedUntil = nil }
         switch event {
-        case .found(let slot, let lease, let requested): found(lease, by: slot, requested)
+        case .found(let slot, let lease, let isSuspect, let requested):
+            found(lease, by: slot, isSuspect: isSuspect, requested)
         case .foundNothing(let slot, let next): foundNothing(slot, next)
         case .finished(let slot):
             slots[slot] = .notified
             (pause, pausedUntil) = (policy.pause, nil)
+            endIsolation(of: slot)
         case .queueFailed(let slot): queueFailed(slot, at: now)
         case .stopped(let slot): stopped(slot)
         case .round: round(at: now)
@@ -160,15 +180,40 @@ extension WorkerState {
 
 extension WorkerState {
     private mutating func notifyOne() {
-        guard isWorking, pausedUntil == nil, let slot = firstIdle else { return }
+        guard isWorking, isolated == nil, pausedUntil == nil, let slot = firstIdle else { return }
         slots[slot] = .notified
         actions.append(.wake(slot: slot))
     }
 
-    private mutating func found(_ lease: Lease, by slot: Int, _ requested: Monotonic) {
+    private mutating func found(_ lease: Lease, by slot: Int, isSuspect: Bool, _ requested: Monotonic) {
         slots[slot] = .running(lease: lease, renewed: requested)
-        notifyOne()
+        if isSuspect, isolated == nil {
+            isolated = slot
+            interruptAll(.afterStep, except: slot)
+        } else if isolated == nil {
+            notifyOne()
+        }
         if !isWorking { actions.append(.interrupt(slot: slot, .afterStep)) }
+    }
+
+    /// Whether no other slot executes a run or may have claimed one.
+    private func isAlone(_ slot: Int) -> Bool {
+        slots.enumerated().allSatisfy { number, state in
+            switch state {
+            case .running, .polling: number == slot
+            case .idle, .notified, .stopped: true
+            }
+        }
+    }
+
+    /// The run of the slot has ended: the other slots poll again.
+    private mutating func endIsolation(of slot: Int) {
+        guard isolated == slot else { return }
+        isolated = nil
+        for (slot, state) in slots.enumerated() {
+            if case .notified = state { actions.append(.wake(slot: slot)) }
+        }
+        notifyOne()
     }
 
     private mutating func foundNothing(_ slot: Int, _ next: Monotonic?) {
@@ -181,6 +226,7 @@ extension WorkerState {
 
     private mutating func queueFailed(_ slot: Int, at now: Monotonic) {
         slots[slot] = .idle
+        endIsolation(of: slot)
         pausedUntil = now + pause
         pause = min(pause * 2, policy.longestPause)
         if needsRegistration { actions.append(.wakeKeeper) }
@@ -244,8 +290,8 @@ extension WorkerState {
         interruptAll(.atOnce)
     }
 
-    private mutating func interruptAll(_ interruption: Interruption) {
-        for (slot, state) in slots.enumerated() {
+    private mutating func interruptAll(_ interruption: Interruption, except spared: Int? = nil) {
+        for (slot, state) in slots.enumerated() where slot != spared {
             if case .running = state { actions.append(.interrupt(slot: slot, interruption)) }
         }
     }
@@ -253,6 +299,7 @@ extension WorkerState {
     /// Performs the transitions that have become due or possible.
     private mutating func settle(at now: Monotonic) {
         if case .working = phase, policy.exitsWhenIdle, hasBegun, isAllIdle { stop(at: now) }
+        if let isolated, isAlone(isolated) { actions.append(.wake(slot: isolated)) }
         if case .stopping(let limit) = phase, limit <= now { abort(at: now) }
         switch phase {
         case .working, .ended: break

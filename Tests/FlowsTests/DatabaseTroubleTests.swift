@@ -84,7 +84,7 @@ import Testing
         try enqueue()
         for isTrouble in [false, true] {
             let before = try state().claims
-            _ = try claim()
+            #expect(try Queue.isolate(claim(), on: connection))
             engine.trouble.record(mayExpireLeases: isTrouble)
             try fixture.database.connect().execute("UPDATE queue SET lease_until = now() - interval '1 second'")
             #expect(try engine.rescue(on: connection) == 1)

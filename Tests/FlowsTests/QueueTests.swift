@@ -75,9 +75,9 @@ import Testing
     @Test func anExpiredLeaseIsLost() throws {
         try enqueue(FlowText.chain(["keep"]))
         let first = try #require(try claim(1))
-        #expect(try Queue.rescue(isCounted: true, on: connection) == 0)
+        #expect(try Queue.rescue(isTrouble: false, on: connection) == 0)
         try expireLeases()
-        #expect(try Queue.rescue(isCounted: true, on: connection) == 1)
+        #expect(try Queue.rescue(isTrouble: false, on: connection) == 1)
         let second = try #require(try claim(2))
         guard
             case .lost = try engine().execute(first, on: connection, Cancellation())
@@ -96,13 +96,45 @@ import Testing
         #expect(try fixture.committed().status == "completed")
     }
 
+    /// The process may have died because of another of its runs.
+    @Test func theDeathOfAProcessIsCountedIfTheRunWasAlone() throws {
+        try enqueue(FlowText.chain(["pass", "keep"]))
+        for number in 1...8 {
+            let claim = try #require(try claim(number))
+            #expect(claim.claims == 1 && claim.isSuspect == (number > 1))
+            try expireLeases()
+            #expect(try Queue.rescue(isTrouble: false, on: connection) == 1)
+        }
+        let last = try #require(try claim(9))
+        _ = try engine().execute(last, on: connection, Cancellation())
+        #expect(try fixture.committed().status == "completed")
+    }
+
+    /// A run that has made progress is no longer suspected.
+    @Test func progressEndsTheSuspicion() throws {
+        try enqueue(FlowText.chain(["pass", "wait for ever"]))
+        _ = try claim(1)
+        try expireLeases()
+        #expect(try Queue.rescue(isTrouble: false, on: connection) == 1)
+        let suspect = try #require(try claim(2))
+        #expect(suspect.isSuspect)
+        let forever = TestTask("wait for ever", effect: .external) { _, _ in throw Fenced() }
+        let work = try engine([forever]).execute(suspect, on: connection, Cancellation())
+        guard case .lost = work else { Issue.record("\(work)"); return }
+        let (isSuspect, isAlone) = try fixture.database.connect().query("SELECT is_suspect, is_alone FROM queue").only
+            .decode(Bool.self, Bool.self)
+        #expect(!isSuspect && !isAlone)
+    }
+
     /// The sixth claim without progress ends the run.
     @Test func aRunWithoutProgressFailsAfterTheMaximumOfClaims() throws {
         try enqueue(FlowText.chain(["pass"]))
         for number in 1...5 {
-            #expect(try claim(number)?.claims == number)
+            let claim = try #require(try claim(number))
+            #expect(claim.claims == number)
+            #expect(try Queue.isolate(claim, on: connection))
             try expireLeases()
-            #expect(try Queue.rescue(isCounted: true, on: connection) == 1)
+            #expect(try Queue.rescue(isTrouble: false, on: connection) == 1)
         }
         let last = try #require(try claim(6))
         guard
@@ -162,7 +194,7 @@ import Testing
             try enqueue(FlowText.chain(["pass"]))
             let claim = try #require(try claim(on: connection))
             #expect(try Queue.renew([(claim.execution.id, claim.lease)], on: connection) == [claim.lease])
-            #expect(try Queue.rescue(isCounted: true, on: connection) == 0)
+            #expect(try Queue.rescue(isTrouble: false, on: connection) == 0)
             _ = try engine().execute(claim, on: connection, Cancellation())
             try connection.execute("SELECT pg_stat_force_next_flush()")
             try owner.execute("DELETE FROM executions")

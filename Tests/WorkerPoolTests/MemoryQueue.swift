@@ -8,6 +8,8 @@ final class MemoryQueue: Sendable {
 
     struct Contents {
         var due: [Int] = []
+        /// Runs that are executed alone.
+        var suspects: Set<Int> = []
         /// The leased runs by their leases.
         var leased: [String: Int] = [:]
         var done: [Int] = []
@@ -86,7 +88,7 @@ final class MemoryQueue: Sendable {
     }
 
     private func claim() throws -> Job? {
-        let found = try contents.withLock { contents throws -> (String, Int)? in
+        let found = try contents.withLock { contents throws -> (String, Int, Bool)? in
             guard contents.isAvailable else { throw Unavailable() }
             contents.polls += 1
             if let (run, moment) = contents.scheduled, moment <= .now {
@@ -97,13 +99,13 @@ final class MemoryQueue: Sendable {
             contents.lastLease += 1
             let (lease, run) = ("\(contents.lastLease)", contents.due.removeFirst())
             contents.leased[lease] = run
-            return (lease, run)
+            return (lease, run, contents.suspects.contains(run))
         }
         changed.signal()
-        guard let (lease, run) = found else { return nil }
+        guard let (lease, run, isSuspect) = found else { return nil }
         let flag = Flag()
         return Job(
-            lease: Lease(run: "\(run)", token: lease),
+            lease: Lease(run: "\(run)", token: lease), isSuspect: isSuspect,
             run: {
                 let ending = try self.step(run, flag)
                 if case .settled = ending { self.end(lease, { $0.done.append($1) }) }

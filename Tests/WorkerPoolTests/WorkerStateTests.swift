@@ -272,6 +272,56 @@ extension WorkerStateTests {
 }
 
 extension WorkerStateTests {
+    @Test mutating func aSuspectRunIsExecutedAlone() {
+        handle(.round)
+        find(0)
+        find(1)
+        poll(2)
+        let actions = handle(.found(slot: 2, lease: lease(2), isSuspect: true, requested: now))
+        #expect(actions == [.interrupt(slot: 0, .afterStep), .interrupt(slot: 1, .afterStep)])
+        #expect(state.permission(for: 2) == .wait)
+        handle(.finished(slot: 0))
+        #expect(state.permission(for: 2) == .wait)
+        #expect(state.order(for: 0) == .wait, "it starts nothing meanwhile")
+        #expect(handle(.finished(slot: 1)).contains(.wake(slot: 2)))
+        #expect(state.permission(for: 2) == .run)
+        handle(.round)
+        #expect(state.order(for: 0) == .wait)
+        #expect(Set(handle(.finished(slot: 2))).isSuperset(of: [.wake(slot: 0), .wake(slot: 1)]))
+        poll(0)
+        poll(1)
+        poll(2)
+    }
+
+    /// Its slot began to poll before the suspect run was found.
+    @Test mutating func aRunThatIsFoundMeanwhileIsReleased() {
+        handle(.round)
+        find(0)
+        poll(1)
+        handle(.finished(slot: 0))
+        poll(0)
+        handle(.found(slot: 0, lease: lease(0), isSuspect: true, requested: now))
+        #expect(state.permission(for: 0) == .wait, "slot 1 still polls")
+        handle(.found(slot: 1, lease: lease(1), requested: now))
+        #expect(state.permission(for: 1) == .release)
+        #expect(handle(.finished(slot: 1)).contains(.wake(slot: 0)))
+        #expect(state.permission(for: 0) == .run)
+    }
+
+    @Test(arguments: [false, true]) mutating func isolationEndsWithAFailureOrAStop(stops: Bool) {
+        handle(.round)
+        find(0)
+        poll(1)
+        handle(.found(slot: 1, lease: lease(1), isSuspect: true, requested: now))
+        if stops {
+            #expect(handle(.stop).contains(.wake(slot: 1)))
+            #expect(state.permission(for: 1) == .release)
+        } else {
+            handle(.queueFailed(slot: 1))
+            #expect(state.permission(for: 0) == .run)
+        }
+    }
+
     private static func draining() -> WorkerStateTests {
         var tests = WorkerStateTests()
         tests.state = WorkerState(policy: WorkerPolicy(slots: 2, exitsWhenIdle: true))

@@ -1,3 +1,4 @@
+import Glibc
 import System
 import Synchronization
 import Testing
@@ -45,6 +46,34 @@ import WorkerPool
         worker.stop()
         worker.ended.wait(until: .now + .seconds(20))
         try worker.finish()
+    }
+
+    @Test func suspectRunsAreExecutedAlone() throws {
+        let running = Mutex(Set<Int>())
+        let together = Mutex(Set<Int>())
+        let queue = try MemoryQueue { run, _ in
+            let others = running.withLock { running in
+                running.insert(run)
+                return running.count - 1
+            }
+            if others > 0 { together.withLock { _ = $0.insert(run) } }
+            for _ in 0..<100 { sched_yield() }
+            running.withLock { running in
+                if running.count > 1 { together.withLock { _ = $0.insert(run) } }
+                running.remove(run)
+            }
+            return .settled
+        }
+        let suspects = Set(stride(from: 1, through: 200, by: 10))
+        queue.change { contents in
+            contents.suspects = suspects
+            contents.due = Array(1...200)
+        }
+        let worker = try worker(on: queue)
+        #expect(queue.wait { $0.done.count == 200 })
+        try end(worker)
+        #expect(together.withLock { $0.isDisjoint(with: suspects) })
+        #expect(queue.contents.withLock { Set($0.done) } == Set(1...200))
     }
 
     @Test func noWakeUpIsLost() throws {

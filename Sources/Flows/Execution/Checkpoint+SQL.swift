@@ -66,13 +66,14 @@ extension Checkpoint {
             return """
                 UPDATE queue
                 SET lease_until = clock_timestamp() + \(Lease.duration), held = \(budget.held), signal = NULL,
-                    progress = \(progress.json), claims = CASE WHEN \(hasProgressed) THEN 0 ELSE claims END
+                    progress = \(progress.json), claims = CASE WHEN \(hasProgressed) THEN 0 ELSE claims END,
+                    is_suspect = is_suspect AND NOT \(hasProgressed), is_alone = is_alone AND NOT \(hasProgressed)
                 \(ownRow)
                 """
         case .waits(let due):
             return """
                 UPDATE queue
-                SET lease = NULL, lease_until = NULL, claims = 0, held = \(budget.held),
+                SET lease = NULL, lease_until = NULL, claims = 0, is_suspect = false, is_alone = false, held = \(budget.held),
                     progress = \(progress.json),
                     signal = NULL, is_woken = false, available_at = \(due.moment),
                     state = CASE WHEN is_woken THEN 'queued' ELSE \(due.state) END,

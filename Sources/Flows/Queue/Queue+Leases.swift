@@ -24,15 +24,18 @@ extension Queue {
         return Set(try rows.map { try $0.decode(String.self) })
     }
 
-    /// Frees the runs whose leases have expired because their process died or was stopped; returns how many.
+    /// Frees the runs whose leases have expired because their process died or was stopped; returns how many. Each of
+    /// them is suspected to be the cause, and executed alone in a process next time. Only the claim of a run that was
+    /// alone counts towards giving it up.
     ///
-    /// - Parameter isCounted: whether these claims count towards giving the runs up.
-    static func rescue(isCounted: Bool, on connection: Connection) throws -> Int {
+    /// - Parameter isTrouble: whether the leases may have expired because of trouble with the database.
+    static func rescue(isTrouble: Bool, on connection: Connection) throws -> Int {
         try connection.execute(
             """
             UPDATE queue
             SET lease = NULL, lease_until = NULL, state = 'queued',
-                claims = greatest(0, claims - \(isCounted ? 0 : 1))
+                claims = greatest(0, claims - CASE WHEN is_alone AND NOT \(isTrouble) THEN 0 ELSE 1 END),
+                is_suspect = is_suspect OR NOT \(isTrouble), is_alone = false
             WHERE execution_id = ANY(ARRAY(
                 SELECT execution_id FROM queue WHERE lease IS NOT NULL AND lease_until < statement_timestamp()
                 FOR UPDATE SKIP LOCKED))
@@ -50,10 +53,18 @@ extension Queue {
         try connection.execute(
             """
             UPDATE queue
-            SET lease = NULL, lease_until = NULL, state = \(Due.after(delay).state),
+            SET lease = NULL, lease_until = NULL, is_alone = false, state = \(Due.after(delay).state),
                 claims = claims - \(isCounted ? 0 : 1),
                 available_at = \(Due.after(delay).moment)
             WHERE execution_id = \(claim.execution.id) AND lease = \(claim.lease)
+            """) == 1
+    }
+
+    /// Records that the run is executed alone in its process. Returns false if the lease was lost.
+    static func isolate(_ claim: Claim, on connection: Connection) throws -> Bool {
+        try connection.execute(
+            """
+            UPDATE queue SET is_alone = true WHERE execution_id = \(claim.execution.id) AND lease = \(claim.lease)
             """) == 1
     }
 

@@ -67,7 +67,7 @@ enum Queue {
                 WHERE q.execution_id = coalesce(
                     (SELECT execution_id FROM another), (SELECT execution_id FROM again))
                 RETURNING q.*)
-            SELECT \(Execution.columns), c.claims, c.held, c.prices, c.signal, c.is_limited, c.progress,
+            SELECT \(Execution.columns), c.claims, c.held, c.prices, c.signal, c.is_limited, c.progress, c.is_suspect,
                 (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint,
                 \(Execution.steps(from: "coalesce((c.progress->>'number')::int, 0)"))
             FROM claimed c JOIN executions e ON e.id = c.execution_id \(Execution.joins)
@@ -80,11 +80,12 @@ enum Queue {
         let signal = try columns.next(JSON?.self)
         let isLimited = try columns.next(Bool.self)
         let progress = try columns.next(JSON?.self).flatMap { RunProgress($0) }
+        let isSuspect = try columns.next(Bool.self)
         let age = Duration.microseconds(try columns.next(Int64.self))
         execution.steps = try Step.all(&columns)
         return Claim(
             lease: lease, execution: execution, age: age, budget: budget, signal: signal, isLimited: isLimited,
-            progress: progress, claims: claims)
+            progress: progress, isSuspect: isSuspect, claims: claims)
     }
 
     private static let isReady: SQL = "q.lease IS NULL AND q.is_admitted AND q.state = 'queued'"

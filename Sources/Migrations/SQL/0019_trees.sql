@@ -3,7 +3,10 @@ ALTER TABLE queue
     ADD COLUMN parent_id   uuid,
     ADD COLUMN parent_step integer,
     -- How far the run has come, so that a worker continues it without reading its whole record; NULL: it is read.
-    ADD COLUMN progress    json;
+    ADD COLUMN progress    json,
+    -- The process that executed it has died: it is executed alone in a process, to find out whether it is the cause.
+    ADD COLUMN is_suspect  boolean NOT NULL DEFAULT false,
+    ADD COLUMN is_alone    boolean NOT NULL DEFAULT false;
 UPDATE queue q SET parent_id = e.parent_id, parent_step = e.parent_step
 FROM executions e WHERE e.id = q.execution_id AND e.parent_id IS NOT NULL;
 -- A step that starts a run for each item keeps how many it has started, instead of their ids.

@@ -43,7 +43,7 @@ extension Engine {
         guard let claim = try claim(on: connection) else { return .nothing(next: try nextDue(on: connection)) }
         let cancellation = Cancellation()
         let job = Job(
-            lease: Lease(run: claim.execution.id, token: claim.lease),
+            lease: Lease(run: claim.execution.id, token: claim.lease), isSuspect: claim.isSuspect,
             run: {
                 switch try self.execute(claim, on: connection, cancellation) {
                 case .ended, .waits: return .settled
