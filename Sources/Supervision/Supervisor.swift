@@ -31,7 +31,9 @@ package final class Supervisor {
     private let environment: [String: String]
     private let inherited: [Int32: Int32]
     private let observe: (SupervisorEvent) -> Void
+    private let policy: SupervisorPolicy
     private var state: SupervisorState
+    private var nextMemoryCheck = Monotonic.now
     private var children: [pid_t: Child] = [:]
     private var held: [Held] = []
     private var hasEnded = false
@@ -53,6 +55,7 @@ package final class Supervisor {
         self.environment = environment.merging([ChildControl.variable: "\(ChildControl.descriptor)"]) { $1 }
         self.inherited = inherited
         self.observe = observe
+        self.policy = policy
         state = SupervisorState(policy: policy, at: .now)
     }
 
@@ -71,7 +74,16 @@ package final class Supervisor {
             }
             while let signal = signals.next() { take(signal) }
             handle(.timePassed)
+            checkMemory()
             forward()
+        }
+    }
+
+    private func checkMemory() {
+        guard let limit = policy.largestChild, nextMemoryCheck <= .now else { return }
+        nextMemoryCheck = .now + policy.memoryInterval
+        for pid in children.keys.sorted() {
+            if let bytes = ProcessMemory.resident(of: pid), bytes > limit { handle(.grown(pid, bytes: bytes)) }
         }
     }
 
@@ -79,7 +91,8 @@ package final class Supervisor {
     /// space.
     private var deadline: Monotonic? {
         let retry = held.isEmpty ? nil : Monotonic.now + .milliseconds(50)
-        return [state.deadline, retry].compactMap(\.self).min()
+        let memoryCheck = policy.largestChild == nil ? nil : nextMemoryCheck
+        return [state.deadline, retry, memoryCheck].compactMap(\.self).min()
     }
 
     private func take(_ signal: Signal) {

@@ -11,6 +11,8 @@ extension SupervisorState {
         /// A responder has begun to hand over its connections: it is exiting, whatever the reason.
         case handedOver(pid_t)
         case exited(pid_t, ExitCause)
+        /// A child's resident memory exceeds the limit.
+        case grown(pid_t, bytes: Int)
         case reload
         case terminate
         /// `deadline` has passed; also the first event, which starts the children.

@@ -47,6 +47,8 @@ package struct SupervisorState: Sendable {
         var servingSince: Monotonic?
         /// The child was ordered to exit, was killed, or hands over its connections.
         var isStopping = false
+        /// A replacement was tried because of its memory. It is not tried again if the successor fails.
+        var isRecycled = false
     }
 
     private struct Replacement {
@@ -81,6 +83,7 @@ package struct SupervisorState: Sendable {
         case .ready(let pid): becameReady(pid, at: now)
         case .handedOver(let pid): handoverBegan(pid, at: now)
         case .exited(let pid, let cause): exited(pid, cause, at: now)
+        case .grown(let pid, let bytes): recycle(pid, bytes)
         case .reload: reload(at: now)
         case .terminate: terminate(at: now)
         case .timePassed: break
@@ -164,6 +167,16 @@ extension SupervisorState {
         } else if replacement?.pid == pid {
             abandonReload()
         }
+    }
+
+    /// Makes the slot stale, so that a successor starts before the child drains.
+    private mutating func recycle(_ pid: pid_t, _ bytes: Int) {
+        guard case .running = phase, let child = children[pid], child.servingSince != nil,
+            !child.isStopping, !child.isRecycled, slots[child.slot].holder == .child(pid)
+        else { return }
+        children[pid]?.isRecycled = true
+        slots[child.slot].generation = min(slots[child.slot].generation, generation - 1)
+        actions.append(.report(.recycling(policy.role(of: child.slot), slot: child.slot, pid: pid, bytes: bytes)))
     }
 
     private mutating func reload(at now: Monotonic) {

@@ -43,6 +43,34 @@ import Testing
             ])
     }
 
+    @Test func aChildThatHasGrownIsReplacedOnce() {
+        var pool = SupervisorSimulation.serving(2)
+        _ = pool.takeReports()
+        pool.handle(.grown(102, bytes: 7))
+        #expect(pool.spawns == [1])
+        let successor = pool.start()
+        pool.handle(.grown(102, bytes: 8))
+        #expect(pool.children[102] == [], "it serves until its successor is ready")
+        pool.handle(.ready(103))
+        #expect(successor == 103 && pool.children[102] == [.terminate])
+        pool.handle(.exited(102, .exited(0)))
+        #expect(pool.spawns.isEmpty)
+        let reports = pool.takeReports()
+        #expect(reports.first == .recycling(.responder, slot: 1, pid: 102, bytes: 7))
+        #expect(!reports.contains(.reloading) && !reports.contains(.reloaded))
+    }
+
+    /// Its successor cannot start: the child serves on, and is not replaced again and again.
+    @Test func aFailedSuccessorOfAGrownChildIsNotRetried() {
+        var pool = SupervisorSimulation.serving(1)
+        pool.handle(.grown(101, bytes: 7))
+        pool.failToStart()
+        pool.handle(.grown(101, bytes: 8))
+        #expect(pool.spawns.isEmpty && pool.children[101] == [])
+        pool.handle(.reload)
+        #expect(pool.spawns == [0])
+    }
+
     @Test func repeatedEarlyExitsBackOff() {
         var pool = SupervisorSimulation(SupervisorPolicy(responders: 1))
         var delays: [Duration] = []

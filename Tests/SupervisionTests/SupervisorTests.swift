@@ -85,6 +85,17 @@ import Testing
         #expect(!old.contains(where: isAlive))
     }
 
+    @Test func aChildThatHasGrownIsReplaced() throws {
+        let pool = try SupervisedPool(
+            responders: 0, workers: 1, script: "exec \(SupervisedPool.fixture) grow")
+        let grown = try pool.pid("started 0")
+        pool.deploy(nil)
+        try pool.line("recycling")
+        let successor = try pool.pid("started 0")
+        #expect(try pool.pid("exited 0") == grown)
+        #expect(isAlive(successor) && pool.lines.contains("allReady"))
+    }
+
     @Test(arguments: ["exit 1", "exec sleep 600", nil])
     func aBrokenExecutableAbandonsTheReload(script: String?) throws {
         let (pool, old) = try pool(2, readiness: 1000)

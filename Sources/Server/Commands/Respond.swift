@@ -19,6 +19,7 @@ enum Respond {
         let control = Mutex(try ChildControl(environment: invocation.environment))
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
+        if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
         let observe: Observer = try Log(file: try configuration.logFile).write
         let memory = try memory(invocation.environment, observe)
         let database = try configuration.database.observed(by: observe)

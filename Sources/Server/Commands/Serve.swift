@@ -12,12 +12,14 @@ enum Serve {
         try check(configuration, memory, observe)
         let listener = try Listener.bind(path: try configuration.socket)
         defer { listener.removeFile() }
+        var policy = SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
+        policy.largestChild = try configuration.processMemory.map { $0 / 2 }
         let supervisor = Supervisor(
             listening: listener.descriptor, executable: invocation.executable,
             arguments: { role in [role == .responder ? "respond" : "work"] + invocation.arguments },
             environment: invocation.environment.merging([memoryVariable: "\(memoryDescriptor)"]) { $1 },
             inherited: [memoryDescriptor: memory.descriptor],
-            policy: SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
+            policy: policy
         ) { observe(.supervisor($0)) }
         try withExtendedLifetime(memory) { try supervisor.run() }
     }

@@ -17,6 +17,7 @@ enum Work {
         let control = try ChildControl(environment: invocation.environment)
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
+        if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
         let observe: Observer = try Log(file: try configuration.logFile).write
         let database = try configuration.database.observed(by: observe)
         let worker = try Worker(

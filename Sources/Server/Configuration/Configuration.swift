@@ -79,6 +79,9 @@ extension Configuration {
         }
     }
 
+    /// In bytes.
+    var processMemory: Int? { get throws { try self.memoryLimit.map { $0 << 20 } } }
+
     var welcome: WelcomeCredits {
         get throws { WelcomeCredits(client: Int64(try self.clientCredits), guest: Int64(try self.guestCredits)) }
     }

@@ -131,6 +131,10 @@ struct Settings: Sendable {
         "USER_CONCURRENCY", default: .text("50"), .limit,
         "Limit of runs that workers execute at the same time, per user. `off`: no limit")
 
+    let memoryLimit = Setting(
+        "MEMORY_LIMIT", default: .text("1024"), .limit,
+        "Limit of a responder's or worker's memory, in MiB. One that has grown to half of it is replaced")
+
     let descendantLimit = Setting(
         "DESCENDANT_LIMIT", default: .text("10000"), .number(in: 1...1_000_000),
         "Limit of the runs that one run may lead to, directly and indirectly")

@@ -48,6 +48,8 @@ extension Observation {
                 fields: ["slot": "\(slot)", "pid": "\(pid)", "cause": "\(cause)", "seconds": Self.seconds(age)])
         case .supervisor(.backingOff(let role, let slot, let delay)):
             .warning("\(role)-backing-off", ["slot": "\(slot)", "seconds": Self.seconds(delay)])
+        case .supervisor(.recycling(let role, let slot, let pid, let bytes)):
+            .info("\(role)-recycling", ["slot": "\(slot)", "pid": "\(pid)", "megabytes": "\(bytes >> 20)"])
         case .supervisor(.overdue(let role, let slot, let pid)):
             .error("\(role)-overdue", ["slot": "\(slot)", "pid": "\(pid)"])
         case .supervisor(.reloading): .info("reloading")

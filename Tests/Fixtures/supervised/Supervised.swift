@@ -9,6 +9,7 @@ import Supervision
 /// - `supervised respond`: accepts the pending connections of descriptor 0, writes its process id to each connection it
 ///   accepts or adopts, keeps them, and hands them over when it exits.
 /// - `supervised work`: waits until it is told to exit.
+/// - `supervised grow`: occupies 256 MiB of memory, then does the same.
 /// - `supervised path`: waits for the end of its input, then writes the path of its executable.
 @main
 enum Supervised {
@@ -18,9 +19,13 @@ enum Supervised {
         case "serve":
             var policy = SupervisorPolicy(responders: Int(arguments[3]) ?? 1, workers: Int(arguments[4]) ?? 0)
             policy.readiness = .milliseconds(Int(arguments[5]) ?? 0)
+            (policy.largestChild, policy.memoryInterval) = (128 << 20, .milliseconds(20))
             try serve(executable: arguments[2], policy)
         case "respond": try respond()
         case "work": try work()
+        case "grow":
+            let memory = [UInt8](repeating: 1, count: 256 << 20)
+            try withExtendedLifetime(memory) { try work() }
         case "path":
             var byte: UInt8 = 0
             while unsafe read(0, &byte, 1) > 0 {}
