@@ -80,10 +80,10 @@ extension SettingParser<Duration> {
 
 extension SettingParser<Int?> {
     /// Nil for `off`, which means no limit.
-    static var limit: SettingParser {
-        SettingParser("off or a number from 1 to 1000000") { text in
+    static func limit(from least: Int = 1) -> SettingParser {
+        SettingParser("off or a number from \(least) to 1000000") { text in
             if text == "off" { return .some(nil) }
-            return Int(text).flatMap { (1...1_000_000).contains($0) ? .some($0) : nil }
+            return Int(text).flatMap { (least...1_000_000).contains($0) ? .some($0) : nil }
         }
     }
 }

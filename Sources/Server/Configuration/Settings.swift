@@ -128,11 +128,11 @@ struct Settings: Sendable {
         "Origins that may call with cookies and read the responses (CORS), comma-separated")
 
     let userConcurrency = Setting(
-        "USER_CONCURRENCY", default: .text("50"), .limit,
+        "USER_CONCURRENCY", default: .text("50"), .limit(),
         "Limit of runs that workers execute at the same time, per user. `off`: no limit")
 
     let memoryLimit = Setting(
-        "MEMORY_LIMIT", default: .text("1024"), .limit,
+        "MEMORY_LIMIT", default: .text("1024"), .limit(from: 64),
         "Limit of a responder's or worker's memory, in MiB. One that has grown to half of it is replaced")
 
     let descendantLimit = Setting(
@@ -147,7 +147,7 @@ struct Settings: Sendable {
         "LOGIN_THROTTLE", default: .text("on"), .onOrOff, "`off`: no delay after failed logins")
 
     let registrationLimit = Setting(
-        "REGISTRATION_LIMIT", default: .text("20"), .limit,
+        "REGISTRATION_LIMIT", default: .text("20"), .limit(),
         "Limit of new accounts per minute, per network address. `off`: no limit")
 
     let clientPassword = Setting<String>(
