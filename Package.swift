@@ -51,7 +51,7 @@ let package = Package(
 
         room("System", "CSystem"),
         room("JSON", "System", "CSimdjson"),
-        room("HTTP", "JSON"),
+        room("HTTP", "JSON", "System"),
         room("FastCGI", "HTTP", "System", "CFastCGI"),
         room("HTTPClient", "HTTP", "System", "CCurl"),
         room("Postgres", "JSON", "System", "CPostgres"),

@@ -1,4 +1,5 @@
 import JSON
+import System
 
 /// Percent-encoding (RFC 3986, section 2.1) and the form encoding built on it.
 package enum PercentEncoding {
@@ -97,7 +98,7 @@ package struct FormFields: Sendable {
 
     /// The first name that occurs twice.
     package var duplicate: String? {
-        var seen: Set<String> = []
-        return fields.first { !seen.insert($0.name).inserted }?.name
+        var seen: Set<TextKey> = []
+        return fields.first { !seen.insert(TextKey($0.name)).inserted }?.name
     }
 }

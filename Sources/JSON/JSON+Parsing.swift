@@ -1,4 +1,5 @@
 import CSimdjson
+import System
 
 extension JSON {
     /// Parses one document; refuses everything that RFC 8259 does not allow or that exceeds the limits.
@@ -73,7 +74,7 @@ extension JSON {
         guard count <= limits.members else { throw .tooManyMembers }
         var members: [JSONObject.Member] = []
         members.reserveCapacity(count)
-        var names = Set<String>()
+        var names = Set<TextKey>()
         while unsafe tape[index] >> 56 != UInt8(ascii: "}") {
             let name = try string(at: next())
             guard isNew(name, after: members, &names) else { throw .duplicateName(name) }
@@ -84,12 +85,14 @@ extension JSON {
     }
 
     /// Few and short names are compared one by one, which is fastest; for others a set is used.
-    private func isNew(_ name: String, after members: [JSONObject.Member], _ names: inout Set<String>) -> Bool {
+    private func isNew(_ name: String, after members: [JSONObject.Member], _ names: inout Set<TextKey>) -> Bool {
         if names.isEmpty {
-            if members.count < 16, name.utf8.count <= 64 { return !members.contains { $0.name == name } }
-            names = Set(members.lazy.map(\.name))
+            if members.count < 16, name.utf8.count <= 64 {
+                return !members.contains { $0.name.hasSameBytes(as: name) }
+            }
+            names = Set(members.lazy.map { TextKey($0.name) })
         }
-        return names.insert(name).inserted
+        return names.insert(TextKey(name)).inserted
     }
 
     private mutating func next() -> UInt64 {
@@ -105,7 +108,7 @@ extension JSON {
         let length = Int(unsafe UnsafeRawPointer(start).loadUnaligned(as: UInt32.self))
         let bytes = unsafe UnsafeBufferPointer(start: start + 4, count: length)
         var text = unsafe UTF8Span(unchecked: bytes.span)
-        // Strings that are known to be ASCII are compared byte by byte.
+        // Strings that are known to be ASCII are compared and converted fastest.
         _ = text.checkForASCII()
         let string = String(copying: text)
         if string.hasMarksInARow(moreThan: limits.marks) { throw .tooManyMarks }

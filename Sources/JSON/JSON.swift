@@ -1,8 +1,10 @@
+import System
+
 /// One JSON value (RFC 8259), as this program reads, computes and writes it.
 ///
 /// Integers are exact in `Int64` and, above that, `UInt64`; every other number is the nearest finite `Double`.
-/// Members of objects keep the order in which they were written.
-package enum JSON: Sendable, Hashable {
+/// Members of objects keep the order in which they were written, and texts are compared by their bytes.
+package enum JSON: Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -13,6 +15,35 @@ package enum JSON: Sendable, Hashable {
     case string(String)
     case array([JSON])
     case object(JSONObject)
+}
+
+extension JSON: Hashable {
+    package static func == (one: JSON, other: JSON) -> Bool {
+        switch (one, other) {
+        case (.null, .null): true
+        case (.bool(let a), .bool(let b)): a == b
+        case (.integer(let a), .integer(let b)): a == b
+        case (.unsigned(let a), .unsigned(let b)): a == b
+        case (.number(let a), .number(let b)): a == b
+        case (.string(let a), .string(let b)): a.hasSameBytes(as: b)
+        case (.array(let a), .array(let b)): a == b
+        case (.object(let a), .object(let b)): a == b
+        default: false
+        }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        switch self {
+        case .null: break
+        case .bool(let value): hasher.combine(value)
+        case .integer(let value): hasher.combine(value)
+        case .unsigned(let value): hasher.combine(value)
+        case .number(let value): hasher.combine(value)
+        case .string(let value): hasher.combine(TextKey(value))
+        case .array(let value): hasher.combine(value)
+        case .object(let value): hasher.combine(value)
+        }
+    }
 }
 
 extension JSON {

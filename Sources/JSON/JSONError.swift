@@ -11,8 +11,7 @@ package enum JSONError: Error, Equatable {
     case tooManyElements
     /// More combining marks in a row than any writing system has: see `String.hasMarksInARow`.
     case tooManyMarks
-    /// Two members of one object have this name. Names that differ only in Unicode normalization count as the same,
-    /// because Swift compares strings in this way.
+    /// Two members of one object have this name, byte by byte.
     case duplicateName(String)
     /// An integer beyond `UInt64` or `Int64`, or another number beyond `Double`.
     case numberOutOfRange

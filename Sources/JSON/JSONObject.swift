@@ -1,3 +1,5 @@
+import System
+
 /// The members of a JSON object, in the order in which they were written.
 ///
 /// Lookup walks the members: objects in this program's formats have few, and the walk needs neither hashing nor a
@@ -10,6 +12,15 @@ package struct JSONObject: Sendable, Hashable {
         package init(name: String, value: JSON) {
             self.name = name
             self.value = value
+        }
+
+        package static func == (one: Member, other: Member) -> Bool {
+            one.name.hasSameBytes(as: other.name) && one.value == other.value
+        }
+
+        package func hash(into hasher: inout Hasher) {
+            hasher.combine(TextKey(name))
+            hasher.combine(value)
         }
     }
 
@@ -38,6 +49,6 @@ package struct JSONObject: Sendable, Hashable {
     mutating func append(_ member: Member) { members.append(member) }
 
     private func index(of name: String) -> Int? {
-        members.firstIndex { $0.name == name }
+        members.firstIndex { $0.name.hasSameBytes(as: name) }
     }
 }

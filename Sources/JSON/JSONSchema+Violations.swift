@@ -1,3 +1,5 @@
+import System
+
 extension JSONSchema {
     /// The maximum number of violations that are reported; a body with more was not written for this schema.
     fileprivate static let maximumViolations = 100
@@ -132,7 +134,7 @@ extension Inspection {
     }
 
     private mutating func inspect(_ string: String, _ choices: [String]) {
-        guard !choices.contains(string) else { return }
+        guard !choices.contains(where: { $0.hasSameBytes(as: string) }) else { return }
         let list = choices.map { "'\($0)'" }.joined(separator: ", ")
         report("must be one of \(list)", hint: Violation.didYouMean(string, among: choices))
     }
@@ -157,7 +159,7 @@ extension Inspection {
         lazy var unusedNames = properties.map(\.name).filter { object[$0] == nil }
         var missing = properties.count(where: \.isRequired)
         for member in object.members {
-            let property = properties.firstIndex { $0.name == member.name }
+            let property = properties.firstIndex { $0.name.hasSameBytes(as: member.name) }
             if let property, properties[property].isRequired { missing -= 1 }
             at(.name(member.name)) {
                 $0.inspectName(member.name)

@@ -58,7 +58,7 @@ package struct ExternalToken: Sendable {
         from issuer: TrustedIssuer, signedBy key: PublicKey, now: Int64
     ) throws(TokenError) -> ExternalClaims {
         guard key.algorithm == algorithm, key.isValid(signature: signature, message: message),
-            payload["iss"]?.stringValue == issuer.name, isMeant(by: issuer),
+            payload["iss"] == .string(issuer.name), isMeant(by: issuer),
             let claims = ExternalClaims(payload), let expires = payload["exp"]?.doubleValue
         else { throw .invalid }
         let (now, leeway) = (Double(now), Double(TokenIssuer.leeway))

@@ -1,5 +1,6 @@
 package import Crypto
 package import JSON
+import System
 
 package enum KeySetError: Error, Equatable {
     /// Not of the form `{"keys":[…]}`.
@@ -17,17 +18,17 @@ package struct JSONWebKeySet: Sendable {
     /// The maximum number of keys in a set, usable or not.
     static let maximumCount = 100
 
-    private let keys: [String: PublicKey]
+    private let keys: [TextKey: PublicKey]
 
     /// Unusable keys, such as those without an id, are left out: a set may contain keys for other purposes.
     package init(_ json: JSON) throws(KeySetError) {
         guard let members = json["keys"]?.arrayValue else { throw .malformed }
         guard members.count <= Self.maximumCount else { throw .tooManyKeys }
         guard !members.contains(where: { $0["kty"] == "oct" }) else { throw .symmetricKey }
-        var keys: [String: PublicKey] = [:]
+        var keys: [TextKey: PublicKey] = [:]
         for key in members.lazy.compactMap(PublicKey.init(jwk:)) {
             guard let id = key.id else { continue }
-            guard keys.updateValue(key, forKey: id) == nil else { throw .duplicateID }
+            guard keys.updateValue(key, forKey: TextKey(id)) == nil else { throw .duplicateID }
         }
         self.keys = keys
     }
@@ -36,5 +37,5 @@ package struct JSONWebKeySet: Sendable {
     package var count: Int { keys.count }
 
     /// The key that a token names.
-    package subscript(id: String) -> PublicKey? { keys[id] }
+    package subscript(id: String) -> PublicKey? { keys[TextKey(id)] }
 }

@@ -108,7 +108,7 @@ package final class TokenIssuer: Sendable {
         let key = try keys.key(named: bytes[..<first])
         guard let signature = Base64URL.decode(bytes[(last + 1)...]), key.mac.isValid(signature, for: bytes[..<last]),
             let text = Base64URL.decode(bytes[(first + 1)..<last]), let payload = try? JSON(parsing: text),
-            payload["iss"]?.stringValue == issuer, payload["aud"]?.stringValue == audience,
+            payload["iss"] == .string(issuer), payload["aud"] == .string(audience),
             let claims = Claims(payload)
         else { throw .invalid }
         return claims

@@ -1,3 +1,5 @@
+import System
+
 /// Another issuer whose tokens are accepted, and the claims that show that a token was meant for this service.
 ///
 /// Without them, a token that the issuer made for any other service would be accepted here (RFC 8725, section 3.9).
@@ -13,8 +15,8 @@ package struct TrustedIssuer: Sendable {
     /// Its `iss`, compared exactly.
     package let name: String
     private let proof: Proof
-    private let audiences: Set<String>
-    private let authorizedParties: Set<String>
+    private let audiences: Set<TextKey>
+    private let authorizedParties: Set<TextKey>
 
     /// - Parameters:
     ///   - audiences: a token must name at least one of these, if it names any.
@@ -23,18 +25,18 @@ package struct TrustedIssuer: Sendable {
     package init(_ name: String, proof: Proof, audiences: Set<String>, authorizedParties: Set<String>) {
         self.name = name
         self.proof = proof
-        self.audiences = audiences
-        self.authorizedParties = authorizedParties
+        self.audiences = Set(audiences.map(TextKey.init))
+        self.authorizedParties = Set(authorizedParties.map(TextKey.init))
     }
 
     /// Whether a token for those audiences and that party was meant for this service.
     func accepts(audiences named: [String]?, authorizedParty party: String?) -> Bool {
         if let named {
-            guard !audiences.isDisjoint(with: named) else { return false }
+            guard !audiences.isDisjoint(with: named.map(TextKey.init)) else { return false }
         } else if proof == .audience {
             return false
         }
         guard let party else { return proof == .audience }
-        return authorizedParties.contains(party) || authorizedParties.isEmpty && proof == .audience
+        return authorizedParties.contains(TextKey(party)) || authorizedParties.isEmpty && proof == .audience
     }
 }

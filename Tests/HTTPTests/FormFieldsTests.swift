@@ -29,6 +29,7 @@ import Testing
 
     @Test func reportsDuplicateNames() throws {
         #expect(try #require(FormFields(parsing: "a=1&b=2&%61=3"[...])).duplicate == "a")
+        #expect(try #require(FormFields(parsing: "%C3%A9=1&e%CC%81=2"[...])).duplicate == nil)
     }
 
     @Test(arguments: [

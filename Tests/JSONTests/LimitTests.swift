@@ -58,7 +58,7 @@ import Testing
 
     @Test(arguments: [
         (#"{"a":1,"a":1}"#, "a"), (#"{"a":1,"b":2,"\u0061":3}"#, "a"), (#"[{"x":{"":0,"":0}}]"#, ""),
-        ("{\"\u{E9}\":1,\"e\u{301}\":2}", "\u{E9}"),
+        ("{\"\u{E9}\":1,\"\u{E9}\":2}", "\u{E9}"),
     ])
     func refusesDuplicateNames(text: String, name: String) {
         #expect(throws: JSONError.duplicateName(name)) { try parse(text) }
@@ -68,6 +68,17 @@ import Testing
     func refusesADuplicateNameAtTheEnd(count: Int) {
         let text = object(members: count - 1).dropLast() + ",\"m0\":1}"
         #expect(throws: JSONError.duplicateName("m0")) { try parse(String(text)) }
+    }
+
+    /// Names that differ in their bytes are different (RFC 8259, section 8.3), also if they are canonically equivalent.
+    @Test(arguments: [0, 20])
+    func namesAreComparedByBytes(otherMembers: Int) throws {
+        let others = (0..<otherMembers).map { ",\"m\($0)\":0" }.joined()
+        let value = try parse("{\"\u{E9}\":1,\"e\u{301}\":2,\"K\":3,\"\u{212A}\":4\(others)}")
+        #expect(value["\u{E9}"] == 1 && value["e\u{301}"] == 2)
+        #expect(value["K"] == 3 && value["\u{212A}"] == 4)
+        #expect(value.objectValue?.count == 4 + otherMembers)
+        #expect(value["e"] == nil)
     }
 
     @Test func acceptsEqualNamesInDifferentObjects() throws {

@@ -20,6 +20,18 @@ import Testing
         #expect(constantTimeEquals(a.span, b.span) == areEqual)
     }
 
+    @Test(arguments: [
+        ("", "", true), ("a", "a", true), ("a", "b", false), ("a", "ab", false), ("\u{E9}", "\u{E9}", true),
+        ("\u{E9}", "e\u{301}", false), ("\u{212A}", "K", false), ("q\u{323}\u{307}", "q\u{307}\u{323}", false),
+        ("a text of more than fifteen bytes", "a text of more than fifteen bytes", true),
+        ("a text of more than fifteen bytes", "a text of more than fifteen bytez", false),
+    ])
+    func textsAreComparedByBytes(a: String, b: String, areEqual: Bool) {
+        #expect(a.hasSameBytes(as: b) == areEqual)
+        #expect((TextKey(a) == TextKey(b)) == areEqual)
+        #expect(Set([TextKey(a), TextKey(b)]).count == (areEqual ? 1 : 2))
+    }
+
     /// Each byte value at each position of a word whose other bytes do not match.
     @Test(arguments: 0...7) func everyByteOfAWordIsTested(position: UInt64) {
         let shift = position * 8

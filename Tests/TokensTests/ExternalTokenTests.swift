@@ -186,6 +186,17 @@ import Tokens
         #expect((claims != nil) == isAccepted)
     }
 
+    @Test func audiencesAndPartiesAreComparedByBytes() throws {
+        let key = try Self.signer(.edDSA)
+        for (audience, party) in [("e\u{301}", "\u{E9}"), ("\u{E9}", "e\u{301}"), ("\u{E9}", "\u{E9}")] {
+            var members = try #require(Self.payload("aud", JSON.string(audience).text).objectValue)
+            members["azp"] = .string(party)
+            let issuer = Self.trusted(.audience, audiences: ["\u{E9}"], parties: ["\u{E9}"])
+            let claims = try? Self.claims(key.token(.object(members)), by: key, issuer)
+            #expect((claims != nil) == (audience.utf8.count == 2 && party.utf8.count == 2))
+        }
+    }
+
     @Test func onlyTheConfiguredProofIsRequired() throws {
         let key = try Self.signer(.edDSA)
         let (noAudience, noParty) = (try Self.payload("aud", nil), try Self.payload("azp", nil))

@@ -150,6 +150,9 @@ import Tokens
         #expect(try set([key(.p256, id: "a"), other]).count == 1)
         #expect(throws: KeySetError.duplicateID) { try set([key(.p256, id: "a"), key(.rsa, id: "a")]) }
         #expect(throws: KeySetError.duplicateID) { try set([key(.p256, id: "a"), key(.p256, id: "a")]) }
+        // Ids are compared by their bytes.
+        let equivalent = try set([key(.p256, id: "\u{E9}"), key(.rsa, id: "e\u{301}")])
+        #expect(equivalent["\u{E9}"]?.algorithm == .es256 && equivalent["e\u{301}"]?.algorithm == .rs256)
     }
 
     @Test func refusesSymmetricKeys() throws {

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import System
 
 extension Request {
     /// The maximum length of a value in the query, in Unicode scalars.
@@ -38,7 +39,9 @@ extension Request {
         }
         var violations = schema.violations(in: value)
         if let rules = format.rules {
-            violations += rules(value).filter { rule in !violations.contains { $0.pointer == rule.pointer } }
+            violations += rules(value).filter { rule in
+                !violations.contains { $0.pointer.hasSameBytes(as: rule.pointer) }
+            }
         }
         guard violations.isEmpty else { throw Problem.invalid(violations) }
         return value

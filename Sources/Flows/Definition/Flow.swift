@@ -1,4 +1,5 @@
 package import JSON
+import System
 
 /// A validated flow. Names are resolved to positions, so a run cannot fail on an unknown name.
 package struct Flow: Sendable {
@@ -26,10 +27,10 @@ package struct Flow: Sendable {
     package func leads(_ steps: [Step], to task: String, input: JSON) -> Bool {
         var state = RunState(self, input: input)
         for step in steps {
-            guard step.isSuperseded || state.nextTask == step.task else { return false }
+            guard step.isSuperseded || state.nextTask?.hasSameBytes(as: step.task) == true else { return false }
             state.replay(step)
         }
-        return state.nextTask == task
+        return state.nextTask?.hasSameBytes(as: task) == true
     }
 
     /// The name of a target in the flow's text.

@@ -1,4 +1,5 @@
 package import JSON
+import System
 
 /// Parses and validates a flow, and reports all problems at once.
 ///
@@ -19,7 +20,7 @@ package struct FlowReader {
     private let prefix: String
     /// The names of the tasks in order, and the position of each name.
     private var names: [String] = []
-    private var positions: [String: Int] = [:]
+    private var positions: [TextKey: Int] = [:]
 
     package init(catalog: TaskCatalog, prefix: String = "/flow") {
         self.catalog = catalog
@@ -68,10 +69,10 @@ package struct FlowReader {
             guard let name = task["name"]?.stringValue else { continue }
             if Target.reserved[name] != nil {
                 report("/tasks/\(index)/name", "'\(name)' is reserved")
-            } else if positions[name] != nil {
+            } else if positions[TextKey(name)] != nil {
                 report("/tasks/\(index)/name", "another task has this name")
             } else {
-                positions[name] = index
+                positions[TextKey(name)] = index
                 names.append(name)
             }
         }
@@ -109,7 +110,7 @@ package struct FlowReader {
     /// meaning when expressions are added.
     private mutating func refuseTemplates(in value: JSON, at pointer: @autoclosure () -> String) {
         switch value {
-        case .string(let text) where text.contains("{{"):
+        case .string(let text) where text.utf8.contains("{{".utf8):
             report(pointer(), "templates ('{{ … }}') are not supported")
         case .array(let elements):
             for (index, element) in elements.enumerated() { refuseTemplates(in: element, at: "\(pointer())/\(index)") }
@@ -161,7 +162,7 @@ package struct FlowReader {
     private mutating func resolve(
         task name: String, or others: [String] = [], at pointer: @autoclosure () -> String
     ) -> Int? {
-        if let position = positions[name] { return position }
+        if let position = positions[TextKey(name)] { return position }
         report(pointer(), "no task '\(name)' in this flow", misspelt: name, among: names + others)
         return nil
     }

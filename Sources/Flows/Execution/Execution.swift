@@ -1,4 +1,5 @@
 package import JSON
+import System
 
 /// One run of a flow: its input, its steps, and how it ended.
 package struct Execution: Sendable {
@@ -71,7 +72,7 @@ package struct Execution: Sendable {
         var inputs = StepInputs(input, fork: fork)
         return steps.map { step in
             defer { inputs.advance(after: step.task, output: step.output, isSuperseded: step.isSuperseded) }
-            return inputs.next(own: own[step.task])
+            return inputs.next(own: own[TextKey(step.task)])
         }
     }
 
@@ -88,10 +89,10 @@ package struct Execution: Sendable {
     }
 
     /// The inputs that the flow's tasks define, by the names of the tasks.
-    var ownInputs: [String: JSON] {
-        var inputs: [String: JSON] = [:]
+    var ownInputs: [TextKey: JSON] {
+        var inputs: [TextKey: JSON] = [:]
         for task in flow["tasks"]?.arrayValue ?? [] {
-            if let name = task["name"]?.stringValue, let input = task["input"] { inputs[name] = input }
+            if let name = task["name"]?.stringValue, let input = task["input"] { inputs[TextKey(name)] = input }
         }
         return inputs
     }

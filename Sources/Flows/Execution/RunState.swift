@@ -1,4 +1,5 @@
 import JSON
+import System
 
 /// The state machine of a run: which task is next, and when the steps so far must be committed.
 ///
@@ -135,7 +136,7 @@ struct RunState {
         guard !step.isSuperseded else {
             return inputs.advance(after: step.task, output: step.output, isSuperseded: true)
         }
-        guard let known = flow.tasks.firstIndex(where: { $0.name == step.task }) else { return }
+        guard let known = flow.tasks.firstIndex(where: { $0.name.hasSameBytes(as: step.task) }) else { return }
         current = known
         if !isCounted { _ = enter() }
         switch step.status {

@@ -1,5 +1,6 @@
 import JSON
 import Postgres
+import System
 
 /// Executes a flow on the calling thread, until it ends or has to wait, and stores the run. `RunState` decides.
 ///
@@ -47,7 +48,7 @@ struct Runner {
         let own = execution.ownInputs
         return zip(execution.steps, execution.stepInputs).reduce(0) { weight, pair in
             let (step, input) = pair
-            let counts = step.isSuperseded || own[step.task] != nil
+            let counts = step.isSuperseded || own[TextKey(step.task)] != nil
             return weight + step.output.weight + (counts ? input.weight : 0)
         }
     }

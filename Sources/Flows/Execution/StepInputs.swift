@@ -1,4 +1,5 @@
 import JSON
+import System
 
 /// The input of each step of a run, in order: set by the fork, or defined by the step's task, or else the output of the
 /// previous step, which is null after a failure. The first step gets the input of the run.
@@ -7,9 +8,9 @@ struct StepInputs {
     private var number = 1
     private let input: JSON
     /// The output of each task's last step, by the names of the tasks.
-    private var outputs: [String: JSON] = [:]
+    private var outputs: [TextKey: JSON] = [:]
     /// The task of the previous step; nil before the first.
-    private var previous: String?
+    private var previous: TextKey?
     /// The inputs that forks set, in the order of the steps; each one until that step, or its repetition, has ended.
     private var changes: [(step: Int, input: JSON)]
 
@@ -37,6 +38,7 @@ struct StepInputs {
     mutating func advance(after task: String, output: JSON, isSuperseded: Bool = false) {
         number += 1
         guard !isSuperseded else { return }
+        let task = TextKey(task)
         outputs[task] = output
         previous = task
         if !changes.isEmpty { changes.removeAll { $0.step < number } }

@@ -1,5 +1,6 @@
 import HTTP
 import Postgres
+import System
 package import Tokens
 
 /// An external issuer of tokens: an OpenID Connect provider or Clerk.
@@ -21,7 +22,7 @@ package struct ExternalIssuer: Sendable {
         on connection: Connection
     ) throws -> Principal? {
         guard !issuers.isEmpty, let token = ExternalToken(token),
-            let issuer = issuers.first(where: { $0.trusted.name == token.issuer }),
+            let issuer = issuers.first(where: { $0.trusted.name.hasSameBytes(as: token.issuer) }),
             let key = try issuer.keys.key(named: token.keyID)
         else { return nil }
         let claims: ExternalClaims

@@ -49,7 +49,7 @@ package struct KeyFetch: Sendable {
         case .keySet(let url): return try JSONWebKeySet(get(url, until: end))
         case .discovery(let url, let issuer):
             let document = try get(url, until: end)
-            guard document["issuer"]?.stringValue == issuer else { throw KeyFetchError.otherIssuer }
+            guard document["issuer"] == .string(issuer) else { throw KeyFetchError.otherIssuer }
             guard let address = document["jwks_uri"]?.stringValue, settings.canTrust(address) else {
                 throw KeyFetchError.untrustworthyAddress
             }

@@ -1,0 +1,37 @@
+import Glibc
+
+extension String {
+    /// Whether both consist of the same bytes.
+    ///
+    /// `==` compares by canonical equivalence (UAX #15): to it, `é` equals `e` with a combining accent. Text from
+    /// outside is compared by this instead, as RFC 8259, section 8.3 requires. With a constant in ASCII `==` gives the
+    /// same result, unless the constant contains `K`, `;` or a backtick, which have equivalents outside of ASCII.
+    @inlinable package func hasSameBytes(as other: String) -> Bool {
+        utf8.count == other.utf8.count && hasSameContent(as: other)
+    }
+
+    /// The same for two strings of the same length.
+    @usableFromInline func hasSameContent(as other: String) -> Bool {
+        unsafe utf8.withContiguousStorageIfAvailable { a in
+            unsafe other.utf8.withContiguousStorageIfAvailable { b in
+                guard let start = a.baseAddress, let otherStart = b.baseAddress else { return true }
+                return unsafe memcmp(start, otherStart, a.count) == 0
+            } ?? false
+        } ?? false
+    }
+}
+
+/// A text from outside as a member of a set or the key of a dictionary: it equals only the same bytes.
+package struct TextKey: Hashable, Sendable {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+
+    package static func == (one: TextKey, other: TextKey) -> Bool { one.text.hasSameBytes(as: other.text) }
+
+    package func hash(into hasher: inout Hasher) {
+        unsafe text.utf8Span.span.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+        // Ends the text, so that two texts in a row are not taken for two others.
+        hasher.combine(UInt8.max)
+    }
+}
