@@ -29,7 +29,7 @@ package struct PasswordHasher: Sendable {
         package static let standard = Cost(passes: 2, kibibytes: 19_456)
     }
 
-    /// In bytes, as sent: a password is neither normalised nor truncated, and may contain any byte.
+    /// In bytes. A password is not truncated, and may contain any byte.
     package static let acceptedLength = 8...1024
 
     private let cost: Cost

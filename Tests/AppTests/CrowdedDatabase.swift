@@ -46,7 +46,7 @@ struct CrowdedDatabase: Sendable {
 
     private func fill() throws {
         let owner = database.connect()
-        let hash = try services.passwords.hash(Array(Self.password.utf8))
+        let hash = try services.passwords.hash(Self.password)
         let numbers: SQL = """
             (SELECT n, ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid AS id
              FROM generate_series(1, \(Self.users)) n) AS user_numbers

@@ -40,6 +40,19 @@ import Testing
         #expect(try hasher.hash(password) != hasher.hash(password))
     }
 
+    @Test func textIsHashedInOneForm() throws {
+        let (composed, decomposed) = ("p\u{E4}ssword", "pa\u{308}ssword")
+        let stored = try hasher.hash(decomposed)
+        #expect(try hasher.verify(Array(composed.utf8), against: stored))
+        #expect(try hasher.match(composed, against: stored) == .normalized)
+        #expect(try hasher.match(decomposed, against: stored) == .normalized)
+        #expect(try hasher.match("password", against: stored) == .none)
+        let old = try hasher.hash(Array(decomposed.utf8))
+        #expect(try hasher.match(decomposed, against: old) == .asSent)
+        #expect(try hasher.match(composed, against: old) == .none)
+        #expect(try hasher.match(decomposed, against: nil) == .none)
+    }
+
     /// Passwords are not truncated, neither at 72 bytes nor at a NUL.
     @Test(arguments: [
         [UInt8](repeating: 0x61, count: 8), [UInt8](repeating: 0x61, count: 1024), Array("🐎🐎".utf8),

@@ -76,7 +76,7 @@ import Tokens
             ("add \(unique("name"))", "Sunshine", "password is too common"),
             ("reset-password user1", "12345678", "password is too common"),
             ("add \(unique("name"))", "", "no password on standard input"),
-            ("add 'two words'", "long enough", "username must not contain spaces or control characters"),
+            ("add 'two words'", "long enough", "username must consist of letters, digits and ASCII symbols"),
             ("disable nobody", "", "there is no user of that name"),
             ("reset-password nobody@example.org", "long enough", "there is no user of that name"),
             ("", "", "usage: flow-manager user "), ("add", "", "usage: flow-manager user "),

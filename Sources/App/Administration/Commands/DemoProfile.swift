@@ -19,7 +19,7 @@ package enum DemoProfile {
             let registration = Registration(
                 email: account.email, username: account.username, password: account.password)
             let known = try Account.findForLogin(account.email ?? account.username ?? "", on: connection)?.id
-            let hash = try known == nil ? passwords.hash(Array(account.password.utf8)) : ""
+            let hash = try known == nil ? passwords.hash(account.password) : ""
             try connection.transaction { connection in
                 guard let id = try known ?? make(registration, hash, account.role, on: connection),
                     try connection.query("SELECT FROM credits WHERE user_id = \(id)").isEmpty

@@ -20,7 +20,7 @@ package struct UserAdministration {
     /// Creates a user with that e-mail or username.
     package func add(_ name: String, password: String, isAdmin: Bool) throws {
         let registration = try checked { try Registration(["username": .string(name), "password": .string(password)]) }
-        let hash = try passwords.hash(Array(password.utf8))
+        let hash = try passwords.hash(password)
         try connection.transaction { connection in
             guard
                 let account = try Account.insert(
@@ -41,7 +41,7 @@ package struct UserAdministration {
             guard violations.isEmpty else { throw Problem.invalid("/email", "must be an e-mail") }
             return try Registration(["email": .string(email), "password": .string(password)])
         }
-        let hash = try passwords.hash(Array(password.utf8))
+        let hash = try passwords.hash(password)
         return try connection.transaction { connection in
             let account = try Account.insert(registration, passwordHash: hash, role: .admin, on: connection)
             if let account { try audit.record(.userMade(account.id, account.role)) }
@@ -54,7 +54,7 @@ package struct UserAdministration {
         let user = try find(name)
         let account = user.account
         try checked { try PasswordPolicy.check(password, for: account) }
-        let hash = try passwords.hash(Array(password.utf8))
+        let hash = try passwords.hash(password)
         try connection.transaction { connection in
             try connection.execute("UPDATE users SET password_hash = \(hash) WHERE id = \(account.id)")
             try user.endAccess(on: connection)

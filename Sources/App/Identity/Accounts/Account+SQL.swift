@@ -1,5 +1,7 @@
 import Crypto
+import JSON
 import Postgres
+import System
 
 extension Account {
     /// The columns of `users`, aliased `u`, that `init(_:)` reads, in its order.
@@ -59,7 +61,7 @@ extension Account {
     /// an e-mail. The condition contains the predicate of the unique indexes, because Postgres would not use them
     /// without it.
     static func isNamed(_ login: String) -> SQL {
-        let name: SQL = login.contains("@") ? "folded(u.email)" : "folded(u.username)"
+        let name: SQL = login.utf8.contains(UInt8(ascii: "@")) ? "folded(u.email)" : "folded(u.username)"
         return "\(name) = folded(\(login)) AND u.deleted_at IS NULL"
     }
 
@@ -74,8 +76,15 @@ extension Account {
         return !rows.isEmpty
     }
 
-    /// The account with that e-mail or username, and the hash of its password.
+    /// The account with that e-mail or username, and the hash of its password. Names that were chosen before
+    /// `UsernameProfile` applied are found as they are.
     static func findForLogin(_ login: String, on connection: Connection) throws -> (id: String, passwordHash: String)? {
+        let enforced = UsernameProfile.enforced(login)
+        return try find(login, on: connection)
+            ?? (enforced.hasSameBytes(as: login) ? nil : find(enforced, on: connection))
+    }
+
+    private static func find(_ login: String, on connection: Connection) throws -> (id: String, passwordHash: String)? {
         try connection.query(
             """
             SELECT u.id, u.password_hash FROM users u

@@ -64,7 +64,7 @@ extension Endpoint<Context> {
     static func makeAccount(
         _ registration: Registration, role: Role = .client, _ context: Context
     ) throws -> Account? {
-        let hash = try context.passwords.hash(Array(registration.password.utf8))
+        let hash = try context.passwords.hash(registration.password)
         return try context.connection.atomically { connection in
             let account = try Account.insert(registration, passwordHash: hash, role: role, on: connection)
             if let account {
@@ -126,7 +126,7 @@ extension Endpoint<Context> {
         if context.input["current_password"] == nil { violations.append(missingCurrentPassword) }
         guard violations.isEmpty else { throw Problem.invalid(violations) }
         let old = try proveCurrentPassword(of: account, context)
-        return (old, try context.passwords.hash(Array(password.utf8)))
+        return (old, try context.passwords.hash(password))
     }
 
     private static let missingCurrentPassword = Violation(
@@ -141,7 +141,7 @@ extension Endpoint<Context> {
         let attempt = try context.services.loginLimits?.attempt(
             .account(id: account.id), from: context.request.remoteAddress)
         let known = try account.passwordHash(on: context.connection)
-        let isCorrect = try context.passwords.verify(Array(password.utf8), against: known)
+        let isCorrect = try context.passwords.match(password, against: known) != .none
         attempt?.ended(rightly: isCorrect)
         guard isCorrect, let known else { throw Problem.wrongPassword }
         return known

@@ -41,16 +41,14 @@ extension Endpoint<Context> {
     ) { context in
         let name = (context.input["email"] ?? context.input["username"])?.stringValue ?? ""
         let password = context.input["password"]?.stringValue ?? ""
-        let (userID, hash, factor, isNew) = try logIn(name, password, context)
+        let (userID, hash, factor, isNew, isHashOutdated) = try logIn(name, password, context)
         guard
             let session = try Session.begin(
                 for: userID, verifiedBy: hash, with: factor, by: context.request, context.audit,
                 on: context.connection)
         else { throw Problem.authenticationFailed }
         // If all hashing slots are busy, the next login replaces the hash.
-        if context.passwords.needsRehash(hash),
-            let fresh = try? context.passwords.hash(Array(password.utf8))
-        {
+        if isHashOutdated, let fresh = try? context.passwords.hash(password) {
             _ = try Account.setPasswordHash(fresh, replacing: hash, of: userID, on: context.connection)
         }
         return try session.answer(context, with: ["created": .bool(isNew)])
@@ -64,33 +62,34 @@ extension Endpoint<Context> {
     /// The account with that name and password; created if it does not exist and the settings allow it.
     private static func logIn(
         _ name: String, _ password: String, _ context: Context
-    ) throws -> (userID: String, passwordHash: String, factor: AuditEvent.Factor, isNew: Bool) {
+    ) throws -> (userID: String, passwordHash: String, factor: AuditEvent.Factor, isNew: Bool, isHashOutdated: Bool) {
         let (limits, address) = (context.services.loginLimits, context.request.remoteAddress)
         try limits?.check(name, from: address)
         var found = try Account.findForLogin(name, on: context.connection)
         let attempt = try limits?.attempt(
             found.map { .account(id: $0.id) } ?? .unknown(name: name), named: name, from: address)
-        if found == nil, context.services.loginCreatesAccount, name.contains("@"),
+        if found == nil, context.services.loginCreatesAccount, name.utf8.contains(UInt8(ascii: "@")),
             let registration = try? Registration(["email": .string(name), "password": .string(password)]),
             Registration.email.violations(in: .string(name)).isEmpty
         {
             let account = try signUp(registration, context)
             if let account, let hash = try account.passwordHash(on: context.connection) {
-                return (account.id, hash, .password, true)
+                return (account.id, hash, .password, true, false)
             }
             // A concurrent first login has created it in the meantime.
             found = try Account.findForLogin(name, on: context.connection)
         }
         // An unknown name costs the same verification, so that the duration does not reveal which accounts exist.
-        let isCorrect = try context.passwords.verify(Array(password.utf8), against: found?.passwordHash)
-        guard isCorrect, let found else {
+        let match = try context.passwords.match(password, against: found?.passwordHash)
+        guard match != .none, let found else {
             attempt?.ended(rightly: false)
             try context.audit.recordFailure(.loginFailed(of: found?.id, at: context.now), isReal: found != nil)
             throw Problem.authenticationFailed
         }
         let factor = try proveSecondFactor(of: found.id, context)
         attempt?.ended(rightly: true)
-        return (found.id, found.passwordHash, factor, false)
+        let isHashOutdated = match == .asSent || context.passwords.needsRehash(found.passwordHash)
+        return (found.id, found.passwordHash, factor, false, isHashOutdated)
     }
 
     /// The factor that the login proved in addition to the password: the code, if the user has an authenticator app.

@@ -1,6 +1,7 @@
 import Crypto
 import HTTP
 import JSON
+import System
 
 /// The rules for passwords (OWASP ASVS 5, 6.2): long enough, not the account's own name, not a common password.
 enum PasswordPolicy {
@@ -17,9 +18,11 @@ enum PasswordPolicy {
     }
 
     static func violations(of password: String, at pointer: String, names: [String?]) -> [Violation] {
+        let password = password.normalized
         if !length.contains(password.utf8.count) {
             return [Violation(pointer: pointer, message: "must be \(lengthText) long")]
         }
+        // Names that are canonically equivalent are equal here.
         if names.contains(where: { $0?.lowercased() == password.lowercased() }) {
             return [Violation(pointer: pointer, message: "must not be the e-mail or username")]
         }

@@ -10,7 +10,8 @@ struct Registration {
     let age: Int64?
 
     static let email = JSONSchema.string(maxLength: 254, format: .email)
-    static let username = JSONSchema.string(minLength: 1, maxLength: 254)
+    static let username = JSONSchema.string(minLength: 1, maxLength: 254).described(
+        "Letters, digits and ASCII symbols; upper and lower case are the same")
     /// The name in a login: at most as long as the name of an account can be.
     static let loginName = JSONSchema.string(maxLength: 254)
     static let name = JSONSchema.string(maxLength: 200)
@@ -33,8 +34,8 @@ struct Registration {
     init(_ input: JSON) throws {
         let login = input["username"]?.stringValue
         let namedEmail = Registration.email(namedBy: login)
-        email = input["email"]?.stringValue ?? namedEmail
-        username = namedEmail == nil ? login : nil
+        email = (input["email"]?.stringValue ?? namedEmail).map(UsernameProfile.enforced)
+        username = namedEmail == nil ? login.map(UsernameProfile.enforced) : nil
         password = input["password"]?.stringValue ?? ""
         name = input["name"]?.stringValue
         age = input["age"]?.integerValue
@@ -58,8 +59,9 @@ struct Registration {
             }
         } else if email != nil, namedEmail != nil {
             violations.append(Violation(pointer: "/username", message: "must not be an e-mail if 'email' is given too"))
-        } else if username?.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.isInvisible }) == true {
-            violations.append(Violation(pointer: "/username", message: "must not contain spaces or control characters"))
+        } else if let username, !username.isEmpty, !UsernameProfile.allows(username) {
+            violations.append(
+                Violation(pointer: "/username", message: "must consist of letters, digits and ASCII symbols"))
         }
         if let password = input["password"]?.stringValue {
             let names = [email?.stringValue, username]
@@ -70,6 +72,6 @@ struct Registration {
 
     /// The e-mail that a username in the form of one stands for.
     private static func email(namedBy username: String?) -> String? {
-        username.flatMap { $0.contains("@") ? $0 : nil }
+        username.flatMap { UsernameProfile.enforced($0).utf8.contains(UInt8(ascii: "@")) ? $0 : nil }
     }
 }

@@ -58,7 +58,7 @@ extension Endpoint<Context> {
         guard guest.role == .guest else { throw notAGuest }
         let registration = try Registration(context.input)
         try countRegistration(context)
-        let hash = try context.passwords.hash(Array(registration.password.utf8))
+        let hash = try context.passwords.hash(registration.password)
         do {
             let account = try Guest.convert(
                 guest.id, to: registration, passwordHash: hash, context.audit, on: context.connection)
