@@ -33,7 +33,7 @@ package final class Engine: Sendable {
     /// A flow that may be run, with what a run may cost.
     package struct Plan: Sendable {
         package let flow: Flow
-        package let warnings: [Violation]
+        package let warnings: Violations
         let budget: Budget
 
         /// The cost of the run, in credits, if every task succeeds on the maximum number of visits.
@@ -51,22 +51,20 @@ package final class Engine: Sendable {
     }
 
     /// Reads and checks a flow.
-    private func read(_ flow: JSON) throws -> (flow: Flow, warnings: [Violation]) {
+    private func read(_ flow: JSON) throws -> (flow: Flow, warnings: Violations) {
         var reader = FlowReader(catalog: catalog)
         guard let read = reader.read(flow) else { throw LaunchRefusal.invalid(reader.problems) }
         return (read, reader.warnings)
     }
 
-    private func price(_ read: (flow: Flow, warnings: [Violation]), on connection: Connection) throws -> Plan {
+    private func price(_ read: (flow: Flow, warnings: Violations), on connection: Connection) throws -> Plan {
         let prices = try prices(on: connection)
-        let inactive = read.flow.taskTypes.enumerated().filter { !prices.isActive($0.element) }
-        guard inactive.isEmpty else {
-            throw LaunchRefusal.inactive(
-                inactive.map {
-                    Violation(
-                        pointer: "/flow/tasks/\($0.offset)", message: "the task type '\($0.element)' is switched off")
-                })
+        var inactive = Violations()
+        for (index, type) in read.flow.taskTypes.enumerated() where !prices.isActive(type) {
+            inactive.append(
+                Violation(pointer: "/flow/tasks/\(index)", message: "the task type '\(type)' is switched off"))
         }
+        guard inactive.isEmpty else { throw LaunchRefusal.inactive(inactive) }
         return Plan(flow: read.flow, warnings: read.warnings, budget: Budget(for: read.flow, at: prices))
     }
 
@@ -194,9 +192,9 @@ package final class Engine: Sendable {
 /// Why a run is not started.
 package enum LaunchRefusal: Error, Sendable {
     /// The flow's problems, all at once.
-    case invalid([Violation])
+    case invalid(Violations)
     /// An admin has switched off some of the flow's task types.
-    case inactive([Violation])
+    case inactive(Violations)
     /// Runs that start runs have reached their maximum depth.
     case tooDeep
     /// The run at the root of the tree has led to as many runs as it may.

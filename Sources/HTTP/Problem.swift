@@ -8,16 +8,17 @@ package struct Problem: Error, Sendable {
     package var status: Status
     package var code: String
     package var message: String
-    package var violations: [Violation]
+    package var violations: Violations
     package var headers: Headers
 
     /// - Parameter message: replaces the code's own, to name what the caller has to correct.
     package init(
-        _ code: ProblemCode, _ message: String? = nil, violations: [Violation] = [], headers: Headers = [:]
+        _ code: ProblemCode, _ message: String? = nil, violations: Violations = [], headers: Headers = [:]
     ) {
         status = code.status
         self.code = code.rawValue
-        self.message = message ?? code.message
+        // It may quote what the caller sent.
+        self.message = message?.shortened(to: 1_000) ?? code.message
         self.violations = violations
         self.headers = headers
     }
@@ -35,6 +36,7 @@ package struct Problem: Error, Sendable {
             .init(name: "request_id", value: .string(requestID)),
         ])
         if !violations.isEmpty { body["errors"] = .array(violations.map(\.json)) }
+        if violations.omitted > 0 { body["errors_omitted"] = JSON(violations.omitted) }
         return .json(.object(body), status: status, headers: headers)
     }
 
@@ -47,7 +49,8 @@ package struct Problem: Error, Sendable {
         ],
         optional: [
             "errors": JSONSchema.array(of: violation).described(
-                "Everything that is wrong with the body, at most 100 entries")
+                "Everything that is wrong with the body, at most \(Violations.maximumCount) entries"),
+            "errors_omitted": JSONSchema.integer.described("How many mistakes `errors` leaves out"),
         ]
     ).described("Every error response").named("Problem")
 
@@ -88,9 +91,11 @@ extension Problem {
     }
 
     /// Everything that is wrong with a body that could be parsed.
-    package static func invalid(_ violations: [Violation]) -> Problem {
+    package static func invalid(_ violations: Violations) -> Problem {
         Problem(.validationFailed, violations: violations)
     }
+
+    package static func invalid(_ violations: [Violation]) -> Problem { invalid(Violations(violations)) }
 
     package static func invalid(_ pointer: String, _ message: String) -> Problem {
         invalid([Violation(pointer: pointer, message: message)])

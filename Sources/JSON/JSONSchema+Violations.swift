@@ -1,15 +1,8 @@
 import System
 
 extension JSONSchema {
-    /// The maximum number of violations that are reported; a body with more was not written for this schema.
-    fileprivate static let maximumViolations = 100
-
-    /// The maximum number of bytes of pointers that are reported, so that a long name above many mistakes is not
-    /// repeated for each.
-    fileprivate static let maximumPointerBytes = 64 * 1024
-
-    /// All violations in the value, in its order, at most 100; the time is linear in its size.
-    package func violations(in value: JSON) -> [Violation] {
+    /// All violations in the value, in its order; the time is linear in its size.
+    package func violations(in value: JSON) -> Violations {
         var inspection = Inspection()
         inspection.inspect(value, self)
         return inspection.violations
@@ -27,31 +20,37 @@ private struct Inspection {
     }
 
     private var findings: [Finding] = []
+    /// The number of mistakes beyond those in `findings`.
+    private var omitted = 0
 
-    private var isFull: Bool { findings.count >= JSONSchema.maximumViolations }
+    private var count: Int { findings.count + omitted }
 
-    var violations: [Violation] {
-        var violations: [Violation] = []
-        var pointerBytes = 0
-        for finding in findings where pointerBytes < JSONSchema.maximumPointerBytes {
-            let violation = Violation(
-                at: JSONPointer(finding.path.reversed()), finding.message, hint: finding.hint)
-            violations.append(violation)
-            pointerBytes += violation.pointer.utf8.count
+    var violations: Violations {
+        var violations = Violations()
+        for finding in findings {
+            violations.append(
+                Violation(at: JSONPointer(finding.path.reversed()), finding.message, hint: finding.hint))
         }
+        violations.omit(omitted)
         return violations
     }
 
-    private mutating func report(_ message: String, hint: String? = nil) {
-        report(Finding(message: message, hint: hint))
+    private mutating func report(_ message: @autoclosure () -> String, hint: @autoclosure () -> String? = nil) {
+        guard findings.count < Violations.maximumCount else {
+            omitted += 1
+            return
+        }
+        findings.append(Finding(message: message(), hint: hint()))
     }
 
-    private mutating func report(_ finding: Finding) {
-        if !isFull { findings.append(finding) }
+    /// Takes over what was found in a part of the same value.
+    private mutating func report(_ other: Inspection) {
+        let room = Violations.maximumCount - findings.count
+        findings += other.findings.prefix(room)
+        omitted += other.omitted + max(0, other.findings.count - room)
     }
 
     private mutating func at(_ token: @autoclosure () -> JSONPointer.Token, _ body: (inout Inspection) -> Void) {
-        guard !isFull else { return }
         let known = findings.count
         body(&self)
         for index in known..<findings.count { findings[index].path.append(token()) }
@@ -135,8 +134,9 @@ extension Inspection {
 
     private mutating func inspect(_ string: String, _ choices: [String]) {
         guard !choices.contains(where: { $0.hasSameBytes(as: string) }) else { return }
-        let list = choices.map { "'\($0)'" }.joined(separator: ", ")
-        report("must be one of \(list)", hint: Violation.didYouMean(string, among: choices))
+        report(
+            "must be one of \(choices.map { "'\($0)'" }.joined(separator: ", "))",
+            hint: Violation.didYouMean(string, among: choices))
     }
 
     private mutating func inspect(_ elements: [JSON], _ schema: JSONSchema, _ count: ClosedRange<Int>) {
@@ -179,15 +179,15 @@ extension Inspection {
     /// A value that fits none of the schemas is checked against the nearest: of those for its type, the one with the
     /// fewest violations.
     private mutating func inspect(_ value: JSON, anyOf schemas: [JSONSchema]) {
-        var nearest: [Finding]?
+        var nearest: Inspection?
         for schema in schemas where schema.takesType(of: value) {
             var inspection = Inspection()
             inspection.inspect(value, schema)
-            guard !inspection.findings.isEmpty else { return }
-            if inspection.findings.count < nearest?.count ?? .max { nearest = inspection.findings }
+            guard inspection.count > 0 else { return }
+            if inspection.count < nearest?.count ?? .max { nearest = inspection }
         }
         if let nearest {
-            nearest.forEach { report($0) }
+            report(nearest)
         } else {
             report("must be \(schemas.flatMap(\.nouns).joined(separator: " or "))")
         }

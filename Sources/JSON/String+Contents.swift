@@ -27,6 +27,16 @@ extension String {
 }
 
 extension String {
+    /// The text, or the beginning of one with more Unicode scalars than `limit`, followed by an ellipsis.
+    package func shortened(to limit: Int) -> String {
+        guard utf8.count > limit, let end = unicodeScalars.index(startIndex, offsetBy: limit, limitedBy: endIndex),
+            end < endIndex
+        else { return self }
+        return self[..<end] + "…"
+    }
+}
+
+extension String {
     /// Whether it is a UUID of any version (RFC 9562, section 4): 36 characters, hexadecimal in either case, hyphens at
     /// their positions.
     package var isUUID: Bool {

@@ -2,15 +2,19 @@
 package struct Violation: Sendable, Equatable {
     /// The location as a JSON pointer (RFC 6901). A missing member has the pointer it would have if it were there.
     package let pointer: String
-    /// The mistake, as the end of a sentence about that location: "must be a string".
+    /// The mistake, as the end of a sentence about that location: "must be a string". It may quote the value, but only
+    /// the beginning of a long one.
     package let message: String
     /// What was probably meant: "did you mean 'email'?".
     package let hint: String?
 
+    /// The maximum length of a message, in Unicode scalars.
+    private static let maximumLength = 500
+
     package init(pointer: String, message: String, hint: String? = nil) {
         self.pointer = pointer
-        self.message = message
-        self.hint = hint
+        self.message = message.shortened(to: Violation.maximumLength)
+        self.hint = hint?.shortened(to: Violation.maximumLength)
     }
 
     package init(at pointer: JSONPointer, _ message: String, hint: String? = nil) {

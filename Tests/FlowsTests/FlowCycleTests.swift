@@ -15,7 +15,7 @@ import Testing
             })
         var reader = FlowReader(catalog: .plain)
         _ = reader.read(flow)
-        return (reader.problems, reader.warnings)
+        return (Array(reader.problems), Array(reader.warnings))
     }
 
     /// Each cycle is reported at its first task in the order of the flow.

@@ -40,7 +40,7 @@ func readFlow(_ input: [UInt8]) {
     var reader = FlowReader(catalog: Tasks.makeCatalog())
     let flow = reader.read(value)
     precondition((flow == nil) == !reader.problems.isEmpty)
-    precondition(reader.problems.count <= FlowReader.maximumProblems)
+    precondition(reader.problems.count <= Violations.maximumCount)
     guard let flow else { return }
     let price = Price(cost: .max, isActive: true)
     let prices = PriceList(Dictionary(flow.taskTypes.map { ($0, price) }) { first, _ in first })

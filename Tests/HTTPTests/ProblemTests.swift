@@ -24,6 +24,16 @@ import Testing
             ])
     }
 
+    @Test func tellsHowManyViolationsAreLeftOut() throws {
+        let problem = Problem.invalid((0..<150).map { Violation(pointer: "/\($0)", message: "is required") })
+        let body = try JSON(parsing: problem.response(requestID: "").bytes)
+        #expect(body["errors"]?.arrayValue?.count == 100)
+        #expect(body["errors_omitted"] == 50)
+        #expect(Problem.schema.violations(in: body) == [])
+        let long = Problem(.badRequest, String(repeating: "x", count: 500_000))
+        #expect(long.response(requestID: "").bytes.count < 1_200)
+    }
+
     private static let problems: [(Problem, Int, String)] = [
         (Problem(.badRequest, "x"), 400, "bad_request"), (Problem(.invalidJSON), 400, "invalid_json"),
         (.unauthorized(.tokenInvalid), 401, "token_invalid"), (.forbidden("x"), 403, "forbidden"),

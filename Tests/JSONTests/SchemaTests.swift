@@ -92,23 +92,44 @@ import Testing
             JSONSchema.string(enum: ["skip", "once"]).violations(in: "skp").map(\.hint) == ["did you mean 'skip'?"])
     }
 
+    /// The others are counted.
     @Test func reportsAtMostAHundredViolations() {
         let array = JSON.array(Array(repeating: "x", count: 100_000))
         let schema = JSONSchema.array(of: .integer)
-        #expect(schema.violations(in: array).count == 100)
-        #expect(schema.nullable.violations(in: array).count == 100)
+        for violations in [schema.violations(in: array), schema.nullable.violations(in: array)] {
+            #expect(violations.count == 100 && violations.omitted == 99_900)
+        }
         let object = JSON.object(JSONObject((0..<10_000).map { .init(name: "n\($0)", value: 0) }))
-        #expect(Self.person.violations(in: object).count == 100)
+        let violations = Self.person.violations(in: object)
+        #expect(violations.count == 100 && violations.omitted > 9_800)
     }
 
-    /// A long name with many violations would make the response far larger than the request.
+    /// A long name with many violations would make the response far larger than the request. They have the pointer of
+    /// the object that has the name.
     @Test func doesNotRepeatALongNameForEachViolation() {
         let name = String(repeating: "n", count: 500_000)
         let value = JSON.object(JSONObject([.init(name: name, value: .array(Array(repeating: "x", count: 100)))]))
         let schema = JSONSchema.object(additional: .array(of: .integer))
-        let expected = [Violation(pointer: "/\(name)/0", message: "must be an integer")]
-        #expect(schema.violations(in: value) == expected)
-        #expect(schema.nullable.violations(in: value) == expected)
+        for violations in [schema.violations(in: value), schema.nullable.violations(in: value)] {
+            #expect(violations.count == 100)
+            #expect(violations.allSatisfy { $0 == Violation(pointer: "", message: "must be an integer") })
+        }
+    }
+
+    @Test func quotesOnlyTheBeginningOfALongText() {
+        let name = String(repeating: "é", count: 500_000)
+        let violation = Violation(pointer: "/a", message: name, hint: name)
+        #expect(violation.message == String(repeating: "é", count: 500) + "…" && violation.hint == violation.message)
+        let short = String(repeating: "é", count: 500)
+        #expect(Violation(pointer: "/a", message: short).message == short)
+    }
+
+    @Test func countsWhatExceedsTheSize() {
+        let long = String(repeating: "é", count: 500)
+        var violations = Violations((0..<100).map { Violation(pointer: "/\($0)", message: long) })
+        #expect(violations.count == 66 && violations.omitted == 34)
+        violations.append(contentsOf: Violations((0..<200).map { Violation(pointer: "/\($0)", message: "x") }))
+        #expect(violations.count == 66 && violations.omitted == 234)
     }
 
     @Test(
@@ -118,7 +139,7 @@ import Testing
             (["a": ["\u{0}": 1]], "/a/\u{0}", "must not have U+0000 in its name"),
         ] as [(JSON, String, String)])
     func refusesNULAtEveryPosition(value: JSON, pointer: String, message: String) {
-        let expected = [Violation(pointer: pointer, message: message)]
+        let expected: Violations = [Violation(pointer: pointer, message: message)]
         #expect(JSONSchema.any.violations(in: value) == expected)
         #expect(JSONSchema.unchecked(.any).violations(in: value).isEmpty)
         #expect(JSONSchema.object(additional: .any).violations(in: value) == expected)

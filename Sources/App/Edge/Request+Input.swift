@@ -39,8 +39,9 @@ extension Request {
         }
         var violations = schema.violations(in: value)
         if let rules = format.rules {
-            violations += rules(value).filter { rule in
-                !violations.contains { $0.pointer.hasSameBytes(as: rule.pointer) }
+            let known = violations
+            for rule in rules(value) where !known.contains(where: { $0.pointer.hasSameBytes(as: rule.pointer) }) {
+                violations.append(rule)
             }
         }
         guard violations.isEmpty else { throw Problem.invalid(violations) }

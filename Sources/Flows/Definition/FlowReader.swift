@@ -6,16 +6,14 @@ import System
 /// The JSON pointers of problems begin with `prefix`. The hint for a misspelt name is the most similar known name.
 /// Warnings concern parts of a valid flow that are never executed.
 package struct FlowReader {
-    /// The maximum number of reported problems. A flow with more was not written for this program.
-    static let maximumProblems = 100
     /// The maximum number of problems with a hint: the search through a thousand names takes milliseconds.
     private static let maximumHints = 20
 
-    package var problems: [Violation] { problemsFound.map(withPrefix) }
-    package var warnings: [Violation] { warningsFound.map(withPrefix) }
+    package var problems: Violations { withPrefix(problemsFound) }
+    package var warnings: Violations { withPrefix(warningsFound) }
     /// Problems and warnings, with pointers relative to the flow.
-    private var problemsFound: [Violation] = []
-    var warningsFound: [Violation] = []
+    private var problemsFound: Violations = []
+    var warningsFound: Violations = []
     private let catalog: TaskCatalog
     private let prefix: String
     /// The names of the tasks in order, and the position of each name.
@@ -49,19 +47,21 @@ package struct FlowReader {
         return Flow(id: id, name: name, definition: json, tasks: definitions, start: start)
     }
 
-    private func withPrefix(_ violation: Violation) -> Violation {
-        Violation(pointer: prefix + violation.pointer, message: violation.message, hint: violation.hint)
+    private func withPrefix(_ violations: Violations) -> Violations {
+        var prefixed = Violations()
+        prefixed.append(contentsOf: violations, at: prefix)
+        return prefixed
     }
 
     mutating func report(
-        _ pointer: @autoclosure () -> String, _ message: String, misspelt name: String? = nil,
+        _ pointer: @autoclosure () -> String, _ message: @autoclosure () -> String, misspelt name: String? = nil,
         among known: [String] = []
     ) {
-        guard problemsFound.count < FlowReader.maximumProblems else { return }
-        let hint =
-            problemsFound.count < FlowReader.maximumHints
-            ? name.flatMap { Violation.didYouMean($0, among: known) } : nil
-        problemsFound.append(Violation(pointer: pointer(), message: message, hint: hint))
+        let misspelt = problemsFound.count < FlowReader.maximumHints ? name : nil
+        problemsFound.append(
+            Violation(
+                pointer: pointer(), message: message(),
+                hint: misspelt.flatMap { Violation.didYouMean($0, among: known) }))
     }
 
     private mutating func readNames(_ tasks: [JSON]) {
@@ -81,7 +81,7 @@ package struct FlowReader {
     private mutating func definition(
         _ task: JSON, at pointer: @autoclosure () -> String, edges: [Edge]
     ) -> TaskDefinition? {
-        if let input = task["input"] { refuseTemplates(in: input, at: "\(pointer())/input") }
+        if let input = task["input"] { refuseTemplates(in: input, at: [], of: "\(pointer())/input") }
         guard let name = task["name"]?.stringValue, let type = (task["type"] ?? task["name"])?.stringValue else {
             return nil
         }
@@ -93,10 +93,7 @@ package struct FlowReader {
             return nil
         }
         if let input = task["input"] {
-            let room = max(0, FlowReader.maximumProblems - problemsFound.count)
-            problemsFound += known.input.violations(in: input).prefix(room).map {
-                Violation(pointer: "\(pointer())/input\($0.pointer)", message: $0.message, hint: $0.hint)
-            }
+            problemsFound.append(contentsOf: known.input.violations(in: input), at: "\(pointer())/input")
         }
         // Numbers outside of the schema's ranges would not be safe to convert.
         guard problemsFound.isEmpty else { return nil }
@@ -108,16 +105,19 @@ package struct FlowReader {
 
     /// Rejects text with double braces: it is reserved for expressions, so that stored flows do not change their
     /// meaning when expressions are added.
-    private mutating func refuseTemplates(in value: JSON, at pointer: @autoclosure () -> String) {
+    private mutating func refuseTemplates(
+        in value: JSON, at path: @autoclosure () -> [JSONPointer.Token], of pointer: @autoclosure () -> String
+    ) {
         switch value {
         case .string(let text) where text.utf8.contains("{{".utf8):
-            report(pointer(), "templates ('{{ … }}') are not supported")
+            report(pointer() + JSONPointer(path()).description, "templates ('{{ … }}') are not supported")
         case .array(let elements):
-            for (index, element) in elements.enumerated() { refuseTemplates(in: element, at: "\(pointer())/\(index)") }
+            for (index, element) in elements.enumerated() {
+                refuseTemplates(in: element, at: path() + [.index(index)], of: pointer())
+            }
         case .object(let object):
             for member in object.members {
-                refuseTemplates(
-                    in: member.value, at: pointer() + JSONPointer(arrayLiteral: .name(member.name)).description)
+                refuseTemplates(in: member.value, at: path() + [.name(member.name)], of: pointer())
             }
         default: break
         }

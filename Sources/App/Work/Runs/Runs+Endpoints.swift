@@ -103,21 +103,32 @@ extension Endpoint<Context> {
         answers: [
             Answer(
                 .ok, "The flow is valid",
-                JSONSchema.object(required: [
-                    "valid": .constant(true), "task_count": .integer,
-                    "max_cost": JSONSchema.integer.described("Credits that a run costs at most"),
-                    "warnings": .array(
-                        of: JSONSchema.object(required: ["pointer": .string, "message": .string]).named("FlowWarning")),
-                ]).named("FlowValidation"))
+                JSONSchema.object(
+                    required: [
+                        "valid": .constant(true), "task_count": .integer,
+                        "max_cost": JSONSchema.integer.described("Credits that a run costs at most"),
+                        "warnings": .array(
+                            of: JSONSchema.object(required: ["pointer": .string, "message": .string]).named(
+                                "FlowWarning")),
+                    ],
+                    optional: [
+                        "warnings_omitted": JSONSchema.integer.described("How many warnings `warnings` leaves out")
+                    ]
+                ).named("FlowValidation"))
         ],
         examples: [Example("Check the demo chain", body: ["flow": FlowFormat.example])]
     ) { context in
         let plan = try context.plan(context.input["flow"] ?? .null)
-        return .json([
-            "valid": true, "task_count": JSON(plan.flow.taskCount),
-            "max_cost": .integer(plan.maxCost),
-            "warnings": .array(plan.warnings.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }),
-        ])
+        return .json(
+            JSON(object: { answer in
+                answer.member("valid", true)
+                answer.member("task_count", JSON(plan.flow.taskCount))
+                answer.member("max_cost", plan.maxCost)
+                answer.member(
+                    "warnings",
+                    .array(plan.warnings.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }))
+                if plan.warnings.omitted > 0 { answer.member("warnings_omitted", JSON(plan.warnings.omitted)) }
+            }))
     }
 
     private static let taskTypes = Endpoint(

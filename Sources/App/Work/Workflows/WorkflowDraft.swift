@@ -20,7 +20,7 @@ struct WorkflowDraft {
     /// Throws 422 with every error in the workflow and its flow.
     init(_ json: JSON, by schema: JSONSchema = schema, catalog: TaskCatalog) throws {
         var problems = schema.violations(in: json)
-        if let flow = json["flow"] { problems += Self.problems(of: flow, catalog) }
+        if let flow = json["flow"] { problems.append(contentsOf: Self.problems(of: flow, catalog)) }
         guard problems.isEmpty, let name = json["name"]?.stringValue, let flow = json["flow"] else {
             throw Problem.invalid(problems)
         }
@@ -37,7 +37,7 @@ struct WorkflowDraft {
         self.init(version.content, concurrency: workflow.concurrency)
     }
 
-    private static func problems(of flow: JSON, _ catalog: TaskCatalog) -> [Violation] {
+    private static func problems(of flow: JSON, _ catalog: TaskCatalog) -> Violations {
         var reader = FlowReader(catalog: catalog)
         _ = reader.read(flow)
         return reader.problems
