@@ -123,6 +123,19 @@ extension JSONSchema {
         return JSONSchema(.object(properties + added, additional: additional), description: description)
     }
 
+    /// The names of an object's members; empty for any other schema.
+    package var memberNames: [String] {
+        if case .object(let properties, _) = form { properties.map(\.name) } else { [] }
+    }
+
+    /// An object that may have these members as well; any other schema is unchanged.
+    package func accepting(_ members: [(name: String, schema: JSONSchema)]) -> JSONSchema {
+        guard case .object(let properties, let additional) = form else { return self }
+        let added = members.map { Property(name: $0.name, schema: $0.schema, isRequired: false) }
+        return JSONSchema(
+            .object(properties + added, additional: additional), description: description, example: example)
+    }
+
     /// An object with the same members, none of them required; any other schema is unchanged.
     package var partial: JSONSchema {
         guard case .object(let properties, let additional) = form else { return self }

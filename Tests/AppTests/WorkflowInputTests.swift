@@ -31,7 +31,7 @@ import Testing
             (["description": 1, "concurrency": 0], ["/description", "/concurrency"]),
             (["concurrency": 1_001], ["/concurrency"]), (["concurrency": "2"], ["/concurrency"]),
             (["concurrency": 1.5], ["/concurrency"]), (["schedule": ["cron": "* * * * *"]], ["/schedule"]),
-            (["user_id": .string(user.id)], ["/user_id"]), (["id": "x", "version": 7], ["/id", "/version"]),
+            (["user_id": "another user"], ["/user_id"]), (["id": "x", "version": 7], ["/id", "/version"]),
             (["flow": cycle], ["/flow/tasks/0"]), (["flow": many], ["/flow/tasks"]),
             (["flow": unknown, "credits": 5], ["/credits", "/flow/tasks/0/type", "/flow/tasks/1/input"]),
             (["flow": [:]], ["/flow/id", "/flow/name", "/flow/start_task", "/flow/tasks"]),

@@ -100,7 +100,7 @@ import Testing
     @Test func refusesInvalidAndReadOnlyFields() throws {
         let path = "/posts/\(try make(["title": "a", "content": "b"])["id"].stringValue ?? "")"
         for field in ["user_id", "role", "id", "created_at", "version"] {
-            let value = JSON.string(user.id)
+            let value: JSON = "another value"
             let calls: [(String, String, JSON)] = [
                 ("POST", "/posts", ["title": "a", "content": "b", field: value]), ("PATCH", path, [field: value]),
                 ("PUT", path, ["title": "a", "content": "b", field: value]),

@@ -2,9 +2,13 @@ import JSON
 import Postgres
 
 extension Document {
-    static func find(_ name: String, of userID: String, on connection: Connection) throws -> JSON? {
-        try connection.query(
-            "SELECT \(resource.columns) FROM documents WHERE user_id = \(userID) AND name = \(name)"
+    /// The document, or nil; `locked` locks the row until the transaction ends.
+    static func find(
+        _ name: String, of userID: String, locked: Bool = false, on connection: Connection
+    ) throws -> JSON? {
+        let lock: SQL = locked ? "FOR UPDATE" : ""
+        return try connection.query(
+            "SELECT \(resource.columns) FROM documents WHERE user_id = \(userID) AND name = \(name) \(lock)"
         ).first.map(resource.json)
     }
 

@@ -10,6 +10,11 @@ enum Document {
     static let resource = Resource(
         "Document", .text("name", name), .json("value").described("The stored JSON value"), updatedAt)
 
+    /// What a client stores.
+    static let change = ResourceChange(
+        JSONSchema.object(required: ["value": JSONSchema.any.described("Any JSON value")]).named("DocumentValue"),
+        of: resource.schema)
+
     /// The members of a document in a list.
     static let summary = Resource("DocumentSummary", .text("name", name), updatedAt)
 

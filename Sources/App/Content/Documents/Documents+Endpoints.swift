@@ -35,8 +35,7 @@ extension Endpoint<Context> {
         summary: "Store a document",
         description: "Creates the document, or replaces the one that has this name. Flows read it with `data.fetch`.",
         parameters: [name],
-        body: .json(
-            .object(required: ["value": JSONSchema.any.described("Any JSON value")]).named("DocumentValue")),
+        body: .json(Document.change.schema),
         answers: [Answer(.ok, "The document", Document.resource.schema)],
         examples: [
             Example("Store some numbers", path: ["name": "numbers"], body: ["value": [3, 5, 8, 13]])
@@ -46,8 +45,18 @@ extension Endpoint<Context> {
         let value = context.input["value"] ?? .null
         let violations = Document.name.violations(in: .string(name))
         guard violations.isEmpty else { throw Problem(.badRequest, "The name must have 1 to 200 characters") }
-        try context.connection.execute(Document.storing(value, as: name, of: context.user.id))
-        guard let document = try Document.find(name, of: context.user.id, on: context.connection) else {
+        let userID = try context.user.id
+        let store = Document.storing(value, as: name, of: userID)
+        if Document.change.hasServerMembers(context.input) {
+            try context.connection.transaction { connection in
+                let present = try Document.find(name, of: userID, locked: true, on: connection)
+                try Document.change.check(context.input, against: present)
+                try connection.execute(store)
+            }
+        } else {
+            try context.connection.execute(store)
+        }
+        guard let document = try Document.find(name, of: userID, on: context.connection) else {
             throw Problem.notFound
         }
         return .json(document)

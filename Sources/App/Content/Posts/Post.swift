@@ -21,19 +21,27 @@ struct Post {
         .boolean("published", published), .time("created_at"), .time("updated_at"))
     static let schema = resource.schema
 
-    /// A complete post, as the author sends it.
-    static let draft = JSONSchema.object(
-        required: ["title": title, "content": content],
-        optional: [
-            "published": JSONSchema.boolean.described(
-                "Whether every signed-in user may read it; otherwise its owner and admins. Default: true")
-        ]
-    ).named("PostDraft")
+    /// A complete new post, as the author sends it.
+    static let draft = content(named: "PostDraft")
+
+    /// A complete post that replaces another.
+    static let replacement = ResourceChange(content(named: "PostReplacement"), of: schema)
+
+    private static func content(named name: String) -> JSONSchema {
+        JSONSchema.object(
+            required: ["title": title, "content": content],
+            optional: [
+                "published": JSONSchema.boolean.described(
+                    "Whether every signed-in user may read it; otherwise its owner and admins. Default: true")
+            ]
+        ).named(name)
+    }
 
     /// The fields to change.
-    static let change = JSONSchema.object(
-        required: [:], optional: ["title": title, "content": content, "published": published]
-    ).named("PostChange")
+    static let change = ResourceChange(
+        JSONSchema.object(
+            optional: ["title": title, "content": content, "published": published]
+        ).named("PostChange"), of: schema)
 
     var tag: EntityTag { EntityTag(version: version) }
 

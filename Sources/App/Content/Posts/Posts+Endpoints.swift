@@ -56,21 +56,21 @@ extension Endpoint<Context> {
     private static let replace = Endpoint(
         .put, "/posts/{id}", operation: "replacePost", tag: .posts, access: .user, summary: "Replace a post",
         description: "Its owner and admins may. A post without `published` is published.", headers: [.ifMatch],
-        body: .json(Post.draft), answers: changed, problems: [.versionMismatch],
+        body: .json(Post.replacement.schema), answers: changed, problems: [.versionMismatch],
         examples: [Example("Replace a post", body: ["title": "Hello again", "content": "The second text."])]
     ) { context in
         var draft = context.input.objectValue ?? JSONObject()
         draft["published"] = draft["published"] ?? true
-        return try update(context, .object(draft))
+        return try update(context, .object(draft), Post.replacement)
     }
 
     private static let change = Endpoint(
         .patch, "/posts/{id}", operation: "updatePost", tag: .posts, access: .user, summary: "Change parts of a post",
         description: "Its owner and admins may. Fields that the body does not name keep their values.",
-        headers: [.ifMatch], body: .json(Post.change), answers: changed, problems: [.versionMismatch],
+        headers: [.ifMatch], body: .json(Post.change.schema), answers: changed, problems: [.versionMismatch],
         examples: [Example("Withdraw a post", body: ["published": false])]
     ) { context in
-        try update(context, context.input)
+        try update(context, context.input, Post.change)
     }
 
     private static let remove = Endpoint(
@@ -86,9 +86,11 @@ extension Endpoint<Context> {
 
     private static let changed = [Answer(.ok, "The post", Post.schema, headers: [.etag])]
 
-    private static func update(_ context: Context, _ change: JSON) throws -> Response {
+    private static func update(_ context: Context, _ change: JSON, _ form: ResourceChange) throws -> Response {
         try context.connection.transaction { connection in
-            let post = try changeable(context).update(change, on: connection)
+            let present = try changeable(context)
+            try form.check(change, against: present.json)
+            let post = try present.update(change, on: connection)
             return .json(post.json, headers: ["ETag": post.tag.description])
         }
     }

@@ -88,18 +88,14 @@ extension Endpoint<Context> {
         .patch, "/me", operation: "updateMe", tag: .accounts, access: .account,
         summary: "Change your own name or password",
         description: "A new password ends all other sessions. It needs the current one.",
-        body: .json(
-            .object(
-                optional: [
-                    "name": Registration.name.nullable, "password": Registration.password,
-                    "current_password": PasswordPolicy.attempted.described("Required for a new password"),
-                ]
-            ).named("AccountChange")),
+        body: .json(Profile.change.schema),
         idempotency: .refused, answers: [Answer(.ok, "The account", Profile.schema)],
         problems: [.wrongPassword, .loginThrottled],
         examples: [Example("Change your name", body: ["name": "Your Name"])]
     ) { context in
         let user = try context.user
+        let present = Profile(account: user.account, credits: user.credits)
+        try Profile.change.check(context.input, against: present.json)
         let change = try passwordChange(for: user.account, context)
         return try context.connection.transaction { connection in
             if let (old, new) = change {

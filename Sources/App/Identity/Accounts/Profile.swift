@@ -14,4 +14,13 @@ struct Profile {
     var text: JSONText { .object(write) }
 
     static let schema = Account.schema.extended(by: ["credits": Credits.schema]).named("Profile")
+
+    /// What a user may change.
+    static let change = ResourceChange(
+        JSONSchema.object(
+            optional: [
+                "name": Registration.name.nullable, "password": Registration.password,
+                "current_password": PasswordPolicy.attempted.described("Required for a new password"),
+            ]
+        ).named("AccountChange"), of: schema)
 }

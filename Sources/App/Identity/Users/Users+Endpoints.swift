@@ -61,12 +61,7 @@ extension Endpoint<Context> {
             Disabling a user ends all sessions and API keys of the user for good: enabling the user does not bring \
             them back.
             """,
-        body: .json(
-            .object(
-                optional: [
-                    "name": Registration.name.nullable, "role": Account.assignableRole, "disabled": .boolean,
-                ]
-            ).named("UserChange")),
+        body: .json(User.change.schema),
         answers: [Answer(.ok, "The user", User.schema)], problems: [.guest, .lastAdmin],
         examples: [
             Example("Make an admin a client", path: ["id": "{{new_user_id}}"], body: ["role": "client"])
@@ -74,8 +69,13 @@ extension Endpoint<Context> {
     ) { context in
         let isDemotion = context.input["role"] == "client" || context.input["disabled"] == true
         return try changeUser(context, removesAdmin: isDemotion) { user, connection in
-            guard user.account.role != .guest || context.input["role"] == nil else {
-                throw Problem(.guest)
+            try User.change.check(context.input, against: user.json)
+            if let role = context.input["role"], role != .string(user.account.role.rawValue) {
+                guard user.account.role != .guest else { throw Problem(.guest) }
+                let violations = Account.assignableRole.violations(in: role)
+                guard violations.isEmpty else {
+                    throw Problem.invalid(violations.map { Violation(pointer: "/role", message: $0.message) })
+                }
             }
             return .json(try user.update(context.input, context.audit, on: connection).json)
         }

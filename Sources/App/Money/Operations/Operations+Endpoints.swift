@@ -37,13 +37,18 @@ extension Endpoint<Context> {
             The same price applies to its task type in flows. The change takes effect within a second. Fields that the \
             body does not name keep their values.
             """,
-        parameters: [typeParameter], body: .json(priceChange),
+        parameters: [typeParameter], body: .json(change.schema),
         answers: [Answer(.ok, "The operation", Operation.schema)],
         examples: [Example("Change an operation's cost", path: addition, body: ["cost": 5])]
     ) { context in
         let operation = try named(context)
-        return .json(operation.json(context.services.engine.catalog, try changePrice(of: operation.taskType, context)))
+        let catalog = context.services.engine.catalog
+        try change.check(
+            context.input, against: operation.json(catalog, try context.prices.price(of: operation.taskType)))
+        return .json(operation.json(catalog, try changePrice(of: operation.taskType, context)))
     }
+
+    private static let change = priceChange(of: Operation.schema, named: "OperationChange")
 
     private static let runOperation = Endpoint(
         .post, "/api/operations/{type}/run", operation: "runOperation", tag: .operations, access: .user,

@@ -10,8 +10,8 @@ extension Endpoint<Context> {
         .patch, "/api/task-types/{type}", operation: "updateTaskType", tag: .flows, access: .admin,
         summary: "Change a task type's cost, or activate or deactivate it",
         description: "The change takes effect within a second. Fields that the body does not name keep their values.",
-        parameters: [Parameter("type", .string, "The task type: `random.string`")],
-        body: .json(priceChange), answers: [Answer(.ok, "The task type", TaskCatalog.schema)],
+        parameters: [Parameter("type", .string(maxLength: 200), "The task type: `random.string`")],
+        body: .json(taskTypeChange.schema), answers: [Answer(.ok, "The task type", TaskCatalog.schema)],
         examples: [
             Example(
                 "Change a task type's cost", path: ["type": "random.string"], body: ["cost": 5, "active": true])
@@ -20,15 +20,21 @@ extension Endpoint<Context> {
         guard let task = context.services.engine.catalog.tasks.first(where: { $0.type == context.path("type") }) else {
             throw Problem.notFound
         }
+        try taskTypeChange.check(context.input, against: task.json(try context.prices.price(of: task.type)))
         return .json(task.json(try changePrice(of: task.type, context)))
     }
 
-    static let priceChange = JSONSchema.object(
-        optional: [
-            "cost": JSONSchema.integer(0...1_000_000_000).described("Credits for each success"),
-            "active": JSONSchema.boolean.described("Whether it is active"),
-        ]
-    ).named("PriceChange")
+    private static let taskTypeChange = priceChange(of: TaskCatalog.schema, named: "TaskTypeChange")
+
+    static func priceChange(of whole: JSONSchema, named name: String) -> ResourceChange {
+        ResourceChange(
+            JSONSchema.object(
+                optional: [
+                    "cost": JSONSchema.integer(0...1_000_000_000).described("Credits for each success"),
+                    "active": JSONSchema.boolean.described("Whether it is active"),
+                ]
+            ).named(name), of: whole)
+    }
 
     /// Applies the change that the body describes. Every process uses the new price within a second.
     static func changePrice(of type: String, _ context: Context) throws -> Price {

@@ -7,10 +7,15 @@ struct WorkflowDraft {
     let content: Workflow.Content
     let concurrency: Int64?
 
-    static let schema = JSONSchema.object(
+    private static let members = JSONSchema.object(
         required: ["name": Workflow.name, "flow": .unchecked(FlowFormat.flow)],
         optional: ["description": Workflow.description, "concurrency": Workflow.concurrency]
-    ).example(["name": "Nightly figures", "flow": FlowFormat.example, "concurrency": 1]).named("WorkflowDraft")
+    ).example(["name": "Nightly figures", "flow": FlowFormat.example, "concurrency": 1])
+
+    /// A new workflow.
+    static let schema = members.named("WorkflowDraft")
+    /// A workflow that replaces another.
+    static let replacement = ResourceChange(members.named("WorkflowReplacement"), of: Workflow.schema)
 
     init(_ content: Workflow.Content, concurrency: Int64?) {
         self.content = content

@@ -56,7 +56,7 @@ extension Endpoint<Context> {
             A changed name, description or flow becomes a new version. The same content again changes nothing, so a
             program may put its workflows at each of its starts.
             """,
-        headers: [.ifMatch], body: .json(.unchecked(WorkflowDraft.schema)), answers: changed,
+        headers: [.ifMatch], body: .json(.unchecked(WorkflowDraft.replacement.schema)), answers: changed,
         problems: [.versionMismatch],
         examples: [
             Example(
@@ -64,9 +64,11 @@ extension Endpoint<Context> {
                 body: ["name": "Figures of the night", "flow": FlowFormat.example, "concurrency": 2])
         ]
     ) { context in
-        let draft = try WorkflowDraft(context.input, catalog: context.services.engine.catalog)
+        let form = WorkflowDraft.replacement
+        let draft = try WorkflowDraft(context.input, by: form.schema, catalog: context.services.engine.catalog)
         return try context.connection.transaction { connection in
             let workflow = try changeable(context)
+            try form.check(context.input, against: workflow.json)
             let saved = try workflow.save(draft, on: connection)
             if saved.concurrency != workflow.concurrency {
                 try context.services.engine.applyLimit(ofWorkflow: saved.id, of: saved.userID, on: connection)

@@ -1,0 +1,50 @@
+import HTTP
+import JSON
+
+/// The body of a call that changes a resource. A client may send back the whole resource that it has read: the members
+/// that only the server sets are accepted if they have their present values.
+struct ResourceChange: Sendable {
+    let schema: JSONSchema
+    private let serverMembers: [String]
+
+    /// - Parameters:
+    ///   - change: the members that a client sets.
+    ///   - whole: the resource as it is read.
+    init(_ change: JSONSchema, of whole: JSONSchema) {
+        serverMembers = whole.memberNames.filter { !change.memberNames.contains($0) }
+        schema = change.accepting(serverMembers.map { ($0, Self.serverMember) }).named(change.name ?? "")
+    }
+
+    private static let serverMember = JSONSchema.any.described(
+        "Set by the server. If it is sent, it must have its present value")
+
+    /// Whether the body has members that only the server sets.
+    func hasServerMembers(_ body: JSON) -> Bool { serverMembers.contains { body[$0] != nil } }
+
+    /// Throws 422 for each member that only the server sets and that has another value than in `present`.
+    ///
+    /// - Parameter present: the resource as it would be read now; nil if it does not exist yet.
+    func check(_ body: JSON, against present: JSON?) throws {
+        let wrong = serverMembers.filter { name in
+            guard let value = body[name] else { return false }
+            return present?[name].map { !value.isEquivalent(to: $0) } ?? true
+        }
+        guard !wrong.isEmpty else { return }
+        let message = present == nil ? "is set by the server" : "is set by the server, and has another value now"
+        throw Problem.invalid(wrong.map { Violation(pointer: "/\($0)", message: message) })
+    }
+}
+
+extension JSON {
+    /// Whether both have the same members and elements. The order of members does not matter.
+    fileprivate func isEquivalent(to other: JSON) -> Bool {
+        switch (self, other) {
+        case (.array(let a), .array(let b)):
+            return a.count == b.count && zip(a, b).allSatisfy { $0.isEquivalent(to: $1) }
+        case (.object(let a), .object(let b)):
+            guard a.count == b.count else { return false }
+            return a.members.allSatisfy { member in b[member.name].map(member.value.isEquivalent) ?? false }
+        default: return self == other
+        }
+    }
+}

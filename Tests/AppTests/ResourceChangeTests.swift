@@ -1,0 +1,159 @@
+import Flows
+import HTTP
+import JSON
+import TestSupport
+import Testing
+
+@testable import App
+
+/// What was read can be changed and sent back whole. Members that only the server sets must have their present values.
+@Suite struct ResourceChangeTests {
+    private let application: TestApplication
+    private let user: TestUser
+
+    init() throws {
+        application = try TestApplication()
+        user = try application.makeUser()
+    }
+
+    /// A resource to change: its path, the token of who may, a change, and what a call that creates it takes.
+    private struct Example {
+        let path: String
+        let token: String
+        let change: (name: String, value: JSON)
+        /// The resource as it is read now.
+        let read: () throws -> JSON
+        var creation: (path: String, body: JSON)?
+    }
+
+    /// An example of each resource that can be changed, by the path of the endpoint that changes it.
+    private func examples() throws -> [String: Example] {
+        let admin = try application.adminToken()
+        func example(
+            _ path: String, _ change: (String, JSON), as token: String? = nil,
+            creating creation: (path: String, body: JSON)? = nil, read: (() throws -> JSON)? = nil
+        ) -> Example {
+            let token = token ?? user.token
+            return Example(
+                path: path, token: token, change: change,
+                read: read ?? { [application] in try application.get(path, token: token).json }, creation: creation)
+        }
+        func create(_ path: String, _ body: JSON, as token: String? = nil) throws -> String {
+            let made = try application.post(path, body, token: token ?? user.token)
+            #expect(made.status == 201, "\(made.text)")
+            return made["id"].stringValue ?? ""
+        }
+        let post: JSON = ["title": "a", "content": "b"]
+        let workflow: JSON = ["name": "a", "flow": FlowFormat.example]
+        let account: JSON = ["username": "changed", "password": "long enough"]
+        let document = try application.send("PUT", "/api/data/d", ["value": [1]], token: user.token)
+        #expect(document.status == 200)
+        let postPath = "/posts/\(try create("/posts", post))"
+        return [
+            "/posts/{id}": example(postPath, ("title", "other"), creating: ("/posts", post)),
+            "/api/workflows/{id}": example(
+                "/api/workflows/\(try create("/api/workflows", workflow))", ("description", "other"),
+                creating: ("/api/workflows", workflow)),
+            "/api/data/{name}": example("/api/data/d", ("value", 7)),
+            "/me": example("/me", ("name", "Other")),
+            "/api/users/{id}": example(
+                "/api/users/\(try create("/api/users", account, as: admin))", ("name", "Other"), as: admin,
+                creating: ("/api/users", ["username": "second", "password": "long enough"])),
+            "/api/operations/{type}": example("/api/operations/addition", ("cost", 3), as: admin),
+            "/api/task-types/{type}": example(
+                "/api/task-types/pass", ("cost", 2), as: admin,
+                read: { [application] in
+                    let all = try application.get("/api/task-types")["items"].arrayValue ?? []
+                    return try #require(all.first { $0["type"] == "pass" })
+                }),
+        ]
+    }
+
+    @Test func everyResourceCanBeSentBack() throws {
+        let examples = try examples()
+        for endpoint in Routes.all where endpoint.method == .put || endpoint.method == .patch {
+            let example = try #require(examples[endpoint.path], "\(endpoint.path) has no example here")
+            let method = endpoint.method.rawValue
+            func send(_ body: JSON) throws -> HTTPAnswer {
+                try application.send(method, example.path, body, token: example.token)
+            }
+            let same = try send(example.read())
+            #expect(same.status == 200, "\(method) \(endpoint.path): \(same.text)")
+
+            var changed = try #require(example.read().objectValue)
+            changed[example.change.name] = example.change.value
+            let answer = try send(.object(JSONObject(changed.members.reversed())))
+            #expect(answer.status == 200, "\(method) \(endpoint.path): \(answer.text)")
+            #expect(answer[example.change.name] == example.change.value)
+
+            let body = try #require(endpoint.body.schema)
+            let owned = serverMembers(of: body)
+            #expect(try !owned.isEmpty && Set(owned).isSubset(of: example.read().names))
+            for name in owned {
+                var stale = try #require(example.read().objectValue)
+                stale[name] = "another value"
+                let refusal = try send(.object(stale))
+                expectProblem(refusal, 422, "validation_failed")
+                #expect(pointers(refusal) == ["/\(name)"], "\(method) \(endpoint.path)")
+            }
+            if let creation = example.creation {
+                let create = Routes.all.first { $0.method == .post && $0.path == creation.path }
+                let accepted = create?.body.schema?.json["properties"]?.names ?? []
+                for name in owned where !accepted.contains(name) {
+                    var body = try #require(creation.body.objectValue)
+                    body[name] = try example.read()[name]
+                    let refusal = try application.post(creation.path, .object(body), token: example.token)
+                    expectProblem(refusal, 422, "validation_failed")
+                    #expect(pointers(refusal) == ["/\(name)"], "\(creation.path)")
+                }
+            }
+        }
+    }
+
+    /// The members that the schema describes as set by the server.
+    private func serverMembers(of schema: JSONSchema) -> [String] {
+        (schema.json["properties"]?.objectValue?.members ?? []).filter {
+            $0.value["description"]?.stringValue?.hasPrefix("Set by the server") == true
+        }.map(\.name)
+    }
+
+    @Test func aGuestCanBeSentBack() throws {
+        let admin = try application.adminToken()
+        let guest = try application.post("/api/guests", [:])
+        let path = "/api/users/\(guest["user"]["id"]?.stringValue ?? "")"
+        let read = try application.get(path, token: admin).json
+        var body = try #require(read.objectValue)
+        #expect(try application.send("PATCH", path, .object(body), token: admin).status == 200)
+        body["role"] = "client"
+        expectProblem(try application.send("PATCH", path, .object(body), token: admin), 409, "guest")
+        let other = try application.send("PATCH", "/api/users/\(user.id)", ["role": "guest"], token: admin)
+        expectProblem(other, 422, "validation_failed")
+        #expect(pointers(other) == ["/role"])
+    }
+
+    @Test func aNewDocumentHasNothingFromTheServer() throws {
+        for (name, value) in [("name", "new"), ("updated_at", "2026-01-01T00:00:00.000Z")] as [(String, JSON)] {
+            var body = JSONObject([.init(name: "value", value: 1)])
+            body[name] = value
+            let answer = try application.send("PUT", "/api/data/new", .object(body), token: user.token)
+            expectProblem(answer, 422, "validation_failed")
+            #expect(pointers(answer) == ["/\(name)"])
+        }
+        expectProblem(try application.get("/api/data/new", token: user.token), 404, "not_found")
+    }
+
+    /// A client that changes what it read before another change overwrites nothing.
+    @Test func anOlderStateIsRefused() throws {
+        let flow: JSON = ["name": "a", "flow": FlowFormat.example]
+        let made = try application.post("/api/workflows", flow, token: user.token).json
+        let path = "/api/workflows/\(made["id"]?.stringValue ?? "")"
+        var (first, second) = (try #require(made.objectValue), try #require(made.objectValue))
+        first["name"] = "first"
+        second["name"] = "second"
+        #expect(try application.send("PUT", path, .object(first), token: user.token).status == 200)
+        let refusal = try application.send("PUT", path, .object(second), token: user.token)
+        expectProblem(refusal, 422, "validation_failed")
+        #expect(pointers(refusal) == ["/version", "/updated_at"])
+        #expect(try application.get(path, token: user.token)["name"] == "first")
+    }
+}
