@@ -7,12 +7,12 @@ import Tokens
 
 @testable import App
 
-/// A database in which every table that an unauthenticated call may read has a row for each of 20,000 users, and the
+/// A database in which every table that an unauthenticated call may read has a row for each of 100,000 users, and the
 /// services of one process that uses it.
 struct CrowdedDatabase: Sendable {
     static let shared = Result { try CrowdedDatabase() }
     static let password = "lasting impression"
-    private static let users = 20_000
+    private static let users = 100_000
 
     let database: TestDatabase
     let services: Services

@@ -181,6 +181,46 @@ import Testing
         }
     }
 
+    @Test func accountsManageTheirAccessWithFewRows() throws {
+        func token(_ user: String) throws -> (String, String) {
+            ("authorization", "Bearer " + (try login(user, from: "a").body["token"]?.stringValue ?? ""))
+        }
+        let mine = try token("user33")
+        try expectFewRows("the sessions", status: 200) { _ in
+            try send("GET", "/api/sessions", nil, [mine], from: "a").status
+        }
+        try expectFewRows("the end of a session", status: 204) { number in
+            let other = try send("GET", "/me", nil, [try token("user33")], from: "a").status
+            #expect(other == 200)
+            let items = try send("GET", "/api/sessions?sort=-created_at", nil, [mine], from: "a").body["items"]
+            let last = items?.arrayValue?.first { $0["current"] != true }?["id"]?.stringValue ?? ""
+            return try send("DELETE", "/api/sessions/\(last)", nil, [mine], from: "a").status
+        }
+        try expectFewRows("/logout", status: 204) { _ in
+            try send("POST", "/logout", [:], [try token("user34")], from: "a").status
+        }
+        var keys: [String] = []
+        try expectFewRows("a new key", status: 201) { _ in
+            let made = try send("POST", "/api/keys", ["name": "k"], [mine], from: "a")
+            keys.append(made.body["id"]?.stringValue ?? "")
+            return made.status
+        }
+        try expectFewRows("the keys", status: 200) { _ in
+            try send("GET", "/api/keys", nil, [mine], from: "a").status
+        }
+        try expectFewRows("the end of a key", status: 204) {
+            try send("DELETE", "/api/keys/\(keys[$0 - 1])", nil, [mine], from: "a").status
+        }
+        try expectFewRows("a new password", status: 200) { number in
+            let change: JSON = [
+                "password": .string("an impression \(number)"),
+                "current_password": .string(
+                    number == 1 ? CrowdedDatabase.password : "an impression \(number - 1)"),
+            ]
+            return try send("PATCH", "/me", change, [mine], from: "a").status
+        }
+    }
+
     @Test func apiKeysReadFewRows() throws {
         let made = try APIKey.make(
             "key", scopes: [.read], lifetime: 3_600, for: CrowdedDatabase.id(31), AuditTrail(from: nil, on: connection),

@@ -32,6 +32,13 @@ import Testing
         #expect(found == [])
     }
 
+    @Test func everyTextOfAPathHasAMaximumLength() {
+        let found = Routes.all.flatMap { endpoint in
+            endpoint.parameters.flatMap { unlimited($0.schema.json, at: "\(endpoint.path) \($0.name)") }
+        }
+        #expect(found == [])
+    }
+
     @Test func everyTextOfAQueryHasAMaximumLength() {
         let found = Routes.all.flatMap { endpoint in
             endpoint.query.flatMap { unlimited($0.schema.json, at: "\(endpoint.path)?\($0.name)") }
