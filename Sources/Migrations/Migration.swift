@@ -34,6 +34,7 @@ package enum Migrations {
         migration(17, "deleted_names", PackageResources._017_deleted_names_sql),
         migration(18, "turns", PackageResources._018_turns_sql),
         migration(19, "trees", PackageResources._019_trees_sql),
+        migration(22, "owners_of_runs", PackageResources._022_owners_of_runs_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a Swift name cannot begin with a digit, so `_` replaces it.

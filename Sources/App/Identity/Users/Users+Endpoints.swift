@@ -58,8 +58,8 @@ extension Endpoint<Context> {
         .patch, "/api/users/{id}", operation: "updateUser", tag: .users, access: .admin,
         summary: "Change a user's name or role, disable or enable the user",
         description: """
-            Disabling a user ends all sessions and API keys of the user for good: enabling the user does not bring \
-            them back.
+            Disabling a user ends all sessions, API keys and active runs of the user for good: enabling the user does \
+            not bring them back.
             """,
         body: .json(User.change.schema),
         answers: [Answer(.ok, "The user", User.schema)], problems: [.guest, .lastAdmin],
@@ -84,8 +84,8 @@ extension Endpoint<Context> {
     private static let deleteUser = Endpoint(
         .delete, "/api/users/{id}", operation: "deleteUser", tag: .users, access: .admin, summary: "Delete a user",
         description: """
-            Ends all sessions and API keys of the user. Runs, records and ledger entries are kept; the e-mail and the \
-            username may be registered again.
+            Ends all sessions, API keys and active runs of the user. The records of runs and operations and the ledger \
+            entries are kept; the e-mail and the username may be registered again.
             """,
         answers: [Answer(.noContent, "The user is deleted")], problems: [.lastAdmin],
         examples: [Example("Delete a user", path: ["id": "{{new_user_id}}"])]
@@ -96,17 +96,21 @@ extension Endpoint<Context> {
         }
     }
 
-    /// Throws 409 for a change that would leave no admin.
+    /// Throws 409 for a change that would leave no admin. If the change ends the account, its active runs end as well:
+    /// a first portion of them at once, and the rest by the workers.
     private static func changeUser(
         _ context: Context, removesAdmin: Bool, _ change: (User, Connection) throws -> Response
     ) throws -> Response {
         let id = try context.id()
-        return try context.connection.transaction { connection in
+        let response = try context.connection.transaction { connection in
             // Locks the admins first, always in the same order, so that two such calls cannot deadlock.
             let isLastAdmin = try removesAdmin && User.isLastAdmin(id, on: connection)
             guard let user = try User.find(id, locked: true, on: connection) else { throw Problem.notFound }
             if isLastAdmin { throw Problem(.lastAdmin) }
             return try change(user, connection)
         }
+        // The change is committed. If this fails, the workers end all runs.
+        _ = try? AccountEnd.endSomeRuns(by: context.services.engine, on: context.connection)
+        return response
     }
 }
