@@ -36,8 +36,12 @@ extension Engine {
             id: UUIDv7.make(), userID: former.userID, source: source, flow: flow,
             input: number == 1 ? ownInput ?? former.input : former.input)
         execution.fork = Execution.Fork(executionID: former.id, step: number, input: ownInput)
-        try enqueue(execution, plan.remaining(after: copied), on: connection)
-        return ForkedRun(execution: execution, changesInput: input != nil && input != given)
+        execution.fork?.earlierInputs = former.forkInputs(before: number)
+        return try connection.atomically { connection in
+            guard try former.lockRecord(on: connection) else { return nil }
+            try enqueue(execution, plan.remaining(after: copied), on: connection)
+            return ForkedRun(execution: execution, changesInput: input != nil && input != given)
+        }
     }
 
     /// The source and flow of a run, or those of another version of its workflow.

@@ -29,7 +29,9 @@ extension Endpoint {
         switch idempotency {
         case .none: break
         case .refused: codes.append(.idempotencyRefused)
-        case .wholeCall, .byHandler: codes += [.idempotencyKeyInvalid, .idempotencyInProgress, .idempotencyKeyReused]
+        case .wholeCall: codes += [.idempotencyKeyInvalid, .idempotencyInProgress, .idempotencyKeyReused]
+        case .byHandler:
+            codes += [.idempotencyKeyInvalid, .idempotencyInProgress, .idempotencyKeyReused, .executionDeleted]
         }
         codes.append(.unavailable)
         return codes.reduce(into: []) { distinct, code in

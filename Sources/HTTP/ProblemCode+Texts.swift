@@ -152,6 +152,11 @@ extension ProblemCode {
                 .preconditionFailed, "The resource has changed",
                 "Read it again, apply your change to what it is now, and send its new `ETag` as `If-Match`."
             )
+        case .executionDeleted:
+            (
+                .gone, "The run that the first call with this Idempotency-Key started was deleted",
+                "Use a new key to start another run."
+            )
         case .lengthRequired:
             (.lengthRequired, "The length of the body is missing", "Send `Content-Length`.")
         case .contentTooLarge:

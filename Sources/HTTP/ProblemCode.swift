@@ -41,6 +41,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case executionNotWaiting = "execution_not_waiting"
     case executionUnderWay = "execution_under_way"
     case idempotencyInProgress = "idempotency_in_progress"
+    case executionDeleted = "execution_deleted"
     case lengthRequired = "length_required"
     case versionMismatch = "version_mismatch"
     case contentTooLarge = "content_too_large"

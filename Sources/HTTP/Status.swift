@@ -17,6 +17,7 @@ package struct Status: RawRepresentable, Sendable, Hashable {
     package static let methodNotAllowed = Status(rawValue: 405)
     package static let requestTimeout = Status(rawValue: 408)
     package static let conflict = Status(rawValue: 409)
+    package static let gone = Status(rawValue: 410)
     package static let lengthRequired = Status(rawValue: 411)
     package static let preconditionFailed = Status(rawValue: 412)
     package static let contentTooLarge = Status(rawValue: 413)
@@ -51,6 +52,7 @@ package struct Status: RawRepresentable, Sendable, Hashable {
         case .notFound: "Not Found"
         case .methodNotAllowed: "Method Not Allowed"
         case .conflict: "Conflict"
+        case .gone: "Gone"
         case .preconditionFailed: "Precondition Failed"
         case .contentTooLarge: "Content Too Large"
         case .unsupportedMediaType: "Unsupported Media Type"

@@ -77,7 +77,7 @@ import Testing
             run,
             [
                 ("POST", "/cancel", [:]), ("POST", "/signal", ["approved": true]), ("POST", "/resume", [:]),
-                ("POST", "/fork", ["step": 1]),
+                ("POST", "/fork", ["step": 1]), ("DELETE", "", nil),
             ])
         #expect(try application.get("/api/executions", token: stranger.token)["items"] == [])
     }

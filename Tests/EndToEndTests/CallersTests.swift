@@ -34,7 +34,8 @@ import Testing
     private static let writes: Set = [
         "PUT /api/data/{name}", "POST /posts", "POST /upload", "PUT /posts/{id}", "PATCH /posts/{id}",
         "DELETE /posts/{id}", "POST /generate_array", "POST /api/workflows", "PUT /api/workflows/{id}",
-        "DELETE /api/workflows/{id}", "POST /api/workflows/{id}/rollback", "POST /api/workflows/import",
+        "DELETE /api/workflows/{id}", "DELETE /api/executions/{id}", "POST /api/workflows/{id}/rollback",
+        "POST /api/workflows/import",
     ]
 
     let stack: Stack

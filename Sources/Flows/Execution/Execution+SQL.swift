@@ -33,21 +33,6 @@ extension Execution {
         """
     }
 
-    /// The inputs that earlier forks gave to steps that a fork has copied, as one JSON array in the order of the steps;
-    /// NULL if there are none. A fork copies the steps before its first one, also those that were copied before.
-    static let earlierInputs: SQL = """
-        CASE WHEN e.forked_from IS NOT NULL THEN (
-            WITH RECURSIVE forks (id, first, is_copied, step, input) AS (
-                SELECT e.forked_from, e.fork_step, false, e.fork_step, e.fork_input
-                UNION ALL
-                SELECT f.forked_from, least(f.fork_step, forks.first), f.fork_step < forks.first, f.fork_step,
-                    f.fork_input
-                FROM forks JOIN executions f ON f.id = forks.id WHERE f.forked_from IS NOT NULL)
-            SELECT json_agg(json_build_array(step, input) ORDER BY step) FROM forks
-            WHERE is_copied AND input IS NOT NULL
-        ) END
-        """
-
     /// Decodes `Execution.columns`; the steps are not among them.
     init(_ columns: inout Columns) throws {
         let (id, userID) = (try columns.next(String.self), try columns.next(String.self))
@@ -78,7 +63,7 @@ extension Execution {
         let found = try connection.query(
             """
             SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
-                (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, \(earlierInputs), \(steps())
+                (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, \(steps())
             FROM executions e \(joins) \(queueJoin)
             WHERE e.id = \(id) AND e.user_id = \(userID)
             """)
@@ -95,6 +80,34 @@ extension Execution {
         }
         execution.steps = try Step.all(&columns)
         return RecordedExecution(execution: execution, createdAt: createdAt, finishedAt: finishedAt)
+    }
+
+    /// Deletes the run and its steps. Returns false if it is active, or the run that started it is: that one may not have
+    /// read its result yet.
+    package func delete(on connection: Connection) throws -> Bool {
+        try connection.execute(
+            """
+            WITH deleted AS (
+                DELETE FROM executions
+                WHERE id = \(id) AND status <> 'running' AND NOT EXISTS (
+                    SELECT FROM executions p WHERE p.id = \(optional: parent?.executionID) AND p.status = 'running')
+                RETURNING id),
+            steps_deleted AS (
+                DELETE FROM steps WHERE execution_id = ANY(ARRAY(SELECT id FROM deleted)))
+            SELECT id FROM deleted
+            """) == 1
+    }
+
+    /// Prevents the deletion of the run until the transaction ends; false if it was deleted or is active.
+    func lockRecord(on connection: Connection) throws -> Bool {
+        try !connection.query("SELECT FROM executions WHERE id = \(id) AND status <> 'running' FOR SHARE").isEmpty
+    }
+}
+
+extension Execution.Fork {
+    /// The column `copied_inputs`; nil if there are none.
+    var storedEarlierInputs: JSON? {
+        earlierInputs.isEmpty ? nil : .array(earlierInputs.map { [JSON($0.step), $0.input] })
     }
 }
 

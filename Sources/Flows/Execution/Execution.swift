@@ -50,7 +50,8 @@ package struct Execution: Sendable {
         package let executionID: String
         package let step: Int
         package let input: JSON?
-        /// The inputs that earlier forks gave to copied steps. Only the record has them.
+        /// The inputs that earlier forks gave to copied steps, in the order of the steps. A claimed run does not have
+        /// them, because it does not execute these steps.
         package internal(set) var earlierInputs: [(step: Int, input: JSON)] = []
 
         package init(executionID: String, step: Int, input: JSON?) {
@@ -86,6 +87,13 @@ package struct Execution: Sendable {
             inputs.advance(after: step.task, output: step.output, isSuperseded: step.isSuperseded)
         }
         return inputs.forkInput
+    }
+
+    /// The inputs that forks gave to the steps before `number`, in their order.
+    func forkInputs(before number: Int) -> [(step: Int, input: JSON)] {
+        guard let fork else { return [] }
+        let own = fork.input.map { [(step: fork.step, input: $0)] } ?? []
+        return (fork.earlierInputs + own).filter { $0.step < number }
     }
 
     /// The inputs that the flow's tasks define, by the names of the tasks.

@@ -167,13 +167,14 @@ enum Queue {
         return """
             WITH opened AS (
                 INSERT INTO executions (id, user_id, flow, input, status, created_at, workflow_id, version,
-                    parent_id, parent_step, parent_attempt, item, forked_from, fork_step, fork_input)
+                    parent_id, parent_step, parent_attempt, item, forked_from, fork_step, fork_input,
+                    copied_inputs)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(execution.input), 'running', clock_timestamp(), \(optional: workflowID), \(optional: version),
                     \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.attempt),
                     \(optional: parent?.item),
                     \(optional: fork?.executionID), \(optional: fork?.step),
-                    \(optional: fork?.input)))\(notifyIdleWorker)
+                    \(optional: fork?.input), \(optional: fork?.storedEarlierInputs)))\(notifyIdleWorker)
             \(queueRow(execution, budget))
             """
     }

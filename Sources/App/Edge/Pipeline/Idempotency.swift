@@ -67,7 +67,8 @@ package struct IdempotencyKey: Sendable {
     enum Earlier {
         /// Its stored answer, marked as replayed.
         case answer(Response)
-        /// The run that it started; the answer is derived from the record of the run.
+        /// The run that it started, in the same commit; the answer is derived from the record of the run, unless that
+        /// was deleted.
         case run(id: String)
     }
 
@@ -104,7 +105,7 @@ package struct IdempotencyKey: Sendable {
         case .answer(let answer): return answer
         case .run(let id):
             guard let run = try Execution.find(id, of: userID, on: connection)?.execution else {
-                throw IdempotencyKey.inProgress
+                throw Problem(.executionDeleted)
             }
             guard run.status.isEnd else { return run.accepted }
             // The run may have ended, and its answer been stored, after the key was read.

@@ -9,7 +9,7 @@ extension Endpoint<Context> {
             list(
                 at: "/api/executions", operation: "listExecutions", tag: .executions, summary: "List your runs",
                 examples: [Example("List your completed runs", query: ["status": "completed", "limit": "10"])]), read,
-        ] + executionInterventions
+        ] + executionInterventions + [remove]
 
     private static let filters: [PagedList.Filter] = [
         .text("status", fitting: ExecutionStatus.schema, sql: ExecutionSummary.status),
@@ -49,6 +49,20 @@ extension Endpoint<Context> {
         answers: [Answer(.ok, "The run", RecordedExecution.schema)]
     ) { context in
         .json(try context.execution().json)
+    }
+
+    private static let remove = Endpoint(
+        .delete, "/api/executions/{id}", operation: "deleteExecution", tag: .executions, access: .user,
+        summary: "Delete a run that has ended",
+        description: """
+            Its steps are deleted too. The entries of the ledger stay, as do the runs that it started and its forks. A \
+            call that started it is answered 410 when it is repeated with its `Idempotency-Key`.
+            """,
+        answers: [Answer(.noContent, "The run is deleted")], problems: [.executionUnderWay]
+    ) { context in
+        let found = try context.execution().execution
+        guard try found.delete(on: context.connection) else { throw Problem(.executionUnderWay) }
+        return .noContent
     }
 }
 

@@ -8,7 +8,7 @@ extension Context {
     typealias RunAnswer = @Sendable (RecordedExecution) -> Response
 
     /// Starts a run, at most once for each `Idempotency-Key`. A call that repeats an earlier one is answered with what
-    /// the record of the run is now, or waits for the end of the run if it prefers to.
+    /// the record of the run is now, or waits for the end of the run if it prefers to; 410 if the record was deleted.
     func launchingOnce(answer: @escaping RunAnswer, _ start: () throws -> Reply) throws -> Reply {
         guard let key = idempotencyKey else { return try start() }
         if let reply = try replay(of: key, answer) { return reply }
@@ -33,7 +33,7 @@ extension Context {
         case .answer(let answer): return .response(answer)
         case .run(let id):
             guard let run = try Execution.find(id, of: user.id, on: connection) else {
-                throw IdempotencyKey.inProgress
+                throw Problem(.executionDeleted)
             }
             let now = answer(run).replayed
             guard !run.execution.status.isEnd else { return .response(now) }
