@@ -16,9 +16,11 @@ extension Engine {
     /// - Parameters:
     ///   - input: the input of the first repeated step; nil: that of the earlier run.
     ///   - version: the version of the workflow; nil: that of the earlier run.
+    ///   - starter: who starts the new run, which belongs to the owner of the earlier one.
     /// - Throws: `LaunchRefusal`; `.invalid` also points to `/step` or `/version`.
     package func fork(
-        _ former: Execution, from number: Int, input: JSON?, version: Int?, on connection: Connection
+        _ former: Execution, from number: Int, input: JSON?, version: Int?, by starter: Starter = .owner,
+        on connection: Connection
     ) throws -> ForkedRun? {
         guard former.status.isEnd else { return nil }
         let steps = zip(former.steps, former.stepInputs)
@@ -34,7 +36,7 @@ extension Engine {
         let ownInput = input ?? former.forkInput(of: step)
         var execution = Execution(
             id: UUIDv7.make(), userID: former.userID, source: source, flow: flow,
-            input: number == 1 ? ownInput ?? former.input : former.input)
+            input: number == 1 ? ownInput ?? former.input : former.input, starter: starter)
         execution.fork = Execution.Fork(executionID: former.id, step: number, input: ownInput)
         execution.fork?.earlierInputs = former.forkInputs(before: number)
         return try connection.atomically { connection in

@@ -5,7 +5,10 @@ extension Endpoint {
     private var accessText: String {
         switch access {
         case .everyone: "No token is needed."
-        case .user: "API keys need the scope `\(scope.rawValue)`."
+        case .user:
+            limitedScope.map {
+                "API keys need the scope `\(scope.rawValue)`, or `\($0.rawValue)` for what the key has started."
+            } ?? "API keys need the scope `\(scope.rawValue)`."
         case .session: "Needs a login: API keys are refused."
         case .account: "Needs a login with an account: API keys and guests are refused."
         case .admin: "Only for admins. Their API keys need the scope `admin`."

@@ -13,6 +13,8 @@ package final class Endpoint<Context>: Sendable {
     package let access: Access
     /// The scope that an API key must have to call it.
     package let scope: Scope
+    /// A scope with which an API key that lacks `scope` may call it too, for what that key has started; nil: none.
+    package let limitedScope: Scope?
     /// One line, without a full stop.
     package let summary: String
     /// Details beyond the summary, in Markdown.
@@ -41,14 +43,16 @@ package final class Endpoint<Context>: Sendable {
     /// An endpoint that always responds at once.
     package convenience init(
         _ method: Method, _ path: String, operation: String, tag: Tag, access: Access, scope: Scope? = nil,
-        summary: String, description: String? = nil, parameters: [Parameter] = [], query: [Parameter] = [],
+        limitedScope: Scope? = nil, summary: String, description: String? = nil, parameters: [Parameter] = [],
+        query: [Parameter] = [],
         headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
         rateLimit: RateLimit? = nil, answers: [Answer], problems: [ProblemCode] = [], examples: [Example] = [],
         handle: @escaping @Sendable (Context) throws -> Response
     ) {
         self.init(
-            method, path, operation: operation, tag: tag, access: access, scope: scope, summary: summary,
-            description: description, parameters: parameters, query: query, headers: headers, body: body,
+            method, path, operation: operation, tag: tag, access: access, scope: scope, limitedScope: limitedScope,
+            summary: summary, description: description, parameters: parameters, query: query, headers: headers,
+            body: body,
             idempotency: idempotency, rateLimit: rateLimit, waits: false, answers: answers, problems: problems,
             examples: examples
         ) { .response(try handle($0)) }
@@ -57,7 +61,8 @@ package final class Endpoint<Context>: Sendable {
     /// An endpoint whose response may come later, or in pieces.
     package init(
         _ method: Method, _ path: String, operation: String, tag: Tag, access: Access, scope: Scope? = nil,
-        summary: String, description: String? = nil, parameters: [Parameter] = [], query: [Parameter] = [],
+        limitedScope: Scope? = nil, summary: String, description: String? = nil, parameters: [Parameter] = [],
+        query: [Parameter] = [],
         headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
         rateLimit: RateLimit? = nil, waits: Bool, answers: [Answer], problems: [ProblemCode] = [],
         examples: [Example] = [], handle: @escaping @Sendable (Context) throws -> Reply
@@ -71,6 +76,7 @@ package final class Endpoint<Context>: Sendable {
         self.tag = tag
         self.access = access
         self.scope = scope ?? (access == .admin ? .admin : method == .get ? .read : .write)
+        self.limitedScope = limitedScope
         self.summary = summary
         self.description = description
         self.parameters = parameters

@@ -25,7 +25,8 @@ struct OpenAPIOperation<Context> {
     /// A token; or the cookie that contains it, in which case a call that may change data also sends its CSRF token.
     private var security: JSON {
         guard endpoint.access != .everyone else { return [] }
-        let key: [JSON] = endpoint.access.takesKeys ? [["apiKey": [.string(endpoint.scope.rawValue)]]] : []
+        let scopes = endpoint.access.takesKeys ? [endpoint.scope, endpoint.limitedScope].compactMap(\.self) : []
+        let key = scopes.map { ["apiKey": [.string($0.rawValue)]] as JSON }
         return .array(
             [["bearer": []]] + key + [endpoint.method == .get ? ["cookie": []] : ["cookie": [], "csrf": []]])
     }

@@ -128,6 +128,11 @@ extension ProblemCode {
             (.conflict, "The last admin must stay an admin", "Make another user an admin first.")
         case .operationInactive:
             (.conflict, "This operation is switched off", "Ask an admin to activate it, or use another operation.")
+        case .ownerInactive:
+            (
+                .conflict, "The account that the run belongs to is disabled or deleted",
+                "Enable the account first with `PATCH /api/users/{id}`."
+            )
         case .executionOver:
             (.conflict, "The run has ended already", "Read its result with `GET /api/executions/{id}`.")
         case .executionNotResumable:

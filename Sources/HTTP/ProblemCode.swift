@@ -36,6 +36,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case guest
     case lastAdmin = "last_admin"
     case operationInactive = "operation_inactive"
+    case ownerInactive = "owner_inactive"
     case executionOver = "execution_over"
     case executionNotResumable = "execution_not_resumable"
     case executionNotWaiting = "execution_not_waiting"

@@ -87,7 +87,8 @@ import Testing
             let name = endpoint.operation
             expectChallenge(answerUnread(endpoint), "token_missing", name)
             expectChallenge(answerUnread(endpoint, [application.bearer("x")]), "token_invalid", name)
-            for (scope, key) in keys where !endpoint.access.takesKeys || endpoint.scope.rawValue != scope {
+            let scopes = endpoint.access.takesKeys ? [endpoint.scope, endpoint.limitedScope].map { $0?.rawValue } : []
+            for (scope, key) in keys where !scopes.contains(scope) {
                 let answer = answerUnread(endpoint, [application.bearer(key)])
                 expectRefusal(answer, naming: endpoint.access.takesKeys ? endpoint.scope.rawValue : "login", name)
             }

@@ -39,6 +39,23 @@ import Testing
         #expect(table.map(String.init) == rows)
     }
 
+    /// The table of the scopes of API keys follows from the endpoints.
+    @Test func theScopesEqualThoseOfTheEndpoints() throws {
+        func names(_ isIncluded: (Endpoint<Context>) -> Bool) -> String {
+            Routes.all.filter { $0.access.takesKeys && isIncluded($0) }.map { "`\($0.method.rawValue) \($0.path)`" }
+                .joined(separator: ", ")
+        }
+        let rows = Scope.allCases.map { scope in
+            let limited = names { $0.limitedScope == scope }
+            let more = limited.isEmpty ? "" : "; for what the key has started: \(limited)"
+            return "| `\(scope.rawValue)` | \(names { $0.scope == scope })\(more) |"
+        }
+        let table = try Readme.text().split(separator: "\n").filter { line in
+            Scope.allCases.contains { line.hasPrefix("| `\($0.rawValue)` |") }
+        }
+        #expect(table.map(String.init) == rows)
+    }
+
     private func fields(of schema: JSON, under prefix: String) -> [String] {
         let required = schema["required"]?.arrayValue ?? []
         return (schema["properties"]?.objectValue?.members ?? []).flatMap { member in

@@ -38,6 +38,11 @@ import Testing
         "POST /api/workflows/import",
     ]
 
+    /// Calls that a key with the scope `run` alone may make, for the runs that it has started.
+    private static let ownRuns: Set = [
+        "GET /api/executions", "GET /api/executions/{id}", "GET /api/workflows/{id}/executions",
+    ]
+
     let stack: Stack
     let user: TestUser
 
@@ -56,7 +61,10 @@ import Testing
             ("guest", guest, adminOnly.union(Self.accounts)), ("client", user.token, adminOnly), ("admin", admin, []),
             ("client's key", try key(all), adminOnly.union(loginOnly)),
             ("reader", try key(["read"]), adminOnly.union(loginOnly).union(Self.runs).union(Self.writes)),
-            ("runner", try key(["run"]), adminOnly.union(loginOnly).union(Self.reads).union(Self.writes)),
+            (
+                "runner", try key(["run"]),
+                adminOnly.union(loginOnly).union(Self.reads).union(Self.writes).subtracting(Self.ownRuns)
+            ),
             ("writer", try key(["write"]), adminOnly.union(loginOnly).union(Self.reads).union(Self.runs)),
             ("admin's plain key", try key(all, of: admin), adminOnly.union(loginOnly)),
             (
@@ -110,6 +118,30 @@ import Testing
             #expect(try stack.get(target, token: user.token).status == 200, "\(target)")
         }
         #expect(try stack.get("/api/keys", token: user.token)["items"].arrayValue?.count == 1)
+    }
+
+    /// What an admin may do to the resources of others. A run has ended, so some calls are refused with 409.
+    @Test func adminsOperateOnRunsAndWorkflowsOfOthers() throws {
+        let admin = try stack.adminToken()
+        let run = try stack.post("/flow-manager", .demoFlow, token: user.token)["execution_id"].stringValue ?? ""
+        let draft: JSON = ["name": "w", "flow": FlowFormat.example]
+        let workflow = try stack.post("/api/workflows", draft, token: user.token)["id"].stringValue ?? ""
+        let expected: [(method: String, path: String, body: JSON?, status: Int)] = [
+            ("GET", "/api/executions/\(run)", nil, 200), ("GET", "/api/executions?user_id=\(user.id)", nil, 200),
+            ("GET", "/api/workflows/\(workflow)", nil, 200), ("GET", "/api/workflows/\(workflow)/executions", nil, 200),
+            ("POST", "/api/executions/\(run)/cancel", nil, 409), ("POST", "/api/executions/\(run)/resume", nil, 409),
+            ("POST", "/api/executions/\(run)/fork", ["step": 1], 202),
+            ("POST", "/api/workflows/\(workflow)/execute", [:], 202),
+            ("POST", "/api/executions/\(run)/signal", ["approved": true], 403),
+            ("DELETE", "/api/executions/\(run)", nil, 403),
+        ]
+        let stranger = try stack.makeUser().token
+        for (method, path, body, status) in expected {
+            let answer = try stack.send(method, path, body, token: admin)
+            #expect(answer.status == status, "\(method) \(path) \(answer.text)")
+            let refused = try stack.send(method, path, body, token: stranger)
+            #expect(refused.status == 404 || refused["items"] == [], "\(method) \(path) \(refused.text)")
+        }
     }
 
     private func key(_ scopes: [JSON], of token: String? = nil) throws -> String {

@@ -24,8 +24,9 @@ import Testing
         #expect(execution.status == 200)
         #expect(
             execution.json.names == [
-                "id", "flow_id", "flow_name", "status", "stopped_at", "input", "result", "error", "workflow_id",
-                "version", "parent_id", "forked_from", "credits_charged", "steps", "created_at", "finished_at",
+                "id", "user_id", "started_by", "started_by_key", "flow_id", "flow_name", "status", "stopped_at",
+                "input", "result", "error", "workflow_id", "version", "parent_id", "forked_from", "credits_charged",
+                "steps", "created_at", "finished_at",
             ])
         #expect(execution["id"] == .string(id))
         #expect(execution["flow_name"] == "A flow")

@@ -4,6 +4,8 @@ package import Postgres
 /// A version of a stored workflow, reduced to what its execution needs.
 package struct StoredFlow: Sendable {
     private let workflowID: String
+    /// The owner of the workflow, and so of its runs.
+    package let userID: String
     package let flow: JSON
     package let version: Int
     /// Whether the workflow has a concurrency limit.
@@ -17,12 +19,14 @@ package struct StoredFlow: Sendable {
         try read(workflowID, "", version: "\(version)", on: connection)
     }
 
-    /// Finds a version of the user's workflow, unless that is deleted. Default: the current version.
+    /// Finds a version of the user's workflow, or of any user's if `userID` is nil, unless that is deleted. Default: the
+    /// current version.
     package static func find(
-        _ workflowID: String, of userID: String, version: Int? = nil, on connection: Connection
+        _ workflowID: String, of userID: String?, version: Int? = nil, on connection: Connection
     ) throws -> StoredFlow? {
-        try read(
-            workflowID, "AND w.user_id = \(userID) AND w.deleted_at IS NULL",
+        let ofUser: SQL = userID.map { "AND w.user_id = \($0)" } ?? SQL()
+        return try read(
+            workflowID, "\(ofUser) AND w.deleted_at IS NULL",
             version: version.map { "\($0)" } ?? "w.version", on: connection)
     }
 
@@ -31,12 +35,13 @@ package struct StoredFlow: Sendable {
     ) throws -> StoredFlow? {
         let rows = try connection.query(
             """
-            SELECT v.flow, v.version, w.concurrency IS NOT NULL
+            SELECT w.user_id, v.flow, v.version, w.concurrency IS NOT NULL
             FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = \(version)
             WHERE w.id = \(workflowID) \(condition)
             """)
         guard let row = rows.first else { return nil }
-        let (flow, version, isLimited) = try row.decode(JSON.self, Int.self, Bool.self)
-        return StoredFlow(workflowID: workflowID, flow: flow, version: version, isLimited: isLimited)
+        let (userID, flow, version, isLimited) = try row.decode(String.self, JSON.self, Int.self, Bool.self)
+        return StoredFlow(
+            workflowID: workflowID, userID: userID, flow: flow, version: version, isLimited: isLimited)
     }
 }

@@ -12,12 +12,13 @@ extension Checkpoint {
         let row: SQL = """
             WITH opened AS (
                 INSERT INTO executions (
-                    id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at)
+                    id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at,
+                    started_by, started_by_key)
                 VALUES (\(execution.id), \(execution.userID), \(execution.flow), \(execution.input),
                     \(execution.status.rawValue), \(optional: execution.stoppedAt),
                     \(optional: execution.failure?.json), \(cost),
                     statement_timestamp() - \(age.microseconds) * interval '1 microsecond',
-                    \(finishedAt)))
+                    \(finishedAt), \(optional: execution.starter.userID), \(optional: execution.starter.keyID)))
             """
         return "\(row)\(queued(disposition, progress)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
     }

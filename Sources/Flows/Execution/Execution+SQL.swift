@@ -13,7 +13,8 @@ extension Execution {
     static let columns: SQL = """
         e.id, e.user_id, coalesce(e.flow, v.flow), e.input, e.workflow_id, e.version,
         (SELECT w.concurrency IS NOT NULL FROM workflows w WHERE w.id = e.workflow_id), e.status, e.stopped_at, e.error,
-        e.parent_id, e.parent_step, e.parent_attempt, e.item, e.forked_from, e.fork_step, e.fork_input
+        e.parent_id, e.parent_step, e.parent_attempt, e.item, e.forked_from, e.fork_step, e.fork_input, e.started_by,
+        e.started_by_key
         """
 
     /// Joins the workflow version that an execution of a stored workflow refers to.
@@ -42,30 +43,41 @@ extension Execution {
         let source = workflowID.flatMap { id in
             version.map { FlowSource.workflow(id: id, version: $0, isLimited: isLimited) }
         }
-        self.init(id: id, userID: userID, source: source ?? .call, flow: flow, input: input)
-        status = ExecutionStatus(rawValue: try columns.next()) ?? .running
-        stoppedAt = try columns.next()
-        failure = try columns.next(JSON?.self).flatMap { TaskFailure(json: $0) }
+        let status = try columns.next(String.self)
+        let (stoppedAt, failure) = (try columns.next(String?.self), try columns.next(JSON?.self))
         let (parentID, parentStep) = (try columns.next(String?.self), try columns.next(Int?.self))
-        let (attempt, item) = (try columns.next(Int?.self), try columns.next(Int?.self))
-        if let parentID, let parentStep {
-            parent = Parent(executionID: parentID, step: parentStep, attempt: attempt ?? 1, item: item ?? 0)
-        }
+        let (parentAttempt, item) = (try columns.next(Int?.self), try columns.next(Int?.self))
         let (forkedFrom, forkStep, forkInput) = (
             try columns.next(String?.self), try columns.next(Int?.self), try columns.next(JSON?.self)
         )
+        self.init(
+            id: id, userID: userID, source: source ?? .call, flow: flow, input: input,
+            starter: Starter(userID: try columns.next(), keyID: try columns.next()))
+        self.status = ExecutionStatus(rawValue: status) ?? .running
+        self.stoppedAt = stoppedAt
+        self.failure = failure.flatMap { TaskFailure(json: $0) }
+        if let parentID, let parentStep {
+            parent = Parent(executionID: parentID, step: parentStep, attempt: parentAttempt ?? 1, item: item ?? 0)
+        }
         if let forkedFrom, let forkStep { fork = Fork(executionID: forkedFrom, step: forkStep, input: forkInput) }
     }
 
-    /// Finds the user's execution with that id, with all its steps. While it is active, its status is that of its row
-    /// in the queue.
+    /// Finds the user's execution, as the function below does.
     package static func find(_ id: String, of userID: String, on connection: Connection) throws -> RecordedExecution? {
+        try find(id, in: .user(userID), on: connection)
+    }
+
+    /// Finds the execution with that id, if it is one of those, with all its steps. While it is active, its status is
+    /// that of its row in the queue.
+    package static func find(
+        _ id: String, in visibility: Visibility, on connection: Connection
+    ) throws -> RecordedExecution? {
         let found = try connection.query(
             """
             SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
                 (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, \(steps())
             FROM executions e \(joins) \(queueJoin)
-            WHERE e.id = \(id) AND e.user_id = \(userID)
+            WHERE e.id = \(id) AND \(visibility.condition)
             """)
         guard let row = found.first else { return nil }
         var columns = row.columns

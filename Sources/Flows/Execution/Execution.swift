@@ -9,6 +9,7 @@ package struct Execution: Sendable {
     /// The flow as the client wrote it.
     package let flow: JSON
     package let input: JSON
+    package let starter: Starter
     /// The step of another run that started this one.
     package var parent: Parent?
     /// The run that this one was forked from.
@@ -22,12 +23,15 @@ package struct Execution: Sendable {
     /// From the creation of the run to its end; zero while it is active.
     package internal(set) var duration = Duration.zero
 
-    package init(id: String, userID: String, source: FlowSource = .call, flow: JSON, input: JSON) {
+    package init(
+        id: String, userID: String, source: FlowSource = .call, flow: JSON, input: JSON, starter: Starter = .owner
+    ) {
         self.id = id
         self.userID = userID
         self.source = source
         self.flow = flow
         self.input = input
+        self.starter = starter
     }
 
     /// The attempt of a step of another run that started this one, and the index of the item that it was started for.

@@ -12,18 +12,21 @@ package enum ExecutionSummary {
     package static let workflowID: SQL = "e.workflow_id"
     package static let version: SQL = "e.version"
     package static let parentID: SQL = "e.parent_id"
+    package static let userID: SQL = "e.user_id"
+    package static let startedBy: SQL = "coalesce(e.started_by, e.user_id)"
+    package static let startedByKey: SQL = "e.started_by_key"
     package static let createdAt: SQL = "e.created_at"
     /// NULL while the execution is active.
     package static let finishedAt: SQL = "e.finished_at"
     /// The code of its own error; empty if it has none.
     package static let errorCode: SQL = "coalesce(e.error->>'code', '')"
 
-    /// All executions of the user, or those of one workflow: what follows `FROM`.
-    package static func all(of userID: String, workflowID: String? = nil) -> SQL {
+    /// All of these executions, or those of one workflow: what follows `FROM`.
+    package static func all(in visibility: Visibility, workflowID: String? = nil) -> SQL {
         let ofWorkflow: SQL = workflowID.map { "AND \(self.workflowID) = \($0)" } ?? SQL()
         return """
             executions e \(Execution.joins) \(Execution.queueJoin)
-            WHERE e.user_id = \(userID) \(ofWorkflow)
+            WHERE \(visibility.condition) \(ofWorkflow)
             """
     }
 }

@@ -168,14 +168,26 @@ enum Queue {
             WITH opened AS (
                 INSERT INTO executions (id, user_id, flow, input, status, created_at, workflow_id, version,
                     parent_id, parent_step, parent_attempt, item, forked_from, fork_step, fork_input,
-                    copied_inputs)
+                    copied_inputs, started_by, started_by_key)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(execution.input), 'running', clock_timestamp(), \(optional: workflowID), \(optional: version),
                     \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.attempt),
                     \(optional: parent?.item),
                     \(optional: fork?.executionID), \(optional: fork?.step),
-                    \(optional: fork?.input), \(optional: fork?.storedEarlierInputs)))\(notifyIdleWorker)
+                    \(optional: fork?.input), \(optional: fork?.storedEarlierInputs),
+                    \(starter(of: execution))))\(notifyIdleWorker)
             \(queueRow(execution, budget))
+            """
+    }
+
+    /// The values of `started_by` and `started_by_key`: those of the run that starts this one, if there is one.
+    private static func starter(of execution: Execution) -> SQL {
+        guard let parent = execution.parent?.executionID else {
+            return "\(optional: execution.starter.userID), \(optional: execution.starter.keyID)"
+        }
+        return """
+            (SELECT p.started_by FROM executions p WHERE p.id = \(parent)),
+            (SELECT p.started_by_key FROM executions p WHERE p.id = \(parent))
             """
     }
 

@@ -26,6 +26,9 @@ struct AuditEvent {
         case creditsGranted = "credits_granted"
         case priceChanged = "price_changed"
         case recordDeleted = "record_deleted"
+        case runStarted = "run_started"
+        case runCanceled = "run_canceled"
+        case runResumed = "run_resumed"
     }
 
     enum Origin: String, CaseIterable {
@@ -44,7 +47,7 @@ struct AuditEvent {
     }
 
     let action: Action
-    /// The object of the event: the id of a user, key, workflow or record.
+    /// The object of the event: the id of a user, key, workflow, record or run.
     let subject: String?
     /// The user who acted, if it is not the caller.
     let actor: String?
@@ -134,4 +137,18 @@ extension AuditEvent {
     }
 
     static func recordDeleted(_ record: String) -> AuditEvent { AuditEvent(.recordDeleted, record) }
+
+    // What an admin does to a run that belongs to another user.
+
+    static func runStarted(_ run: String, of owner: String) -> AuditEvent {
+        AuditEvent(.runStarted, run, ["user": .string(owner)])
+    }
+
+    static func runCanceled(_ run: String, of owner: String) -> AuditEvent {
+        AuditEvent(.runCanceled, run, ["user": .string(owner)])
+    }
+
+    static func runResumed(_ run: String, of owner: String) -> AuditEvent {
+        AuditEvent(.runResumed, run, ["user": .string(owner)])
+    }
 }

@@ -6,12 +6,14 @@ extension Endpoint<Context> {
     ///
     /// - Parameter source: the items that the caller may read: what follows `FROM`, up to a condition after `WHERE`.
     static func page(
-        of list: PagedList, at path: String, operation: String, tag: Tag, access: Access, summary: String,
+        of list: PagedList, at path: String, operation: String, tag: Tag, access: Access,
+        limitedScope: Scope? = nil, summary: String,
         description: String? = nil, answer: String, examples: [Example] = [],
         from source: @escaping @Sendable (Context) throws -> SQL
     ) -> Endpoint {
         Endpoint(
-            .get, path, operation: operation, tag: tag, access: access, summary: summary, description: description,
+            .get, path, operation: operation, tag: tag, access: access, limitedScope: limitedScope, summary: summary,
+            description: description,
             query: list.parameters, answers: [Answer(.ok, answer, list.schema)], examples: examples
         ) { context in
             let query = try ListQuery(

@@ -39,7 +39,9 @@ package final class Principal: Sendable {
     func refusal<Input>(by endpoint: Endpoint<Input>) -> Problem? {
         if case .key(_, let scopes) = credential {
             guard endpoint.access.takesKeys else { return .forbidden("API keys may not do this: it needs a login") }
-            guard scopes.contains(endpoint.scope) else { return .lacksScope(endpoint.scope) }
+            guard scopes.contains(endpoint.scope) || endpoint.limitedScope.map(scopes.contains) == true else {
+                return .lacksScope(endpoint.scope)
+            }
         }
         switch endpoint.access {
         case .admin where !isAdmin: return .forbidden("Only admins may do this: it needs the role 'admin'")

@@ -33,6 +33,11 @@ extension User {
         ).first.map(User.init)
     }
 
+    /// Whether the user's account has not ended; it cannot end before the transaction does.
+    static func lockActive(_ id: String, on connection: Connection) throws -> Bool {
+        try !connection.query("SELECT FROM users WHERE id = \(id) AND disabled_at IS NULL FOR SHARE").isEmpty
+    }
+
     /// Updates the members that `change` names. A disabled user's sessions and keys end for good.
     func update(_ change: JSON, _ audit: AuditTrail, on connection: Connection) throws -> User {
         let isDisabled = change["disabled"]?.boolValue ?? isDisabled

@@ -57,7 +57,9 @@ struct Purchase {
             close: { execution in
                 (keyed?.close(execution) ?? []) + record(of: execution, userID: user.id, left: left)
             })
-        let begun = Execution(id: executionID, userID: user.id, flow: plan.flow.definition, input: input)
+        let begun = Execution(
+            id: executionID, userID: user.id, flow: plan.flow.definition, input: input,
+            starter: user.starter(ofRunOf: user.id))
         let execution = try context.launching { try $0.run(begun, plan, on: connection, with: hooks) }.execution
         return .json(try outcome(of: execution, left: left).get())
     }

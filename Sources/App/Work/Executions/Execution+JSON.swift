@@ -72,7 +72,9 @@ extension RecordedExecution {
     /// The answer of `GET /api/executions/{id}`.
     var json: JSON {
         [
-            "id": .string(execution.id), "flow_id": execution.flow["id"] ?? .null,
+            "id": .string(execution.id), "user_id": .string(execution.userID),
+            "started_by": .string(execution.starter.userID ?? execution.userID),
+            "started_by_key": JSON(execution.starter.keyID), "flow_id": execution.flow["id"] ?? .null,
             "flow_name": execution.flow["name"] ?? .null, "status": .string(execution.status.rawValue),
             "stopped_at": JSON(execution.stoppedAt), "input": execution.input, "result": execution.result,
             "error": (execution.failure ?? execution.steps.last?.failure)?.json ?? .null,

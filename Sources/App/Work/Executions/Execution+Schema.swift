@@ -3,6 +3,11 @@ import JSON
 
 /// The schemas of the members of runs and steps, shared by all answers that contain them.
 enum ExecutionField {
+    static let userID = JSONSchema.string(format: .uuid).described("The user whom the run belongs to")
+    static let startedBy = JSONSchema.string(format: .uuid).described(
+        "The user who started it: the owner, or an admin")
+    static let startedByKey = JSONSchema.string(format: .uuid).nullable.described(
+        "The API key that started it; null if none did")
     static let id = JSONSchema.string(format: .uuid)
     static let flowID = JSONSchema.string.described("The `id` of the flow")
     static let flowName = JSONSchema.string.described("The `name` of the flow")
@@ -45,8 +50,10 @@ extension Execution {
 
 extension RecordedExecution {
     static let schema = JSONSchema.object(required: [
-        "id": ExecutionField.id, "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName,
-        "status": ExecutionStatus.schema, "stopped_at": ExecutionField.stoppedAt,
+        "id": ExecutionField.id, "user_id": ExecutionField.userID, "started_by": ExecutionField.startedBy,
+        "started_by_key": ExecutionField.startedByKey,
+        "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName, "status": ExecutionStatus.schema,
+        "stopped_at": ExecutionField.stoppedAt,
         "input": JSONSchema.any.described("What the run was started with"), "result": ExecutionField.result,
         "error": TaskFailure.schema.nullable.described("Why the run failed or was canceled; else null"),
         "workflow_id": ExecutionField.workflowID, "version": ExecutionField.version,

@@ -12,6 +12,7 @@ extension Endpoint<Context> {
         ] + executionInterventions + [remove]
 
     private static let filters: [PagedList.Filter] = [
+        .id("user_id", sql: ExecutionSummary.userID),
         .text("status", fitting: ExecutionStatus.schema, sql: ExecutionSummary.status),
         .id("workflow_id", sql: ExecutionSummary.workflowID), .id("parent_id", sql: ExecutionSummary.parentID),
         .boolean(
@@ -21,7 +22,10 @@ extension Endpoint<Context> {
 
     private static let summary = Resource(
         "ExecutionSummary",
-        .id("id", sql: ExecutionSummary.id), .text("flow_id", ExecutionField.flowID, sql: ExecutionSummary.flowID),
+        .id("id", sql: ExecutionSummary.id), .text("user_id", ExecutionField.userID, sql: ExecutionSummary.userID),
+        .text("started_by", ExecutionField.startedBy, sql: ExecutionSummary.startedBy),
+        .text("started_by_key", ExecutionField.startedByKey, sql: ExecutionSummary.startedByKey),
+        .text("flow_id", ExecutionField.flowID, sql: ExecutionSummary.flowID),
         .text("flow_name", ExecutionField.flowName, sql: ExecutionSummary.flowName),
         .text("status", ExecutionStatus.schema, sql: ExecutionSummary.status),
         .text("stopped_at", ExecutionField.stoppedAt, sql: ExecutionSummary.stoppedAt),
@@ -30,22 +34,25 @@ extension Endpoint<Context> {
         .time("created_at", sql: ExecutionSummary.createdAt),
         .time("finished_at", ExecutionField.finishedAt, sql: ExecutionSummary.finishedAt))
 
-    /// The caller's runs; if the path contains an id, the runs of that workflow.
+    /// The runs that the caller may read; if the path contains an id, those of that workflow.
     static func list(at path: String, operation: String, tag: Tag, summary text: String, examples: [Example] = [])
         -> Endpoint
     {
         page(
             of: PagedList(path, of: summary, filters: filters), at: path, operation: operation, tag: tag, access: .user,
-            summary: text, answer: "A page of runs, without their steps", examples: examples
+            limitedScope: .run, summary: text,
+            description:
+                "Admins get those of all users. An API key without the scope `read` gets those that it started.",
+            answer: "A page of runs, without their steps", examples: examples
         ) { context in
             let workflowID = context.endpoint.parameterNames.isEmpty ? nil : try context.workflowID()
-            return ExecutionSummary.all(of: try context.user.id, workflowID: workflowID)
+            return ExecutionSummary.all(in: try context.user.readableRuns, workflowID: workflowID)
         }
     }
 
     private static let read = Endpoint(
         .get, "/api/executions/{id}", operation: "getExecution", tag: .executions, access: .user,
-        summary: "Read a run with all its steps",
+        limitedScope: .run, summary: "Read a run with all its steps",
         answers: [Answer(.ok, "The run", RecordedExecution.schema)]
     ) { context in
         .json(try context.execution().json)
@@ -60,24 +67,19 @@ extension Endpoint<Context> {
             """,
         answers: [Answer(.noContent, "The run is deleted")], problems: [.executionUnderWay]
     ) { context in
-        let found = try context.execution().execution
+        let found = try context.ownExecution().execution
         guard try found.delete(on: context.connection) else { throw Problem(.executionUnderWay) }
         return .noContent
     }
 }
 
 extension Context {
-    /// The id of the caller's workflow that the path names. A deleted workflow is included, because its runs stay
-    /// stored.
+    /// The id of the workflow that the path names, if the caller may see it.
     fileprivate func workflowID() throws -> String {
-        let (id, userID) = (try id(), try user.id)
-        guard try Workflow.isKnown(id, of: userID, on: connection) else { throw Problem.notFound }
+        let (id, user) = (try id(), try user)
+        guard let owner = try Workflow.owner(of: id, on: connection), owner == user.id || user.isAdmin else {
+            throw Problem.notFound
+        }
         return id
-    }
-
-    /// The caller's run that the path names.
-    func execution() throws -> RecordedExecution {
-        guard let found = try Execution.find(try id(), of: user.id, on: connection) else { throw Problem.notFound }
-        return found
     }
 }

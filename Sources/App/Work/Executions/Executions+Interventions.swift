@@ -3,7 +3,8 @@ import HTTP
 import JSON
 import Postgres
 
-/// The operations of a caller on a stored run: signal, cancel, resume and fork.
+/// The operations of a caller on a stored run: signal, cancel, resume and fork. Admins may do all but the first to runs
+/// that belong to other users.
 extension Endpoint<Context> {
     static let executionInterventions: [Endpoint] = [signal, cancel, resume, fork]
 
@@ -15,9 +16,13 @@ extension Endpoint<Context> {
         problems: [.executionOver],
         examples: [Example("Cancel the run that waits", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
-        let found = try context.execution().execution
-        guard try context.services.engine.cancel(found, on: context.connection) else { throw Problem(.executionOver) }
-        return .json(try context.execution().json)
+        let found = try context.changeableExecution().execution
+        let canceled: Void? = try context.operating(onRunOf: found.userID, isStarting: false) { connection in
+            guard try context.services.engine.cancel(found, on: connection) else { return nil }
+            return ((), .runCanceled(found.id, of: found.userID))
+        }
+        guard canceled != nil else { throw Problem(.executionOver) }
+        return .json(try context.changeableExecution().json)
     }
 
     private static let resume = Endpoint(
@@ -25,14 +30,16 @@ extension Endpoint<Context> {
         scope: .run, summary: "Resume a failed or canceled run",
         description: "It continues with the step that failed or was canceled: earlier steps are not repeated.",
         idempotency: .wholeCall, answers: [Answer(.accepted, "The run is queued", Execution.accepted)],
-        problems: [.executionNotResumable, .insufficientCredits, .tooManyRuns, .validationFailed],
+        problems: [.executionNotResumable, .insufficientCredits, .tooManyRuns, .validationFailed, .ownerInactive],
         examples: [Example("Resume the canceled run", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
-        let found = try context.execution().execution
+        let found = try context.changeableExecution().execution
         let plan = try context.plan(found.flow)
-        guard try context.launching({ try $0.resume(found, plan, on: context.connection) }) else {
-            throw Problem(.executionNotResumable)
+        let resumed: Void? = try context.operating(onRunOf: found.userID, isStarting: true) { connection in
+            guard try context.launching({ try $0.resume(found, plan, on: connection) }) else { return nil }
+            return ((), .runResumed(found.id, of: found.userID))
         }
+        guard resumed != nil else { throw Problem(.executionNotResumable) }
         return Execution.accepted(found.id, .queued)
     }
 
@@ -53,7 +60,7 @@ extension Endpoint<Context> {
                 body: ["approved": true, "data": ["comment": "Looks good"]])
         ]
     ) { context in
-        let found = try context.execution().execution
+        let found = try context.ownExecution().execution
         let value: JSON = [
             "approved": context.input["approved"] ?? false, "data": context.input["data"] ?? .null,
             "by": .string(try context.user.id),
@@ -80,14 +87,18 @@ extension Endpoint<Context> {
                 ]
             ).named("Fork")),
         idempotency: .wholeCall, answers: [Answer(.accepted, "The new run is queued", forked)],
-        problems: [.executionUnderWay, .insufficientCredits, .tooManyRuns],
+        problems: [.executionUnderWay, .insufficientCredits, .tooManyRuns, .ownerInactive],
         examples: [Example("Repeat the chain from its second step", body: ["step": 2, "input": ["values": [1, 2]]])]
     ) { context in
-        let former = try context.execution().execution
+        let former = try context.changeableExecution().execution
+        let starter = try context.user.starter(ofRunOf: former.userID)
         let step = Int(context.input["step"]?.integerValue ?? 0)
         let version = context.input["version"]?.integerValue.map { Int($0) }
-        let forked = try context.launching {
-            try $0.fork(former, from: step, input: context.input["input"], version: version, on: context.connection)
+        let forked = try context.operating(onRunOf: former.userID, isStarting: true) { connection in
+            try context.launching {
+                try $0.fork(
+                    former, from: step, input: context.input["input"], version: version, by: starter, on: connection)
+            }.map { ($0, .runStarted($0.execution.id, of: former.userID)) }
         }
         guard let forked else { throw Problem(.executionUnderWay) }
         let execution = forked.execution

@@ -21,11 +21,11 @@ extension Context {
         let fallback = fallback.applying(applied)
         let seconds = wait ?? (preferences.respondsAsync ? 0 : defaultSeconds)
         guard seconds > 0 else { return .response(fallback) }
-        let (call, userID) = (call, try user.id)
+        let (call, userID, visibility) = (call, try user.id, try user.changeableRuns)
         return .wait(for: userID, fallback: fallback) { pending in
             let wait = CompletionWait(executionID: executionID, timeout: .seconds(seconds)) { connection in
                 call.response {
-                    guard let run = try Execution.find(executionID, of: userID, on: connection) else {
+                    guard let run = try Execution.find(executionID, in: visibility, on: connection) else {
                         throw Problem.notFound
                     }
                     return answer(run).applying(applied)

@@ -32,7 +32,7 @@ extension Context {
         case nil: return nil
         case .answer(let answer): return .response(answer)
         case .run(let id):
-            guard let run = try Execution.find(id, of: user.id, on: connection) else {
+            guard let run = try Execution.find(id, in: user.changeableRuns, on: connection) else {
                 throw Problem(.executionDeleted)
             }
             let now = answer(run).replayed
@@ -43,10 +43,17 @@ extension Context {
 
     /// Queues a run for a worker, and claims the call's key for it in the same transaction.
     func launch(_ execution: Execution, _ plan: Engine.Plan) throws {
-        guard let key = idempotencyKey else { return try enqueue(execution, plan) }
+        guard let key = idempotencyKey else { return try enqueueOnRecord(execution, plan) }
         try connection.transaction { connection in
             try key.claim(for: execution.id, on: connection)
+            try enqueueOnRecord(execution, plan)
+        }
+    }
+
+    private func enqueueOnRecord(_ execution: Execution, _ plan: Engine.Plan) throws {
+        _ = try operating(onRunOf: execution.userID, isStarting: true) { _ in
             try enqueue(execution, plan)
+            return ((), .runStarted(execution.id, of: execution.userID))
         }
     }
 }

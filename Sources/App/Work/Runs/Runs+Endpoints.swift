@@ -26,9 +26,10 @@ extension Endpoint<Context> {
     ) { context in
         try context.launchingOnce(answer: answer) {
             let plan = try context.plan(context.input["flow"] ?? .null)
+            let user = try context.user
             let execution = Execution(
-                id: UUIDv7.make(), userID: try context.user.id, flow: plan.flow.definition,
-                input: context.input["input"] ?? .object(JSONObject()))
+                id: UUIDv7.make(), userID: user.id, flow: plan.flow.definition,
+                input: context.input["input"] ?? .object(JSONObject()), starter: user.starter(ofRunOf: user.id))
             if !context.respondsAtOnce, let reply = try run(execution, plan, context) { return reply }
             try context.launch(execution, plan)
             return try later(execution, context)

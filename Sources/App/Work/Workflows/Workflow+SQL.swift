@@ -34,9 +34,9 @@ extension Workflow {
         """
     }
 
-    /// Whether the user has the workflow, or had it: a deleted one is included.
-    static func isKnown(_ id: String, of userID: String, on connection: Connection) throws -> Bool {
-        try !connection.query("SELECT 1 FROM workflows WHERE id = \(id) AND user_id = \(userID)").isEmpty
+    /// The owner of the workflow, also of a deleted one, because its runs stay stored.
+    static func owner(of id: String, on connection: Connection) throws -> String? {
+        try connection.query("SELECT user_id FROM workflows WHERE id = \(id)").first?.decode(String.self)
     }
 
     /// The workflow, or nil; `locked` prevents concurrent changes until the transaction ends.

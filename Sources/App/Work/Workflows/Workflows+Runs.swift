@@ -10,7 +10,7 @@ extension Endpoint<Context> {
         execute,
         list(
             at: "/api/workflows/{id}/executions", operation: "listWorkflowExecutions", tag: .workflows,
-            summary: "List your runs of a workflow"),
+            summary: "List the runs of a workflow"),
     ]
 
     private static let execute = Endpoint(
@@ -18,7 +18,8 @@ extension Endpoint<Context> {
         scope: .run, summary: "Run a workflow",
         description: """
             The run is queued and carried out by a worker. Without `Prefer: wait` the call answers 202 at once, with it
-            200 and the whole run if that ends in time.
+            200 and the whole run if that ends in time. A run that an admin starts belongs to the owner of the
+            workflow, and uses the owner's documents, credits and limits.
             """,
         body: .optionalJSON(
             JSONSchema.object(
@@ -32,7 +33,7 @@ extension Endpoint<Context> {
             Answer(.accepted, "The run is queued, or still active", Execution.accepted),
             Answer(.ok, "The run, which ended in time", RecordedExecution.schema),
         ],
-        problems: [.insufficientCredits, .tooManyRuns],
+        problems: [.insufficientCredits, .tooManyRuns, .ownerInactive],
         examples: [
             Example("Queue a run", body: ["input": ["amount": 3]]),
             Example(
@@ -43,14 +44,14 @@ extension Endpoint<Context> {
         try context.launchingOnce(answer: answer) {
             let id = try context.id()
             let wanted = context.input["version"]?.integerValue.map { Int($0) }
-            let userID = try context.user.id
-            guard let stored = try StoredFlow.find(id, of: userID, version: wanted, on: context.connection) else {
+            let user = try context.user
+            let owner = user.isAdmin ? nil : user.id
+            guard let stored = try StoredFlow.find(id, of: owner, version: wanted, on: context.connection) else {
                 throw Problem.notFound
             }
             let execution = Execution(
-                id: UUIDv7.make(), userID: userID,
-                source: stored.source, flow: stored.flow,
-                input: context.input["input"] ?? .object(JSONObject()))
+                id: UUIDv7.make(), userID: stored.userID, source: stored.source, flow: stored.flow,
+                input: context.input["input"] ?? .object(JSONObject()), starter: user.starter(ofRunOf: stored.userID))
             try context.launch(execution, try context.plan(stored.flow))
             return try context.reply(
                 whenEnded: execution.id, defaultSeconds: 0, fallback: Execution.accepted(execution.id, .queued),

@@ -1,0 +1,56 @@
+import Flows
+import HTTP
+import Postgres
+
+/// Which runs a caller may read and change: the own ones, and as an admin those of all users.
+extension Principal {
+    /// An API key without the scope `read` reads only what it started.
+    var readableRuns: Visibility {
+        if case .key(let keyID, let scopes) = credential, !scopes.contains(.read) { return .key(keyID, of: id) }
+        return changeableRuns
+    }
+
+    var changeableRuns: Visibility { isAdmin ? .all : .user(id) }
+
+    /// The caller as the starter of a run of that user.
+    func starter(ofRunOf ownerID: String) -> Starter {
+        let keyID: String? = if case .key(let id, _) = credential { id } else { nil }
+        return Starter(userID: ownerID == id ? nil : id, keyID: keyID)
+    }
+}
+
+extension Context {
+    /// The run that the path names, which the caller may read.
+    func execution() throws -> RecordedExecution { try execution(in: user.readableRuns) }
+
+    /// The run that the path names, which the caller may change.
+    func changeableExecution() throws -> RecordedExecution { try execution(in: user.changeableRuns) }
+
+    /// The caller's run that the path names. Throws 403 for an admin who is not its owner.
+    func ownExecution() throws -> RecordedExecution {
+        let found = try changeableExecution()
+        guard try found.execution.userID == user.id else { throw Problem.forbidden("Only the owner may do this") }
+        return found
+    }
+
+    private func execution(in visibility: Visibility) throws -> RecordedExecution {
+        guard let found = try Execution.find(try id(), in: visibility, on: connection) else { throw Problem.notFound }
+        return found
+    }
+
+    /// Calls `body`, which changes or starts a run of the user. If the caller is another user, an admin, the change is
+    /// recorded in the audit log by the same commit. `body` returns nil if it changes nothing.
+    ///
+    /// - Parameter isStarting: whether the run is active afterwards, for which the owner's account must not have ended.
+    func operating<Value>(
+        onRunOf ownerID: String, isStarting: Bool, _ body: (Connection) throws -> (Value, AuditEvent)?
+    ) throws -> Value? {
+        guard try ownerID != user.id else { return try body(connection)?.0 }
+        return try connection.atomically { connection in
+            if isStarting, try !User.lockActive(ownerID, on: connection) { throw Problem(.ownerInactive) }
+            guard let (value, event) = try body(connection) else { return nil }
+            try audit.record(event)
+            return value
+        }
+    }
+}
