@@ -552,17 +552,33 @@ CREATE INDEX audit_log_subject ON public.audit_log USING btree (subject, created
 
 CREATE INDEX audit_log_unsealed ON public.audit_log USING btree (id) WHERE ("position" IS NULL);
 
+CREATE INDEX executions_newest ON ONLY public.executions USING btree (((parent_id IS NULL)), status, created_at, id);
+
+CREATE INDEX executions_default_expr_status_created_at_id_idx ON public.executions_default USING btree (((parent_id IS NULL)), status, created_at, id);
+
 CREATE INDEX executions_parent ON ONLY public.executions USING btree (parent_id, parent_step, item) WHERE (parent_id IS NOT NULL);
 
 CREATE INDEX executions_default_parent_id_parent_step_item_idx ON public.executions_default USING btree (parent_id, parent_step, item) WHERE (parent_id IS NOT NULL);
 
-CREATE INDEX executions_user ON ONLY public.executions USING btree (user_id, created_at, id);
+CREATE INDEX executions_of_key ON ONLY public.executions USING btree (started_by_key, ((parent_id IS NULL)), status, created_at, id) WHERE (started_by_key IS NOT NULL);
 
-CREATE INDEX executions_default_user_id_created_at_id_idx ON public.executions_default USING btree (user_id, created_at, id);
+CREATE INDEX executions_default_started_by_key_expr_status_created_at_id_idx ON public.executions_default USING btree (started_by_key, ((parent_id IS NULL)), status, created_at, id) WHERE (started_by_key IS NOT NULL);
 
-CREATE INDEX executions_workflow ON ONLY public.executions USING btree (workflow_id, created_at, id) WHERE (workflow_id IS NOT NULL);
+CREATE INDEX executions_of_key_and_workflow ON ONLY public.executions USING btree (started_by_key, workflow_id, ((parent_id IS NULL)), status, created_at, id) WHERE ((started_by_key IS NOT NULL) AND (workflow_id IS NOT NULL));
 
-CREATE INDEX executions_default_workflow_id_created_at_id_idx ON public.executions_default USING btree (workflow_id, created_at, id) WHERE (workflow_id IS NOT NULL);
+CREATE INDEX executions_default_started_by_key_workflow_id_expr_status_c_idx ON public.executions_default USING btree (started_by_key, workflow_id, ((parent_id IS NULL)), status, created_at, id) WHERE ((started_by_key IS NOT NULL) AND (workflow_id IS NOT NULL));
+
+CREATE INDEX executions_given_up ON ONLY public.executions USING btree (user_id, created_at, id) WHERE ((error ->> 'code'::text) = 'dead_letter'::text);
+
+CREATE INDEX executions_default_user_id_created_at_id_idx1 ON public.executions_default USING btree (user_id, created_at, id) WHERE ((error ->> 'code'::text) = 'dead_letter'::text);
+
+CREATE INDEX executions_owner ON ONLY public.executions USING btree (user_id, ((parent_id IS NULL)), status, created_at, id);
+
+CREATE INDEX executions_default_user_id_expr_status_created_at_id_idx ON public.executions_default USING btree (user_id, ((parent_id IS NULL)), status, created_at, id);
+
+CREATE INDEX executions_of_workflow ON ONLY public.executions USING btree (workflow_id, ((parent_id IS NULL)), status, created_at, id) WHERE (workflow_id IS NOT NULL);
+
+CREATE INDEX executions_default_workflow_id_expr_status_created_at_id_idx ON public.executions_default USING btree (workflow_id, ((parent_id IS NULL)), status, created_at, id) WHERE (workflow_id IS NOT NULL);
 
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
@@ -608,13 +624,21 @@ CREATE INDEX workflows_newest ON public.workflows USING btree (created_at, id) W
 
 CREATE INDEX workflows_user ON public.workflows USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
 
+ALTER INDEX public.executions_newest ATTACH PARTITION public.executions_default_expr_status_created_at_id_idx;
+
 ALTER INDEX public.executions_parent ATTACH PARTITION public.executions_default_parent_id_parent_step_item_idx;
 
 ALTER INDEX public.executions_pkey ATTACH PARTITION public.executions_default_pkey;
 
-ALTER INDEX public.executions_user ATTACH PARTITION public.executions_default_user_id_created_at_id_idx;
+ALTER INDEX public.executions_of_key ATTACH PARTITION public.executions_default_started_by_key_expr_status_created_at_id_idx;
 
-ALTER INDEX public.executions_workflow ATTACH PARTITION public.executions_default_workflow_id_created_at_id_idx;
+ALTER INDEX public.executions_of_key_and_workflow ATTACH PARTITION public.executions_default_started_by_key_workflow_id_expr_status_c_idx;
+
+ALTER INDEX public.executions_given_up ATTACH PARTITION public.executions_default_user_id_created_at_id_idx1;
+
+ALTER INDEX public.executions_owner ATTACH PARTITION public.executions_default_user_id_expr_status_created_at_id_idx;
+
+ALTER INDEX public.executions_of_workflow ATTACH PARTITION public.executions_default_workflow_id_expr_status_created_at_id_idx;
 
 ALTER INDEX public.steps_pkey ATTACH PARTITION public.steps_default_pkey;
 

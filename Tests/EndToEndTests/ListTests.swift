@@ -66,7 +66,7 @@ import Testing
         #expect(
             item.names == [
                 "id", "user_id", "started_by", "started_by_key", "flow_id", "flow_name", "status", "stopped_at",
-                "workflow_id", "version", "created_at", "finished_at",
+                "workflow_id", "version", "parent_id", "created_at", "finished_at",
             ])
         let selected = try stack.get("/api/executions?fields=status,id", token: user.token)["items"]
         #expect(

@@ -139,18 +139,3 @@ import WorkerPool
         #expect(throws: ProcessError.self) { try Log(file: "\(folder.path)/no/such/file") }
     }
 }
-
-@Suite struct RFC3339Tests {
-    @Test(arguments: [
-        (0, "1970-01-01T00:00:00.000Z"), (951_782_399_999, "2000-02-28T23:59:59.999Z"),
-        (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-        (951_868_800_000, "2000-03-01T00:00:00.000Z"), (1_709_164_800_001, "2024-02-29T00:00:00.001Z"),
-        (1_735_689_599_000, "2024-12-31T23:59:59.000Z"), (1_735_689_600_000, "2025-01-01T00:00:00.000Z"),
-        (4_107_542_400_000, "2100-03-01T00:00:00.000Z"), (4_107_456_000_000, "2100-02-28T00:00:00.000Z"),
-        (1_000_000_000_000, "2001-09-09T01:46:40.000Z"),
-    ])
-    func formatsTheTimeInUTC(milliseconds: Int64, expected: String) {
-        #expect(RFC3339.text(nanoseconds: milliseconds * 1_000_000) == expected)
-        #expect(RFC3339.text(nanoseconds: milliseconds * 1_000_000 + 999_999) == expected)
-    }
-}

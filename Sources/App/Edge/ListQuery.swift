@@ -21,6 +21,7 @@ struct ListQuery {
     private let isDescending: Bool
     private let after: Position?
     private let conditions: [SQL]
+    private let partitions: [PagedList.Partition]
     private let fields: [String]?
 
     /// Throws 400 for a value that is not valid.
@@ -47,12 +48,12 @@ struct ListQuery {
         scope = names.joined(separator: " ") + (order.map { " by \($0.name)" } ?? "")
         conditions = try list.filters.compactMap { filter in
             guard let text = query[filter.name] else { return nil }
-            guard let value = filter.parse(text) else {
-                let reason = filter.schema.violations(in: .string(text)).first?.message ?? "is not valid"
-                throw Problem(.badRequest, "'\(filter.name)' \(reason)")
+            guard let condition = filter.condition(text) else {
+                throw Problem(.badRequest, "'\(filter.name)' \(filter.reason(text))")
             }
-            return "\(filter.column) = \(value)"
+            return condition
         }
+        partitions = list.partitions(query)
         fields = query["fields"]?.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         for field in fields ?? [] where !list.items.members.contains(where: { $0.name == field }) {
             throw Problem(.badRequest, "'fields' names an unknown field: '\(field)'")
@@ -84,10 +85,26 @@ struct ListQuery {
 
     /// Selects one more item than the page contains if there is a next page, each with its position.
     private func statement(from source: SQL) -> SQL {
+        guard !partitions.isEmpty else { return selection(from: source) }
+        let names: [SQL] = partitions.indices.map { "partition\(unsafeRaw: String($0))" }
+        let values = zip(partitions, names).map { partition, name -> SQL in
+            "unnest(\(partition.values)) AS \(name) (value)"
+        }
+        let matches = zip(partitions, names).map { partition, name -> SQL in "\(partition.column) = \(name).value" }
+        return """
+            SELECT page.* FROM \(values.joined(separator: ", ")),
+                LATERAL (\(selection(from: source, where: matches))) AS page
+            \(ordering(by: "page.list_position", "page.list_id"))
+            """
+    }
+
+    private func selection(from source: SQL, where more: [SQL] = []) -> SQL {
         let (column, id) = (order?.expression ?? list.created, list.id)
         let position: SQL = order == nil ? "(extract(epoch FROM \(column)) * 1000000)::bigint" : column
-        var statement: SQL = "SELECT \(list.items.columns), \(position), \(id) FROM \(source)"
-        for condition in conditions { statement.append(" AND \(condition)") }
+        var statement: SQL = """
+            SELECT \(list.items.columns), \(position) AS list_position, \(id) AS list_id FROM \(source)
+            """
+        for condition in conditions + more { statement.append(" AND \(condition)") }
         if let after {
             let comparison: SQL = isDescending ? " < " : " > "
             let value: SQL =
@@ -95,9 +112,13 @@ struct ListQuery {
                 ? "to_timestamp(0) + \(after.value) * interval '1 microsecond'" : "\(after.value)::bigint"
             statement.append(" AND (\(column), \(id))\(comparison)(\(value), \(after.id)::uuid)")
         }
-        let direction: SQL = isDescending ? "DESC" : "ASC"
-        statement.append(" ORDER BY \(column) \(direction), \(id) \(direction) LIMIT \(limit + 1)")
+        statement.append(" \(ordering(by: column, id))")
         return statement
+    }
+
+    private func ordering(by column: SQL, _ id: SQL) -> SQL {
+        let direction: SQL = isDescending ? "DESC" : "ASC"
+        return "ORDER BY \(column) \(direction), \(id) \(direction) LIMIT \(limit + 1)"
     }
 
     private func cursor(at position: Position) -> String {

@@ -5,43 +5,6 @@ import Postgres
 /// A list that is read page by page: its items, and what a query can ask for. Items are ordered by `(created_at, id)`,
 /// or by another column and the id if the list declares one.
 struct PagedList: Sendable {
-    /// A column that a query may compare with a value.
-    struct Filter: Sendable {
-        let name: String
-        let column: SQL
-        let schema: JSONSchema
-        let summary: String?
-        /// Converts the text of the query to a value of the column; nil when it is not valid.
-        let parse: @Sendable (String) -> SQL?
-
-        private init(
-            _ name: StaticString, _ sql: SQL?, _ schema: JSONSchema, summary: String? = nil,
-            parse: @escaping @Sendable (String) -> SQL?
-        ) {
-            self.name = name.description
-            column = sql ?? SQL(stringLiteral: name)
-            self.schema = schema
-            self.summary = summary
-            self.parse = parse
-        }
-
-        // Without `sql`, the column has the filter's name.
-
-        static func text(_ name: StaticString, fitting schema: JSONSchema, sql: SQL? = nil) -> Filter {
-            Filter(name, sql, schema) {
-                schema.violations(in: .string($0)).isEmpty ? "\($0)" : nil
-            }
-        }
-
-        static func id(_ name: StaticString, sql: SQL? = nil) -> Filter {
-            Filter(name, sql, .string(format: .uuid)) { $0.isUUID ? "\($0)" : nil }
-        }
-
-        static func boolean(_ name: StaticString, summary: String? = nil, sql: SQL? = nil) -> Filter {
-            Filter(name, sql, .boolean, summary: summary) { ["true": true, "false": false][$0].map { "\($0)" } }
-        }
-    }
-
     /// Names the list in its cursors.
     let name: String
     let items: Resource
@@ -50,10 +13,20 @@ struct PagedList: Sendable {
     let orders: [Column]
     let created: SQL
     let id: SQL
+    /// The partitions of the items that a query asks for; most lists have none.
+    let partitions: @Sendable (FormFields) -> [Partition]
+
+    /// A column that precedes the time in the indexes of the list, and the array of the values that it may have. A page
+    /// is then merged from one page for each of these values, so that the database reads no other items.
+    struct Partition: Sendable {
+        let column: SQL
+        let values: SQL
+    }
 
     /// - Parameter id: the column that decides between items of the same instant; by default the member `id`.
     init(
-        _ name: String, of items: Resource, filters: [Filter] = [], sortableBy orders: [String] = [], id: SQL? = nil
+        _ name: String, of items: Resource, filters: [Filter] = [], sortableBy orders: [String] = [], id: SQL? = nil,
+        partitions: @escaping @Sendable (FormFields) -> [Partition] = { _ in [] }
     ) {
         self.name = name
         self.items = items
@@ -61,6 +34,7 @@ struct PagedList: Sendable {
         self.orders = orders.map { items[$0] }
         created = items["created_at"].expression
         self.id = id ?? items["id"].expression
+        self.partitions = partitions
     }
 
     /// The query parameters.
@@ -81,7 +55,7 @@ struct PagedList: Sendable {
                 "The fields that each item has, separated by commas or each as a `fields` of its own. Default: all"),
         ]
             + filters.map {
-                Parameter($0.name, $0.schema, $0.summary ?? "Only items whose `\($0.name)` has this value")
+                Parameter($0.name, $0.schema, $0.summary)
             }
     }
 

@@ -4,10 +4,13 @@ package import Postgres
 /// orders by.
 package enum ExecutionSummary {
     package static let id: SQL = "e.id"
-    package static let flowID: SQL = "coalesce(e.flow, v.flow)->>'id'"
-    package static let flowName: SQL = "coalesce(e.flow, v.flow)->>'name'"
+    package static let flowID: SQL = "\(flow)->>'id'"
+    package static let flowName: SQL = "\(flow)->>'name'"
     /// While the execution is active, the status of its row in the queue.
-    package static let status: SQL = "coalesce(q.state, e.status)"
+    package static let status: SQL = """
+        CASE WHEN e.status = 'running' THEN coalesce(
+            (SELECT q.state FROM queue q WHERE q.execution_id = e.id), e.status) ELSE e.status END
+        """
     package static let stoppedAt: SQL = "e.stopped_at"
     package static let workflowID: SQL = "e.workflow_id"
     package static let version: SQL = "e.version"
@@ -18,15 +21,40 @@ package enum ExecutionSummary {
     package static let createdAt: SQL = "e.created_at"
     /// NULL while the execution is active.
     package static let finishedAt: SQL = "e.finished_at"
-    /// The code of its own error; empty if it has none.
-    package static let errorCode: SQL = "coalesce(e.error->>'code', '')"
+    // Rows of other tables are selected one by one: for a join, the planner could read the whole table.
+    private static let flow: SQL = """
+        coalesce(e.flow, (
+            SELECT v.flow FROM workflow_versions v WHERE v.workflow_id = e.workflow_id AND v.version = e.version))
+        """
 
-    /// All of these executions, or those of one workflow: what follows `FROM`.
-    package static func all(in visibility: Visibility, workflowID: String? = nil) -> SQL {
-        let ofWorkflow: SQL = workflowID.map { "AND \(self.workflowID) = \($0)" } ?? SQL()
-        return """
-            executions e \(Execution.joins) \(Execution.queueJoin)
-            WHERE \(visibility.condition) \(ofWorkflow)
-            """
+    package static let isTopLevel: SQL = "(e.parent_id IS NULL)"
+    package static let storedStatus: SQL = "e.status"
+    /// The condition of the index `executions_given_up`.
+    package static let deadLetters: SQL = "e.error->>'code' = 'dead_letter'"
+
+    /// What follows `FROM`, up to a condition after `WHERE`.
+    package static func all(where conditions: [SQL]) -> SQL {
+        """
+        executions e
+        WHERE \(conditions.joined(separator: " AND "))
+        """
+    }
+
+    /// The same, for few executions, which are selected first by the index that the condition names: the planner cannot
+    /// prefer another index whose order is that of the list.
+    package static func few(_ few: SQL, where conditions: [SQL]) -> SQL {
+        """
+        (SELECT * FROM executions e WHERE \(few) OFFSET 0) e
+        WHERE \(conditions.joined(separator: " AND "))
+        """
+    }
+}
+
+extension ExecutionStatus {
+    /// The statuses in the column `status` of runs that have these; an active run's own status is in the queue.
+    package static func stored(of statuses: [ExecutionStatus]) -> [String] {
+        allCases.filter { stored in
+            stored == .running ? statuses.contains { !$0.isEnd } : stored.isEnd && statuses.contains(stored)
+        }.map(\.rawValue)
     }
 }

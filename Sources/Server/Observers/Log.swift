@@ -29,7 +29,8 @@ struct Log: Sendable {
 
     /// One write per line, so that lines of several processes do not mix. A failed write is ignored.
     private func write(_ entry: Entry) {
-        var line = "\(RFC3339.text(nanoseconds: WallClock.nanoseconds)) \(entry.level.rawValue) \(entry.event)"
+        var line =
+            "\(RFC3339.text(milliseconds: WallClock.nanoseconds / 1_000_000)) \(entry.level.rawValue) \(entry.event)"
         for (name, value) in entry.fields { line += " \(name)=\(Log.quoted(value))" }
         Files.write(Array((line + "\n").utf8), to: descriptor)
     }

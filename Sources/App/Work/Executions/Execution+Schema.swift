@@ -18,6 +18,7 @@ enum ExecutionField {
     static let workflowID = JSONSchema.string(format: .uuid).nullable.described(
         "The workflow that is run; null for a flow that the call contained")
     static let version = JSONSchema.integer.nullable.described("The version of the workflow")
+    static let parentID = JSONSchema.string(format: .uuid).nullable.described("The run that started this one")
     static let createdAt = JSONSchema.string(format: .dateTime)
     static let finishedAt = JSONSchema.string(format: .dateTime).nullable.described("Null while the run is active")
 
@@ -57,7 +58,7 @@ extension RecordedExecution {
         "input": JSONSchema.any.described("What the run was started with"), "result": ExecutionField.result,
         "error": TaskFailure.schema.nullable.described("Why the run failed or was canceled; else null"),
         "workflow_id": ExecutionField.workflowID, "version": ExecutionField.version,
-        "parent_id": JSONSchema.string(format: .uuid).nullable.described("The run that started this one"),
+        "parent_id": ExecutionField.parentID,
         "forked_from": JSONSchema.string(format: .uuid).nullable.described("The run whose steps this one took over"),
         "credits_charged": ExecutionField.creditsCharged,
         "steps": JSONSchema.array(of: Step.schema).described("In the order in which they ran"),

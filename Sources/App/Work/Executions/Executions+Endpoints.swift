@@ -8,17 +8,13 @@ extension Endpoint<Context> {
         [
             list(
                 at: "/api/executions", operation: "listExecutions", tag: .executions, summary: "List your runs",
-                examples: [Example("List your completed runs", query: ["status": "completed", "limit": "10"])]), read,
+                examples: [
+                    Example("List your completed runs", query: ["status": "completed", "limit": "10"]),
+                    Example(
+                        "List your runs that did not complete, without those that other runs started",
+                        query: ["status": "failed,canceled", "parent_id": "null"]),
+                ]), read,
         ] + executionInterventions + [remove]
-
-    private static let filters: [PagedList.Filter] = [
-        .id("user_id", sql: ExecutionSummary.userID),
-        .text("status", fitting: ExecutionStatus.schema, sql: ExecutionSummary.status),
-        .id("workflow_id", sql: ExecutionSummary.workflowID), .id("parent_id", sql: ExecutionSummary.parentID),
-        .boolean(
-            "dead_letter", summary: "Only runs that were given up because they ended every worker that executed them",
-            sql: "(\(ExecutionSummary.errorCode) = 'dead_letter')"),
-    ]
 
     private static let summary = Resource(
         "ExecutionSummary",
@@ -31,6 +27,7 @@ extension Endpoint<Context> {
         .text("stopped_at", ExecutionField.stoppedAt, sql: ExecutionSummary.stoppedAt),
         .text("workflow_id", ExecutionField.workflowID, sql: ExecutionSummary.workflowID),
         .integer("version", ExecutionField.version, sql: ExecutionSummary.version),
+        .text("parent_id", ExecutionField.parentID, sql: ExecutionSummary.parentID),
         .time("created_at", sql: ExecutionSummary.createdAt),
         .time("finished_at", ExecutionField.finishedAt, sql: ExecutionSummary.finishedAt))
 
@@ -39,14 +36,16 @@ extension Endpoint<Context> {
         -> Endpoint
     {
         page(
-            of: PagedList(path, of: summary, filters: filters), at: path, operation: operation, tag: tag, access: .user,
+            of: PagedList(
+                path, of: summary, filters: RunSelection.filters, partitions: RunSelection.partitions), at: path,
+            operation: operation, tag: tag, access: .user,
             limitedScope: .run, summary: text,
             description:
                 "Admins get those of all users. An API key without the scope `read` gets those that it started.",
             answer: "A page of runs, without their steps", examples: examples
         ) { context in
-            let workflowID = context.endpoint.parameterNames.isEmpty ? nil : try context.workflowID()
-            return ExecutionSummary.all(in: try context.user.readableRuns, workflowID: workflowID)
+            try RunSelection.source(
+                context, workflowID: context.endpoint.parameterNames.isEmpty ? nil : try context.workflowID())
         }
     }
 

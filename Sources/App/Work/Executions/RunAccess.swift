@@ -6,8 +6,13 @@ import Postgres
 extension Principal {
     /// An API key without the scope `read` reads only what it started.
     var readableRuns: Visibility {
-        if case .key(let keyID, let scopes) = credential, !scopes.contains(.read) { return .key(keyID, of: id) }
+        if case .key(let keyID, _) = credential, readsOnlyItsRuns { return .key(keyID, of: isAdmin ? nil : id) }
         return changeableRuns
+    }
+
+    var readsOnlyItsRuns: Bool {
+        if case .key(_, let scopes) = credential { return !scopes.contains(.read) }
+        return false
     }
 
     var changeableRuns: Visibility { isAdmin ? .all : .user(id) }
