@@ -5,11 +5,14 @@ package struct Parameter: Sendable {
     package let name: String
     package let schema: JSONSchema
     package let summary: String
+    /// Whether the value may contain control characters; they must reach no log and no header.
+    package let takesControls: Bool
 
-    package init(_ name: String, _ schema: JSONSchema, _ summary: String) {
+    package init(_ name: String, _ schema: JSONSchema, _ summary: String, takesControls: Bool = false) {
         self.name = name
         self.schema = schema
         self.summary = summary
+        self.takesControls = takesControls
     }
 }
 

@@ -4,8 +4,10 @@ import System
 /// Percent-encoding (RFC 3986, section 2.1) and the form encoding built on it.
 package enum PercentEncoding {
     /// The decoded text; nil for a broken escape, text that is not UTF-8, a control character (a line feed must never
-    /// reach a log or a header), or a long run of combining marks, which takes long to compare.
-    package static func decode(_ encoded: Span<UInt8>, plusIsSpace: Bool = false) -> String? {
+    /// reach a log or a header) unless `takesControls`, or a long run of combining marks, which takes long to compare.
+    package static func decode(
+        _ encoded: Span<UInt8>, plusIsSpace: Bool = false, takesControls: Bool = false
+    ) -> String? {
         var index = 0
         while index < encoded.count, isPlain(encoded[index]) { index += 1 }
         // Most texts contain nothing to decode, and nothing that is not allowed.
@@ -25,7 +27,7 @@ package enum PercentEncoding {
             } else if plusIsSpace, byte == UInt8(ascii: "+") {
                 byte = UInt8(ascii: " ")
             }
-            guard byte >= 0x20, byte != 0x7f else { return nil }
+            guard takesControls || byte >= 0x20 && byte != 0x7f else { return nil }
             bytes.append(byte)
             index += 1
         }
@@ -52,7 +54,9 @@ package struct FormFields: Sendable {
     private static let limit = 1_000
 
     /// Nil when the text is not form-encoded UTF-8 or holds too many fields.
-    package init?(parsing text: Substring) {
+    ///
+    /// - Parameter parameters: those whose values may contain control characters.
+    package init?(parsing text: Substring, takingControls parameters: [String] = []) {
         // By bytes: the sender decides how many bytes a character has.
         let bytes = text.utf8Span.span
         var fields: [(name: String, value: String)] = []
@@ -68,7 +72,8 @@ package struct FormFields: Sendable {
                 let value = bytes.extracting(min(separator + 1, end)..<end)
                 guard fields.count < FormFields.limit,
                     let name = PercentEncoding.decode(bytes.extracting(start..<separator), plusIsSpace: true),
-                    let value = PercentEncoding.decode(value, plusIsSpace: true)
+                    let value = PercentEncoding.decode(
+                        value, plusIsSpace: true, takesControls: parameters.contains(name))
                 else { return nil }
                 fields.append((name: name, value: value))
             }
@@ -93,6 +98,8 @@ package struct FormFields: Sendable {
         }
         return FormFields(fields: joined)
     }
+
+    package static let none = FormFields(fields: [])
 
     private init(fields: [(name: String, value: String)]) { self.fields = fields }
 

@@ -119,6 +119,18 @@ extension ProblemCode {
             (.conflict, "The account has its maximum number of API keys", "Delete a key first.")
         case .tooManyWorkflows:
             (.conflict, "The account has its maximum number of workflows", "Delete a workflow first.")
+        case .tooManyVersions:
+            (
+                .conflict, "The workflow has its maximum number of versions",
+                "Delete versions with `DELETE /api/workflows/{id}/versions/{version}` first."
+            )
+        case .tooManyDocuments:
+            (.conflict, "The account has its maximum number of documents", "Delete documents first.")
+        case .versionInUse:
+            (
+                .conflict, "The version is in use",
+                "Save another version first if it is the current one; delete the runs that name it."
+            )
         case .guest:
             (
                 .conflict, "A guest has no role to change",

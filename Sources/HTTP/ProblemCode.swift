@@ -33,6 +33,9 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case nothingToConfirm = "nothing_to_confirm"
     case tooManyKeys = "too_many_keys"
     case tooManyWorkflows = "too_many_workflows"
+    case tooManyVersions = "too_many_versions"
+    case tooManyDocuments = "too_many_documents"
+    case versionInUse = "version_in_use"
     case guest
     case lastAdmin = "last_admin"
     case operationInactive = "operation_inactive"

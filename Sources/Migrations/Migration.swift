@@ -34,6 +34,7 @@ package enum Migrations {
         migration(17, "deleted_names", PackageResources._017_deleted_names_sql),
         migration(18, "turns", PackageResources._018_turns_sql),
         migration(19, "trees", PackageResources._019_trees_sql),
+        migration(20, "bounds", PackageResources._020_bounds_sql),
         migration(22, "owners_of_runs", PackageResources._022_owners_of_runs_sql),
         migration(23, "lists_of_runs", PackageResources._023_lists_of_runs_sql),
     ]

@@ -50,6 +50,27 @@ CREATE FUNCTION public.audit_seal(entry public.audit_log, place bigint, before b
     LANGUAGE sql STABLE
     RETURN sha256((before || convert_to((json_build_array(place, (entry).id, ((EXTRACT(epoch FROM (entry).created_at) * (1000000)::numeric))::bigint, (entry).action, (entry).origin, (entry).actor, (entry).subject, (entry).address, (entry).detail, ((EXTRACT(epoch FROM (entry).period) * (1000000)::numeric))::bigint))::text, 'UTF8'::name)));
 
+CREATE FUNCTION public.count_documents() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    total integer;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        UPDATE document_counts SET documents = documents - 1 WHERE user_id = OLD.user_id;
+        RETURN NULL;
+    END IF;
+    INSERT INTO document_counts AS c (user_id, documents) VALUES (NEW.user_id, 1)
+    ON CONFLICT (user_id) DO UPDATE SET documents = c.documents + 1
+    RETURNING documents INTO total;
+    IF total > 10000 THEN
+        RAISE EXCEPTION 'the user has the maximum number of documents'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'documents_bounded';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION public.folded(name text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN lower((NORMALIZE(name) COLLATE "und-x-icu"));
@@ -81,6 +102,22 @@ CREATE FUNCTION public.guard_ledger() RETURNS trigger
     AS $$
 BEGIN
     RAISE EXCEPTION 'the ledger is only ever added to' USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+
+CREATE FUNCTION public.guard_removed_version() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM executions e WHERE e.workflow_id = OLD.workflow_id AND e.version = OLD.version)
+        OR EXISTS (
+            SELECT FROM workflows w
+            WHERE w.id = OLD.workflow_id AND w.version = OLD.version AND w.deleted_at IS NULL)
+    THEN
+        RAISE EXCEPTION 'a version stays that is the current one or that a run names'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN OLD;
 END
 $$;
 
@@ -149,6 +186,12 @@ CREATE TABLE public.credits (
     CONSTRAINT credits_suffice CHECK ((balance >= 0)),
     CONSTRAINT held_credits_suffice CHECK ((held >= 0))
 );
+
+CREATE TABLE public.document_counts (
+    user_id uuid NOT NULL,
+    documents integer NOT NULL
+)
+WITH (fillfactor='70');
 
 CREATE TABLE public.documents (
     user_id uuid NOT NULL,
@@ -459,6 +502,9 @@ ALTER TABLE ONLY public.audit_log
 ALTER TABLE ONLY public.credits
     ADD CONSTRAINT credits_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY public.document_counts
+    ADD CONSTRAINT document_counts_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_pkey PRIMARY KEY (user_id, name);
 
@@ -580,6 +626,10 @@ CREATE INDEX executions_of_workflow ON ONLY public.executions USING btree (workf
 
 CREATE INDEX executions_default_workflow_id_expr_status_created_at_id_idx ON public.executions_default USING btree (workflow_id, ((parent_id IS NULL)), status, created_at, id) WHERE (workflow_id IS NOT NULL);
 
+CREATE INDEX executions_version ON ONLY public.executions USING btree (workflow_id, version) WHERE (workflow_id IS NOT NULL);
+
+CREATE INDEX executions_default_workflow_id_version_idx ON public.executions_default USING btree (workflow_id, version) WHERE (workflow_id IS NOT NULL);
+
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
 CREATE INDEX identities_user ON public.identities USING btree (user_id);
@@ -607,6 +657,8 @@ CREATE INDEX records_newest ON public.records USING btree (created_at, id) WHERE
 CREATE INDEX records_user ON public.records USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
+
+CREATE INDEX sessions_open ON public.sessions USING btree (user_id, created_at, id) WHERE (ended_at IS NULL);
 
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id);
 
@@ -640,15 +692,21 @@ ALTER INDEX public.executions_owner ATTACH PARTITION public.executions_default_u
 
 ALTER INDEX public.executions_of_workflow ATTACH PARTITION public.executions_default_workflow_id_expr_status_created_at_id_idx;
 
+ALTER INDEX public.executions_version ATTACH PARTITION public.executions_default_workflow_id_version_idx;
+
 ALTER INDEX public.steps_pkey ATTACH PARTITION public.steps_default_pkey;
 
 CREATE TRIGGER audit_log_grows BEFORE INSERT OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.guard_audit_log();
 
 CREATE TRIGGER audit_log_stays BEFORE DELETE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.guard_audit_log();
 
+CREATE TRIGGER documents_counted AFTER INSERT OR DELETE ON public.documents FOR EACH ROW EXECUTE FUNCTION public.count_documents();
+
 CREATE TRIGGER ledger_stays BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ledger FOR EACH STATEMENT EXECUTE FUNCTION public.guard_ledger();
 
-CREATE TRIGGER workflow_versions_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON public.workflow_versions FOR EACH STATEMENT EXECUTE FUNCTION public.guard_workflow_versions();
+CREATE TRIGGER workflow_versions_removed BEFORE DELETE ON public.workflow_versions FOR EACH ROW EXECUTE FUNCTION public.guard_removed_version();
+
+CREATE TRIGGER workflow_versions_stay BEFORE UPDATE OR TRUNCATE ON public.workflow_versions FOR EACH STATEMENT EXECUTE FUNCTION public.guard_workflow_versions();
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

@@ -26,6 +26,14 @@ extension Connection {
         }
     }
 
+    /// Executes the statements in the open transaction, or in a transaction of their own if none is open, in one round
+    /// trip; returns the rows of each.
+    package func together(_ statements: [SQL]) throws(PostgresError) -> [Rows] {
+        guard transaction == .none else { return try pipeline(statements) }
+        try begin()
+        return try commit(after: statements)
+    }
+
     /// Opens a transaction, which the caller ends with `commit` or `rollback`. Nothing is sent before its first
     /// statement.
     ///

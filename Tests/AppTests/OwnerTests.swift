@@ -55,7 +55,7 @@ import Testing
 
     @Test func documentsAreHiddenFromStrangers() throws {
         #expect(try application.send("PUT", "/api/data/x", ["value": 1], token: owner.token).status == 200)
-        try expectHidden("/api/data/x", [])
+        try expectHidden("/api/data/x", [("DELETE", "", nil)])
         #expect(try application.get("/api/data", token: stranger.token)["items"] == [])
         #expect(try application.send("PUT", "/api/data/x", ["value": 2], token: stranger.token).status == 200)
         #expect(try application.get("/api/data/x", token: owner.token)["value"] == 1)

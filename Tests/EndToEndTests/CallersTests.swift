@@ -32,10 +32,11 @@ import Testing
         "POST /api/executions/{id}/fork", "POST /api/executions/{id}/signal",
     ]
     private static let writes: Set = [
-        "PUT /api/data/{name}", "POST /posts", "POST /upload", "PUT /posts/{id}", "PATCH /posts/{id}",
+        "PUT /api/data/{name}", "DELETE /api/data/{name}", "DELETE /api/data", "POST /posts", "POST /upload",
+        "PUT /posts/{id}", "PATCH /posts/{id}",
         "DELETE /posts/{id}", "POST /generate_array", "POST /api/workflows", "PUT /api/workflows/{id}",
-        "DELETE /api/workflows/{id}", "DELETE /api/executions/{id}", "POST /api/workflows/{id}/rollback",
-        "POST /api/workflows/import",
+        "DELETE /api/workflows/{id}", "DELETE /api/workflows/{id}/versions/{version}", "DELETE /api/executions/{id}",
+        "POST /api/workflows/{id}/rollback", "POST /api/workflows/import",
     ]
 
     /// Calls that a key with the scope `run` alone may make, for the runs that it has started.

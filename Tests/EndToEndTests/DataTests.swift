@@ -1,8 +1,9 @@
 import JSON
+import Postgres
 import TestSupport
 import Testing
 
-/// Documents: stored per user under any name, and returned unchanged.
+/// Documents: stored per user by name, and returned unchanged.
 @Suite struct DataTests {
     let stack: Stack
     let user: TestUser
@@ -53,8 +54,8 @@ import Testing
             ("a%25b", "a%b"),
             ("a:b@c,d;e=f&g", "a:b@c,d;e=f&g"), ("...", "..."), ("'%20OR%201=1%20--", "' OR 1=1 --"),
             ("%3Cscript%3E", "<script>"),
-            (String(repeating: "n", count: 200), String(repeating: "n", count: 200)),
-            (String(repeating: "%C3%A9", count: 200), String(repeating: "é", count: 200)), ("%22%7B%7D", "\"{}"),
+            (String(repeating: "n", count: 128), String(repeating: "n", count: 128)),
+            (String(repeating: "%C3%A9", count: 128), String(repeating: "é", count: 128)), ("%22%7B%7D", "\"{}"),
         ]
         for (path, name) in names {
             let stored = try put(path, .string(name))
@@ -65,14 +66,51 @@ import Testing
         #expect(
             try stack.get("/api/data", token: user.token)["items"].arrayValue?.count == Set(names.map(\.name)).count)
         let refused = [
-            String(repeating: "n", count: 201), "%00", "a%00b", "a%2Fb", "a%5Cb", "%FF", "%E9", "%", "a%0Ab",
+            String(repeating: "n", count: 129), "%00", "a%00b", "a%2Fb", "a%5Cb", "%FF", "%E9", "%", "a%0Ab",
+            "a%C2%85b",
+            "%2E", "%2E%2E",
         ]
         for path in refused {
             let answer = try put(path, 1)
             #expect([400, 404].contains(answer.status), "\(path): \(answer.status)")
         }
+        for name in ["a/b", ".", "..", "a\nb", "a\u{85}b", String(repeating: "n", count: 129)] {
+            let task = JSON.task("a", "data.store", ["name": .string(name), "value": 1])
+            let run = try stack.post("/flow-manager", .flow([task]), token: user.token)
+            #expect(
+                run.status == 422 && run["executed_tasks"].each("error").first?["code"] == "invalid_input", "\(name)")
+        }
         // Without a name the path is that of the list.
         expectProblem(try put("", 1), 405, "method_not_allowed")
+    }
+
+    /// Names that were permitted once, and that no path can hold.
+    @Test(
+        arguments: [
+            ("a/b", "a/b"), (".", "."), ("..", ".."), ("a\nb", "a%0Ab"), ("\u{1}\u{7f}", "%01%7F"), ("a\\b", "a%5Cb"),
+            (String(repeating: "\u{1F600}", count: 200), String(repeating: "%F0%9F%98%80", count: 200)),
+        ])
+    func everyStoredDocumentCanBeReadAndDeleted(name: String, encoded: String) throws {
+        try stack.database.connect().execute(
+            "INSERT INTO documents (user_id, name, value) VALUES (\(user.id), \(name), '[7]')")
+        let target = "/api/data?name=\(encoded)"
+        let document = try stack.get(target, token: user.token)
+        #expect(document["name"] == .string(name) && document["value"] == [7], "\(document.text)")
+        #expect(try stack.get("/api/data", token: user.token)["items"].each("name") == [.string(name)])
+        expectProblem(try stack.send("DELETE", target, token: stack.makeUser().token), 404, "not_found")
+        #expect(try stack.send("DELETE", target, token: user.token).status == 204)
+        for method in ["GET", "DELETE"] {
+            expectProblem(try stack.send(method, target, token: user.token), 404, "not_found")
+        }
+        expectProblem(try stack.send("DELETE", "/api/data", token: user.token), 400)
+    }
+
+    @Test func deletedDocumentIsGone() throws {
+        #expect(try put("a", 1).status == 200)
+        #expect(try stack.send("DELETE", "/api/data/a", token: user.token).status == 204)
+        expectProblem(try stack.get("/api/data/a", token: user.token), 404, "not_found")
+        expectProblem(try stack.send("DELETE", "/api/data/a", token: user.token), 404, "not_found")
+        #expect(try put("a", 2)["value"] == 2)
     }
 
     @Test func storesNumbersExactly() throws {

@@ -153,6 +153,7 @@ import Testing
         let (path, created) = try make(.workflow("a"))
         let id = try #require(created["id"].stringValue)
         _ = try save(path, .workflow("b"))
+        #expect(try stack.post("\(path)/execute", [:], token: user.token).status == 202)
         let deleted = try stack.send("DELETE", path, token: user.token)
         #expect(deleted.status == 204 && deleted.body.isEmpty)
         let admin = try stack.adminToken()

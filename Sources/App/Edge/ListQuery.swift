@@ -31,10 +31,7 @@ struct ListQuery {
         _ query: FormFields, of list: PagedList, at parameters: [String] = [], for userID: String
     ) throws {
         self.list = list
-        guard let limit = Int(query["limit"] ?? "20"), (1...100).contains(limit) else {
-            throw Problem(.badRequest, "'limit' must be an integer from 1 to 100")
-        }
-        self.limit = limit
+        limit = try Self.limit(query, default: 20)
         let sort = query["sort"] ?? "-created_at"
         isDescending = sort.hasPrefix("-")
         let name = isDescending ? String(sort.dropFirst()) : sort
@@ -64,6 +61,14 @@ struct ListQuery {
         // Times until the year 2100, which the database can represent.
         let greatest: Int64 = order == nil ? 4_102_444_800_000_000 : .max
         after = try query["cursor"].map { [scope] in try ListQuery.position(from: $0, in: scope, upTo: greatest) }
+    }
+
+    /// How many items a page may have. Throws 400 for a value that is not valid.
+    static func limit(_ query: FormFields, default count: Int) throws -> Int {
+        guard let limit = query["limit"].map({ Int($0) }) ?? count, (1...100).contains(limit) else {
+            throw Problem(.badRequest, "'limit' must be an integer from 1 to 100")
+        }
+        return limit
     }
 
     /// The page of those items in `source` that the query asks for.

@@ -45,8 +45,7 @@ struct PagedList: Sendable {
         let field = JSONSchema.string(enum: items.members.map(\.name))
         return [
             Parameter("limit", .integer(1...100), "Maximum number of items. Default: 20"),
-            Parameter(
-                "cursor", .string(maxLength: Request.maximumQueryValueLength), "`next_cursor` of the previous page"),
+            .cursor,
             Parameter(
                 "sort", sort.named(after: items.schema, "Sort"),
                 "The field to sort by, ascending; with `-` in front, descending. Default: -created_at"),
@@ -65,6 +64,11 @@ struct PagedList: Sendable {
         let selected = items.schema.partial.described("An item of a list: it has the fields that `fields` selects")
         return .page(of: selected.named(after: items.schema, "Item"), named: items.schema)
     }
+}
+
+extension Parameter {
+    static let cursor = Parameter(
+        "cursor", .string(maxLength: Request.maximumQueryValueLength), "`next_cursor` of the previous page")
 }
 
 extension JSONSchema {

@@ -8,6 +8,7 @@ extension Problem {
         self =
             switch error.kind {
             case .server where error.isInsufficientCredits: .insufficientCredits
+            case .server where error.isTooManyDocuments: Problem(.tooManyDocuments)
             case .server(let state) where state == .uniqueViolation: Problem(.conflict)
             case .server(let state) where state.isDataException: Problem(.invalidValue)
             case .server(let state) where state == .lockNotAvailable || state == .queryCanceled || state.isConflict:

@@ -4,11 +4,15 @@ import System
 
 extension Request {
     /// The maximum length of a value in the query, in Unicode scalars.
-    static let maximumQueryValueLength = 1_000
+    static let maximumQueryValueLength = 2_000
 
     /// The query's fields. Throws 400 for one that the endpoint does not declare.
     func fields<Input>(declaredBy endpoint: Endpoint<Input>) throws -> FormFields {
-        guard let parsed = FormFields(parsing: query) else { throw Problem(.badRequest, "The query is not valid") }
+        guard !query.isEmpty else { return FormFields.none }
+        let controls = endpoint.query.filter(\.takesControls).map(\.name)
+        guard let parsed = FormFields(parsing: query, takingControls: controls) else {
+            throw Problem(.badRequest, "The query is not valid")
+        }
         let fields = parsed.joining(endpoint.query.filter(\.schema.isArray).map(\.name))
         if let name = fields.duplicate { throw Problem(.badRequest, "The query names '\(name)' twice") }
         for field in fields.fields where !endpoint.query.contains(where: { $0.name == field.name }) {

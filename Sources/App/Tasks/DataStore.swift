@@ -8,13 +8,13 @@ struct DataStore: FlowTask {
     let summary = "Stores a value as one of the user's documents"
     let effect = Effect.transactional
     let input = JSONSchema.any.described(
-        "`value`: what to store; `name`: the document's name. Default: 'result'. "
+        "`value`: what to store; `name`: \(Document.nameRule). Default: 'result'. "
             + "An input without `value` is stored whole as 'result'")
     let output = JSONSchema.object(required: ["name": Document.name, "value": .any])
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         let value = input["value"] ?? input
-        let name = try input["value"] == nil ? "result" : Document.name(in: input) ?? "result"
+        let name = try input["value"] == nil ? "result" : Document.newName(in: input) ?? "result"
         try context.connection.executeLater(Document.storing(value, as: name, of: context.userID))
         return ["name": .string(name), "value": value]
     }

@@ -9,9 +9,10 @@ package struct RecordedExecution: Sendable {
 }
 
 extension Execution {
-    /// The columns of an execution, from `executions e` with `joins`.
+    /// The columns of an execution, from `executions e` with `joins`. A version that was removed at the moment at which
+    /// it was queued has an empty flow, which is not valid.
     static let columns: SQL = """
-        e.id, e.user_id, coalesce(e.flow, v.flow), e.input, e.workflow_id, e.version,
+        e.id, e.user_id, coalesce(e.flow, v.flow, '{"id":"","name":""}'), e.input, e.workflow_id, e.version,
         (SELECT w.concurrency IS NOT NULL FROM workflows w WHERE w.id = e.workflow_id), e.status, e.stopped_at, e.error,
         e.parent_id, e.parent_step, e.parent_attempt, e.item, e.forked_from, e.fork_step, e.fork_input, e.started_by,
         e.started_by_key

@@ -4,8 +4,8 @@ package import Postgres
 /// orders by.
 package enum ExecutionSummary {
     package static let id: SQL = "e.id"
-    package static let flowID: SQL = "\(flow)->>'id'"
-    package static let flowName: SQL = "\(flow)->>'name'"
+    package static let flowID: SQL = "coalesce(\(flow)->>'id', '')"
+    package static let flowName: SQL = "coalesce(\(flow)->>'name', '')"
     /// While the execution is active, the status of its row in the queue.
     package static let status: SQL = """
         CASE WHEN e.status = 'running' THEN coalesce(

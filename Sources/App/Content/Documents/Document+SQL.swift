@@ -1,3 +1,5 @@
+import Crypto
+import HTTP
 import JSON
 import Postgres
 
@@ -12,7 +14,8 @@ extension Document {
         ).first.map(resource.json)
     }
 
-    /// The statement that stores the value under the name and replaces an earlier one.
+    /// The statement that stores the value under the name and replaces an earlier one. It fails if the user has the
+    /// maximum number of documents (`PostgresError.isTooManyDocuments`).
     static func storing(_ value: JSON, as name: String, of userID: String) -> SQL {
         """
         INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value))
@@ -20,10 +23,41 @@ extension Document {
         """
     }
 
-    /// The first 1,000 documents of a user, by name, without their values.
-    static func list(of userID: String, on connection: Connection) throws -> [JSON] {
-        try connection.query(
-            "SELECT \(summary.columns) FROM documents WHERE user_id = \(userID) ORDER BY name LIMIT 1000"
-        ).map(summary.json)
+    /// Deletes a document; false if there is none with the name.
+    static func delete(_ name: String, of userID: String, on connection: Connection) throws -> Bool {
+        try connection.execute("DELETE FROM documents WHERE user_id = \(userID) AND name = \(name)") == 1
     }
+
+    /// A page of the user's documents, by name, without their values.
+    ///
+    /// - Parameter cursor: the `next_cursor` of the previous page. Throws 400 for any other text.
+    static func page(
+        of userID: String, limit: Int, after cursor: String?, on connection: Connection
+    ) throws -> JSON {
+        let scope = JSON.string("documents \(userID)")
+        let last = try cursor.map { cursor in
+            guard let bytes = Base64URL.decode(cursor.utf8), let parts = try? JSON(parsing: bytes).arrayValue,
+                parts.count == 2, parts[0] == scope, let name = parts[1].stringValue
+            else { throw Problem(.invalidCursor) }
+            return name
+        }
+        // No name is empty.
+        let items = try connection.query(
+            """
+            SELECT \(summary.columns) FROM documents WHERE user_id = \(userID) AND name > \(last ?? "")
+            ORDER BY name LIMIT \(limit + 1)
+            """
+        ).map(summary.json)
+        let page = items.prefix(limit)
+        let next = items.count > limit ? page.last?["name"] : nil
+        return [
+            "items": .array(Array(page)),
+            "next_cursor": JSON(next.map { Base64URL.encode(JSON.array([scope, $0]).serialized()) }),
+        ]
+    }
+}
+
+extension PostgresError {
+    /// Whether a document was not stored because its user has the maximum number of documents.
+    var isTooManyDocuments: Bool { sqlState == .checkViolation && constraint == "documents_bounded" }
 }

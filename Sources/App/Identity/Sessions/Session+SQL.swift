@@ -5,7 +5,7 @@ import Tokens
 
 extension Session {
     /// Begins a session; nil when the user was disabled or the password was changed after the password was verified, so
-    /// that a concurrent login cannot escape either.
+    /// that a concurrent login cannot escape either. If the user has the maximum number of sessions, the oldest ends.
     ///
     /// - Parameter passwordHash: nil for an account without a password.
     static func begin(
@@ -15,8 +15,9 @@ extension Session {
         let id = UUIDv7.make()
         let agent = String(
             String.UnicodeScalarView((request.headers["user-agent"] ?? "").unicodeScalars.prefix(agentLength)))
-        return try connection.query(
-            """
+        // Two statements: one that waits for the lock would not see the session of the login that had it.
+        let lock: SQL = "SELECT FROM users WHERE id = \(userID) FOR NO KEY UPDATE"
+        let beginning: SQL = """
             WITH begun AS (
                 INSERT INTO sessions (id, user_id, expires_at, address, agent)
                 SELECT \(id)::uuid, id, now() + \(days) * interval '1 day', \(request.remoteAddress)::text,
@@ -24,14 +25,18 @@ extension Session {
                 FROM users
                 WHERE id = \(userID) AND password_hash IS NOT DISTINCT FROM \(optional: passwordHash)::text
                     AND disabled_at IS NULL
-                FOR SHARE
                 RETURNING seed
+            ), ended AS (
+                UPDATE sessions SET ended_at = now()
+                WHERE EXISTS (SELECT FROM begun) AND id = ANY (ARRAY(
+                    SELECT id FROM sessions WHERE user_id = \(userID) AND ended_at IS NULL
+                    ORDER BY created_at DESC, id DESC OFFSET \(maximumSessions - 1)))
             ), recorded AS (
                 \(audit.entry(.login(of: userID, session: id, with: factor), if: "EXISTS (SELECT FROM begun)"))
             )
             SELECT seed FROM begun
             """
-        ).first.map { row in
+        return try connection.together([lock, beginning])[1].first.map { row in
             Session(
                 id: id, userID: userID, seed: try row.decode([UInt8].self), refreshNumber: 0,
                 secondsLeft: days * 86_400)

@@ -14,6 +14,8 @@ struct Session {
 
     /// The maximum lifetime of a session, which renewals do not extend.
     static let lifetimeDays = 30
+    /// The maximum number of sessions that a user has at a time.
+    static let maximumSessions = 100
     /// Seconds for which a used refresh token returns the same successor again, because the first answer may have been
     /// lost.
     static let grace = 10

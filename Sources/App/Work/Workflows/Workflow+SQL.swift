@@ -67,10 +67,12 @@ extension Workflow {
         }
     }
 
-    /// Saves the differences and returns the saved workflow. The workflow must have been read with `locked`.
-    func save(_ draft: WorkflowDraft, on connection: Connection) throws -> Workflow {
+    /// Saves the differences and returns the saved workflow; nil if it has the maximum number of versions. The workflow
+    /// must have been read with `locked`: of two calls at once, the second counts the version of the first.
+    func save(_ draft: WorkflowDraft, on connection: Connection) throws -> Workflow? {
         let addsVersion = !draft.content.isIdentical(to: content)
         guard addsVersion || draft.concurrency != concurrency else { return self }
+        if addsVersion, try versionCount(on: connection) >= Workflow.maximumVersions { return nil }
         // Later than the last change even if the clock went back, because versions are listed by their times.
         let change: SQL = """
             UPDATE workflows
@@ -82,6 +84,10 @@ extension Workflow {
         let insertion = addsVersion ? [draft.content.insertion(as: id)] : []
         let results = try connection.pipeline([change] + insertion + [Workflow.selection(id)])
         return try Workflow(try results[results.endIndex - 1].only)
+    }
+
+    private func versionCount(on connection: Connection) throws -> Int {
+        try connection.query("SELECT count(*) FROM workflow_versions WHERE workflow_id = \(id)").only.decode(Int.self)
     }
 
     func delete(_ audit: AuditTrail, on connection: Connection) throws {
@@ -116,6 +122,17 @@ extension WorkflowVersion {
                 number: number, content: Workflow.Content(name: name, description: description, flow: flow),
                 createdAt: createdAt)
         }
+    }
+
+    /// Removes a version; false if a run names it. It must not be the current version, and the workflow must have been
+    /// read with `locked`.
+    func remove(from workflow: Workflow, on connection: Connection) throws -> Bool {
+        try connection.execute(
+            """
+            DELETE FROM workflow_versions WHERE workflow_id = \(workflow.id) AND version = \(number)
+                AND NOT EXISTS (
+                    SELECT FROM executions WHERE workflow_id = \(workflow.id) AND version = \(number))
+            """) == 1
     }
 
     /// All versions of the workflow.

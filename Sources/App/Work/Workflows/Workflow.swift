@@ -30,6 +30,8 @@ struct Workflow {
 
     /// The maximum number of workflows that a user may have.
     static let maximumWorkflows = 1_000
+    /// The maximum number of versions that a workflow may have.
+    static let maximumVersions = 500
 
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)
     static let description = JSONSchema.string(maxLength: 10_000).nullable.described("For readers; it has no effect")

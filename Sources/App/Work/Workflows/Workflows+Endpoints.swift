@@ -5,7 +5,8 @@ import Postgres
 
 extension Endpoint<Context> {
     static let workflows: [Endpoint] = [
-        create, list, read, replace, listVersions, readVersion, rollback, export, importDocument, remove,
+        create, list, read, replace, listVersions, readVersion, rollback, removeVersion, export, importDocument,
+        remove,
     ]
 
     private static let list = page(
@@ -57,7 +58,7 @@ extension Endpoint<Context> {
             program may put its workflows at each of its starts.
             """,
         headers: [.ifMatch], body: .json(.unchecked(WorkflowDraft.replacement.schema)), answers: changed,
-        problems: [.versionMismatch],
+        problems: [.versionMismatch, .tooManyVersions],
         examples: [
             Example(
                 "Rename the workflow and limit its runs",
@@ -69,11 +70,7 @@ extension Endpoint<Context> {
         return try context.connection.transaction { connection in
             let workflow = try changeable(context)
             try form.check(context.input, against: workflow.json)
-            let saved = try workflow.save(draft, on: connection)
-            if saved.concurrency != workflow.concurrency {
-                try context.services.engine.applyLimit(ofWorkflow: saved.id, of: saved.userID, on: connection)
-            }
-            return answer(saved)
+            return try save(draft, as: workflow, context)
         }
     }
 
@@ -101,33 +98,57 @@ extension Endpoint<Context> {
     private static let readVersion = Endpoint(
         .get, "/api/workflows/{id}/versions/{version}", operation: "getWorkflowVersion", tag: .workflows,
         access: .user, summary: "Read a version of a workflow with its flow",
-        parameters: [Parameter("version", .integer(1...Int64(Int32.max)), "The number of the version")],
+        parameters: [versionNumber],
         answers: [Answer(.ok, "The version", WorkflowVersion.schema)],
         examples: [Example("Read the first version", path: ["version": "1"])]
     ) { context in
-        let workflow = try found(context)
+        .json(try version(of: try found(context), context).json)
+    }
+
+    private static let versionNumber = Parameter(
+        "version", .integer(1...Int64(Int32.max)), "The number of the version")
+
+    /// The version that the path names.
+    private static func version(of workflow: Workflow, _ context: Context) throws -> WorkflowVersion {
         let text = context.path("version")
         guard let number = Int32(text), String(number) == text,
             let version = try WorkflowVersion.find(Int64(number), of: workflow, on: context.connection)
         else { throw Problem.notFound }
-        return .json(version.json)
+        return version
     }
 
     private static let rollback = Endpoint(
         .post, "/api/workflows/{id}/rollback", operation: "rollbackWorkflow", tag: .workflows, access: .user,
         summary: "Make an earlier version the newest", headers: [.ifMatch],
         body: .json(.object(required: ["version": .integer(1...Int64(Int32.max))]).named("WorkflowRollback")),
-        idempotency: .wholeCall, answers: changed, problems: [.versionMismatch],
+        idempotency: .wholeCall, answers: changed, problems: [.versionMismatch, .tooManyVersions],
         examples: [Example("Return to the first version", body: ["version": 1])]
     ) { context in
         try context.connection.atomically { connection in
             let workflow = try changeable(context)
             let number = context.input["version"]?.integerValue ?? 0
             guard let version = try WorkflowVersion.find(number, of: workflow, on: connection) else {
-                throw Problem.invalid("/version", "must be at most \(workflow.version), the newest version")
+                throw Problem.invalid("/version", "is not a version of the workflow")
             }
             let draft = try WorkflowDraft(restoring: version, of: workflow, catalog: context.services.engine.catalog)
-            return answer(try workflow.save(draft, on: connection))
+            return try save(draft, as: workflow, context)
+        }
+    }
+
+    private static let removeVersion = Endpoint(
+        .delete, "/api/workflows/{id}/versions/{version}", operation: "deleteWorkflowVersion", tag: .workflows,
+        access: .user, summary: "Delete a version of a workflow",
+        description: "Not the current one, and none that a run names. Its number is not used again.",
+        parameters: [versionNumber], answers: [Answer(.noContent, "The version is deleted")],
+        problems: [.versionInUse], examples: [Example("Delete the second version", path: ["version": "2"])]
+    ) { context in
+        try context.connection.transaction { connection in
+            let workflow = try found(context, locked: true)
+            let version = try version(of: workflow, context)
+            guard version.number != workflow.version, try version.remove(from: workflow, on: connection) else {
+                throw Problem(.versionInUse)
+            }
+            return .noContent
         }
     }
 
@@ -158,6 +179,18 @@ extension Endpoint<Context> {
 
     private static let created = [Answer(.created, "The workflow", Workflow.schema, headers: [.etag])]
     private static let changed = [Answer(.ok, "The workflow", Workflow.schema, headers: [.etag])]
+
+    /// Throws 409 if the workflow has the maximum number of versions.
+    private static func save(
+        _ draft: WorkflowDraft, as workflow: Workflow, _ context: Context
+    ) throws -> Response {
+        let connection = context.connection
+        guard let saved = try workflow.save(draft, on: connection) else { throw Problem(.tooManyVersions) }
+        if saved.concurrency != workflow.concurrency {
+            try context.services.engine.applyLimit(ofWorkflow: saved.id, of: saved.userID, on: connection)
+        }
+        return answer(saved)
+    }
 
     private static func answer(_ workflow: Workflow) -> Response {
         .json(workflow.json, headers: ["ETag": workflow.tag.description])
