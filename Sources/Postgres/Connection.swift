@@ -72,12 +72,15 @@ package final class Connection {
         var batch = ahead.isEmpty ? statements : ahead + statements
         if commit == .asLastStatement { batch.append("COMMIT") }
         guard batch.allSatisfy(\.binds.areSendable) else { throw PostgresError(.invalidText) }
+        try configuration.waitLimit?.admit(batch)
         let link = try openLink()
         let (priorTransaction, priorDeferred) = (transaction, deferred)
         deferred = []
         do {
             defer { settle(link) }
-            return try link.run(batch, committing: commit).dropFirst(ahead.count)
+            let results = try link.run(batch, committing: commit).dropFirst(ahead.count)
+            configuration.waitLimit?.succeed(batch)
+            return results
         } catch {
             // Only this batch was lost with its connection, so it can be repeated on another one.
             guard error.isStaleStatement && priorTransaction != .begun && !isRepeated else { throw error }

@@ -26,7 +26,16 @@ extension Link {
     ///   have been committed. `isUsable` then says whether the link can be used again.
     func run(_ batch: [SQL], committing commit: Commit = .untracked) throws(PostgresError) -> [QueryResult] {
         let deadline = answerTimeout.map { ContinuousClock.now + $0 }
-        return try collect(send(batch), committing: commit, before: deadline)
+        (self.batch, position) = (batch, 0)
+        defer { self.batch = [] }
+        do {
+            let results = try collect(send(batch), committing: commit, before: deadline)
+            patience.end(for: awaited, hasTimedOut: false)
+            return results
+        } catch {
+            patience.end(for: awaited, hasTimedOut: error.isTimeOut)
+            throw error
+        }
     }
 
     /// Queues the batch. If this throws, the synchronisation that makes the server commit was not queued.
@@ -78,6 +87,7 @@ extension Link {
                 } else if case .statement = answer {
                     results.append(result)
                 }
+                if case .statement = answer { position += 1 }
             } catch {
                 // If the server itself reports why it ends the session before it reaches the commit, nothing was
                 // committed. A pooler that has lost the server reports class 08, and does not know whether the commit

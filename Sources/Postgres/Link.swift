@@ -18,16 +18,18 @@ import System
     /// Whether the session listens. It does not receive notifications sent before.
     var isListening = false
     private var isInvalid = false
+    var patience: Patience
+    /// The statements that were sent last, and how many of them were answered.
+    var batch: [SQL] = []
+    var position = 0
 
     /// A link that was idle for less than this counts as in use.
     private static let use = Duration.milliseconds(1)
 
     /// Connects, which takes no longer than `connect_timeout` for each host.
     init(_ configuration: PostgresConfiguration) throws(PostgresError) {
-        guard let handle = unsafe Self.connect(configuration) else {
-            throw PostgresError(.connectionUnavailable, "out of memory")
-        }
-        unsafe self.handle = handle
+        unsafe handle = try Self.connect(configuration)
+        patience = Patience(configuration.waitLimit)
         answerTimeout = configuration.answerTimeout
         statements = PreparedStatements(capacity: configuration.preparesStatements ? 256 : 0)
         guard unsafe PQstatus(handle) == CONNECTION_OK else {
@@ -40,15 +42,6 @@ import System
     }
 
     deinit { unsafe PQfinish(handle) }
-
-    private static func connect(_ configuration: PostgresConfiguration) -> OpaquePointer? {
-        let parameters = configuration.connectionParameters
-        let keywords = unsafe parameters.map { unsafe strdup($0.keyword) } + [nil]
-        let values = unsafe parameters.map { unsafe strdup($0.value) } + [nil]
-        defer { unsafe (keywords + values).forEach { unsafe free($0) } }
-        return unsafe PQconnectdbParams(
-            keywords.map { unsafe UnsafePointer($0) }, values.map { unsafe UnsafePointer($0) }, 0)
-    }
 
     /// libpq's message about the last failure.
     var message: String {
@@ -96,6 +89,9 @@ import System
         lastAnswer = .now
     }
 
+    /// The statement whose result is awaited; the last one until the batch has ended.
+    var awaited: SQL { batch.isEmpty ? "" : batch[min(position, batch.count - 1)] }
+
     /// The next result of what was sent; nil between the results of one statement and those of the next.
     ///
     /// A broken connection yields a result that says so.
@@ -112,15 +108,19 @@ import System
         let isSending = unsafe PQflush(handle) == 1
         var descriptor = unsafe pollfd(
             fd: PQsocket(handle), events: Int16(isSending ? POLLIN | POLLOUT : POLLIN), revents: 0)
-        var timeout: Int32 = -1
+        var left = Duration.seconds(1 << 20)
         if let deadline {
-            let left = deadline - .now
+            left = deadline - .now
             guard left > .zero else { throw invalidate(PostgresError(.timedOut)) }
-            timeout = left.pollTimeout
         }
-        let ready = unsafe poll(&descriptor, 1, timeout)
+        let pause = patience.pause ?? left
+        let ready = unsafe poll(&descriptor, 1, min(left, pause).pollTimeout)
         if ready > 0 { return unsafe PQconsumeInput(handle) == 1 }
-        return ready == 0 || errno == EINTR
+        guard ready == 0 else { return errno == EINTR }
+        if pause < left, !patience.goOn(for: awaited) {
+            throw invalidate(PostgresError(.timedOut, "all other threads wait for the database"))
+        }
+        return true
     }
 
     /// The server's error in the result; nil if there is none.

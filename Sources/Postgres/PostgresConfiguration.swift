@@ -24,6 +24,8 @@ package struct PostgresConfiguration: Sendable {
     /// Whether a session can listen for notifications: not behind a pooler that may give it to another client between
     /// two transactions.
     package var canListen: Bool { preparesStatements }
+    /// Shared by the connections whose waits must not occupy all threads; nil: each wait lasts until its own limit.
+    package var waitLimit: WaitLimit?
     /// Called on the thread of the connection.
     package var observe: @Sendable (PostgresEvent) -> Void = { _ in }
 
@@ -99,6 +101,12 @@ package struct PostgresConfiguration: Sendable {
 
     /// For the server, where 0 means no limit.
     private func milliseconds(_ limit: Duration?) -> String { String(limit?.milliseconds ?? 0) }
+
+    /// How long to wait for a connection, in seconds.
+    var connectTimeout: Duration { .seconds(self["connect_timeout"].flatMap { Int($0) } ?? 5) }
+
+    /// Whether libpq tries several servers, one after the other.
+    var namesSeveralHosts: Bool { ["host", "hostaddr", "port"].contains { self[$0]?.contains(",") == true } }
 
     private var namesOnlyLocalHosts: Bool {
         guard let hosts = self["hostaddr"] ?? self["host"] else { return false }

@@ -16,6 +16,8 @@ package struct PostgresError: Error, Sendable, Equatable {
         case commitUnknown
         /// The client's deadline passed; the connection was closed, with the consequences of `connectionLost`.
         case timedOut
+        /// Nothing was sent, because other threads wait for the same statement or connection in vain.
+        case waitRefused
         /// A row did not contain what the code expected.
         case decoding
         /// A text to be bound contains U+0000, which Postgres cannot store. Nothing was sent.
@@ -40,13 +42,18 @@ package struct PostgresError: Error, Sendable, Equatable {
         self.detail = detail
     }
 
+    /// Whether a wait reached a limit of time, the server's or the client's; perhaps also if a commit is unknown.
+    var isTimeOut: Bool {
+        kind == .timedOut || kind == .commitUnknown || sqlState == .lockNotAvailable || sqlState == .queryCanceled
+    }
+
     /// The same loss, for a transaction that may have been committed.
     var asCommitUnknown: PostgresError { PostgresError(.commitUnknown, detail, sqlState: sqlState) }
 
     /// True when the service is temporarily unavailable, rather than the request wrong.
     package var isUnavailability: Bool {
         switch kind {
-        case .connectionLost, .connectionUnavailable, .timedOut: true
+        case .connectionLost, .connectionUnavailable, .timedOut, .waitRefused: true
         case .server(let state): state.isUnavailability
         case .commitUnknown, .decoding, .invalidText, .invalidConfiguration: false
         }
@@ -74,6 +81,7 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
         case .connectionUnavailable: "the database cannot be reached"
         case .commitUnknown: "the connection to the database was lost during a commit"
         case .timedOut: "the database did not answer in time"
+        case .waitRefused: "the database makes other calls wait too long"
         case .decoding: "the database returned a value of an unexpected type"
         case .invalidText: "a text holds the character U+0000"
         case .invalidConfiguration: "the database connection string is not valid"

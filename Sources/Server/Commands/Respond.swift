@@ -29,8 +29,10 @@ enum Respond {
         let application = Application(
             services: try services(configuration, memory, observe) { try completions.add($0, $1) },
             clock: { WallClock.seconds })
-        let makeHandler: @Sendable () -> ResponderPool.Handler = {
-            let connection = Connection(database)
+        var limited = database
+        limited.waitLimit = WaitLimit(threads: try configuration.threads) { observe(.database($0)) }
+        let makeHandler: @Sendable () -> ResponderPool.Handler = { [limited] in
+            let connection = Connection(limited)
             return { application.reply(to: $0, readingBody: $1, over: connection) }
         }
         guard let listener = Listener(adopting: 0) else {

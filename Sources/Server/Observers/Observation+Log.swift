@@ -27,6 +27,10 @@ extension Observation {
         case .application(.issuerUnavailable(let issuer, let reason)):
             .warning("issuer-unavailable", ["issuer": issuer, "reason": reason])
 
+        case .database(.waitsRefused(let statement)):
+            .error("database-waits-refused", ["statement": String(statement.prefix(100))])
+        case .database(.waitsAccepted): .info("database-waits-accepted")
+
         case .worker(.queueUnavailable(let error)): .error("queue-unavailable", ["detail": Self.detail(of: error)])
         case .worker(.queueAvailable): .info("queue-available")
         case .worker(.runFailed(let error)): .error("run-postponed", ["detail": Self.detail(of: error)])

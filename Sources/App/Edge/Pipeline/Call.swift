@@ -49,6 +49,8 @@ struct Call: Sendable {
         case let rejection as Rejection:
             let problem = Problem(for: rejection)
             return problem.status == .unavailable ? report(problem, "a body could not be stored") : problem
+        // Such errors come by the thousand; the log says when they begin and end.
+        case let error as PostgresError where error.kind == .waitRefused: return Problem(error)
         case let error as PostgresError: return report(Problem(error), error.debugDescription)
         case PasswordError.busy:
             return report(.unavailable(retryAfter: 2), "password hashing is at its limit")

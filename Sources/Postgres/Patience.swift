@@ -1,0 +1,46 @@
+/// The patience of one thread in one wait for the server, for a batch of statements or a new connection.
+struct Patience {
+    private enum Stage {
+        case brief
+        case checked
+        case long
+    }
+
+    private let limit: WaitLimit?
+    private var stage = Stage.brief
+
+    init(_ limit: WaitLimit?) {
+        self.limit = limit
+    }
+
+    /// How long to wait before `goOn` is asked; nil: not at all.
+    var pause: Duration? {
+        guard limit != nil else { return nil }
+        switch stage {
+        case .brief: return WaitLimit.shortPatience
+        case .checked: return WaitLimit.patience - WaitLimit.shortPatience
+        case .long: return nil
+        }
+    }
+
+    /// Whether the wait for this statement may go on after a pause.
+    mutating func goOn(for statement: SQL) -> Bool {
+        guard let limit else { return true }
+        switch stage {
+        case .brief:
+            stage = .checked
+            return limit.mayContinue(statement)
+        case .checked:
+            guard limit.begin(statement) else { return false }
+            stage = .long
+            return true
+        case .long: return true
+        }
+    }
+
+    /// Must be called when the wait has ended. `hasTimedOut`: it reached a limit of time.
+    mutating func end(for statement: SQL, hasTimedOut: Bool) {
+        if stage == .long { limit?.end(statement, hasTimedOut: hasTimedOut) }
+        stage = .brief
+    }
+}
