@@ -13,6 +13,9 @@ final class Acceptor: Sendable {
 
     private enum State { case open, paused, ended }
 
+    /// Errors after which the next connection can be accepted.
+    private static let passing = [EAGAIN, EINTR, ECONNABORTED, EPROTO]
+
     init(
         listener: Listener, events: EventSet, settings: FastCGISettings,
         observe: @escaping @Sendable (FastCGIEvent) -> Void
@@ -44,7 +47,8 @@ final class Acceptor: Sendable {
         let descriptor = accept4(listener.descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
         guard descriptor >= 0 else {
             let code = errno
-            if ![EAGAIN, EINTR, ECONNABORTED, EPROTO].contains(code) { pause(code) }
+            // Nothing is left to accept on a socket that refuses connections.
+            if code == EINVAL { end() } else if !Self.passing.contains(code) { pause(code) }
             return nil
         }
         if let allowed = settings.allowedPeers {
@@ -57,6 +61,13 @@ final class Acceptor: Sendable {
         }
         limitSilence(descriptor)
         return descriptor
+    }
+
+    /// The connections that still wait, if no further ones can come.
+    func acceptRest() -> [Int32] {
+        var accepted: [Int32] = []
+        while listener.refusesConnections, let descriptor = accept() { accepted.append(descriptor) }
+        return accepted
     }
 
     private func open(after expected: State) {

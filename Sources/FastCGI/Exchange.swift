@@ -12,6 +12,8 @@ struct Exchange: ~Copyable, @unchecked Sendable {
     let fcgi: UnsafeMutablePointer<FCGX_Request>
     /// `CONTENT_LENGTH`, if the web server knows it.
     var announced: Int?
+    /// The id of a call that must not be executed twice.
+    var callID: UInt64?
     /// The number of bytes that were read from STDIN.
     var received = 0
     /// Whether STDIN was read to its end without an error, so that the next byte of the connection begins a new
@@ -44,6 +46,7 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         let params = unsafe Params(fcgi.pointee.envp, gate: gate)
         guard gate == nil || params.hasPassedGate else { return nil }
         announced = params.contentLength
+        callID = params.callID
         if announced ?? 0 == 0 { _ = isAtEnd }
         return params.request
     }

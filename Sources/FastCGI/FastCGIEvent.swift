@@ -12,6 +12,8 @@ package enum FastCGIEvent: Sendable, Equatable {
     case requestUnreadable
     /// The request lacked the web server's secret; it was not executed, and its connection was closed.
     case gateRefused
+    /// The web server sent a call again that a process had begun; it was not executed, and its connection was closed.
+    case callNotRepeated
     /// The request was incomplete at the read deadline; its connection was shut down.
     case deadlinePassed
     /// The request is invalid or its body could not be read.

@@ -25,11 +25,15 @@ package struct FastCGISettings: Sendable {
     /// The interval between two comments on an open stream.
     package var commentInterval: Duration
 
+    /// Records calls with the param `CALL_ID`; nil: they are executed whenever they come.
+    package var register: CallRegister?
+
     package init(
         gate: [UInt8]? = nil, bodyLimit: Int = BodyPolicy.memoryLimit, temporaryFolder: String = "/tmp",
         readDeadline: Duration = .seconds(15), silenceLimit: Duration = .seconds(10),
         allowedPeers: Set<UInt32>? = nil, parkingLimit: Int = 1_000, streamLimit: Int = 500,
-        commentInterval: Duration = .seconds(15)
+        commentInterval: Duration = .seconds(15),
+        register: CallRegister? = nil
     ) {
         self.gate = gate
         self.bodyLimit = bodyLimit
@@ -40,5 +44,6 @@ package struct FastCGISettings: Sendable {
         self.parkingLimit = parkingLimit
         self.streamLimit = streamLimit
         self.commentInterval = commentInterval
+        self.register = register
     }
 }

@@ -16,6 +16,9 @@ struct Params {
     /// Whether `FLOW_GATE` held the secret.
     private(set) var hasPassedGate = false
 
+    /// `CALL_ID`, by which the web server's repetition of a call is recognized: the first 16 hexadecimal digits.
+    private(set) var callID: UInt64?
+
     private var method = ""
     private var target = ""
     private var headers = Headers()
@@ -70,6 +73,8 @@ struct Params {
             if !value.isEmpty { contentLength = length(value) }
         } else if name.equals("FLOW_GATE") {
             hasPassedGate = gate.map { constantTimeEquals(value, $0.span) } ?? false
+        } else if name.equals("CALL_ID") {
+            callID = UInt64(text(value).prefix(16), radix: 16)
         } else if name.equals("REDIRECT_HTTP_AUTHORIZATION") {
             redirectedAuthorization = value.isEmpty ? nil : text(value, isOpaque: true)
         }

@@ -68,6 +68,12 @@ final class Responder {
             close(descriptor)
             return
         }
+        if let id = exchange.callID, pool.settings.register?.begin(id) == false {
+            pool.observe(.callNotRepeated)
+            exchange.abandon()
+            close(descriptor)
+            return
+        }
         if request.isMalformed { pool.observe(.rejected(reason: .malformed, id: request.id)) }
         guard let reply = reply(to: request, &exchange, on: descriptor) else {
             pool.observe(.deadlinePassed)

@@ -76,6 +76,8 @@ package final class ResponderPool: Sendable {
     /// true once a successor holds a duplicate of the descriptor. The pool closes its own descriptor in either case.
     package func drain(handOver: @escaping @Sendable (Int32) -> Bool) {
         self.handOver.withLock { $0 = handOver }
+        // Nothing else accepts these.
+        for descriptor in acceptor.acceptRest() { keep(descriptor, .unverified) }
         isDraining.store(true, ordering: .sequentiallyConsistent)
         acceptor.end()
         events.signalEnd()
@@ -94,7 +96,10 @@ package final class ResponderPool: Sendable {
     /// Writes the response and ends the exchange; true when its connection is intact and may carry another request.
     func answer(_ exchange: consuming Exchange, _ response: Response, id: String, withBody: Bool) -> Bool {
         let isReusable = exchange.isReusable && settings.gate != nil
+        let callID = exchange.callID
         let (isSent, isSafe) = exchange.answer(response, withBody: withBody)
+        // Not before: a process that is killed in between has not answered.
+        if isSent, let callID { settings.register?.end(callID) }
         if !isSafe { observe(.answerRefused(id: id)) }
         if !isSent { observe(.answerLost(id: id)) }
         return isSent && isReusable

@@ -14,13 +14,15 @@ import System
 package final class SharedMemory: @unchecked Sendable {
     /// The layout, in words; any change of it, or of the meaning of a word, requires a new `version`.
     enum Layout {
-        /// "flowmem1", the value of the first word.
-        static let version: UInt64 = 0x666C_6F77_6D65_6D31
+        /// "flowmem2", the value of the first word.
+        static let version: UInt64 = 0x666C_6F77_6D65_6D32
         /// The second word is the futex; the rest of its cache line is unused.
         static let futex = 1
         static let holders = 8..<264
         static let failures = 264..<(264 + 16_384)
-        static let bytes = failures.upperBound * MemoryLayout<UInt64>.size
+        static let calls = failures.upperBound..<(failures.upperBound + 8_192)
+        static let words = calls.upperBound
+        static let bytes = words * MemoryLayout<UInt64>.size
     }
 
     /// Close-on-exec; open as long as this object exists.
@@ -68,7 +70,7 @@ package final class SharedMemory: @unchecked Sendable {
         }
         self.descriptor = descriptor
         // Bound but not initialised: zeros, and what other processes have written, are already values of atomics.
-        unsafe words = address.bindMemory(to: Atomic<UInt64>.self, capacity: Layout.failures.upperBound)
+        unsafe words = address.bindMemory(to: Atomic<UInt64>.self, capacity: Layout.words)
         unsafe futex = UnsafeMutableRawPointer(words + Layout.futex).bindMemory(to: Atomic<UInt32>.self, capacity: 1)
     }
 
@@ -93,13 +95,13 @@ package final class SharedMemory: @unchecked Sendable {
 
     /// The current value of the word.
     func word(_ index: Int) -> UInt64 {
-        precondition(index >= 0 && index < Layout.failures.upperBound)
+        precondition(index >= 0 && index < Layout.words)
         return unsafe words[index].load(ordering: .acquiring)
     }
 
     /// Replaces `expected` by `new`; false, without a change, when the word has another value by now.
     func replace(_ expected: UInt64, by new: UInt64, at index: Int) -> Bool {
-        precondition(index >= 0 && index < Layout.failures.upperBound)
+        precondition(index >= 0 && index < Layout.words)
         return unsafe words[index].compareExchange(
             expected: expected, desired: new, ordering: .acquiringAndReleasing
         ).exchanged

@@ -164,7 +164,10 @@ package final class Supervisor {
         switch action {
         case .spawn(let role, let slot): return spawn(role, in: slot)
         case .send(let signal, let pid): children[pid]?.process.send(signal)
-        case .stopListening: close(listening)
+        case .stopListening:
+            // For all processes that share the socket: new connections are refused, and those that wait are accepted.
+            shutdown(listening, Int32(SHUT_RDWR))
+            close(listening)
         case .report(let event): observe(event)
         case .end: hasEnded = true
         }

@@ -76,6 +76,53 @@ import Testing
         for _ in 0..<10 { #expect(Set(try callAll()) == [200]) }
     }
 
+    /// A call that was begun may have had its effect, so it is not executed again.
+    @Test func aCallThatAKilledResponderHadBegunIsNotRepeated() throws {
+        let held = try HeldRows("LOCK TABLE documents", in: stack.database)
+        let call = try begin(.demoFlow)
+        try held.waitUntilWanted()
+        for responder in responders() { kill(responder, SIGKILL) }
+        expectProblem(try stack.client.finish(call), 502, "bad_gateway")
+        held.release()
+        #expect(try stack.get("/api/executions", token: user.token)["items"] == [])
+        #expect(stack.log.contains("call-not-repeated"))
+    }
+
+    /// No call is lost that was sent to a responder and not read before it was killed.
+    @Test func callsThatAKilledResponderHadNotReadAreExecuted() throws {
+        var count = 0
+        for _ in 0..<20 where try !stack.completeLogs().contains("502, 200") {
+            _ = try callAll()
+            let victim = try #require(responders().first)
+            kill(victim, SIGSTOP)
+            let calls = try (0..<16).map { _ in try begin(.demoFlow) }
+            // Those that the other responder gets are answered now.
+            try eventually("a call is answered") {
+                try stack.database.connect().query("SELECT 1 FROM executions WHERE user_id = \(user.id)").count > count
+            }
+            kill(victim, SIGKILL)
+            #expect(try calls.map { try stack.client.finish($0).status } == Array(repeating: 200, count: 16))
+            try stack.waitForLog { responders().count == 2 && !responders().contains(victim) }
+            count = try stack.database.connect().query("SELECT 1 FROM executions WHERE user_id = \(user.id)").count
+        }
+        #expect(try stack.completeLogs().contains("502, 200"))
+    }
+
+    /// At the end of all processes, calls are answered or refused, and none breaks off.
+    @Test(arguments: [SIGTERM, SIGKILL]) func callsAreRefusedWhenNothingListens(signal: Int32) throws {
+        var statuses: [Int] = []
+        kill(try supervisor(), signal)
+        repeat { statuses += try callAll() } while !statuses.contains(503)
+        #expect(Set(statuses).isSubset(of: [200, 202, 503]), "\(statuses)")
+        try eventually("nothing serves") { Set(try callAll()) == [503] }
+    }
+
+    private func begin(_ flow: JSON) throws -> Int32 {
+        let headers = [stack.bearer(user.token), ("Content-Type", "application/json")]
+        return try stack.client.begin(
+            stack.client.message("POST", "/flow-manager", headers: headers, body: flow.serialized()))
+    }
+
     @Test func finishesItsRequestBeforeItExits() throws {
         let supervisor = try supervisor()
         #expect(try stack.send("PUT", "/api/data/result", ["value": 0], token: user.token).status == 200)
@@ -94,6 +141,6 @@ import Testing
         #expect(
             events("responder-exited").allSatisfy { $0.contains("exited(0)") || $0.contains("cause=0") }, "\(stack.log)"
         )
-        expectProblem(try stack.get("/health"), 502, "bad_gateway")
+        expectProblem(try stack.get("/health"), 503, "unavailable")
     }
 }

@@ -30,6 +30,22 @@ import Testing
         #expect(unsafe rmdir(directory.path) == 0)
     }
 
+    @Test func connectionsAreRefusedAndThoseThatWaitAccepted() throws {
+        let listener = try Listener.bind(path: path)
+        defer { close(listener.descriptor) }
+        let waiting = try FastCGIClient(path: path)
+        listener.refuseConnections()
+        #expect(throws: FastCGIClient.Failure.system(call: "connect", code: ECONNREFUSED)) {
+            try FastCGIClient(path: path)
+        }
+        let accepted = accept(listener.descriptor, nil, nil)
+        #expect(accepted >= 0)
+        close(accepted)
+        #expect(waiting.isClosed())
+        let next = try Listener.bind(path: path)
+        close(next.descriptor)
+    }
+
     @Test func liveSocketIsNotReplaced() throws {
         let listener = try Listener.bind(path: path)
         defer { close(listener.descriptor) }

@@ -39,7 +39,7 @@ import Testing
     @Test func everyErrorStatusIsMapped() throws {
         let site = try sourceText("nginx/flow-manager.conf.template")
         let line = try #require(site.split(separator: "\n").first { $0.contains("error_page 400 ") })
-        let statuses = Set(line.split(separator: " ").compactMap { Int($0) }).union([431])
+        let statuses = Set(line.split(separator: " ").compactMap { Int($0) }).union([431, 502])
         #expect(statuses.count > 10)
         #expect(Set(try map("$flow_problem_code").map(\.status)) == statuses)
         #expect(Set(try map("$flow_problem_message").map(\.status)) == statuses)

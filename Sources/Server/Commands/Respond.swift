@@ -41,12 +41,14 @@ enum Respond {
         }
         let pool = try ResponderPool(
             listener: listener, threads: try configuration.threads,
-            settings: FastCGISettings(gate: gate, bodyLimit: Routes.maximumBodyLength),
+            settings: FastCGISettings(
+                gate: gate, bodyLimit: Routes.maximumBodyLength, register: register(in: memory)),
             observe: { observe(.edge($0)) }, makeHandler: makeHandler)
         try pool.start()
         control.withLock {
             $0.reportReady()
-            _ = $0.run { pool.adopt($0) }
+            // Then all responders exit, so that nothing would accept what comes.
+            if $0.run(adopt: { pool.adopt($0) }) == .supervisorExited { listener.refuseConnections() }
         }
         pool.drain { connection in control.withLock { $0.handOver(connection) } }
     }
@@ -72,6 +74,11 @@ enum Respond {
             readinessFailure: { connection in try Migrator().state(connection).readinessFailure },
             watchCompletion: watchCompletion,
             observe: { observe(.application($0)) })
+    }
+
+    private static func register(in memory: SharedMemory) -> CallRegister {
+        let calls = BegunCalls(in: memory)
+        return CallRegister(begin: { calls.begin($0) }, end: { calls.end($0) })
     }
 
     /// The external issuers. All threads of this process share their cached keys.

@@ -14,6 +14,7 @@ extension Observation {
         case .edge(.strayPeer): .warning("stray-peer")
         case .edge(.requestUnreadable): .warning("request-unreadable")
         case .edge(.gateRefused): .warning("gate-refused")
+        case .edge(.callNotRepeated): .info("call-not-repeated")
         case .edge(.deadlinePassed): .warning("read-deadline-passed")
         case .edge(.rejected(let reason, let id)):
             .warning("request-rejected", ["request": id, "reason": "\(reason)"])
