@@ -35,8 +35,8 @@ package enum Migrations {
         migration(18, "turns", PackageResources._018_turns_sql),
         migration(19, "trees", PackageResources._019_trees_sql),
         migration(20, "bounds", PackageResources._020_bounds_sql),
-        migration(22, "owners_of_runs", PackageResources._022_owners_of_runs_sql),
-        migration(23, "lists_of_runs", PackageResources._023_lists_of_runs_sql),
+        migration(21, "owners_of_runs", PackageResources._021_owners_of_runs_sql),
+        migration(22, "lists_of_runs", PackageResources._022_lists_of_runs_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a Swift name cannot begin with a digit, so `_` replaces it.

@@ -221,6 +221,10 @@ CREATE TABLE public.executions (
     fork_input json,
     descendants integer DEFAULT 0 NOT NULL,
     parent_attempt integer,
+    started_by uuid,
+    started_by_key uuid,
+    differs json,
+    copied_inputs json,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
@@ -246,6 +250,10 @@ CREATE TABLE public.executions_default (
     fork_input json,
     descendants integer DEFAULT 0 NOT NULL,
     parent_attempt integer,
+    started_by uuid,
+    started_by_key uuid,
+    differs json,
+    copied_inputs json,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
 
@@ -450,6 +458,7 @@ CREATE TABLE public.users (
     disabled_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    runs_ended_at timestamp with time zone,
     CONSTRAINT users_age_check CHECK (((age >= 0) AND (age <= 150))),
     CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['guest'::text, 'client'::text, 'admin'::text]))),
     CONSTRAINT users_with_a_password_have_a_name CHECK (((password_hash IS NULL) OR (num_nonnulls(email, username) > 0)))
@@ -669,6 +678,8 @@ CREATE UNIQUE INDEX users_email ON public.users USING btree (public.folded(email
 CREATE INDEX users_newest ON public.users USING btree (created_at, id) WHERE (deleted_at IS NULL);
 
 CREATE UNIQUE INDEX users_username ON public.users USING btree (public.folded(username)) WHERE (deleted_at IS NULL);
+
+CREATE INDEX users_with_runs_to_end ON public.users USING btree (disabled_at) WHERE ((disabled_at IS NOT NULL) AND ((runs_ended_at IS NULL) OR (runs_ended_at < disabled_at)));
 
 CREATE INDEX workflow_versions_newest ON public.workflow_versions USING btree (workflow_id, created_at);
 

@@ -88,7 +88,7 @@ import Testing
     @Test func aChildThatHasGrownIsReplaced() throws {
         let pool = try SupervisedPool(
             responders: 0, workers: 1, script: "exec \(SupervisedPool.fixture) grow")
-        let grown = try pool.pid("started 0")
+        let grown = try pool.pid("ready 0")
         pool.deploy(nil)
         try pool.line("recycling")
         let successor = try pool.pid("started 0")
