@@ -2,15 +2,8 @@ import Crypto
 package import JSON
 package import Postgres
 
-/// A run that repeats an earlier run from one of its steps on.
-package struct ForkedRun: Sendable {
-    package let execution: Execution
-    /// Whether the first repeated step gets another input than in the earlier run.
-    package let changesInput: Bool
-}
-
 extension Engine {
-    /// Queues a new run that copies the steps of an earlier run before `number` and executes the rest. Returns nil if
+    /// Queues a new run, with that id, that copies the steps of an earlier run before `number` and executes the rest. Returns nil if
     /// the earlier run is still active.
     ///
     /// - Parameters:
@@ -20,8 +13,8 @@ extension Engine {
     /// - Throws: `LaunchRefusal`; `.invalid` also points to `/step` or `/version`.
     package func fork(
         _ former: Execution, from number: Int, input: JSON?, version: Int?, by starter: Starter = .owner,
-        on connection: Connection
-    ) throws -> ForkedRun? {
+        as id: String = UUIDv7.make(), on connection: Connection
+    ) throws -> Execution? {
         guard former.status.isEnd else { return nil }
         let steps = zip(former.steps, former.stepInputs)
         guard let (step, given) = steps.first(where: { $0.0.number == number && !$0.0.isSuperseded }) else {
@@ -35,14 +28,17 @@ extension Engine {
         }
         let ownInput = input ?? former.forkInput(of: step)
         var execution = Execution(
-            id: UUIDv7.make(), userID: former.userID, source: source, flow: flow,
+            id: id, userID: former.userID, source: source, flow: flow,
             input: number == 1 ? ownInput ?? former.input : former.input, starter: starter)
-        execution.fork = Execution.Fork(executionID: former.id, step: number, input: ownInput)
-        execution.fork?.earlierInputs = former.forkInputs(before: number)
+        var fork = Execution.Fork(executionID: former.id, step: number, input: ownInput)
+        fork.earlierInputs = former.forkInputs(before: number)
+        fork.differences = Execution.Fork.Differences(
+            step: number, input: input != nil && input != given, from: former.source, to: source)
+        execution.fork = fork
         return try connection.atomically { connection in
             guard try former.lockRecord(on: connection) else { return nil }
             try enqueue(execution, plan.remaining(after: copied), on: connection)
-            return ForkedRun(execution: execution, changesInput: input != nil && input != given)
+            return execution
         }
     }
 

@@ -38,6 +38,30 @@ import Testing
         #expect(record["result"] == "own" && record["forked_from"] == former)
     }
 
+    /// The earlier run may be deleted; what differs from it stays on record.
+    @Test func whatDiffersIsOnRecord() throws {
+        var draft = JSON.workflow("w").objectValue ?? JSONObject()
+        let workflow = try post("/api/workflows", .object(draft))["id"].stringValue ?? ""
+        let former = try post("/api/workflows/\(workflow)/execute", [:])["id"]
+        try application.work()
+        draft["flow"] = JSON.workflow("w", giving: 2)["flow"] ?? .null
+        #expect(
+            try application.send("PUT", "/api/workflows/\(workflow)", .object(draft), token: user.token).status == 200)
+        let fork = "/api/executions/\(former.stringValue ?? "")/fork"
+        let (own, same) = (try post(fork, ["step": 1, "version": 2, "input": 5]), try post(fork, ["step": 1]))
+        try application.work()
+        let differences: JSON = ["step": 1, "input": true, "version": ["from": 1, "to": 2]]
+        #expect(own["differs"] == differences && same["differs"] == ["step": 1, "input": false, "version": nil])
+        #expect(
+            try application.send("DELETE", "/api/executions/\(former.stringValue ?? "")", token: user.token).status
+                == 204)
+        #expect(try run(own["id"])["differs"] == differences)
+        #expect(try run(same["id"])["differs"] == same["differs"])
+        #expect(try run(own["id"])["result"] == 5 && run(own["id"])["forked_from"] == former)
+        let plain = try post("/flow-manager", .flow([.task("a", "pass")]))["execution_id"]
+        #expect(try run(plain)["differs"] == .null)
+    }
+
     @Test func aForkFromTheFirstStepShowsItsOwnInput() throws {
         let former = try post("/flow-manager", JSON.chain([.task("a", "pass")]))["execution_id"]
         let forked = try post("/api/executions/\(former.stringValue ?? "")/fork", ["step": 1, "input": ["n": 1]])

@@ -146,6 +146,43 @@ import Testing
         #expect(try count("executions") == 1)
     }
 
+    /// Calls that change a run or fork it are answered with what the record is now, and have one effect.
+    @Test func replaysOfChangesShowTheRunAsItIsNow() throws {
+        let flow = JSON.chain([.task("a", "approval"), .task("b", "approval")])
+        let id = try #require(try post("/flow-manager", flow, key: "start")["id"].stringValue)
+        try application.work()
+        let run = "/api/executions/\(id)"
+        func twice(_ path: String, _ body: JSON, _ status: Int, then: (Int, JSON)) throws -> HTTPAnswer {
+            let first = try post(path, body, key: path)
+            #expect(first.status == status && first.headers["idempotency-replayed"] == nil, "\(path) \(first.text)")
+            try application.work()
+            let again = try post(path, body, key: path)
+            #expect(again.status == then.0 && again["status"] == then.1, "\(path) \(again.text)")
+            #expect(again.headers["idempotency-replayed"] == "true")
+            return again
+        }
+        _ = try twice("\(run)/signal", ["approved": true], 202, then: (202, "waiting"))
+        let canceled = try twice("\(run)/cancel", [:], 200, then: (200, "canceled"))
+        #expect(canceled["steps"].each("status") == ["success", "canceled"])
+        _ = try twice("\(run)/resume", [:], 202, then: (202, "waiting"))
+        #expect(try post("\(run)/cancel", [:], key: "\(run)/cancel")["status"] == "waiting")
+        #expect(try post("\(run)/cancel", [:], key: "again").status == 200)
+        let resumed = try post("\(run)/resume", [:], key: "\(run)/resume")
+        #expect(resumed.status == 200 && resumed["status"] == "canceled" && resumed["id"] == .string(id))
+        expectProblem(try post("\(run)/cancel", [:], key: "late"), 409, "execution_over")
+        #expect(try post("\(run)/resume", [:], key: "late").status == 202)
+        #expect(try post("\(run)/cancel", [:], key: "late").status == 200, "a refusal is not stored")
+        let forked = try twice("\(run)/fork", ["step": 1], 202, then: (202, "waiting"))
+        #expect(forked["forked_from"] == .string(id) && forked["differs"]["step"] == 1)
+        #expect(try count("executions") == 2)
+        let fork = forked["id"].stringValue ?? ""
+        #expect(try post("/api/executions/\(fork)/cancel", [:], key: "k").status == 200)
+        let ended = try post("\(run)/fork", ["step": 1], key: "\(run)/fork")
+        #expect(ended.status == 200 && ended["id"] == .string(fork) && ended["status"] == "canceled")
+        #expect(try application.send("DELETE", "/api/executions/\(fork)", token: user.token).status == 204)
+        expectProblem(try post("\(run)/fork", ["step": 1], key: "\(run)/fork"), 410, "execution_deleted")
+    }
+
     @Test func keysExpireAfterADay() throws {
         for (path, body, table) in IdempotencyTests.calls {
             let (key, before) = (unique("key"), try count(table))

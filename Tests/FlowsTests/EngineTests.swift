@@ -255,7 +255,7 @@ private struct GivesUp: WaitingTask {
 
     private func fork(
         _ former: Execution, from step: Int, input: JSON? = nil, version: Int? = nil
-    ) throws -> ForkedRun? {
+    ) throws -> Execution? {
         try fixture.engine.fork(former, from: step, input: input, version: version, on: connection)
     }
 
@@ -264,13 +264,13 @@ private struct GivesUp: WaitingTask {
         try fixture.work()
         let former = try fixture.find(run)
         let forked = try #require(try fork(former, from: 2, input: "new"))
-        #expect(forked.changesInput)
-        let queued = try fixture.find(forked.execution)
+        #expect(forked.fork?.differences?.json == ["step": 2, "input": true, "version": nil])
+        let queued = try fixture.find(forked)
         #expect(queued.status == .queued && queued.steps.map(\.output) == ["old"])
         #expect(queued.fork?.executionID == former.id)
 
         try fixture.work()
-        let ended = try fixture.find(forked.execution)
+        let ended = try fixture.find(forked)
         #expect(ended.status == .completed)
         #expect(ended.steps.map(\.number) == [1, 2, 3])
         #expect(ended.stepInputs == ["old", "new", "new"])
@@ -286,24 +286,24 @@ private struct GivesUp: WaitingTask {
         #expect(try fixture.engine.cancel(run, on: connection))
         let forked = try #require(try fork(try fixture.find(run), from: 2, input: "asked"))
         try fixture.work()
-        #expect(try fixture.engine.cancel(forked.execution, on: connection))
-        let canceled = try fixture.find(forked.execution)
+        #expect(try fixture.engine.cancel(forked, on: connection))
+        let canceled = try fixture.find(forked)
         #expect(try fixture.engine.resume(canceled, try fixture.plan(canceled), on: connection))
         try fixture.work()
-        let waiting = try fixture.find(forked.execution)
+        let waiting = try fixture.find(forked)
         #expect(waiting.steps.map(\.isSuperseded) == [false, true, false])
         #expect(waiting.stepInputs == [1, "asked", "asked"])
         #expect(waiting.steps.last?.output == "asked", "the input of the task")
         #expect(try fixture.engine.signal(waiting, with: 2, on: connection))
         try fixture.work()
-        #expect(try fixture.find(forked.execution).stepInputs == [1, "asked", "asked", 2])
-        #expect(try fixture.find(forked.execution).result == 2)
+        #expect(try fixture.find(forked).stepInputs == [1, "asked", "asked", 2])
+        #expect(try fixture.find(forked).result == 2)
     }
 
     @Test func aForkFromTheFirstStepShowsItsOwnInput() throws {
         let run = try fixture.enqueue(["pass", "pass"], input: "old")
         try fixture.work()
-        let forked = try #require(try fork(fixture.find(run), from: 1, input: "new")).execution
+        let forked = try #require(try fork(fixture.find(run), from: 1, input: "new"))
         #expect(try fixture.find(forked).input == "new")
         try fixture.work()
         #expect(try fixture.find(forked).stepInputs == ["new", "new"])
@@ -314,16 +314,16 @@ private struct GivesUp: WaitingTask {
     @Test func aForkOfAForkKeepsTheInputsOfBoth() throws {
         let run = try fixture.enqueue(["pass", "pass", "pass", "pass"], input: "a")
         try fixture.work()
-        let first = try #require(try fork(fixture.find(run), from: 2, input: "b")).execution
+        let first = try #require(try fork(fixture.find(run), from: 2, input: "b"))
         try fixture.work()
-        let second = try #require(try fork(fixture.find(first), from: 4, input: "c")).execution
+        let second = try #require(try fork(fixture.find(first), from: 4, input: "c"))
         try fixture.work()
         #expect(try fixture.find(second).stepInputs == ["a", "b", "b", "c"])
         for (step, expected) in [(2, ["a", "b", "b", "b"]), (3, ["a", "b", "b", "b"]), (4, ["a", "b", "b", "c"])] {
             let again = try #require(try fork(fixture.find(second), from: step))
-            #expect(!again.changesInput)
+            #expect(again.fork?.differences?.json["input"] == false)
             try fixture.work()
-            let ended = try fixture.find(again.execution)
+            let ended = try fixture.find(again)
             #expect(ended.stepInputs.map(\.stringValue) == expected, "from step \(step)")
             #expect(ended.steps.map(ended.isCopied) == (1...4).map { $0 < step })
             #expect(ended.result == .string(expected[3]))

@@ -175,11 +175,11 @@ import Testing
         try grant(5)
         let forked = try #require(try fork(run))
         #expect(try credits() == [0, 5])
-        try complete(forked.execution)
-        #expect(try fixture.find(forked.execution).cost == 5)
+        try complete(forked)
+        #expect(try fixture.find(forked).cost == 5)
     }
 
-    private func fork(_ run: Execution) throws -> ForkedRun? {
+    private func fork(_ run: Execution) throws -> Execution? {
         try fixture.engine.fork(run, from: 2, input: nil, version: nil, on: connection)
     }
 

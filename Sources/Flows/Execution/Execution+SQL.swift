@@ -76,7 +76,8 @@ extension Execution {
         let found = try connection.query(
             """
             SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
-                (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, \(steps())
+                (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, e.differs,
+                \(steps())
             FROM executions e \(joins) \(queueJoin)
             WHERE e.id = \(id) AND \(visibility.condition)
             """)
@@ -91,6 +92,8 @@ extension Execution {
             else { continue }
             execution.fork?.earlierInputs.append((Int(step), input))
         }
+        let differences = try columns.next(JSON?.self)
+        execution.fork?.differences = differences.map { Execution.Fork.Differences(json: $0) }
         execution.steps = try Step.all(&columns)
         return RecordedExecution(execution: execution, createdAt: createdAt, finishedAt: finishedAt)
     }

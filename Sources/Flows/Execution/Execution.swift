@@ -58,10 +58,29 @@ package struct Execution: Sendable {
         /// them, because it does not execute these steps.
         package internal(set) var earlierInputs: [(step: Int, input: JSON)] = []
 
+        /// Nil for a fork of an earlier release. A claimed run does not have them.
+        package internal(set) var differences: Differences?
+
         package init(executionID: String, step: Int, input: JSON?) {
             self.executionID = executionID
             self.step = step
             self.input = input
+        }
+
+        /// What differs from the run that is forked.
+        package struct Differences: Sendable {
+            /// In the form in which it is stored and shown.
+            package let json: JSON
+
+            init(json: JSON) { self.json = json }
+
+            /// - Parameter input: whether the first repeated step gets another input.
+            init(step: Int, input: Bool, from former: FlowSource, to source: FlowSource) {
+                let versions: JSON =
+                    former.version == source.version
+                    ? .null : ["from": JSON(former.version), "to": JSON(source.version)]
+                json = ["step": JSON(step), "input": .bool(input), "version": versions]
+            }
         }
     }
 

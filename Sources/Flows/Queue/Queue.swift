@@ -168,14 +168,14 @@ enum Queue {
             WITH opened AS (
                 INSERT INTO executions (id, user_id, flow, input, status, created_at, workflow_id, version,
                     parent_id, parent_step, parent_attempt, item, forked_from, fork_step, fork_input,
-                    copied_inputs, started_by, started_by_key)
+                    copied_inputs, differs, started_by, started_by_key)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(execution.input), 'running', clock_timestamp(), \(optional: workflowID), \(optional: version),
                     \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.attempt),
                     \(optional: parent?.item),
                     \(optional: fork?.executionID), \(optional: fork?.step),
                     \(optional: fork?.input), \(optional: fork?.storedEarlierInputs),
-                    \(starter(of: execution))))\(notifyIdleWorker)
+                    \(optional: fork?.differences?.json), \(starter(of: execution))))\(notifyIdleWorker)
             \(queueRow(execution, budget))
             """
     }

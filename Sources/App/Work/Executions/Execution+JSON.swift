@@ -69,6 +69,9 @@ extension Step {
 }
 
 extension RecordedExecution {
+    /// The answer of a call that started or continued the run: the run if it has ended.
+    var answer: Response { execution.status.isEnd ? .json(json) : execution.accepted }
+
     /// The answer of `GET /api/executions/{id}`.
     var json: JSON {
         [
@@ -80,6 +83,7 @@ extension RecordedExecution {
             "error": (execution.failure ?? execution.steps.last?.failure)?.json ?? .null,
             "workflow_id": JSON(execution.source.workflowID), "version": JSON(execution.source.version),
             "parent_id": JSON(execution.parent?.executionID), "forked_from": JSON(execution.fork?.executionID),
+            "differs": execution.fork?.differences?.json ?? .null,
             "credits_charged": .integer(execution.cost),
             "steps": .array(
                 zip(execution.steps, execution.stepInputs).map { step, input in

@@ -35,8 +35,15 @@ enum ExecutionField {
 
 extension Execution {
     static let accepted = JSONSchema.object(required: [
-        "id": ExecutionField.id, "status": .string(enum: ["queued", "running", "waiting"]).named("ActiveStatus"),
+        "id": ExecutionField.id, "status": activeStatus,
     ]).named("AcceptedRun")
+
+    static let forked = JSONSchema.object(required: [
+        "id": .string(format: .uuid), "status": activeStatus, "forked_from": .string(format: .uuid),
+        "differs": ForkDifferences.schema.described("What differs from the earlier run"),
+    ]).named("ForkedRun")
+
+    private static let activeStatus = JSONSchema.string(enum: ["queued", "running", "waiting"]).named("ActiveStatus")
 
     static let flowAnswer = JSONSchema.object(required: [
         "message": JSONSchema.string.described("How the run ended, for people"),
@@ -60,10 +67,22 @@ extension RecordedExecution {
         "workflow_id": ExecutionField.workflowID, "version": ExecutionField.version,
         "parent_id": ExecutionField.parentID,
         "forked_from": JSONSchema.string(format: .uuid).nullable.described("The run whose steps this one took over"),
+        "differs": ForkDifferences.schema.nullable.described(
+            "What differs from the run `forked_from`; null if it is no fork"),
         "credits_charged": ExecutionField.creditsCharged,
         "steps": JSONSchema.array(of: Step.schema).described("In the order in which they ran"),
         "created_at": ExecutionField.createdAt, "finished_at": ExecutionField.finishedAt,
     ]).named("Execution")
+}
+
+/// What differs between a fork and the run that it repeats.
+enum ForkDifferences {
+    static let schema = JSONSchema.object(required: [
+        "step": JSONSchema.integer.described("The number of the step that runs again"),
+        "input": JSONSchema.boolean.described("Whether the step's input differs"),
+        "version": JSONSchema.object(required: ["from": .integer, "to": .integer]).named("VersionChange").nullable
+            .described("The versions of the workflow; null if they are equal"),
+    ]).named("ForkDifferences")
 }
 
 extension Step {

@@ -1,3 +1,4 @@
+import Crypto
 import Flows
 import HTTP
 import JSON
@@ -12,35 +13,47 @@ extension Endpoint<Context> {
         .post, "/api/executions/{id}/cancel", operation: "cancelExecution", tag: .executions, access: .user,
         scope: .run, summary: "Cancel an active run",
         description: "The run ends at once. A step that is being carried out is not recorded, and costs nothing.",
-        idempotency: .wholeCall, answers: [Answer(.ok, "The run", RecordedExecution.schema)],
+        idempotency: .byHandler, waits: false, answers: [Answer(.ok, "The run", RecordedExecution.schema)],
         problems: [.executionOver],
         examples: [Example("Cancel the run that waits", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
-        let found = try context.changeableExecution().execution
-        let canceled: Void? = try context.operating(onRunOf: found.userID, isStarting: false) { connection in
-            guard try context.services.engine.cancel(found, on: connection) else { return nil }
-            return ((), .runCanceled(found.id, of: found.userID))
+        try context.launchingOnce(answer: { .json($0.json) }) {
+            let found = try context.changeableExecution().execution
+            try context.claimingKey(for: found.id) {
+                try context.operating(onRunOf: found.userID, isStarting: false) { connection in
+                    guard try context.services.engine.cancel(found, on: connection) else {
+                        throw Problem(.executionOver)
+                    }
+                    return ((), .runCanceled(found.id, of: found.userID))
+                }
+            }
+            return .response(.json(try context.changeableExecution().json))
         }
-        guard canceled != nil else { throw Problem(.executionOver) }
-        return .json(try context.changeableExecution().json)
     }
 
     private static let resume = Endpoint(
         .post, "/api/executions/{id}/resume", operation: "resumeExecution", tag: .executions, access: .user,
         scope: .run, summary: "Resume a failed or canceled run",
         description: "It continues with the step that failed or was canceled: earlier steps are not repeated.",
-        idempotency: .wholeCall, answers: [Answer(.accepted, "The run is queued", Execution.accepted)],
+        idempotency: .byHandler, waits: true, answers: continued,
         problems: [.executionNotResumable, .insufficientCredits, .tooManyRuns, .validationFailed, .ownerInactive],
         examples: [Example("Resume the canceled run", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
-        let found = try context.changeableExecution().execution
-        let plan = try context.plan(found.flow)
-        let resumed: Void? = try context.operating(onRunOf: found.userID, isStarting: true) { connection in
-            guard try context.launching({ try $0.resume(found, plan, on: connection) }) else { return nil }
-            return ((), .runResumed(found.id, of: found.userID))
+        try context.launchingOnce(answer: \.answer) {
+            let found = try context.changeableExecution().execution
+            let plan = try context.plan(found.flow)
+            try context.claimingKey(for: found.id) {
+                try context.operating(onRunOf: found.userID, isStarting: true) { connection in
+                    guard try context.launching({ try $0.resume(found, plan, on: connection) }) else {
+                        throw Problem(.executionNotResumable)
+                    }
+                    return ((), .runResumed(found.id, of: found.userID))
+                }
+            }
+            return try context.reply(
+                whenEnded: found.id, defaultSeconds: 0, fallback: Execution.accepted(found.id, .queued),
+                answer: \.answer)
         }
-        guard resumed != nil else { throw Problem(.executionNotResumable) }
-        return Execution.accepted(found.id, .queued)
     }
 
     private static let signal = Endpoint(
@@ -52,23 +65,28 @@ extension Endpoint<Context> {
                 required: ["approved": JSONSchema.boolean.described("`false` refuses: the task fails")],
                 optional: ["data": JSONSchema.any.described("Part of the task's output")]
             ).named("Signal")),
-        idempotency: .wholeCall, answers: [Answer(.accepted, "The run is queued", Execution.accepted)],
-        problems: [.executionNotWaiting],
+        idempotency: .byHandler, waits: true, answers: continued, problems: [.executionNotWaiting],
         examples: [
             Example(
                 "Approve", path: ["id": "{{approval_execution_id}}"],
                 body: ["approved": true, "data": ["comment": "Looks good"]])
         ]
     ) { context in
-        let found = try context.ownExecution().execution
-        let value: JSON = [
-            "approved": context.input["approved"] ?? false, "data": context.input["data"] ?? .null,
-            "by": .string(try context.user.id),
-        ]
-        guard try context.services.engine.signal(found, with: value, on: context.connection) else {
-            throw Problem(.executionNotWaiting)
+        try context.launchingOnce(answer: \.answer) {
+            let found = try context.ownExecution().execution
+            let value: JSON = [
+                "approved": context.input["approved"] ?? false, "data": context.input["data"] ?? .null,
+                "by": .string(try context.user.id),
+            ]
+            try context.claimingKey(for: found.id) {
+                guard try context.services.engine.signal(found, with: value, on: context.connection) else {
+                    throw Problem(.executionNotWaiting)
+                }
+            }
+            return try context.reply(
+                whenEnded: found.id, defaultSeconds: 0, fallback: Execution.accepted(found.id, .queued),
+                answer: \.answer)
         }
-        return Execution.accepted(found.id, .queued)
     }
 
     private static let fork = Endpoint(
@@ -86,44 +104,55 @@ extension Endpoint<Context> {
                     "version": JSONSchema.integer(1...Int64(Int32.max)).described("Default: the earlier run's"),
                 ]
             ).named("Fork")),
-        idempotency: .wholeCall, answers: [Answer(.accepted, "The new run is queued", forked)],
+        idempotency: .byHandler, waits: true,
+        answers: [
+            Answer(.accepted, "The new run is queued, or still active", Execution.forked),
+            Answer(.ok, "The new run, which ended in time", RecordedExecution.schema),
+        ],
         problems: [.executionUnderWay, .insufficientCredits, .tooManyRuns, .ownerInactive],
         examples: [Example("Repeat the chain from its second step", body: ["step": 2, "input": ["values": [1, 2]]])]
     ) { context in
-        let former = try context.changeableExecution().execution
-        let starter = try context.user.starter(ofRunOf: former.userID)
-        let step = Int(context.input["step"]?.integerValue ?? 0)
-        let version = context.input["version"]?.integerValue.map { Int($0) }
-        let forked = try context.operating(onRunOf: former.userID, isStarting: true) { connection in
-            try context.launching {
-                try $0.fork(
-                    former, from: step, input: context.input["input"], version: version, by: starter, on: connection)
-            }.map { ($0, .runStarted($0.execution.id, of: former.userID)) }
+        try context.launchingOnce(answer: \.answerOfFork) {
+            let former = try context.changeableExecution().execution
+            let (id, starter) = (UUIDv7.make(), try context.user.starter(ofRunOf: former.userID))
+            let step = Int(context.input["step"]?.integerValue ?? 0)
+            let version = context.input["version"]?.integerValue.map { Int($0) }
+            let forked = try context.claimingKey(for: id) {
+                try context.operating(onRunOf: former.userID, isStarting: true) { connection in
+                    let forked = try context.launching {
+                        try $0.fork(
+                            former, from: step, input: context.input["input"], version: version, by: starter, as: id,
+                            on: connection)
+                    }
+                    guard let forked else { throw Problem(.executionUnderWay) }
+                    return (forked, .runStarted(id, of: former.userID))
+                }
+            }
+            return try context.reply(
+                whenEnded: id, defaultSeconds: 0, fallback: forked.acceptedFork(.queued), answer: \.answerOfFork)
         }
-        guard let forked else { throw Problem(.executionUnderWay) }
-        let execution = forked.execution
-        let (from, to) = (former.source.version, execution.source.version)
-        return .json(
+    }
+
+    private static let continued = [
+        Answer(.accepted, "The run is queued, or still active", Execution.accepted),
+        Answer(.ok, "The run, which ended in time", RecordedExecution.schema),
+    ]
+}
+
+extension Execution {
+    /// The answer for a fork that is active.
+    fileprivate func acceptedFork(_ status: ExecutionStatus) -> Response {
+        .json(
             [
-                "id": .string(execution.id), "status": "queued", "forked_from": .string(former.id),
-                "differs": [
-                    "step": JSON(step), "input": .bool(forked.changesInput),
-                    "version": from == to ? .null : ["from": JSON(from), "to": JSON(to)],
-                ],
-            ], status: .accepted, headers: ["Location": "/api/executions/\(execution.id)"])
+                "id": .string(id), "status": .string(status.rawValue), "forked_from": JSON(fork?.executionID),
+                "differs": fork?.differences?.json ?? .null,
+            ], status: .accepted, headers: ["Location": "/api/executions/\(id)"])
     }
 }
 
-extension Endpoint<Context> {
-    private static let forked = JSONSchema.object(required: [
-        "id": .string(format: .uuid), "status": .constant("queued"), "forked_from": .string(format: .uuid),
-        "differs": differences.described("What differs from the earlier run"),
-    ]).named("ForkedRun")
-
-    private static let differences = JSONSchema.object(required: [
-        "step": JSONSchema.integer.described("The number of the step that runs again"),
-        "input": JSONSchema.boolean.described("Whether the step's input differs"),
-        "version": JSONSchema.object(required: ["from": .integer, "to": .integer]).named("VersionChange").nullable
-            .described("The versions of the workflow; null if they are equal"),
-    ]).named("ForkDifferences")
+extension RecordedExecution {
+    /// The answer of the call that forked the run: the run if it has ended.
+    fileprivate var answerOfFork: Response {
+        execution.status.isEnd ? .json(json) : execution.acceptedFork(execution.status)
+    }
 }

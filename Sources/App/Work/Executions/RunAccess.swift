@@ -44,16 +44,16 @@ extension Context {
     }
 
     /// Calls `body`, which changes or starts a run of the user. If the caller is another user, an admin, the change is
-    /// recorded in the audit log by the same commit. `body` returns nil if it changes nothing.
+    /// recorded in the audit log by the same commit.
     ///
     /// - Parameter isStarting: whether the run is active afterwards, for which the owner's account must not have ended.
     func operating<Value>(
-        onRunOf ownerID: String, isStarting: Bool, _ body: (Connection) throws -> (Value, AuditEvent)?
-    ) throws -> Value? {
-        guard try ownerID != user.id else { return try body(connection)?.0 }
+        onRunOf ownerID: String, isStarting: Bool, _ body: (Connection) throws -> (Value, AuditEvent)
+    ) throws -> Value {
+        guard try ownerID != user.id else { return try body(connection).0 }
         return try connection.atomically { connection in
             if isStarting, try !User.lockActive(ownerID, on: connection) { throw Problem(.ownerInactive) }
-            guard let (value, event) = try body(connection) else { return nil }
+            let (value, event) = try body(connection)
             try audit.record(event)
             return value
         }

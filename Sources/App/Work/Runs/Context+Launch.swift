@@ -41,19 +41,22 @@ extension Context {
         }
     }
 
-    /// Queues a run for a worker, and claims the call's key for it in the same transaction.
-    func launch(_ execution: Execution, _ plan: Engine.Plan) throws {
-        guard let key = idempotencyKey else { return try enqueueOnRecord(execution, plan) }
-        try connection.transaction { connection in
-            try key.claim(for: execution.id, on: connection)
-            try enqueueOnRecord(execution, plan)
+    /// Calls `body` in a transaction that claims the call's key for the run, unless it throws; without a key, in none.
+    func claimingKey<Value>(for executionID: String, _ body: () throws -> Value) throws -> Value {
+        guard let key = idempotencyKey else { return try body() }
+        return try connection.transaction { connection in
+            try key.claim(for: executionID, on: connection)
+            return try body()
         }
     }
 
-    private func enqueueOnRecord(_ execution: Execution, _ plan: Engine.Plan) throws {
-        _ = try operating(onRunOf: execution.userID, isStarting: true) { _ in
-            try enqueue(execution, plan)
-            return ((), .runStarted(execution.id, of: execution.userID))
+    /// Queues a run for a worker.
+    func launch(_ execution: Execution, _ plan: Engine.Plan) throws {
+        try claimingKey(for: execution.id) {
+            try operating(onRunOf: execution.userID, isStarting: true) { _ in
+                try enqueue(execution, plan)
+                return ((), .runStarted(execution.id, of: execution.userID))
+            }
         }
     }
 }

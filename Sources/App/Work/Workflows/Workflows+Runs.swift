@@ -41,7 +41,7 @@ extension Endpoint<Context> {
                 status: .ok),
         ]
     ) { context in
-        try context.launchingOnce(answer: answer) {
+        try context.launchingOnce(answer: \.answer) {
             let id = try context.id()
             let wanted = context.input["version"]?.integerValue.map { Int($0) }
             let user = try context.user
@@ -55,11 +55,7 @@ extension Endpoint<Context> {
             try context.launch(execution, try context.plan(stored.flow))
             return try context.reply(
                 whenEnded: execution.id, defaultSeconds: 0, fallback: Execution.accepted(execution.id, .queued),
-                answer: answer)
+                answer: \.answer)
         }
-    }
-
-    private static let answer: Context.RunAnswer = { run in
-        run.execution.status.isEnd ? .json(run.json) : run.execution.accepted
     }
 }
