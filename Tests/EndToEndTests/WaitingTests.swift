@@ -131,7 +131,7 @@ import Testing
 
     /// The state of a call is removed when its client disconnects, though the run continues.
     @Test(.enabled(if: TestDatabase.givesSessions)) func callOfADisconnectedClientIsRemoved() throws {
-        let call = try stack.begin(.approval, of: user)
+        let call = try stack.begin(.approval, of: user, [("Prefer", "wait=50")])
         let id = try #require(try stack.waiting(1, of: user).first)
         let connection = stack.database.connect()
         func watchers() throws -> Int {
