@@ -6,9 +6,9 @@ package import HTTP
 package enum FastCGIEvent: Sendable, Equatable {
     /// The peer's user id may not connect; the connection was closed.
     case peerRefused(user: UInt32)
-    /// The connection did not begin with a request for a responder and was closed.
+    /// The connection did not begin with a valid request for a responder and was closed.
     case strayPeer
-    /// libfcgi could not read a request's params: the records are malformed, or the peer was silent or has left.
+    /// A request's params did not arrive: the peer was silent or has left.
     case requestUnreadable
     /// The request lacked the web server's secret; it was not executed, and its connection was closed.
     case gateRefused

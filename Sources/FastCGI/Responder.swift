@@ -35,23 +35,34 @@ final class Responder {
         case .notIdle: break
         // A connection of the web server that has not ended: the event can only be a request.
         case .verified where !event.hasEnded: respond(on: event.descriptor)
-        case .verified, .unverified: serveUnverified(event.descriptor)
+        case .verified, .unverified: serveUnverified(event.descriptor, hasEnded: event.hasEnded)
         }
     }
 
     /// Owns the connection from here on: keeps it for the next request or closes it.
-    private func serveUnverified(_ descriptor: Int32) {
-        switch Arrival(peekingAt: descriptor) {
-        case .nothing:
-            pool.keep(descriptor, .unverified)
-        case .end:
-            close(descriptor)
-        case .invalid:
-            pool.observe(.strayPeer)
-            close(descriptor)
-        case .request:
-            respond(on: descriptor)
+    private func serveUnverified(_ descriptor: Int32, hasEnded: Bool = false) {
+        let arrival = Arrival(peekingAt: descriptor)
+        if case .part(let count) = arrival {
+            guard let event = hasEnded ? .requestUnreadable : pool.parts.note(count, on: descriptor) else {
+                pool.keepPart(descriptor)
+                return
+            }
+            refuse(descriptor, event)
+            return
         }
+        pool.parts.remove(descriptor)
+        switch arrival {
+        case .nothing: pool.keep(descriptor, .unverified)
+        case .end: close(descriptor)
+        case .request: respond(on: descriptor)
+        case .invalid, .part: refuse(descriptor, .strayPeer)
+        }
+    }
+
+    private func refuse(_ descriptor: Int32, _ event: FastCGIEvent) {
+        pool.parts.remove(descriptor)
+        pool.observe(event)
+        close(descriptor)
     }
 
     private func respond(on descriptor: Int32) {

@@ -21,6 +21,7 @@ package final class ResponderPool: Sendable {
     private let threads = Mutex<[NativeThread]>([])
     private let idle = IdleConnections()
     let parking: Parking
+    let parts: PartialArrivals
     /// When true, no connection stays idle here.
     private let isDraining = Atomic(false)
     /// When open streams get their next comment.
@@ -38,6 +39,7 @@ package final class ResponderPool: Sendable {
         self.makeHandler = makeHandler
         self.events = try EventSet()
         self.parking = try Parking(capacity: settings.parkingLimit, streamCapacity: settings.streamLimit)
+        self.parts = PartialArrivals(settings)
         self.acceptor = Acceptor(listener: listener, events: events, settings: settings, observe: observe)
         self.deadlines = (0..<threads).map { _ in ReadDeadline() }
         self.comments = Mutex(.now + settings.commentInterval)
@@ -55,6 +57,7 @@ package final class ResponderPool: Sendable {
         try timer.start { [self] limit in
             for deadline in deadlines { deadline.tick(limit: limit) }
             acceptor.resume()
+            parts.forEach { events.arm($0) }
             comments.withLock { next in
                 guard next <= .now else { return }
                 next = .now + settings.commentInterval
@@ -159,9 +162,21 @@ package final class ResponderPool: Sendable {
         if isDraining.load(ordering: .sequentiallyConsistent) { release(descriptor) }
     }
 
+    /// Lets the connection wait for the rest of a request, until the next tick of the timer.
+    func keepPart(_ descriptor: Int32) {
+        guard descriptor < IdleConnections.capacity else {
+            parts.remove(descriptor)
+            close(descriptor)
+            return
+        }
+        idle.put(descriptor, .unverified)
+        if isDraining.load(ordering: .sequentiallyConsistent) { release(descriptor) }
+    }
+
     /// Passes a connection to `handOver`, if it is still idle.
     private func release(_ descriptor: Int32) {
         guard idle.take(descriptor) != .notIdle else { return }
+        parts.remove(descriptor)
         // Otherwise the successor's duplicate would keep the connection in this epoll set.
         events.remove(descriptor)
         _ = handOver.withLock(\.self)?(descriptor)

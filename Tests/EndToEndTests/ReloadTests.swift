@@ -108,12 +108,14 @@ import Testing
         #expect(try stack.completeLogs().contains("502, 200"))
     }
 
-    /// At the end of all processes, calls are answered or refused, and none breaks off.
+    /// At the end of all processes, calls are answered or refused. Only of a POST on a kept connection that ends at that
+    /// moment nginx cannot know whether it was read.
     @Test(arguments: [SIGTERM, SIGKILL]) func callsAreRefusedWhenNothingListens(signal: Int32) throws {
         var statuses: [Int] = []
         kill(try supervisor(), signal)
         repeat { statuses += try callAll() } while !statuses.contains(503)
-        #expect(Set(statuses).isSubset(of: [200, 202, 503]), "\(statuses)")
+        let gets = statuses.indices.filter { $0 % 2 == 1 }.map { statuses[$0] }
+        #expect(Set(gets).isSubset(of: [200, 503]) && Set(statuses).isSubset(of: [200, 202, 502, 503]), "\(statuses)")
         try eventually("nothing serves") { Set(try callAll()) == [503] }
     }
 

@@ -17,6 +17,16 @@ import Testing
         FastCGIClient.begin(role: 3),
         FastCGIClient.record(type: 1, [0, 1, 1, 0, 0, 0, 0, 0, 0, 0]),
         FastCGIClient.record(type: 5, Array("body without a beginning".utf8)),
+        FastCGIClient.begin() + FastCGIClient.record(type: 5, [1]),
+        FastCGIClient.begin() + FastCGIClient.record(type: 9, id: 0, [UInt8](repeating: 0, count: 16)),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, [1, 0, 65]) + FastCGIClient.record(type: 9, id: 0),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, id: 2, [1, 0, 65]),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, version: 2, [1]),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, [200]) + FastCGIClient.record(type: 4),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, [9, 9]) + FastCGIClient.record(type: 4),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, [0xC0, 0, 0, 0, 0xC0, 0, 0, 0])
+            + FastCGIClient.record(type: 4),
+        FastCGIClient.begin() + FastCGIClient.params([("HTTP_X", String(repeating: "x", count: 140_000))]),
     ])
     func peersWithAnInvalidBeginningAreDisconnected(bytes: [UInt8]) throws {
         let running = try RunningPool(threads: 1)
@@ -31,10 +41,8 @@ import Testing
 
     @Test(arguments: [
         FastCGIClient.record(type: 1, [0, 1, 1, 0, 0, 0, 0, 0]),
-        FastCGIClient.begin() + FastCGIClient.record(type: 5, [1]),
-        FastCGIClient.begin() + FastCGIClient.record(type: 4, version: 2, [1]),
-        FastCGIClient.begin() + FastCGIClient.record(type: 4, [200]) + FastCGIClient.record(type: 4),
-        FastCGIClient.begin() + FastCGIClient.record(type: 4, [9, 9]) + FastCGIClient.record(type: 4),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, [1, 0, 65]),
+        FastCGIClient.begin() + FastCGIClient.record(type: 4, [1, 0, 65]).dropLast(),
     ])
     func unreadableRequestsCloseTheConnection(bytes: [UInt8]) throws {
         let running = try RunningPool(threads: 1)
@@ -44,6 +52,24 @@ import Testing
         #expect(stray.isClosed())
         #expect(running.events.saw(.requestUnreadable))
         #expect(try running.client().exchange(RunningPool.params()).status == 200)
+    }
+
+    /// One thread serves, and none waits for the rest of a request.
+    @Test func partsOfRequestsHoldNoThread() throws {
+        let running = try RunningPool(threads: 1)
+        let whole = FastCGIClient.request(
+            RunningPool.params("GET", "/", [("HTTP_X", String(repeating: "x", count: 20_000))]))
+        let cuts = [16, 20, 24, 100, 9_000, whole.count - 30]
+        let halves = try (0..<40).map { number in
+            let client = try running.client()
+            try client.send(Array(whole[..<cuts[number % cuts.count]]))
+            return client
+        }
+        for _ in 0..<20 { #expect(try running.client().exchange(RunningPool.params()).status == 200) }
+        for (number, client) in halves.enumerated() {
+            try client.send(Array(whole[cuts[number % cuts.count]...]))
+            #expect(try client.answer().status == 200)
+        }
     }
 
     @Test(arguments: [
