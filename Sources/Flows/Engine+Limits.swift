@@ -13,6 +13,8 @@ extension Engine {
         package var timeSlice = Duration.seconds(1)
         /// The maximum number of this process's threads that the calls of one user may occupy with runs.
         package var threadsPerUser = Int.max
+        /// How many bytes a user may keep.
+        package var storage = StorageQuota.unlimited
 
         package init() {}
     }

@@ -111,6 +111,8 @@ extension Engine {
             return .lost
         } catch is InsufficientCredits {
             return try giveUp(claim, .insufficientCredits, on: connection)
+        } catch let refusal as StorageRefusal {
+            return try giveUp(claim, refusal.failure, on: connection)
         } catch let error as PostgresError where error.isDatabaseTrouble {
             trouble.record(mayExpireLeases: error.isUnavailability)
             try Queue.release(claim, after: trouble.delay, isCounted: false, on: connection)

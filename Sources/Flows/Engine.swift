@@ -30,6 +30,9 @@ package final class Engine: Sendable {
         shares = ThreadShares(limit: limits.threadsPerUser)
     }
 
+    /// How many bytes a user may keep.
+    package var storage: StorageQuota { limits.storage }
+
     /// A flow that may be run, with what a run may cost.
     package struct Plan: Sendable {
         package let flow: Flow
@@ -110,7 +113,8 @@ package final class Engine: Sendable {
 
     /// Executes a new run on this thread until it ends, has to wait, or has had its time.
     ///
-    /// - Throws: `LaunchRefusal.insufficientCredits`; `Fenced` if the run was canceled or a worker has claimed it.
+    /// - Throws: `LaunchRefusal.insufficientCredits` or `.storage`; `Fenced` if the run was canceled or has failed here,
+    ///   or if a worker has claimed it.
     package func run(
         _ execution: Execution, _ plan: Plan, on connection: Connection, with hooks: CommitHooks?
     ) throws -> RunOutcome {
@@ -119,6 +123,12 @@ package final class Engine: Sendable {
                 plan.flow, execution, budget: plan.budget, engine: self, on: connection, with: hooks)
         } catch is InsufficientCredits {
             throw LaunchRefusal.insufficientCredits
+        } catch let refusal as StorageRefusal {
+            // A run of which nothing is stored leaves no trace; any other one fails.
+            guard try end(execution, as: .failed, refusal.failure, lease: execution.id, on: connection) else {
+                throw LaunchRefusal.storage(refusal)
+            }
+            throw Fenced()
         } catch let error as Fenced {
             observe(.leaseLost(executionID: execution.id))
             throw error
@@ -127,17 +137,19 @@ package final class Engine: Sendable {
 
     /// Queues a new run in one transaction, with the copied steps if it is a fork.
     ///
-    /// - Throws: `LaunchRefusal.queueFull` or `.insufficientCredits`.
+    /// - Throws: `LaunchRefusal.queueFull`, `.insufficientCredits` or `.storage`.
     package func enqueue(_ execution: Execution, _ plan: Plan, on connection: Connection) throws {
         do {
             try connection.atomically { connection in
                 guard try Queue.hasCapacity(for: execution.userID, on: connection) else {
                     throw LaunchRefusal.queueFull
                 }
-                _ = try connection.pipeline(Queue.enqueue([execution], budget: plan.budget))
+                _ = try connection.pipeline(Queue.enqueue([execution], budget: plan.budget, counting: storage))
             }
         } catch let error as PostgresError where error.isInsufficientCredits {
             throw LaunchRefusal.insufficientCredits
+        } catch let error as PostgresError where StorageRefusal(error) != nil {
+            throw LaunchRefusal.storage(.quotaExceeded)
         } catch let error as PostgresError where error.kind == .commitUnknown {
             // The answer of the commit was lost. The database shows whether the run is queued.
             guard try Execution.find(execution.id, of: execution.userID, on: connection) != nil else { throw error }
@@ -202,4 +214,5 @@ package enum LaunchRefusal: Error, Sendable {
     /// The user has as many runs in the queue as the queue accepts.
     case queueFull
     case insufficientCredits
+    case storage(StorageRefusal)
 }

@@ -178,6 +178,11 @@ extension ProblemCode {
             (.lengthRequired, "The length of the body is missing", "Send `Content-Length`.")
         case .contentTooLarge:
             (.contentTooLarge, "The body is larger than \(BodyPolicy.memoryLimitText)", "Send less in one call.")
+        case .quotaExceeded:
+            (
+                .contentTooLarge, "The account's storage is full",
+                "Delete documents, posts, runs or workflows; `storage` of `GET /me` tells the use and the limit, in bytes."
+            )
         case .uriTooLong:
             (.uriTooLong, "The URI is too long", "Send fewer or shorter query fields.")
         case .unsupportedMediaType:

@@ -49,6 +49,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case lengthRequired = "length_required"
     case versionMismatch = "version_mismatch"
     case contentTooLarge = "content_too_large"
+    case quotaExceeded = "quota_exceeded"
     case uriTooLong = "uri_too_long"
     case unsupportedMediaType = "unsupported_media_type"
     case rangeNotSatisfiable = "range_not_satisfiable"

@@ -20,6 +20,9 @@ import System
         unsafe base.deallocate()
     }
 
+    /// How many bytes the text has so far.
+    package var length: Int { count }
+
     var bytes: [UInt8] {
         unsafe Array(UnsafeBufferPointer(start: base, count: count))
     }

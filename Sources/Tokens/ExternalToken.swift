@@ -94,6 +94,8 @@ package struct ExternalClaims: Sendable, Equatable {
     /// Nil unless the issuer has verified that it is the user's.
     package let email: String?
     package let name: String?
+    /// When the token was issued, in seconds since 1970; nil if it does not say.
+    package var issuedAt: Int64?
 }
 
 extension ExternalClaims {
@@ -105,5 +107,6 @@ extension ExternalClaims {
         self.subject = subject
         email = payload["email_verified"] == true ? payload["email"]?.stringValue : nil
         name = payload["name"]?.stringValue
+        issuedAt = payload["iat"]?.doubleValue.flatMap { Int64(exactly: $0.rounded(.down)) }
     }
 }

@@ -38,6 +38,7 @@ import Testing
     private func ownAccount(_ token: String) throws -> JSON {
         var profile = try stack.get("/me", token: token).json.objectValue ?? JSONObject()
         profile["credits"] = nil
+        profile["storage"] = nil
         return .object(profile)
     }
 

@@ -87,6 +87,7 @@ import Testing
             ("X-CSRF-TOKEN", login["csrf_token"].stringValue ?? ""),
         ]
         let change = try stack.send("PATCH", "/me", ["name": "Ann"], headers: page)
+        try logOut(renewed)
         return [login, me, renewed, change] + others
     }
 
@@ -94,6 +95,11 @@ import Testing
         try stack.patiently {
             try stack.post("/login", ["email": .string(user.email), "password": .string(user.password)])
         }
+    }
+
+    /// A user has a limited number of sessions, of which a login ends the oldest.
+    private func logOut(_ answer: HTTPAnswer) throws {
+        #expect(try stack.post("/logout", [:], token: access(answer)).status == 204)
     }
 
     private func access(_ answer: HTTPAnswer) throws -> String { try #require(answer["access_token"].stringValue) }

@@ -148,8 +148,8 @@ import Testing
         #expect(try stack.send("DELETE", path, token: user.token, headers: [("If-Match", "*")]).status == 204)
     }
 
-    /// A deleted workflow is not found by anyone. Its versions are kept for the executions that refer to them.
-    @Test func deletedWorkflowIsNotFoundAndItsVersionsRemain() throws {
+    /// A deleted workflow is not found by anyone. Versions are kept that executions refer to.
+    @Test func deletedWorkflowIsNotFoundAndItsUsedVersionsRemain() throws {
         let (path, created) = try make(.workflow("a"))
         let id = try #require(created["id"].stringValue)
         _ = try save(path, .workflow("b"))
@@ -170,7 +170,7 @@ import Testing
         #expect(audit.each("action") == ["workflow_deleted"] && audit.each("actor") == [.string(user.id)])
         let connection = stack.database.connect()
         let versionCount: SQL = "SELECT count(*) FROM workflow_versions WHERE workflow_id = \(id)"
-        #expect(try connection.query(versionCount).only.decode(Int.self) == 2)
+        #expect(try connection.query(versionCount).only.decode(Int.self) == 1)
         let writes: [SQL] = [
             "UPDATE workflow_versions SET name = 'x' WHERE workflow_id = \(id)", "TRUNCATE workflow_versions",
             "DELETE FROM workflow_versions WHERE workflow_id = \(id)",

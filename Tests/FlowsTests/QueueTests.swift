@@ -21,7 +21,7 @@ import Testing
         let read = try #require(plain)
         let budget = Budget(for: read, at: try PriceList(on: connection))
         try connection.transaction { connection in
-            _ = try connection.pipeline(Queue.enqueue([execution], budget: budget))
+            _ = try connection.pipeline(Queue.enqueue([execution], budget: budget, counting: .unlimited))
         }
     }
 

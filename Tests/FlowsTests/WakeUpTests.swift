@@ -104,9 +104,9 @@ import Testing
         let fork = try #require(
             try fixture.engine.fork(fixture.find(run), from: 2, input: "asked", version: nil, on: connection))
         try fixture.work()
-        #expect(try fixture.find(fork.execution).steps.last?.output == "asked", "the question stores its input")
-        try answer(fork.execution, "second")
-        let found = try fixture.find(fork.execution)
+        #expect(try fixture.find(fork).steps.last?.output == "asked", "the question stores its input")
+        try answer(fork, "second")
+        let found = try fixture.find(fork)
         #expect(found.steps.map(\.output) == ["start", "second", "second"])
         #expect(found.stepInputs == ["start", "asked", "second"])
     }

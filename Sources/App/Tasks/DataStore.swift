@@ -15,7 +15,8 @@ struct DataStore: FlowTask {
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         let value = input["value"] ?? input
         let name = try input["value"] == nil ? "result" : Document.newName(in: input) ?? "result"
-        try context.connection.executeLater(Document.storing(value, as: name, of: context.userID))
+        try context.connection.executeLater(
+            Document.storing(value, as: name, of: context.userID, counting: context.storage))
         return ["name": .string(name), "value": value]
     }
 }

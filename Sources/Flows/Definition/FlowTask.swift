@@ -111,6 +111,9 @@ package struct TaskContext {
         self.outputRoom = outputRoom
     }
 
+    /// How many bytes a user may keep.
+    package var storage: StorageQuota { engine.storage }
+
     /// The same for all attempts of the step, so that an external service can detect a repetition.
     package var idempotencyKey: String { "\(executionID)-\(step)" }
 

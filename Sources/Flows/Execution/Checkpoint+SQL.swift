@@ -5,22 +5,29 @@ import System
 /// The statements of a commit.
 extension Checkpoint {
     /// Inserts the execution, its steps so far and, unless it has ended, its row in the queue, in one statement.
-    func opening(_ disposition: Disposition, _ progress: RunProgress, _ elapsed: Duration) -> SQL {
+    func opening(
+        _ disposition: Disposition, _ progress: RunProgress, _ elapsed: Duration, counting quota: StorageQuota
+    ) -> SQL {
         // The times of a run that has ended differ by exactly its duration, which its answer contains.
         let finishedAt: SQL = disposition.isOver ? "statement_timestamp()" : "NULL"
         let age = disposition.isOver ? execution.duration : elapsed
+        let (flow, input, steps) = (JSONText(execution.flow), JSONText(execution.input), NewSteps(of: self))
+        let bytes = StorageQuota.runBytes + flow.bytes.count + input.bytes.count + steps.storedBytes
         let row: SQL = """
             WITH opened AS (
                 INSERT INTO executions (
                     id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at,
                     started_by, started_by_key)
-                VALUES (\(execution.id), \(execution.userID), \(execution.flow), \(execution.input),
+                VALUES (\(execution.id), \(execution.userID), \(flow), \(input),
                     \(execution.status.rawValue), \(optional: execution.stoppedAt),
                     \(optional: execution.failure?.json), \(cost),
                     statement_timestamp() - \(age.microseconds) * interval '1 microsecond',
                     \(finishedAt), \(optional: execution.starter.userID), \(optional: execution.starter.keyID)))
             """
-        return "\(row)\(queued(disposition, progress)) \(newSteps(of: "\(execution.id)::uuid", from: ""))"
+        return """
+            \(row)\(queued(disposition, progress)), counted AS (\(quota.counting(bytes, of: execution.userID)))
+            \(insertion(of: steps, for: "\(execution.id)::uuid", from: ""))
+            """
     }
 
     /// Inserts the row in the queue of a run that began on the thread of its caller.
@@ -47,12 +54,16 @@ extension Checkpoint {
     }
 
     /// Writes the steps since the last commit and the new state of the run, if the run still has this lease.
-    func later(_ disposition: Disposition, _ progress: RunProgress) -> SQL {
-        """
-        WITH advanced AS (\(advance(disposition, progress)))\(consequence(of: disposition)),
-        written AS (\(newSteps(of: "a.execution_id", from: "advanced a, ")))
-        SELECT 1 / (SELECT count(*) FROM advanced)
-        """
+    func later(_ disposition: Disposition, _ progress: RunProgress, counting quota: StorageQuota) -> SQL {
+        let steps = NewSteps(of: self)
+        let counted: SQL =
+            steps.storedBytes > 0
+            ? ", counted AS (\(quota.counting(steps.storedBytes, of: execution.userID)))" : SQL()
+        return """
+            WITH advanced AS (\(advance(disposition, progress)))\(consequence(of: disposition)),
+            written AS (\(insertion(of: steps, for: "a.execution_id", from: "advanced a, ")))\(counted)
+            SELECT 1 / (SELECT count(*) FROM advanced)
+            """
     }
 
     /// Whether the run made progress since the last commit. A step that has only begun does not count: it may be the
@@ -105,14 +116,12 @@ extension Checkpoint {
         """
     }
 
-    private func newSteps(of id: SQL, from: SQL) -> SQL {
-        let steps = execution.steps[storedSteps...] + (openStep.map { [$0] } ?? [])
-        let rows = JSONText.array { for step in steps { $0.element(object: step.writeRow) } }
+    private func insertion(of steps: NewSteps, for id: SQL, from: SQL) -> SQL {
         let insertion: SQL = """
             INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
                 started_us, duration_us, cost)
             SELECT \(id), s.*
-            FROM \(from)json_to_recordset(\(rows)) AS s (
+            FROM \(from)json_to_recordset(\(steps.rows)) AS s (
                 seq integer, task text, type text, status step_status, attempt integer, output json, error json,
                 condition text, next text, started_us bigint, duration_us bigint, cost bigint)
             """
@@ -124,6 +133,23 @@ extension Checkpoint {
                 condition = excluded.condition, next = excluded.next, duration_us = excluded.duration_us,
                 cost = excluded.cost
             """
+    }
+}
+
+/// The steps that a commit writes, as one JSON array of rows, and the bytes that those of them count that have ended.
+private struct NewSteps {
+    let rows: JSONText
+    let storedBytes: Int
+
+    init(of checkpoint: Checkpoint) {
+        var bytes = 0
+        rows = JSONText.array { rows in
+            for step in checkpoint.execution.steps[checkpoint.storedSteps...] {
+                rows.element(object: { bytes += StorageQuota.stepBytes + step.writeRow(to: &$0) })
+            }
+            if let openStep = checkpoint.openStep { rows.element(object: { _ = openStep.writeRow(to: &$0) }) }
+        }
+        storedBytes = bytes
     }
 }
 
@@ -146,8 +172,9 @@ extension Due {
 }
 
 extension Step {
-    /// The step as a row of `steps`; absent members are NULL.
-    fileprivate func writeRow(to row: inout JSONWriter) {
+    /// Writes the step as a row of `steps`, in which absent members and null are NULL; returns the bytes of its output
+    /// and error.
+    fileprivate func writeRow(to row: inout JSONWriter) -> Int {
         row.member("seq", number)
         row.member("task", task)
         row.member("type", type)
@@ -156,8 +183,12 @@ extension Step {
         row.member("started_us", started.microseconds)
         row.member("duration_us", duration.microseconds)
         row.member("cost", cost)
-        if let failure { row.member("error", failure.json) } else { row.member("output", output) }
+        let start = row.length
+        if let failure { row.member("error", failure.json) } else if output != .null { row.member("output", output) }
+        let name = failure == nil ? #","output":"#.utf8.count : #","error":"#.utf8.count
+        let bytes = row.length == start ? 0 : row.length - start - name
         if let condition { row.member("condition", condition) }
         if let next { row.member("next", next) }
+        return bytes
     }
 }

@@ -81,12 +81,16 @@ struct Checkpoint {
     /// - Throws: `Fenced` if the run no longer has this lease, `InsufficientCredits` if the credits do not suffice.
     mutating func commit(
         _ disposition: Disposition, _ progress: RunProgress, on connection: Connection, elapsed: Duration,
+        counting quota: StorageQuota,
         together others: [SQL] = []
     ) throws {
         let fresh = execution.steps[storedSteps...]
         let payment = budget.payment(
             for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: disposition.isOver)
-        let statement = isStored ? later(disposition, progress) : opening(disposition, progress, elapsed)
+        let statement =
+            isStored
+            ? later(disposition, progress, counting: quota)
+            : opening(disposition, progress, elapsed, counting: quota)
         if connection.transactionStatus == .idle { try connection.begin() }
         do {
             try connection.commit(after: withPlaces(disposition, [statement] + others) + payment)

@@ -101,17 +101,7 @@ extension Execution {
     /// Deletes the run and its steps. Returns false if it is active, or the run that started it is: that one may not have
     /// read its result yet.
     package func delete(on connection: Connection) throws -> Bool {
-        try connection.execute(
-            """
-            WITH deleted AS (
-                DELETE FROM executions
-                WHERE id = \(id) AND status <> 'running' AND NOT EXISTS (
-                    SELECT FROM executions p WHERE p.id = \(optional: parent?.executionID) AND p.status = 'running')
-                RETURNING id),
-            steps_deleted AS (
-                DELETE FROM steps WHERE execution_id = ANY(ARRAY(SELECT id FROM deleted)))
-            SELECT id FROM deleted
-            """) == 1
+        try connection.execute(RunRemoval.removing(self)) == 1
     }
 
     /// Prevents the deletion of the run until the transaction ends; false if it was deleted or is active.

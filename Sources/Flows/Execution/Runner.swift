@@ -56,7 +56,8 @@ struct Runner {
     /// Executes a new run while its caller waits. Throws the error that stopped it, such as an unavailable database;
     /// what was committed before stays, and a worker continues the run.
     ///
-    /// - Throws: `InsufficientCredits` before the first step if the user's balance does not cover the worst case.
+    /// - Throws: `InsufficientCredits` before the first step if the user's balance does not cover the worst case;
+    ///   `StorageRefusal` if the user may not store what the run gave.
     static func run(
         _ flow: Flow, _ execution: Execution, budget: Budget, engine: Engine, on connection: Connection,
         with hooks: CommitHooks? = nil
@@ -90,7 +91,7 @@ struct Runner {
             return try run()
         } catch {
             connection.rollback()
-            throw error
+            throw (error as? PostgresError).flatMap { StorageRefusal($0) } ?? error
         }
     }
 
@@ -170,7 +171,8 @@ struct Runner {
         let storedSteps = checkpoint.storedSteps
         let progress = RunProgress(
             number: checkpoint.nextNumber - 1, visits: state.endedVisits, weight: weight, cost: checkpoint.cost)
-        try checkpoint.commit(disposition, progress, on: connection, elapsed: elapsed, together: others)
+        try checkpoint.commit(
+            disposition, progress, on: connection, elapsed: elapsed, counting: engine.storage, together: others)
         observeCommit(disposition, since: storedSteps)
     }
 

@@ -26,7 +26,7 @@ extension TaskContext {
                 return child
             }
             return ChildRuns(
-                ids: children.map(\.id), statements: Queue.enqueue(children, budget: plan.budget))
+                ids: children.map(\.id), statements: Queue.enqueue(children, budget: plan.budget, counting: engine.storage))
         } catch let refusal as LaunchRefusal {
             throw TaskFailure(refusal)
         }
@@ -86,6 +86,7 @@ extension TaskFailure {
             case .queueFull:
                 TaskFailure(code: "too_many_runs", message: "Too many of the user's runs are active")
             case .insufficientCredits: .insufficientCredits
+            case .storage(let refusal): refusal.failure
             }
     }
 }

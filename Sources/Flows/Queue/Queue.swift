@@ -146,12 +146,12 @@ enum Queue {
 
     /// Returns the statements that put new runs of the same flow into the queue and hold the credits for their worst
     /// cases. The caller executes them in its transaction.
-    static func enqueue(_ executions: [Execution], budget: Budget) -> [SQL] {
+    static func enqueue(_ executions: [Execution], budget: Budget, counting quota: StorageQuota) -> [SQL] {
         var payments: [SQL] = []
         let insertions = executions.flatMap { execution in
             var budget = budget
             payments += budget.hold(for: execution)
-            return copySteps(execution) + [insertion(of: execution, budget)]
+            return copySteps(execution, counting: quota) + [insertion(of: execution, budget, counting: quota)]
         }
         guard let source = executions.first?.source, source.isLimited, let workflowID = source.workflowID else {
             return insertions + payments
@@ -159,14 +159,14 @@ enum Queue {
         return Places.around(insertions, of: workflowID, executions[0].userID) + payments
     }
 
-    private static func insertion(of execution: Execution, _ budget: Budget) -> SQL {
+    private static func insertion(of execution: Execution, _ budget: Budget, counting quota: StorageQuota) -> SQL {
         let (workflowID, version) = (execution.source.workflowID, execution.source.version)
         let (parent, fork) = (execution.parent, execution.fork)
         // A stored workflow's version holds the flow.
         let ownFlow = workflowID == nil ? Optional(execution.flow) : Optional.none
         return """
             WITH opened AS (
-                INSERT INTO executions (id, user_id, flow, input, status, created_at, workflow_id, version,
+                INSERT INTO executions AS e (id, user_id, flow, input, status, created_at, workflow_id, version,
                     parent_id, parent_step, parent_attempt, item, forked_from, fork_step, fork_input,
                     copied_inputs, differs, started_by, started_by_key)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
@@ -175,7 +175,9 @@ enum Queue {
                     \(optional: parent?.item),
                     \(optional: fork?.executionID), \(optional: fork?.step),
                     \(optional: fork?.input), \(optional: fork?.storedEarlierInputs),
-                    \(optional: fork?.differences?.json), \(starter(of: execution))))\(notifyIdleWorker)
+                    \(optional: fork?.differences?.json), \(starter(of: execution)))
+                RETURNING stored_bytes(e) AS bytes),
+            counted AS (\(quota.counting("(SELECT bytes FROM opened)", of: execution.userID)))\(notifyIdleWorker)
             \(queueRow(execution, budget))
             """
     }
@@ -192,15 +194,18 @@ enum Queue {
     }
 
     /// For a fork: copies the steps of the original run that come before the first step to repeat.
-    private static func copySteps(_ execution: Execution) -> [SQL] {
+    private static func copySteps(_ execution: Execution, counting quota: StorageQuota) -> [SQL] {
         guard let fork = execution.fork else { return [] }
         return [
             """
-            INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
-                started_us, duration_us, superseded)
-            SELECT \(execution.id), seq, task, type, status, attempt, output, error, condition, next, started_us,
-                duration_us, superseded
-            FROM steps WHERE execution_id = \(fork.executionID) AND seq < \(fork.step)
+            WITH copied AS (
+                INSERT INTO steps AS s (execution_id, seq, task, type, status, attempt, output, error, condition, next,
+                    started_us, duration_us, superseded)
+                SELECT \(execution.id), seq, task, type, status, attempt, output, error, condition, next, started_us,
+                    duration_us, superseded
+                FROM steps WHERE execution_id = \(fork.executionID) AND seq < \(fork.step)
+                RETURNING stored_bytes(s) AS bytes)
+            \(quota.counting("(SELECT sum(bytes)::bigint FROM copied)", of: execution.userID))
             """
         ]
     }

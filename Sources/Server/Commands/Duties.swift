@@ -17,6 +17,9 @@ enum Duties {
             Duty("account-ender", every: .seconds(1)) { _ in
                 try AccountEnd.endSomeRuns(by: engine, on: connection) ? .unfinished : .done
             },
+            Duty("storage", every: .seconds(1)) { _ in
+                try engine.storage.fold(on: connection) ? .unfinished : .done
+            },
             Duty("pruner", every: .seconds(600), initialDelay: 0.1...1) { _ in
                 try pass.removeSome(on: connection) ? .unfinished : .done
             },

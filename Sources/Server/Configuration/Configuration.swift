@@ -74,6 +74,9 @@ extension Configuration {
             limits.concurrentRuns = try self.userConcurrency
             limits.descendants = try self.descendantLimit
             limits.callTime = try self.callTime
+            limits.storage = StorageQuota(
+                user: try self.storageQuota.map { Int64($0) << 20 },
+                guest: try self.guestStorageQuota.map { Int64($0) << 20 })
             limits.threadsPerUser = max(1, try self.threads / 2)
             return limits
         }

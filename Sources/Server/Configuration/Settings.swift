@@ -139,6 +139,13 @@ struct Settings: Sendable {
         "DESCENDANT_LIMIT", default: .text("10000"), .number(in: 1...1_000_000),
         "Limit of the runs that one run may lead to, directly and indirectly")
 
+    let storageQuota = Setting(
+        "STORAGE_QUOTA", default: .text("1024"), .limit(),
+        "MiB of documents, posts, workflows and runs that a user may keep. `off`: no limit")
+
+    let guestStorageQuota = Setting(
+        "GUEST_STORAGE_QUOTA", default: .text("64"), .limit(), "The same for a guest")
+
     let callTime = Setting(
         "CALL_TIME", default: .text("1"), .seconds(in: 0.01...60),
         "Seconds that a run may occupy the thread of its call. After that a worker continues it, and the call waits")

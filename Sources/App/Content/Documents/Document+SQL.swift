@@ -1,4 +1,5 @@
 import Crypto
+import Flows
 import HTTP
 import JSON
 import Postgres
@@ -14,18 +15,40 @@ extension Document {
         ).first.map(resource.json)
     }
 
-    /// The statement that stores the value under the name and replaces an earlier one. It fails if the user has the
-    /// maximum number of documents (`PostgresError.isTooManyDocuments`).
-    static func storing(_ value: JSON, as name: String, of userID: String) -> SQL {
-        """
-        INSERT INTO documents (user_id, name, value) VALUES (\(userID), \(name), \(value))
-        ON CONFLICT (user_id, name) DO UPDATE SET value = excluded.value, updated_at = now()
-        """
+    /// The statement that stores the value under the name and replaces an earlier one. It fails if the user may not store
+    /// it (`StorageRefusal`).
+    ///
+    /// - Parameter isExact: whether a small value is counted at once, at a higher cost.
+    static func storing(
+        _ value: JSON, as name: String, of userID: String, counting quota: StorageQuota, isExact: Bool = false
+    ) -> SQL {
+        let text = JSONText(value)
+        let isSmall = !isExact && text.bytes.count < StorageQuota.smallChange
+        let change: SQL = "(SELECT bytes FROM stored)"
+        let counting: SQL =
+            isSmall
+            ? StorageQuota.countingSmall("bytes", from: "stored", of: userID)
+            : ", \(StorageQuota.room(after: change, of: userID)) \(quota.counting(change, of: userID))"
+        return """
+            WITH stored AS (
+                INSERT INTO documents AS d (user_id, name, value) VALUES (\(userID), \(name), \(text))
+                ON CONFLICT (user_id, name) DO UPDATE
+                SET value = excluded.value, updated_at = now(), replaced = stored_bytes(d)
+                RETURNING stored_bytes(d) - d.replaced AS bytes
+            )
+            \(counting)
+            """
     }
 
     /// Deletes a document; false if there is none with the name.
     static func delete(_ name: String, of userID: String, on connection: Connection) throws -> Bool {
-        try connection.execute("DELETE FROM documents WHERE user_id = \(userID) AND name = \(name)") == 1
+        try connection.execute(
+            """
+            WITH gone AS (
+                DELETE FROM documents d WHERE user_id = \(userID) AND name = \(name) RETURNING stored_bytes(d) AS bytes
+            )
+            \(StorageQuota.givingBack("SELECT bytes FROM gone", of: userID))
+            """) == 1
     }
 
     /// A page of the user's documents, by name, without their values.
@@ -55,9 +78,4 @@ extension Document {
             "next_cursor": JSON(next.map { Base64URL.encode(JSON.array([scope, $0]).serialized()) }),
         ]
     }
-}
-
-extension PostgresError {
-    /// Whether a document was not stored because its user has the maximum number of documents.
-    var isTooManyDocuments: Bool { sqlState == .checkViolation && constraint == "documents_bounded" }
 }

@@ -57,7 +57,8 @@ extension Endpoint<Context> {
             """,
         parameters: [Parameter("name", Document.name, "The document's name")],
         body: .json(Document.change.schema),
-        answers: [Answer(.ok, "The document", Document.resource.schema)], problems: [.tooManyDocuments],
+        answers: [Answer(.ok, "The document", Document.resource.schema)],
+        problems: [.tooManyDocuments, .quotaExceeded],
         examples: [
             Example("Store some numbers", path: ["name": "numbers"], body: ["value": [3, 5, 8, 13]])
         ]
@@ -68,7 +69,7 @@ extension Endpoint<Context> {
             throw Problem(.badRequest, "The name must have \(Document.nameRule)")
         }
         let userID = try context.user.id
-        let store = Document.storing(value, as: name, of: userID)
+        let store = Document.storing(value, as: name, of: userID, counting: context.storage, isExact: true)
         if Document.change.hasServerMembers(context.input) {
             try context.connection.transaction { connection in
                 let present = try Document.find(name, of: userID, locked: true, on: connection)

@@ -1,4 +1,5 @@
 import Crypto
+import Flows
 import JSON
 import Postgres
 
@@ -20,13 +21,18 @@ extension Post {
     }
 
     /// Stores a draft, which must satisfy its schema.
-    static func insert(_ draft: JSON, of userID: String, on connection: Connection) throws -> Post {
+    static func insert(
+        _ draft: JSON, of userID: String, counting quota: StorageQuota, on connection: Connection
+    ) throws -> Post {
         let rows = try connection.query(
             """
-            INSERT INTO posts (id, user_id, title, content, published)
-            VALUES (\(UUIDv7.make()), \(userID), \(optional: draft["title"]?.stringValue),
-                \(optional: draft["content"]?.stringValue), \(draft["published"]?.boolValue ?? true))
-            RETURNING \(columns)
+            WITH made AS (
+                INSERT INTO posts AS p (id, user_id, title, content, published)
+                VALUES (\(UUIDv7.make()), \(userID), \(optional: draft["title"]?.stringValue),
+                    \(optional: draft["content"]?.stringValue), \(draft["published"]?.boolValue ?? true))
+                RETURNING p.*, stored_bytes(p) AS bytes
+            ), counted AS (\(quota.counting("(SELECT bytes FROM made)", of: userID)))
+            SELECT \(columns) FROM made
             """)
         return try Post(try rows.only)
     }
@@ -37,21 +43,31 @@ extension Post {
         return try connection.query("SELECT \(columns) FROM posts WHERE id = \(id) \(lock)").first.map(Post.init)
     }
 
-    /// Updates the members that `change` contains.
-    func update(_ change: JSON, on connection: Connection) throws -> Post {
+    /// Updates the members that `change` contains. The post must have been read with `locked`.
+    func update(_ change: JSON, counting quota: StorageQuota, on connection: Connection) throws -> Post {
+        let growth: SQL = "(SELECT m.bytes - f.bytes FROM made m, former f)"
         let rows = try connection.query(
             """
-            UPDATE posts
-            SET title = coalesce(\(optional: change["title"]?.stringValue), title),
-                content = coalesce(\(optional: change["content"]?.stringValue), content),
-                published = \(change["published"]?.boolValue ?? isPublished), version = version + 1, updated_at = now()
-            WHERE id = \(id)
-            RETURNING \(Post.columns)
+            WITH former AS (SELECT stored_bytes(p) AS bytes FROM posts p WHERE id = \(id)),
+            made AS (
+                UPDATE posts AS p
+                SET title = coalesce(\(optional: change["title"]?.stringValue), title),
+                    content = coalesce(\(optional: change["content"]?.stringValue), content),
+                    published = \(change["published"]?.boolValue ?? isPublished), version = version + 1,
+                    updated_at = now()
+                WHERE id = \(id)
+                RETURNING p.*, stored_bytes(p) AS bytes
+            ), counted AS (\(quota.counting(growth, of: userID))), \(StorageQuota.room(after: growth, of: userID))
+            SELECT \(Post.columns) FROM made
             """)
         return try Post(try rows.only)
     }
 
     func delete(on connection: Connection) throws {
-        _ = try connection.execute("DELETE FROM posts WHERE id = \(id)")
+        try connection.execute(
+            """
+            WITH gone AS (DELETE FROM posts p WHERE id = \(id) RETURNING stored_bytes(p) AS bytes)
+            \(StorageQuota.givingBack("SELECT bytes FROM gone", of: userID))
+            """)
     }
 }

@@ -26,13 +26,14 @@ extension Endpoint<Context> {
         Endpoint(
             .post, path, operation: operation, tag: .posts, access: .user, summary: summary, description: description,
             body: .json(Post.draft), idempotency: .wholeCall,
-            answers: [Answer(.created, "The post", Post.schema, headers: [.etag])],
+            answers: [Answer(.created, "The post", Post.schema, headers: [.etag])], problems: [.quotaExceeded],
             examples: [
                 Example(
                     summary, body: ["title": "Hello", "content": "The first post.", "published": true], stores: stores)
             ]
         ) { context in
-            let post = try Post.insert(context.input, of: context.user.id, on: context.connection)
+            let post = try Post.insert(
+                context.input, of: context.user.id, counting: context.storage, on: context.connection)
             return .created(post.json, at: "/posts/\(post.id)", headers: ["ETag": post.tag.description])
         }
     }
@@ -56,7 +57,8 @@ extension Endpoint<Context> {
     private static let replace = Endpoint(
         .put, "/posts/{id}", operation: "replacePost", tag: .posts, access: .user, summary: "Replace a post",
         description: "Its owner and admins may. A post without `published` is published.", headers: [.ifMatch],
-        body: .json(Post.replacement.schema), answers: changed, problems: [.versionMismatch],
+        body: .json(Post.replacement.schema), answers: changed,
+        problems: [.versionMismatch, .quotaExceeded],
         examples: [Example("Replace a post", body: ["title": "Hello again", "content": "The second text."])]
     ) { context in
         var draft = context.input.objectValue ?? JSONObject()
@@ -67,7 +69,8 @@ extension Endpoint<Context> {
     private static let change = Endpoint(
         .patch, "/posts/{id}", operation: "updatePost", tag: .posts, access: .user, summary: "Change parts of a post",
         description: "Its owner and admins may. Fields that the body does not name keep their values.",
-        headers: [.ifMatch], body: .json(Post.change.schema), answers: changed, problems: [.versionMismatch],
+        headers: [.ifMatch], body: .json(Post.change.schema), answers: changed,
+        problems: [.versionMismatch, .quotaExceeded],
         examples: [Example("Withdraw a post", body: ["published": false])]
     ) { context in
         try update(context, context.input, Post.change)
@@ -90,7 +93,7 @@ extension Endpoint<Context> {
         try context.connection.transaction { connection in
             let present = try changeable(context)
             try form.check(change, against: present.json)
-            let post = try present.update(change, on: connection)
+            let post = try present.update(change, counting: context.storage, on: connection)
             return .json(post.json, headers: ["ETag": post.tag.description])
         }
     }

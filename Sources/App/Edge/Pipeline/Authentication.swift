@@ -18,10 +18,10 @@ struct Authentication {
         if let token = try bearerToken(of: request) {
             found =
                 token.hasPrefix(APIKey.prefix)
-                ? try APIKey.principal(token, on: connection)
-                : try principal(of: token, orOf: services.issuers)
+                ? try APIKey.principal(token, tellingStorage: endpoint.tellsStorage, on: connection)
+                : try principal(of: token, orOf: services.issuers, for: endpoint)
         } else {
-            found = try principal(ofCookieIn: request)
+            found = try principal(ofCookieIn: request, for: endpoint)
         }
         guard let principal = found else { throw Problem.invalidToken }
         try audit.note(principal, uses: services.keyUses, at: now)
@@ -30,7 +30,9 @@ struct Authentication {
     }
 
     /// Tries our own tokens first, so that external issuers do not slow them down.
-    private func principal(of token: String, orOf issuers: [ExternalIssuer]) throws -> Principal? {
+    private func principal(
+        of token: String, orOf issuers: [ExternalIssuer], for endpoint: Endpoint<Context>
+    ) throws -> Principal? {
         let claims: Claims
         do {
             claims = try services.tokens.verify(token, now: now, on: connection)
@@ -38,17 +40,19 @@ struct Authentication {
             throw Problem.tokenExpired
         } catch is TokenError {
             return try ExternalIssuer.principal(
-                token, among: issuers, welcome: services.welcome, now: now, audit, on: connection)
+                token, among: issuers, welcome: services.welcome, tellingStorage: endpoint.tellsStorage, now: now,
+                audit,
+                on: connection)
         }
-        return try Session.principal(session: claims.session, user: claims.subject, on: connection)
+        return try Session.principal(of: claims, tellingStorage: endpoint.tellsStorage, on: connection)
     }
 
     /// Browsers send cookies with requests from any page. A request that may change something must therefore come from
     /// an allowed page, and contain a CSRF token that only such a page can read.
-    private func principal(ofCookieIn request: Request) throws -> Principal? {
+    private func principal(ofCookieIn request: Request, for endpoint: Endpoint<Context>) throws -> Principal? {
         guard let token = try request.token(inCookie: SessionCookies.access) else { throw Problem.tokenMissing }
         // Tokens of other issuers are not accepted: they have no session, and so no CSRF token.
-        let found = try principal(of: token, orOf: [])
+        let found = try principal(of: token, orOf: [], for: endpoint)
         guard let session = found?.sessionID, !["GET", "HEAD"].contains(request.method) else { return found }
         try services.crossOrigin.check(request)
         guard request.headers.count(of: "x-csrf-token") == 1, let proof = request.headers["x-csrf-token"],

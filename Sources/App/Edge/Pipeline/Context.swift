@@ -88,6 +88,15 @@ package struct Context {
     /// The prices of the task types.
     var prices: PriceList { get throws { try services.engine.prices(on: connection) } }
 
+    /// How many bytes a user may keep.
+    var storage: StorageQuota { services.engine.storage }
+
+    /// Throws 413 if the user keeps as many bytes as the user may: before a call stores something small, which is not
+    /// refused by itself.
+    func checkStorage() throws {
+        if try user.isFull { throw Problem(.quotaExceeded) }
+    }
+
     var user: Principal {
         get throws {
             guard let caller else { throw Problem.tokenMissing }

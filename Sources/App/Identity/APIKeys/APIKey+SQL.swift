@@ -37,20 +37,18 @@ extension APIKey {
     }
 
     /// The caller that the key identifies; nil if the key has ended or expired, or its user is disabled.
-    static func principal(_ key: String, on connection: Connection) throws -> Principal? {
+    static func principal(
+        _ key: String, tellingStorage: Bool, on connection: Connection
+    ) throws -> Principal? {
         try connection.query(
             """
-            SELECT \(Account.columns), \(Credits.columns), k.id, array_to_json(k.scopes)
+            SELECT \(Principal.columns(tellingStorage: tellingStorage)), k.id, array_to_json(k.scopes)
             FROM api_keys k JOIN users u ON u.id = k.user_id \(Credits.join)
             WHERE k.digest = \(Digest.sha256(key.utf8)) AND k.ended_at IS NULL AND k.expires_at > now()
                 AND u.disabled_at IS NULL
             """
         ).first.map { row in
-            var columns = row.columns
-            let (account, credits) = (try Account(&columns), try Credits(&columns))
-            let keyID: String = try columns.next()
-            return Principal(
-                account: account, credential: .key(id: keyID, Scope.set(try columns.next())), credits: credits)
+            try Principal(row, issuedAt: nil) { .key(id: try $0.next(), Scope.set(try $0.next())) }
         }
     }
 

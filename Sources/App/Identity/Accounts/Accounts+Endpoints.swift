@@ -81,7 +81,13 @@ extension Endpoint<Context> {
         answers: [Answer(.ok, "The account", Profile.schema)]
     ) { context in
         let user = try context.user
-        return .json(Profile(account: user.account, credits: user.credits).text)
+        return try profile(of: user.account, storing: user.storedBytes, context)
+    }
+
+    /// - Parameter account: the caller's, as it is now.
+    static func profile(of account: Account, storing bytes: Int64, _ context: Context) throws -> Response {
+        let storage = StoredBytes(bytes, of: account.role, context.storage)
+        return .json(Profile(account: account, credits: try context.user.credits, storage: storage).text)
     }
 
     private static let changeMe = Endpoint(
@@ -94,7 +100,9 @@ extension Endpoint<Context> {
         examples: [Example("Change your name", body: ["name": "Your Name"])]
     ) { context in
         let user = try context.user
-        let present = Profile(account: user.account, credits: user.credits)
+        let present = Profile(
+            account: user.account, credits: user.credits,
+            storage: StoredBytes(user.storedBytes, of: user.account.role, context.storage))
         try Profile.change.check(context.input, against: present.json)
         let change = try passwordChange(for: user.account, context)
         return try context.connection.transaction { connection in
@@ -107,7 +115,7 @@ extension Endpoint<Context> {
             }
             let name = context.input["name"]
             let account = try name.map { try user.account.rename($0.stringValue, on: connection) } ?? user.account
-            return .json(Profile(account: account, credits: user.credits).text)
+            return try profile(of: account, storing: StoredBytes.find(of: user.id, on: connection), context)
         }
     }
 

@@ -14,11 +14,22 @@ package final class Principal: Sendable {
     let credential: Credential
     /// The account's credits when the call was authenticated.
     let credits: Credits
+    /// Whether the account keeps as many bytes as it may.
+    let isFull: Bool
+    /// The bytes that the account keeps, at an endpoint that tells them; otherwise 0.
+    let storedBytes: Int64
+    /// When the token was issued, in seconds since 1970; nil for a key and for a token that does not say.
+    let issuedAt: Int64?
 
-    init(account: Account, credential: Credential, credits: Credits) {
+    init(
+        account: Account, credential: Credential, credits: Credits, isFull: Bool, storedBytes: Int64, issuedAt: Int64?
+    ) {
         self.account = account
         self.credential = credential
         self.credits = credits
+        self.isFull = isFull
+        self.storedBytes = storedBytes
+        self.issuedAt = issuedAt
     }
 
     var id: String { account.id }

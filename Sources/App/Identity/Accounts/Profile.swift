@@ -4,16 +4,19 @@ import JSON
 struct Profile {
     let account: Account
     let credits: Credits
+    let storage: StoredBytes
 
     func write(to object: inout (some JSONMembers & ~Copyable)) {
         account.write(to: &object)
         object.member("credits") { credits.write(to: &$0) }
+        object.member("storage") { storage.write(to: &$0) }
     }
 
     var json: JSON { JSON(object: write) }
     var text: JSONText { .object(write) }
 
-    static let schema = Account.schema.extended(by: ["credits": Credits.schema]).named("Profile")
+    static let schema = Account.schema.extended(by: ["credits": Credits.schema, "storage": StoredBytes.schema])
+        .named("Profile")
 
     /// What a user may change.
     static let change = ResourceChange(

@@ -32,7 +32,9 @@ extension Endpoint<Context> {
             throw Guest.limit.exceeded(
                 .guestLimit, wait: try Guest.wait(of: context.network, on: context.connection))
         }
-        let profile = Profile(account: account, credits: Credits(balance: context.services.welcome.guest, held: 0))
+        let profile = Profile(
+            account: account, credits: Credits(balance: context.services.welcome.guest, held: 0),
+            storage: StoredBytes(0, of: .guest, context.storage))
         var response = try session.answer(context, status: .created, with: ["user": profile.json])
         response.headers.append(name: "Location", value: "/me")
         return response
@@ -63,7 +65,8 @@ extension Endpoint<Context> {
             let account = try Guest.convert(
                 guest.id, to: registration, passwordHash: hash, context.audit, on: context.connection)
             guard let account else { throw notAGuest }
-            return .json(Profile(account: account, credits: try context.user.credits).text)
+            let bytes = try StoredBytes.find(of: account.id, on: context.connection)
+            return try profile(of: account, storing: bytes, context)
         } catch let error as PostgresError where error.sqlState == .uniqueViolation {
             throw Problem.nameTaken
         }

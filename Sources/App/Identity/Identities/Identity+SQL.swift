@@ -3,24 +3,23 @@ import Postgres
 
 extension Identity {
     /// The account of this identity, created on the first call; nil when it is disabled or deleted.
-    func principal(welcome: WelcomeCredits, _ audit: AuditTrail, on connection: Connection) throws -> Principal? {
-        if let known = try known(on: connection) { return known }
+    func principal(
+        welcome: WelcomeCredits, tellingStorage: Bool, _ audit: AuditTrail, on connection: Connection
+    ) throws -> Principal? {
+        if let known = try known(tellingStorage, on: connection) { return known }
         try makeAccount(welcome, audit, on: connection)
         // A concurrent call may have created it, so it exists now; or it is disabled.
-        return try known(on: connection)
+        return try known(tellingStorage, on: connection)
     }
 
-    private func known(on connection: Connection) throws -> Principal? {
+    private func known(_ tellingStorage: Bool, on connection: Connection) throws -> Principal? {
         try connection.query(
             """
-            SELECT \(Account.columns), \(Credits.columns)
+            SELECT \(Principal.columns(tellingStorage: tellingStorage))
             FROM identities i JOIN users u ON u.id = i.user_id \(Credits.join)
             WHERE i.issuer = \(issuer) AND i.subject = \(subject) AND u.disabled_at IS NULL
             """
-        ).first.map { row in
-            var columns = row.columns
-            return Principal(account: try Account(&columns), credential: .identity, credits: try Credits(&columns))
-        }
+        ).first.map { row in try Principal(row, issuedAt: issuedAt) { _ in .identity } }
     }
 
     /// Creates the account, unless there has ever been one.

@@ -8,10 +8,13 @@ struct Identity {
     let subject: String
     let email: String?
     let name: String?
+    /// When the token was issued, in seconds since 1970; nil if it does not say.
+    let issuedAt: Int64?
 
     init(issuer: String, _ claims: ExternalClaims) {
         self.issuer = issuer
         subject = claims.subject
+        issuedAt = claims.issuedAt
         email = Self.value(claims.email, fitting: Registration.email)
         name = Self.value(claims.name, fitting: Registration.name)
     }

@@ -44,18 +44,19 @@ extension Session {
     }
 
     /// The user of a token's session; nil when the session has ended or expired, or the user is disabled.
-    static func principal(session: String, user: String, on connection: Connection) throws -> Principal? {
-        try connection.query(
+    static func principal(
+        of claims: Claims, tellingStorage: Bool, on connection: Connection
+    ) throws -> Principal? {
+        let session = claims.session
+        return try connection.query(
             """
-            SELECT \(Account.columns), \(Credits.columns)
+            SELECT \(Principal.columns(tellingStorage: tellingStorage))
             FROM sessions s JOIN users u ON u.id = s.user_id \(Credits.join)
-            WHERE s.id = \(session) AND s.user_id = \(user) AND s.ended_at IS NULL AND s.expires_at > now()
+            WHERE s.id = \(session) AND s.user_id = \(claims.subject) AND s.ended_at IS NULL AND s.expires_at > now()
                 AND u.disabled_at IS NULL
             """
         ).first.map { row in
-            var columns = row.columns
-            return Principal(
-                account: try Account(&columns), credential: .session(id: session), credits: try Credits(&columns))
+            try Principal(row, issuedAt: claims.issuedAt) { _ in .session(id: session) }
         }
     }
 

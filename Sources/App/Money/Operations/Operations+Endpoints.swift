@@ -78,7 +78,7 @@ extension Endpoint<Context> {
             Answer(
                 .accepted, "An earlier call with this `Idempotency-Key` is still in progress", Execution.accepted),
         ],
-        problems: [.insufficientCredits, .operationInactive],
+        problems: [.insufficientCredits, .operationInactive, .quotaExceeded],
         examples: [
             Example("Add numbers", path: addition, body: ["arguments": [1, 2]], stores: ["record_id": "/record_id"]),
             Example(

@@ -14,8 +14,10 @@ struct Purchase {
     private let executionID = UUIDv7.make()
     private let recordID = UUIDv7.make()
 
-    /// Throws 422 for arguments that are not valid, and 409 for an inactive operation.
+    /// Throws 422 for arguments that are not valid, 409 for an inactive operation, and 413 for a user who
+    /// keeps too much.
     init(of operation: Operation, _ context: Context) throws {
+        try context.checkStorage()
         let name = JSON.string(operation.type)
         guard let task = context.services.engine.catalog[operation.taskType] else { throw Problem.notFound }
         plan = try context.launching { engine in

@@ -109,7 +109,7 @@ extension Endpoint<Context> {
             Answer(.accepted, "The new run is queued, or still active", Execution.forked),
             Answer(.ok, "The new run, which ended in time", RecordedExecution.schema),
         ],
-        problems: [.executionUnderWay, .insufficientCredits, .tooManyRuns, .ownerInactive],
+        problems: [.executionUnderWay, .insufficientCredits, .tooManyRuns, .ownerInactive, .quotaExceeded],
         examples: [Example("Repeat the chain from its second step", body: ["step": 2, "input": ["values": [1, 2]]])]
     ) { context in
         try context.launchingOnce(answer: \.answerOfFork) {

@@ -9,7 +9,7 @@ extension Context {
     /// stored, but may name a task type that no longer exists or is switched off.
     func plan(_ flow: JSON) throws -> Engine.Plan { try launching { try $0.plan(flow, on: connection) } }
 
-    /// Queues a run. Throws 402 and 429.
+    /// Queues a run. Throws 402, 413 and 429.
     func enqueue(_ execution: Execution, _ plan: Engine.Plan) throws {
         try launching { try $0.enqueue(execution, plan, on: connection) }
     }
@@ -23,6 +23,7 @@ extension Context {
             case .invalid(let problems), .inactive(let problems): Problem.invalid(problems)
             case .queueFull, .tooDeep, .treeFull: Problem(.tooManyRuns, headers: ["Retry-After": "60"])
             case .insufficientCredits: Problem.insufficientCredits
+            case .storage(let refusal): Problem(refusal)
             }
         }
     }

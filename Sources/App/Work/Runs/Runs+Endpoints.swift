@@ -22,9 +22,10 @@ extension Endpoint<Context> {
             Answer(.accepted, "The run is still active", Execution.accepted),
             Answer(.unprocessable, "A task failed and the chain ended with it", Execution.flowAnswer),
         ],
-        problems: [.insufficientCredits, .tooManyRuns], examples: runExamples
+        problems: [.insufficientCredits, .tooManyRuns, .tooManyDocuments, .quotaExceeded], examples: runExamples
     ) { context in
         try context.launchingOnce(answer: answer) {
+            try context.checkStorage()
             let plan = try context.plan(context.input["flow"] ?? .null)
             let user = try context.user
             let execution = Execution(

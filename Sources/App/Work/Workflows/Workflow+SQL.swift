@@ -1,4 +1,5 @@
 import Crypto
+import Flows
 import HTTP
 import JSON
 import Postgres
@@ -48,7 +49,9 @@ extension Workflow {
     }
 
     /// Stores a workflow; nil when the user has the maximum number. Throws 401 for a user who is disabled by now.
-    static func insert(_ draft: WorkflowDraft, of userID: String, on connection: Connection) throws -> Workflow? {
+    static func insert(
+        _ draft: WorkflowDraft, of userID: String, counting quota: StorageQuota, on connection: Connection
+    ) throws -> Workflow? {
         try connection.atomically { connection in
             // One call per user at a time: of two concurrent ones, neither would count the other's workflow.
             let user = try connection.query(
@@ -62,14 +65,16 @@ extension Workflow {
                     SELECT count(*) FROM workflows WHERE user_id = \(userID) AND deleted_at IS NULL
                 ) < \(maximumWorkflows)
                 """
-            return try connection.pipeline([row, draft.content.insertion(as: id), selection(id)])[2].first
-                .map(Workflow.init)
+            let version = draft.content.insertion(as: id, of: userID, counting: quota)
+            return try connection.pipeline([row, version, selection(id)])[2].first.map(Workflow.init)
         }
     }
 
     /// Saves the differences and returns the saved workflow; nil if it has the maximum number of versions. The workflow
     /// must have been read with `locked`: of two calls at once, the second counts the version of the first.
-    func save(_ draft: WorkflowDraft, on connection: Connection) throws -> Workflow? {
+    func save(
+        _ draft: WorkflowDraft, counting quota: StorageQuota, on connection: Connection
+    ) throws -> Workflow? {
         let addsVersion = !draft.content.isIdentical(to: content)
         guard addsVersion || draft.concurrency != concurrency else { return self }
         if addsVersion, try versionCount(on: connection) >= Workflow.maximumVersions { return nil }
@@ -81,7 +86,7 @@ extension Workflow {
                 updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
             WHERE id = \(id)
             """
-        let insertion = addsVersion ? [draft.content.insertion(as: id)] : []
+        let insertion = addsVersion ? [draft.content.insertion(as: id, of: userID, counting: quota)] : []
         let results = try connection.pipeline([change] + insertion + [Workflow.selection(id)])
         return try Workflow(try results[results.endIndex - 1].only)
     }
@@ -90,19 +95,27 @@ extension Workflow {
         try connection.query("SELECT count(*) FROM workflow_versions WHERE workflow_id = \(id)").only.decode(Int.self)
     }
 
+    /// Deletes the workflow. The versions stay that runs name.
     func delete(_ audit: AuditTrail, on connection: Connection) throws {
-        _ = try connection.execute("UPDATE workflows SET deleted_at = now() WHERE id = \(id)")
+        try connection.pipeline([
+            "UPDATE workflows SET deleted_at = now() WHERE id = \(id)",
+            RunRemoval.removingVersions(of: id, ownedBy: userID),
+        ])
         try audit.record(.workflowDeleted(id))
     }
 }
 
 extension Workflow.Content {
     /// The statement that inserts the content as the current version in the workflow's row.
-    fileprivate func insertion(as workflowID: String) -> SQL {
+    fileprivate func insertion(as workflowID: String, of userID: String, counting quota: StorageQuota) -> SQL {
         """
-        INSERT INTO workflow_versions (workflow_id, version, name, description, flow, created_at)
-        SELECT id, version, \(name), \(optional: description), \(flow), updated_at FROM workflows
-        WHERE id = \(workflowID)
+        WITH saved AS (
+            INSERT INTO workflow_versions AS v (workflow_id, version, name, description, flow, created_at)
+            SELECT id, version, \(name), \(optional: description), \(flow), updated_at FROM workflows
+            WHERE id = \(workflowID)
+            RETURNING stored_bytes(v) AS bytes
+        )
+        \(quota.counting("(SELECT bytes FROM saved)", of: userID))
         """
     }
 }
@@ -129,9 +142,13 @@ extension WorkflowVersion {
     func remove(from workflow: Workflow, on connection: Connection) throws -> Bool {
         try connection.execute(
             """
-            DELETE FROM workflow_versions WHERE workflow_id = \(workflow.id) AND version = \(number)
-                AND NOT EXISTS (
-                    SELECT FROM executions WHERE workflow_id = \(workflow.id) AND version = \(number))
+            WITH gone AS (
+                DELETE FROM workflow_versions v WHERE workflow_id = \(workflow.id) AND version = \(number)
+                    AND NOT EXISTS (
+                        SELECT FROM executions WHERE workflow_id = \(workflow.id) AND version = \(number))
+                RETURNING stored_bytes(v) AS bytes
+            )
+            \(StorageQuota.givingBack("SELECT bytes FROM gone", of: workflow.userID))
             """) == 1
     }
 

@@ -24,7 +24,7 @@ extension Endpoint<Context> {
     private static let create = Endpoint(
         .post, "/api/workflows", operation: "createWorkflow", tag: .workflows, access: .user,
         summary: "Store a flow as a workflow", body: .json(.unchecked(WorkflowDraft.schema)),
-        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows],
+        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows, .quotaExceeded],
         examples: [
             Example(
                 "Store the demo chain",
@@ -58,7 +58,7 @@ extension Endpoint<Context> {
             program may put its workflows at each of its starts.
             """,
         headers: [.ifMatch], body: .json(.unchecked(WorkflowDraft.replacement.schema)), answers: changed,
-        problems: [.versionMismatch, .tooManyVersions],
+        problems: [.versionMismatch, .tooManyVersions, .quotaExceeded],
         examples: [
             Example(
                 "Rename the workflow and limit its runs",
@@ -121,7 +121,7 @@ extension Endpoint<Context> {
         .post, "/api/workflows/{id}/rollback", operation: "rollbackWorkflow", tag: .workflows, access: .user,
         summary: "Make an earlier version the newest", headers: [.ifMatch],
         body: .json(.object(required: ["version": .integer(1...Int64(Int32.max))]).named("WorkflowRollback")),
-        idempotency: .wholeCall, answers: changed, problems: [.versionMismatch, .tooManyVersions],
+        idempotency: .wholeCall, answers: changed, problems: [.versionMismatch, .tooManyVersions, .quotaExceeded],
         examples: [Example("Return to the first version", body: ["version": 1])]
     ) { context in
         try context.connection.atomically { connection in
@@ -163,7 +163,7 @@ extension Endpoint<Context> {
     private static let importDocument = Endpoint(
         .post, "/api/workflows/import", operation: "importWorkflow", tag: .workflows, access: .user,
         summary: "Create a workflow from an exported document", body: .json(.unchecked(WorkflowDocument.schema)),
-        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows],
+        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows, .quotaExceeded],
         examples: [
             Example(
                 "Import a workflow",
@@ -185,7 +185,9 @@ extension Endpoint<Context> {
         _ draft: WorkflowDraft, as workflow: Workflow, _ context: Context
     ) throws -> Response {
         let connection = context.connection
-        guard let saved = try workflow.save(draft, on: connection) else { throw Problem(.tooManyVersions) }
+        guard let saved = try workflow.save(draft, counting: context.storage, on: connection) else {
+            throw Problem(.tooManyVersions)
+        }
         if saved.concurrency != workflow.concurrency {
             try context.services.engine.applyLimit(ofWorkflow: saved.id, of: saved.userID, on: connection)
         }
@@ -197,7 +199,10 @@ extension Endpoint<Context> {
     }
 
     private static func store(_ draft: WorkflowDraft, _ context: Context) throws -> Response {
-        guard let workflow = try Workflow.insert(draft, of: context.user.id, on: context.connection) else {
+        guard
+            let workflow = try Workflow.insert(
+                draft, of: context.user.id, counting: context.storage, on: context.connection)
+        else {
             throw Problem(.tooManyWorkflows)
         }
         return .created(

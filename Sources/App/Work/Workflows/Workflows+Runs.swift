@@ -33,7 +33,7 @@ extension Endpoint<Context> {
             Answer(.accepted, "The run is queued, or still active", Execution.accepted),
             Answer(.ok, "The run, which ended in time", RecordedExecution.schema),
         ],
-        problems: [.insufficientCredits, .tooManyRuns, .ownerInactive],
+        problems: [.insufficientCredits, .tooManyRuns, .ownerInactive, .quotaExceeded],
         examples: [
             Example("Queue a run", body: ["input": ["amount": 3]]),
             Example(

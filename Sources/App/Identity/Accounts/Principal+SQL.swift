@@ -1,0 +1,27 @@
+import HTTP
+import Postgres
+
+extension Principal {
+    /// The columns that `init(_:issuedAt:credential:)` reads, in its order, from `users` aliased `u` with `Credits.join`.
+    static func columns(tellingStorage: Bool) -> SQL {
+        let stored: SQL = tellingStorage ? "(\(StoredBytes.sum("u.id")))" : "0::bigint"
+        return "\(Account.columns), \(Credits.columns), u.is_full, \(stored)"
+    }
+
+    /// - Parameter credential: reads the columns after those.
+    convenience init(
+        _ row: Row, issuedAt: Int64?, credential: (inout Columns) throws -> Credential
+    ) throws {
+        var columns = row.columns
+        let (account, credits) = (try Account(&columns), try Credits(&columns))
+        let (isFull, storedBytes) = (try columns.next(Bool.self), try columns.next(Int64.self))
+        self.init(
+            account: account, credential: try credential(&columns), credits: credits, isFull: isFull,
+            storedBytes: storedBytes, issuedAt: issuedAt)
+    }
+}
+
+extension Endpoint {
+    /// Whether the answer tells how much the caller keeps, so that it is read together with the account.
+    var tellsStorage: Bool { operation == "getMe" }
+}

@@ -1,0 +1,49 @@
+package import Postgres
+
+/// The removal of runs from the record.
+package enum RunRemoval {
+    /// Removes runs that have ended with their steps, and gives their bytes back. Its affected rows are none if there
+    /// was no such run of the user.
+    package static func removing(_ ids: [String], of userID: String) -> SQL {
+        removing(where: "e.id = ANY(\(ids)::uuid[])", of: userID)
+    }
+
+    /// The same for one run, unless it is active or the run that started it is: that one may not have read its result
+    /// yet.
+    static func removing(_ run: Execution) -> SQL {
+        removing(
+            where: """
+                e.id = \(run.id) AND e.status <> 'running' AND NOT EXISTS (
+                    SELECT FROM executions p WHERE p.id = \(optional: run.parent?.executionID) AND p.status = 'running')
+                """, of: run.userID)
+    }
+
+    private static func removing(where condition: SQL, of userID: String) -> SQL {
+        """
+        WITH runs AS (
+            DELETE FROM executions e WHERE \(condition) AND e.user_id = \(userID)
+            RETURNING e.id, stored_bytes(e) AS bytes
+        ), gone AS (
+            DELETE FROM steps s WHERE s.execution_id IN (SELECT id FROM runs) RETURNING stored_bytes(s) AS bytes
+        )
+        \(StorageQuota.givingBack(
+            "(SELECT sum(bytes) FROM runs) + coalesce((SELECT sum(bytes) FROM gone), 0)", of: userID))
+        """
+    }
+
+    /// Removes the versions of a deleted workflow that no run names any more, and gives their bytes back. To be executed
+    /// after the statement that removed the runs or deleted the workflow.
+    package static func removingVersions(of workflowID: String, ownedBy userID: String) -> SQL {
+        """
+        WITH gone AS (
+            DELETE FROM workflow_versions v
+            WHERE v.workflow_id = \(workflowID)
+                AND EXISTS (SELECT FROM workflows w WHERE w.id = v.workflow_id AND w.deleted_at IS NOT NULL)
+                AND NOT EXISTS (
+                    SELECT FROM executions e WHERE e.workflow_id = v.workflow_id AND e.version = v.version)
+            RETURNING stored_bytes(v) AS bytes
+        )
+        \(StorageQuota.givingBack("SELECT sum(bytes)::bigint FROM gone", of: userID))
+        """
+    }
+}

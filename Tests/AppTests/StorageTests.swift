@@ -1,0 +1,281 @@
+import Dispatch
+import Flows
+import HTTP
+import JSON
+import Postgres
+import TestSupport
+import Testing
+
+@testable import App
+
+/// The quota of bytes: what counts, what gives bytes back, and what a full account is refused.
+@Suite struct StorageTests {
+    private let application: TestApplication
+    private let user: TestUser
+
+    init() throws {
+        application = try TestApplication {
+            $0.runLimits.storage = StorageQuota(user: 200_000, guest: 20_000)
+        }
+        user = try application.makeUser()
+    }
+
+    private func call(_ method: String, _ target: String, _ body: JSON? = nil) throws -> HTTPAnswer {
+        try application.send(method, target, body, token: user.token, headers: [("Prefer", "wait=0")])
+    }
+
+    @discardableResult
+    private func expectStatus(
+        _ status: Int, _ answer: HTTPAnswer, sourceLocation: SourceLocation = #_sourceLocation
+    ) -> HTTPAnswer {
+        #expect(answer.status == status, "\(answer.text.prefix(300))", sourceLocation: sourceLocation)
+        return answer
+    }
+
+    /// The bytes that the counters say and `/me` tells. Checks that they are those of the tables.
+    @discardableResult
+    private func expectExactCount(sourceLocation: SourceLocation = #_sourceLocation) throws -> Int64 {
+        while try application.services.engine.storage.fold(on: application.connection) {}
+        let rows = try application.database.connect().query(
+            """
+            SELECT u.id, coalesce((SELECT sum(s.bytes) FROM storage s WHERE s.user_id = u.id), 0)::bigint,
+                coalesce((SELECT sum(s.bytes) FROM stored s WHERE s.user_id = u.id), 0)::bigint
+            FROM users u
+            """)
+        for row in rows {
+            let (id, counted, stored) = try row.decode(String.self, Int64.self, Int64.self)
+            #expect(counted == stored, "\(id)", sourceLocation: sourceLocation)
+        }
+        let told = try application.get("/me", token: user.token)["storage"]
+        #expect(told["limit"] == 200_000)
+        return try #require(told["bytes"]?.integerValue)
+    }
+
+    private static func text(_ count: Int) -> JSON { .string(String(repeating: "x", count: count)) }
+
+    @Test func countersEqualWhatTheTablesHold() throws {
+        #expect(try expectExactCount() == 0)
+        for value: JSON in [1, ["é\n", nil, 1.5], Self.text(3_000), Self.text(10)] {
+            expectStatus(200, try call("PUT", "/api/data/a", ["value": value]))
+            try expectExactCount()
+        }
+        let post = try call("POST", "/posts", ["title": "é", "content": Self.text(500)])
+        let postPath = try #require(post.headers["location"])
+        expectStatus(200, try call("PATCH", postPath, ["content": "short"]))
+        expectStatus(200, try call("PUT", postPath, ["title": "t", "content": Self.text(700)]))
+        try expectExactCount()
+
+        // Runs: at once, waiting, failing, retried, and with documents.
+        expectStatus(
+            200, try call("POST", "/flow-manager", .chain([.task("a", "pass", ["é": 1.0]), .task("b", "pass")])))
+        expectStatus(200, try call("POST", "/flow-manager", .flow([.task("a", "pass", nil)], input: nil)))
+        expectStatus(422, try call("POST", "/flow-manager", .flow([.task("a", "fail", ["message": "é\"\n"])])))
+        expectStatus(200, try call("POST", "/flow-manager", .chain([.task("a", "pass"), .task("b", "data.store")])))
+        try expectExactCount()
+        let waiting = try call(
+            "POST", "/flow-manager",
+            .chain([.task("a", "pass", Self.text(50)), .task("b", "approval"), .task("c", "pass")]))
+        let run = try #require(waiting.headers["location"])
+        try application.work()
+        try expectExactCount()
+        expectStatus(202, try call("POST", "\(run)/signal", ["approved": true, "data": Self.text(90)]))
+        try application.work()
+        #expect(try call("GET", run)["status"] == "completed")
+        try expectExactCount()
+        expectStatus(202, try call("POST", "\(run)/fork", ["step": 3, "input": Self.text(40)]))
+        try application.work()
+        try expectExactCount()
+        let canceled = try #require(
+            try call("POST", "/flow-manager", .chain([.task("a", "pass"), .task("b", "approval")])).headers["location"])
+        try application.work()
+        expectStatus(200, try call("POST", "\(canceled)/cancel"))
+        expectStatus(202, try call("POST", "\(canceled)/resume"))
+        try application.work()
+        expectStatus(202, try call("POST", "\(canceled)/signal", ["approved": false]))
+        try application.work()
+        try expectExactCount()
+
+        // Workflows, and runs that start runs.
+        let workflow = try call("POST", "/api/workflows", .workflow("w"))
+        let (path, id) = (try #require(workflow.headers["location"]), workflow["id"])
+        expectStatus(200, try call("PUT", path, .workflow("another", giving: 2)))
+        expectStatus(204, try call("DELETE", "\(path)/versions/1"))
+        expectStatus(202, try call("POST", "\(path)/execute", ["input": [1, 2]]))
+        let map: JSON = ["workflow": id, "items": [1, "é", Self.text(20)]]
+        expectStatus(202, try call("POST", "/flow-manager", .chain([.task("m", "map", map), .task("b", "pass")])))
+        try application.work()
+        try expectExactCount()
+        expectStatus(200, try call("POST", "/api/operations/addition/run", ["arguments": [1, 2]]))
+        let full = try expectExactCount()
+
+        expectStatus(204, try call("DELETE", path))
+        expectStatus(204, try call("DELETE", postPath))
+        for name in ["a", "result"] { expectStatus(204, try call("DELETE", "/api/data/\(name)")) }
+        #expect(try expectExactCount() < full)
+        let ids = try application.connection.query("SELECT id FROM executions WHERE user_id = \(user.id)").map {
+            try $0.decode(String.self)
+        }
+        try application.connection.execute(RunRemoval.removing(ids, of: user.id))
+        try application.connection.execute(
+            RunRemoval.removingVersions(of: id.stringValue ?? "", ownedBy: user.id))
+        #expect(try expectExactCount() == 0)
+        #expect(try application.count("SELECT count(*) FROM steps") == 0)
+    }
+
+    /// All counters of a user, and whether anything was stored.
+    private func snapshot() throws -> [Int] {
+        try ["documents", "posts", "workflow_versions", "workflows", "executions", "steps", "queue"].map {
+            try application.count("SELECT count(*) FROM \(unsafeRaw: $0)")
+        }
+    }
+
+    @Test func aFullAccountStoresNothingMore() throws {
+        expectStatus(200, try call("PUT", "/api/data/big", ["value": Self.text(190_000)]))
+        let workflow = try #require(try call("POST", "/api/workflows", .workflow("w")).headers["location"])
+        let post = try #require(try call("POST", "/posts", ["title": "a", "content": "b"]).headers["location"])
+        let (before, bytes) = (try snapshot(), try expectExactCount())
+        let large = Self.text(12_000)
+        var flow = JSON.workflow("large").objectValue ?? JSONObject()
+        flow["description"] = Self.text(9_990)
+        let calls: [(method: String, target: String, body: JSON)] = [
+            ("PUT", "/api/data/more", ["value": large]), ("POST", "/posts", ["title": "a", "content": large]),
+            ("PATCH", post, ["content": large]), ("POST", "/api/workflows", .object(flow)),
+            ("PUT", workflow, .object(flow)),
+            ("POST", "/flow-manager", .flow([.task("a", "pass")], input: large)),
+            ("POST", "/flow-manager", .flow([.task("a", "pass", large)])),
+            ("POST", "/flow-manager", .flow([.task("a", "data.store")], input: large)),
+            ("POST", "\(workflow)/execute", ["input": large]),
+        ]
+        for (method, target, body) in calls {
+            expectProblem(try call(method, target, body), 413, "quota_exceeded", "\(method) \(target)")
+            let key = [("Idempotency-Key", unique("k")), ("Prefer", "respond-async")]
+            let keyed = try application.send(method, target, body, token: user.token, headers: key)
+            expectProblem(keyed, 413, "quota_exceeded", "\(method) \(target)")
+        }
+        #expect(try snapshot() == before)
+        #expect(try expectExactCount() == bytes)
+        expectStatus(200, try call("PUT", "/api/data/big", ["value": 1]))
+        expectStatus(200, try call("PUT", "/api/data/more", ["value": large]))
+        try expectExactCount()
+    }
+
+    /// What an active run has committed stays, and it fails with what it can no longer store.
+    @Test func aRunFailsThatCannotStoreItsSteps() throws {
+        let large = Self.text(9_000)
+        let tasks: [JSON] = [
+            .task("a", "pass"), .task("b", "approval"), .task("c", "pass", large), .task("d", "data.store"),
+        ]
+        let run = try #require(try call("POST", "/flow-manager", .chain(tasks)).headers["location"])
+        try application.work()
+        expectStatus(200, try call("PUT", "/api/data/big", ["value": Self.text(178_000)]))
+        expectStatus(202, try call("POST", "\(run)/signal", ["approved": true]))
+        try application.work()
+        let failed = try call("GET", run)
+        #expect(failed["status"] == "failed" && failed["error"]["code"] == "quota_exceeded")
+        #expect(failed["steps"].each("task").first == "a")
+        #expect(try application.count("SELECT count(*) FROM documents") == 1)
+        #expect(try application.count("SELECT count(*) FROM queue") == 0)
+        try expectExactCount()
+        expectStatus(204, try call("DELETE", "/api/data/big"))
+        expectStatus(202, try call("POST", "\(run)/resume"))
+        try application.work()
+        expectStatus(202, try call("POST", "\(run)/signal", ["approved": true]))
+        try application.work()
+        #expect(try call("GET", run)["status"] == "completed")
+        try expectExactCount()
+    }
+
+    /// A call has to commit before it stores a second document.
+    @Test func aRunFailsThatItsCallCannotContinue() throws {
+        let large = Self.text(120_000)
+        let tasks: [JSON] = [
+            .task("a", "data.store", ["name": "first", "value": 1]),
+            .task("b", "data.store", ["name": "second", "value": large]),
+        ]
+        let answer = expectStatus(422, try call("POST", "/flow-manager", .chain(tasks)))
+        #expect(answer["status"] == "failed" && answer["executed_tasks"].each("task_name") == ["a"])
+        #expect(try call("GET", "/api/data/first")["value"] == 1)
+        expectProblem(try call("GET", "/api/data/second"), 404)
+        try expectExactCount()
+    }
+
+    @Test func guestsHaveLess() throws {
+        let token = try #require(
+            try application.post("/api/guests", [:], from: "192.0.2.7")["token"].stringValue)
+        func put(_ count: Int) throws -> HTTPAnswer {
+            try application.send("PUT", "/api/data/a", ["value": Self.text(count)], token: token)
+        }
+        #expect(try application.get("/me", token: token)["storage"] == ["bytes": 0, "limit": 20_000])
+        expectProblem(try put(25_000), 413, "quota_exceeded")
+        expectStatus(200, try put(15_000))
+        let account: JSON = ["username": .string(unique("u")), "password": "lasting impression"]
+        let converted = try application.post("/api/guests/convert", account, token: token)
+        #expect(converted["storage"]["limit"] == 200_000 && converted["storage"]["bytes"]?.integerValue ?? 0 > 15_000)
+        expectStatus(200, try put(25_000))
+    }
+
+    /// What a call stores is small here, but its user is full.
+    @Test func smallCallsOfAFullAccountAreRefused() throws {
+        let storage = application.services.engine.storage
+        let small: (target: String, body: JSON) = ("/flow-manager", .flow([.task("a", "pass")]))
+        func fill() throws {
+            try application.connection.execute(
+                "INSERT INTO storage_changes (user_id, bytes) VALUES (\(user.id), 200000)")
+            #expect(try !storage.fold(on: application.connection))
+        }
+        try fill()
+        let before = try snapshot()
+        for (target, body) in [small, ("/api/operations/addition/run", ["arguments": [1]])] {
+            expectProblem(try call("POST", target, body), 413, "quota_exceeded", target)
+        }
+        expectProblem(try call("PUT", "/api/data/a", ["value": 1]), 413, "quota_exceeded")
+        #expect(try snapshot() == before)
+        try application.connection.execute(
+            "WITH gone AS (SELECT 9000::bigint AS bytes)\(StorageQuota.givingBack("SELECT bytes FROM gone", of: user.id))"
+        )
+        expectStatus(200, try call("POST", small.target, small.body))
+        try fill()
+        try application.connection.execute(
+            "INSERT INTO storage_changes (user_id, bytes) VALUES (\(user.id), -400000)")
+        _ = try storage.fold(on: application.connection)
+        expectStatus(200, try call("POST", small.target, small.body))
+    }
+
+    /// Transactions of one user do not wait for each other because of the counters.
+    @Test func openTransactionsDoNotWaitForEachOther() throws {
+        let connections = (0..<6).map { _ in application.database.connectAsApplication() }
+        let count: SQL = "SELECT count(*) FROM storage WHERE user_id = \(user.id)"
+        func total() throws -> Int64 { try StoredBytes.find(of: user.id, on: application.connection) }
+        for (number, connection) in connections.enumerated() {
+            try connection.begin()
+            try connection.execute(StorageQuota.unlimited.counting("\(number + 1)::bigint", of: user.id))
+            try connection.execute("INSERT INTO storage_changes (user_id, bytes) VALUES (\(user.id), 100)")
+        }
+        let storage = application.services.engine.storage
+        #expect(try !storage.fold(on: application.connection))
+        for connection in connections.reversed() { try connection.commit() }
+        #expect(try total() == 21)
+        #expect(try !storage.fold(on: application.connection))
+        #expect(try total() == 621)
+        #expect(try application.count(count) == 7)
+        try application.connection.execute(StorageQuota.unlimited.counting("1::bigint", of: user.id))
+        #expect(try application.count(count) == 7, "the rows are used again")
+    }
+
+    /// Several workers fold at the same time, while changes are added.
+    @Test func concurrentFoldsCountEachChangeOnce() throws {
+        try application.connection.execute(
+            """
+            INSERT INTO storage_changes (user_id, bytes)
+            SELECT \(user.id)::uuid, 1 FROM generate_series(1, 12000)
+            """)
+        let (database, storage) = (application.database, application.services.engine.storage)
+        DispatchQueue.concurrentPerform(iterations: 4) { _ in
+            let connection = database.connectAsApplication()
+            for _ in 0..<4 { _ = try? storage.fold(on: connection) }
+        }
+        while try storage.fold(on: application.connection) {}
+        #expect(try StoredBytes.find(of: user.id, on: application.connection) == 12_000)
+        #expect(try application.count("SELECT count(*) FROM storage_changes") == 0)
+    }
+}
