@@ -17,6 +17,7 @@ enum ExampleVariables {
             ExampleVariable("refresh_token", sample: "fmr_…", "Renews the access token; the login sets it"),
             ExampleVariable("X-CSRF-TOKEN", sample: "4f1d…", "Required for calls by cookie; the login sets it"),
             ExampleVariable("second_token", sample: "eyJhbGciOi…", "The token of a second session"),
+            ExampleVariable("other_token", sample: "eyJhbGciOi…", "The token of the second account"),
             ExampleVariable("admin_token", sample: "eyJhbGciOi…", "The admin's token; the login as admin sets it"),
             ExampleVariable("guest_token", sample: "eyJhbGciOi…", "The guest's token"),
             ExampleVariable("totp_secret", sample: "JBSWY3DPEHPK3PXP", "The secret of the authenticator app"),

@@ -8,7 +8,7 @@ package enum Routes {
         + Endpoint.runs + Endpoint.prices + Endpoint.executions + Endpoint.workflows + Endpoint.workflowRuns
         + Endpoint.documents + Endpoint.posts + Endpoint.arrays + Endpoint.operations + Endpoint.records
         + Endpoint.credits + Endpoint.apiKeys + Endpoint.secondFactors + Endpoint.guests + Endpoint.users
-        + Endpoint.audit
+        + Endpoint.identities + Endpoint.removal + Endpoint.audit
 
     /// The maximum length of a body at any endpoint, in bytes.
     package static let maximumBodyLength = all.map(\.body.policy.limit).max() ?? 0

@@ -113,7 +113,8 @@ package final class Engine: Sendable {
 
     /// Executes a new run on this thread until it ends, has to wait, or has had its time.
     ///
-    /// - Throws: `LaunchRefusal.insufficientCredits` or `.storage`; `Fenced` if the run was canceled or has failed here,
+    /// - Throws: `LaunchRefusal.insufficientCredits` or `.storage`; `Fenced` if the run was canceled or has failed
+    ///   here,
     ///   or if a worker has claimed it.
     package func run(
         _ execution: Execution, _ plan: Plan, on connection: Connection, with hooks: CommitHooks?

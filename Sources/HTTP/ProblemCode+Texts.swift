@@ -95,6 +95,11 @@ extension ProblemCode {
                 .forbidden, "The code is wrong",
                 "Wait for the app's next code, or use another recovery code: each code works once."
             )
+        case .loginNotRecent:
+            (
+                .forbidden, "This needs a token that is less than five minutes old",
+                "Log in again, or get a new token with `POST /refresh`, and repeat the call."
+            )
         case .notFound:
             (
                 .notFound, "Not found",
@@ -181,7 +186,7 @@ extension ProblemCode {
         case .quotaExceeded:
             (
                 .contentTooLarge, "The account's storage is full",
-                "Delete documents, posts, runs or workflows; `storage` of `GET /me` tells the use and the limit, in bytes."
+                "Delete documents, posts, runs or workflows; `storage` of `GET /me` tells use and limit, in bytes."
             )
         case .uriTooLong:
             (.uriTooLong, "The URI is too long", "Send fewer or shorter query fields.")

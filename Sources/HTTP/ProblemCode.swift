@@ -24,6 +24,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case originRefused = "origin_refused"
     case wrongPassword = "wrong_password"
     case wrongCode = "wrong_code"
+    case loginNotRecent = "login_not_recent"
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
     case requestTimeout = "request_timeout"

@@ -42,6 +42,7 @@ import Testing
             ),
             "/api/records": ("/api/records?", "records"), "/api/ledger": ("/api/ledger?", "ledger \(mine)"),
             "/api/audit": ("/api/audit?", "audit_log"),
+            "/api/identities": ("/api/identities?", "identities"),
         ]
     }
 
@@ -92,6 +93,10 @@ import Testing
             """
             INSERT INTO ledger (user_id, seq, debit, credit, amount, balance, held, created_at)
             SELECT \(id), 1000 + n, 'issued', 'available', 1, n, 0, \(time) FROM \(n)
+            """,
+            """
+            INSERT INTO identities (issuer, subject, user_id, blocked_at)
+            SELECT 'i', u.id::text, u.id, u.created_at FROM users u
             """,
             """
             INSERT INTO audit_log (id, action, origin, detail, created_at)

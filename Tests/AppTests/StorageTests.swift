@@ -231,7 +231,7 @@ import Testing
         expectProblem(try call("PUT", "/api/data/a", ["value": 1]), 413, "quota_exceeded")
         #expect(try snapshot() == before)
         try application.connection.execute(
-            "WITH gone AS (SELECT 9000::bigint AS bytes)\(StorageQuota.givingBack("SELECT bytes FROM gone", of: user.id))"
+            "WITH gone AS (SELECT 9 AS bytes)\(StorageQuota.givingBack("SELECT bytes FROM gone", of: user.id))"
         )
         expectStatus(200, try call("POST", small.target, small.body))
         try fill()

@@ -10,7 +10,7 @@ import Testing
     private static let admins: Set = [
         "GET /api/users", "POST /api/users", "GET /api/users/{id}", "PATCH /api/users/{id}", "DELETE /api/users/{id}",
         "GET /api/audit", "PATCH /api/task-types/{type}", "PATCH /api/operations/{type}", "POST /api/credits/grants",
-        "DELETE /api/records/{id}",
+        "DELETE /api/records/{id}", "GET /api/identities", "DELETE /api/identities/{id}",
     ]
     private static let accounts: Set = [
         "PATCH /me", "POST /api/keys", "GET /api/keys", "DELETE /api/keys/{id}", "POST /api/mfa/totp",
@@ -18,6 +18,7 @@ import Testing
     ]
     private static let sessions: Set = [
         "POST /logout", "GET /csrf", "GET /api/sessions", "DELETE /api/sessions/{id}", "POST /api/guests/convert",
+        "DELETE /me",
     ]
     private static let reads: Set = [
         "GET /me", "GET /api/executions", "GET /api/executions/{id}", "GET /api/data", "GET /api/data/{name}",
@@ -93,7 +94,8 @@ import Testing
         let resources: [String: JSON?] = [
             "/api/workflows/{id}": workflow,
             "/posts/{id}": post, "/api/executions/{id}": run, "/api/keys/{id}": key, "/api/sessions/{id}": session,
-            "/api/users/{id}": .string(user.id), "/api/data/{name}": "result", "/api/records/{id}": bought,
+            "/api/users/{id}": .string(user.id), "/api/identities/{id}": .string(user.id),
+            "/api/data/{name}": "result", "/api/records/{id}": bought,
         ]
         let bodies: [String: JSON] = [
             "PUT /api/workflows/{id}": flow, "POST /api/workflows/{id}/rollback": ["version": 1],

@@ -57,8 +57,9 @@ import Testing
 
     @Test func deletedAdminIsNotCreatedAgain() throws {
         #expect(try migrate(email, "a good password").status == 0)
-        try stack.database.connect().execute(
-            "UPDATE users SET deleted_at = now(), disabled_at = now() WHERE email = \(email)")
+        let id = try stack.database.connect().query("SELECT id FROM users WHERE email = \(email)").only.decode(
+            String.self)
+        #expect(try stack.send("DELETE", "/api/users/\(id)", token: stack.adminToken()).status == 204)
         #expect(try migrate(email, "a good password").output.hasSuffix("no account created\n"))
         #expect(try isAdmin(email, "a good password") == nil)
     }

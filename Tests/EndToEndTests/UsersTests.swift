@@ -113,8 +113,10 @@ import Testing
         expectProblem(try stack.get(target, token: admin), 404)
         expectProblem(try stack.send("PATCH", target, ["disabled": false], token: admin), 404)
         expectChallenge(try stack.get("/me", token: user.token), "token_invalid")
-        let posts = try stack.get("/posts?user_id=\(user.id)", token: admin)
-        #expect(posts["items"].arrayValue?.count == 1, "the user's posts are kept")
+        // A worker removes what the user had.
+        try eventually("the post is removed") {
+            try stack.get("/posts?user_id=\(user.id)", token: admin)["items"] == []
+        }
         let account: JSON = ["email": .string(user.email), "password": "long enough"]
         let again = try stack.patiently { try stack.post("/create_user", account) }
         #expect(again.status == 201)

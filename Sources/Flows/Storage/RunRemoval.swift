@@ -31,8 +31,8 @@ package enum RunRemoval {
         """
     }
 
-    /// Removes the versions of a deleted workflow that no run names any more, and gives their bytes back. To be executed
-    /// after the statement that removed the runs or deleted the workflow.
+    /// Removes the versions of a deleted workflow that no run names any more, and gives their bytes back. To be
+    /// executed after the statement that removed the runs or deleted the workflow.
     package static func removingVersions(of workflowID: String, ownedBy userID: String) -> SQL {
         """
         WITH gone AS (

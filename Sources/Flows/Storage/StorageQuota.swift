@@ -75,8 +75,8 @@ package struct StorageQuota: Sendable {
         "room AS (UPDATE users SET is_full = false WHERE id = \(userID) AND is_full AND \(bytes) < 0)"
     }
 
-    /// The rest, after the common table expressions, of a statement that removes something: it counts the bytes that are
-    /// no longer kept.
+    /// The rest, after the common table expressions, of a statement that removes something: it counts the bytes that
+    /// are no longer kept.
     package static func givingBack(_ bytes: SQL, of userID: String) -> SQL {
         let change: SQL = "-(\(bytes))"
         return ", \(room(after: change, of: userID)) \(unlimited.counting(change, of: userID))"

@@ -68,12 +68,14 @@ enum SeedDemo {
     }
 }
 
-/// `prune`: deletes expired rows and prints how many from which table.
+/// `prune`: deletes expired rows and prints how many from which table, then removes what deleted accounts had.
 enum Prune {
     static func run(_ invocation: Invocation) throws {
-        try Pruning.run(on: Connection(try invocation.configuration.database)) { table, rows in
+        let connection = Connection(try invocation.configuration.database)
+        try Pruning.run(on: connection) { table, rows in
             print(table.padded(to: 20) + String(rows))
         }
+        while try AccountRemoval.removeSome(on: connection) {}
     }
 }
 

@@ -20,6 +20,9 @@ enum Duties {
             Duty("storage", every: .seconds(1)) { _ in
                 try engine.storage.fold(on: connection) ? .unfinished : .done
             },
+            Duty("remover", every: .seconds(1)) { _ in
+                try AccountRemoval.removeSome(on: connection) ? .unfinished : .done
+            },
             Duty("pruner", every: .seconds(600), initialDelay: 0.1...1) { _ in
                 try pass.removeSome(on: connection) ? .unfinished : .done
             },

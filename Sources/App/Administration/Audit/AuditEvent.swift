@@ -16,6 +16,8 @@ struct AuditEvent {
         case logoutAll = "logout_all"
         case refreshReused = "refresh_reused"
         case passwordChanged = "password_changed"
+        case emailChanged = "email_changed"
+        case identityUnblocked = "identity_unblocked"
         case factorSet = "factor_set"
         case factorRemoved = "factor_removed"
         case recoveryCodeUsed = "recovery_code_used"
@@ -109,6 +111,11 @@ extension AuditEvent {
     }
 
     static func passwordChanged(of user: String) -> AuditEvent { AuditEvent(.passwordChanged, user) }
+
+    static func emailChanged(of user: String) -> AuditEvent { AuditEvent(.emailChanged, user) }
+
+    /// An admin unblocked the external identity of a deleted user.
+    static func identityUnblocked(_ user: String) -> AuditEvent { AuditEvent(.identityUnblocked, user) }
 
     static func factorSet(of user: String) -> AuditEvent { AuditEvent(.factorSet, user) }
 

@@ -25,8 +25,7 @@ package struct Pruning: Sendable {
             "recovery_codes", "recovery_codes AS c",
             "NOT EXISTS (SELECT FROM second_factors f WHERE f.user_id = c.user_id)"),
         Pruning("guests", "guests", "expires_at < now()"),
-        // Records of other users may refer to what a guest created, so the guest's row stays, as that of a deleted user
-        // does.
+        // The row stays, as that of a deleted user does. What the guest had is removed as of any deleted account.
         Pruning(
             "users", "users AS u",
             """
@@ -34,7 +33,7 @@ package struct Pruning: Sendable {
                 SELECT FROM sessions s WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()
             )
             """,
-            mark: "deleted_at = now(), disabled_at = coalesce(disabled_at, now())"),
+            mark: "deleted_at = now(), disabled_at = coalesce(disabled_at, now()), removal_due = now()"),
         // No session is left that began under this key, and two newer keys sign and verify.
         Pruning(
             "token_keys", "token_keys AS k",

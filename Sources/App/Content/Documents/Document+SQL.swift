@@ -15,8 +15,8 @@ extension Document {
         ).first.map(resource.json)
     }
 
-    /// The statement that stores the value under the name and replaces an earlier one. It fails if the user may not store
-    /// it (`StorageRefusal`).
+    /// The statement that stores the value under the name and replaces an earlier one. It fails if the user may not
+    /// store it (`StorageRefusal`).
     ///
     /// - Parameter isExact: whether a small value is counted at once, at a higher cost.
     static func storing(

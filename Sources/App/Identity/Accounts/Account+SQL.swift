@@ -51,6 +51,17 @@ extension Account {
             "UPDATE users SET password_hash = \(hash) WHERE id = \(userID) AND password_hash = \(verified)") == 1
     }
 
+    /// Replaces the e-mail; nil when the password's hash is no longer this one. Throws a unique violation when the name
+    /// is taken.
+    func setEmail(_ email: String, ifHashIs hash: String, on connection: Connection) throws -> Account? {
+        try connection.query(
+            """
+            UPDATE users u SET email = \(email) WHERE id = \(id) AND password_hash = \(hash)
+            RETURNING \(Account.columns)
+            """
+        ).first.map(Account.init)
+    }
+
     func rename(_ name: String?, on connection: Connection) throws -> Account {
         let rows = try connection.query(
             "UPDATE users u SET name = \(optional: name) WHERE id = \(id) RETURNING \(Account.columns)")
@@ -65,12 +76,13 @@ extension Account {
         return "\(name) = folded(\(login)) AND u.deleted_at IS NULL"
     }
 
-    /// Whether an account has that e-mail, or had it when the account was deleted.
+    /// Whether an account has that e-mail, or an admin had it whose account was deleted.
     static func hasEverHad(email: String, on connection: Connection) throws -> Bool {
         let rows = try connection.query(
             """
             SELECT FROM users WHERE folded(email) = folded(\(email)) AND deleted_at IS NULL
             UNION ALL SELECT FROM users WHERE folded(email) = folded(\(email)) AND deleted_at IS NOT NULL
+            UNION ALL SELECT FROM users WHERE email_digest = \(AccountRemoval.digest("\(email)"))
             LIMIT 1
             """)
         return !rows.isEmpty

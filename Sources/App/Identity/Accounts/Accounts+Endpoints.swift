@@ -89,70 +89,8 @@ extension Endpoint<Context> {
         let storage = StoredBytes(bytes, of: account.role, context.storage)
         return .json(Profile(account: account, credits: try context.user.credits, storage: storage).text)
     }
-
-    private static let changeMe = Endpoint(
-        .patch, "/me", operation: "updateMe", tag: .accounts, access: .account,
-        summary: "Change your own name or password",
-        description: "A new password ends all other sessions. It needs the current one.",
-        body: .json(Profile.change.schema),
-        idempotency: .refused, answers: [Answer(.ok, "The account", Profile.schema)],
-        problems: [.wrongPassword, .loginThrottled],
-        examples: [Example("Change your name", body: ["name": "Your Name"])]
-    ) { context in
-        let user = try context.user
-        let present = Profile(
-            account: user.account, credits: user.credits,
-            storage: StoredBytes(user.storedBytes, of: user.account.role, context.storage))
-        try Profile.change.check(context.input, against: present.json)
-        let change = try passwordChange(for: user.account, context)
-        return try context.connection.transaction { connection in
-            if let (old, new) = change {
-                guard try Account.setPasswordHash(new, replacing: old, of: user.id, on: connection) else {
-                    throw Problem.wrongPassword
-                }
-                try Session.endAll(of: user.id, except: user.sessionID, on: connection)
-                try context.audit.record(.passwordChanged(of: user.id))
-            }
-            let name = context.input["name"]
-            let account = try name.map { try user.account.rename($0.stringValue, on: connection) } ?? user.account
-            return try profile(of: account, storing: StoredBytes.find(of: user.id, on: connection), context)
-        }
-    }
-
-    /// The hashes of the current and the new password; nil when the call sets none. Throws unless the call has the
-    /// current one.
-    private static func passwordChange(
-        for account: Account, _ context: Context
-    ) throws -> (old: String, new: String)? {
-        guard let password = context.input["password"]?.stringValue else { return nil }
-        var violations = PasswordPolicy.violations(
-            of: password, at: "/password", names: [account.email, account.username])
-        if context.input["current_password"] == nil { violations.append(missingCurrentPassword) }
-        guard violations.isEmpty else { throw Problem.invalid(violations) }
-        let old = try proveCurrentPassword(of: account, context)
-        return (old, try context.passwords.hash(password))
-    }
-
-    private static let missingCurrentPassword = Violation(
-        pointer: "/current_password", message: "is required to change the password")
-
-    /// The hash of the account's current password, which the call must send as `current_password`.
-    @discardableResult
-    static func proveCurrentPassword(of account: Account, _ context: Context) throws -> String {
-        guard let password = context.input["current_password"]?.stringValue else {
-            throw Problem.invalid([missingCurrentPassword])
-        }
-        let attempt = try context.services.loginLimits?.attempt(
-            .account(id: account.id), from: context.request.remoteAddress)
-        let known = try account.passwordHash(on: context.connection)
-        let isCorrect = try context.passwords.match(password, against: known) != .none
-        attempt?.ended(rightly: isCorrect)
-        guard isCorrect, let known else { throw Problem.wrongPassword }
-        return known
-    }
 }
 
 extension Problem {
-    fileprivate static let wrongPassword = Problem(.wrongPassword)
     static let nameTaken = Problem(.alreadyRegistered)
 }

@@ -35,6 +35,9 @@ extension Endpoint<Context> {
                 "Log in as an OAuth 2 client",
                 body: ["grant_type": "password", "username": "{{email}}", "password": "{{password}}"], isForm: true),
             Example(
+                "Log in to the second account", body: ["email": "second.{{email}}", "password": "{{password}}"],
+                stores: ["other_token": "/token"]),
+            Example(
                 "Log in as an admin", body: ["email": "{{admin_email}}", "password": "{{admin_password}}"],
                 stores: ["admin_token": "/token"]),
         ]

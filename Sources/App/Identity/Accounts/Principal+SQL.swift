@@ -2,7 +2,8 @@ import HTTP
 import Postgres
 
 extension Principal {
-    /// The columns that `init(_:issuedAt:credential:)` reads, in its order, from `users` aliased `u` with `Credits.join`.
+    /// The columns that `init(_:issuedAt:credential:)` reads, in its order, from `users` aliased `u` with
+    /// `Credits.join`.
     static func columns(tellingStorage: Bool) -> SQL {
         let stored: SQL = tellingStorage ? "(\(StoredBytes.sum("u.id")))" : "0::bigint"
         return "\(Account.columns), \(Credits.columns), u.is_full, \(stored)"

@@ -22,8 +22,8 @@ struct Profile {
     static let change = ResourceChange(
         JSONSchema.object(
             optional: [
-                "name": Registration.name.nullable, "password": Registration.password,
-                "current_password": PasswordPolicy.attempted.described("Required for a new password"),
+                "name": Registration.name.nullable, "email": Registration.email, "password": Registration.password,
+                "current_password": PasswordPolicy.attempted.described("Required for a new password or e-mail"),
             ]
         ).named("AccountChange"), of: schema)
 }

@@ -22,6 +22,12 @@ extension Identity {
         ).first.map { row in try Principal(row, issuedAt: issuedAt) { _ in .identity } }
     }
 
+    /// Unblocks the identity of a deleted account; false if there is none.
+    static func unblock(_ userID: String, on connection: Connection) throws -> Bool {
+        try connection.execute(
+            "DELETE FROM identities WHERE user_id = \(userID) AND blocked_at IS NOT NULL") == 1
+    }
+
     /// Creates the account, unless there has ever been one.
     ///
     /// It never links an existing account by e-mail: e-mails are not verified here, so an attacker who registers the

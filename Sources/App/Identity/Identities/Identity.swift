@@ -1,4 +1,5 @@
 import JSON
+import Postgres
 import Tokens
 
 /// A user that an external issuer has authenticated. Issuer and subject together identify one person for ever (OpenID
@@ -10,6 +11,12 @@ struct Identity {
     let name: String?
     /// When the token was issued, in seconds since 1970; nil if it does not say.
     let issuedAt: Int64?
+
+    /// An identity of a deleted account, as admins see it.
+    static let blocked = Resource(
+        "BlockedIdentity", .id("id", sql: "user_id").described("The deleted account"), .text("issuer"),
+        .text("subject").described("The user's id at the issuer"),
+        .time("created_at", sql: "blocked_at").described("When the account was deleted"))
 
     init(issuer: String, _ claims: ExternalClaims) {
         self.issuer = issuer

@@ -1,3 +1,4 @@
+import HTTP
 import JSON
 import Postgres
 
@@ -61,13 +62,9 @@ extension User {
         return updated
     }
 
-    /// Marks the user as deleted. The row stays, because records refer to it; its e-mail and username become available.
+    /// Deletes the user, in the open transaction. What the user had is removed later (`AccountRemoval`).
     func delete(_ audit: AuditTrail, on connection: Connection) throws {
-        try connection.execute(
-            """
-            UPDATE users SET deleted_at = now(), disabled_at = coalesce(disabled_at, now()) WHERE id = \(account.id)
-            """)
-        try endAccess(on: connection)
+        try AccountRemoval.begin(account.id, on: connection)
         try audit.record(.userDeleted(account.id))
     }
 
@@ -75,6 +72,20 @@ extension User {
     func endAccess(on connection: Connection) throws {
         try Session.endAll(of: account.id, on: connection)
         try APIKey.endAll(of: account.id, on: connection)
+    }
+
+    /// Changes the user in a transaction, with the row locked. Throws 404 for an unknown user, and 409 for a change
+    /// that would leave no admin.
+    static func changing(
+        _ id: String, removesAdmin: Bool, on connection: Connection, _ change: (User) throws -> Response
+    ) throws -> Response {
+        try connection.transaction { connection in
+            // Locks the admins first, always in the same order, so that two such calls cannot deadlock.
+            let isLastAdmin = try removesAdmin && isLastAdmin(id, on: connection)
+            guard let user = try find(id, locked: true, on: connection) else { throw Problem.notFound }
+            if isLastAdmin { throw Problem(.lastAdmin) }
+            return try change(user)
+        }
     }
 
     /// Whether this user is the only active admin. Locks the admins until the transaction ends, so that two of them

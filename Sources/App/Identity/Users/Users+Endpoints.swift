@@ -68,7 +68,7 @@ extension Endpoint<Context> {
         ]
     ) { context in
         let isDemotion = context.input["role"] == "client" || context.input["disabled"] == true
-        return try changeUser(context, removesAdmin: isDemotion) { user, connection in
+        let response = try User.changing(context.id(), removesAdmin: isDemotion, on: context.connection) { user in
             try User.change.check(context.input, against: user.json)
             if let role = context.input["role"], role != .string(user.account.role.rawValue) {
                 guard user.account.role != .guest else { throw Problem(.guest) }
@@ -77,40 +77,25 @@ extension Endpoint<Context> {
                     throw Problem.invalid(violations.map { Violation(pointer: "/role", message: $0.message) })
                 }
             }
-            return .json(try user.update(context.input, context.audit, on: connection).json)
+            return .json(try user.update(context.input, context.audit, on: context.connection).json)
         }
+        // The change is committed. If this fails, the workers end the runs of a user who was disabled.
+        _ = try? AccountEnd.endSomeRuns(by: context.services.engine, on: context.connection)
+        return response
     }
 
     private static let deleteUser = Endpoint(
         .delete, "/api/users/{id}", operation: "deleteUser", tag: .users, access: .admin, summary: "Delete a user",
         description: """
-            Ends all sessions, API keys and active runs of the user. The records of runs and operations and the ledger \
-            entries are kept; the e-mail and the username may be registered again.
+            Ends all sessions, API keys and runs of the user. Everything that the user has is removed soon; the ledger \
+            and the audit log stay. The e-mail and the username may be registered again.
             """,
         answers: [Answer(.noContent, "The user is deleted")], problems: [.lastAdmin],
         examples: [Example("Delete a user", path: ["id": "{{new_user_id}}"])]
     ) { context in
-        try changeUser(context, removesAdmin: true) { user, connection in
-            try user.delete(context.audit, on: connection)
+        try User.changing(context.id(), removesAdmin: true, on: context.connection) { user in
+            try user.delete(context.audit, on: context.connection)
             return .noContent
         }
-    }
-
-    /// Throws 409 for a change that would leave no admin. If the change ends the account, its active runs end as well:
-    /// a first portion of them at once, and the rest by the workers.
-    private static func changeUser(
-        _ context: Context, removesAdmin: Bool, _ change: (User, Connection) throws -> Response
-    ) throws -> Response {
-        let id = try context.id()
-        let response = try context.connection.transaction { connection in
-            // Locks the admins first, always in the same order, so that two such calls cannot deadlock.
-            let isLastAdmin = try removesAdmin && User.isLastAdmin(id, on: connection)
-            guard let user = try User.find(id, locked: true, on: connection) else { throw Problem.notFound }
-            if isLastAdmin { throw Problem(.lastAdmin) }
-            return try change(user, connection)
-        }
-        // The change is committed. If this fails, the workers end all runs.
-        _ = try? AccountEnd.endSomeRuns(by: context.services.engine, on: context.connection)
-        return response
     }
 }

@@ -1,0 +1,135 @@
+import Flows
+import Postgres
+
+extension AccountRemoval {
+    /// Deletes the account, in the open transaction: ends its sessions, keys and runs, and blocks its identity at
+    /// another issuer.
+    static func begin(_ userID: String, on connection: Connection) throws {
+        try connection.execute(
+            """
+            UPDATE users
+            SET deleted_at = now(), disabled_at = coalesce(disabled_at, now()), removal_due = now(),
+                email_digest = CASE WHEN role = 'admin' THEN \(digest("email")) END,
+                email = NULL, username = NULL, name = NULL, age = NULL, password_hash = NULL
+            WHERE id = \(userID)
+            """)
+        try Session.endAll(of: userID, on: connection)
+        try APIKey.endAll(of: userID, on: connection)
+        try connection.execute("UPDATE identities SET blocked_at = now() WHERE user_id = \(userID)")
+        _ = try endRuns(of: userID, on: connection)
+    }
+
+    /// What is kept of the e-mail of an admin.
+    static func digest(_ email: SQL) -> SQL { "sha256(convert_to(folded(\(email)), 'UTF8'))" }
+
+    /// Removes the user's runs from the queue: a worker that executes one finds that out at its next commit. Returns
+    /// how many there were.
+    private static func endRuns(of userID: String, on connection: Connection) throws -> Int {
+        let ended = try connection.pipeline([
+            "SELECT lock_places(\(userID))",
+            """
+            WITH gone AS (DELETE FROM queue WHERE user_id = \(userID) RETURNING execution_id, held),
+            notified AS (
+                DELETE FROM watchers w USING gone g WHERE w.execution_id = g.execution_id
+                RETURNING pg_notify('flow_end', w.execution_id::text))
+            SELECT count(*), coalesce(sum(held), 0)::bigint, (SELECT count(*) FROM notified) FROM gone
+            """,
+        ])
+        let (count, held, _) = try ended[1].only.decode(Int.self, Int64.self, Int.self)
+        if held > 0 { try connection.execute(Ledger.release(held, of: userID, execution: nil)) }
+        return count
+    }
+
+    /// The account of which the next part is due, locked; nil if there is none that no other connection works on.
+    static func nextDue(on connection: Connection) throws -> String? {
+        try connection.query(
+            """
+            SELECT id FROM users WHERE removal_due <= now() ORDER BY removal_due LIMIT 1
+            FOR NO KEY UPDATE SKIP LOCKED
+            """
+        ).first?.decode(String.self)
+    }
+
+    typealias Part = @Sendable (_ userID: String, Connection) throws -> Int
+
+    /// In their order: a row is removed after those that refer to it. Each removes a limited number of rows, and
+    /// returns how many.
+    static let parts: [Part] = [
+        { try endRuns(of: $0, on: $1) }, removeRuns, removeVersions, removeWorkflows,
+        rows("documents", largeRows), rows("posts", largeRows), removeRecords,
+        rows("idempotency_keys", largeRows), rows("sessions", smallRows), rows("api_keys", smallRows),
+        rows("recovery_codes", smallRows), rows("second_factors", smallRows), rows("rate_limits", smallRows),
+        rows("guests", smallRows),
+    ]
+
+    private static func rows(_ table: SQL, _ limit: Int) -> Part {
+        { userID, connection in
+            try connection.execute(
+                """
+                DELETE FROM \(table) WHERE ctid = ANY (ARRAY(
+                    SELECT ctid FROM \(table) WHERE user_id = \(userID) LIMIT \(limit)))
+                """)
+        }
+    }
+
+    private static let removeRuns: Part = { userID, connection in
+        let ids = try connection.query(
+            "SELECT id FROM executions WHERE user_id = \(userID) LIMIT \(largeRows)"
+        ).map { try $0.decode(String.self) }
+        guard !ids.isEmpty else { return 0 }
+        try connection.pipeline([
+            "DELETE FROM steps WHERE execution_id = ANY(\(ids)::uuid[])",
+            "DELETE FROM executions WHERE id = ANY(\(ids)::uuid[])",
+        ])
+        return ids.count
+    }
+
+    private static let removeVersions: Part = { userID, connection in
+        try connection.execute(
+            "UPDATE workflows SET deleted_at = now() WHERE user_id = \(userID) AND deleted_at IS NULL")
+        return try connection.execute(
+            """
+            DELETE FROM workflow_versions WHERE (workflow_id, version) IN (
+                SELECT v.workflow_id, v.version
+                FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id
+                WHERE w.user_id = \(userID) AND NOT EXISTS (
+                    SELECT FROM executions e WHERE e.workflow_id = v.workflow_id AND e.version = v.version)
+                LIMIT \(largeRows))
+            """)
+    }
+
+    private static let removeWorkflows: Part = { userID, connection in
+        try connection.execute(
+            """
+            DELETE FROM workflows WHERE id IN (
+                SELECT w.id FROM workflows w
+                WHERE w.user_id = \(userID) AND NOT EXISTS (
+                    SELECT FROM workflow_versions v WHERE v.workflow_id = w.id)
+                LIMIT \(smallRows))
+            """)
+    }
+
+    /// The program may not remove records, which belong to the ledger; deleted ones are not shown any more.
+    private static let removeRecords: Part = { userID, connection in
+        try connection.execute(
+            """
+            UPDATE records SET deleted_at = now() WHERE id IN (
+                SELECT id FROM records WHERE user_id = \(userID) AND deleted_at IS NULL LIMIT \(smallRows))
+            """)
+    }
+
+    /// Nothing is left. The account is looked at once more when no call can be in flight any more.
+    static func finish(_ userID: String, on connection: Connection) throws {
+        try connection.pipeline([
+            "DELETE FROM storage WHERE user_id = \(userID)",
+            "DELETE FROM document_counts WHERE user_id = \(userID)",
+            """
+            UPDATE users
+            SET removal_due = CASE
+                WHEN deleted_at > now() - \(grace) * interval '1 second'
+                THEN deleted_at + \(grace) * interval '1 second' END
+            WHERE id = \(userID)
+            """,
+        ])
+    }
+}
