@@ -11,6 +11,11 @@ extension Engine {
         package var callTime = Duration.seconds(1)
         /// How long a worker executes a run before other runs that are due get their turn.
         package var timeSlice = Duration.seconds(1)
+        /// The maximum processor time of a run, over all of its time slices and after it was resumed.
+        package var processorTime = Duration.seconds(60)
+        /// The maximum size of a run's record, in approximate bytes of JSON text: the outputs of all steps, the inputs
+        /// that tasks define, counted for each step, and all inputs of superseded steps.
+        package var recordSize = 8 << 20
         /// The maximum number of this process's threads that the calls of one user may occupy with runs.
         package var threadsPerUser = Int.max
         /// How many bytes a user may keep.

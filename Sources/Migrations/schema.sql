@@ -225,6 +225,7 @@ CREATE TABLE public.executions (
     started_by_key uuid,
     differs json,
     copied_inputs json,
+    processor_us bigint DEFAULT 0 NOT NULL,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
@@ -254,6 +255,7 @@ CREATE TABLE public.executions_default (
     started_by_key uuid,
     differs json,
     copied_inputs json,
+    processor_us bigint DEFAULT 0 NOT NULL,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
 

@@ -177,7 +177,7 @@ import Testing
     }
 
     @Test func theTotalSizeOfOutputsIsLimited() throws {
-        let half = String(repeating: "x", count: Runner.outputLimit / 2 + 1)
+        let half = String(repeating: "x", count: Engine.Limits().recordSize / 2 + 1)
         let large = TestTask("large", effect: .transactional) { input, context in
             _ = try RunnerFixture.keep(input, context)
             return .string(half)
@@ -191,7 +191,7 @@ import Testing
 
     /// The input is stored with each step, so a cycle of failing steps with a large input must end.
     @Test func theInputsOfFailedStepsCountAgainstTheLimit() throws {
-        let quarter = JSON.string(String(repeating: "x", count: Runner.outputLimit / 4 - 10))
+        let quarter = JSON.string(String(repeating: "x", count: Engine.Limits().recordSize / 4 - 10))
         let flow = FlowText.flow(
             start: "a", ["a": "fail"], [FlowText.condition("c", after: "a", success: "end", failure: "a")]
         ).replacing(["tasks", "0", "input"], with: quarter).replacing(["tasks", "0", "max_visits"], with: 1_000)

@@ -1,6 +1,7 @@
 import Crypto
 import JSON
 import Postgres
+import System
 import TestSupport
 import Testing
 
@@ -17,6 +18,19 @@ import Testing
         return input
     }
 
+    /// Uses 20 milliseconds of processor time.
+    private let busy = TestTask("busy") { input, _ in
+        let end = ProcessorTime.ofThread + .milliseconds(20)
+        while ProcessorTime.ofThread < end {}
+        return input
+    }
+
+    /// Waits 30 milliseconds for the database.
+    private let sleep = TestTask("sleep") { input, context in
+        try context.connection.execute("SELECT pg_sleep(0.03)")
+        return input
+    }
+
     private var connection: Connection { fixture.connection }
 
     init() throws {
@@ -29,7 +43,7 @@ import Testing
         var limits = Engine.Limits()
         (limits.callTime, limits.timeSlice) = (.seconds(60), .seconds(60))
         change(&limits)
-        return Engine(catalog: TaskCatalog(TaskCatalog.plain.tasks + [slow]), limits: limits)
+        return Engine(catalog: TaskCatalog(TaskCatalog.plain.tasks + [slow, busy, sleep]), limits: limits)
     }
 
     private func execution(_ types: [String], of userID: String = RunnerFixture.userID) -> Execution {
@@ -73,6 +87,45 @@ import Testing
         #expect(turns == [long.id, short.id, long.id, long.id])
         let ended = try #require(try Execution.find(long.id, of: long.userID, on: connection)).execution
         #expect(ended.status == .completed && ended.steps.count == 3)
+    }
+
+    @Test func aRunHasABudgetOfProcessorTime() throws {
+        let engine = engine { $0.processorTime = .milliseconds(50) }
+        let run = execution(Array(repeating: "busy", count: 10))
+        let ended = try engine.run(run, try engine.plan(run.flow, on: connection), on: connection, with: nil).execution
+        #expect(ended.status == .failed && ended.failure?.code == "processor_time_exceeded")
+        #expect((2...3).contains(ended.steps.count) && ended.stoppedAt == "t\(ended.steps.count + 1)")
+    }
+
+    /// Time that passes while the processor is not used does not count.
+    @Test func aRunThatSleepsUsesNoProcessorTime() throws {
+        let engine = engine { $0.processorTime = .milliseconds(50) }
+        let run = execution(["sleep", "sleep", "sleep", "pass"])
+        let ended = try engine.run(run, try engine.plan(run.flow, on: connection), on: connection, with: nil).execution
+        #expect(ended.status == .completed)
+    }
+
+    @Test(arguments: [false, true])
+    func slicesAndAResumeDoNotResetTheBudget(cancels: Bool) throws {
+        let engine = engine { ($0.timeSlice, $0.processorTime) = (.milliseconds(10), .milliseconds(50)) }
+        let run = execution(Array(repeating: "busy", count: 10))
+        func ended() throws -> Execution {
+            try #require(try Execution.find(run.id, of: run.userID, on: connection)).execution
+        }
+        try enqueue(run, by: engine)
+        if cancels {
+            while try ended().steps.isEmpty { _ = try work(by: engine) }
+            #expect(try engine.cancel(ended(), on: connection))
+        } else {
+            while try work(by: engine) != nil {}
+            #expect(try ended().failure?.code == "processor_time_exceeded")
+        }
+        let resumed = try ended()
+        #expect(try engine.resume(resumed, try engine.plan(run.flow, on: connection), on: connection))
+        while try work(by: engine) != nil {}
+        let last = try ended()
+        #expect(last.failure?.code == "processor_time_exceeded")
+        #expect((2...3).contains(last.steps.count { $0.status == .success }))
     }
 
     @Test func theRunsOfAUserOccupyTheirShareOfTheThreads() throws {

@@ -79,7 +79,7 @@ import Testing
 
     @Test func theSizeOfTheRecordIsCountedAcrossWakeUps() throws {
         let run = try enqueue(loop(visits: 100))
-        let text = JSON.string(String(repeating: "x", count: Runner.outputLimit / 4 - 100))
+        let text = JSON.string(String(repeating: "x", count: Engine.Limits().recordSize / 4 - 100))
         for _ in 0..<2 { try answer(run, text) }
         #expect(try fixture.find(run).status == .waiting)
         try answer(run, text)

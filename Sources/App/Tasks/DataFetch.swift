@@ -1,5 +1,6 @@
 import Flows
 import JSON
+import Postgres
 
 /// Reads one of the user's documents.
 struct DataFetch: FlowTask {
@@ -12,6 +13,11 @@ struct DataFetch: FlowTask {
 
     /// The value of the document `input` for a user who has not stored one.
     private static let demoTable: JSON = ["rows": [["value": 3], ["value": 5], ["value": 8], ["value": 13]]]
+
+    func expectedOutputSize(_ input: JSON?, of userID: String, on connection: Connection) throws -> Int? {
+        guard let input, let name = (input["name"] ?? "input").stringValue else { return nil }
+        return try Document.size(of: name, of: userID, on: connection)
+    }
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         let name = try Document.name(in: input) ?? "input"

@@ -1,6 +1,7 @@
 import Crypto
 import Flows
 import JSON
+import Postgres
 
 /// Random numbers in [0, 1).
 struct RandomArray: FlowTask {
@@ -11,6 +12,11 @@ struct RandomArray: FlowTask {
     let output = JSONSchema.array(of: .number(0...1))
 
     private static let count = JSONSchema.integer(1...10_000)
+
+    func expectedOutputSize(_ input: JSON?, of userID: String, on connection: Connection) -> Int? {
+        // A number has up to 20 characters; the size of a record counts each as 13.
+        input.map { Int($0["n"]?.integerValue ?? 500) * 13 }
+    }
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         let count = input["n"] ?? 500

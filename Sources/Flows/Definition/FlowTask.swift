@@ -18,6 +18,14 @@ package protocol FlowTask: Sendable {
     /// Does the work and returns the step's output. Throws `TaskFailure` if the step has failed; any other error means
     /// that the run cannot continue.
     func run(_ input: JSON, in context: TaskContext) throws -> JSON
+    /// The approximate size of the output in bytes of JSON text, if it is known before the run; nil otherwise.
+    ///
+    /// - Parameter input: what the flow defines; nil if the step gets the output of another one.
+    func expectedOutputSize(_ input: JSON?, of userID: String, on connection: Connection) throws -> Int?
+}
+
+extension FlowTask {
+    package func expectedOutputSize(_ input: JSON?, of userID: String, on connection: Connection) throws -> Int? { nil }
 }
 
 /// A task that can wait for something outside of its thread: a point in time, a person, another run.
@@ -172,6 +180,8 @@ package struct TaskFailure: Error, Sendable, Equatable {
 
     static let outputTooLarge = TaskFailure(
         code: "output_too_large", message: "The outputs of this run are too large")
+    static let processorTimeExceeded = TaskFailure(
+        code: "processor_time_exceeded", message: "The run has used more processor time than a run may")
     static let timeout = TaskFailure(code: "timeout", message: "The step took too long")
     package static let insufficientCredits = TaskFailure(
         code: "insufficient_credits", message: "Not enough credits")

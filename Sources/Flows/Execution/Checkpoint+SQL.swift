@@ -60,7 +60,7 @@ extension Checkpoint {
             steps.storedBytes > 0
             ? ", counted AS (\(quota.counting(steps.storedBytes, of: execution.userID)))" : SQL()
         return """
-            WITH advanced AS (\(advance(disposition, progress)))\(consequence(of: disposition)),
+            WITH advanced AS (\(advance(disposition, progress)))\(consequence(of: disposition, progress)),
             written AS (\(insertion(of: steps, for: "a.execution_id", from: "advanced a, ")))\(counted)
             SELECT 1 / (SELECT count(*) FROM advanced)
             """
@@ -97,20 +97,21 @@ extension Checkpoint {
 
     /// The statement parts for what follows from a commit: the end of the run notifies its watchers, and a run that its
     /// call no longer executes notifies an idle worker.
-    private func consequence(of disposition: Disposition) -> SQL {
+    private func consequence(of disposition: Disposition, _ progress: RunProgress) -> SQL {
         switch (disposition, executor) {
-        case (.finished, _): ending
+        case (.finished, _): ending(progress)
         case (.waits, .call): Queue.notifyIdleWorker
         case (.waits, .worker), (.running, _): SQL()
         }
     }
 
-    private var ending: SQL {
+    private func ending(_ progress: RunProgress) -> SQL {
         """
         , ended AS (
             UPDATE executions
             SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt),
                 error = \(optional: execution.failure?.json), cost = \(cost),
+                processor_us = \(progress.processorTime.microseconds),
                 finished_at = created_at + \(execution.duration.microseconds) * interval '1 microsecond'
             FROM advanced a WHERE id = a.execution_id)\(Queue.notifyWatchers(of: execution))
         """

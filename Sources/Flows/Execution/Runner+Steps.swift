@@ -80,7 +80,7 @@ extension Runner {
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
                 userID: checkpoint.execution.userID, connection: connection, engine: engine, deadline: deadline,
                 stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation,
-                outputRoom: Runner.outputLimit - weight - (definition.input?.weight ?? 0))
+                outputRoom: engine.limits.recordSize - weight - (definition.input?.weight ?? 0))
             guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }
@@ -104,7 +104,7 @@ extension Runner {
             throw TaskFailure(code: "output_too_deep", message: "The output of this step is nested too deeply")
         }
         let more = output.weight + (definition.input?.weight ?? 0)
-        guard weight + more <= Runner.outputLimit else {
+        guard weight + more <= engine.limits.recordSize else {
             throw TaskFailure.outputTooLarge
         }
         weight += more

@@ -9,16 +9,16 @@ import System
 /// end together. A run with more commits has a row in the queue from the first commit on: if its process dies, a worker
 /// claims the run and continues it.
 struct Runner {
-    /// The maximum size of a run's record, in approximate bytes of JSON text: the outputs of all steps, the inputs that
-    /// tasks define, counted for each step, and all inputs of superseded steps.
-    static let outputLimit = 8 << 20
-
     let engine: Engine
     let connection: Connection
     let flow: Flow
     let start: ContinuousClock.Instant
     /// When this thread began to execute the run.
     private let begun = ContinuousClock.now
+    /// The processor time of this thread at that moment.
+    private let begunProcessorTime = ProcessorTime.ofThread
+    /// The processor time that the run had used before.
+    private var earlierProcessorTime = Duration.zero
     var signal: JSON?
     var state: RunState
     var checkpoint: Checkpoint
@@ -42,7 +42,7 @@ struct Runner {
         self.checkpoint = checkpoint
     }
 
-    /// The size of the steps that have ended, as `outputLimit` counts it.
+    /// The size of the steps that have ended, as `Engine.Limits.recordSize` counts it.
     private static func weight(of execution: Execution) -> Int {
         guard !execution.steps.isEmpty else { return 0 }
         let own = execution.ownInputs
@@ -82,6 +82,7 @@ struct Runner {
             flow, from: Checkpoint(claim, cancellation), state, start: .now - claim.age, signal: claim.signal,
             engine: engine,
             on: connection)
+        runner.earlierProcessorTime = claim.processorTime
         runner.weight = claim.progress?.weight ?? weight(of: runner.checkpoint.execution)
         return try runner.runOrRollBack()
     }
@@ -106,6 +107,9 @@ struct Runner {
                 return try end(
                     .failed, stoppedAt: definition.name,
                     TaskFailure(code: "run_too_large", message: "The record of this run is too large"))
+            case .announce(let definition, _) where hasUsedProcessorTime,
+                .run(let definition, _, _) where hasUsedProcessorTime:
+                return try end(.failed, stoppedAt: definition.name, .processorTimeExceeded)
             case .announce(let definition, let attempt):
                 checkpoint.openStep = step(of: definition, attempt: attempt, .running, started: began ?? elapsed)
                 try commit(.running)
@@ -123,10 +127,20 @@ struct Runner {
         }
     }
 
-    /// Whether one more step of that task would exceed `outputLimit`. A step that has begun may end.
+    /// Whether one more step of that task would exceed the maximum size of the record. A step that has begun may end.
     private func isFull(for definition: TaskDefinition) -> Bool {
-        checkpoint.openStep == nil && weight + (definition.input?.weight ?? 0) > Runner.outputLimit
+        checkpoint.openStep == nil && weight + (definition.input?.weight ?? 0) > engine.limits.recordSize
     }
+
+    /// Whether the run has used more processor time than it may. A step that has begun may end.
+    private var hasUsedProcessorTime: Bool {
+        let limit = engine.limits.processorTime
+        // It cannot have used more than the time that has passed, which is cheaper to read.
+        guard checkpoint.openStep == nil, earlierProcessorTime + (.now - begun) > limit else { return false }
+        return processorTime > limit
+    }
+
+    private var processorTime: Duration { earlierProcessorTime + ProcessorTime.ofThread - begunProcessorTime }
 
     private mutating func end(
         _ status: ExecutionStatus, stoppedAt: String?, _ failure: TaskFailure?
@@ -169,8 +183,11 @@ struct Runner {
     private mutating func commit(_ disposition: Checkpoint.Disposition, together others: [SQL] = []) throws {
         if executor.hooks != nil { try openTransaction() }
         let storedSteps = checkpoint.storedSteps
+        // A run that ends with its first commit is stored without its progress.
+        let processorTime = disposition.isOver && !checkpoint.isStored ? .zero : processorTime
         let progress = RunProgress(
-            number: checkpoint.nextNumber - 1, visits: state.endedVisits, weight: weight, cost: checkpoint.cost)
+            number: checkpoint.nextNumber - 1, visits: state.endedVisits, weight: weight, cost: checkpoint.cost,
+            processorTime: processorTime)
         try checkpoint.commit(
             disposition, progress, on: connection, elapsed: elapsed, counting: engine.storage, together: others)
         observeCommit(disposition, since: storedSteps)

@@ -13,6 +13,8 @@ package struct Claim: Sendable {
     let isLimited: Bool
     /// If set, `execution` has only the steps from `progress.number` on; otherwise it has all of them.
     let progress: RunProgress?
+    /// The processor time that the run has used.
+    let processorTime: Duration
     /// Whether a process that executed the run has died since the run last made progress. The caller executes it while
     /// no other run is executed in the process.
     package let isSuspect: Bool

@@ -47,6 +47,8 @@ extension Queue {
         let held: Int64
         /// The workflow of which the run held a place, or waited for one.
         let limitedWorkflow: String?
+        /// In microseconds; 0 if the run has not been stored since it was queued.
+        let processorTime: Int64
     }
 
     /// Removes the runs that fulfil the condition from the queue, and those that they started, level by level.
@@ -54,11 +56,13 @@ extension Queue {
         let rows = try connection.query(
             """
             DELETE FROM queue WHERE \(condition)
-            RETURNING execution_id, held, CASE WHEN is_limited THEN workflow_id END
+            RETURNING execution_id, held, CASE WHEN is_limited THEN workflow_id END,
+                coalesce((progress->>'processor_us')::bigint, 0)
             """)
         let removed = try rows.map { row in
-            let (id, held, limitedWorkflow) = try row.decode(String.self, Int64.self, String?.self)
-            return Removed(id: id, held: held, limitedWorkflow: limitedWorkflow)
+            let (id, held, limitedWorkflow, processorTime) = try row.decode(
+                String.self, Int64.self, String?.self, Int64.self)
+            return Removed(id: id, held: held, limitedWorkflow: limitedWorkflow, processorTime: processorTime)
         }
         guard !removed.isEmpty else { return [] }
         return try removed + remove("parent_id = ANY(\(removed.map(\.id))::uuid[])", on: connection)
@@ -84,9 +88,11 @@ extension Queue {
             UPDATE executions e
             SET status = CASE WHEN e.id = \(optional: first) THEN \(status.rawValue)::run_status ELSE 'canceled' END,
                 error = \(reason.json), finished_at = clock_timestamp(), stopped_at = ending.task,
-                cost = coalesce((SELECT sum(s.cost) FROM steps s WHERE s.execution_id = e.id), 0)
+                cost = coalesce((SELECT sum(s.cost) FROM steps s WHERE s.execution_id = e.id), 0),
+                processor_us = greatest(e.processor_us, ending.processor_us)
             FROM (
-                SELECT run.id, open.task FROM unnest(\(ids)::uuid[]) AS run (id)
+                SELECT run.id, run.processor_us, open.task
+                FROM unnest(\(ids)::uuid[], \(removed.map(\.processorTime))::bigint[]) AS run (id, processor_us)
                 LEFT JOIN open ON open.execution_id = run.id) ending
             WHERE e.id = ending.id
             RETURNING e.status, (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint

@@ -68,7 +68,7 @@ enum Queue {
                     (SELECT execution_id FROM another), (SELECT execution_id FROM again))
                 RETURNING q.*)
             SELECT \(Execution.columns), c.claims, c.held, c.prices, c.signal, c.is_limited, c.progress, c.is_suspect,
-                (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint,
+                (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint, e.processor_us,
                 \(Execution.steps(from: "coalesce((c.progress->>'number')::int, 0)"))
             FROM claimed c JOIN executions e ON e.id = c.execution_id \(Execution.joins)
             """)
@@ -82,10 +82,12 @@ enum Queue {
         let progress = try columns.next(JSON?.self).flatMap { RunProgress($0) }
         let isSuspect = try columns.next(Bool.self)
         let age = Duration.microseconds(try columns.next(Int64.self))
+        let earlierProcessorTime = Duration.microseconds(try columns.next(Int64.self))
         execution.steps = try Step.all(&columns)
         return Claim(
             lease: lease, execution: execution, age: age, budget: budget, signal: signal, isLimited: isLimited,
-            progress: progress, isSuspect: isSuspect, claims: claims)
+            progress: progress, processorTime: progress?.processorTime ?? earlierProcessorTime, isSuspect: isSuspect,
+            claims: claims)
     }
 
     private static let isReady: SQL = "q.lease IS NULL AND q.is_admitted AND q.state = 'queued'"

@@ -77,6 +77,8 @@ extension Configuration {
             limits.storage = StorageQuota(
                 user: try self.storageQuota.map { Int64($0) << 20 },
                 guest: try self.guestStorageQuota.map { Int64($0) << 20 })
+            limits.processorTime = try self.runProcessorTime
+            limits.recordSize = try self.runSize << 20
             limits.threadsPerUser = max(1, try self.threads / 2)
             return limits
         }

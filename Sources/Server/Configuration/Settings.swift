@@ -150,6 +150,14 @@ struct Settings: Sendable {
         "CALL_TIME", default: .text("1"), .seconds(in: 0.01...60),
         "Seconds that a run may occupy the thread of its call. After that a worker continues it, and the call waits")
 
+    let runProcessorTime = Setting(
+        "RUN_PROCESSOR_TIME", default: .text("60"), .seconds(in: 0.1...86_400),
+        "Seconds of processor time that a run may use in all. After that it fails")
+
+    let runSize = Setting(
+        "RUN_SIZE", default: .text("8"), .number(in: 1...64),
+        "Maximum size of a run's inputs and outputs together, in MiB")
+
     let loginThrottle = Setting(
         "LOGIN_THROTTLE", default: .text("on"), .onOrOff, "`off`: no delay after failed logins")
 

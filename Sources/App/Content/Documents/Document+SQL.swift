@@ -15,6 +15,13 @@ extension Document {
         ).first.map(resource.json)
     }
 
+    /// The length of the value's text in bytes; nil if there is no document with the name.
+    static func size(of name: String, of userID: String, on connection: Connection) throws -> Int? {
+        try connection.query(
+            "SELECT octet_length(value::text) FROM documents WHERE user_id = \(userID) AND name = \(name)"
+        ).first?.decode(Int.self)
+    }
+
     /// The statement that stores the value under the name and replaces an earlier one. It fails if the user may not
     /// store it (`StorageRefusal`).
     ///

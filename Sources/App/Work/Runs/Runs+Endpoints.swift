@@ -100,7 +100,10 @@ extension Endpoint<Context> {
     private static let validate = Endpoint(
         .post, "/api/flows/validate", operation: "validateFlow", tag: .flows, access: .user, scope: .run,
         summary: "Check a flow without running it",
-        description: "Reports all problems at once, and what a run may cost at most.",
+        description: """
+            Reports all problems at once, and what a run may cost at most. It warns about tasks that are never reached,
+            and about a run that may become too large.
+            """,
         body: .json(callBody), idempotency: .wholeCall,
         answers: [
             Answer(
@@ -121,6 +124,9 @@ extension Endpoint<Context> {
         examples: [Example("Check the demo chain", body: ["flow": FlowFormat.example])]
     ) { context in
         let plan = try context.plan(context.input["flow"] ?? .null)
+        var warnings = plan.warnings
+        let tooLarge = try context.services.engine.sizeWarning(plan, of: context.user.id, on: context.connection)
+        if let tooLarge { warnings.append(tooLarge) }
         return .json(
             JSON(object: { answer in
                 answer.member("valid", true)
@@ -128,8 +134,8 @@ extension Endpoint<Context> {
                 answer.member("max_cost", plan.maxCost)
                 answer.member(
                     "warnings",
-                    .array(plan.warnings.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }))
-                if plan.warnings.omitted > 0 { answer.member("warnings_omitted", JSON(plan.warnings.omitted)) }
+                    .array(warnings.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }))
+                if warnings.omitted > 0 { answer.member("warnings_omitted", JSON(warnings.omitted)) }
             }))
     }
 
