@@ -19,8 +19,8 @@ import Testing
         #expect(answer.status == 200)
         #expect(
             answer.json.names == [
-                "message", "execution_id", "flow_id", "flow_name", "status", "stopped_at", "result", "credits_charged",
-                "duration_ms", "executed_tasks",
+                "message", "execution_id", "id", "flow_id", "flow_name", "status", "stopped_at", "result", "error",
+                "credits_charged", "duration_ms", "created_at", "finished_at", "executed_tasks",
             ])
         #expect(answer["message"] == "Task completed successfully!")
         #expect(answer["flow_id"] == "flow123")
@@ -43,11 +43,12 @@ import Testing
         for (task, step) in zip(tasks, expected) {
             var object = try #require(task.objectValue)
             #expect((object["duration_ms"]?.doubleValue ?? -1) >= 0)
-            object["duration_ms"] = nil
+            for name in ["duration_ms", "started_at", "finished_at", "number"] { object[name] = nil }
             #expect(
                 .object(object) == [
-                    "task_name": .string(step.name), "type": .string(step.type), "status": "success", "attempt": 1,
-                    "data": step.data, "error": .null, "condition": step.condition, "next": step.next,
+                    "task_name": .string(step.name), "task": .string(step.name), "type": .string(step.type),
+                    "status": "success", "attempt": 1, "attempts": 1, "data": step.data, "output": step.data,
+                    "error": .null, "condition": step.condition, "next": step.next, "cost": 0,
                 ] as JSON)
         }
     }

@@ -23,14 +23,15 @@ struct Pause: WaitingTask {
         return .wait(until: .at(moment), storing: ["until": .string(moment)])
     }
 
-    /// The end of the wait by the database's clock, which all workers share.
+    /// The end of the wait by the database's clock, which all workers share; in whole milliseconds, rounded up unless the
+    /// wait is for no time.
     private func moment(_ input: JSON, _ context: TaskContext) throws -> String {
         switch (input["seconds"]?.doubleValue, input["until"]?.stringValue) {
         case (let seconds?, nil):
             try context.connection.query(
                 """
-                SELECT to_char((clock_timestamp() + \(seconds)::float8 * interval '1 second') AT TIME ZONE 'UTC',
-                    'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                SELECT rfc3339(clock_timestamp() + \(seconds)::float8 * interval '1 second'
+                    + \(seconds > 0 ? 999 : 0)::integer * interval '1 microsecond')
                 """
             ).only.decode(String.self)
         case (nil, let until?): try readable(until, context)

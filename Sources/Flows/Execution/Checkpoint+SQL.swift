@@ -4,7 +4,8 @@ import System
 
 /// The statements of a commit.
 extension Checkpoint {
-    /// Inserts the execution, its steps so far and, unless it has ended, its row in the queue, in one statement.
+    /// Inserts the execution, its steps so far and, unless it has ended, its row in the queue, in one statement. Returns
+    /// when the execution was created, in microseconds since 1970.
     func opening(
         _ disposition: Disposition, _ progress: RunProgress, _ elapsed: Duration, counting quota: StorageQuota
     ) -> SQL {
@@ -22,11 +23,13 @@ extension Checkpoint {
                     \(execution.status.rawValue), \(optional: execution.stoppedAt),
                     \(optional: execution.failure?.json), \(cost),
                     statement_timestamp() - \(age.microseconds) * interval '1 microsecond',
-                    \(finishedAt), \(optional: execution.starter.userID), \(optional: execution.starter.keyID)))
+                    \(finishedAt), \(optional: execution.starter.userID), \(optional: execution.starter.keyID))
+                RETURNING created_at)
             """
         return """
-            \(row)\(queued(disposition, progress)), counted AS (\(quota.counting(bytes, of: execution.userID)))
-            \(insertion(of: steps, for: "\(execution.id)::uuid", from: ""))
+            \(row)\(queued(disposition, progress)), counted AS (\(quota.counting(bytes, of: execution.userID))),
+            written AS (\(insertion(of: steps, for: "\(execution.id)::uuid", from: "")))
+            SELECT (extract(epoch FROM created_at) * 1000000)::bigint FROM opened
             """
     }
 

@@ -93,11 +93,14 @@ struct Checkpoint {
             : opening(disposition, progress, elapsed, counting: quota)
         if connection.transactionStatus == .idle { try connection.begin() }
         do {
-            try connection.commit(after: withPlaces(disposition, [statement] + others) + payment)
+            let results = try connection.commit(after: withPlaces(disposition, [statement] + others) + payment)
+            // Its first statement: a run of a call holds no place.
+            if !isStored { execution.createdAt = try results.first?.first?.decode(Int64.self) }
         } catch {
             if error.sqlState == .divisionByZero { throw Fenced() }
             if error.isInsufficientCredits { throw InsufficientCredits() }
-            guard error.kind == .commitUnknown, try isStoredAsWritten(connection) else { throw error }
+            guard error.kind == .commitUnknown, let created = try creationIfStored(connection) else { throw error }
+            execution.createdAt = created
         }
         isStored = true
         storedSteps = execution.steps.count
@@ -115,18 +118,19 @@ struct Checkpoint {
         return [Places.lock(of: execution.userID)] + statements + admissions
     }
 
-    /// Whether a commit whose answer was lost has happened: the run and its last step are stored as they were written.
-    private func isStoredAsWritten(_ connection: Connection) throws -> Bool {
+    /// When the run was created, if a commit whose answer was lost has happened: the run and its last step are stored as
+    /// they were written.
+    private func creationIfStored(_ connection: Connection) throws -> Int64? {
         let last = openStep ?? execution.steps.last
-        return try !connection.query(
+        return try connection.query(
             """
-            SELECT 1 FROM executions e
+            SELECT (extract(epoch FROM e.created_at) * 1000000)::bigint FROM executions e
             WHERE e.id = \(execution.id) AND e.status = \(execution.status.rawValue) AND EXISTS (
                 SELECT 1 FROM steps s
                 WHERE s.execution_id = e.id AND s.seq = \(last?.number ?? 0)
                     AND s.status = \(optional: last?.status.rawValue) AND s.attempt = \(last?.attempt ?? 0))
             """
-        ).isEmpty
+        ).first?.decode(Int64.self)
     }
 }
 

@@ -76,6 +76,7 @@ extension Execution {
         let found = try connection.query(
             """
             SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
+                (extract(epoch FROM e.created_at) * 1000000)::bigint,
                 (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, e.differs,
                 \(steps())
             FROM executions e \(joins) \(queueJoin)
@@ -86,6 +87,7 @@ extension Execution {
         var execution = try Execution(&columns)
         if let state = try columns.next(String?.self).flatMap(ExecutionStatus.init) { execution.status = state }
         let (createdAt, finishedAt) = (try columns.next(String.self), try columns.next(String?.self))
+        execution.createdAt = try columns.next(Int64.self)
         execution.duration = .microseconds(try columns.next(Int64?.self) ?? 0)
         for change in try columns.next(JSON?.self)?.arrayValue ?? [] {
             guard let pair = change.arrayValue, let step = pair.first?.integerValue, let input = pair.last

@@ -20,6 +20,8 @@ package struct Execution: Sendable {
     /// Why the run ended, if no step has the reason.
     package internal(set) var failure: TaskFailure?
     package internal(set) var steps: [Step] = []
+    /// By the database's clock, in microseconds since 1970; nil before the first commit, and for a claimed run.
+    package internal(set) var createdAt: Int64?
     /// From the creation of the run to its end; zero while it is active.
     package internal(set) var duration = Duration.zero
 
@@ -83,6 +85,14 @@ package struct Execution: Sendable {
             }
         }
     }
+
+    /// The time that is so long after the creation of the run (RFC 3339).
+    package func time(after duration: Duration) -> String? {
+        createdAt.map { RFC3339.text(milliseconds: ($0 + duration.microseconds) / 1_000) }
+    }
+
+    /// When a step of the run ended; nil if it is active or was canceled.
+    package func end(of step: Step) -> String? { step.status.isEnd ? time(after: step.started + step.duration) : nil }
 
     /// The last step's output.
     package var result: JSON { steps.last.map { $0.status.isEnd ? $0.output : .null } ?? .null }
@@ -188,7 +198,7 @@ package struct Step: Sendable {
     /// The condition that selected the next task, and where it led; nil if the task has no condition.
     package let condition: String?
     package let next: String?
-    /// The time from the creation of the run to the start of the step.
+    /// The time from the creation of the run to the start of the step; negative for a step that a fork has copied.
     package let started: Duration
     package let duration: Duration
     /// In credits, at the price when the run was accepted.

@@ -153,7 +153,7 @@ enum Queue {
         let insertions = executions.flatMap { execution in
             var budget = budget
             payments += budget.hold(for: execution)
-            return copySteps(execution, counting: quota) + [insertion(of: execution, budget, counting: quota)]
+            return [insertion(of: execution, budget, counting: quota)] + copySteps(execution, counting: quota)
         }
         guard let source = executions.first?.source, source.isLimited, let workflowID = source.workflowID else {
             return insertions + payments
@@ -195,18 +195,22 @@ enum Queue {
             """
     }
 
-    /// For a fork: copies the steps of the original run that come before the first step to repeat.
+    /// For a fork, which is inserted before: copies the steps of the original run that come before the first step to
+    /// repeat. Their times are those of the original run.
     private static func copySteps(_ execution: Execution, counting quota: StorageQuota) -> [SQL] {
         guard let fork = execution.fork else { return [] }
         return [
             """
             WITH copied AS (
-                INSERT INTO steps AS s (execution_id, seq, task, type, status, attempt, output, error, condition, next,
+                INSERT INTO steps AS c (execution_id, seq, task, type, status, attempt, output, error, condition, next,
                     started_us, duration_us, superseded)
-                SELECT \(execution.id), seq, task, type, status, attempt, output, error, condition, next, started_us,
-                    duration_us, superseded
-                FROM steps WHERE execution_id = \(fork.executionID) AND seq < \(fork.step)
-                RETURNING stored_bytes(s) AS bytes)
+                SELECT e.id, s.seq, s.task, s.type, s.status, s.attempt, s.output, s.error, s.condition, s.next,
+                    s.started_us + (extract(epoch FROM former.created_at - e.created_at) * 1000000)::bigint,
+                    s.duration_us, s.superseded
+                FROM executions e, executions former, steps s
+                WHERE e.id = \(execution.id) AND former.id = \(fork.executionID)
+                    AND s.execution_id = \(fork.executionID) AND s.seq < \(fork.step)
+                RETURNING stored_bytes(c) AS bytes)
             \(quota.counting("(SELECT sum(bytes)::bigint FROM copied)", of: execution.userID))
             """
         ]

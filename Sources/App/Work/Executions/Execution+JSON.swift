@@ -9,15 +9,21 @@ extension Execution {
         let text = JSONText.object { answer in
             answer.member("message", message)
             answer.member("execution_id", id)
+            answer.member("id", id)
             answer.member("flow_id", flow["id"] ?? .null)
             answer.member("flow_name", flow["name"] ?? .null)
             answer.member("status", status.rawValue)
             answer.member("stopped_at", optional: stoppedAt)
             answer.member("result", result)
+            answer.member("error", (failure ?? steps.last?.failure)?.json ?? .null)
             answer.member("credits_charged", cost)
             answer.member("duration_ms", thousandths: duration.microseconds)
+            answer.member("created_at", optional: time(after: .zero))
+            answer.member("finished_at", optional: time(after: duration))
             answer.arrayMember("executed_tasks") { tasks in
-                for step in steps where !step.isSuperseded { tasks.element(object: step.writeAnswer) }
+                for step in steps where !step.isSuperseded {
+                    tasks.element { step.writeAnswer(to: &$0, of: self) }
+                }
             }
         }
         return .json(text, status: status == .failed || status == .canceled ? .unprocessable : .ok)
@@ -44,26 +50,35 @@ extension Execution {
 }
 
 extension Step {
-    fileprivate func writeAnswer(to answer: inout JSONWriter) {
+    /// The members that `POST /flow-manager` always had, and those that all answers have.
+    fileprivate func writeAnswer(to answer: inout JSONWriter, of execution: Execution) {
+        answer.member("number", number)
         answer.member("task_name", task)
+        answer.member("task", task)
         answer.member("type", type)
         answer.member("status", status.rawValue)
         answer.member("attempt", attempt)
+        answer.member("attempts", attempt)
         answer.member("data", output)
+        answer.member("output", output)
         answer.member("error", failure?.json ?? .null)
         answer.member("condition", optional: condition)
         answer.member("next", optional: next)
+        answer.member("started_at", optional: execution.time(after: started))
+        answer.member("finished_at", optional: execution.end(of: self))
         answer.member("duration_ms", thousandths: duration.microseconds)
+        answer.member("cost", cost)
     }
 
     /// The step as part of an execution.
-    func json(input: JSON, isCopied: Bool) -> JSON {
+    fileprivate func json(input: JSON, of execution: Execution) -> JSON {
         [
             "number": JSON(number), "task": .string(task), "type": .string(type), "status": .string(status.rawValue),
             "attempts": JSON(attempt), "input": input, "output": output, "error": failure?.json ?? .null,
-            "condition": JSON(condition), "next": JSON(next), "started_ms": .number(started.fractionalMilliseconds),
+            "condition": JSON(condition), "next": JSON(next), "started_at": JSON(execution.time(after: started)),
+            "finished_at": JSON(execution.end(of: self)), "started_ms": .number(started.fractionalMilliseconds),
             "duration_ms": .number(duration.fractionalMilliseconds), "cost": .integer(cost),
-            "superseded": .bool(isSuperseded), "copied": .bool(isCopied),
+            "superseded": .bool(isSuperseded), "copied": .bool(execution.isCopied(self)),
         ]
     }
 }
@@ -87,7 +102,7 @@ extension RecordedExecution {
             "credits_charged": .integer(execution.cost),
             "steps": .array(
                 zip(execution.steps, execution.stepInputs).map { step, input in
-                    step.json(input: input, isCopied: execution.isCopied(step))
+                    step.json(input: input, of: execution)
                 }),
             "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
         ]

@@ -14,6 +14,7 @@ enum ExecutionField {
     static let stoppedAt = JSONSchema.string.nullable.described(
         "The task after which the run failed or ended early; null if it completed or is active")
     static let result = JSONSchema.any.described("The output of the last task")
+    static let failure = TaskFailure.schema.nullable.described("Why the run failed or was canceled; else null")
     static let creditsCharged = JSONSchema.integer.described("What the run has cost so far")
     static let workflowID = JSONSchema.string(format: .uuid).nullable.described(
         "The workflow that is run; null for a flow that the call contained")
@@ -22,6 +23,12 @@ enum ExecutionField {
     static let createdAt = JSONSchema.string(format: .dateTime)
     static let finishedAt = JSONSchema.string(format: .dateTime).nullable.described("Null while the run is active")
 
+    fileprivate static let number = JSONSchema.integer.described("Counts the steps of a run, from 1")
+    fileprivate static let task = JSONSchema.string.described("The name of the task")
+    fileprivate static let stepStartedAt = JSONSchema.string(format: .dateTime)
+    fileprivate static let stepFinishedAt = JSONSchema.string(format: .dateTime).nullable.described(
+        "Null while the step is active, and if it was canceled")
+    fileprivate static let cost = JSONSchema.integer.described("Credits")
     fileprivate static let type = JSONSchema.string.described("The task type")
     fileprivate static let input = JSONSchema.any.described("What the task was given")
     fileprivate static let output = JSONSchema.any.described("What the task gave; null if it failed")
@@ -48,10 +55,13 @@ extension Execution {
     static let flowAnswer = JSONSchema.object(required: [
         "message": JSONSchema.string.described("How the run ended, for people"),
         "execution_id": ExecutionField.id.described("The run's id: `GET /api/executions/{id}` reads it"),
+        "id": ExecutionField.id.described("The same as `execution_id`"),
         "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName,
         "status": .string(enum: ["completed", "ended_early", "failed", "canceled"]).named("FinalStatus"),
         "stopped_at": ExecutionField.stoppedAt, "result": ExecutionField.result,
-        "credits_charged": ExecutionField.creditsCharged, "duration_ms": ExecutionField.duration,
+        "error": ExecutionField.failure, "credits_charged": ExecutionField.creditsCharged,
+        "duration_ms": ExecutionField.duration, "created_at": ExecutionField.createdAt,
+        "finished_at": ExecutionField.createdAt,
         "executed_tasks": JSONSchema.array(of: Step.taskAnswer).described("In the order in which they ran"),
     ]).named("FlowAnswer")
 }
@@ -63,7 +73,7 @@ extension RecordedExecution {
         "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName, "status": ExecutionStatus.schema,
         "stopped_at": ExecutionField.stoppedAt,
         "input": JSONSchema.any.described("What the run was started with"), "result": ExecutionField.result,
-        "error": TaskFailure.schema.nullable.described("Why the run failed or was canceled; else null"),
+        "error": ExecutionField.failure,
         "workflow_id": ExecutionField.workflowID, "version": ExecutionField.version,
         "parent_id": ExecutionField.parentID,
         "forked_from": JSONSchema.string(format: .uuid).nullable.described("The run whose steps this one took over"),
@@ -87,19 +97,24 @@ enum ForkDifferences {
 
 extension Step {
     fileprivate static let taskAnswer = JSONSchema.object(required: [
-        "task_name": .string, "type": ExecutionField.type, "status": StepStatus.schema,
-        "attempt": ExecutionField.attempts, "data": ExecutionField.output, "error": ExecutionField.error,
-        "condition": ExecutionField.condition, "next": ExecutionField.next, "duration_ms": ExecutionField.duration,
+        "number": ExecutionField.number, "task_name": JSONSchema.string.described("The same as `task`"),
+        "task": ExecutionField.task, "type": ExecutionField.type, "status": StepStatus.schema,
+        "attempt": JSONSchema.integer.described("The same as `attempts`"), "attempts": ExecutionField.attempts,
+        "data": JSONSchema.any.described("The same as `output`"), "output": ExecutionField.output,
+        "error": ExecutionField.error, "condition": ExecutionField.condition, "next": ExecutionField.next,
+        "started_at": ExecutionField.stepStartedAt, "finished_at": ExecutionField.stepFinishedAt,
+        "duration_ms": ExecutionField.duration, "cost": ExecutionField.cost,
     ]).named("ExecutedTask")
 
     fileprivate static let schema = JSONSchema.object(required: [
-        "number": JSONSchema.integer.described("Counts the steps of a run, from 1"),
-        "task": JSONSchema.string.described("The name of the task"), "type": ExecutionField.type,
+        "number": ExecutionField.number, "task": ExecutionField.task, "type": ExecutionField.type,
         "status": StepStatus.schema, "attempts": ExecutionField.attempts, "input": ExecutionField.input,
         "output": ExecutionField.output, "error": ExecutionField.error, "condition": ExecutionField.condition,
         "next": ExecutionField.next,
-        "started_ms": JSONSchema.number.described("When it began, in milliseconds after the run"),
-        "duration_ms": ExecutionField.duration, "cost": JSONSchema.integer.described("Credits"),
+        "started_at": ExecutionField.stepStartedAt, "finished_at": ExecutionField.stepFinishedAt,
+        "started_ms": JSONSchema.number.described(
+            "When it began, in milliseconds after the run; negative for a step that a fork took over"),
+        "duration_ms": ExecutionField.duration, "cost": ExecutionField.cost,
         "superseded": JSONSchema.boolean.described("Whether a later step repeated it, after a resume"),
         "copied": JSONSchema.boolean.described(
             "Whether a fork took it over from the run `forked_from`, free of charge"),
