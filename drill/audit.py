@@ -178,9 +178,19 @@ class Audit:
         self.count("steps without their run", """steps s
             WHERE NOT EXISTS (SELECT FROM executions e WHERE e.id = s.execution_id)""")
         self.count("runs in the queue", "queue")
+        self.check_leftovers()
         self.count("open transactions", """pg_stat_activity
             WHERE datname = 'flow_manager' AND state LIKE 'idle in transaction%'""")
         self.wrong += [f"logged: {event.line}" for event in self.stack.events.all() if self.is_wrong(event)]
+
+    def check_leftovers(self):
+        """What killed processes have left is removed, by the program itself or by `prune`."""
+        lines = processes.run([self.stack.binary, "prune"], env=self.stack.environment).splitlines()
+        pruned = {line.split()[0] for line in lines}
+        self.count("watchers of runs that have ended", "watchers")
+        self.count("rows of idle workers from before the drill", "idle_workers WHERE since < now() - interval '1 day'")
+        if missing := {"watchers", "idle_workers", "idempotency_keys", "rate_limits", "guests"} - pruned:
+            self.wrong.append(f"nothing prunes {missing}")
 
     def count(self, what, source):
         """There must be none."""

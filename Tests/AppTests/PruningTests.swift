@@ -47,6 +47,26 @@ import Testing
         #expect(removed.values.allSatisfy { $0 == 0 })
     }
 
+    /// No table grows for ever because nothing was thought of that removes its rows.
+    @Test func everyTableIsPrunedOrHasAnotherOwner() throws {
+        let tables = try database.connect().query(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+        ).map { try $0.decode(String.self) }
+        let known = Pruning.all.map(\.table) + Pruning.others.keys
+        #expect(Set(known) == Set(tables) && known.count == tables.count)
+    }
+
+    @Test func removesWhatKilledProcessesHaveLeft() throws {
+        let id = UUIDv7.make()
+        try connection.execute("INSERT INTO watchers (execution_id, watcher) VALUES (\(id), \(UUIDv7.make()))")
+        try connection.execute("INSERT INTO idle_workers (worker) VALUES (\(UUIDv7.make()))")
+        try connection.execute(
+            "INSERT INTO idle_workers (worker, since) VALUES (\(UUIDv7.make()), now() - interval '25 hours')")
+        let removed = try prune()
+        #expect(removed["watchers"] == 1 && removed["idle_workers"] == 1)
+        #expect(try rows("idle_workers") == 1)
+    }
+
     @Test func removesSessionsADayAfterTheirEnd() throws {
         let kept = try [
             insertSession("'30 days'"), insertSession("'-23 hours'"),

@@ -43,6 +43,24 @@ package struct Pruning: Sendable {
                 WHERE n.signs_at > k.signs_at AND n.signs_at < now() - interval '31 days'
             )
             """),
+        // What killed processes have left. The end of a run removes its watchers, except those that came after it.
+        Pruning(
+            "watchers", "watchers AS w",
+            "NOT EXISTS (SELECT FROM queue q WHERE q.execution_id = w.execution_id)"),
+        // A worker that has been idle for so long looks for itself.
+        Pruning("idle_workers", "idle_workers", "since < now() - interval '1 day'"),
+    ]
+
+    /// The tables whose rows do not expire, and what removes them. Every table is either here or in `all`.
+    package static let others = [
+        "audit_log": "nothing: entries stay", "credits": "nothing: one row of each user",
+        "document_counts": "nothing: one row of each user", "documents": "their users",
+        "executions": "their users", "executions_default": "their users", "identities": "nothing: they stay blocked",
+        "ledger": "nothing: entries stay", "posts": "their users", "prices": "nothing: one row of each task type",
+        "queue": "the end of the run", "records": "nothing: a deleted one stays",
+        "schema_migrations": "nothing: one row of each migration",
+        "steps": "the deletion of their run", "steps_default": "the deletion of their run",
+        "workflow_versions": "their users", "workflows": "nothing: a deleted one stays for its runs",
     ]
 
     /// The maximum number of rows that one statement removes.
