@@ -71,6 +71,40 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.fold_storage(quota bigint, guest_quota bigint) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    folded integer;
+    owners uuid[];
+BEGIN
+    -- "flow" in ASCII, and any number.
+    IF NOT pg_try_advisory_xact_lock(x'666C6F7700000015'::bigint) THEN
+        RETURN 0;
+    END IF;
+    WITH taken AS (
+        DELETE FROM storage_changes WHERE ctid = ANY (ARRAY(SELECT ctid FROM storage_changes LIMIT 5000))
+        RETURNING user_id, bytes
+    ), added AS (
+        INSERT INTO storage AS s (user_id, shard, bytes)
+        SELECT user_id, -1, sum(bytes) FROM taken GROUP BY user_id
+        ON CONFLICT (user_id, shard) DO UPDATE SET bytes = s.bytes + excluded.bytes
+        RETURNING s.user_id
+    )
+    SELECT (SELECT count(*) FROM taken), (SELECT array_agg(user_id) FROM added) INTO folded, owners;
+    UPDATE users u SET is_full = now_full
+    FROM (
+        SELECT s.user_id,
+            sum(s.bytes) >= (
+                SELECT CASE o.role WHEN 'guest' THEN guest_quota ELSE quota END FROM users o WHERE o.id = s.user_id)
+            AS now_full
+        FROM storage s WHERE s.user_id = ANY (owners) GROUP BY s.user_id
+    ) f
+    WHERE u.id = f.user_id AND u.is_full <> now_full;
+    RETURN folded;
+END
+$$;
+
 CREATE FUNCTION public.folded(name text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN lower((NORMALIZE(name) COLLATE "und-x-icu"));
@@ -133,6 +167,15 @@ CREATE FUNCTION public.lock_places(owner uuid) RETURNS void
     LANGUAGE sql
     AS $$ SELECT pg_advisory_xact_lock(hashtextextended(owner::text, x'666C6F7700000003'::bigint)) $$;
 
+CREATE FUNCTION public.refuse_bytes() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'the quota of the user is exceeded'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'storage_quota';
+END
+$$;
+
 CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text);
@@ -161,6 +204,103 @@ BEGIN
     RETURN sealed;
 END
 $$;
+
+CREATE TABLE public.documents (
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    value json NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    replaced bigint DEFAULT 0 NOT NULL
+);
+
+CREATE FUNCTION public.stored_bytes(d public.documents) RETURNS bigint
+    LANGUAGE sql STABLE
+    RETURN ((128 + octet_length((d).name)) + octet_length(((d).value)::text));
+
+CREATE TABLE public.executions (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    flow json,
+    input json NOT NULL,
+    status public.run_status NOT NULL,
+    stopped_at text,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    workflow_id uuid,
+    version integer,
+    error json,
+    cost bigint DEFAULT 0 NOT NULL,
+    parent_id uuid,
+    parent_step integer,
+    item integer,
+    forked_from uuid,
+    fork_step integer,
+    fork_input json,
+    descendants integer DEFAULT 0 NOT NULL,
+    parent_attempt integer,
+    started_by uuid,
+    started_by_key uuid,
+    differs json,
+    copied_inputs json,
+    processor_us bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
+)
+PARTITION BY RANGE (id);
+
+CREATE FUNCTION public.stored_bytes(e public.executions) RETURNS bigint
+    LANGUAGE sql STABLE
+    RETURN (((512 + COALESCE(octet_length(((e).flow)::text), 0)) + octet_length(((e).input)::text)) + COALESCE(octet_length(((e).fork_input)::text), 0));
+
+CREATE TABLE public.posts (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    title text NOT NULL,
+    content text NOT NULL,
+    published boolean NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE FUNCTION public.stored_bytes(p public.posts) RETURNS bigint
+    LANGUAGE sql STABLE
+    RETURN ((128 + octet_length((p).title)) + octet_length((p).content));
+
+CREATE TABLE public.steps (
+    execution_id uuid NOT NULL,
+    seq integer NOT NULL,
+    task text NOT NULL,
+    type text NOT NULL,
+    status public.step_status NOT NULL,
+    attempt integer NOT NULL,
+    output json,
+    error json,
+    condition text,
+    next text,
+    started_us bigint NOT NULL,
+    duration_us bigint NOT NULL,
+    cost bigint DEFAULT 0 NOT NULL,
+    superseded boolean DEFAULT false NOT NULL
+)
+PARTITION BY RANGE (execution_id);
+
+CREATE FUNCTION public.stored_bytes(s public.steps) RETURNS bigint
+    LANGUAGE sql STABLE
+    RETURN CASE WHEN ((s).status = ANY (ARRAY['success'::public.step_status, 'failure'::public.step_status])) THEN ((128 + COALESCE(octet_length(((s).output)::text), 0)) + COALESCE(octet_length(((s).error)::text), 0)) ELSE 0 END;
+
+CREATE TABLE public.workflow_versions (
+    workflow_id uuid NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    description text,
+    flow json NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT workflow_versions_version_check CHECK ((version > 0))
+);
+
+CREATE FUNCTION public.stored_bytes(v public.workflow_versions) RETURNS bigint
+    LANGUAGE sql STABLE
+    RETURN (((128 + octet_length((v).name)) + COALESCE(octet_length((v).description), 0)) + octet_length(((v).flow)::text));
 
 CREATE FUNCTION public.uuid_v7() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE
@@ -192,43 +332,6 @@ CREATE TABLE public.document_counts (
     documents integer NOT NULL
 )
 WITH (fillfactor='70');
-
-CREATE TABLE public.documents (
-    user_id uuid NOT NULL,
-    name text NOT NULL,
-    value json NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-CREATE TABLE public.executions (
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    flow json,
-    input json NOT NULL,
-    status public.run_status NOT NULL,
-    stopped_at text,
-    created_at timestamp with time zone NOT NULL,
-    finished_at timestamp with time zone,
-    workflow_id uuid,
-    version integer,
-    error json,
-    cost bigint DEFAULT 0 NOT NULL,
-    parent_id uuid,
-    parent_step integer,
-    item integer,
-    forked_from uuid,
-    fork_step integer,
-    fork_input json,
-    descendants integer DEFAULT 0 NOT NULL,
-    parent_attempt integer,
-    started_by uuid,
-    started_by_key uuid,
-    differs json,
-    copied_inputs json,
-    processor_us bigint DEFAULT 0 NOT NULL,
-    CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
-)
-PARTITION BY RANGE (id);
 
 CREATE TABLE public.executions_default (
     id uuid NOT NULL,
@@ -282,11 +385,13 @@ CREATE TABLE public.identities (
     issuer text NOT NULL,
     subject text NOT NULL,
     user_id uuid NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    blocked_at timestamp with time zone
 );
 
 CREATE UNLOGGED TABLE public.idle_workers (
-    worker uuid NOT NULL
+    worker uuid NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE public.ledger (
@@ -305,17 +410,6 @@ CREATE TABLE public.ledger (
     CONSTRAINT held_credits_suffice CHECK ((held >= 0)),
     CONSTRAINT ledger_amount_check CHECK ((amount > 0)),
     CONSTRAINT ledger_moves CHECK (((((((debit = 'issued'::text) AND (credit = 'available'::text)) OR ((debit = 'available'::text) AND (credit = 'revenue'::text))) OR ((debit = 'available'::text) AND (credit = 'held'::text))) OR ((debit = 'held'::text) AND (credit = 'revenue'::text))) OR ((debit = 'held'::text) AND (credit = 'available'::text))))
-);
-
-CREATE TABLE public.posts (
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    title text NOT NULL,
-    content text NOT NULL,
-    published boolean NOT NULL,
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE public.prices (
@@ -406,24 +500,6 @@ CREATE TABLE public.sessions (
     agent text DEFAULT ''::text NOT NULL
 );
 
-CREATE TABLE public.steps (
-    execution_id uuid NOT NULL,
-    seq integer NOT NULL,
-    task text NOT NULL,
-    type text NOT NULL,
-    status public.step_status NOT NULL,
-    attempt integer NOT NULL,
-    output json,
-    error json,
-    condition text,
-    next text,
-    started_us bigint NOT NULL,
-    duration_us bigint NOT NULL,
-    cost bigint DEFAULT 0 NOT NULL,
-    superseded boolean DEFAULT false NOT NULL
-)
-PARTITION BY RANGE (execution_id);
-
 CREATE TABLE public.steps_default (
     execution_id uuid NOT NULL,
     seq integer NOT NULL,
@@ -440,6 +516,55 @@ CREATE TABLE public.steps_default (
     cost bigint DEFAULT 0 NOT NULL,
     superseded boolean DEFAULT false NOT NULL
 );
+
+CREATE TABLE public.storage (
+    user_id uuid NOT NULL,
+    shard integer NOT NULL,
+    bytes bigint NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+
+CREATE TABLE public.storage_changes (
+    user_id uuid NOT NULL,
+    bytes bigint NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+
+CREATE TABLE public.workflows (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    version integer NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    concurrency integer,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT workflows_concurrency_check CHECK ((concurrency > 0)),
+    CONSTRAINT workflows_version_check CHECK ((version > 0))
+);
+
+CREATE VIEW public.stored AS
+ SELECT d.user_id,
+    public.stored_bytes(d.*) AS bytes
+   FROM public.documents d
+UNION ALL
+ SELECT p.user_id,
+    public.stored_bytes(p.*) AS bytes
+   FROM public.posts p
+UNION ALL
+ SELECT w.user_id,
+    public.stored_bytes(v.*) AS bytes
+   FROM (public.workflow_versions v
+     JOIN public.workflows w ON ((w.id = v.workflow_id)))
+UNION ALL
+ SELECT e.user_id,
+    public.stored_bytes(e.*) AS bytes
+   FROM public.executions e
+UNION ALL
+ SELECT e.user_id,
+    public.stored_bytes(s.*) AS bytes
+   FROM (public.steps s
+     JOIN public.executions e ON ((e.id = s.execution_id)));
 
 CREATE TABLE public.token_keys (
     id text NOT NULL,
@@ -461,6 +586,9 @@ CREATE TABLE public.users (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
     runs_ended_at timestamp with time zone,
+    is_full boolean DEFAULT false NOT NULL,
+    removal_due timestamp with time zone,
+    email_digest bytea,
     CONSTRAINT users_age_check CHECK (((age >= 0) AND (age <= 150))),
     CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['guest'::text, 'client'::text, 'admin'::text]))),
     CONSTRAINT users_with_a_password_have_a_name CHECK (((password_hash IS NULL) OR (num_nonnulls(email, username) > 0)))
@@ -469,29 +597,6 @@ CREATE TABLE public.users (
 CREATE UNLOGGED TABLE public.watchers (
     execution_id uuid NOT NULL,
     watcher uuid NOT NULL
-);
-
-CREATE TABLE public.workflow_versions (
-    workflow_id uuid NOT NULL,
-    version integer NOT NULL,
-    name text NOT NULL,
-    description text,
-    flow json NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    CONSTRAINT workflow_versions_version_check CHECK ((version > 0))
-);
-
-CREATE TABLE public.workflows (
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    version integer NOT NULL,
-    revision bigint DEFAULT 1 NOT NULL,
-    concurrency integer,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    deleted_at timestamp with time zone,
-    CONSTRAINT workflows_concurrency_check CHECK ((concurrency > 0)),
-    CONSTRAINT workflows_version_check CHECK ((version > 0))
 );
 
 ALTER TABLE ONLY public.executions ATTACH PARTITION public.executions_default DEFAULT;
@@ -579,6 +684,9 @@ ALTER TABLE ONLY public.steps
 ALTER TABLE ONLY public.steps_default
     ADD CONSTRAINT steps_default_pkey PRIMARY KEY (execution_id, seq);
 
+ALTER TABLE ONLY public.storage
+    ADD CONSTRAINT storage_pkey PRIMARY KEY (user_id, shard);
+
 ALTER TABLE ONLY public.token_keys
     ADD CONSTRAINT token_keys_pkey PRIMARY KEY (id);
 
@@ -596,6 +704,8 @@ ALTER TABLE ONLY public.workflow_versions
 
 ALTER TABLE ONLY public.workflows
     ADD CONSTRAINT workflows_pkey PRIMARY KEY (id);
+
+CREATE INDEX api_keys_owner ON public.api_keys USING btree (user_id);
 
 CREATE INDEX api_keys_user ON public.api_keys USING btree (user_id, created_at, id) WHERE (ended_at IS NULL);
 
@@ -643,11 +753,15 @@ CREATE INDEX executions_default_workflow_id_version_idx ON public.executions_def
 
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
+CREATE INDEX identities_blocked ON public.identities USING btree (blocked_at, user_id) WHERE (blocked_at IS NOT NULL);
+
 CREATE INDEX identities_user ON public.identities USING btree (user_id);
 
 CREATE INDEX ledger_user ON public.ledger USING btree (user_id, created_at, id);
 
 CREATE INDEX posts_newest ON public.posts USING btree (created_at, id);
+
+CREATE INDEX posts_user ON public.posts USING btree (user_id);
 
 CREATE INDEX queue_children ON public.queue USING btree (parent_id, parent_step) WHERE (parent_id IS NOT NULL);
 
@@ -677,7 +791,11 @@ CREATE INDEX users_deleted_email ON public.users USING btree (public.folded(emai
 
 CREATE UNIQUE INDEX users_email ON public.users USING btree (public.folded(email)) WHERE (deleted_at IS NULL);
 
+CREATE INDEX users_email_digest ON public.users USING btree (email_digest) WHERE (email_digest IS NOT NULL);
+
 CREATE INDEX users_newest ON public.users USING btree (created_at, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX users_removal ON public.users USING btree (removal_due) WHERE (removal_due IS NOT NULL);
 
 CREATE UNIQUE INDEX users_username ON public.users USING btree (public.folded(username)) WHERE (deleted_at IS NULL);
 
@@ -686,6 +804,8 @@ CREATE INDEX users_with_runs_to_end ON public.users USING btree (disabled_at) WH
 CREATE INDEX workflow_versions_newest ON public.workflow_versions USING btree (workflow_id, created_at);
 
 CREATE INDEX workflows_newest ON public.workflows USING btree (created_at, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX workflows_owner ON public.workflows USING btree (user_id);
 
 CREATE INDEX workflows_user ON public.workflows USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
 
