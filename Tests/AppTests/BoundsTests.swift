@@ -109,6 +109,22 @@ import Testing
         }
     }
 
+    /// A version may be removed at the moment at which a run of it is queued.
+    @Test func aRunOfARemovedVersionFailsAndCanBeRead() throws {
+        let path = try #require(
+            try application.post("/api/workflows", .workflow("a"), token: user.token).headers["location"])
+        let run = try #require(try application.post("\(path)/execute", [:], token: user.token).headers["location"])
+        try application.database.connect().pipeline([
+            "ALTER TABLE workflow_versions DISABLE TRIGGER USER", "DELETE FROM workflow_versions",
+            "UPDATE queue SET claims = 1000",
+        ])
+        try application.work()
+        let failed = try application.get(run, token: user.token)
+        #expect(failed.status == 200 && failed["status"] == "failed" && failed["flow_name"] == "")
+        let listed = try application.get("/api/executions", token: user.token)
+        #expect(listed["items"].each("flow_id") == [""], "\(listed.text)")
+    }
+
     @Test func aLoginEndsTheOldestOfAHundredSessions() throws {
         try application.connection.execute(
             """

@@ -1,4 +1,5 @@
 import App
+import Flows
 import Crypto
 import HTTP
 import JSON
@@ -68,7 +69,8 @@ enum SeedDemo {
     }
 }
 
-/// `prune`: deletes expired rows and prints how many from which table, then removes what deleted accounts had.
+/// `prune`: deletes expired rows and prints how many from which table, then removes what deleted accounts had and folds
+/// the counters of storage: for hosts on which no worker stays running.
 enum Prune {
     static func run(_ invocation: Invocation) throws {
         let connection = Connection(try invocation.configuration.database)
@@ -76,6 +78,8 @@ enum Prune {
             print(table.padded(to: 20) + String(rows))
         }
         while try AccountRemoval.removeSome(on: connection) {}
+        let storage = try invocation.configuration.runLimits.storage
+        while try storage.fold(on: connection) {}
     }
 }
 

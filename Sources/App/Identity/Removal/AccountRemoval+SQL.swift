@@ -118,16 +118,21 @@ extension AccountRemoval {
             """)
     }
 
-    /// Nothing is left. The account is looked at once more when no call can be in flight any more.
+    /// Nothing is left. The account is looked at once more when no call can be in flight any more. Rows that are being
+    /// changed are not waited for: who changes them may wait for the account.
     static func finish(_ userID: String, on connection: Connection) throws {
         try connection.pipeline([
-            "DELETE FROM storage WHERE user_id = \(userID)",
+            """
+            DELETE FROM storage WHERE (user_id, shard) IN (
+                SELECT user_id, shard FROM storage WHERE user_id = \(userID) FOR UPDATE SKIP LOCKED)
+            """,
             "DELETE FROM document_counts WHERE user_id = \(userID)",
             """
             UPDATE users
             SET removal_due = CASE
                 WHEN deleted_at > now() - \(grace) * interval '1 second'
-                THEN deleted_at + \(grace) * interval '1 second' END
+                THEN deleted_at + \(grace) * interval '1 second'
+                WHEN EXISTS (SELECT FROM storage WHERE user_id = \(userID)) THEN now() + interval '1 second' END
             WHERE id = \(userID)
             """,
         ])
