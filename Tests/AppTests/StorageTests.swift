@@ -130,7 +130,11 @@ import Testing
     }
 
     @Test func aFullAccountStoresNothingMore() throws {
-        expectStatus(200, try call("PUT", "/api/data/big", ["value": Self.text(190_000)]))
+        // A run counts its flow and its outputs.
+        let run = try call(
+            "POST", "/flow-manager", .chain([.task("a", "pass", Self.text(11_000)), .task("b", "fail")]))
+        let id = try #require(run["execution_id"].stringValue)
+        expectStatus(200, try call("PUT", "/api/data/big", ["value": Self.text(168_500)]))
         let workflow = try #require(try call("POST", "/api/workflows", .workflow("w")).headers["location"])
         let post = try #require(try call("POST", "/posts", ["title": "a", "content": "b"]).headers["location"])
         let (before, bytes) = (try snapshot(), try expectExactCount())
@@ -144,7 +148,7 @@ import Testing
             ("POST", "/flow-manager", .flow([.task("a", "pass")], input: large)),
             ("POST", "/flow-manager", .flow([.task("a", "pass", large)])),
             ("POST", "/flow-manager", .flow([.task("a", "data.store")], input: large)),
-            ("POST", "\(workflow)/execute", ["input": large]),
+            ("POST", "\(workflow)/execute", ["input": large]), ("POST", "/api/executions/\(id)/fork", ["step": 2]),
         ]
         for (method, target, body) in calls {
             expectProblem(try call(method, target, body), 413, "quota_exceeded", "\(method) \(target)")
