@@ -10,10 +10,16 @@ struct ResourceChange: Sendable {
     /// - Parameters:
     ///   - change: the members that a client sets.
     ///   - whole: the resource as it is read.
-    init(_ change: JSONSchema, of whole: JSONSchema) {
-        serverMembers = whole.memberNames.filter { !change.memberNames.contains($0) }
-        schema = change.accepting(serverMembers.map { ($0, Self.serverMember) }).named(change.name ?? "")
+    ///   - figures: members that change by themselves; they are accepted with any value.
+    init(_ change: JSONSchema, of whole: JSONSchema, figures: [String] = []) {
+        let others = whole.memberNames.filter { !change.memberNames.contains($0) }
+        serverMembers = others.filter { !figures.contains($0) }
+        schema = change.accepting(
+            others.map { ($0, figures.contains($0) ? Self.figure : Self.serverMember) }
+        ).named(change.name ?? "")
     }
+
+    private static let figure = JSONSchema.any.described("A figure that has no effect if it is sent")
 
     private static let serverMember = JSONSchema.any.described(
         "Set by the server. If it is sent, it must have its present value")

@@ -54,13 +54,14 @@ package struct Pruning: Sendable {
     /// The tables whose rows do not expire, and what removes them. Every table is either here or in `all`.
     package static let others = [
         "audit_log": "nothing: entries stay", "credits": "nothing: one row of each user",
-        "document_counts": "nothing: one row of each user", "documents": "their users",
+        "document_counts": "the removal of their user", "documents": "their users",
         "executions": "their users", "executions_default": "their users", "identities": "nothing: they stay blocked",
         "ledger": "nothing: entries stay", "posts": "their users", "prices": "nothing: one row of each task type",
         "queue": "the end of the run", "records": "nothing: a deleted one stays",
         "schema_migrations": "nothing: one row of each migration",
         "steps": "the deletion of their run", "steps_default": "the deletion of their run",
-        "workflow_versions": "their users", "workflows": "nothing: a deleted one stays for its runs",
+        "storage": "the removal of their user", "storage_changes": "the fold of each second",
+        "workflow_versions": "their users", "workflows": "the removal of their user",
     ]
 
     /// The maximum number of rows that one statement removes.

@@ -2,7 +2,7 @@ import Flows
 import Postgres
 
 extension AccountRemoval {
-    /// Deletes the account, in the open transaction: ends its sessions, keys and runs, and blocks its identity at
+    /// Deletes the account, in the open transaction: ends its sessions and keys, and blocks its identity at
     /// another issuer.
     static func begin(_ userID: String, on connection: Connection) throws {
         try connection.execute(
@@ -16,35 +16,19 @@ extension AccountRemoval {
         try Session.endAll(of: userID, on: connection)
         try APIKey.endAll(of: userID, on: connection)
         try connection.execute("UPDATE identities SET blocked_at = now() WHERE user_id = \(userID)")
-        _ = try endRuns(of: userID, on: connection)
     }
 
     /// What is kept of the e-mail of an admin.
     static func digest(_ email: SQL) -> SQL { "sha256(convert_to(folded(\(email)), 'UTF8'))" }
 
-    /// Removes the user's runs from the queue: a worker that executes one finds that out at its next commit. Returns
-    /// how many there were.
-    private static func endRuns(of userID: String, on connection: Connection) throws -> Int {
-        let ended = try connection.pipeline([
-            "SELECT lock_places(\(userID))",
-            """
-            WITH gone AS (DELETE FROM queue WHERE user_id = \(userID) RETURNING execution_id, held),
-            notified AS (
-                DELETE FROM watchers w USING gone g WHERE w.execution_id = g.execution_id
-                RETURNING pg_notify('flow_end', w.execution_id::text))
-            SELECT count(*), coalesce(sum(held), 0)::bigint, (SELECT count(*) FROM notified) FROM gone
-            """,
-        ])
-        let (count, held, _) = try ended[1].only.decode(Int.self, Int64.self, Int.self)
-        if held > 0 { try connection.execute(Ledger.release(held, of: userID, execution: nil)) }
-        return count
-    }
-
-    /// The account of which the next part is due, locked; nil if there is none that no other connection works on.
+    /// The account of which the next part is due, locked; nil if there is none that no other connection works on. What
+    /// an account has is removed after `AccountEnd` has ended its runs.
     static func nextDue(on connection: Connection) throws -> String? {
         try connection.query(
             """
-            SELECT id FROM users WHERE removal_due <= now() ORDER BY removal_due LIMIT 1
+            SELECT id FROM users WHERE removal_due <= now()
+                AND NOT EXISTS (SELECT FROM queue q WHERE q.user_id = users.id)
+            ORDER BY removal_due LIMIT 1
             FOR NO KEY UPDATE SKIP LOCKED
             """
         ).first?.decode(String.self)
@@ -55,7 +39,7 @@ extension AccountRemoval {
     /// In their order: a row is removed after those that refer to it. Each removes a limited number of rows, and
     /// returns how many.
     static let parts: [Part] = [
-        { try endRuns(of: $0, on: $1) }, removeRuns, removeVersions, removeWorkflows,
+        removeRuns, removeVersions, removeWorkflows,
         rows("documents", largeRows), rows("posts", largeRows), removeRecords,
         rows("idempotency_keys", largeRows), rows("sessions", smallRows), rows("api_keys", smallRows),
         rows("recovery_codes", smallRows), rows("second_factors", smallRows), rows("rate_limits", smallRows),

@@ -34,7 +34,7 @@ extension Endpoint<Context> {
         } else if try context.user.issuedAt.map({ context.now - $0 >= tokenAge }) ?? true {
             throw Problem(.loginNotRecent)
         }
-        return try User.changing(account.id, removesAdmin: true, on: context.connection) { user in
+        return try User.changing(account.id, removesAdmin: true, context) { user in
             // The password may have been changed after it was proved.
             guard try user.account.passwordHash(on: context.connection) == hash else {
                 throw Problem(.wrongPassword)

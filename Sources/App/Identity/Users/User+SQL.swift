@@ -74,18 +74,22 @@ extension User {
         try APIKey.endAll(of: account.id, on: connection)
     }
 
-    /// Changes the user in a transaction, with the row locked. Throws 404 for an unknown user, and 409 for a change
-    /// that would leave no admin.
+    /// Changes the user in a transaction, with the row locked. If the change ends the account, its active runs end as
+    /// well: a first portion of them at once, and the rest by the workers. Throws 404 for an unknown user, and 409 for
+    /// a change that would leave no admin.
     static func changing(
-        _ id: String, removesAdmin: Bool, on connection: Connection, _ change: (User) throws -> Response
+        _ id: String, removesAdmin: Bool, _ context: Context, _ change: (User) throws -> Response
     ) throws -> Response {
-        try connection.transaction { connection in
+        let response = try context.connection.transaction { connection in
             // Locks the admins first, always in the same order, so that two such calls cannot deadlock.
             let isLastAdmin = try removesAdmin && isLastAdmin(id, on: connection)
             guard let user = try find(id, locked: true, on: connection) else { throw Problem.notFound }
             if isLastAdmin { throw Problem(.lastAdmin) }
             return try change(user)
         }
+        // The change is committed. If this fails, the workers end all runs.
+        _ = try? AccountEnd.endSomeRuns(by: context.services.engine, on: context.connection)
+        return response
     }
 
     /// Whether this user is the only active admin. Locks the admins until the transaction ends, so that two of them

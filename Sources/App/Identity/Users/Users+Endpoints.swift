@@ -68,7 +68,7 @@ extension Endpoint<Context> {
         ]
     ) { context in
         let isDemotion = context.input["role"] == "client" || context.input["disabled"] == true
-        let response = try User.changing(context.id(), removesAdmin: isDemotion, on: context.connection) { user in
+        return try User.changing(context.id(), removesAdmin: isDemotion, context) { user in
             try User.change.check(context.input, against: user.json)
             if let role = context.input["role"], role != .string(user.account.role.rawValue) {
                 guard user.account.role != .guest else { throw Problem(.guest) }
@@ -79,9 +79,6 @@ extension Endpoint<Context> {
             }
             return .json(try user.update(context.input, context.audit, on: context.connection).json)
         }
-        // The change is committed. If this fails, the workers end the runs of a user who was disabled.
-        _ = try? AccountEnd.endSomeRuns(by: context.services.engine, on: context.connection)
-        return response
     }
 
     private static let deleteUser = Endpoint(
@@ -93,7 +90,7 @@ extension Endpoint<Context> {
         answers: [Answer(.noContent, "The user is deleted")], problems: [.lastAdmin],
         examples: [Example("Delete a user", path: ["id": "{{new_user_id}}"])]
     ) { context in
-        try User.changing(context.id(), removesAdmin: true, on: context.connection) { user in
+        try User.changing(context.id(), removesAdmin: true, context) { user in
             try user.delete(context.audit, on: context.connection)
             return .noContent
         }
