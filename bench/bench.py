@@ -30,8 +30,9 @@ class Bench(stand.Stand):
 
         self.processes = {"ours": self.start([*self.through, self.binary, "serve"], "ours")}
         self.processes |= {name: server.start(self) for name, server in self.beside.items()}
-        site = self.folder / "nginx/conf/flow-manager.conf"
-        site.write_text(servers.sites(self, site.read_text()))
+        folder = self.folder / "nginx/conf"
+        site = folder / "flow-manager.conf"
+        site.write_text(servers.sites(self, site.read_text(), (folder / "program.conf").read_text()))
         self.processes["nginx"] = self.start_nginx()
         for server, port in self.ports.items():
             self.wait_until_ready(server, port, self.processes[server])

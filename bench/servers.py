@@ -15,8 +15,14 @@ RESPONDERS, THREADS = 2, 4
 BATCH = ["chrt", "--batch", "0"]
 
 
-def sites(bench, site):
-    """The product's site once for each server, without its access log; they differ in nothing but who answers."""
+def sites(bench, site, program):
+    """The product's site once for each server, without its access log; they differ in nothing but who answers.
+
+    `program` is the file that both of its locations include; the one for calls whose client is watched is left out.
+    """
+    site = replaced(site, r"(?s)        if \(\$flow_watches_client\) \{.*?\}\n", "")
+    site = replaced(site, r"(?s)    location = /.watched \{.*?\n    \}\n", "")
+    site = replaced(site, "include program.conf;", program)
     site = replaced(site, r"access_log .*?;", "access_log off;")
     upstream = site.index("upstream flow_manager {")
     shared, ours = site[:upstream], site[upstream:]
