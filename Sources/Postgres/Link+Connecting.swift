@@ -42,13 +42,13 @@ extension Link {
             guard unsafe PQstatus(handle) != CONNECTION_BAD else { return true }
             let left = deadline - .now
             guard left > .zero else { return false }
-            let pause = patience.pause ?? left
+            let (timeout, pause) = (left.pollTimeout, patience.pause)
             let events = Int16(progress == PGRES_POLLING_READING ? POLLIN : POLLOUT)
             var descriptor = unsafe pollfd(fd: PQsocket(handle), events: events, revents: 0)
-            let ready = unsafe poll(&descriptor, 1, min(left, pause).pollTimeout)
+            let ready = unsafe poll(&descriptor, 1, min(timeout, pause))
             if ready > 0 {
                 progress = unsafe PQconnectPoll(handle)
-            } else if ready == 0, pause < left, !patience.goOn(for: WaitLimit.connecting) {
+            } else if ready == 0, pause < timeout, !patience.goOn(for: WaitLimit.connecting) {
                 return false
             }
         }

@@ -108,16 +108,17 @@ import System
         let isSending = unsafe PQflush(handle) == 1
         var descriptor = unsafe pollfd(
             fd: PQsocket(handle), events: Int16(isSending ? POLLIN | POLLOUT : POLLIN), revents: 0)
-        var left = Duration.seconds(1 << 20)
+        var timeout = Int32.max
         if let deadline {
-            left = deadline - .now
+            let left = deadline - .now
             guard left > .zero else { throw invalidate(PostgresError(.timedOut)) }
+            timeout = left.pollTimeout
         }
-        let pause = patience.pause ?? left
-        let ready = unsafe poll(&descriptor, 1, min(left, pause).pollTimeout)
+        let pause = patience.pause
+        let ready = unsafe poll(&descriptor, 1, min(timeout, pause))
         if ready > 0 { return unsafe PQconsumeInput(handle) == 1 }
         guard ready == 0 else { return errno == EINTR }
-        if pause < left, !patience.goOn(for: awaited) {
+        if pause < timeout, !patience.goOn(for: awaited) {
             throw invalidate(PostgresError(.timedOut, "all other threads wait for the database"))
         }
         return true

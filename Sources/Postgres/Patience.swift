@@ -13,13 +13,12 @@ struct Patience {
         self.limit = limit
     }
 
-    /// How long to wait before `goOn` is asked; nil: not at all.
-    var pause: Duration? {
-        guard limit != nil else { return nil }
+    /// How long to wait before `goOn` is asked, in milliseconds, as poll(2) takes them: each round trip asks.
+    var pause: Int32 {
         switch stage {
-        case .brief: return WaitLimit.shortPatience
-        case .checked: return WaitLimit.patience - WaitLimit.shortPatience
-        case .long: return nil
+        case .brief: limit == nil ? .max : WaitLimit.shortPatience
+        case .checked: WaitLimit.patience - WaitLimit.shortPatience
+        case .long: .max
         }
     }
 

@@ -11,10 +11,10 @@ import System
 /// If the statement succeeds elsewhere while one execution of it waits, only rows are locked, and nothing is closed.
 /// Without long waits, a round trip costs two reads of an atomic here.
 package final class WaitLimit: Sendable {
-    /// After this a wait is long.
-    static let patience = Duration.milliseconds(250)
-    /// After this a wait is given up if all other threads have long ones.
-    static let shortPatience = Duration.milliseconds(100)
+    /// After this a wait is long, in milliseconds.
+    static let patience: Int32 = 250
+    /// After this a wait is given up if all other threads have long ones, in milliseconds.
+    static let shortPatience: Int32 = 100
     /// The time between two attempts of a closed statement.
     static let pause = Duration.seconds(1)
     /// A statement that was not executed for so long is forgotten.
