@@ -26,7 +26,8 @@ extension TaskContext {
                 return child
             }
             return ChildRuns(
-                ids: children.map(\.id), statements: Queue.enqueue(children, budget: plan.budget, counting: engine.storage))
+                ids: children.map(\.id),
+                statements: Queue.enqueue(children, budget: plan.budget, counting: engine.storage))
         } catch let refusal as LaunchRefusal {
             throw TaskFailure(refusal)
         }
