@@ -25,5 +25,5 @@ struct Profile {
                 "name": Registration.name.nullable, "email": Registration.email, "password": Registration.password,
                 "current_password": PasswordPolicy.attempted.described("Required for a new password or e-mail"),
             ]
-        ).named("AccountChange"), of: schema, figures: ["credits", "storage"])
+        ).named("AccountChange"), of: schema, figures: ["storage"])
 }
