@@ -16,7 +16,7 @@ from processes import Failure
 
 CLIENTS = 16
 # How long a call with a key is repeated, and how long a run that answered 202 is waited for, in seconds.
-PATIENCE, RUNNING_PATIENCE = 30, 1
+PATIENCE, RUNNING_PATIENCE = 180, 1
 # What each user is given to spend.
 WEALTH = 1_000_000_000
 

@@ -15,8 +15,6 @@ from processes import Failure, eventually, lives
 
 # A responder that served for less than this died young; the next one then waits (SupervisorPolicy.minimumUptime).
 YOUTH = 2.2
-# Longer than anybody waits for an answer of the database (PostgresConfiguration.answerTimeout), in seconds.
-SILENCE = 17
 
 
 def kill_responders(stack, count):
@@ -112,37 +110,59 @@ def crash_postgres(stack, count):
     return ""
 
 
-def exhaust_connections(stack, count):
+def exhaust_connections(stack, seconds):
     """The database has room for three, where the program wants one a thread."""
-    for _ in range(count):
-        stack.sql("ALTER ROLE flow_manager CONNECTION LIMIT 3")
-        stack.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'flow_manager'")
-        time.sleep(3)
-        stack.sql("ALTER ROLE flow_manager CONNECTION LIMIT -1")
-        time.sleep(1.5)
+    stack.sql("ALTER ROLE flow_manager CONNECTION LIMIT 3")
+    stack.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'flow_manager'")
+    time.sleep(seconds)
+    stack.sql("ALTER ROLE flow_manager CONNECTION LIMIT -1")
+    time.sleep(1.5)
     return ""
 
 
-def forbid_writing(stack, count):
+def forbid_writing(stack, seconds):
     """The server takes no writes for a while, as one that another has taken over from."""
-    for _ in range(count):
-        for change, pause in [("SET default_transaction_read_only = on", 3), ("RESET default_transaction_read_only", 1.5)]:
-            stack.sql(f"ALTER SYSTEM {change}")
-            stack.sql("SELECT pg_reload_conf()")
-            time.sleep(pause)
+    for change, pause in [("SET default_transaction_read_only = on", seconds), ("RESET default_transaction_read_only", 1.5)]:
+        stack.sql(f"ALTER SYSTEM {change}")
+        stack.sql("SELECT pg_reload_conf()")
+        time.sleep(pause)
     return ""
 
 
-def swallow(stack, count):
+def swallow(stack, seconds):
     """Every session stops to answer, for longer than anybody waits for one, and then goes on with what it had."""
-    for _ in range(count):
-        sessions = [*stack.select("pid", "pg_stat_activity WHERE usename = 'flow_manager'")]
-        for signal_number, pause in [(signal.SIGSTOP, SILENCE), (signal.SIGCONT, 1.5)]:
-            for session in sessions:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(session, signal_number)
-            time.sleep(pause)
+    sessions = [*stack.select("pid", "pg_stat_activity WHERE usename = 'flow_manager'")]
+    for signal_number, pause in [(signal.SIGSTOP, seconds), (signal.SIGCONT, 1.5)]:
+        for session in sessions:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(session, signal_number)
+        time.sleep(pause)
     return ""
+
+
+def lock_table(stack, seconds):
+    """Runs cannot be stored, and what does not need them is answered in time."""
+    waits = []
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        lock = pool.submit(stack.sql, f"BEGIN; LOCK TABLE executions; SELECT pg_sleep({seconds}); COMMIT")
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            waits.append(health(stack))
+            time.sleep(0.02)
+        lock.result()
+    time.sleep(1.5)
+    # In a few seconds the first calls, which do wait, are more than a hundredth.
+    if (usual := statistics.quantiles(waits, n=100)[-1]) > (0.25 if seconds > 60 else 1):
+        raise Failure(f"p99 of health {1000 * usual:.0f} ms")
+    return f"p99 of health {1000 * usual:.0f} ms"
+
+
+def health(stack):
+    """How long an answer takes, in seconds."""
+    began = time.monotonic()
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.port}/health", timeout=10) as answer:
+        answer.read()
+    return time.monotonic() - began
 
 
 def starve(stack, seconds):
@@ -152,10 +172,7 @@ def starve(stack, seconds):
     try:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            began = time.monotonic()
-            with urllib.request.urlopen(f"http://127.0.0.1:{stack.port}/health", timeout=10) as answer:
-                answer.read()
-            waits.append(time.monotonic() - began)
+            waits.append(health(stack))
             time.sleep(0.1)
     finally:
         for hog in hogs:
