@@ -35,7 +35,9 @@ import Testing
         Files.write(Array(settings.map { "\($0)=\($1)\n" }.joined().utf8), to: descriptor)
         close(descriptor)
         try run("/bin/mkdir", [stack.folder + "/bin"], [:])
-        try run("/bin/ln", ["-s", Stack.executable, stack.folder + "/bin/flow-manager"], [:])
+        // As `make run` does: the executable finds the settings beside it.
+        try run("/bin/cp", [Stack.executable, stack.folder + "/bin/flow-manager"], [:])
+        try run("/bin/ln", ["-s", "../flow-manager.env", stack.folder + "/bin/flow-manager.env"], [:])
         var environment = Environment.current.filter { $0.key == "PATH" }
         environment["STATE_DIR"] = stack.folder
         return environment
