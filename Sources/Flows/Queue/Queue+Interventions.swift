@@ -42,7 +42,7 @@ extension Queue {
     }
 
     /// A run that was removed from the queue.
-    private struct Removed {
+    struct Removed {
         let id: String
         let held: Int64
         /// The workflow of which the run held a place, or waited for one.
@@ -53,19 +53,24 @@ extension Queue {
 
     /// Removes the runs that fulfil the condition from the queue, and those that they started, level by level.
     private static func remove(_ condition: SQL, on connection: Connection) throws -> [Removed] {
+        let removed = try removeAlone(condition, on: connection)
+        guard !removed.isEmpty else { return [] }
+        return try removed + remove("parent_id = ANY(\(removed.map(\.id))::uuid[])", on: connection)
+    }
+
+    /// Removes the runs that fulfil the condition from the queue.
+    static func removeAlone(_ condition: SQL, on connection: Connection) throws -> [Removed] {
         let rows = try connection.query(
             """
             DELETE FROM queue WHERE \(condition)
             RETURNING execution_id, held, CASE WHEN is_limited THEN workflow_id END,
                 coalesce((progress->>'processor_us')::bigint, 0)
             """)
-        let removed = try rows.map { row in
+        return try rows.map { row in
             let (id, held, limitedWorkflow, processorTime) = try row.decode(
                 String.self, Int64.self, String?.self, Int64.self)
             return Removed(id: id, held: held, limitedWorkflow: limitedWorkflow, processorTime: processorTime)
         }
-        guard !removed.isEmpty else { return [] }
-        return try removed + remove("parent_id = ANY(\(removed.map(\.id))::uuid[])", on: connection)
     }
 
     /// Ends the runs that were removed from the queue.
@@ -73,7 +78,7 @@ extension Queue {
     /// - Parameters:
     ///   - first: the run that ends as `status`. The others were started by it, directly or not, and are canceled.
     ///   - statements: executed before runs are admitted to the places that become free.
-    private static func close(
+    static func close(
         _ removed: [Removed], of userID: String, _ first: String? = nil, as status: ExecutionStatus,
         _ reason: TaskFailure, then statements: [SQL] = [], on connection: Connection
     ) throws -> [EngineEvent] {
