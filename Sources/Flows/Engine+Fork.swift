@@ -35,6 +35,9 @@ extension Engine {
         fork.differences = Execution.Fork.Differences(
             step: number, input: input != nil && input != given, from: former.source, to: source)
         execution.fork = fork
+        guard execution.weight(copying: copied) <= limits.recordSize else {
+            throw LaunchRefusal.invalid("/input", "makes the record of the run too large")
+        }
         return try connection.atomically { connection in
             guard try former.lockRecord(on: connection) else { return nil }
             try enqueue(execution, plan.remaining(after: copied), on: connection)
@@ -56,6 +59,14 @@ extension Engine {
             throw LaunchRefusal.invalid("/version", "is not a version of the run's workflow")
         }
         return (stored.source, stored.flow)
+    }
+}
+
+extension Execution {
+    /// The size of a fork's record at its start, in approximate bytes of JSON text.
+    fileprivate func weight(copying steps: [Step]) -> Int {
+        let inputs = [input, fork?.input].compactMap(\.self) + (fork?.earlierInputs.map(\.input) ?? [])
+        return inputs.reduce(0) { $0 + $1.weight } + steps.reduce(0) { $0 + $1.output.weight }
     }
 }
 

@@ -101,6 +101,10 @@ BEGIN
         FROM storage s WHERE s.user_id = ANY (owners) GROUP BY s.user_id
     ) f
     WHERE u.id = f.user_id AND u.is_full <> now_full;
+    -- Also those whose quota has grown, or who have deleted something during an earlier fold.
+    UPDATE users u SET is_full = false
+    WHERE u.is_full AND (SELECT coalesce(sum(s.bytes), 0) FROM storage s WHERE s.user_id = u.id)
+        < CASE u.role WHEN 'guest' THEN guest_quota ELSE quota END;
     RETURN folded;
 END
 $$;
@@ -249,7 +253,7 @@ PARTITION BY RANGE (id);
 
 CREATE FUNCTION public.stored_bytes(e public.executions) RETURNS bigint
     LANGUAGE sql STABLE
-    RETURN (((512 + COALESCE(octet_length(((e).flow)::text), 0)) + octet_length(((e).input)::text)) + COALESCE(octet_length(((e).fork_input)::text), 0));
+    RETURN ((((512 + COALESCE(octet_length(((e).flow)::text), 0)) + octet_length(((e).input)::text)) + COALESCE(octet_length(((e).fork_input)::text), 0)) + COALESCE(octet_length(((e).copied_inputs)::text), 0));
 
 CREATE TABLE public.posts (
     id uuid NOT NULL,
@@ -792,6 +796,8 @@ CREATE INDEX users_deleted_email ON public.users USING btree (public.folded(emai
 CREATE UNIQUE INDEX users_email ON public.users USING btree (public.folded(email)) WHERE (deleted_at IS NULL);
 
 CREATE INDEX users_email_digest ON public.users USING btree (email_digest) WHERE (email_digest IS NOT NULL);
+
+CREATE INDEX users_full ON public.users USING btree (id) WHERE is_full;
 
 CREATE INDEX users_newest ON public.users USING btree (created_at, id) WHERE (deleted_at IS NULL);
 

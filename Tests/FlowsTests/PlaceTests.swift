@@ -180,6 +180,40 @@ import Testing
         #expect(try status(other) == .waiting)
         #expect(try status(stranger) == .waiting)
     }
+
+    /// A limit that comes while a run waits for runs of the same workflow.
+    @Test func aRunThatWaitsForRunsHoldsNoPlaceUnderANewLimit() throws {
+        let id = UUIDv7.make()
+        let flow = FlowText.chain(["start", "pass"]).replacing(
+            ["tasks", "0", "input"], with: ["workflow": .string(id), "count": 1])
+        let parent = try fixture.store(flow, as: id)
+        let run = try fixture.start(parent)
+        let claim = try #require(try fixture.engine.claim(on: connection))
+        _ = try fixture.engine.execute(claim, on: connection, Cancellation())
+        try owner.execute("UPDATE workflows SET concurrency = 1 WHERE id = \(id)")
+        try fixture.engine.applyLimit(ofWorkflow: id, of: RunnerFixture.userID, on: connection)
+        for _ in 0..<3 {
+            try fixture.engine.admitOverlooked(on: connection)
+            try fixture.engine.wakeDue(on: connection)
+            try fixture.work()
+        }
+        #expect(try status(run).isEnd)
+    }
+
+    /// The end of an account starts nothing and waits for no worker.
+    @Test func theEndOfAnAccountAdmitsNoRuns() throws {
+        let workflow = try fixture.store(["question"], concurrency: 1)
+        for _ in 0..<3 { _ = try fixture.start(workflow) }
+        try fixture.work()
+        // A run that is being committed is left for the next portion.
+        let other = fixture.runner.database.connect()
+        try other.begin()
+        try other.execute("SELECT FROM queue WHERE NOT is_admitted ORDER BY execution_id LIMIT 1 FOR UPDATE")
+        try connection.execute("SET lock_timeout = '2s'")
+        #expect(try fixture.engine.endRuns(ofEndedAccount: RunnerFixture.userID, on: connection) == 2)
+        other.rollback()
+        #expect(try owner.query("SELECT FROM queue WHERE is_admitted").isEmpty)
+    }
 }
 
 /// The limit of the runs of a tree.

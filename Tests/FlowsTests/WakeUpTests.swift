@@ -122,4 +122,32 @@ import Testing
         #expect(found.failure?.code == "max_visits")
         #expect(found.steps.filter { !$0.isSuperseded }.map(\.output) == (0..<8).map { JSON($0 / 2) })
     }
+
+    /// A worker that stops (or isolates a suspect) interrupts a resumed run before its first step.
+    @Test func aResumedRunThatIsInterruptedDoesNotBeginAnew() throws {
+        let run = try enqueue(FlowText.chain(["question", "question", "pass"]))
+        try answer(run, "A")
+        #expect(try fixture.engine.cancel(run, on: connection))
+        #expect(try fixture.engine.resume(fixture.find(run), fixture.plan(run), on: connection))
+        let claim = try #require(try fixture.engine.claim(on: connection))
+        let cancellation = Cancellation()
+        cancellation.requestAfterStep()
+        _ = try fixture.engine.execute(claim, on: connection, cancellation)
+        try fixture.work()
+        #expect(try fixture.find(run).steps.map(\.task) == ["t1", "t2", "t2"])
+    }
+
+    /// The repeated step waits once more: then it still gets the output of the step before.
+    @Test func aRepeatedStepKeepsItsInputAcrossWakeUps() throws {
+        let run = try enqueue(FlowText.chain(["question", "question", "pass"]))
+        try answer(run, "A")
+        #expect(try fixture.engine.cancel(run, on: connection))
+        #expect(try fixture.engine.resume(fixture.find(run), fixture.plan(run), on: connection))
+        try fixture.work()
+        #expect(try fixture.find(run).steps.last?.output == "A", "the question stores its input")
+        // Woken without a signal, it asks again, and stores its input again.
+        try connection.execute("UPDATE queue SET state = 'queued' WHERE execution_id = \(run.id)")
+        try fixture.work()
+        #expect(try fixture.find(run).steps.last?.output == "A")
+    }
 }

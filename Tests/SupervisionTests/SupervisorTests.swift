@@ -85,11 +85,16 @@ import Testing
         #expect(!old.contains(where: isAlive))
     }
 
+    /// Only the first child grows.
     @Test func aChildThatHasGrownIsReplaced() throws {
         let pool = try SupervisedPool(
-            responders: 0, workers: 1, script: "exec \(SupervisedPool.fixture) grow")
-        let grown = try pool.pid("ready 0")
-        pool.deploy(nil)
+            responders: 0, workers: 1,
+            script: """
+                mkdir "$0.grown" 2>/dev/null && exec \(SupervisedPool.fixture) grow
+                exec \(SupervisedPool.fixture) work
+                """)
+        defer { unsafe rmdir(pool.executable + ".grown") }
+        let grown = try pool.pid("started 0")
         try pool.line("recycling")
         let successor = try pool.pid("started 0")
         #expect(try pool.pid("exited 0") == grown)

@@ -57,6 +57,10 @@ struct Checkpoint {
     /// The number of the open step, or of the next step if none is open.
     var nextNumber: Int { (execution.steps.last?.number ?? 0) + 1 }
 
+    /// The number of the last step that has ended and that no later one repeats; 0 before the first. What follows it is
+    /// read with it: from a superseded step alone, neither the current task nor its input is known.
+    var lastCounted: Int { execution.steps.last { !$0.isSuperseded }?.number ?? 0 }
+
     mutating func append(_ step: Step) {
         var step = step
         if step.status == .success { step.cost = budget.price(of: step.type) }

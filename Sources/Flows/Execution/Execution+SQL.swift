@@ -103,7 +103,13 @@ extension Execution {
     /// Deletes the run and its steps. Returns false if it is active, or the run that started it is: that one may not have
     /// read its result yet.
     package func delete(on connection: Connection) throws -> Bool {
-        try connection.execute(RunRemoval.removing(self)) == 1
+        try connection.atomically { connection in
+            guard try connection.execute(RunRemoval.removing(self)) == 1 else { return false }
+            if let workflowID = source.workflowID {
+                try connection.execute(RunRemoval.removingVersions(of: workflowID, ownedBy: userID))
+            }
+            return true
+        }
     }
 
     /// Prevents the deletion of the run until the transaction ends; false if it was deleted or is active.

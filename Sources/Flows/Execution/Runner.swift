@@ -186,7 +186,7 @@ struct Runner {
         // A run that ends with its first commit is stored without its progress.
         let processorTime = disposition.isOver && !checkpoint.isStored ? .zero : processorTime
         let progress = RunProgress(
-            number: checkpoint.nextNumber - 1, visits: state.endedVisits, weight: weight, cost: checkpoint.cost,
+            number: checkpoint.lastCounted, visits: state.endedVisits, weight: weight, cost: checkpoint.cost,
             processorTime: processorTime)
         try checkpoint.commit(
             disposition, progress, on: connection, elapsed: elapsed, counting: engine.storage, together: others)

@@ -17,7 +17,7 @@ extension Queue {
                     SELECT execution_id FROM queue WHERE user_id = \(userID)
                     ORDER BY execution_id LIMIT \(maximumEnds) FOR UPDATE SKIP LOCKED))
                 """, on: connection)
-            return try close(removed, of: userID, as: .canceled, reason, on: connection)
+            return try close(removed, of: userID, as: .canceled, reason, admitting: false, on: connection)
         }
     }
 }

@@ -49,6 +49,8 @@ extension Queue {
         let limitedWorkflow: String?
         /// In microseconds; 0 if the run has not been stored since it was queued.
         let processorTime: Int64
+        /// The cost of its steps; -1 if the run has not been stored since it was queued.
+        let cost: Int64
     }
 
     /// Removes the runs that fulfil the condition from the queue, and those that they started, level by level.
@@ -64,12 +66,13 @@ extension Queue {
             """
             DELETE FROM queue WHERE \(condition)
             RETURNING execution_id, held, CASE WHEN is_limited THEN workflow_id END,
-                coalesce((progress->>'processor_us')::bigint, 0)
+                coalesce((progress->>'processor_us')::bigint, 0), coalesce((progress->>'cost')::bigint, -1)
             """)
         return try rows.map { row in
-            let (id, held, limitedWorkflow, processorTime) = try row.decode(
-                String.self, Int64.self, String?.self, Int64.self)
-            return Removed(id: id, held: held, limitedWorkflow: limitedWorkflow, processorTime: processorTime)
+            let (id, held, limitedWorkflow, processorTime, cost) = try row.decode(
+                String.self, Int64.self, String?.self, Int64.self, Int64.self)
+            return Removed(
+                id: id, held: held, limitedWorkflow: limitedWorkflow, processorTime: processorTime, cost: cost)
         }
     }
 
@@ -80,24 +83,28 @@ extension Queue {
     ///   - statements: executed before runs are admitted to the places that become free.
     static func close(
         _ removed: [Removed], of userID: String, _ first: String? = nil, as status: ExecutionStatus,
-        _ reason: TaskFailure, then statements: [SQL] = [], on connection: Connection
+        _ reason: TaskFailure, then statements: [SQL] = [], admitting: Bool = true, on connection: Connection
     ) throws -> [EngineEvent] {
         guard !removed.isEmpty else { return [] }
         let ids = removed.map(\.id)
         let ended = try connection.query(
             """
             WITH open AS (
-                UPDATE steps SET status = 'canceled'
-                WHERE execution_id = ANY(\(ids)::uuid[]) AND status IN ('running', 'waiting')
+                UPDATE steps SET status = 'canceled', output = NULL
+                WHERE (execution_id, seq) IN (
+                    SELECT id, (SELECT l.seq FROM steps l WHERE l.execution_id = id ORDER BY l.seq DESC LIMIT 1)
+                    FROM unnest(\(ids)::uuid[]) AS id) AND status IN ('running', 'waiting')
                 RETURNING execution_id, task)
             UPDATE executions e
             SET status = CASE WHEN e.id = \(optional: first) THEN \(status.rawValue)::run_status ELSE 'canceled' END,
                 error = \(reason.json), finished_at = clock_timestamp(), stopped_at = ending.task,
-                cost = coalesce((SELECT sum(s.cost) FROM steps s WHERE s.execution_id = e.id), 0),
+                cost = CASE WHEN ending.cost >= 0 THEN ending.cost
+                    ELSE coalesce((SELECT sum(s.cost) FROM steps s WHERE s.execution_id = e.id), 0) END,
                 processor_us = greatest(e.processor_us, ending.processor_us)
             FROM (
-                SELECT run.id, run.processor_us, open.task
-                FROM unnest(\(ids)::uuid[], \(removed.map(\.processorTime))::bigint[]) AS run (id, processor_us)
+                SELECT run.id, run.processor_us, run.cost, open.task
+                FROM unnest(\(ids)::uuid[], \(removed.map(\.processorTime))::bigint[], \(removed.map(\.cost))::bigint[])
+                    AS run (id, processor_us, cost)
                 LEFT JOIN open ON open.execution_id = run.id) ending
             WHERE e.id = ending.id
             RETURNING e.status, (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint
@@ -110,7 +117,8 @@ extension Queue {
                 DELETE FROM watchers WHERE execution_id = ANY(\(ids)::uuid[])
                 RETURNING pg_notify('flow_end', execution_id::text)
                 """
-            ] + statements + Set(removed.compactMap(\.limitedWorkflow)).sorted().map(Places.admit)
+            ] + statements
+                + (admitting ? Set(removed.compactMap(\.limitedWorkflow)).sorted().map(Places.admit) : [])
                 + ["WITH ended AS (SELECT)\(notifyIdleWorker) SELECT"]
                 + removed.filter { $0.held > 0 }.map { Ledger.release($0.held, of: userID, execution: $0.id) })
         return try ended.map { row in
@@ -148,6 +156,7 @@ extension Queue {
         _ execution: Execution, _ flow: Flow, budget: Budget, on connection: Connection
     ) throws -> Bool {
         try connection.atomically { connection in
+            try connection.execute(Places.lock(of: execution.userID))
             let locked = try connection.query(
                 """
                 SELECT 1 FROM executions WHERE id = \(execution.id) AND status IN ('failed', 'canceled') FOR UPDATE

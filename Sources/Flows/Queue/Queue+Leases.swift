@@ -54,7 +54,7 @@ extension Queue {
             """
             UPDATE queue
             SET lease = NULL, lease_until = NULL, is_alone = false, state = \(Due.after(delay).state),
-                claims = claims - \(isCounted ? 0 : 1),
+                claims = greatest(0, claims - \(isCounted ? 0 : 1)),
                 available_at = \(Due.after(delay).moment)
             WHERE execution_id = \(claim.execution.id) AND lease = \(claim.lease)
             """) == 1

@@ -31,7 +31,15 @@ package struct StorageQuota: Sendable {
     /// exceed the quota (`StorageRefusal`).
     func counting(_ bytes: Int, of userID: String) -> SQL {
         bytes < Self.smallChange
-            ? "INSERT INTO storage_changes (user_id, bytes) VALUES (\(userID), \(bytes))"
+            ? """
+            INSERT INTO storage_changes (user_id, bytes)
+            SELECT \(userID)::uuid, CASE
+                WHEN NOT (SELECT is_full FROM users WHERE id = \(userID))
+                    OR (SELECT coalesce(sum(bytes), 0) FROM storage WHERE user_id = \(userID)) < (
+                        SELECT CASE role WHEN 'guest' THEN \(guest ?? .max)::bigint ELSE \(user ?? .max)::bigint END
+                        FROM users WHERE id = \(userID))
+                THEN \(bytes)::bigint ELSE refuse_bytes() END
+            """
             : counting("\(bytes)::bigint", of: userID)
     }
 

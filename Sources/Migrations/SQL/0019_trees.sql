@@ -27,6 +27,8 @@ ALTER TABLE executions
 UPDATE queue q SET is_limited = w.concurrency IS NOT NULL, is_admitted = is_admitted OR w.concurrency IS NULL
 FROM workflows w WHERE w.id = q.workflow_id;
 UPDATE queue SET is_limited = false, is_admitted = true WHERE workflow_id IS NULL;
+UPDATE queue q SET is_admitted = false
+WHERE q.is_limited AND q.state = 'waiting' AND EXISTS (SELECT FROM queue c WHERE c.parent_id = q.execution_id);
 DROP INDEX queue_limited;
 CREATE INDEX queue_places ON queue (workflow_id) WHERE is_limited AND is_admitted;
 CREATE INDEX queue_unadmitted ON queue (workflow_id, execution_id)

@@ -49,9 +49,14 @@ BEGIN
         FROM storage s WHERE s.user_id = ANY (owners) GROUP BY s.user_id
     ) f
     WHERE u.id = f.user_id AND u.is_full <> now_full;
+    -- Also those whose quota has grown, or who have deleted something during an earlier fold.
+    UPDATE users u SET is_full = false
+    WHERE u.is_full AND (SELECT coalesce(sum(s.bytes), 0) FROM storage s WHERE s.user_id = u.id)
+        < CASE u.role WHEN 'guest' THEN guest_quota ELSE quota END;
     RETURN folded;
 END
 $$;
+CREATE INDEX users_full ON users (id) WHERE is_full;
 
 -- Called instead of a sum by a statement that would exceed the quota of the user.
 CREATE FUNCTION refuse_bytes() RETURNS bigint
@@ -82,7 +87,7 @@ CREATE FUNCTION stored_bytes(v workflow_versions) RETURNS bigint
 CREATE FUNCTION stored_bytes(e executions) RETURNS bigint
     LANGUAGE sql STABLE
     RETURN 512 + coalesce(octet_length(e.flow::text), 0) + octet_length(e.input::text)
-        + coalesce(octet_length(e.fork_input::text), 0);
+        + coalesce(octet_length(e.fork_input::text), 0) + coalesce(octet_length(e.copied_inputs::text), 0);
 
 CREATE FUNCTION stored_bytes(s steps) RETURNS bigint
     LANGUAGE sql STABLE

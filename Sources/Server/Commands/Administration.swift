@@ -77,8 +77,11 @@ enum Prune {
         try Pruning.run(on: connection) { table, rows in
             print(table.padded(to: 20) + String(rows))
         }
+        let limits = try invocation.configuration.runLimits
+        let engine = Engine(catalog: Tasks.makeCatalog(), limits: limits)
+        while try AccountEnd.endSomeRuns(by: engine, on: connection) {}
         while try AccountRemoval.removeSome(on: connection) {}
-        let storage = try invocation.configuration.runLimits.storage
+        let storage = limits.storage
         while try storage.fold(on: connection) {}
     }
 }

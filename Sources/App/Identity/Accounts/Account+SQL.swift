@@ -1,4 +1,5 @@
 import Crypto
+import HTTP
 import JSON
 import Postgres
 import System
@@ -64,8 +65,12 @@ extension Account {
 
     func rename(_ name: String?, on connection: Connection) throws -> Account {
         let rows = try connection.query(
-            "UPDATE users u SET name = \(optional: name) WHERE id = \(id) RETURNING \(Account.columns)")
-        return try Account(try rows.only)
+            """
+            UPDATE users u SET name = \(optional: name) WHERE id = \(id) AND disabled_at IS NULL
+            RETURNING \(Account.columns)
+            """)
+        guard let row = rows.first else { throw Problem.invalidToken }
+        return try Account(row)
     }
 
     /// The condition on `users`, aliased `u`, for the account with that name that is not deleted. A name with an `@` is

@@ -2,6 +2,7 @@ import Crypto
 import HTTP
 import JSON
 import Postgres
+import System
 
 /// Changes of the caller's own account.
 extension Endpoint<Context> {
@@ -44,7 +45,10 @@ extension Endpoint<Context> {
     /// Nil when the call changes neither. Throws unless the call has the current password.
     private static func loginChange(for account: Account, _ context: Context) throws -> LoginChange? {
         let password = context.input["password"]?.stringValue
-        let email = context.input["email"]?.stringValue.flatMap { $0 == account.email ? nil : $0 }
+        let email = context.input["email"]?.stringValue.flatMap { given -> String? in
+            if let present = account.email, given.hasSameBytes(as: present) { return nil }
+            return UsernameProfile.enforced(given)
+        }
         guard password != nil || email != nil else { return nil }
         var violations: [Violation] = []
         if let password {

@@ -38,7 +38,7 @@ extension Guest {
                 UPDATE users u
                 SET email = \(optional: registration.email), username = \(optional: registration.username),
                     name = \(optional: registration.name), role = \(Role.client.rawValue),
-                    password_hash = \(passwordHash)
+                    password_hash = \(passwordHash), is_full = false
                 WHERE u.id = \(id) AND u.role = \(Role.guest.rawValue) AND u.disabled_at IS NULL
                 RETURNING \(Account.columns)
                 """

@@ -43,7 +43,6 @@ extension AccountRemoval {
         rows("documents", largeRows), rows("posts", largeRows), removeRecords,
         rows("idempotency_keys", largeRows), rows("sessions", smallRows), rows("api_keys", smallRows),
         rows("recovery_codes", smallRows), rows("second_factors", smallRows), rows("rate_limits", smallRows),
-        rows("guests", smallRows),
     ]
 
     private static func rows(_ table: SQL, _ limit: Int) -> Part {

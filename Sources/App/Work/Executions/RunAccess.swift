@@ -7,7 +7,13 @@ extension Principal {
     /// An API key without the scope `read` reads only what it started.
     var readableRuns: Visibility {
         if case .key(let keyID, _) = credential, readsOnlyItsRuns { return .key(keyID, of: isAdmin ? nil : id) }
-        return changeableRuns
+        return allRuns
+    }
+
+    /// The runs that a call may change whose answer shows them. A key with the scope `write` deletes others as well.
+    var changeableRuns: Visibility {
+        if case .key(_, let scopes) = credential, scopes.contains(.write) { return allRuns }
+        return readableRuns
     }
 
     var readsOnlyItsRuns: Bool {
@@ -15,7 +21,8 @@ extension Principal {
         return false
     }
 
-    var changeableRuns: Visibility { isAdmin ? .all : .user(id) }
+    /// All runs that belong to the caller, and as an admin those of all users.
+    var allRuns: Visibility { isAdmin ? .all : .user(id) }
 
     /// The caller as the starter of a run of that user.
     func starter(ofRunOf ownerID: String) -> Starter {

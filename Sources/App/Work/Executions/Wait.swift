@@ -21,7 +21,7 @@ extension Context {
         let fallback = fallback.applying(applied)
         let seconds = wait ?? (preferences.respondsAsync ? 0 : defaultSeconds)
         guard seconds > 0 else { return .response(fallback) }
-        let (call, userID, visibility) = (call, try user.id, try user.changeableRuns)
+        let (call, userID, visibility) = (call, try user.id, try user.allRuns)
         return .wait(for: userID, fallback: fallback) { pending in
             let wait = CompletionWait(executionID: executionID, timeout: .seconds(seconds)) { connection in
                 call.response {

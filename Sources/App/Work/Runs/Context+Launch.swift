@@ -32,7 +32,7 @@ extension Context {
         case nil: return nil
         case .answer(let answer): return .response(answer)
         case .run(let id):
-            guard let run = try Execution.find(id, in: user.changeableRuns, on: connection) else {
+            guard let run = try Execution.find(id, in: user.allRuns, on: connection) else {
                 throw Problem(.executionDeleted)
             }
             let now = answer(run).replayed
