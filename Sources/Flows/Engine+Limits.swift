@@ -10,7 +10,7 @@ extension Engine {
         /// How long a run may occupy the thread of its call; then a worker continues it.
         package var callTime = Duration.seconds(1)
         /// How long a worker executes a run before other runs that are due get their turn.
-        package var timeSlice = Duration.milliseconds(250)
+        package var timeSlice = Duration.seconds(1)
         /// The maximum processor time of a run, over all of its time slices and after it was resumed.
         package var processorTime = Duration.seconds(60)
         /// The maximum size of a run's record, in approximate bytes of JSON text: the outputs of all steps, the inputs
