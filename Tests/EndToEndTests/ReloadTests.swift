@@ -88,13 +88,38 @@ import Testing
         #expect(stack.log.contains("call-not-repeated"))
     }
 
+    /// Stops a process and waits until each of its threads has stopped: until then it may read a call.
+    private func stop(_ process: pid_t) throws {
+        kill(process, SIGSTOP)
+        try eventually("the process has stopped") {
+            // The state follows the name of the thread, which is in parentheses (proc_pid_stat(5)).
+            try threads(of: process).allSatisfy { thread in
+                let line = String(decoding: try Files.read("/proc/\(process)/task/\(thread)/stat"), as: UTF8.self)
+                return line.split(separator: ")").last?.hasPrefix(" T") == true
+            }
+        }
+    }
+
+    private func threads(of process: pid_t) throws -> [String] {
+        guard let folder = unsafe opendir("/proc/\(process)/task") else { throw TestFailure("no such process") }
+        defer { unsafe closedir(folder) }
+        var names: [String] = []
+        while let entry = unsafe readdir(folder) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if Int(name) != nil { names.append(name) }
+        }
+        return names
+    }
+
     /// No call is lost that was sent to a responder and not read before it was killed.
     @Test func callsThatAKilledResponderHadNotReadAreExecuted() throws {
         var count = 0
         for _ in 0..<20 where try !stack.completeLogs().contains("502, 200") {
             _ = try callAll()
             let victim = try #require(responders().first)
-            kill(victim, SIGSTOP)
+            try stop(victim)
             let calls = try (0..<16).map { _ in try begin(.demoFlow) }
             // Those that the other responder gets are answered now.
             try eventually("a call is answered") {
