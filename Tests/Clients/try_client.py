@@ -78,7 +78,7 @@ def pages(client):
         found.append(page.items[0].status)
         cursor = page.next_cursor
     assert found == [models.ExecutionStatus.FAILED, models.ExecutionStatus.COMPLETED], found
-    completed = list_executions.sync(client=client, status=models.ExecutionStatus.COMPLETED)
+    completed = list_executions.sync(client=client, status=[models.ExecutionStatus.COMPLETED])
     assert completed.items and all(item.status is models.ExecutionStatus.COMPLETED for item in completed.items)
 
 
