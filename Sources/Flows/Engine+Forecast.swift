@@ -21,8 +21,10 @@ extension Engine {
             guard size <= limits.recordSize else {
                 return Violation(
                     pointer: "/flow",
-                    message:
-                        "may fail: its inputs and outputs can exceed \(limits.recordSize >> 20) MiB, the maximum of a run"
+                    message: """
+                        may fail: its inputs and outputs can exceed \(limits.recordSize >> 20) MiB, the maximum of a \
+                        run
+                        """
                 )
             }
         }

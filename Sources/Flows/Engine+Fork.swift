@@ -3,8 +3,8 @@ package import JSON
 package import Postgres
 
 extension Engine {
-    /// Queues a new run, with that id, that copies the steps of an earlier run before `number` and executes the rest. Returns nil if
-    /// the earlier run is still active.
+    /// Queues a new run, with that id, that copies the steps of an earlier run before `number` and executes the rest.
+    /// Returns nil if the earlier run is still active.
     ///
     /// - Parameters:
     ///   - input: the input of the first repeated step; nil: that of the earlier run.

@@ -6,8 +6,8 @@ import Testing
 
 @testable import App
 
-/// A page of runs costs the same however many runs there are, whatever its query asks for. The test reads the database's
-/// counters of rows and index entries read.
+/// A page of runs costs the same however many runs there are, whatever its query asks for. The test reads the
+/// database's counters of rows and index entries read.
 @Suite(.serialized) struct RunListCostTests {
     private static let runs = 200_000
     private static let activeRuns = 2_000

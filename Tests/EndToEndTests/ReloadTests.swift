@@ -133,8 +133,8 @@ import Testing
         #expect(try stack.completeLogs().contains("502, 200"))
     }
 
-    /// At the end of all processes, calls are answered or refused. Only of a POST on a kept connection that ends at that
-    /// moment nginx cannot know whether it was read.
+    /// At the end of all processes, calls are answered or refused. Only of a POST on a kept connection that ends at
+    /// that moment nginx cannot know whether it was read.
     @Test(arguments: [SIGTERM, SIGKILL]) func callsAreRefusedWhenNothingListens(signal: Int32) throws {
         var statuses: [Int] = []
         kill(try supervisor(), signal)

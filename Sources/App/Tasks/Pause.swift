@@ -23,8 +23,8 @@ struct Pause: WaitingTask {
         return .wait(until: .at(moment), storing: ["until": .string(moment)])
     }
 
-    /// The end of the wait by the database's clock, which all workers share; in whole milliseconds, rounded up unless the
-    /// wait is for no time.
+    /// The end of the wait by the database's clock, which all workers share; in whole milliseconds, rounded up unless
+    /// the wait is for no time.
     private func moment(_ input: JSON, _ context: TaskContext) throws -> String {
         switch (input["seconds"]?.doubleValue, input["until"]?.stringValue) {
         case (let seconds?, nil):

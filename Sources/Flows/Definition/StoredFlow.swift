@@ -19,8 +19,8 @@ package struct StoredFlow: Sendable {
         try read(workflowID, "", version: "\(version)", on: connection)
     }
 
-    /// Finds a version of the user's workflow, or of any user's if `userID` is nil, unless that is deleted. Default: the
-    /// current version.
+    /// Finds a version of the user's workflow, or of any user's if `userID` is nil, unless that is deleted. Default:
+    /// the current version.
     package static func find(
         _ workflowID: String, of userID: String?, version: Int? = nil, on connection: Connection
     ) throws -> StoredFlow? {

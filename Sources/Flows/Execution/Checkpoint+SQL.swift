@@ -4,8 +4,8 @@ import System
 
 /// The statements of a commit.
 extension Checkpoint {
-    /// Inserts the execution, its steps so far and, unless it has ended, its row in the queue, in one statement. Returns
-    /// when the execution was created, in microseconds since 1970.
+    /// Inserts the execution, its steps so far and, unless it has ended, its row in the queue, in one statement.
+    /// Returns when the execution was created, in microseconds since 1970.
     func opening(
         _ disposition: Disposition, _ progress: RunProgress, _ elapsed: Duration, counting quota: StorageQuota
     ) -> SQL {
@@ -88,7 +88,8 @@ extension Checkpoint {
         case .waits(let due):
             return """
                 UPDATE queue
-                SET lease = NULL, lease_until = NULL, claims = 0, is_suspect = false, is_alone = false, held = \(budget.held),
+                SET lease = NULL, lease_until = NULL, claims = 0, is_suspect = false, is_alone = false,
+                    held = \(budget.held),
                     progress = \(progress.json),
                     signal = NULL, is_woken = false, available_at = \(due.moment),
                     state = CASE WHEN is_woken THEN 'queued' ELSE \(due.state) END,

@@ -100,8 +100,8 @@ extension Execution {
         return RecordedExecution(execution: execution, createdAt: createdAt, finishedAt: finishedAt)
     }
 
-    /// Deletes the run and its steps. Returns false if it is active, or the run that started it is: that one may not have
-    /// read its result yet.
+    /// Deletes the run and its steps. Returns false if it is active, or the run that started it is: that one may not
+    /// have read its result yet.
     package func delete(on connection: Connection) throws -> Bool {
         try connection.atomically { connection in
             guard try connection.execute(RunRemoval.removing(self)) == 1 else { return false }

@@ -107,7 +107,7 @@ INSERT INTO storage (user_id, shard, bytes) SELECT user_id, 0, sum(bytes) FROM s
 
 -- A deleted account keeps its row, without its names, for the ledger. removal_due: when the next part of what it had is
 -- to be removed; NULL when nothing is left. Of an admin's account the digest of its e-mail stays, so that it is not
--- made anew by the setting that made it.
+-- made again by the setting that made it.
 ALTER TABLE users
     ADD COLUMN removal_due  timestamptz,
     ADD COLUMN email_digest bytea;

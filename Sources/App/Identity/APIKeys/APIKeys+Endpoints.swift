@@ -9,8 +9,8 @@ extension Endpoint<Context> {
         .post, "/api/keys", operation: "createAPIKey", tag: .apiKeys, access: .account, summary: "Create an API key",
         description: """
             No other answer shows the `key` again: store it safely. Send it as `Authorization: Bearer fm_…`. It does \
-            what both its scopes and its user may do; each call names the scope that it needs. The scope `admin` is only \
-            for admins.
+            what both its scopes and its user may do; each call names the scope that it needs. The scope `admin` is \
+            only for admins.
             """,
         body: .json(
             .object(
