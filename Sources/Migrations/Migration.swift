@@ -40,6 +40,7 @@ package enum Migrations {
         migration(23, "storage", PackageResources._023_storage_sql),
         migration(24, "processor_time", PackageResources._024_processor_time_sql),
         migration(25, "idle_since", PackageResources._025_idle_since_sql),
+        migration(26, "names_of_flows", PackageResources._026_names_of_flows_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a Swift name cannot begin with a digit, so `_` replaces it.

@@ -247,6 +247,8 @@ CREATE TABLE public.executions (
     differs json,
     copied_inputs json,
     processor_us bigint DEFAULT 0 NOT NULL,
+    flow_id text,
+    flow_name text,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
@@ -363,6 +365,8 @@ CREATE TABLE public.executions_default (
     differs json,
     copied_inputs json,
     processor_us bigint DEFAULT 0 NOT NULL,
+    flow_id text,
+    flow_name text,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
 

@@ -20,12 +20,17 @@ struct Column: Sendable {
     /// What a statement selects: the same, unless its text must first get the form that the JSON has.
     let selected: SQL
     let reader: Reader
+    /// Whether a value may have more than some kilobytes: then it is read only for a caller who gets it.
+    let isLarge: Bool
 
-    private init(_ name: String, _ kind: Kind, _ schema: JSONSchema, _ expression: SQL, selected: SQL) {
+    private init(
+        _ name: String, _ kind: Kind, _ schema: JSONSchema, _ expression: SQL, selected: SQL, isLarge: Bool = false
+    ) {
         self.name = name
         self.schema = schema
         self.expression = expression
         self.selected = selected
+        self.isLarge = isLarge
         reader = Reader(kind: kind, isNullable: schema.violations(in: .null).isEmpty)
     }
 
@@ -68,9 +73,10 @@ struct Column: Sendable {
     func described(_ text: String) -> Column { with(schema.described(text)) }
     /// NULL becomes JSON null.
     var nullable: Column { with(schema.nullable) }
+    var large: Column { Column(name, reader.kind, schema, expression, selected: selected, isLarge: true) }
 
     private func with(_ schema: JSONSchema) -> Column {
-        Column(name, reader.kind, schema, expression, selected: selected)
+        Column(name, reader.kind, schema, expression, selected: selected, isLarge: isLarge)
     }
 }
 

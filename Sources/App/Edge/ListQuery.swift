@@ -105,9 +105,10 @@ struct ListQuery {
 
     private func selection(from source: SQL, where more: [SQL] = []) -> SQL {
         let (column, id) = (order?.expression ?? list.created, list.id)
+        let columns = fields.map(list.items.columns(for:)) ?? list.items.columns
         let position: SQL = order == nil ? "(extract(epoch FROM \(column)) * 1000000)::bigint" : column
         var statement: SQL = """
-            SELECT \(list.items.columns), \(position) AS list_position, \(id) AS list_id FROM \(source)
+            SELECT \(columns), \(position) AS list_position, \(id) AS list_id FROM \(source)
             """
         for condition in conditions + more { statement.append(" AND \(condition)") }
         if let after {

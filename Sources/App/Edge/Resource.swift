@@ -26,6 +26,11 @@ struct Resource: Sendable {
         return member
     }
 
+    /// The same for a list whose items have these fields: large values of other members are not read.
+    func columns(for fields: [String]) -> SQL {
+        members.map { $0.isLarge && !fields.contains($0.name) ? "NULL" : $0.selected }.joined(separator: ", ")
+    }
+
     /// Reads a row that has no other columns before these.
     func json(_ row: Row) throws -> JSON {
         var columns = row.columns

@@ -17,9 +17,10 @@ extension Checkpoint {
         let row: SQL = """
             WITH opened AS (
                 INSERT INTO executions (
-                    id, user_id, flow, input, status, stopped_at, error, cost, created_at, finished_at,
-                    started_by, started_by_key)
-                VALUES (\(execution.id), \(execution.userID), \(flow), \(input),
+                    id, user_id, flow, flow_id, flow_name, input, status, stopped_at, error, cost, created_at,
+                    finished_at, started_by, started_by_key)
+                VALUES (\(execution.id), \(execution.userID), \(flow),
+                    \(execution.flowID), \(execution.flowName), \(input),
                     \(execution.status.rawValue), \(optional: execution.stoppedAt),
                     \(optional: execution.failure?.json), \(cost),
                     statement_timestamp() - \(age.microseconds) * interval '1 microsecond',

@@ -129,6 +129,10 @@ package struct Execution: Sendable {
         return (fork.earlierInputs + own).filter { $0.step < number }
     }
 
+    /// The id and the name that the flow gives itself.
+    var flowID: String { flow["id"]?.stringValue ?? "" }
+    var flowName: String { flow["name"]?.stringValue ?? "" }
+
     /// The inputs that the flow's tasks define, by the names of the tasks.
     var ownInputs: [TextKey: JSON] {
         var inputs: [TextKey: JSON] = [:]

@@ -4,8 +4,8 @@ package import Postgres
 /// orders by.
 package enum ExecutionSummary {
     package static let id: SQL = "e.id"
-    package static let flowID: SQL = "coalesce(\(flow)->>'id', '')"
-    package static let flowName: SQL = "coalesce(\(flow)->>'name', '')"
+    package static let flowID: SQL = "coalesce(e.flow_id, \(flow)->>'id', '')"
+    package static let flowName: SQL = "coalesce(e.flow_name, \(flow)->>'name', '')"
     /// While the execution is active, the status of its row in the queue.
     package static let status: SQL = """
         CASE WHEN e.status = 'running' THEN coalesce(
@@ -21,7 +21,8 @@ package enum ExecutionSummary {
     package static let createdAt: SQL = "e.created_at"
     /// NULL while the execution is active.
     package static let finishedAt: SQL = "e.finished_at"
-    // Rows of other tables are selected one by one: for a join, the planner could read the whole table.
+    // Read only for rows of earlier releases. Rows of other tables are selected one by one: for a join, the planner
+    // could read the whole table.
     private static let flow: SQL = """
         coalesce(e.flow, (
             SELECT v.flow FROM workflow_versions v WHERE v.workflow_id = e.workflow_id AND v.version = e.version))

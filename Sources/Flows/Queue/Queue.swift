@@ -168,11 +168,12 @@ enum Queue {
         let ownFlow = workflowID == nil ? Optional(execution.flow) : Optional.none
         return """
             WITH opened AS (
-                INSERT INTO executions AS e (id, user_id, flow, input, status, created_at, workflow_id, version,
-                    parent_id, parent_step, parent_attempt, item, forked_from, fork_step, fork_input,
-                    copied_inputs, differs, started_by, started_by_key)
+                INSERT INTO executions AS e (id, user_id, flow, flow_id, flow_name, input, status, created_at,
+                    workflow_id, version, parent_id, parent_step, parent_attempt, item, forked_from, fork_step,
+                    fork_input, copied_inputs, differs, started_by, started_by_key)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
-                    \(execution.input), 'running', clock_timestamp(), \(optional: workflowID), \(optional: version),
+                    \(execution.flowID), \(execution.flowName), \(execution.input), 'running', clock_timestamp(),
+                    \(optional: workflowID), \(optional: version),
                     \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.attempt),
                     \(optional: parent?.item),
                     \(optional: fork?.executionID), \(optional: fork?.step),

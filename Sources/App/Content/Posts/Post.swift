@@ -17,7 +17,8 @@ struct Post {
         "Whether every signed-in user may read it; otherwise its owner and admins")
 
     static let resource = Resource(
-        "Post", .id("id"), .id("user_id").described("The owner"), .text("title", title), .text("content", content),
+        "Post", .id("id"), .id("user_id").described("The owner"), .text("title", title),
+        .text("content", content).large,
         .boolean("published", published), .time("created_at"), .time("updated_at"))
     static let schema = resource.schema
 
