@@ -13,6 +13,8 @@ package final class Connection {
     /// read.
     var deferred: [SQL] = []
     var savepointDepth = 0
+    /// For which user the statements are executed, for `WaitLimit`; nil: unknown.
+    package var caller: String?
     /// Called after the open transaction is committed.
     var consequences: [() -> Void] = []
 
@@ -72,8 +74,9 @@ package final class Connection {
         var batch = ahead.isEmpty ? statements : ahead + statements
         if commit == .asLastStatement { batch.append("COMMIT") }
         guard batch.allSatisfy(\.binds.areSendable) else { throw PostgresError(.invalidText) }
-        try configuration.waitLimit?.admit(batch)
+        try configuration.waitLimit?.admit(batch, for: caller)
         let link = try openLink()
+        link.patience.caller = caller
         let (priorTransaction, priorDeferred) = (transaction, deferred)
         deferred = []
         do {

@@ -7,6 +7,8 @@ struct Patience {
     }
 
     private let limit: WaitLimit?
+    /// `Connection.caller`.
+    var caller: String?
     private var stage = Stage.brief
 
     init(_ limit: WaitLimit?) {
@@ -28,9 +30,9 @@ struct Patience {
         switch stage {
         case .brief:
             stage = .checked
-            return limit.mayContinue(statement)
+            return limit.mayContinue(statement, for: caller)
         case .checked:
-            guard limit.begin(statement) else { return false }
+            guard limit.begin(statement, for: caller) else { return false }
             stage = .long
             return true
         case .long: return true
@@ -39,7 +41,7 @@ struct Patience {
 
     /// Must be called when the wait has ended. `hasTimedOut`: it reached a limit of time.
     mutating func end(for statement: SQL, hasTimedOut: Bool) {
-        if stage == .long { limit?.end(statement, hasTimedOut: hasTimedOut) }
+        if stage == .long { limit?.end(statement, for: caller, hasTimedOut: hasTimedOut) }
         stage = .brief
     }
 }

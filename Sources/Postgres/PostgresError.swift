@@ -42,10 +42,9 @@ package struct PostgresError: Error, Sendable, Equatable {
         self.detail = detail
     }
 
-    /// Whether a wait reached a limit of time, the server's or the client's; perhaps also if a commit is unknown.
-    var isTimeOut: Bool {
-        kind == .timedOut || kind == .commitUnknown || sqlState == .lockNotAvailable || sqlState == .queryCanceled
-    }
+    /// Whether a wait for the server or for a lock reached a limit of time; perhaps also if a commit is unknown. A
+    /// statement that the server cut off was slow.
+    var isTimeOut: Bool { kind == .timedOut || kind == .commitUnknown || sqlState == .lockNotAvailable }
 
     /// The same loss, for a transaction that may have been committed.
     var asCommitUnknown: PostgresError { PostgresError(.commitUnknown, detail, sqlState: sqlState) }

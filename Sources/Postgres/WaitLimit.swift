@@ -6,10 +6,12 @@ import System
 ///
 /// - A wait is long after `patience`. All threads but one may have one at a time; a further wait is given up.
 /// - Two waits in a row that were given up, or that ended at a limit of time, close their statement: it is refused,
-///   except for an attempt each `pause`. An execution that succeeds opens it again.
+///   except for an attempt each `pause`. An execution that succeeds opens it again. If both were those of one caller,
+///   who may have locked the rows, the statement is closed only for that caller.
 ///
 /// If the statement succeeds elsewhere while one execution of it waits, only rows are locked, and nothing is closed.
-/// Without long waits, a round trip costs two reads of an atomic here.
+/// Neither is it if the server has cut the statement off, because it was slow (`SQLState.queryCanceled`): it waits for
+/// a lock no longer than `lockTimeout`. Without long waits, a round trip costs two reads of an atomic here.
 package final class WaitLimit: Sendable {
     /// After this a wait is long, in milliseconds.
     static let patience: Int32 = 250
@@ -26,11 +28,27 @@ package final class WaitLimit: Sendable {
         var longWaits = 0
         /// Since the last success.
         var failures = 0
+        /// Of the last failure.
+        var caller: String?
+        /// Whether executions of several callers have failed, or of some that are unknown.
+        var isCommon = false
         /// Whether another execution has succeeded during the long waits.
         var hasSucceeded = false
         var nextAttempt: Monotonic
         var lastUse: Monotonic
         var isClosed: Bool { failures >= 2 }
+
+        func isClosed(for caller: String?) -> Bool { isClosed && (isCommon || caller == self.caller) }
+
+        mutating func fail(of caller: String?) {
+            if failures > 0, caller == nil || caller != self.caller { isCommon = true }
+            self.caller = caller
+            failures += 1
+        }
+
+        mutating func succeed() {
+            (failures, isCommon, hasSucceeded) = (0, false, true)
+        }
     }
 
     private struct State {
@@ -53,13 +71,15 @@ package final class WaitLimit: Sendable {
         self.observe = observe
     }
 
-    /// Throws `waitRefused` if one of the statements is closed and no attempt is due.
-    func admit(_ batch: [SQL], at now: @autoclosure () -> Monotonic = .now) throws(PostgresError) {
+    /// Throws `waitRefused` if one of the statements is closed for the caller and no attempt is due.
+    func admit(
+        _ batch: [SQL], for caller: String? = nil, at now: @autoclosure () -> Monotonic = .now
+    ) throws(PostgresError) {
         guard isTroubled.load(ordering: .relaxed) else { return }
         let now = now()
         let isAdmitted = state.withLock { state in
             for sql in batch {
-                guard let trouble = state.troubles[sql.shape], trouble.isClosed else { continue }
+                guard let trouble = state.troubles[sql.shape], trouble.isClosed(for: caller) else { continue }
                 guard trouble.nextAttempt <= now else { return false }
                 if state.longWaits >= capacity {
                     guard state.nextAttempt <= now else { return false }
@@ -73,14 +93,14 @@ package final class WaitLimit: Sendable {
     }
 
     /// Whether a wait that is not long yet may go on; if not, it has failed.
-    func mayContinue(_ statement: SQL, at now: Monotonic = .now) -> Bool {
+    func mayContinue(_ statement: SQL, for caller: String? = nil, at now: Monotonic = .now) -> Bool {
         if state.withLock({ $0.longWaits < capacity }) { return true }
-        fail(statement, at: now)
+        fail(statement, of: caller, at: now)
         return false
     }
 
     /// Counts a wait as long until `end`; false if it must be given up: then it has failed.
-    func begin(_ statement: SQL, at now: Monotonic = .now) -> Bool {
+    func begin(_ statement: SQL, for caller: String? = nil, at now: Monotonic = .now) -> Bool {
         let hasBegun = state.withLock { state in
             guard state.longWaits < capacity else { return false }
             state.longWaits += 1
@@ -91,18 +111,18 @@ package final class WaitLimit: Sendable {
             isTroubled.store(true, ordering: .relaxed)
             return true
         }
-        if !hasBegun { fail(statement, at: now) }
+        if !hasBegun { fail(statement, of: caller, at: now) }
         return hasBegun
     }
 
-    /// Ends a long wait. `hasTimedOut`: it reached a limit of time, the server's or the client's.
-    func end(_ statement: SQL, hasTimedOut: Bool, at now: Monotonic = .now) {
+    /// Ends a long wait. `hasTimedOut`: it reached a limit of time for waits, the server's or the client's.
+    func end(_ statement: SQL, for caller: String? = nil, hasTimedOut: Bool, at now: Monotonic = .now) {
         let othersSucceeded = state.withLock { state in
             state.longWaits -= 1
             state.troubles[statement.shape]?.longWaits -= 1
             return state.troubles[statement.shape]?.hasSucceeded ?? true
         }
-        if hasTimedOut, !othersSucceeded { fail(statement, at: now) }
+        if hasTimedOut, !othersSucceeded { fail(statement, of: caller, at: now) }
     }
 
     /// Opens the statements, because they were executed.
@@ -112,8 +132,7 @@ package final class WaitLimit: Sendable {
         let areAllOpen = state.withLock { state in
             let hadClosed = state.hasClosed
             for sql in batch {
-                state.troubles[sql.shape]?.failures = 0
-                state.troubles[sql.shape]?.hasSucceeded = true
+                state.troubles[sql.shape]?.succeed()
             }
             state.troubles = state.troubles.filter {
                 $1.longWaits > 0 || $1.failures > 0 && now - $1.lastUse < Self.memory
@@ -124,11 +143,11 @@ package final class WaitLimit: Sendable {
         if areAllOpen { observe(.waitsAccepted) }
     }
 
-    private func fail(_ statement: SQL, at now: Monotonic) {
+    private func fail(_ statement: SQL, of caller: String?, at now: Monotonic) {
         let isFirst = state.withLock { state in
             let hadClosed = state.hasClosed
             var trouble = state.troubles[statement.shape] ?? Trouble(nextAttempt: now, lastUse: now)
-            trouble.failures += 1
+            trouble.fail(of: caller)
             trouble.lastUse = now
             // At first without a pause: perhaps those who waited did so for rows that only they use.
             trouble.nextAttempt = trouble.failures > 2 ? now + Self.pause : now

@@ -56,6 +56,27 @@ import Testing
         #expect(isAdmitted(limit, [statement], after: 0) && isAdmitted(limit, [statement], after: 0))
     }
 
+    /// A client that makes its own executions wait cannot close a statement for others.
+    @Test func theFailuresOfOneCallerCloseAStatementForThatCaller() {
+        func isAdmitted(_ limit: WaitLimit, for caller: String?, after seconds: Double) -> Bool {
+            (try? limit.admit([statement], for: caller, at: start + .seconds(seconds))) != nil
+        }
+        let limit = WaitLimit(threads: 4)
+        for _ in 0..<5 {
+            #expect(limit.begin(statement, for: "one", at: start))
+            limit.end(statement, for: "one", hasTimedOut: true, at: start)
+        }
+        #expect(!isAdmitted(limit, for: "one", after: 0.5))
+        for _ in 0..<3 { #expect(isAdmitted(limit, for: "another", after: 0.5)) }
+        #expect(isAdmitted(limit, for: nil, after: 0.5))
+        // An execution of another caller fails too: the table is locked.
+        #expect(limit.begin(statement, for: "another", at: start))
+        limit.end(statement, for: "another", hasTimedOut: true, at: start)
+        for caller in ["one", "another", "third", nil] { #expect(!isAdmitted(limit, for: caller, after: 0.5)) }
+        limit.succeed([statement], at: start)
+        for caller in ["one", "another"] { #expect(isAdmitted(limit, for: caller, after: 0.5)) }
+    }
+
     /// While all threads but one wait, all closed statements together get one attempt a second.
     @Test func attemptsLeaveTheLastThreadFree() {
         let limit = WaitLimit(threads: 2)
@@ -102,6 +123,29 @@ import Testing
         held.release()
         hasWaited.wait()
         #expect(try connection.execute(insert) == 1)
+    }
+
+    /// The server cuts off statements that are slow themselves.
+    @Test func slowStatementsAreNotRefused() throws {
+        var slow = configuration
+        slow.statementTimeout = .milliseconds(400)
+        let connection = Connection(slow)
+        for _ in 0..<4 {
+            #expect(failure(of: "SELECT pg_sleep(5)", on: connection)?.sqlState == .queryCanceled)
+        }
+        var quick = configuration
+        quick.lockTimeout = .milliseconds(400)
+        let held = try HeldRows("LOCK TABLE things", in: database)
+        let other = Connection(quick)
+        let insert: SQL = "INSERT INTO things VALUES (1)"
+        for _ in 0..<3 { #expect(failure(of: insert, on: other)?.sqlState == .lockNotAvailable) }
+        #expect(failure(of: insert, on: other)?.kind == .waitRefused)
+        held.release()
+    }
+
+    private func failure(of statement: SQL, on connection: Connection) -> PostgresError? {
+        do { try connection.execute(statement) } catch { return error }
+        return nil
     }
 
     /// A server that does not answer new connections occupies one thread, not both.

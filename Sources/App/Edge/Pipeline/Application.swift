@@ -27,6 +27,7 @@ package struct Application: Sendable {
         let call = Call(request, services: services)
         var finished = FinishedRequest(requestID: call.id, method: request.method)
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
+        connection.caller = nil
         var reply: Reply
         do {
             reply = try route(call, into: &finished, readingBody: read, audit: audit, over: connection)
@@ -90,6 +91,7 @@ package struct Application: Sendable {
         let caller = try Authentication(services: services, now: now, audit: audit, connection: connection)
             .principal(of: request, for: endpoint)
         finished.userID = caller?.id
+        connection.caller = caller?.id
         if endpoint.setsCookies { try services.crossOrigin.check(request) }
         let body = try read(endpoint.body.policy)
         finished.requestBytes = body.length
