@@ -170,6 +170,30 @@ import Testing
         #expect(try !endSomeRuns() && activeRuns() == 0)
     }
 
+    /// If the account is enabled again meanwhile, the run continues with what it waits for.
+    @Test func aLockedRunKeepsTheRunsThatItWaitsFor() throws {
+        let child = try makeWorkflow([.task("a", "approval")])
+        let tasks = [JSON.task("a", "flow.run", ["workflow": .string(child)])]
+        let parent = try #require(try post("/flow-manager", .flow(tasks))["id"].stringValue)
+        try application.work()
+        #expect(try activeRuns() == 2)
+        let worker = application.database.connectAsApplication()
+        try worker.begin()
+        try worker.execute("SELECT FROM queue WHERE execution_id = \(parent) FOR UPDATE")
+        try owner.execute("UPDATE users SET disabled_at = now() WHERE id = \(user.id)")
+        #expect(try endSomeRuns() && activeRuns() == 2)
+        try worker.commit()
+        try owner.execute("UPDATE users SET disabled_at = NULL WHERE id = \(user.id)")
+        #expect(try !endSomeRuns() && activeRuns() == 2)
+        let waiting = try owner.query("SELECT id FROM executions WHERE parent_id = \(parent)").only.decode(String.self)
+        #expect(try post("/api/executions/\(waiting)/signal", ["approved": true]).status == 202)
+        try application.work()
+        #expect(try application.get("/api/executions/\(parent)", token: user.token)["status"] == "completed")
+        try start(1)
+        try owner.execute("UPDATE users SET disabled_at = now() WHERE id = \(user.id)")
+        #expect(try !endSomeRuns() && activeRuns() == 0)
+    }
+
     private func endSomeRuns() throws -> Bool {
         try AccountEnd.endSomeRuns(by: application.services.engine, on: application.connection)
     }
