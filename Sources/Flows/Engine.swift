@@ -71,14 +71,15 @@ package final class Engine: Sendable {
         return Plan(flow: read.flow, warnings: read.warnings, budget: Budget(for: read.flow, at: prices))
     }
 
-    /// Plans runs that a step of another run starts at once, in a transaction that is open afterwards.
+    /// Plans runs that a step of another run starts at once, in a transaction that is open afterwards. Returns the
+    /// statement, too, that counts them when they are queued.
     ///
     /// - Parameter count: how many; the queue and the tree must have room for all of them, and the credits must cover
     ///   them.
     /// - Throws: `LaunchRefusal`.
     func planChildren(
         _ count: Int, of parentID: String, _ flow: JSON, for userID: String, on connection: Connection
-    ) throws -> Plan {
+    ) throws -> (plan: Plan, counting: SQL) {
         let read = try read(flow)
         let place = try Tree.place(of: parentID, limit: Engine.maxDepth, on: connection)
         guard place.depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
@@ -91,8 +92,8 @@ package final class Engine: Sendable {
         guard try Queue.hasCapacity(for: userID, count: count, isLocked: true, on: connection) else {
             throw LaunchRefusal.queueFull
         }
-        switch try Tree.grow(place.root, by: count, limit: limits.descendants, on: connection) {
-        case .grown: return plan
+        switch try Tree.room(in: place.root, for: count, limit: limits.descendants, on: connection) {
+        case .available: return (plan, Tree.growing(place.root, by: count))
         case .reachedLimit:
             connection.afterCommit { [observe] in observe(.treeFull(executionID: place.root)) }
             throw LaunchRefusal.treeFull(limit: limits.descendants)

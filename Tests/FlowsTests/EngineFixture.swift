@@ -48,6 +48,21 @@ private struct Start: WaitingTask {
     }
 }
 
+/// Starts two runs and takes as long as its step may.
+struct LateStart: WaitingTask {
+    let type = "start late"
+    let summary = "Starts runs too late"
+    let input = JSONSchema.any
+    let output = JSONSchema.any
+
+    func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
+        let found = try StoredFlow.find(input.stringValue ?? "", of: context.userID, on: context.connection)
+        let runs = try context.start(try #require(found), on: [1, 1])
+        while let deadline = context.deadline, .now < deadline {}
+        return .wait(until: .runs(), storing: true, starting: runs)
+    }
+}
+
 /// An engine on Postgres that executes runs on the thread of the test, for calls and for workers.
 struct EngineFixture {
     let runner: RunnerFixture

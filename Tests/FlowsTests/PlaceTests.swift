@@ -218,6 +218,24 @@ import Testing
 
 /// The limit of the runs of a tree.
 @Suite struct TreeTests {
+    @Test func onlyRunsThatAreQueuedCount() throws {
+        var fixture = try EngineFixture()
+        fixture.engine = EngineFixture.engine([LateStart()])
+        let child = try fixture.store(["pass"]).source.workflowID ?? ""
+        let late = FlowText.chain(["start late"]).replacing(["tasks", "0", "timeout"], with: 0.02)
+            .replacing(["tasks", "0", "input"], with: .string(child))
+        let start = FlowText.chain(["start"]).replacing(
+            ["tasks", "0", "input"], with: ["workflow": .string(child), "count": 3])
+        let runs = try [late, start].map { try fixture.start(fixture.store($0)) }
+        try fixture.work()
+        #expect(try fixture.find(runs[0]).steps.map(\.failure?.code) == ["timeout"])
+        let counts = try runs.map { run in
+            try fixture.connection.query("SELECT descendants FROM executions WHERE id = \(run.id)").only
+                .decode(Int.self)
+        }
+        #expect(counts == [0, 3])
+    }
+
     @Test func aWorkflowThatMultipliesItselfIsStopped() throws {
         let events = Recording<EngineEvent>()
         var fixture = try EngineFixture()

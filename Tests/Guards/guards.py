@@ -117,7 +117,7 @@ GUARDS = [
           "is_admitted = is_woken OR NOT (is_limited AND \\(disposition.waitsForRuns))", "is_admitted = is_admitted",
           "FlowsTests.PlaceTests"),
     Guard("queue: descendants", "Sources/Flows/Execution/Tree.swift",
-          "return descendants <= limit ? .grown : .reachedLimit", "return .grown",
+          "if descendants + count <= limit { return .available }", "if count <= limit { return .available }",
           "FlowsTests.TreeTests"),
     Guard("queue: depth of sub-runs", "Sources/Flows/Engine.swift",
           "guard place.depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }", "",

@@ -16,7 +16,7 @@ extension TaskContext {
     /// - Throws: `TaskFailure` if none of them can be started.
     package func start(_ workflow: StoredFlow, on inputs: [JSON], firstItem: Int = 0) throws -> ChildRuns {
         do {
-            let plan = try engine.planChildren(
+            let (plan, counting) = try engine.planChildren(
                 inputs.count, of: executionID, workflow.flow, for: userID, on: connection)
             let children = inputs.enumerated().map { offset, input in
                 var child = Execution(
@@ -27,7 +27,7 @@ extension TaskContext {
             }
             return ChildRuns(
                 ids: children.map(\.id),
-                statements: Queue.enqueue(children, budget: plan.budget, counting: engine.storage))
+                statements: [counting] + Queue.enqueue(children, budget: plan.budget, counting: engine.storage))
         } catch let refusal as LaunchRefusal {
             throw TaskFailure(refusal)
         }

@@ -24,23 +24,28 @@ enum Tree {
     }
 
     /// Whether a tree may grow.
-    enum Growth {
-        case grown
+    enum Room {
+        case available
         /// The limit is reached with these runs, for the first time.
         case reachedLimit
         /// The limit was reached before.
         case isFull
     }
 
-    /// Counts runs that are to be started, in the open transaction. Those that an aborted transaction started are not
-    /// counted.
-    static func grow(_ root: String, by count: Int, limit: Int, on connection: Connection) throws -> Growth {
-        let grown = try connection.query(
-            """
-            UPDATE executions SET descendants = least(descendants + \(count)::bigint, \(limit)::bigint + 1)
-            WHERE id = \(root) AND descendants <= \(limit) RETURNING descendants
-            """)
-        guard let descendants = try grown.first?.decode(Int.self) else { return .isFull }
-        return descendants <= limit ? .grown : .reachedLimit
+    /// Whether a tree has room for that many more runs, in the open transaction, which prevents other growth until it
+    /// ends. If it has none for the first time, it is marked as full.
+    static func room(
+        in root: String, for count: Int, limit: Int, on connection: Connection
+    ) throws -> Room {
+        let found = try connection.query("SELECT descendants FROM executions WHERE id = \(root) FOR NO KEY UPDATE")
+        guard let descendants = try found.first?.decode(Int.self), descendants <= limit else { return .isFull }
+        if descendants + count <= limit { return .available }
+        try connection.execute("UPDATE executions SET descendants = \(limit) + 1 WHERE id = \(root)")
+        return .reachedLimit
+    }
+
+    /// The statement that counts runs which the same transaction queues.
+    static func growing(_ root: String, by count: Int) -> SQL {
+        "UPDATE executions SET descendants = descendants + \(count) WHERE id = \(root)"
     }
 }
