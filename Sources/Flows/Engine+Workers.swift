@@ -1,6 +1,7 @@
 import Crypto
 package import Postgres
 import Synchronization
+import System
 
 /// What workers need: claims, leases, and the execution of claimed runs.
 extension Engine {
@@ -25,13 +26,18 @@ extension Engine {
         return claim
     }
 
-    /// Queues runs that wait for a time which has come; returns how many. Workers do it when nothing is queued, and
-    /// once a second.
+    /// Queues runs that wait for a time which has come, for about that long; returns how many. Workers do it when
+    /// nothing is queued, and once a second.
     @discardableResult
-    package func wakeDue(on connection: Connection) throws -> Int { try Queue.wakeDue(on: connection) }
+    package func wakeDue(for limit: Duration = TimeShare.ofDuty, on connection: Connection) throws -> Int {
+        try Queue.wakeDue(during: TimeShare(limit), on: connection)
+    }
 
-    /// Admits runs to free places of their workflows that have been overlooked. Workers do it once a second.
-    package func admitOverlooked(on connection: Connection) throws { try Places.admitOverlooked(on: connection) }
+    /// Admits runs to free places of their workflows that have been overlooked, for about that long. Workers do it once
+    /// a second.
+    package func admitOverlooked(for limit: Duration = TimeShare.ofDuty, on connection: Connection) throws {
+        try Places.admitOverlooked(during: TimeShare(limit), on: connection)
+    }
 
     /// The time until the next run becomes due, if that is within a second; negative for a run that became due after
     /// the last poll.

@@ -1,4 +1,5 @@
 import Crypto
+import Foundation
 import JSON
 import Postgres
 import TestSupport
@@ -166,6 +167,64 @@ import Testing
         try fixture.engine.admitOverlooked(on: connection)
         try fixture.work()
         #expect(try runs.map(status) == [.waiting, .queued, .waiting])
+    }
+
+    /// A call of a duty that has no time does one piece of its work; the next call continues.
+    @Test func dutiesContinueInTheNextRound() throws {
+        let child = try fixture.store(["question"])
+        let runs = try (0..<3).map { _ in
+            try fixture.start(store(starting: child.source.workflowID ?? "", timeout: 30))
+        }
+        try fixture.work()
+        try owner.execute(
+            "UPDATE queue SET available_at = now() - interval '1 second' WHERE parent_id IS NULL")
+        for _ in runs { #expect(try fixture.engine.wakeDue(for: .zero, on: connection) == 1) }
+        #expect(try fixture.engine.wakeDue(for: .zero, on: connection) == 0)
+        try owner.execute("UPDATE queue SET state = 'queued', is_admitted = false WHERE parent_id IS NULL")
+        for number in 1...runs.count {
+            try fixture.engine.admitOverlooked(for: .zero, on: connection)
+            #expect(try owner.query("SELECT FROM queue WHERE is_limited AND is_admitted").count == number)
+        }
+    }
+
+    /// The call has read the workflow before the limit was set.
+    @Test func aFirstLimitAppliesToRunsThatAreQueuedAtThatMoment() throws {
+        let workflow = try fixture.store(["question"])
+        try setConcurrency(1, of: workflow)
+        let runs = try (0..<2).map { _ in try fixture.start(workflow) }
+        try fixture.engine.admitOverlooked(on: connection)
+        try fixture.work()
+        #expect(try runs.map(status) == [.waiting, .queued])
+        #expect(try fixture.engine.cancel(runs[0], on: connection))
+        try fixture.engine.admitOverlooked(on: connection)
+        let plan = try fixture.plan(runs[0])
+        #expect(try fixture.engine.resume(fixture.find(runs[0]), plan, on: connection))
+        try fixture.work()
+        #expect(try runs.map(status) == [.queued, .waiting])
+    }
+
+    /// The limit is set while the transaction that queues the run is open.
+    @Test func aFirstLimitWaitsForRunsThatAreBeingQueued() throws {
+        let workflow = try fixture.store(["question"])
+        let id = workflow.source.workflowID ?? ""
+        let database = fixture.runner.database
+        let call = database.connectAsApplication()
+        try call.begin()
+        let session = try call.query("SELECT pg_backend_pid()").only.decode(Int.self)
+        let run = Execution(
+            id: UUIDv7.make(), userID: RunnerFixture.userID, source: workflow.source, flow: workflow.flow, input: 1)
+        try fixture.engine.enqueue(run, try fixture.plan(run), on: call)
+        try owner.execute("UPDATE workflows SET concurrency = 1 WHERE id = \(id)")
+        let (engine, hasEnded) = (fixture.engine, DispatchSemaphore(value: 0))
+        Thread.detachNewThread {
+            try? engine.applyLimit(ofWorkflow: id, of: RunnerFixture.userID, on: database.connectAsApplication())
+            hasEnded.signal()
+        }
+        let isBlocked: SQL = "SELECT FROM pg_locks WHERE NOT granted AND \(session) = ANY(pg_blocking_pids(pid))"
+        while try owner.query(isBlocked).isEmpty, hasEnded.wait(timeout: .now() + .milliseconds(2)) == .timedOut {}
+        try call.commit()
+        hasEnded.wait()
+        #expect(try owner.query("SELECT FROM queue WHERE is_limited").count == 1)
     }
 
     @Test func theEndOfATreeFreesItsPlaces() throws {

@@ -1,4 +1,5 @@
 import Postgres
+import System
 
 /// The places of workflows with a concurrency limit. A run of such a workflow is limited: it can be claimed only while
 /// it holds a place. It is admitted to one before its first step, and keeps it until it ends, except while it waits for
@@ -19,6 +20,19 @@ enum Places {
     /// rows of several of the user's runs. It prevents deadlocks between such transactions.
     static func lock(of userID: String) -> SQL { "SELECT lock_places(\(userID))" }
 
+    /// Precedes statements that insert runs of a workflow which had no limit when the caller read it. A limit that is
+    /// set meanwhile applies to them: they read it, or `apply` waits for them. `admitOverlooked` admits them.
+    static func reading(limitOf source: FlowSource?, before statements: [SQL]) -> [SQL] {
+        guard let workflowID = source?.workflowID else { return statements }
+        return ["SELECT pg_advisory_xact_lock_shared(\(key(ofLimit: workflowID)))"] + statements
+    }
+
+    /// Of the lock that is taken after that of the user.
+    private static func key(ofLimit workflowID: String) -> SQL {
+        // "flow" in ASCII, and any number.
+        "hashtextextended(\(workflowID)::uuid::text, x'666C6F770000001A'::bigint)"
+    }
+
     static func admit(to workflowID: String) -> SQL { "SELECT admit_runs(\(workflowID))" }
 
     /// Admits the run that started this one, which was woken, if a place is free.
@@ -36,22 +50,25 @@ enum Places {
         let notification: SQL = "WITH changed AS (SELECT)\(Queue.notifyIdleWorker) SELECT"
         try connection.pipeline(
             around(
-                """
-                UPDATE queue q
-                SET is_limited = w.concurrency IS NOT NULL,
-                    is_admitted = w.concurrency IS NULL OR (q.is_admitted
-                        AND (q.lease IS NOT NULL OR EXISTS (SELECT FROM steps s WHERE s.execution_id = q.execution_id))
-                        AND NOT (q.state = 'waiting' AND EXISTS (
-                            SELECT FROM queue c WHERE c.parent_id = q.execution_id)))
-                FROM workflows w
-                WHERE w.id = \(workflowID) AND q.workflow_id = w.id AND q.user_id = \(userID)
-                """, of: workflowID, userID) + [notification])
+                [
+                    "SELECT pg_advisory_xact_lock(\(key(ofLimit: workflowID)))",
+                    """
+                    UPDATE queue q
+                    SET is_limited = w.concurrency IS NOT NULL,
+                        is_admitted = w.concurrency IS NULL OR (q.is_admitted
+                            AND (q.lease IS NOT NULL OR EXISTS (SELECT FROM steps s WHERE s.execution_id = q.execution_id))
+                            AND NOT (q.state = 'waiting' AND EXISTS (
+                                SELECT FROM queue c WHERE c.parent_id = q.execution_id)))
+                    FROM workflows w
+                    WHERE w.id = \(workflowID) AND q.workflow_id = w.id AND q.user_id = \(userID)
+                    """,
+                ], of: workflowID, userID) + [notification])
     }
 
-    /// Admits runs to free places that have been overlooked: if a limit changes while runs start or end, or if a
-    /// process dies between waking a run and admitting it. Each search for the next workflow reads one entry of an
-    /// index.
-    static func admitOverlooked(on connection: Connection) throws {
+    /// Admits runs to free places that have been overlooked, of as many workflows as there is time for: if a limit
+    /// changes while runs start or end, or if a process dies between waking a run and admitting it. Each search for the
+    /// next workflow reads one entry of an index.
+    static func admitOverlooked(during share: TimeShare, on connection: Connection) throws {
         let isUnadmitted: SQL = "q.is_limited AND NOT q.is_admitted AND q.state = 'queued'"
         let overlooked = try connection.query(
             """
@@ -67,9 +84,11 @@ enum Places {
                 SELECT count(*) FROM queue q WHERE q.workflow_id = w.id AND q.is_limited AND q.is_admitted)
             LIMIT 1000
             """)
-        for row in overlooked {
+        // In any order: if the lock of one user is held, the same others must not wait for it in every round.
+        for row in overlooked.shuffled() {
             let (workflowID, userID) = try row.decode(String.self, String.self)
             _ = try connection.transaction { try $0.pipeline(around([], of: workflowID, userID)) }
+            if share.isOver { break }
         }
     }
 }

@@ -1,5 +1,6 @@
 import JSON
 import Postgres
+import System
 
 /// The active runs: under which lease each one is executed, or what it waits for. Leases and times are by the
 /// database's clock.
@@ -92,10 +93,11 @@ enum Queue {
 
     private static let isReady: SQL = "q.lease IS NULL AND q.is_admitted AND q.state = 'queued'"
 
-    /// Queues the runs that wait for a time which has come, at most a hundred of them; returns how many.
-    static func wakeDue(on connection: Connection) throws -> Int {
+    /// Queues runs that wait for a time which has come, at most a hundred, and as many limited ones as there is time
+    /// for; returns how many.
+    static func wakeDue(during share: TimeShare, on connection: Connection) throws -> Int {
         let isDue: SQL = "lease IS NULL AND state = 'waiting' AND available_at <= statement_timestamp()"
-        let woken = try connection.execute(
+        var woken = try connection.execute(
             """
             UPDATE queue SET state = 'queued'
             WHERE execution_id = ANY(ARRAY(
@@ -109,7 +111,8 @@ enum Queue {
             SELECT execution_id, user_id, workflow_id FROM queue WHERE \(isDue) AND NOT is_admitted
             ORDER BY available_at LIMIT 100
             """)
-        for row in without {
+        // In any order: if the lock of one user is held, the same others must not wait for it in every round.
+        for row in without.shuffled() {
             let (id, userID, workflowID) = try row.decode(String.self, String.self, String.self)
             _ = try connection.transaction { connection in
                 try connection.pipeline(
@@ -117,8 +120,10 @@ enum Queue {
                         "UPDATE queue SET state = 'queued' WHERE execution_id = \(id) AND \(isDue)",
                         of: workflowID, userID))
             }
+            woken += 1
+            if share.isOver { break }
         }
-        return woken + without.count
+        return woken
     }
 
     /// The maximum number of runs that a user may have in the queue.
@@ -156,7 +161,7 @@ enum Queue {
             return [insertion(of: execution, budget, counting: quota)] + copySteps(execution, counting: quota)
         }
         guard let source = executions.first?.source, source.isLimited, let workflowID = source.workflowID else {
-            return insertions + payments
+            return Places.reading(limitOf: executions.first?.source, before: insertions) + payments
         }
         return Places.around(insertions, of: workflowID, executions[0].userID) + payments
     }
@@ -229,20 +234,26 @@ enum Queue {
             \(queueRow(execution, budget))
             """
         guard execution.source.isLimited, let workflowID = execution.source.workflowID else {
-            return [reopening] + payment
+            return Places.reading(limitOf: execution.source, before: [reopening]) + payment
         }
         return Places.around(reopening, of: workflowID, execution.userID) + payment
     }
 
-    /// Inserts the row of a queued run.
+    /// Inserts the row of a queued run, with the limit that its workflow has now: it may have changed since the call
+    /// read it.
     private static func queueRow(_ execution: Execution, _ budget: Budget) -> SQL {
         """
         INSERT INTO queue (execution_id, user_id, workflow_id, state, available_at, held, prices, is_limited,
             is_admitted, parent_id, parent_step)
-        VALUES (\(execution.id), \(execution.userID), \(optional: execution.source.workflowID), 'queued',
-            clock_timestamp(), \(budget.held), \(optional: budget.storedPrices), \(execution.source.isLimited),
-            \(!execution.source.isLimited), \(optional: execution.parent?.executionID),
-            \(optional: execution.parent?.step))
+        SELECT \(execution.id)::uuid, \(execution.userID)::uuid, \(optional: execution.source.workflowID)::uuid,
+            'queued', clock_timestamp(), \(budget.held)::bigint, \(optional: budget.storedPrices)::json,
+            now.is_limited, NOT now.is_limited, \(optional: execution.parent?.executionID)::uuid,
+            \(optional: execution.parent?.step)::integer
+        FROM (
+            SELECT EXISTS (
+                SELECT FROM workflows w
+                WHERE w.id = \(optional: execution.source.workflowID) AND w.concurrency IS NOT NULL) AS is_limited
+        ) AS now
         """
     }
 

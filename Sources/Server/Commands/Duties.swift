@@ -11,6 +11,9 @@ enum Duties {
             .rescuer(every: .seconds(1)) { try engine.rescue(on: connection) },
             Duty("waker", every: .seconds(1)) { _ in
                 try engine.wakeDue(on: connection)
+                return .done
+            },
+            Duty("admitter", every: .seconds(1)) { _ in
                 try engine.admitOverlooked(on: connection)
                 return .done
             },

@@ -1,4 +1,5 @@
 package import Postgres
+import System
 
 /// The removal of accounts. A deleted account is gone at once: it is not found any more, and its names are free. What
 /// it had is removed afterwards in parts, by the workers; the ledger stays, and the account's row without its names.
@@ -11,11 +12,11 @@ package enum AccountRemoval {
 
     /// Removes parts of what deleted accounts had, for about that long. Returns whether there is more to do.
     package static func removeSome(
-        on connection: Connection, for limit: Duration = .milliseconds(200)
+        on connection: Connection, for limit: Duration = TimeShare.ofDuty
     ) throws -> Bool {
-        let end = ContinuousClock.now + limit
+        let share = TimeShare(limit)
         while try removePart(on: connection) {
-            if .now >= end { return true }
+            if share.isOver { return true }
         }
         return false
     }
