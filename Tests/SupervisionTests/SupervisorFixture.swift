@@ -20,7 +20,7 @@ final class SupervisedPool {
     private var isReaped = false
 
     /// - Parameters:
-    ///   - script: a shell script that children run instead of the fixture.
+    ///   - script: a shell script that children run instead of the fixture; its `$1` is the executable's path.
     ///   - readiness: the time limit for their readiness, in milliseconds.
     init(responders: Int, workers: Int = 0, script: String? = nil, readiness: Int = 20_000) throws {
         executable = "/tmp/supervised-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
@@ -61,10 +61,12 @@ final class SupervisedPool {
         unsafe unlink(executable)
     }
 
+    /// The first line of a script names its own file, so that the shell reads that. Otherwise it would open `path`,
+    /// which may be the fixture by then, and execute the bytes of an ELF file: the `>` among them creates a file.
     private static func deploy(_ script: String?, at path: String) {
         if let script {
             let file = unsafe open(path + ".sh", O_WRONLY | O_CREAT | O_TRUNC, 0o700)
-            let bytes = Array("#!/bin/sh\n\(script)\n".utf8)
+            let bytes = Array("#!/bin/sh \(path).sh\n\(script)\n".utf8)
             _ = unsafe write(file, bytes, bytes.count)
             close(file)
         }

@@ -90,7 +90,7 @@ import Testing
         let pool = try SupervisedPool(
             responders: 0, workers: 1,
             script: """
-                mkdir "$0.grown" 2>/dev/null && exec \(SupervisedPool.fixture) grow
+                mkdir "$1.grown" 2>/dev/null && exec \(SupervisedPool.fixture) grow
                 exec \(SupervisedPool.fixture) work
                 """)
         defer { unsafe rmdir(pool.executable + ".grown") }
@@ -113,6 +113,12 @@ import Testing
         pool.send(.hangUp)
         try pool.line("reloaded")
         #expect(!old.contains(where: isAlive))
+    }
+
+    /// The executable may be replaced before the shell has opened its script.
+    @Test func aShellReadsItsScriptNotTheExecutable() throws {
+        let pool = try SupervisedPool(responders: 1, script: "echo \"reads $0 for $1\"; exec sleep 600")
+        #expect(try pool.line("reads") == "reads \(pool.executable).sh for \(pool.executable)")
     }
 
     @Test func manyReloadRequestsEnd() throws {
