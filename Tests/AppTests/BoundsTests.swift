@@ -25,8 +25,7 @@ import Testing
     ) -> [Int] {
         let statuses = Mutex<[Int]>([])
         let headers = headers + [("Content-Type", "application/json"), application.bearer(user.token)]
-        let (database, now) = (application.database, application.clock.now)
-        let product = Application(services: application.services, clock: { now })
+        let (database, product) = (application.database, application.makeProduct())
         DispatchQueue.concurrentPerform(iterations: count) { number in
             let (target, body) = call(number)
             let reply = product.reply(

@@ -3,6 +3,7 @@ import JSON
 import Postgres
 import TestSupport
 import Testing
+import Tokens
 
 @testable import App
 
@@ -63,6 +64,16 @@ import Testing
         #expect(try logIn("username", "ann1", "long enough") == 200)
     }
 
+    /// The letter becomes two when it is composed.
+    @Test func aNameIsMeasuredAsItIsStored() throws {
+        for (count, status) in [(127, 200), (128, 422)] {
+            let name = String(repeating: "\u{958}", count: count)
+            let answer = try application.post("/register", ["username": .string(name), "password": "long enough"])
+            #expect(answer.status == status, "\(answer.text)")
+            if status == 422 { #expect(pointers(answer) == ["/username"]) }
+        }
+    }
+
     @Test func passwordsAreTheSameHoweverTheyAreComposed() throws {
         let (composed, decomposed) = ("p\u{E4}ssw\u{F6}rter", "pa\u{308}sswo\u{308}rter")
         for (name, password) in [("ann", composed), ("bob", decomposed)] {
@@ -94,5 +105,22 @@ import Testing
         expectProblem(try application.post("/register", short), 422, "validation_failed")
         let name: JSON = ["username": "\u{E4}nnchen", "password": "a\u{308}nnchen"]
         #expect(pointers(try application.post("/register", name)) == ["/password"])
+    }
+
+    @Test func anIssuersEmailIsStoredInTheSameForm() throws {
+        let key = try SigningKey(.edDSA, id: "first")
+        let application = try TestApplication { $0.issuerKeys = try JSONWebKeySet(["keys": [key.jwk]]) }
+        func email(of subject: String, _ email: String) throws -> JSON {
+            let now = application.clock.now
+            let token = key.token([
+                "iss": .string(TestServices.issuerName), "sub": .string(subject), "aud": "api", "iat": .integer(now),
+                "exp": .integer(now + 300), "email": .string(email), "email_verified": true,
+            ])
+            return try application.get("/me", token: token)["email"]
+        }
+        #expect(try email(of: "ann", "\u{FF21}nn@example.org") == "Ann@example.org")
+        #expect(try email(of: "eve", "\u{FF41}nn@example.org") == .null, "the e-mail is taken")
+        #expect(try email(of: "bob", "bob\u{200B}@example.org") == .null)
+        #expect(try email(of: "zoe", "zoe\u{308}@example.org") == "zo\u{EB}@example.org")
     }
 }

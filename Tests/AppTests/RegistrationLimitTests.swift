@@ -39,4 +39,27 @@ import Testing
             "UPDATE rate_limits SET window_start = now() - interval '60 seconds'")
         #expect(try call("/register", from: "2001:db8:1:2::4").status == 200)
     }
+
+    /// Otherwise a client could find out which e-mails have accounts, and claim many.
+    @Test func newEmailsCountAsRegistrations() throws {
+        let application = try TestApplication { $0.registrationLimit = 2 }
+        let (user, other) = (try application.makeUser(), try application.makeUser())
+        func change(_ email: String, password: String? = nil) -> HTTPAnswer {
+            let body: JSON = ["email": .string(email), "current_password": .string(password ?? user.password)]
+            return application.send("PATCH", "/me", body, from: "2001:db8:1:2::1", token: user.token)
+        }
+        let free = unique("free") + "@example.org"
+        expectProblem(change(free, password: "a wrong one"), 403, "wrong_password", "does not count")
+        #expect(change(user.email).status == 200, "is no change, and does not count")
+        expectProblem(change(other.email), 409, "already_registered")
+        #expect(change(free).status == 200)
+        for email in [other.email, unique("more") + "@example.org"] {
+            let answer = change(email)
+            expectProblem(answer, 429, "rate_limited")
+            #expect(try (1...60).contains(#require(Int(answer.headers["retry-after"] ?? ""))))
+        }
+        #expect(change(free).status == 200)
+        let account: JSON = ["username": .string(unique("name")), "password": "long enough"]
+        expectProblem(try application.post("/register", account, from: "2001:db8:1:2::1"), 429, "rate_limited")
+    }
 }

@@ -1,6 +1,7 @@
 import Flows
 import HTTP
 import JSON
+import Postgres
 import TestSupport
 import Testing
 
@@ -155,5 +156,28 @@ import Testing
         expectProblem(refusal, 422, "validation_failed")
         #expect(pointers(refusal) == ["/version", "/updated_at"])
         #expect(try application.get(path, token: user.token)["name"] == "first")
+    }
+
+    /// What the profile of names refuses today, and an account without an e-mail.
+    @Test func anOlderAccountCanBeSentBack() throws {
+        func send(_ body: JSONObject) throws -> HTTPAnswer {
+            try application.send("PATCH", "/me", .object(body), token: user.token)
+        }
+        for email in ["ann\u{200B}@example.org", "no e-mail", nil] {
+            try application.connection.execute(
+                "UPDATE users SET username = 'ann', email = \(optional: email) WHERE id = \(user.id)")
+            var body = try #require(application.get("/me", token: user.token).json.objectValue)
+            #expect(body["email"] == JSON(email))
+            #expect(try send(body).status == 200)
+            for other: JSON in ["bob\u{200B}@example.org", 5, "", email == nil ? "no e-mail" : nil] {
+                body["email"] = other
+                let refusal = try send(body)
+                expectProblem(refusal, 422, "validation_failed")
+                #expect(pointers(refusal) == ["/email", "/current_password"], "\(other)")
+            }
+            body["email"] = .string(unique("new") + "@example.org")
+            body["current_password"] = .string(user.password)
+            #expect(try send(body).status == 200)
+        }
     }
 }

@@ -59,8 +59,14 @@ final class TestApplication: Caller {
 
     /// Posts from the given address, because the local address is not limited.
     func post(_ target: String, _ body: JSON, from address: String, token: String? = nil) throws -> HTTPAnswer {
+        send("POST", target, body, from: address, token: token)
+    }
+
+    func send(
+        _ method: String, _ target: String, _ body: JSON, from address: String, token: String? = nil
+    ) -> HTTPAnswer {
         let headers = [("Content-Type", "application/json")] + (token.map { [bearer($0)] } ?? [])
-        let request = Request("POST", target, headers, from: address)
+        let request = Request(method, target, headers, from: address)
         return HTTPAnswer(reply(to: request, body: body.serialized()).initial)
     }
 
@@ -69,6 +75,12 @@ final class TestApplication: Caller {
         while let claim = try services.engine.claim(on: connection) {
             _ = try services.engine.execute(claim, on: connection, Cancellation())
         }
+    }
+
+    /// The same product, for a call on another thread over a connection of its own.
+    func makeProduct() -> Application {
+        let now = clock.now
+        return Application(services: services, clock: { now })
     }
 
     /// The result of a counting query, run as the owner of the database.

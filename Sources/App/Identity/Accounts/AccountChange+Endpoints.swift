@@ -14,7 +14,7 @@ extension Endpoint<Context> {
             """,
         body: .json(Profile.change.schema),
         idempotency: .refused, answers: [Answer(.ok, "The account", Profile.schema)],
-        problems: [.wrongPassword, .loginThrottled, .alreadyRegistered],
+        problems: [.wrongPassword, .loginThrottled, .alreadyRegistered, .rateLimited],
         examples: [Example("Change your name", body: ["name": "Your Name"])]
     ) { context in
         let user = try context.user
@@ -45,21 +45,31 @@ extension Endpoint<Context> {
     /// Nil when the call changes neither. Throws unless the call has the current password.
     private static func loginChange(for account: Account, _ context: Context) throws -> LoginChange? {
         let password = context.input["password"]?.stringValue
-        let email = context.input["email"]?.stringValue.flatMap { given -> String? in
-            if let present = account.email, given.hasSameBytes(as: present) { return nil }
-            return UsernameProfile.enforced(given)
-        }
-        guard password != nil || email != nil else { return nil }
-        var violations: [Violation] = []
+        let sent = context.input["email"].flatMap { isEmail($0, of: account) ? Optional.none : $0 }
+        guard password != nil || sent != nil else { return nil }
+        var violations = sent.map(emailViolations) ?? []
+        let email = (sent?.stringValue).map(UsernameProfile.enforced)
         if let password {
             violations += PasswordPolicy.violations(
                 of: password, at: "/password", names: [email ?? account.email, account.username])
         }
         if context.input["current_password"] == nil { violations.append(missingCurrentPassword) }
         guard violations.isEmpty else { throw Problem.invalid(violations) }
+        let verified = try proveCurrentPassword(of: account, context)
+        // A new e-mail claims a name, and its answer reveals whether the name is taken: as a registration does.
+        if email != nil { try countRegistration(context) }
         return LoginChange(
-            verified: try proveCurrentPassword(of: account, context),
-            newHash: try password.map { try context.passwords.hash($0) }, email: email)
+            verified: verified, newHash: try password.map { try context.passwords.hash($0) }, email: email)
+    }
+
+    /// Whether the value is the account's e-mail, which is accepted even if no new account could have it.
+    private static func isEmail(_ value: JSON, of account: Account) -> Bool {
+        guard let email = account.email else { return value == .null }
+        return value.stringValue?.hasSameBytes(as: email) == true
+    }
+
+    private static func emailViolations(in value: JSON) -> [Violation] {
+        Registration.email.violations(in: value).map { Violation(pointer: "/email", message: $0.message) }
     }
 
     private static func apply(

@@ -14,7 +14,8 @@ extension Endpoint<Context> {
         answers: [
             Answer(
                 .ok, "The account",
-                JSONSchema.object(required: ["message": .string, "user": Account.schema]).named("Registered"))
+                JSONSchema.object(required: ["message": .string(maxLength: 100), "user": Account.schema]).named(
+                    "Registered"))
         ],
         problems: [.alreadyRegistered, .rateLimited],
         examples: [
@@ -53,7 +54,7 @@ extension Endpoint<Context> {
         return try makeAccount(registration, context)
     }
 
-    /// Throws 429 when the caller's network address has created too many accounts, before a password is hashed.
+    /// Throws 429 when the caller's network address has claimed too many names, before a password is hashed.
     static func countRegistration(_ context: Context) throws {
         guard let limit = context.services.registrationLimit, !context.network.isShared else { return }
         try RateLimit(name: "registrations", calls: limit, seconds: 60).count(

@@ -18,11 +18,14 @@ struct Profile {
     static let schema = Account.schema.extended(by: ["credits": Credits.schema, "storage": StoredBytes.schema])
         .named("Profile")
 
-    /// What a user may change.
+    /// What a user may change. The e-mail is checked only if it is new: that of an older account may be refused today.
     static let change = ResourceChange(
         JSONSchema.object(
             optional: [
-                "name": Registration.name.nullable, "email": Registration.email, "password": Registration.password,
+                "name": Registration.name.nullable,
+                "email": .unchecked(Registration.email.nullable).described(
+                    "A new e-mail, or the present one; `null` if the account has none"),
+                "password": Registration.password,
                 "current_password": PasswordPolicy.attempted.described("Required for a new password or e-mail"),
             ]
         ).named("AccountChange"), of: schema, figures: ["storage"])

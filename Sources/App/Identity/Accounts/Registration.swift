@@ -59,9 +59,15 @@ struct Registration {
             }
         } else if email != nil, namedEmail != nil {
             violations.append(Violation(pointer: "/username", message: "must not be an e-mail if 'email' is given too"))
-        } else if let username, !username.isEmpty, !UsernameProfile.allows(username) {
-            violations.append(
-                Violation(pointer: "/username", message: "must consist of letters, digits and ASCII symbols"))
+        } else if let username, !username.isEmpty {
+            if !UsernameProfile.allows(username) {
+                violations.append(
+                    Violation(pointer: "/username", message: "must consist of letters, digits and ASCII symbols"))
+            }
+            // The form that is stored may be longer.
+            violations += Registration.username.violations(in: .string(UsernameProfile.enforced(username))).map {
+                Violation(pointer: "/username", message: $0.message)
+            }
         }
         if let password = input["password"]?.stringValue {
             let names = [email?.stringValue, username]

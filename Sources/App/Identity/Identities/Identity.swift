@@ -14,15 +14,16 @@ struct Identity {
 
     /// An identity of a deleted account, as admins see it.
     static let blocked = Resource(
-        "BlockedIdentity", .id("id", sql: "user_id").described("The deleted account"), .text("issuer"),
-        .text("subject").described("The user's id at the issuer"),
+        "BlockedIdentity", .id("id", sql: "user_id").described("The deleted account"),
+        .text("issuer", .string(maxLength: 8_192)),
+        .text("subject", .string(maxLength: 255)).described("The user's id at the issuer"),
         .time("created_at", sql: "blocked_at").described("When the account was deleted"))
 
     init(issuer: String, _ claims: ExternalClaims) {
         self.issuer = issuer
         subject = claims.subject
         issuedAt = claims.issuedAt
-        email = Self.value(claims.email, fitting: Registration.email)
+        email = Self.value(claims.email, fitting: Registration.email).map(UsernameProfile.enforced)
         name = Self.value(claims.name, fitting: Registration.name)
     }
 
