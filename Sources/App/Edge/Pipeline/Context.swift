@@ -118,10 +118,10 @@ package struct Context {
         return parameters[position]
     }
 
-    /// The path parameter `id`, which must be an id. Throws 404 for any other text.
+    /// The path parameter `id`, which must be an id, in the case in which ids are read. Throws 404 for any other text.
     func id() throws -> String {
         let id = path("id")
         guard id.isUUID else { throw Problem.notFound }
-        return id
+        return id.lowercased()
     }
 }

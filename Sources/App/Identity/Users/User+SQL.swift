@@ -82,9 +82,13 @@ extension User {
     ) throws -> Response {
         let response = try context.connection.transaction { connection in
             // Locks the admins first, always in the same order, so that two such calls cannot deadlock.
-            let isLastAdmin = try removesAdmin && isLastAdmin(id, on: connection)
+            let admins = try removesAdmin ? lockAdmins(with: id, on: connection) : []
             guard let user = try find(id, locked: true, on: connection) else { throw Problem.notFound }
-            if isLastAdmin { throw Problem(.lastAdmin) }
+            if removesAdmin, user.account.role == .admin, !user.isDisabled {
+                // The user became an admin while the call waited for the row.
+                guard admins.contains(user.account.id) else { throw Problem.unavailable() }
+                if admins.count == 1 { throw Problem(.lastAdmin) }
+            }
             return try change(user)
         }
         // The change is committed. If this fails, the workers end all runs.
@@ -92,15 +96,16 @@ extension User {
         return response
     }
 
-    /// Whether this user is the only active admin. Locks the admins until the transaction ends, so that two of them
-    /// cannot remove each other at the same time.
-    static func isLastAdmin(_ id: String, on connection: Connection) throws -> Bool {
-        let admins = try connection.query(
+    /// The active admins if this user is one of them, otherwise none. They are locked until the transaction ends, so
+    /// that two of them cannot remove each other at the same time.
+    private static func lockAdmins(with id: String, on connection: Connection) throws -> [String] {
+        let isActiveAdmin = "role = 'admin' AND disabled_at IS NULL AND deleted_at IS NULL" as SQL
+        return try connection.query(
             """
-            SELECT id FROM users WHERE role = 'admin' AND disabled_at IS NULL AND deleted_at IS NULL
+            SELECT id FROM users
+            WHERE \(isActiveAdmin) AND EXISTS (SELECT FROM users WHERE id = \(id) AND \(isActiveAdmin))
             ORDER BY id FOR UPDATE
             """
         ).map { try $0.decode(String.self) }
-        return admins == [id]
     }
 }
