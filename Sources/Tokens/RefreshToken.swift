@@ -1,5 +1,6 @@
 import Crypto
 import JSON
+import System
 
 /// A token that renews one session once: `fmr_`, the session's id, the token's number in the session, and a code over
 /// both and the session's seed. It is computed when it is needed, and never stored.
@@ -18,8 +19,8 @@ package struct RefreshToken: Sendable {
         let parts = text.utf8.dropFirst(Self.prefix.utf8.count)
             .split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
         guard parts.count == 3, let session = String(parts[0]), session.isUUID,
-            let digits = String(parts[1]), let number = Int(digits), number >= 0, String(number) == digits,
-            number < Int(Int32.max), let code = Base64URL.decode(parts[2]), code.count == 32
+            let digits = String(parts[1]), let number = Int(plain: digits), (0..<Int(Int32.max)).contains(number),
+            let code = Base64URL.decode(parts[2]), code.count == 32
         else { return nil }
         self.session = session
         self.number = number

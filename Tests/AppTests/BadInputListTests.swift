@@ -22,8 +22,8 @@ import Testing
         let admin = try application.adminToken()
         let queries = [
             "limit=-1", "limit=0", "limit=101", "limit=1000000000", "limit=1e9", "limit=99999999999999999999",
-            "limit=abc",
-            "limit=", "limit=1;2", "limit=1&limit=2", "sort=id", "sort=created_at%20DESC", "sort=",
+            "limit=abc", "limit=+5", "limit=%2B5", "limit=05", "limit=%205", "limit=5.0", "limit=", "limit=1;2",
+            "limit=1&limit=2", "sort=id", "sort=created_at%20DESC", "sort=",
             "fields=password_hash",
             "fields=id,,title", "fields=", "cursor=", "cursor=abc", "cursor=AAAA", "cursor=%00", "unknown=1", "=1",
             "%ff=1",
@@ -39,6 +39,12 @@ import Testing
         for query in ["status=done", "status=COMPLETED", "status=completed'"] {
             expectProblem(try application.get("/api/executions?\(query)", token: user.token), 400, nil, query)
         }
+        func list(statuses count: Int) throws -> HTTPAnswer {
+            let statuses = Array(repeating: "failed", count: count).joined(separator: ",")
+            return try application.get("/api/executions?status=\(statuses)", token: user.token)
+        }
+        #expect(try list(statuses: 10).status == 200)
+        expectProblem(try list(statuses: 11), 400)
     }
 
     @Test func refusesCursorsOfOtherListsAndUsers() throws {

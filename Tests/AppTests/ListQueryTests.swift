@@ -34,7 +34,8 @@ import Testing
 
     @Test(arguments: [
         "limit=0", "limit=-1", "limit=101", "limit=1000000000", "limit=abc", "limit=", "limit=5.0", "limit=0x5",
-        "limit=99999999999999999999", "limit=%20%205", "sort=id", "sort=", "sort=created_at,id", "sort=-",
+        "limit=99999999999999999999", "limit=%20%205", "limit=+5", "limit=%2B5", "limit=05", "limit=5%20",
+        "sort=id", "sort=", "sort=created_at,id", "sort=-",
         "sort=--rank", "fields=",
         "fields=id,", "fields=id,kind,number,rank,created_at,id",
         "fields=password_hash", "fields=ID", "fields=id, kind", "kind=c", "kind=", "kind=A", "owner=5",
@@ -119,8 +120,8 @@ import Testing
             unsafeScript: """
                 CREATE TABLE things (number int, id uuid, created_at timestamptz, kind text);
                 INSERT INTO things
-                SELECT n, lpad(n::text, 32, '0')::uuid, '2026-01-01 00:00:00.123456Z'::timestamptz + n / 3 * interval '1 us',
-                    kind
+                SELECT n, lpad(n::text, 32, '0')::uuid,
+                    '2026-01-01 00:00:00.123456Z'::timestamptz + n / 3 * interval '1 us', kind
                 FROM generate_series(1, 25) n, (VALUES ('a'), ('b')) kinds (kind);
                 """)
         return database

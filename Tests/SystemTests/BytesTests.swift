@@ -41,4 +41,14 @@ import Testing
             #expect((word.bytes(equalTo: 0x7F) & UInt64.highestBits != 0) == (byte == 0x7F))
         }
     }
+
+    @Test(arguments: [
+        ("0", 0), ("5", 5), ("-5", -5), ("9223372036854775807", .max), ("-9223372036854775808", .min),
+        ("+5", nil), ("05", nil), ("00", nil), ("-0", nil), (" 5", nil), ("5 ", nil), ("5.0", nil), ("5e0", nil),
+        ("0x5", nil), ("", nil), ("-", nil), ("5_0", nil), ("\u{665}", nil), ("9223372036854775808", nil),
+    ])
+    func numbersHaveOneSpelling(text: String, number: Int64?) {
+        #expect(Int64(plain: text) == number)
+        #expect(Int64(plain: Substring(text)) == number)
+    }
 }

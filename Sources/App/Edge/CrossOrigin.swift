@@ -1,4 +1,5 @@
 import HTTP
+import System
 
 /// The origins whose pages may call the API with their user's cookies: our own, and those in the settings, whose pages
 /// may also read the answers (CORS: Fetch Standard, section 3.3).
@@ -92,7 +93,7 @@ extension CrossOrigin {
         // The colons of an IPv6 address are in brackets.
         if !host.hasSuffix("]"), let colon = host.lastIndex(of: ":") {
             let digits = host[colon...].dropFirst()
-            guard let number = UInt16(digits), number > 0, String(number) == digits else { return nil }
+            guard let number = UInt16(plain: digits), number > 0 else { return nil }
             if number != (scheme == "https://" ? 443 : 80) { port = ":\(digits)" }
             host = host[..<colon]
         }

@@ -2,6 +2,7 @@ import Crypto
 import HTTP
 import JSON
 import Postgres
+import System
 
 /// The page of a list that a query asks for: paging, filtering, sorting and field selection, common to all lists.
 struct ListQuery {
@@ -65,7 +66,7 @@ struct ListQuery {
 
     /// How many items a page may have. Throws 400 for a value that is not valid.
     static func limit(_ query: FormFields, default count: Int) throws -> Int {
-        guard let limit = query["limit"].map({ Int($0) }) ?? count, (1...100).contains(limit) else {
+        guard let limit = query["limit"].map({ Int(plain: $0) }) ?? count, (1...100).contains(limit) else {
             throw Problem(.badRequest, "'limit' must be an integer from 1 to 100")
         }
         return limit

@@ -73,11 +73,12 @@ extension PagedList {
 
         /// One or several values, separated by commas.
         static func choices(_ name: StaticString, of schema: JSONSchema) -> Filter {
+            let list = JSONSchema.array(of: schema, count: 1...10)
             @Sendable func wrong(_ text: String) -> Violation? {
-                values(in: text).lazy.compactMap { schema.violations(in: .string($0)).first }.first
+                list.violations(in: .array(values(in: text).map(JSON.string))).first
             }
             return Filter(
-                name.description, .array(of: schema, count: 1...10),
+                name.description, list,
                 "Only items whose `\(name)` is one of these, separated by commas",
                 reason: { wrong($0)?.message ?? "is not valid" }
             ) { wrong($0) == nil ? "true" : nil }

@@ -1,4 +1,5 @@
 import HTTP
+import System
 
 /// The address at which a client has reached this server, safe to insert into a page and a shell command.
 struct BaseURL: Sendable, CustomStringConvertible {
@@ -24,7 +25,7 @@ struct BaseURL: Sendable, CustomStringConvertible {
         // The colons of an IPv6 address are in brackets.
         if !host.hasSuffix("]"), let colon = host.lastIndex(of: ":") {
             let digits = host[colon...].dropFirst()
-            guard let port = UInt16(digits), port > 0, String(port) == digits else { return false }
+            guard let port = UInt16(plain: digits), port > 0 else { return false }
             host = host[..<colon]
         }
         if host.hasPrefix("["), host.hasSuffix("]") {

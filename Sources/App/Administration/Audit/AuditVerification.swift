@@ -1,4 +1,5 @@
 package import Postgres
+import System
 
 /// The last row of the audit log's chain as `POSITION:HEX`, its position and seal. The head of an empty log is `0:`.
 package struct AuditHead: Equatable, Sendable, CustomStringConvertible {
@@ -15,7 +16,7 @@ package struct AuditHead: Equatable, Sendable, CustomStringConvertible {
     /// Nil if the text is not a head.
     package init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2, let position = Int64(parts[0]), position >= 0,
+        guard parts.count == 2, let position = Int64(plain: parts[0]), position >= 0,
             parts[1].utf8.count == (position == 0 ? 0 : 64), parts[1].allSatisfy({ $0.isASCII && $0.isHexDigit })
         else { return nil }
         self.init(position: position, seal: parts[1].lowercased())

@@ -2,6 +2,7 @@ import Flows
 import HTTP
 import JSON
 import Postgres
+import System
 
 extension Endpoint<Context> {
     static let workflows: [Endpoint] = [
@@ -110,8 +111,7 @@ extension Endpoint<Context> {
 
     /// The version that the path names.
     private static func version(of workflow: Workflow, _ context: Context) throws -> WorkflowVersion {
-        let text = context.path("version")
-        guard let number = Int32(text), String(number) == text,
+        guard let number = Int32(plain: context.path("version")),
             let version = try WorkflowVersion.find(Int64(number), of: workflow, on: context.connection)
         else { throw Problem.notFound }
         return version
