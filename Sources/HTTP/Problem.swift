@@ -11,6 +11,9 @@ package struct Problem: Error, Sendable {
     package var violations: Violations
     package var headers: Headers
 
+    /// The maximum length of a message, in Unicode scalars, without the ellipsis of a shortened one.
+    private static let maximumLength = 1_000
+
     /// - Parameter message: replaces the code's own, to name what the caller has to correct.
     package init(
         _ code: ProblemCode, _ message: String? = nil, violations: Violations = [], headers: Headers = [:]
@@ -18,7 +21,7 @@ package struct Problem: Error, Sendable {
         status = code.status
         self.code = code.rawValue
         // It may quote what the caller sent.
-        self.message = message?.shortened(to: 1_000) ?? code.message
+        self.message = message?.shortened(to: Problem.maximumLength) ?? code.message
         self.violations = violations
         self.headers = headers
     }
@@ -43,12 +46,13 @@ package struct Problem: Error, Sendable {
     /// The schema of `response(requestID:)`, for the API description.
     package static let schema = JSONSchema.object(
         required: [
-            "message": JSONSchema.string.described("What happened, for people"),
-            "code": JSONSchema.string.described("What happened, for programs: a code of the table under Errors"),
-            "request_id": JSONSchema.string.described("Identifies the call in the operator's logs"),
+            "message": JSONSchema.string(maxLength: maximumLength + 1).described("What happened, for people"),
+            "code": JSONSchema.string(maxLength: 100).described(
+                "What happened, for programs: a code of the table under Errors"),
+            "request_id": JSONSchema.string(maxLength: 64).described("Identifies the call in the operator's logs"),
         ],
         optional: [
-            "errors": JSONSchema.array(of: violation).described(
+            "errors": JSONSchema.array(of: violation, count: 0...Violations.maximumCount).described(
                 "Everything that is wrong with the body, at most \(Violations.maximumCount) entries"),
             "errors_omitted": JSONSchema.integer.described("How many mistakes `errors` leaves out"),
         ]
@@ -56,10 +60,10 @@ package struct Problem: Error, Sendable {
 
     private static let violation = JSONSchema.object(
         required: [
-            "pointer": JSONSchema.string.described("The wrong field, as a JSON pointer (RFC 6901)"),
-            "message": JSONSchema.string.described("What is wrong with it: \"must be a string\""),
+            "pointer": Violation.pointerSchema.described("The wrong field, as a JSON pointer (RFC 6901)"),
+            "message": Violation.textSchema.described("What is wrong with it: \"must be a string\""),
         ],
-        optional: ["hint": JSONSchema.string.described("What was probably meant: \"did you mean 'email'?\"")]
+        optional: ["hint": Violation.textSchema.described("What was probably meant: \"did you mean 'email'?\"")]
     ).described("One mistake in a body").named("Violation")
 }
 

@@ -8,8 +8,13 @@ package struct Violation: Sendable, Equatable {
     /// What was probably meant: "did you mean 'email'?".
     package let hint: String?
 
-    /// The maximum length of a message, in Unicode scalars.
+    /// The maximum length of a message and of a hint, in Unicode scalars, without the ellipsis of a shortened one.
     private static let maximumLength = 500
+
+    /// The schema of a pointer: escaped names (`JSONPointer`), and an index for each level.
+    package static let pointerSchema = JSONSchema.string(maxLength: 5_000)
+    /// The schema of a message and of a hint.
+    package static let textSchema = JSONSchema.string(maxLength: maximumLength + 1)
 
     package init(pointer: String, message: String, hint: String? = nil) {
         self.pointer = pointer

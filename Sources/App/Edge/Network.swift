@@ -1,8 +1,13 @@
+import JSON
+
 /// The part of a client's address that counts for limits: an IPv4 address, or the first 64 bits of an IPv6 address,
 /// because one customer usually has all addresses with this prefix.
 struct Network: Sendable {
     /// The address, or the first four groups of an IPv6 address; empty if the web server does not send it.
     let text: String
+
+    /// The schema of an address or a network.
+    static let schema = JSONSchema.string(maxLength: 64)
 
     /// - Parameter address: the client's address in the form in which the web server sends it.
     init(of address: String) {

@@ -78,7 +78,7 @@ extension JSONSchema {
     fileprivate static func page(of item: JSONSchema, named whole: JSONSchema) -> JSONSchema {
         let page = JSONSchema.object(required: [
             "items": .array(of: item),
-            "next_cursor": JSONSchema.string.nullable.described(
+            "next_cursor": JSONSchema.string(maxLength: Request.maximumQueryValueLength).nullable.described(
                 "Pass it as `cursor` to get the next page; null on the last page"),
         ])
         return page.named(after: whole, "Page")

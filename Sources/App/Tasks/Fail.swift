@@ -9,11 +9,7 @@ struct Fail: FlowTask {
     let input = JSONSchema.any.described("`message`: the error's message; what exceeds 1,000 characters is left out")
     let output = JSONSchema.null
 
-    /// Of the message, in Unicode scalars.
-    private static let maximumLength = 1_000
-
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
-        let message = input["message"]?.stringValue?.shortened(to: Fail.maximumLength)
-        throw TaskFailure(code: "failed", message: message ?? "The flow failed on purpose")
+        throw TaskFailure(code: "failed", message: input["message"]?.stringValue ?? "The flow failed on purpose")
     }
 }

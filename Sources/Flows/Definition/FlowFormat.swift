@@ -2,7 +2,9 @@ package import JSON
 
 /// The JSON schema of a flow. It covers the form only; `FlowReader` checks the meaning.
 package enum FlowFormat {
-    private static let name = JSONSchema.string(minLength: 1, maxLength: 200)
+    /// The maximum length of the names in a flow, in Unicode scalars.
+    package static let nameLength = 200
+    private static let name = JSONSchema.string(minLength: 1, maxLength: nameLength)
     private static let description = JSONSchema.string(maxLength: 10_000).described("For readers; it has no effect")
 
     private static let task = JSONSchema.object(

@@ -161,15 +161,13 @@ package struct TaskFailure: Error, Sendable, Equatable {
     package let code: String
     package let message: String
 
-    /// The maximum length of a message in characters: it is stored with its step, and a run may have thousands of
-    /// steps.
-    private static let maximumMessageLength = 1_000
+    /// The maximum length of a message, in Unicode scalars, without the ellipsis of a shortened one: it is stored with
+    /// its step, and a run may have thousands of steps.
+    package static let maximumLength = 1_000
 
     package init(code: String, message: String) {
         self.code = code
-        self.message =
-            message.utf8.count <= TaskFailure.maximumMessageLength
-            ? message : String(message.prefix(TaskFailure.maximumMessageLength))
+        self.message = message.shortened(to: TaskFailure.maximumLength)
     }
 
     /// The input violates the task's schema. The message has no pointer if the violation concerns the whole input.

@@ -28,10 +28,10 @@ package enum AuditLog {
         "AuditEntry", .id("id"), .time("created_at"), .text("action", action), .text("origin", origin),
         .id("actor").nullable.described("The user who did it, where that is known"),
         .id("subject").nullable.described("The user, key, workflow, record or run it was done to"),
-        .text("address").nullable.described(
+        .text("address", Network.schema).nullable.described(
             "The caller's address; its network for events that are logged at most once an hour or a day"),
         .json("detail"),
         .integer("position").nullable.described("Position in the hash chain; null until it is sealed"),
-        .text("seal", sql: "encode(seal, 'hex')").nullable.described(
+        .text("seal", .string(maxLength: 64), sql: "encode(seal, 'hex')").nullable.described(
             "SHA-256 of the previous seal and this entry, in hexadecimal"))
 }

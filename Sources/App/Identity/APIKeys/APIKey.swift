@@ -24,7 +24,7 @@ enum APIKey {
         .time("created_at"), .time("expires_at"))
     /// A new key: the only answer that contains the key itself.
     static let made = resource.schema.extended(
-        optional: ["key": JSONSchema.string.described("The key itself; no other answer shows it")]
+        optional: ["key": JSONSchema.string(maxLength: 100).described("The key itself; no other answer shows it")]
     ).named("NewAPIKey")
 }
 

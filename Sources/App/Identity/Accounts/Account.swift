@@ -30,8 +30,9 @@ package struct Account: Sendable {
         "AssignableRole")
 
     static let resource = Resource(
-        "Account", .id("id", sql: "u.id"), .text("email", sql: "u.email").nullable,
-        .text("username", sql: "u.username").nullable, .text("name", sql: "u.name").nullable,
+        "Account", .id("id", sql: "u.id"), .text("email", Registration.loginName, sql: "u.email").nullable,
+        .text("username", Registration.loginName, sql: "u.username").nullable,
+        .text("name", Registration.name, sql: "u.name").nullable,
         .integer("age", sql: "u.age").nullable,
         .text("role", role, sql: "u.role").described("A `guest` has no e-mail, username or password"),
         .time("created_at", sql: "u.created_at"))

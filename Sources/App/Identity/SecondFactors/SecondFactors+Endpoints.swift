@@ -30,8 +30,10 @@ extension Endpoint<Context> {
             Answer(
                 .created, "What the app needs; no other answer shows it",
                 JSONSchema.object(required: [
-                    "secret": JSONSchema.string.described("The secret in Base32, to be typed into the app"),
-                    "uri": JSONSchema.string.described("The `otpauth://` address, to be shown as a QR code"),
+                    "secret": JSONSchema.string(maxLength: 100).described(
+                        "The secret in Base32, to be typed into the app"),
+                    "uri": JSONSchema.string(maxLength: 4_096).described(
+                        "The `otpauth://` address, to be shown as a QR code"),
                 ]).named("NewSecondFactor"))
         ],
         problems: [.wrongPassword, .secondFactorActive, .loginThrottled],
@@ -59,7 +61,8 @@ extension Endpoint<Context> {
         answers: [
             Answer(
                 .ok, "The recovery codes; no other answer shows them",
-                JSONSchema.object(required: ["recovery_codes": .array(of: .string)]).named("RecoveryCodes"))
+                JSONSchema.object(required: ["recovery_codes": .array(of: .string(maxLength: 100))]).named(
+                    "RecoveryCodes"))
         ],
         problems: [.wrongCode, .nothingToConfirm, .loginThrottled],
         examples: [

@@ -1,3 +1,4 @@
+import JSON
 import Postgres
 
 /// A login session: a login begins it and refresh tokens renew it. It ends when it expires, when its user ends it, or
@@ -26,8 +27,8 @@ struct Session {
         "Session", .id("id", sql: "s.id"), .time("created_at", sql: "s.created_at"),
         .time("last_used_at", sql: "coalesce(s.refreshed_at, s.created_at)").described(
             "When it was last renewed; at first, when it began"),
-        .time("expires_at", sql: "s.expires_at"), .text("address", sql: "s.address"),
-        .text("agent", sql: "s.agent").described("The `User-Agent` of the login"),
+        .time("expires_at", sql: "s.expires_at"), .text("address", Network.schema, sql: "s.address"),
+        .text("agent", .string(maxLength: agentLength), sql: "s.agent").described("The `User-Agent` of the login"),
         .boolean("current", sql: "s.id IS NOT DISTINCT FROM caller.session").described(
             "Whether it is the session of this call"))
 }

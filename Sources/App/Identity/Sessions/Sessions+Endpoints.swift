@@ -16,7 +16,7 @@ extension Endpoint<Context> {
             """,
         body: .optionalJSONOrForm(
             JSONSchema.object(
-                optional: ["refresh_token": JSONSchema.string(maxLength: 1_024).described("Default: the cookie's")]
+                optional: ["refresh_token": Session.refreshToken.described("Default: the cookie's")]
             ).extended(optional: Session.grantFields).named("Refresh")),
         idempotency: .refused, answers: [Answer(.ok, "The new tokens", Session.tokens, headers: [.setCookie])],
         problems: [.tokenMissing, .tokenInvalid],
@@ -64,7 +64,8 @@ extension Endpoint<Context> {
         summary: "Get the token that calls by cookie send as X-CSRF-TOKEN",
         answers: [
             Answer(
-                .ok, "The session's token", JSONSchema.object(required: ["csrf_token": .string]).named("CSRFToken"))
+                .ok, "The session's token",
+                JSONSchema.object(required: ["csrf_token": Session.csrfToken]).named("CSRFToken"))
         ],
         examples: [Example("Get the CSRF token", stores: ["X-CSRF-TOKEN": "/csrf_token"])]
     ) { context in
@@ -104,12 +105,17 @@ extension Session {
         "client_id": .string(maxLength: 1_024), "client_secret": .string(maxLength: 1_024),
     ]
 
+    /// As long as a browser's cookie can be.
+    private static let accessToken = JSONSchema.string(maxLength: 4_096)
+    fileprivate static let refreshToken = JSONSchema.string(maxLength: 1_024)
+    fileprivate static let csrfToken = JSONSchema.string(maxLength: 100)
+
     private static let tokenMembers: KeyValuePairs<String, JSONSchema> = [
-        "token": JSONSchema.string.described("The access token"),
-        "access_token": JSONSchema.string.described("The same"), "token_type": .constant("bearer"),
+        "token": accessToken.described("The access token"),
+        "access_token": accessToken.described("The same"), "token_type": .constant("bearer"),
         "expires_in": JSONSchema.integer.described("Seconds that the access token is valid"),
-        "refresh_token": JSONSchema.string.described("What `POST /refresh` takes, once"),
-        "csrf_token": JSONSchema.string.described("What calls by cookie send as `X-CSRF-TOKEN`"),
+        "refresh_token": refreshToken.described("What `POST /refresh` takes, once"),
+        "csrf_token": csrfToken.described("What calls by cookie send as `X-CSRF-TOKEN`"),
     ]
 
     /// The answer to a login or a renewal; `token` is the older name of `access_token`.

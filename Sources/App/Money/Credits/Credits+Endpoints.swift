@@ -36,7 +36,7 @@ extension Endpoint<Context> {
                     "user_id": JSONSchema.string(format: .uuid).described("The user who gets the credits"),
                     "amount": .integer(1...LedgerEntry.largestGrant),
                 ],
-                optional: ["note": JSONSchema.string(maxLength: 500).described("A reason, shown in the ledger")]
+                optional: ["note": LedgerEntry.note.described("A reason, shown in the ledger")]
             ).named("CreditGrant")),
         idempotency: .wholeCall, answers: [Answer(.created, "The ledger entry", LedgerEntry.resource.schema)],
         examples: [

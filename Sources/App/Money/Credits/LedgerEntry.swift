@@ -10,6 +10,9 @@ enum LedgerEntry {
 
     private static let account = JSONSchema.string(enum: Ledger.Account.allCases.map(\.rawValue)).named("LedgerAccount")
 
+    /// The reason of a grant.
+    static let note = JSONSchema.string(maxLength: 500)
+
     static let resource = Resource(
         "LedgerEntry",
         .id("id"), .id("user_id"), .text("debit", account).described("The account that the credits come from"),
@@ -17,7 +20,7 @@ enum LedgerEntry {
         .integer("balance").described("The user's available credits after it"),
         .integer("held").described("The user's reserved credits after it"),
         .id("execution_id").nullable.described("The run that the entry belongs to"),
-        .text("note").nullable.described("The reason of a grant"), .time("created_at"))
+        .text("note", note).nullable.described("The reason of a grant"), .time("created_at"))
 
     /// Grants credits to a user who exists, and returns the entry.
     static func grant(_ amount: Int64, to userID: String, note: String?, on connection: Connection) throws -> JSON {

@@ -26,7 +26,8 @@ struct Operation: Sendable {
 
     static let schema = JSONSchema.object(required: [
         "type": typeSchema,
-        "task_type": JSONSchema.string.described("The task type that does the same in flows"), "summary": .string,
+        "task_type": TaskCatalog.typeSchema.described("The task type that does the same in flows"),
+        "summary": TaskCatalog.summarySchema,
         "cost": JSONSchema.integer.described("Credits for each success"),
         "active": JSONSchema.boolean.described("Whether it is active"),
     ]).named("Operation")

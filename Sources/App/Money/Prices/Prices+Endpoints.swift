@@ -10,7 +10,7 @@ extension Endpoint<Context> {
         .patch, "/api/task-types/{type}", operation: "updateTaskType", tag: .flows, access: .admin,
         summary: "Change a task type's cost, or activate or deactivate it",
         description: "The change takes effect within a second. Fields that the body does not name keep their values.",
-        parameters: [Parameter("type", .string(maxLength: 200), "The task type: `random.string`")],
+        parameters: [Parameter("type", TaskCatalog.typeSchema, "The task type: `random.string`")],
         body: .json(taskTypeChange.schema), answers: [Answer(.ok, "The task type", TaskCatalog.schema)],
         examples: [
             Example(
@@ -49,9 +49,12 @@ extension Endpoint<Context> {
 }
 
 extension TaskCatalog {
+    static let typeSchema = JSONSchema.string(maxLength: FlowFormat.nameLength)
+    static let summarySchema = JSONSchema.string(maxLength: 500)
+
     /// The schema of one item of the catalog.
     static let schema = JSONSchema.object(required: [
-        "type": JSONSchema.string.described("The `type` of a task in a flow"), "summary": .string,
+        "type": typeSchema.described("The `type` of a task in a flow"), "summary": summarySchema,
         "effect": JSONSchema.string(enum: Effect.allCases.map(\.rawValue)).described(
             "What it changes: nothing, this database or another system; or that it waits"
         ).named("Effect"),

@@ -9,9 +9,11 @@ enum ExecutionField {
     static let startedByKey = JSONSchema.string(format: .uuid).nullable.described(
         "The API key that started it; null if none did")
     static let id = JSONSchema.string(format: .uuid)
-    static let flowID = JSONSchema.string.described("The `id` of the flow")
-    static let flowName = JSONSchema.string.described("The `name` of the flow")
-    static let stoppedAt = JSONSchema.string.nullable.described(
+    /// A name in a flow; empty if its record has lost it.
+    private static let name = JSONSchema.string(maxLength: FlowFormat.nameLength)
+    static let flowID = name.described("The `id` of the flow")
+    static let flowName = name.described("The `name` of the flow")
+    static let stoppedAt = name.nullable.described(
         "The task after which the run failed or ended early; null if it completed or is active")
     static let result = JSONSchema.any.described("The output of the last task")
     static let failure = TaskFailure.schema.nullable.described("Why the run failed or was canceled; else null")
@@ -24,19 +26,19 @@ enum ExecutionField {
     static let finishedAt = JSONSchema.string(format: .dateTime).nullable.described("Null while the run is active")
 
     fileprivate static let number = JSONSchema.integer.described("Counts the steps of a run, from 1")
-    fileprivate static let task = JSONSchema.string.described("The name of the task")
+    fileprivate static let task = name.described("The name of the task")
     fileprivate static let stepStartedAt = JSONSchema.string(format: .dateTime)
     fileprivate static let stepFinishedAt = JSONSchema.string(format: .dateTime).nullable.described(
         "Null while the step is active, and if it was canceled")
     fileprivate static let cost = JSONSchema.integer.described("Credits")
-    fileprivate static let type = JSONSchema.string.described("The task type")
+    fileprivate static let type = name.described("The task type")
     fileprivate static let input = JSONSchema.any.described("What the task was given")
     fileprivate static let output = JSONSchema.any.described("What the task gave; null if it failed")
     fileprivate static let error = TaskFailure.schema.nullable.described("Null if the task succeeded")
     fileprivate static let attempts = JSONSchema.integer.described("How often it was tried")
-    fileprivate static let condition = JSONSchema.string.nullable.described(
+    fileprivate static let condition = name.nullable.described(
         "The condition that decided what followed; null if none did")
-    fileprivate static let next = JSONSchema.string.nullable.described("The task that followed, or the end")
+    fileprivate static let next = name.nullable.described("The task that followed, or the end")
     fileprivate static let duration = JSONSchema.number.described("How long it took, in milliseconds")
 }
 
@@ -53,7 +55,8 @@ extension Execution {
     private static let activeStatus = JSONSchema.string(enum: ["queued", "running", "waiting"]).named("ActiveStatus")
 
     static let flowAnswer = JSONSchema.object(required: [
-        "message": JSONSchema.string.described("How the run ended, for people"),
+        "message": JSONSchema.string(maxLength: FlowFormat.nameLength + 100).described(
+            "How the run ended, for people"),
         "execution_id": ExecutionField.id.described("The run's id: `GET /api/executions/{id}` reads it"),
         "id": ExecutionField.id.described("The same as `execution_id`"),
         "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName,
@@ -97,7 +100,7 @@ enum ForkDifferences {
 
 extension Step {
     fileprivate static let taskAnswer = JSONSchema.object(required: [
-        "number": ExecutionField.number, "task_name": JSONSchema.string.described("The same as `task`"),
+        "number": ExecutionField.number, "task_name": ExecutionField.task.described("The same as `task`"),
         "task": ExecutionField.task, "type": ExecutionField.type, "status": StepStatus.schema,
         "attempt": JSONSchema.integer.described("The same as `attempts`"), "attempts": ExecutionField.attempts,
         "data": JSONSchema.any.described("The same as `output`"), "output": ExecutionField.output,
@@ -135,7 +138,7 @@ extension StepStatus {
 
 extension TaskFailure {
     fileprivate static let schema = JSONSchema.object(required: [
-        "code": JSONSchema.string.described("What happened, for programs"),
-        "message": JSONSchema.string.described("What happened, for people"),
+        "code": JSONSchema.string(maxLength: 100).described("What happened, for programs"),
+        "message": JSONSchema.string(maxLength: maximumLength + 1).described("What happened, for people"),
     ]).named("TaskError")
 }

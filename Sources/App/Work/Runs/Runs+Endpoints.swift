@@ -113,8 +113,11 @@ extension Endpoint<Context> {
                         "valid": .constant(true), "task_count": .integer,
                         "max_cost": JSONSchema.integer.described("Credits that a run costs at most"),
                         "warnings": .array(
-                            of: JSONSchema.object(required: ["pointer": .string, "message": .string]).named(
-                                "FlowWarning")),
+                            of: JSONSchema.object(required: [
+                                "pointer": Violation.pointerSchema, "message": Violation.textSchema,
+                            ])
+                            .named("FlowWarning"),
+                            count: 0...Violations.maximumCount),
                     ],
                     optional: [
                         "warnings_omitted": JSONSchema.integer.described("How many warnings `warnings` leaves out")
