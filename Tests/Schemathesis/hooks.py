@@ -1,14 +1,12 @@
 """What schemathesis cannot know from the interface's description; scripts/schemathesis sets the environment."""
 
+import functools
 import os
 import secrets
 import subprocess
 
 import requests
 import schemathesis
-
-
-LONGEST_QUERY_VALUE = 1000    # of any parameter; the program refuses longer ones
 
 
 @schemathesis.auth(refresh_interval=None, retry_on=[401, 403])
@@ -19,10 +17,13 @@ class Admin:
         self.password, self.token = secrets.token_urlsafe(16), None
 
     def get(self, case, context):
-        # Refused by right: the token is good all the same.
-        if not self.token or requests.get(address("/api/users?limit=1"), headers=self.header(), timeout=10).status_code != 200:
+        # A call may be refused although the token is valid.
+        if not self.token or not self.is_admin():
             self.token = self.log_in_as_another()
         return self.token
+
+    def is_admin(self):
+        return requests.get(address("/api/users?limit=1"), headers=self.header(), timeout=10).status_code == 200
 
     def set(self, case, data, context):
         case.headers = {**(case.headers or {}), **self.header()}
@@ -42,11 +43,19 @@ def address(path):
     return os.environ["ADDRESS"] + path
 
 
+@functools.cache
+def longest_cursor():
+    """The maximum length of a cursor, as the interface's description states it."""
+    paths = requests.get(address("/openapi.json"), timeout=10).json()["paths"]
+    return next(parameter["schema"]["maxLength"] for operations in paths.values() for operation in operations.values()
+                for parameter in operation.get("parameters", []) if parameter.get("name") == "cursor")
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     """Leaves out cursors that could be valid, for only the `next_cursor` of a page is; makes each valid Idempotency-Key
     unique, for no two generated calls are meant as one; and keeps flows that wait from being waited for."""
-    if len(str((case.query or {}).get("cursor", ""))) <= LONGEST_QUERY_VALUE:
+    if len(str((case.query or {}).get("cursor", ""))) <= longest_cursor():
         (case.query or {}).pop("cursor", None)
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and 1 <= len(key) <= 200 and all("!" <= character <= "~" for character in key):
