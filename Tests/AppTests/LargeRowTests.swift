@@ -46,8 +46,9 @@ import Testing
         ).only.decode(Int.self)
     }
 
-    /// Runs of flows that came with the call and of stored workflows, queued and ended.
-    private func startRuns() throws {
+    /// Runs of flows that came with the call and of a stored workflow, queued and ended. Returns the workflow's id.
+    @discardableResult
+    private func startRuns() throws -> String {
         for name in ["first", "second"] {
             #expect(try application.post("/flow-manager", ["flow": flow(name)], token: user.token).status == 200)
         }
@@ -58,12 +59,16 @@ import Testing
                 "/api/workflows/\(id)/execute", [:], token: user.token, headers: [("Prefer", "wait=0")])
             #expect(started.status == 202)
         }
+        return id
     }
 
-    @Test func listsOfRunsDoNotReadTheirFlows() throws {
-        try startRuns()
+    @Test func listsOfRunsAndWorkflowsReadNoFlows() throws {
+        let workflow = try startRuns()
         _ = try list("/api/executions")
         let before = try blocks()
+        for path in ["", "/\(workflow)/executions", "/\(workflow)/versions"] {
+            #expect(try !list("/api/workflows" + path).isEmpty)
+        }
         for query in ["", "?status=completed", "?status=queued&sort=created_at", "?parent_id=null", "?fields=flow_id"] {
             #expect(try list("/api/executions" + query).count >= 2)
         }

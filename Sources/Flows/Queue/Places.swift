@@ -56,7 +56,8 @@ enum Places {
                     UPDATE queue q
                     SET is_limited = w.concurrency IS NOT NULL,
                         is_admitted = w.concurrency IS NULL OR (q.is_admitted
-                            AND (q.lease IS NOT NULL OR EXISTS (SELECT FROM steps s WHERE s.execution_id = q.execution_id))
+                            AND (q.lease IS NOT NULL
+                                OR EXISTS (SELECT FROM steps s WHERE s.execution_id = q.execution_id))
                             AND NOT (q.state = 'waiting' AND EXISTS (
                                 SELECT FROM queue c WHERE c.parent_id = q.execution_id)))
                     FROM workflows w

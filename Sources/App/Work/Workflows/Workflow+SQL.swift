@@ -27,6 +27,11 @@ extension Workflow {
         return "\(current) \(own)"
     }
 
+    /// Whether there is such a workflow that the principal may read; its flow is not read.
+    static func mayBeRead(_ id: String, by principal: Principal, on connection: Connection) throws -> Bool {
+        try !connection.query("SELECT FROM \(readable(by: principal)) AND w.id = \(id)").isEmpty
+    }
+
     private static func selection(_ id: String) -> SQL {
         """
         SELECT w.id, w.user_id, v.name, v.description, v.flow, w.version, w.revision, w.concurrency,
@@ -153,5 +158,5 @@ extension WorkflowVersion {
     }
 
     /// All versions of the workflow.
-    static func all(of workflow: Workflow) -> SQL { "workflow_versions WHERE workflow_id = \(workflow.id)" }
+    static func all(ofWorkflow id: String) -> SQL { "workflow_versions WHERE workflow_id = \(id)" }
 }

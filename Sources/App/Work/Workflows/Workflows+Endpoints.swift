@@ -93,7 +93,9 @@ extension Endpoint<Context> {
         summary: "List the versions of a workflow", description: "Items do not contain the flow.",
         answer: "A page of versions"
     ) { context in
-        WorkflowVersion.all(of: try found(context))
+        let id = try context.id()
+        guard try Workflow.mayBeRead(id, by: context.user, on: context.connection) else { throw Problem.notFound }
+        return WorkflowVersion.all(ofWorkflow: id)
     }
 
     private static let readVersion = Endpoint(
