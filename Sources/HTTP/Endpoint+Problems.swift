@@ -29,7 +29,8 @@ extension Endpoint {
         switch idempotency {
         case .none: break
         case .refused: codes.append(.idempotencyRefused)
-        case .wholeCall: codes += [.idempotencyKeyInvalid, .idempotencyInProgress, .idempotencyKeyReused]
+        case .wholeCall:
+            codes += [.idempotencyKeyInvalid, .idempotencyInProgress, .idempotencyKeyReused, .quotaExceeded]
         case .byHandler:
             codes += [.idempotencyKeyInvalid, .idempotencyInProgress, .idempotencyKeyReused, .executionDeleted]
         }

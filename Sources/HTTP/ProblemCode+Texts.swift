@@ -186,7 +186,8 @@ extension ProblemCode {
         case .quotaExceeded:
             (
                 .contentTooLarge, "The account's storage is full",
-                "Delete documents, posts, runs or workflows; `storage` of `GET /me` tells use and limit, in bytes."
+                "Delete documents, posts, runs or workflows; answers stored for an `Idempotency-Key` count for a day. "
+                    + "`storage` of `GET /me` tells use and limit, in bytes."
             )
         case .uriTooLong:
             (.uriTooLong, "The URI is too long", "Send fewer or shorter query fields.")

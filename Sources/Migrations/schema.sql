@@ -180,6 +180,61 @@ BEGIN
 END
 $$;
 
+CREATE TABLE public.records (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    operation text NOT NULL,
+    arguments json NOT NULL,
+    amount bigint NOT NULL,
+    user_balance bigint NOT NULL,
+    result json NOT NULL,
+    execution_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone
+);
+
+CREATE TABLE public.users (
+    id uuid NOT NULL,
+    email text,
+    username text,
+    name text,
+    age integer,
+    role text DEFAULT 'client'::text NOT NULL,
+    password_hash text,
+    disabled_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    runs_ended_at timestamp with time zone,
+    is_full boolean DEFAULT false NOT NULL,
+    removal_due timestamp with time zone,
+    email_digest bytea,
+    CONSTRAINT users_age_check CHECK (((age >= 0) AND (age <= 150))),
+    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['guest'::text, 'client'::text, 'admin'::text]))),
+    CONSTRAINT users_with_a_password_have_a_name CHECK (((password_hash IS NULL) OR (num_nonnulls(email, username) > 0)))
+);
+
+CREATE FUNCTION public.remove_records(account uuid, maximum integer) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    BEGIN ATOMIC
+ WITH gone AS (
+          DELETE FROM public.records r
+           WHERE ((r.id IN ( SELECT own.id
+                    FROM ( SELECT records.id
+                            FROM public.records
+                           WHERE ((records.user_id = remove_records.account) AND (records.deleted_at IS NULL))
+                         UNION ALL
+                          SELECT records.id
+                            FROM public.records
+                           WHERE ((records.user_id = remove_records.account) AND (records.deleted_at IS NOT NULL))) own
+                  LIMIT remove_records.maximum)) AND (EXISTS ( SELECT
+                    FROM public.users u
+                   WHERE ((u.id = remove_records.account) AND (u.deleted_at IS NOT NULL)))))
+           RETURNING r.id
+         )
+  SELECT count(*) AS count
+    FROM gone;
+END;
+
 CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text);
@@ -386,7 +441,8 @@ CREATE TABLE public.idempotency_keys (
     status integer,
     headers json,
     body text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE public.identities (
@@ -459,19 +515,6 @@ CREATE TABLE public.rate_limits (
     calls integer NOT NULL,
     network text,
     CONSTRAINT rate_limits_have_a_subject CHECK ((num_nonnulls(user_id, network) = 1))
-);
-
-CREATE TABLE public.records (
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    operation text NOT NULL,
-    arguments json NOT NULL,
-    amount bigint NOT NULL,
-    user_balance bigint NOT NULL,
-    result json NOT NULL,
-    execution_id uuid NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    deleted_at timestamp with time zone
 );
 
 CREATE TABLE public.recovery_codes (
@@ -572,7 +615,11 @@ UNION ALL
  SELECT e.user_id,
     public.stored_bytes(s.*) AS bytes
    FROM (public.steps s
-     JOIN public.executions e ON ((e.id = s.execution_id)));
+     JOIN public.executions e ON ((e.id = s.execution_id)))
+UNION ALL
+ SELECT idempotency_keys.user_id,
+    idempotency_keys.bytes
+   FROM public.idempotency_keys;
 
 CREATE TABLE public.token_keys (
     id text NOT NULL,
@@ -580,26 +627,6 @@ CREATE TABLE public.token_keys (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     signs_at timestamp with time zone NOT NULL,
     CONSTRAINT token_keys_check CHECK ((signs_at > created_at))
-);
-
-CREATE TABLE public.users (
-    id uuid NOT NULL,
-    email text,
-    username text,
-    name text,
-    age integer,
-    role text DEFAULT 'client'::text NOT NULL,
-    password_hash text,
-    disabled_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    deleted_at timestamp with time zone,
-    runs_ended_at timestamp with time zone,
-    is_full boolean DEFAULT false NOT NULL,
-    removal_due timestamp with time zone,
-    email_digest bytea,
-    CONSTRAINT users_age_check CHECK (((age >= 0) AND (age <= 150))),
-    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['guest'::text, 'client'::text, 'admin'::text]))),
-    CONSTRAINT users_with_a_password_have_a_name CHECK (((password_hash IS NULL) OR (num_nonnulls(email, username) > 0)))
 );
 
 CREATE UNLOGGED TABLE public.watchers (
@@ -784,6 +811,8 @@ CREATE INDEX queue_unadmitted ON public.queue USING btree (workflow_id, executio
 CREATE INDEX queue_user ON public.queue USING btree (user_id, workflow_id);
 
 CREATE INDEX queue_waiting ON public.queue USING btree (available_at) WHERE ((lease IS NULL) AND (state = 'waiting'::public.run_status));
+
+CREATE INDEX records_deleted ON public.records USING btree (user_id) WHERE (deleted_at IS NOT NULL);
 
 CREATE INDEX records_newest ON public.records USING btree (created_at, id) WHERE (deleted_at IS NULL);
 

@@ -245,6 +245,83 @@ import Testing
         expectStatus(200, try call("POST", small.target, small.body))
     }
 
+    /// A stored answer counts until it is removed, whatever becomes of what the call has made.
+    @Test func storedAnswersCount() throws {
+        var large = JSON.workflow("large").objectValue ?? JSONObject()
+        large["description"] = Self.text(9_900)
+        func keyed(_ target: String, _ body: JSON, _ key: String) throws -> HTTPAnswer {
+            try application.send("POST", target, body, token: user.token, headers: [("Idempotency-Key", key)])
+        }
+        func age(_ interval: String) throws {
+            try application.database.connect().execute(
+                "UPDATE idempotency_keys SET created_at = created_at - \(interval)::interval")
+        }
+        var made: [HTTPAnswer] = []
+        for number in 0..<30 {
+            let answer = try keyed("/api/workflows", .object(large), "k\(number)")
+            guard let path = answer.headers["location"] else {
+                expectProblem(answer, 413, "quota_exceeded")
+                break
+            }
+            made.append(answer)
+            expectStatus(204, try call("DELETE", path))
+        }
+        #expect((15..<21).contains(made.count))
+        let (before, full) = (try snapshot(), try expectExactCount())
+        #expect(full > 180_000)
+        #expect(try keyed("/api/workflows", .object(large), "k0").body == made.first?.body)
+        expectProblem(try keyed("/api/workflows", .object(large), "more"), 413, "quota_exceeded")
+        #expect(try snapshot() == before)
+        #expect(try expectExactCount() == full)
+
+        // A key that is used again after a day: its new answer replaces the old one.
+        try age("25 hours")
+        expectStatus(200, try keyed("/api/flows/validate", .flow([.task("a", "pass")]), "small"))
+        expectStatus(201, try keyed("/posts", ["title": "a", "content": "b"], "small"))
+        #expect(try expectExactCount() > full)
+        expectStatus(422, try keyed("/api/workflows", [:], "k0"))
+        #expect(try expectExactCount() < full - 9_000)
+
+        try age("25 hours")
+        try Pruning.run(on: application.connection) { _, _ in }
+        #expect(try application.count("SELECT count(*) FROM idempotency_keys") == 0)
+        #expect(try expectExactCount() < 1_000)
+        expectStatus(201, try keyed("/api/workflows", .object(large), "k0"))
+        try expectExactCount()
+    }
+
+    /// The refusal of a call that had no effect is the answer of a full user too, only that it is not stored.
+    @Test func refusalsOfAFullAccountAreNotStored() throws {
+        try application.connection.execute(
+            "INSERT INTO storage_changes (user_id, bytes) VALUES (\(user.id), 200000)")
+        _ = try application.services.engine.storage.fold(on: application.connection)
+        let (flow, key) = (JSON.flow([.task("a", "no.such.type")]), [("Idempotency-Key", "k")])
+        for target in ["/api/flows/validate", "/api/workflows"] {
+            for _ in 1...2 {
+                let answer = try application.post(target, flow, token: user.token, headers: key)
+                expectProblem(answer, 422, "validation_failed", target)
+                #expect(answer.headers["idempotency-replayed"] == nil)
+            }
+        }
+        #expect(try application.count("SELECT count(*) FROM idempotency_keys") == 0)
+        let valid = try application.post(
+            "/api/flows/validate", .flow([.task("a", "pass")]), token: user.token, headers: key)
+        expectProblem(valid, 413, "quota_exceeded")
+    }
+
+    /// A run of a full user stores no document, however small.
+    @Test func aSmallDocumentOfAFullAccountIsRefused() throws {
+        let storage = application.services.engine.storage
+        try application.connection.execute(
+            "INSERT INTO storage_changes (user_id, bytes) VALUES (\(user.id), 200000)")
+        _ = try storage.fold(on: application.connection)
+        let error = #expect(throws: PostgresError.self) {
+            try application.connection.execute(Document.storing(1, as: "a", of: user.id, counting: storage))
+        }
+        #expect(error.flatMap { StorageRefusal($0) } == .quotaExceeded)
+        #expect(try application.count("SELECT count(*) FROM documents") == 0)
+    }
+
     /// Transactions of one user do not wait for each other because of the counters.
     @Test func openTransactionsDoNotWaitForEachOther() throws {
         let connections = (0..<6).map { _ in application.database.connectAsApplication() }

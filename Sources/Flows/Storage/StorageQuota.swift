@@ -1,8 +1,8 @@
 import JSON
 package import Postgres
 
-/// How many bytes a user may keep: documents, posts, versions of workflows, and the inputs and outputs of runs, with an
-/// amount for each row.
+/// How many bytes a user may keep: documents, posts, versions of workflows, the inputs and outputs of runs, and stored
+/// answers of calls, with an amount for each row.
 ///
 /// The statement that stores something counts it too, so both are committed or neither is. A large change is added to a
 /// row of `storage` that no other transaction has locked, and is refused if it exceeds the quota. A small one is only
@@ -28,26 +28,36 @@ package struct StorageQuota: Sendable {
     package static let smallChange = 4_096
 
     /// A statement, or a common table expression, that counts bytes of the user. If they are many, it fails when they
-    /// exceed the quota (`StorageRefusal`).
+    /// exceed the quota; if they are few, when the user is full (`StorageRefusal`).
     func counting(_ bytes: Int, of userID: String) -> SQL {
         bytes < Self.smallChange
             ? """
             INSERT INTO storage_changes (user_id, bytes)
-            SELECT \(userID)::uuid, CASE
-                WHEN NOT (SELECT is_full FROM users WHERE id = \(userID))
-                    OR (SELECT coalesce(sum(bytes), 0) FROM storage WHERE user_id = \(userID)) < (
-                        SELECT CASE role WHEN 'guest' THEN \(guest ?? .max)::bigint ELSE \(user ?? .max)::bigint END
-                        FROM users WHERE id = \(userID))
-                THEN \(bytes)::bigint ELSE refuse_bytes() END
+            SELECT \(userID)::uuid, \(small("\(bytes)::bigint", of: userID))
             """
             : counting("\(bytes)::bigint", of: userID)
     }
 
-    /// The same for bytes that the database computes and that are not NULL in the row of `source`, as a small change.
-    package static func countingSmall(_ bytes: SQL, from source: SQL, of userID: String) -> SQL {
+    /// The same for bytes that the database computes and that are not NULL in the row of `source`, as a small change,
+    /// which may be less than zero.
+    package func countingSmall(_ bytes: SQL, from source: SQL, of userID: String) -> SQL {
         """
         INSERT INTO storage_changes (user_id, bytes)
-        SELECT \(userID)::uuid, \(bytes) FROM \(source) WHERE \(bytes) <> 0
+        SELECT \(userID)::uuid, CASE WHEN \(bytes) < 0 THEN \(bytes) ELSE \(small(bytes, of: userID)) END
+        FROM \(source) WHERE \(bytes) <> 0
+        """
+    }
+
+    /// A small change, as an expression that fails if the user is full. `is_full` may be out of date, so the sum
+    /// decides.
+    private func small(_ bytes: SQL, of userID: String) -> SQL {
+        """
+        CASE
+            WHEN NOT (SELECT is_full FROM users WHERE id = \(userID))
+                OR (SELECT coalesce(sum(bytes), 0) FROM storage WHERE user_id = \(userID)) < (
+                    SELECT CASE role WHEN 'guest' THEN \(guest ?? .max)::bigint ELSE \(user ?? .max)::bigint END
+                    FROM users WHERE id = \(userID))
+            THEN \(bytes) ELSE refuse_bytes() END
         """
     }
 

@@ -141,7 +141,7 @@ struct Settings: Sendable {
 
     let storageQuota = Setting(
         "STORAGE_QUOTA", default: .text("1024"), .limit(),
-        "MiB of documents, posts, workflows and runs that a user may keep. `off`: no limit")
+        "MiB of documents, posts, workflows, runs and stored answers that a user may keep. `off`: no limit")
 
     let guestStorageQuota = Setting(
         "GUEST_STORAGE_QUOTA", default: .text("64"), .limit(), "The same for a guest")

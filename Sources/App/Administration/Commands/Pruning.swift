@@ -10,13 +10,16 @@ package struct Pruning: Sendable {
     private let condition: SQL
     /// The assignment that marks a row instead of deleting it, because other rows may refer to it.
     private let mark: SQL?
+    /// Whether each row counts `bytes` for its user, to whom they are given back.
+    private let countsBytes: Bool
 
     /// All tables whose rows expire, in the order of pruning: a table comes after those that refer to it. A partitioned
     /// table cannot be listed, because one `ctid` can identify a row in each of its partitions.
     package static let all = [
         Pruning("sessions", "sessions", "least(ended_at, expires_at) < now() - interval '1 day'"),
         Pruning("api_keys", "api_keys", "least(ended_at, expires_at) < now() - interval '30 days'"),
-        Pruning("idempotency_keys", "idempotency_keys", "created_at < now() - interval '24 hours'"),
+        Pruning(
+            "idempotency_keys", "idempotency_keys", "created_at < now() - interval '24 hours'", countsBytes: true),
         // A window lasts at most an hour, so a row that is a day old has expired.
         Pruning("rate_limits", "rate_limits", "window_start < now() - interval '1 day'"),
         Pruning(
@@ -67,11 +70,14 @@ package struct Pruning: Sendable {
     /// The maximum number of rows that one statement removes.
     package static let batch = 1_000
 
-    private init(_ table: String, _ name: SQL, _ condition: SQL, mark: SQL? = nil) {
+    private init(
+        _ table: String, _ name: SQL, _ condition: SQL, mark: SQL? = nil, countsBytes: Bool = false
+    ) {
         self.table = table
         self.name = name
         self.condition = condition
         self.mark = mark
+        self.countsBytes = countsBytes
     }
 
     /// Removes all expired rows and reports the number of removed rows for each table.
@@ -110,11 +116,20 @@ package struct Pruning: Sendable {
     /// expired.
     private func removeSome(on connection: Connection) throws -> Int {
         let action: SQL = if let mark { "UPDATE \(name) SET \(mark)" } else { "DELETE FROM \(name)" }
-        return try connection.execute(
-            """
+        let removal: SQL = """
             \(action) WHERE ctid = ANY (ARRAY(
                 SELECT ctid FROM \(name) WHERE \(condition) LIMIT \(Self.batch) FOR UPDATE SKIP LOCKED
             ))
-            """)
+            """
+        guard countsBytes else { return try connection.execute(removal) }
+        return try connection.query(
+            """
+            WITH gone AS (\(removal) RETURNING user_id, bytes),
+            room AS (
+                INSERT INTO storage_changes (user_id, bytes)
+                SELECT user_id, -sum(bytes) FROM gone WHERE bytes > 0 GROUP BY user_id)
+            SELECT count(*) FROM gone
+            """
+        ).only.decode(Int.self)
     }
 }

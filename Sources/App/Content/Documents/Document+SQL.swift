@@ -34,7 +34,7 @@ extension Document {
         let change: SQL = "(SELECT bytes FROM stored)"
         let counting: SQL =
             isSmall
-            ? StorageQuota.countingSmall("bytes", from: "stored", of: userID)
+            ? quota.countingSmall("bytes", from: "stored", of: userID)
             : ", \(StorageQuota.room(after: change, of: userID)) \(quota.counting(change, of: userID))"
         return """
             WITH stored AS (

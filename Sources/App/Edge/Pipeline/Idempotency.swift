@@ -16,6 +16,8 @@ package struct IdempotencyKey: Sendable {
     /// The digest of the body by each of the body keys; the first digest is stored.
     let bodyDigests: [[UInt8]]
     let requestID: String
+    /// The stored answer counts for the user who has made the call.
+    let storage: StorageQuota
 
     /// Nil when the call has no key or the endpoint accepts none. Throws 400 for a key that is not 1 to 255 visible
     /// ASCII characters or is sent twice, and at an endpoint whose answer contains a secret and must not be stored.
@@ -40,6 +42,7 @@ package struct IdempotencyKey: Sendable {
         guard case .bytes(let bytes) = body else { throw Problem(.idempotencyRefused) }
         bodyDigests = bodyKeys.map { $0.code(for: bytes) }
         requestID = call.id
+        storage = call.services.engine.storage
     }
 
     /// Executes `body` in one transaction with the claim of the key, and stores its initial response if the status
@@ -131,14 +134,16 @@ package struct IdempotencyKey: Sendable {
     /// Another call has claimed the key.
     struct Claimed: Error {}
 
-    /// Stores the 422 or 402 answer of a call that had no effect.
+    /// Stores the 422 or 402 answer of a call that had no effect. That of a full user is not stored: if the call is
+    /// repeated, it is executed.
     func storeRefusal(_ problem: Problem, on connection: Connection) throws {
         try connection.begin()
-        if try claim(on: connection) {
-            try connection.commit(after: [store(problem.response(requestID: requestID))])
-        } else {
-            connection.rollback()
-        }
+        do {
+            if try claim(on: connection) {
+                try connection.commit(after: [store(problem.response(requestID: requestID))])
+            }
+        } catch let error as PostgresError where StorageRefusal(error) != nil {}
+        connection.rollback()
     }
 
     func replay(on connection: Connection) throws -> Response {
@@ -170,18 +175,31 @@ package struct IdempotencyKey: Sendable {
         }
     }
 
-    /// Stores the response, which is in memory. A replay does not wait, so no preference applies to it.
+    /// Stores the response, which is in memory, and counts its bytes instead of those of an expired one. A replay does
+    /// not wait, so no preference applies to it.
     private func store(_ response: Response) -> SQL {
         guard case .bytes(let body) = response.body else { preconditionFailure("only a response in memory is stored") }
         let fields = response.headers.fields.filter { $0.name != Response.preferenceApplied }
-        let headers = JSON.object(JSONObject(fields.map { .init(name: $0.name, value: .string($0.value)) }))
+        let headers = JSONText(.object(JSONObject(fields.map { .init(name: $0.name, value: .string($0.value)) })))
+        let bytes = Self.rowBytes + headers.bytes.count + body.count
+        let change: SQL = "(SELECT bytes FROM change)"
         return """
-            UPDATE idempotency_keys
-            SET status = \(response.status.rawValue), headers = \(headers),
-                body = \(String(decoding: body, as: UTF8.self))
-            WHERE \(isThisKey)
+            WITH former AS (SELECT bytes FROM idempotency_keys WHERE \(isThisKey)),
+            stored AS (
+                UPDATE idempotency_keys
+                SET status = \(response.status.rawValue), headers = \(headers),
+                    body = \(String(decoding: body, as: UTF8.self)), bytes = \(bytes)
+                WHERE \(isThisKey)
+                RETURNING bytes),
+            change AS (SELECT stored.bytes - former.bytes AS bytes FROM stored, former)
+            \(bytes < StorageQuota.smallChange
+                ? storage.countingSmall("bytes", from: "change", of: userID)
+                : storage.counting(change, of: userID))
             """
     }
+
+    /// The bytes that a stored answer counts besides its body and its headers.
+    private static let rowBytes = 128
 
     private var isThisKey: SQL {
         "user_id = \(userID) AND method = \(method) AND path = \(path) AND key = \(key)"

@@ -15,7 +15,7 @@ struct StoredBytes {
 
     static let schema = JSONSchema.object(required: [
         "bytes": JSONSchema.integer.described(
-            "What the account keeps: documents, posts, workflows and runs, with an amount for each"),
+            "What the account keeps: documents, posts, workflows, runs and stored answers, with an amount for each"),
         "limit": JSONSchema.integer.nullable.described("What it may keep; null: no limit"),
     ]).named("Storage")
 
