@@ -40,7 +40,11 @@ extension Engine {
         }
         return try connection.atomically { connection in
             guard try former.lockRecord(on: connection) else { return nil }
-            try enqueue(execution, plan.remaining(after: copied), on: connection)
+            do {
+                try enqueue(execution, plan.remaining(after: copied), on: connection)
+            } catch LaunchRefusal.versionRemoved {
+                throw LaunchRefusal.invalid("/version", "is not a version of the run's workflow")
+            }
             return execution
         }
     }

@@ -78,9 +78,9 @@ package final class Engine: Sendable {
     ///   them.
     /// - Throws: `LaunchRefusal`.
     func planChildren(
-        _ count: Int, of parentID: String, _ flow: JSON, for userID: String, on connection: Connection
+        _ count: Int, of parentID: String, _ workflow: StoredFlow, for userID: String, on connection: Connection
     ) throws -> (plan: Plan, counting: SQL) {
-        let read = try read(flow)
+        let read = try read(workflow.flow)
         let place = try Tree.place(of: parentID, limit: Engine.maxDepth, on: connection)
         guard place.depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
         let plan = try price(read, on: connection)
@@ -93,12 +93,16 @@ package final class Engine: Sendable {
             throw LaunchRefusal.queueFull
         }
         switch try Tree.room(in: place.root, for: count, limit: limits.descendants, on: connection) {
-        case .available: return (plan, Tree.growing(place.root, by: count))
+        case .available: break
         case .reachedLimit:
             connection.afterCommit { [observe] in observe(.treeFull(executionID: place.root)) }
             throw LaunchRefusal.treeFull(limit: limits.descendants)
         case .isFull: throw LaunchRefusal.treeFull(limit: limits.descendants)
         }
+        if let lock = RunRemoval.keepingVersion(of: workflow.source), try connection.query(lock).isEmpty {
+            throw LaunchRefusal.versionRemoved
+        }
+        return (plan, Tree.growing(place.root, by: count))
     }
 
     /// Executes a new run on the thread of its call, until it ends, has to wait, or has had its time. Returns nil if
@@ -139,14 +143,17 @@ package final class Engine: Sendable {
 
     /// Queues a new run in one transaction, with the copied steps if it is a fork.
     ///
-    /// - Throws: `LaunchRefusal.queueFull`, `.insufficientCredits` or `.storage`.
+    /// - Throws: `LaunchRefusal.queueFull`, `.versionRemoved`, `.insufficientCredits` or `.storage`.
     package func enqueue(_ execution: Execution, _ plan: Plan, on connection: Connection) throws {
         do {
             try connection.atomically { connection in
                 guard try Queue.hasCapacity(for: execution.userID, on: connection) else {
                     throw LaunchRefusal.queueFull
                 }
-                _ = try connection.pipeline(Queue.enqueue([execution], budget: plan.budget, counting: storage))
+                let lock = RunRemoval.keepingVersion(of: execution.source)
+                let results = try connection.pipeline(
+                    (lock.map { [$0] } ?? []) + Queue.enqueue([execution], budget: plan.budget, counting: storage))
+                if lock != nil, results[0].isEmpty { throw LaunchRefusal.versionRemoved }
             }
         } catch let error as PostgresError where error.isInsufficientCredits {
             throw LaunchRefusal.insufficientCredits
@@ -215,6 +222,8 @@ package enum LaunchRefusal: Error, Sendable {
     case treeFull(limit: Int)
     /// The user has as many runs in the queue as the queue accepts.
     case queueFull
+    /// The version of the workflow was removed after it was read.
+    case versionRemoved
     case insufficientCredits
     case storage(StorageRefusal)
 }

@@ -116,7 +116,7 @@ import Testing
             try $0.decode(String.self)
         }
         try application.connection.execute(RunRemoval.removing(ids, of: user.id))
-        try application.connection.execute(
+        try application.connection.pipeline(
             RunRemoval.removingVersions(of: id.stringValue ?? "", ownedBy: user.id))
         #expect(try expectExactCount() == 0)
         #expect(try application.count("SELECT count(*) FROM steps") == 0)

@@ -95,7 +95,7 @@ import Testing
         let run = try fixture.start(workflow)
         try fixture.work()
         try connection.execute("UPDATE workflows SET deleted_at = now() WHERE id = \(id)")
-        try connection.execute(RunRemoval.removingVersions(of: id, ownedBy: RunnerFixture.userID))
+        try connection.pipeline(RunRemoval.removingVersions(of: id, ownedBy: RunnerFixture.userID))
         #expect(try fixture.find(run).delete(on: connection))
         #expect(try owner.query("SELECT FROM workflow_versions WHERE workflow_id = \(id)").isEmpty)
     }

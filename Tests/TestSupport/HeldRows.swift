@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 package import Postgres
 
@@ -8,12 +9,17 @@ package final class HeldRows {
     private let process: Int
 
     /// Locks the rows that `statement` changes.
-    package init(_ statement: SQL, in database: TestDatabase) throws {
+    package convenience init(_ statement: SQL, in database: TestDatabase) throws {
+        try self.init(in: database) { try $0.execute(statement) }
+    }
+
+    /// Locks the rows that `change` changes over the connection of the open transaction.
+    package init(in database: TestDatabase, _ change: (Connection) throws -> Void) throws {
         holder = database.connect()
         observer = database.connect()
         try holder.begin()
         process = try holder.query("SELECT pg_backend_pid()").only.decode(Int.self)
-        try holder.execute(statement)
+        try change(holder)
     }
 
     /// Returns as soon as this many sessions wait for the rows.
@@ -25,6 +31,17 @@ package final class HeldRows {
             poll(nil, 0, 2)
         }
         throw TestFailure("no session waits for the rows")
+    }
+
+    /// Calls `body` on another thread, commits the changes as soon as it waits for them, and returns its result.
+    package func commit<Value: Sendable>(whileWaiting body: @escaping @Sendable () throws -> Value) throws -> Value {
+        let (results, group) = (Recording<Result<Value, any Error>>(), DispatchGroup())
+        DispatchQueue.global().async(group: group) { results.add(Result(catching: body)) }
+        defer { group.wait() }
+        try waitUntilWanted()
+        try commit()
+        group.wait()
+        return try results.all[0].get()
     }
 
     /// Commits the changes.

@@ -75,7 +75,7 @@ private enum SubFlow {
         guard
             let found = try StoredFlow.find(
                 input["workflow"]?.stringValue ?? "", of: context.userID, version: version, on: context.connection)
-        else { throw TaskFailure(code: "workflow_not_found", message: "There is no workflow with this id and version") }
+        else { throw TaskFailure.workflowNotFound }
         return found
     }
 }

@@ -9,8 +9,8 @@ package struct RecordedExecution: Sendable {
 }
 
 extension Execution {
-    /// The columns of an execution, from `executions e` with `joins`. A version that was removed at the moment at which
-    /// it was queued has an empty flow, which is not valid.
+    /// The columns of an execution, from `executions e` with `joins`. A run of an earlier release may name a version
+    /// that was removed while the run was queued: it has an empty flow, which is not valid.
     static let columns: SQL = """
         e.id, e.user_id, coalesce(e.flow, v.flow, '{"id":"","name":""}'), e.input, e.workflow_id, e.version,
         (SELECT w.concurrency IS NOT NULL FROM workflows w WHERE w.id = e.workflow_id), e.status, e.stopped_at, e.error,
@@ -106,7 +106,7 @@ extension Execution {
         try connection.atomically { connection in
             guard try connection.execute(RunRemoval.removing(self)) == 1 else { return false }
             if let workflowID = source.workflowID {
-                try connection.execute(RunRemoval.removingVersions(of: workflowID, ownedBy: userID))
+                try connection.pipeline(RunRemoval.removingVersions(of: workflowID, ownedBy: userID))
             }
             return true
         }

@@ -17,7 +17,7 @@ extension TaskContext {
     package func start(_ workflow: StoredFlow, on inputs: [JSON], firstItem: Int = 0) throws -> ChildRuns {
         do {
             let (plan, counting) = try engine.planChildren(
-                inputs.count, of: executionID, workflow.flow, for: userID, on: connection)
+                inputs.count, of: executionID, workflow, for: userID, on: connection)
             let children = inputs.enumerated().map { offset, input in
                 var child = Execution(
                     id: UUIDv7.make(), userID: userID, source: workflow.source, flow: workflow.flow, input: input)
@@ -68,6 +68,9 @@ extension TaskContext {
 }
 
 extension TaskFailure {
+    package static let workflowNotFound = TaskFailure(
+        code: "workflow_not_found", message: "There is no workflow with this id and version")
+
     /// Why a step fails that could not start its runs.
     fileprivate init(_ refusal: LaunchRefusal) {
         self =
@@ -86,6 +89,7 @@ extension TaskFailure {
                     message: "A run may lead to at most \(limit) runs, directly and indirectly")
             case .queueFull:
                 TaskFailure(code: "too_many_runs", message: "Too many of the user's runs are active")
+            case .versionRemoved: .workflowNotFound
             case .insufficientCredits: .insufficientCredits
             case .storage(let refusal): refusal.failure
             }

@@ -31,19 +31,42 @@ package enum RunRemoval {
         """
     }
 
-    /// Removes the versions of a deleted workflow that no run names any more, and gives their bytes back. To be
-    /// executed after the statement that removed the runs or deleted the workflow.
-    package static func removingVersions(of workflowID: String, ownedBy userID: String) -> SQL {
-        """
-        WITH gone AS (
-            DELETE FROM workflow_versions v
-            WHERE v.workflow_id = \(workflowID)
-                AND EXISTS (SELECT FROM workflows w WHERE w.id = v.workflow_id AND w.deleted_at IS NOT NULL)
-                AND NOT EXISTS (
-                    SELECT FROM executions e WHERE e.workflow_id = v.workflow_id AND e.version = v.version)
-            RETURNING stored_bytes(v) AS bytes
-        )
-        \(StorageQuota.givingBack("SELECT sum(bytes)::bigint FROM gone", of: userID))
-        """
+    /// Returns the statements that remove the versions of a deleted workflow that no run names any more, and give their
+    /// bytes back. They are to be executed after the one that removed the runs or deleted the workflow.
+    package static func removingVersions(of workflowID: String, ownedBy userID: String) -> [SQL] {
+        removingVersions(
+            where: """
+                v.workflow_id = \(workflowID)
+                    AND EXISTS (SELECT FROM workflows w WHERE w.id = v.workflow_id AND w.deleted_at IS NOT NULL)
+                """, of: userID)
+    }
+
+    /// The same for one version of a workflow. The last statement affects a row if it was removed.
+    package static func removing(version: Int64, of workflowID: String, ownedBy userID: String) -> [SQL] {
+        removingVersions(where: "v.workflow_id = \(workflowID) AND v.version = \(version)", of: userID)
+    }
+
+    /// The first statement waits for transactions that queue runs of these versions, and the second sees their runs.
+    private static func removingVersions(where condition: SQL, of userID: String) -> [SQL] {
+        let isUnused: SQL = """
+            \(condition) AND NOT EXISTS (
+                SELECT FROM executions e WHERE e.workflow_id = v.workflow_id AND e.version = v.version)
+            """
+        return [
+            "SELECT FROM workflow_versions v WHERE \(isUnused) ORDER BY v.version FOR UPDATE",
+            """
+            WITH gone AS (DELETE FROM workflow_versions v WHERE \(isUnused) RETURNING stored_bytes(v) AS bytes)
+            \(StorageQuota.givingBack("SELECT sum(bytes)::bigint FROM gone", of: userID))
+            """,
+        ]
+    }
+
+    /// Prevents the removal of the version that a new run will name until the transaction ends. Its result has no row
+    /// if the version was removed. Nil for a run whose flow came with its call.
+    static func keepingVersion(of source: FlowSource) -> SQL? {
+        guard let workflowID = source.workflowID, let version = source.version else { return nil }
+        return """
+            SELECT FROM workflow_versions WHERE workflow_id = \(workflowID) AND version = \(version) FOR KEY SHARE
+            """
     }
 }

@@ -9,7 +9,7 @@ extension Context {
     /// stored, but may name a task type that no longer exists or is switched off.
     func plan(_ flow: JSON) throws -> Engine.Plan { try launching { try $0.plan(flow, on: connection) } }
 
-    /// Queues a run. Throws 402, 413 and 429.
+    /// Queues a run. Throws 402, 413, 429, and 404 if its version of the workflow was removed in the meantime.
     func enqueue(_ execution: Execution, _ plan: Engine.Plan) throws {
         try launching { try $0.enqueue(execution, plan, on: connection) }
     }
@@ -22,6 +22,7 @@ extension Context {
             throw switch refusal {
             case .invalid(let problems), .inactive(let problems): Problem.invalid(problems)
             case .queueFull, .tooDeep, .treeFull: Problem(.tooManyRuns, headers: ["Retry-After": "60"])
+            case .versionRemoved: Problem.notFound
             case .insufficientCredits: Problem.insufficientCredits
             case .storage(let refusal): Problem(refusal)
             }

@@ -102,10 +102,9 @@ extension Workflow {
 
     /// Deletes the workflow. The versions stay that runs name.
     func delete(_ audit: AuditTrail, on connection: Connection) throws {
-        try connection.pipeline([
-            "UPDATE workflows SET deleted_at = now() WHERE id = \(id)",
-            RunRemoval.removingVersions(of: id, ownedBy: userID),
-        ])
+        try connection.pipeline(
+            ["UPDATE workflows SET deleted_at = now() WHERE id = \(id)"]
+                + RunRemoval.removingVersions(of: id, ownedBy: userID))
         try audit.record(.workflowDeleted(id))
     }
 }
@@ -145,16 +144,8 @@ extension WorkflowVersion {
     /// Removes a version; false if a run names it. It must not be the current version, and the workflow must have been
     /// read with `locked`.
     func remove(from workflow: Workflow, on connection: Connection) throws -> Bool {
-        try connection.execute(
-            """
-            WITH gone AS (
-                DELETE FROM workflow_versions v WHERE workflow_id = \(workflow.id) AND version = \(number)
-                    AND NOT EXISTS (
-                        SELECT FROM executions WHERE workflow_id = \(workflow.id) AND version = \(number))
-                RETURNING stored_bytes(v) AS bytes
-            )
-            \(StorageQuota.givingBack("SELECT bytes FROM gone", of: workflow.userID))
-            """) == 1
+        let removal = RunRemoval.removing(version: number, of: workflow.id, ownedBy: workflow.userID)
+        return try connection.pipeline(removal).last?.affectedCount == 1
     }
 
     /// All versions of the workflow.
