@@ -24,28 +24,46 @@ extension Document {
 
     /// The statement that stores the value under the name and replaces an earlier one. It fails if the user may not
     /// store it (`StorageRefusal`).
-    ///
-    /// - Parameter isExact: whether a small value is counted at once, at a higher cost.
     static func storing(
-        _ value: JSON, as name: String, of userID: String, counting quota: StorageQuota, isExact: Bool = false
+        _ value: JSON, as name: String, of userID: String, counting quota: StorageQuota
     ) -> SQL {
         let text = JSONText(value)
-        let isSmall = !isExact && text.bytes.count < StorageQuota.smallChange
-        let change: SQL = "(SELECT bytes FROM stored)"
         let counting: SQL =
-            isSmall
+            text.bytes.count < StorageQuota.smallChange
             ? quota.countingSmall("bytes", from: "stored", of: userID)
-            : ", \(StorageQuota.room(after: change, of: userID)) \(quota.counting(change, of: userID))"
-        return """
-            WITH stored AS (
-                INSERT INTO documents AS d (user_id, name, value) VALUES (\(userID), \(name), \(text))
-                ON CONFLICT (user_id, name) DO UPDATE
-                SET value = excluded.value, updated_at = now(), replaced = stored_bytes(d)
-                RETURNING stored_bytes(d) - d.replaced AS bytes
-            )
-            \(counting)
-            """
+            : ", \(room(of: userID)) \(quota.counting(growth, of: userID))"
+        return "WITH \(storing(text, as: name, of: userID)) \(counting)"
     }
+
+    /// Stores the value under the name, and returns the document. A small value is counted exactly too.
+    static func store(
+        _ value: JSON, as name: String, of userID: String, counting quota: StorageQuota, on connection: Connection
+    ) throws -> JSON {
+        let rows = try connection.query(
+            """
+            WITH \(storing(JSONText(value), as: name, of: userID)), \(room(of: userID)),
+            counted AS (\(quota.counting(growth, of: userID)))
+            SELECT \(resource.columns) FROM stored
+            """)
+        return try resource.json(try rows.only)
+    }
+
+    /// The common table expression that stores a value.
+    private static func storing(_ text: JSONText, as name: String, of userID: String) -> SQL {
+        """
+        stored AS (
+            INSERT INTO documents AS d (user_id, name, value) VALUES (\(userID), \(name), \(text))
+            ON CONFLICT (user_id, name) DO UPDATE
+            SET value = excluded.value, updated_at = now(), replaced = stored_bytes(d)
+            RETURNING d.*, stored_bytes(d) - d.replaced AS bytes
+        )
+        """
+    }
+
+    /// How many bytes the user keeps more than before.
+    private static let growth: SQL = "(SELECT bytes FROM stored)"
+
+    private static func room(of userID: String) -> SQL { StorageQuota.room(after: growth, of: userID) }
 
     /// Deletes a document; false if there is none with the name.
     static func delete(_ name: String, of userID: String, on connection: Connection) throws -> Bool {

@@ -69,20 +69,16 @@ extension Endpoint<Context> {
             throw Problem(.badRequest, "The name must have \(Document.nameRule)")
         }
         let userID = try context.user.id
-        let store = Document.storing(value, as: name, of: userID, counting: context.storage, isExact: true)
-        if Document.change.hasServerMembers(context.input) {
-            try context.connection.transaction { connection in
-                let present = try Document.find(name, of: userID, locked: true, on: connection)
-                try Document.change.check(context.input, against: present)
-                try connection.execute(store)
-            }
-        } else {
-            try context.connection.execute(store)
+        // One statement stores and answers: another call may delete the document between two.
+        func store(_ connection: Connection) throws -> Response {
+            .json(try Document.store(value, as: name, of: userID, counting: context.storage, on: connection))
         }
-        guard let document = try Document.find(name, of: userID, on: context.connection) else {
-            throw Problem.notFound
+        guard Document.change.hasServerMembers(context.input) else { return try store(context.connection) }
+        return try context.connection.transaction { connection in
+            let present = try Document.find(name, of: userID, locked: true, on: connection)
+            try Document.change.check(context.input, against: present)
+            return try store(connection)
         }
-        return .json(document)
     }
 
     private static let deleteDocument = Endpoint(

@@ -19,15 +19,18 @@ extension Endpoint<Context> {
     ) { context in
         try context.launchingOnce(answer: { .json($0.json) }) {
             let found = try context.changeableExecution().execution
-            try context.claimingKey(for: found.id) {
+            let canceled = try context.claimingKey(for: found.id) {
                 try context.operating(onRunOf: found.userID, isStarting: false) { connection in
-                    guard try context.services.engine.cancel(found, on: connection) else {
-                        throw Problem(.executionOver)
+                    // In one transaction: another call may delete a run that has ended.
+                    try connection.atomically { connection in
+                        guard try context.services.engine.cancel(found, on: connection) else {
+                            throw Problem(.executionOver)
+                        }
+                        return (try context.changeableExecution(), .runCanceled(found.id, of: found.userID))
                     }
-                    return ((), .runCanceled(found.id, of: found.userID))
                 }
             }
-            return .response(.json(try context.changeableExecution().json))
+            return .response(.json(canceled.json))
         }
     }
 
