@@ -309,6 +309,20 @@ import Testing
         expectProblem(valid, 413, "quota_exceeded")
     }
 
+    /// The text of a workflow counts once, but each of its runs may wait in a step with a long message.
+    @Test func aWaitingStepKeepsLittle() throws {
+        let message = Self.text(12_000)
+        let beginning = JSON.string(String(repeating: "x", count: 1_000) + "…")
+        for (text, kept) in [(message, beginning), ([message], .null), (["a": "é"], ["a": "é"])] {
+            let flow = JSON.chain([.task("a", "approval", ["message": text])])
+            let run = try #require(try call("POST", "/flow-manager", flow).headers["location"])
+            try application.work()
+            let step = try call("GET", run)["steps"].arrayValue?.first
+            #expect(step?["status"] == "waiting" && step?["output"] == ["message": kept], "\(step?.text ?? "")")
+            #expect(step?["input"] == ["message": text])
+        }
+    }
+
     /// A run of a full user stores no document, however small.
     @Test func aSmallDocumentOfAFullAccountIsRefused() throws {
         let storage = application.services.engine.storage

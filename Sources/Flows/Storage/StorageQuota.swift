@@ -7,7 +7,11 @@ package import Postgres
 /// The statement that stores something counts it too, so both are committed or neither is. A large change is added to a
 /// row of `storage` that no other transaction has locked, and is refused if it exceeds the quota. A small one is only
 /// appended to `storage_changes`, which `fold` empties each second; calls that make such changes are refused when their
-/// user is full. So the quota may be exceeded by what is in flight, and by the small changes of a second.
+/// user is full. So the quota may be exceeded by what is in flight, and by the small changes of a second. Without
+/// workers, `prune` folds them.
+///
+/// A step that has not ended counts nothing. What it keeps is short: an id, a number, a time, or the beginning of a
+/// message; and a user has at most 10,000 active runs.
 package struct StorageQuota: Sendable {
     /// In bytes; nil: no limit.
     package let user: Int64?
