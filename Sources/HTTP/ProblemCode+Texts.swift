@@ -176,8 +176,8 @@ extension ProblemCode {
             )
         case .executionDeleted:
             (
-                .gone, "The run that the first call with this Idempotency-Key started was deleted",
-                "Use a new key to start another run."
+                .gone, "The run of the first call with this Idempotency-Key was deleted",
+                "That call has taken effect. Use a new key for another call."
             )
         case .lengthRequired:
             (.lengthRequired, "The length of the body is missing", "Send `Content-Length`.")

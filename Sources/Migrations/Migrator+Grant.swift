@@ -5,7 +5,7 @@ extension Migrator {
     /// role may read and write tables, use sequences, and read, but not write, `schema_migrations`. Exceptions protect
     /// the history: the role may insert audit log entries and set their seals, insert ledger entries, and insert
     /// records and set their `deleted_at`, but not change these rows otherwise, and it may not delete rows of
-    /// `credits`.
+    /// `credits`. The function `remove_records` deletes records of deleted accounts only.
     ///
     /// Tables of later migrations are included if the role that calls this creates them. The call is idempotent.
     package func grant(to role: String, _ connection: Connection) throws {

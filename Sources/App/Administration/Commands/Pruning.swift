@@ -60,7 +60,7 @@ package struct Pruning: Sendable {
         "document_counts": "the removal of their user", "documents": "their users",
         "executions": "their users", "executions_default": "their users", "identities": "nothing: they stay blocked",
         "ledger": "nothing: entries stay", "posts": "their users", "prices": "nothing: one row of each task type",
-        "queue": "the end of the run", "records": "nothing: a deleted one stays",
+        "queue": "the end of the run", "records": "the removal of their user",
         "schema_migrations": "nothing: one row of each migration",
         "steps": "the deletion of their run", "steps_default": "the deletion of their run",
         "storage": "the removal of their user", "storage_changes": "the fold of each second",

@@ -92,13 +92,9 @@ extension AccountRemoval {
             """)
     }
 
-    /// The program may not remove records, which belong to the ledger; deleted ones are not shown any more.
+    /// The program's role may not delete records: a function does, only of deleted accounts.
     private static let removeRecords: Part = { userID, connection in
-        try connection.execute(
-            """
-            UPDATE records SET deleted_at = now() WHERE id IN (
-                SELECT id FROM records WHERE user_id = \(userID) AND deleted_at IS NULL LIMIT \(smallRows))
-            """)
+        try connection.query("SELECT remove_records(\(userID), \(largeRows))").only.decode(Int.self)
     }
 
     /// Nothing is left. The account is looked at once more when no call can be in flight any more. Rows that are being

@@ -2,7 +2,8 @@ package import Postgres
 import System
 
 /// The removal of accounts. A deleted account is gone at once: it is not found any more, and its names are free. What
-/// it had is removed afterwards in parts, by the workers; the ledger stays, and the account's row without its names.
+/// it had is removed afterwards in parts, by the workers. The ledger and the audit log stay, which have ids instead of
+/// names, and the account's row without its names.
 package enum AccountRemoval {
     /// Calls in flight may still store something for so long after the deletion, in seconds.
     static let grace = 60

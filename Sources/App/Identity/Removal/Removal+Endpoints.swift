@@ -16,7 +16,8 @@ extension Endpoint<Context> {
         description: """
             Takes the account's password; without one, the token must be less than five minutes old. Sessions, keys \
             and runs end at once. Everything that the account has is removed soon; the ledger of its credits stays, \
-            and the audit log, which has no names. The e-mail and the username may be registered again.
+            and the audit log, which has no names, but the network addresses of calls. The e-mail and the username \
+            may be registered again.
             """,
         body: .optionalJSON(
             .object(optional: ["password": PasswordPolicy.attempted.described("Required if the account has one")])
