@@ -44,7 +44,7 @@ package struct WorkerState: Sendable {
         case release
     }
 
-    private enum Slot {
+    enum Slot {
         case idle
         case notified
         /// - Parameter registration: the one that was current when the poll began, if any.
@@ -54,7 +54,7 @@ package struct WorkerState: Sendable {
         case stopped
     }
 
-    private enum Phase {
+    enum Phase {
         case working
         /// Current steps may finish until then.
         case stopping(until: Monotonic)
@@ -63,23 +63,23 @@ package struct WorkerState: Sendable {
         case ended
     }
 
-    private let policy: WorkerPolicy
-    private var phase = Phase.working
+    let policy: WorkerPolicy
+    var phase = Phase.working
     /// The idle slot with the lowest number is notified first, so that a worker with little to do uses few connections.
-    private var slots: [Slot]
+    var slots: [Slot]
     /// The slot whose run is executed alone, or is about to be.
-    private var isolated: Int?
-    private var hasBegun = false
+    var isolated: Int?
+    var hasBegun = false
     /// The number of the current registration, from 1; nil if the process is not registered.
-    private var registration: Int?
-    private var registrations = 0
+    var registration: Int?
+    var registrations = 0
     /// Until then no idle slot polls, because the queue has failed. The first round afterwards makes one poll.
-    private var pausedUntil: Monotonic?
+    var pausedUntil: Monotonic?
     /// The length of the next pause.
-    private var pause: Duration
+    var pause: Duration
     /// When a run becomes due, according to the last polls.
-    package private(set) var nextDue: Monotonic?
-    private var actions: [Action] = []
+    package internal(set) var nextDue: Monotonic?
+    var actions: [Action] = []
 
     /// A worker whose slots wait for the first round of the lease keeper.
     package init(policy: WorkerPolicy) {
@@ -165,160 +165,15 @@ extension WorkerState {
         }
     }
 
-    private var firstIdle: Int? {
+    var firstIdle: Int? {
         slots.firstIndex { if case .idle = $0 { true } else { false } }
     }
 
-    private var isAnyPolling: Bool {
+    var isAnyPolling: Bool {
         slots.contains { if case .polling = $0 { true } else { false } }
     }
 
-    private var isAnyNotified: Bool {
+    var isAnyNotified: Bool {
         slots.contains { if case .notified = $0 { true } else { false } }
-    }
-}
-
-extension WorkerState {
-    private mutating func notifyOne() {
-        guard isWorking, isolated == nil, pausedUntil == nil, let slot = firstIdle else { return }
-        slots[slot] = .notified
-        actions.append(.wake(slot: slot))
-    }
-
-    private mutating func found(_ lease: Lease, by slot: Int, isSuspect: Bool, _ requested: Monotonic) {
-        slots[slot] = .running(lease: lease, renewed: requested)
-        if isSuspect, isolated == nil {
-            isolated = slot
-            interruptAll(.afterStep, except: slot)
-        } else if isolated == nil {
-            notifyOne()
-        }
-        if !isWorking { actions.append(.interrupt(slot: slot, .afterStep)) }
-    }
-
-    /// Whether no other slot executes a run or may have claimed one.
-    private func isAlone(_ slot: Int) -> Bool {
-        slots.enumerated().allSatisfy { number, state in
-            switch state {
-            case .running, .polling: number == slot
-            case .idle, .notified, .stopped: true
-            }
-        }
-    }
-
-    /// The run of the slot has ended: the other slots poll again.
-    private mutating func endIsolation(of slot: Int) {
-        guard isolated == slot else { return }
-        isolated = nil
-        for (slot, state) in slots.enumerated() {
-            if case .notified = state { actions.append(.wake(slot: slot)) }
-        }
-        notifyOne()
-    }
-
-    private mutating func foundNothing(_ slot: Int, _ next: Monotonic?) {
-        guard case .polling(let before) = slots[slot] else { return }
-        slots[slot] = registration == nil || registration == before ? .idle : .notified
-        let soonest = [next, nextDue].compactMap(\.self).min()
-        if needsRegistration || soonest != nextDue { actions.append(.wakeKeeper) }
-        nextDue = soonest
-    }
-
-    private mutating func queueFailed(_ slot: Int, at now: Monotonic) {
-        slots[slot] = .idle
-        endIsolation(of: slot)
-        pausedUntil = now + pause
-        pause = min(pause * 2, policy.longestPause)
-        if needsRegistration { actions.append(.wakeKeeper) }
-    }
-
-    /// A slot that was notified but does not poll yet will find all earlier runs; a slot that is polling polls once
-    /// more.
-    private mutating func registered() {
-        registrations += 1
-        registration = registrations
-        if !isAnyNotified, !isAnyPolling { notifyOne() }
-    }
-
-    private mutating func startPoll() {
-        nextDue = nil
-        if !isAnyNotified { notifyOne() }
-    }
-
-    private mutating func round(at now: Monotonic) {
-        hasBegun = true
-        startPoll()
-        for (slot, state) in slots.enumerated() {
-            guard case .running(_, let renewed) = state, renewed + policy.lease <= now else { continue }
-            actions.append(.interrupt(slot: slot, .atOnce))
-        }
-    }
-
-    private mutating func renewed(_ leases: [Lease], lost: Set<Lease>, requested: Monotonic) {
-        for (slot, state) in slots.enumerated() {
-            guard case .running(let lease, _) = state, leases.contains(lease) else { continue }
-            if lost.contains(lease) {
-                actions.append(.interrupt(slot: slot, .atOnce))
-            } else {
-                slots[slot] = .running(lease: lease, renewed: requested)
-            }
-        }
-    }
-
-    /// If the worker has stopped waiting for the slots, the last one to end repeats the action `end`.
-    private mutating func stopped(_ slot: Int) {
-        slots[slot] = .stopped
-        if hasEnded, isAllStopped { actions.append(.end) }
-    }
-
-    /// The second call aborts the steps at once.
-    private mutating func stop(at now: Monotonic) {
-        switch phase {
-        case .working:
-            phase = .stopping(until: now + policy.grace)
-            for slot in slots.indices { actions.append(.wake(slot: slot)) }
-            actions.append(.wakeKeeper)
-            interruptAll(.afterStep)
-        case .stopping: abort(at: now)
-        case .aborting, .ended: break
-        }
-    }
-
-    private mutating func abort(at now: Monotonic) {
-        phase = .aborting(until: now + policy.abortTimeout)
-        actions.append(.wakeKeeper)
-        interruptAll(.atOnce)
-    }
-
-    private mutating func interruptAll(_ interruption: Interruption, except spared: Int? = nil) {
-        for (slot, state) in slots.enumerated() where slot != spared {
-            if case .running = state { actions.append(.interrupt(slot: slot, interruption)) }
-        }
-    }
-
-    /// Performs the transitions that have become due or possible.
-    private mutating func settle(at now: Monotonic) {
-        if case .working = phase, policy.exitsWhenIdle, hasBegun, isAllIdle { stop(at: now) }
-        if let isolated, isAlone(isolated) { actions.append(.wake(slot: isolated)) }
-        if case .stopping(let limit) = phase, limit <= now { abort(at: now) }
-        switch phase {
-        case .working, .ended: break
-        case .aborting(let limit) where limit <= now: end()
-        case .stopping, .aborting: if isAllStopped { end() }
-        }
-    }
-
-    private mutating func end() {
-        phase = .ended
-        actions += [.wakeKeeper, .end]
-    }
-
-    private var isAllIdle: Bool {
-        slots.allSatisfy { if case .idle = $0 { true } else { false } }
-    }
-
-    /// Whether every slot has ended by itself.
-    package var isAllStopped: Bool {
-        slots.allSatisfy { if case .stopped = $0 { true } else { false } }
     }
 }

@@ -1,0 +1,97 @@
+import Glibc
+import System
+
+/// What each event changes.
+extension SupervisorState {
+    mutating func started(_ pid: pid_t, in slot: Int, at now: Monotonic) {
+        pendingSpawns -= 1
+        children[pid] = Child(slot: slot, started: now, killAt: now + policy.readiness)
+        actions.append(.report(.started(policy.role(of: slot), slot: slot, pid: pid)))
+        if replacement?.slot == slot, replacement?.pid == nil {
+            replacement?.pid = pid
+        } else {
+            slots[slot].holder = .child(pid)
+        }
+        if case .terminating(let limit) = phase { stop(pid, until: limit) }
+    }
+
+    mutating func startFailed(in slot: Int, _ error: ProcessError, at now: Monotonic) {
+        pendingSpawns -= 1
+        actions.append(.report(.startFailed(policy.role(of: slot), slot: slot, error)))
+        if replacement?.slot == slot, replacement?.pid == nil {
+            abandonReload()
+        } else {
+            vacate(slot, servedFor: .zero, at: now)
+        }
+    }
+
+    mutating func becameReady(_ pid: pid_t, at now: Monotonic) {
+        guard let child = children[pid], child.servingSince == nil, !child.isStopping else { return }
+        children[pid]?.servingSince = now
+        children[pid]?.killAt = nil
+        actions.append(.report(.ready(policy.role(of: child.slot), slot: child.slot, pid: pid)))
+        guard let replacement, replacement.pid == pid else { return }
+        let predecessor = slots[child.slot].holder
+        promoteSuccessor(of: replacement)
+        if case .child(let predecessor) = predecessor { stop(predecessor, until: now + policy.grace) }
+    }
+
+    mutating func handoverBegan(_ pid: pid_t, at now: Monotonic) {
+        guard let child = children[pid], !child.isStopping else { return }
+        children[pid]?.isStopping = true
+        children[pid]?.killAt = now + policy.grace
+    }
+
+    mutating func exited(_ pid: pid_t, _ cause: ExitCause, at now: Monotonic) {
+        guard let child = children.removeValue(forKey: pid) else { return }
+        let slot = child.slot
+        actions.append(.report(.exited(policy.role(of: slot), slot: slot, pid: pid, cause, age: now - child.started)))
+        if slots[slot].holder == .child(pid) {
+            if let replacement, replacement.slot == slot {
+                promoteSuccessor(of: replacement)
+            } else {
+                vacate(slot, servedFor: child.servingSince.map { now - $0 } ?? .zero, at: now)
+            }
+        } else if replacement?.pid == pid {
+            abandonReload()
+        }
+    }
+
+    /// Makes the slot stale, so that a successor starts before the child drains.
+    mutating func recycle(_ pid: pid_t, _ bytes: Int) {
+        guard case .running = phase, let child = children[pid], child.servingSince != nil,
+            !child.isStopping, !child.isRecycled, slots[child.slot].holder == .child(pid)
+        else { return }
+        children[pid]?.isRecycled = true
+        slots[child.slot].generation = min(slots[child.slot].generation, generation - 1)
+        actions.append(.report(.recycling(policy.role(of: child.slot), slot: child.slot, pid: pid, bytes: bytes)))
+    }
+
+    mutating func reload(at now: Monotonic) {
+        guard case .running = phase else { return }
+        generation += 1
+        // The reload may remove the cause of the early exits.
+        for slot in slots.indices {
+            guard case .vacant = slots[slot].holder else { continue }
+            slots[slot].holder = .vacant(until: now)
+            slots[slot].earlyExits = 0
+        }
+        if !isReloading { actions.append(.report(.reloading)) }
+        isReloading = true
+    }
+
+    /// The second request kills the remaining children at once.
+    mutating func terminate(at now: Monotonic) {
+        let limit: Monotonic
+        switch phase {
+        case .running:
+            limit = now + policy.grace
+            (replacement, isReloading) = (nil, false)
+            actions += [.report(.terminating), .stopListening]
+        case .terminating: limit = now
+        case .ended: return
+        }
+        phase = .terminating(until: limit)
+        for pid in children.keys.sorted() { stop(pid, until: limit) }
+    }
+}
