@@ -45,6 +45,7 @@ CREATE TABLE public.audit_log (
     CONSTRAINT audit_log_is_sealed_whole CHECK ((("position" IS NULL) = (seal IS NULL))),
     CONSTRAINT audit_log_position_check CHECK (("position" > 0))
 );
+ALTER TABLE ONLY public.audit_log ALTER COLUMN detail SET COMPRESSION lz4;
 
 CREATE FUNCTION public.audit_seal(entry public.audit_log, place bigint, before bytea) RETURNS bytea
     LANGUAGE sql STABLE
@@ -192,6 +193,8 @@ CREATE TABLE public.records (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone
 );
+ALTER TABLE ONLY public.records ALTER COLUMN arguments SET COMPRESSION lz4;
+ALTER TABLE ONLY public.records ALTER COLUMN result SET COMPRESSION lz4;
 
 CREATE TABLE public.users (
     id uuid NOT NULL,
@@ -271,6 +274,7 @@ CREATE TABLE public.documents (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     replaced bigint DEFAULT 0 NOT NULL
 );
+ALTER TABLE ONLY public.documents ALTER COLUMN value SET COMPRESSION lz4;
 
 CREATE FUNCTION public.stored_bytes(d public.documents) RETURNS bigint
     LANGUAGE sql STABLE
@@ -307,6 +311,12 @@ CREATE TABLE public.executions (
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
+ALTER TABLE ONLY public.executions ALTER COLUMN flow SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions ALTER COLUMN input SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions ALTER COLUMN error SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions ALTER COLUMN fork_input SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions ALTER COLUMN differs SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions ALTER COLUMN copied_inputs SET COMPRESSION lz4;
 
 CREATE FUNCTION public.stored_bytes(e public.executions) RETURNS bigint
     LANGUAGE sql STABLE
@@ -344,6 +354,8 @@ CREATE TABLE public.steps (
     superseded boolean DEFAULT false NOT NULL
 )
 PARTITION BY RANGE (execution_id);
+ALTER TABLE ONLY public.steps ALTER COLUMN output SET COMPRESSION lz4;
+ALTER TABLE ONLY public.steps ALTER COLUMN error SET COMPRESSION lz4;
 
 CREATE FUNCTION public.stored_bytes(s public.steps) RETURNS bigint
     LANGUAGE sql STABLE
@@ -358,6 +370,7 @@ CREATE TABLE public.workflow_versions (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT workflow_versions_version_check CHECK ((version > 0))
 );
+ALTER TABLE ONLY public.workflow_versions ALTER COLUMN flow SET COMPRESSION lz4;
 
 CREATE FUNCTION public.stored_bytes(v public.workflow_versions) RETURNS bigint
     LANGUAGE sql STABLE
@@ -424,6 +437,12 @@ CREATE TABLE public.executions_default (
     flow_name text,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
+ALTER TABLE ONLY public.executions_default ALTER COLUMN flow SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions_default ALTER COLUMN input SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions_default ALTER COLUMN error SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions_default ALTER COLUMN fork_input SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions_default ALTER COLUMN differs SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions_default ALTER COLUMN copied_inputs SET COMPRESSION lz4;
 
 CREATE TABLE public.guests (
     network text NOT NULL,
@@ -444,6 +463,7 @@ CREATE TABLE public.idempotency_keys (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     bytes bigint DEFAULT 0 NOT NULL
 );
+ALTER TABLE ONLY public.idempotency_keys ALTER COLUMN headers SET COMPRESSION lz4;
 
 CREATE TABLE public.identities (
     issuer text NOT NULL,
@@ -507,6 +527,9 @@ CREATE TABLE public.queue (
     CONSTRAINT queue_leases_end CHECK (((lease IS NULL) = (lease_until IS NULL)))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+ALTER TABLE ONLY public.queue ALTER COLUMN signal SET COMPRESSION lz4;
+ALTER TABLE ONLY public.queue ALTER COLUMN prices SET COMPRESSION lz4;
+ALTER TABLE ONLY public.queue ALTER COLUMN progress SET COMPRESSION lz4;
 
 CREATE TABLE public.rate_limits (
     user_id uuid,
@@ -567,6 +590,8 @@ CREATE TABLE public.steps_default (
     cost bigint DEFAULT 0 NOT NULL,
     superseded boolean DEFAULT false NOT NULL
 );
+ALTER TABLE ONLY public.steps_default ALTER COLUMN output SET COMPRESSION lz4;
+ALTER TABLE ONLY public.steps_default ALTER COLUMN error SET COMPRESSION lz4;
 
 CREATE TABLE public.storage (
     user_id uuid NOT NULL,

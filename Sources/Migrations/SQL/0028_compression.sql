@@ -1,0 +1,19 @@
+-- Compresses large JSON with lz4, if the server was built with it. The default, pglz, took four fifths of the time of a
+-- commit with seven megabytes of outputs. Rows that exist keep their compression.
+DO $$
+DECLARE
+    stored record;
+BEGIN
+    FOR stored IN
+        SELECT attrelid::regclass AS relation, attname FROM pg_attribute a
+        JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
+        WHERE c.relnamespace = current_schema()::regnamespace AND a.atttypid = 'json'::regtype
+            AND EXISTS (
+                SELECT FROM pg_settings
+                WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals))
+        ORDER BY attrelid::regclass::text, attname
+    LOOP
+        EXECUTE format('ALTER TABLE ONLY %s ALTER COLUMN %I SET COMPRESSION lz4', stored.relation, stored.attname);
+    END LOOP;
+END
+$$;
