@@ -35,7 +35,7 @@ bench-compare: ## compare two builds: OLD=… (revision or executable) with NEW=
 order: ## regenerate the list of hot functions, which the linker places together; run it after larger changes
 	@bench/order
 
-check-neighbours: ## how long a stranger waits while one client does its worst
+check-neighbours: ## how long other clients wait while one client sends the most expensive calls
 	@drill/neighbours
 
 drill: ## fault injection: killed processes, lost responses, an unavailable database

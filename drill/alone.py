@@ -11,7 +11,7 @@ import flows
 from clients import Load, Order
 from processes import Failure, children, eventually, lives
 
-# A lease, and the time until somebody looks for those that have lapsed (Lease.seconds, WorkerPolicy.round).
+# A lease, and the time until a worker looks for those that have expired (Lease.seconds, WorkerPolicy.round).
 LAPSE = 10 + 1
 # So many messages make a connection.
 CONNECTED = 3
@@ -46,7 +46,7 @@ class Alone:
         return self.stack.select("count(*)", "queue") == [0]
 
     def finish(self, seconds=20):
-        """Has sound workers finish what is there. A lease of somebody who was killed is not waited for."""
+        """Lets intact workers finish the queue. The leases of killed workers are not waited for."""
         deadline = time.monotonic() + seconds
         while not self.is_over():
             self.stack.sql("UPDATE queue SET lease_until = '-infinity' WHERE lease IS NOT NULL")

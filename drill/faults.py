@@ -130,7 +130,7 @@ def forbid_writing(stack, seconds):
 
 
 def swallow(stack, seconds):
-    """Every session stops to answer, for longer than anybody waits for one, and then goes on with what it had."""
+    """Every session stops answering, for longer than any client waits for one, and then continues."""
     sessions = [*stack.select("pid", "pg_stat_activity WHERE usename = 'flow_manager'")]
     for signal_number, pause in [(signal.SIGSTOP, seconds), (signal.SIGCONT, 1.5)]:
         for session in sessions:

@@ -16,7 +16,7 @@ extension PasswordHasher {
     }
 
     /// Compares the normalized password, and if that differs from the bytes as sent and does not match, those too.
-    /// Which accounts exist has no influence on the time.
+    /// The time does not depend on which accounts exist.
     package func match(_ password: String, against stored: String?) throws(PasswordError) -> PasswordMatch {
         let normalized = password.normalized
         if try verify(Array(normalized.utf8), against: stored) { return .normalized }

@@ -2,7 +2,7 @@ import Synchronization
 import System
 
 /// The connections on which only a part of a request has arrived. They occupy no thread: at each tick of the pool's
-/// timer they are looked at again, since epoll would report their bytes at once, again and again.
+/// timer they are looked at again, since epoll would report their bytes at once and repeatedly.
 final class PartialArrivals: Sendable {
     private struct Entry {
         var count: Int

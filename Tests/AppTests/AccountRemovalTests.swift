@@ -82,7 +82,7 @@ import Tokens
             })
     }
 
-    @Test func everythingOfADeletedAccountGoes() throws {
+    @Test func everythingOfADeletedAccountIsRemoved() throws {
         let (user, other) = (try application.makeUser(), try application.makeUser())
         try fill(user)
         try fill(other)
@@ -144,7 +144,7 @@ import Tokens
         #expect(try count(user) == 0 && count(other) == 50)
     }
 
-    @Test func thePasswordIsAsked() throws {
+    @Test func thePasswordIsRequired() throws {
         let user = try application.makeUser()
         #expect(pointers(try deleteMe(user.token)) == ["/password"])
         #expect(pointers(try deleteMe(user.token, [:])) == ["/password"])

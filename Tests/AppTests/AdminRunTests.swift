@@ -142,7 +142,7 @@ import Testing
     }
 
     /// An approval is the owner's decision, and so is what is on record.
-    @Test func adminsNeitherDecideNorDelete() throws {
+    @Test func adminsCannotSignalOrDeleteTheRunsOfOthers() throws {
         let id = try waitingRun()
         expectProblem(try post("/api/executions/\(id)/signal", ["approved": true], by: admin), 403, "forbidden")
         #expect(try post("/api/executions/\(id)/cancel", by: admin).status == 200)

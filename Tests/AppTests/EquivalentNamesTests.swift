@@ -10,7 +10,7 @@ import Testing
     private static let composed = "\u{E9}"
     private static let decomposed = "e\u{301}"
 
-    @Test func tasksOfOneFlow() throws {
+    @Test func aFlowMayHaveTasksWithEquivalentNames() throws {
         let application = try TestApplication()
         let user = try application.makeUser()
         let flow = JSON.chain([
@@ -42,7 +42,7 @@ import Testing
         expectProblem(try application.post("/flow-manager", flow, token: user.token), 422, "validation_failed")
     }
 
-    @Test func documents() throws {
+    @Test func documentsWithEquivalentNamesAreDifferent() throws {
         let application = try TestApplication()
         let user = try application.makeUser()
         for (name, value) in [("%C3%A9", 1), ("e%CC%81", 2)] as [(String, JSON)] {
@@ -53,7 +53,7 @@ import Testing
         #expect(try application.get("/api/data/e%CC%81", token: user.token)["value"] == 2)
     }
 
-    @Test func fieldsOfAQuery() throws {
+    @Test func queryFieldsWithEquivalentNamesAreDifferent() throws {
         let application = try TestApplication()
         let user = try application.makeUser()
         let answer = try application.get("/posts?%C3%A9=1&e%CC%81=2", token: user.token)

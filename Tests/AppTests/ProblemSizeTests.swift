@@ -30,7 +30,7 @@ import Testing
     ]
     private static let templates = [JSON](repeating: "{{", count: 1_000)
 
-    @Test(arguments: flows) func ofAFlow(flow: JSON) throws {
+    @Test(arguments: flows) func errorsInAFlowAreBounded(flow: JSON) throws {
         for path in ["/flow-manager", "/api/flows/validate"] {
             let answer = try application.post(path, flow, token: user.token)
             expectProblem(answer, 422, "validation_failed")
@@ -42,7 +42,7 @@ import Testing
         #expect(answer.body.count < 400_000)
     }
 
-    @Test func ofManyWarnings() throws {
+    @Test func warningsAreBounded() throws {
         let conditions = (0..<4_000).map { JSON.condition($0 == 0 ? "t0" : "t\($0 % 2)", "end", "end") }
         let flow = JSON.flow((0..<1_000).map { .task("t\($0)", "pass") }, conditions)
         let answer = try application.post("/api/flows/validate", flow, token: user.token)
@@ -51,7 +51,7 @@ import Testing
         #expect(answer["warnings_omitted"] == .integer(3_998 + 999 - 100))
     }
 
-    @Test func ofABody() throws {
+    @Test func errorsInABodyAreBounded() throws {
         let bodies: [(path: String, body: JSON)] = [
             ("/posts", .object(JSONObject((0..<9_000).map { .init(name: "member \($0)", value: 0) }))),
             ("/posts", .object(JSONObject([.init(name: Self.long, value: 0)]))),
@@ -66,7 +66,7 @@ import Testing
     }
 
     /// Names that a message quotes.
-    @Test func ofAMessage() throws {
+    @Test func messagesAreBounded() throws {
         let text = "{\(Self.name.text):1,\(Self.name.text):2}"
         let twice = try application.send(
             "POST", "/posts", headers: [application.bearer(user.token), ("Content-Type", "application/json")],

@@ -47,7 +47,7 @@ import Testing
         #expect(removed.values.allSatisfy { $0 == 0 })
     }
 
-    /// No table grows for ever because nothing was thought of that removes its rows.
+    /// Something removes the rows of every table, so that none grows without limit.
     @Test func everyTableIsPrunedOrHasAnotherOwner() throws {
         let tables = try database.connect().query(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"

@@ -93,7 +93,7 @@ import Testing
         ("{", "line 1, column 2"), ("{\n  \"a\": \"é\", \n  \"b\": tru }", "line 3, column 11"),
         ("[\"é😀\", x]", "line 1, column 8"),
     ])
-    func tellsWhereJSONIsInvalid(body: String, place: String) {
+    func namesThePositionAtWhichJSONIsInvalid(body: String, place: String) {
         let call = request(Array(body.utf8))
         let problem = #expect(throws: Problem.self) {
             try call.request.input(.json(Self.schema), .bytes(call.body))

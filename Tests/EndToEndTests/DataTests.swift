@@ -84,7 +84,7 @@ import Testing
         expectProblem(try put("", 1), 405, "method_not_allowed")
     }
 
-    /// Names that were permitted once, and that no path can hold.
+    /// Names that used to be permitted, and that no path can contain.
     @Test(
         arguments: [
             ("a/b", "a/b"), (".", "."), ("..", ".."), ("a\nb", "a%0Ab"), ("\u{1}\u{7f}", "%01%7F"), ("a\\b", "a%5Cb"),

@@ -148,7 +148,7 @@ import Testing
         #expect(try stack.send("DELETE", path, token: user.token, headers: [("If-Match", "*")]).status == 204)
     }
 
-    /// A deleted workflow is not found by anyone. Versions are kept that executions refer to.
+    /// A deleted workflow is not found by any caller. Versions to which executions refer are kept.
     @Test func deletedWorkflowIsNotFoundAndItsUsedVersionsRemain() throws {
         let (path, created) = try make(.workflow("a"))
         let id = try #require(created["id"].stringValue)

@@ -112,13 +112,13 @@ import Testing
 
     /// A run that has made progress is no longer suspected.
     @Test func progressEndsTheSuspicion() throws {
-        try enqueue(FlowText.chain(["pass", "wait for ever"]))
+        try enqueue(FlowText.chain(["pass", "wait forever"]))
         _ = try claim(1)
         try expireLeases()
         #expect(try Queue.rescue(isTrouble: false, on: connection) == 1)
         let suspect = try #require(try claim(2))
         #expect(suspect.isSuspect)
-        let forever = TestTask("wait for ever", effect: .external) { _, _ in throw Fenced() }
+        let forever = TestTask("wait forever", effect: .external) { _, _ in throw Fenced() }
         let work = try engine([forever]).execute(suspect, on: connection, Cancellation())
         guard case .lost = work else { Issue.record("\(work)"); return }
         let (isSuspect, isAlone) = try fixture.database.connect().query("SELECT is_suspect, is_alone FROM queue").only

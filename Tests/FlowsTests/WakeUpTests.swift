@@ -124,7 +124,7 @@ import Testing
     }
 
     /// A worker that stops (or isolates a suspect) interrupts a resumed run before its first step.
-    @Test func aResumedRunThatIsInterruptedDoesNotBeginAnew() throws {
+    @Test func aResumedRunThatIsInterruptedIsNotRestarted() throws {
         let run = try enqueue(FlowText.chain(["question", "question", "pass"]))
         try answer(run, "A")
         #expect(try fixture.engine.cancel(run, on: connection))

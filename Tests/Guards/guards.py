@@ -161,7 +161,7 @@ GUARDS = [
           "AppTests.PipelineTests"),
     # Ownership.
     Guard("owner: changes of posts", "Sources/App/Content/Posts/Posts+Endpoints.swift",
-          "        guard post.mayBeChanged(by: user) else { throw user.refusalAsStranger }\n", "",
+          "        guard post.mayBeChanged(by: user) else { throw user.refusalOfOtherUser }\n", "",
           "AppTests.OwnerTests"),
     Guard("owner: documents", "Sources/App/Content/Documents/Document+SQL.swift",
           "WHERE user_id = \\(userID) AND name = \\(name) \\(lock)\"",

@@ -24,7 +24,7 @@ import Testing
             ])
     }
 
-    @Test func tellsHowManyViolationsAreLeftOut() throws {
+    @Test func countsTheViolationsThatAreLeftOut() throws {
         let problem = Problem.invalid((0..<150).map { Violation(pointer: "/\($0)", message: "is required") })
         let body = try JSON(parsing: problem.response(requestID: "").bytes)
         #expect(body["errors"]?.arrayValue?.count == 100)

@@ -60,7 +60,7 @@ import Testing
         #expect(!reports.contains(.reloading) && !reports.contains(.reloaded))
     }
 
-    /// Its successor cannot start: the child serves on, and is not replaced again and again.
+    /// Its successor cannot start: the child continues to serve, and is not replaced repeatedly.
     @Test func aFailedSuccessorOfAGrownChildIsNotRetried() {
         var pool = SupervisorSimulation.serving(1)
         pool.handle(.grown(101, bytes: 7))

@@ -117,7 +117,8 @@ import Testing
 
     /// The executable may be replaced before the shell has opened its script.
     @Test func aShellReadsItsScriptNotTheExecutable() throws {
-        let pool = try SupervisedPool(responders: 1, script: "echo \"reads $0 for $1\"; exec sleep 600")
+        let pool = try SupervisedPool(
+            responders: 0, workers: 1, script: "echo \"reads $0 for $1\"; exec \(SupervisedPool.fixture) work")
         #expect(try pool.line("reads") == "reads \(pool.executable).sh for \(pool.executable)")
     }
 

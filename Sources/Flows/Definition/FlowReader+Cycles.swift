@@ -5,7 +5,7 @@ extension FlowReader {
         case none, open, done
     }
 
-    /// Reports every cycle that has no task with a limit of visits, because a run could loop there for ever. The
+    /// Reports every cycle that has no task with a limit of visits, because a run could loop there forever. The
     /// problem points to the cycle's first task in the order of the flow.
     mutating func refuseCycles(_ edges: [[Edge]], in tasks: [JSON]) {
         // A task with a limit breaks each cycle through it, so the search treats it as done.

@@ -104,7 +104,7 @@ extension Endpoint<Context> {
         let user = try context.user
         guard let post = try Post.find(try context.id(), locked: true, on: context.connection), post.mayBeRead(by: user)
         else { throw Problem.notFound }
-        guard post.mayBeChanged(by: user) else { throw user.refusalAsStranger }
+        guard post.mayBeChanged(by: user) else { throw user.refusalOfOtherUser }
         if let expected = context.request.headers.list("if-match"), !post.tag.matches(ifMatch: expected) {
             throw Problem(.versionMismatch)
         }

@@ -18,7 +18,7 @@ struct Authentication {
         if let token = try bearerToken(of: request) {
             found =
                 token.hasPrefix(APIKey.prefix)
-                ? try APIKey.principal(token, tellingStorage: endpoint.tellsStorage, on: connection)
+                ? try APIKey.principal(token, showingStorage: endpoint.showsStorage, on: connection)
                 : try principal(of: token, orOf: services.issuers, for: endpoint)
         } else {
             found = try principal(ofCookieIn: request, for: endpoint)
@@ -40,11 +40,11 @@ struct Authentication {
             throw Problem.tokenExpired
         } catch is TokenError {
             return try ExternalIssuer.principal(
-                token, among: issuers, welcome: services.welcome, tellingStorage: endpoint.tellsStorage, now: now,
+                token, among: issuers, welcome: services.welcome, showingStorage: endpoint.showsStorage, now: now,
                 audit,
                 on: connection)
         }
-        return try Session.principal(of: claims, tellingStorage: endpoint.tellsStorage, on: connection)
+        return try Session.principal(of: claims, showingStorage: endpoint.showsStorage, on: connection)
     }
 
     /// Browsers send cookies with requests from any page. A request that may change something must therefore come from

@@ -38,11 +38,11 @@ extension APIKey {
 
     /// The caller that the key identifies; nil if the key has ended or expired, or its user is disabled.
     static func principal(
-        _ key: String, tellingStorage: Bool, on connection: Connection
+        _ key: String, showingStorage: Bool, on connection: Connection
     ) throws -> Principal? {
         try connection.query(
             """
-            SELECT \(Principal.columns(tellingStorage: tellingStorage)), k.id, array_to_json(k.scopes)
+            SELECT \(Principal.columns(showingStorage: showingStorage)), k.id, array_to_json(k.scopes)
             FROM api_keys k JOIN users u ON u.id = k.user_id \(Credits.join)
             WHERE k.digest = \(Digest.sha256(key.utf8)) AND k.ended_at IS NULL AND k.expires_at > now()
                 AND u.disabled_at IS NULL

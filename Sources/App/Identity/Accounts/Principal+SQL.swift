@@ -4,8 +4,8 @@ import Postgres
 extension Principal {
     /// The columns that `init(_:issuedAt:credential:)` reads, in its order, from `users` aliased `u` with
     /// `Credits.join`.
-    static func columns(tellingStorage: Bool) -> SQL {
-        let stored: SQL = tellingStorage ? "(\(StoredBytes.sum("u.id")))" : "0::bigint"
+    static func columns(showingStorage: Bool) -> SQL {
+        let stored: SQL = showingStorage ? "(\(StoredBytes.sum("u.id")))" : "0::bigint"
         return "\(Account.columns), \(Credits.columns), u.is_full, \(stored)"
     }
 
@@ -23,6 +23,6 @@ extension Principal {
 }
 
 extension Endpoint {
-    /// Whether the answer tells how much the caller keeps, so that it is read together with the account.
-    var tellsStorage: Bool { operation == "getMe" }
+    /// Whether the answer shows how much the caller stores, so that it is read together with the account.
+    var showsStorage: Bool { operation == "getMe" }
 }

@@ -16,7 +16,7 @@ package final class Principal: Sendable {
     let credits: Credits
     /// Whether the account keeps as many bytes as it may.
     let isFull: Bool
-    /// The bytes that the account keeps, at an endpoint that tells them; otherwise 0.
+    /// The bytes that the account stores, at an endpoint that shows them; otherwise 0.
     let storedBytes: Int64
     /// When the token was issued, in seconds since 1970; nil for a key and for a token that does not say.
     let issuedAt: Int64?
@@ -63,7 +63,7 @@ package final class Principal: Sendable {
     }
 
     /// Why this caller may not do what is left to the owner of something and to admins.
-    var refusalAsStranger: Problem {
+    var refusalOfOtherUser: Problem {
         account.role == .admin ? .lacksScope(.admin) : .forbidden("Only the owner and admins may do this")
     }
 }

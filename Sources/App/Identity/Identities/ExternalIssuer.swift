@@ -18,7 +18,7 @@ package struct ExternalIssuer: Sendable {
     /// Nil for a token of an unknown issuer or key, and for one whose user is disabled. Throws 401 for a token that has
     /// expired or is not valid, and 503 while the issuer's keys cannot be fetched.
     static func principal(
-        _ token: String, among issuers: [ExternalIssuer], welcome: WelcomeCredits, tellingStorage: Bool,
+        _ token: String, among issuers: [ExternalIssuer], welcome: WelcomeCredits, showingStorage: Bool,
         now: Int64, _ audit: AuditTrail, on connection: Connection
     ) throws -> Principal? {
         guard !issuers.isEmpty, let token = ExternalToken(token),
@@ -32,6 +32,6 @@ package struct ExternalIssuer: Sendable {
             throw error == .expired ? Problem.tokenExpired : Problem.invalidToken
         }
         return try Identity(issuer: issuer.trusted.name, claims).principal(
-            welcome: welcome, tellingStorage: tellingStorage, audit, on: connection)
+            welcome: welcome, showingStorage: showingStorage, audit, on: connection)
     }
 }

@@ -4,18 +4,18 @@ import Postgres
 extension Identity {
     /// The account of this identity, created on the first call; nil when it is disabled or deleted.
     func principal(
-        welcome: WelcomeCredits, tellingStorage: Bool, _ audit: AuditTrail, on connection: Connection
+        welcome: WelcomeCredits, showingStorage: Bool, _ audit: AuditTrail, on connection: Connection
     ) throws -> Principal? {
-        if let known = try known(tellingStorage, on: connection) { return known }
+        if let known = try known(showingStorage, on: connection) { return known }
         try makeAccount(welcome, audit, on: connection)
         // A concurrent call may have created it, so it exists now; or it is disabled.
-        return try known(tellingStorage, on: connection)
+        return try known(showingStorage, on: connection)
     }
 
-    private func known(_ tellingStorage: Bool, on connection: Connection) throws -> Principal? {
+    private func known(_ showingStorage: Bool, on connection: Connection) throws -> Principal? {
         try connection.query(
             """
-            SELECT \(Principal.columns(tellingStorage: tellingStorage))
+            SELECT \(Principal.columns(showingStorage: showingStorage))
             FROM identities i JOIN users u ON u.id = i.user_id \(Credits.join)
             WHERE i.issuer = \(issuer) AND i.subject = \(subject) AND u.disabled_at IS NULL
             """

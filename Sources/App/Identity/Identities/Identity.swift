@@ -2,7 +2,7 @@ import JSON
 import Postgres
 import Tokens
 
-/// A user that an external issuer has authenticated. Issuer and subject together identify one person for ever (OpenID
+/// A user that an external issuer has authenticated. Issuer and subject together identify one person forever (OpenID
 /// Connect Core 1.0, section 5.7), so they identify one account here.
 struct Identity {
     let issuer: String

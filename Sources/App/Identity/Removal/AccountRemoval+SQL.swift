@@ -98,7 +98,7 @@ extension AccountRemoval {
     }
 
     /// Nothing is left. The account is looked at once more when no call can be in flight any more. Rows that are being
-    /// changed are not waited for: who changes them may wait for the account.
+    /// changed are not waited for: the transaction that changes them may wait for the account.
     static func finish(_ userID: String, on connection: Connection) throws {
         try connection.pipeline([
             """

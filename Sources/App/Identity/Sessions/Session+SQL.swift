@@ -45,12 +45,12 @@ extension Session {
 
     /// The user of a token's session; nil when the session has ended or expired, or the user is disabled.
     static func principal(
-        of claims: Claims, tellingStorage: Bool, on connection: Connection
+        of claims: Claims, showingStorage: Bool, on connection: Connection
     ) throws -> Principal? {
         let session = claims.session
         return try connection.query(
             """
-            SELECT \(Principal.columns(tellingStorage: tellingStorage))
+            SELECT \(Principal.columns(showingStorage: showingStorage))
             FROM sessions s JOIN users u ON u.id = s.user_id \(Credits.join)
             WHERE s.id = \(session) AND s.user_id = \(claims.subject) AND s.ended_at IS NULL AND s.expires_at > now()
                 AND u.disabled_at IS NULL
