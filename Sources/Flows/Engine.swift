@@ -105,15 +105,19 @@ package final class Engine: Sendable {
         return (plan, Tree.growing(place.root, by: count))
     }
 
-    /// Executes a new run on the thread of its call, until it ends, has to wait, or has had its time. Returns nil if
-    /// the run is to be queued instead: it needs a worker, or the user's runs occupy their share of the threads.
+    /// Executes a new run on the thread of its call, until it ends, has to wait, or has had its time, and then calls
+    /// `answer`, which may take long for a large record. Returns nil if the run is to be queued instead: it needs a
+    /// worker, or the user's runs occupy their share of the threads.
     ///
-    /// - Throws: as `run`.
-    package func call(
-        _ execution: Execution, _ plan: Plan, on connection: Connection, with hooks: CommitHooks?
-    ) throws -> RunOutcome? {
+    /// - Throws: as `run` and `answer`.
+    package func call<Answer>(
+        _ execution: Execution, _ plan: Plan, on connection: Connection, with hooks: CommitHooks?,
+        answer: (RunOutcome) throws -> Answer
+    ) throws -> Answer? {
         guard !plan.flow.needsWorker else { return nil }
-        return try shares.occupying(for: execution.userID) { try run(execution, plan, on: connection, with: hooks) }
+        return try shares.occupying(for: execution.userID) {
+            try answer(run(execution, plan, on: connection, with: hooks))
+        }
     }
 
     /// Executes a new run on this thread until it ends, has to wait, or has had its time.

@@ -229,6 +229,11 @@ extension ProblemCode {
             )
         case .tooManyRuns:
             (.tooManyRequests, "Too many runs are queued", "Wait until some of your runs have ended.")
+        case .tooManyCalls:
+            (
+                .tooManyRequests, "Too many of your calls take long",
+                "Wait until some of them have ended, then send this call again."
+            )
         case .headersTooLarge:
             (.headersTooLarge, "The headers are too large", "Send fewer or shorter headers and cookies.")
         case .internalError:

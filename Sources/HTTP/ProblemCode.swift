@@ -65,6 +65,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case loginThrottled = "login_throttled"
     case guestLimit = "guest_limit"
     case tooManyRuns = "too_many_runs"
+    case tooManyCalls = "too_many_calls"
     case headersTooLarge = "headers_too_large"
     case internalError = "internal_error"
     case notImplemented = "not_implemented"

@@ -18,6 +18,7 @@ struct TestServices {
     var registrationLimit: Int?
     var loginCreatesAccount = false
     var runLimits = Engine.Limits()
+    var threads = 4
     var crossOrigin = CrossOrigin.none
     var watchCompletion: @Sendable (CompletionWait, PendingResponse) -> Void = { _, _ in }
     var observe: @Sendable (ApplicationEvent) -> Void = { _ in }
@@ -37,7 +38,8 @@ struct TestServices {
             issuers: [issuer].compactMap(\.self),
             passwords: PasswordHasher(
                 slots: HashingSlots(Slots(in: memory, limit: 4), waiting: 4), cost: .init(passes: 1, kibibytes: 8)),
-            engine: Engine(catalog: Tasks.makeCatalog(), limits: runLimits), bodyKeys: [HMACSHA256(key: [1])],
+            engine: Engine(catalog: Tasks.makeCatalog(), limits: runLimits), callShares: CallShares(threads: threads),
+            bodyKeys: [HMACSHA256(key: [1])],
             sealingKeys: sealingKeys, loginLimits: loginLimits, registrationLimit: registrationLimit,
             loginCreatesAccount: loginCreatesAccount, welcome: DemoProfile.welcome, crossOrigin: crossOrigin,
             readinessFailure: { connection in

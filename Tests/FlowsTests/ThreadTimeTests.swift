@@ -67,7 +67,7 @@ import Testing
         let engine = engine { $0.callTime = .milliseconds(10) }
         let run = execution(["slow", "slow", "keep", "pass"])
         let plan = try engine.plan(run.flow, on: connection)
-        guard case .waits(let waiting) = try engine.call(run, plan, on: connection, with: nil) else {
+        guard case .waits(let waiting) = try engine.call(run, plan, on: connection, with: nil, answer: { $0 }) else {
             throw TestFailure("the run keeps its thread")
         }
         #expect(waiting.steps.count == 1)
@@ -142,6 +142,6 @@ import Testing
         let engine = engine { $0.threadsPerUser = 0 }
         let run = execution(["pass"])
         let plan = try engine.plan(run.flow, on: connection)
-        #expect(try engine.call(run, plan, on: connection, with: nil) == nil)
+        #expect(try engine.call(run, plan, on: connection, with: nil, answer: { _ in () }) == nil)
     }
 }

@@ -126,6 +126,9 @@ GUARDS = [
           "    -- Named as those of credits, which has no row to refuse for a user without any.\n"
           "    CONSTRAINT credits_suffice CHECK (balance >= 0),\n", "",
           "FlowsTests.LedgerTests"),
+    Guard("edge: one thread is free of a user's slow calls", "Sources/App/Edge/Pipeline/CallShares.swift",
+          "guard isFree else {", "guard isFree || limit > 0 else {",
+          "AppTests.CallSharesTests"),
     # Access control.
     Guard("access: admins", "Sources/App/Identity/Accounts/Principal.swift",
           "        case .admin where !isAdmin: "

@@ -140,9 +140,9 @@ import Testing
 
     @Test(arguments: [
         ("/posts/{id}", "get", ["200", "400", "404", "414", "503"]),
-        ("/posts/{id}", "put", ["200", "400", "401", "403", "404", "409", "413", "415", "422", "503"]),
+        ("/posts/{id}", "put", ["200", "400", "401", "403", "404", "409", "413", "415", "422", "429", "503"]),
         ("/login", "post", ["200", "400", "401", "413", "415", "422", "503"]),
-        ("/logout/{reason}", "post", ["200", "204", "400", "401", "403", "404", "413", "415", "422", "503"]),
+        ("/logout/{reason}", "post", ["200", "204", "400", "401", "403", "404", "413", "415", "422", "429", "503"]),
     ])
     func addsTheCommonErrors(path: String, method: String, statuses: [String]) {
         #expect(names("paths", path, method, "responses")?.sorted() == statuses)

@@ -64,6 +64,7 @@ enum Respond {
             engine: Engine(
                 catalog: Tasks.makeCatalog(), limits: try configuration.runLimits,
                 observe: { observe(.engine($0)) }),
+            callShares: CallShares(threads: try configuration.threads),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory), key: key)

@@ -82,7 +82,7 @@ package struct Application: Sendable {
         }
     }
 
-    /// The stages of a request, in their order: access, body, input, rate limit, handler.
+    /// The stages of a request, in their order: access, share of the threads, body, input, rate limit, handler.
     private func reply(
         to call: Call, at endpoint: Endpoint<Context>, _ parameters: [String], into finished: inout FinishedRequest,
         readingBody read: BodyReader, audit: AuditTrail, over connection: Connection
@@ -92,19 +92,22 @@ package struct Application: Sendable {
             .principal(of: request, for: endpoint)
         finished.userID = caller?.id
         connection.caller = caller?.id
-        if endpoint.setsCookies { try services.crossOrigin.check(request) }
-        let body = try read(endpoint.body.policy)
-        finished.requestBytes = body.length
-        let context = Context(
-            call: call, endpoint: endpoint, parameters: parameters, query: try request.fields(declaredBy: endpoint),
-            body: body, input: try request.input(endpoint.body, body), caller: caller,
-            idempotencyKey: try IdempotencyKey(
-                of: call, body: body, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
-            connection: connection, audit: audit, now: now)
-        guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
-            return try handle(context)
+        return try services.callShares.occupying(for: caller?.id) {
+            if endpoint.setsCookies { try services.crossOrigin.check(request) }
+            let body = try read(endpoint.body.policy)
+            finished.requestBytes = body.length
+            let context = Context(
+                call: call, endpoint: endpoint, parameters: parameters,
+                query: try request.fields(declaredBy: endpoint),
+                body: body, input: try request.input(endpoint.body, body), caller: caller,
+                idempotencyKey: try IdempotencyKey(
+                    of: call, body: body, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
+                connection: connection, audit: audit, now: now)
+            guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
+                return try handle(context)
+            }
+            return try key.answeringOnce(over: connection) { try handle(context) }
         }
-        return try key.answeringOnce(over: connection) { try handle(context) }
     }
 
     /// Calls the handler. A repeated call does not get here, so it does not count toward the rate limit.

@@ -12,6 +12,7 @@ package final class Services: Sendable {
     package let issuers: [ExternalIssuer]
     package let passwords: PasswordHasher
     package let engine: Engine
+    package let callShares: CallShares
     /// The keys for digests of bodies, at least one: the first creates digests, and all of them recognize digests.
     package let bodyKeys: [HMACSHA256]
     /// The keys that seal secrets at rest; nil if none is set, and then no secrets can be stored.
@@ -35,6 +36,7 @@ package final class Services: Sendable {
 
     package init(
         tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, engine: Engine,
+        callShares: CallShares,
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
         loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin,
         readinessFailure: @escaping @Sendable (Connection) throws -> ProblemCode?,
@@ -45,6 +47,7 @@ package final class Services: Sendable {
         self.issuers = issuers
         self.passwords = passwords
         self.engine = engine
+        self.callShares = callShares
         self.bodyKeys = bodyKeys
         self.sealingKeys = sealingKeys
         self.loginLimits = loginLimits

@@ -41,11 +41,13 @@ extension Endpoint<Context> {
     private static func run(_ execution: Execution, _ plan: Engine.Plan, _ context: Context) throws -> Reply? {
         let hooks = context.idempotencyKey?.hooks(executionID: execution.id)
         do {
-            let outcome = try context.launching { try $0.call(execution, plan, on: context.connection, with: hooks) }
-            switch outcome {
-            case nil: return nil
-            case .ended(let ended): return .response(ended.answer)
-            case .waits(let waiting): return try later(waiting, context)
+            return try context.launching { engine in
+                try engine.call(execution, plan, on: context.connection, with: hooks) { outcome -> Reply in
+                    switch outcome {
+                    case .ended(let ended): .response(ended.answer)
+                    case .waits(let waiting): try later(waiting, context)
+                    }
+                }
             }
         } catch is Fenced {
             // The run was canceled, or a worker claimed it because this process was too slow. Its record has the state.
