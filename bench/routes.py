@@ -109,10 +109,14 @@ def call(bench, server, route):
     return json.loads(body)
 
 
+# Members that differ from run to run.
+VARIABLE = ("execution_id", "id", "duration_ms", "created_at", "started_at", "finished_at")
+
+
 def constant(value):
     """The value without what differs from run to run."""
     if isinstance(value, dict):
-        return {name: constant(member) for name, member in value.items() if name not in ("execution_id", "duration_ms")}
+        return {name: constant(member) for name, member in value.items() if name not in VARIABLE}
     return [constant(element) for element in value] if isinstance(value, list) else value
 
 
