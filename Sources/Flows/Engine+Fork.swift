@@ -39,6 +39,8 @@ extension Engine {
             throw LaunchRefusal.invalid("/input", "makes the record of the run too large")
         }
         return try connection.atomically { connection in
+            // Before the lock of the record, as in a resume.
+            try connection.execute(Places.lock(of: former.userID))
             guard try former.lockRecord(on: connection) else { return nil }
             do {
                 try enqueue(execution, plan.remaining(after: copied), on: connection)

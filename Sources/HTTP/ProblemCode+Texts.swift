@@ -187,7 +187,7 @@ extension ProblemCode {
             (
                 .contentTooLarge, "The account's storage is full",
                 "Delete documents, posts, runs or workflows; answers stored for an `Idempotency-Key` count for a day. "
-                    + "`storage` of `GET /me` tells use and limit, in bytes."
+                    + "`storage` of `GET /me` shows usage and limit, in bytes."
             )
         case .uriTooLong:
             (.uriTooLong, "The URI is too long", "Send fewer or shorter query fields.")

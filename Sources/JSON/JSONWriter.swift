@@ -34,6 +34,18 @@ extension JSONWriter: JSONMembers {
         append(value)
     }
 
+    /// Two members with the same value, which is rendered once.
+    package mutating func members(_ first: StaticString, _ second: StaticString, _ value: JSON) {
+        beginMember(first)
+        let start = count
+        append(value)
+        let length = count - start
+        beginMember(second)
+        ensureCapacity(for: length)
+        unsafe (base + count).update(from: base + start, count: length)
+        count += length
+    }
+
     package mutating func member(_ name: StaticString, _ value: String) {
         beginMember(name)
         appendQuoted(value)

@@ -24,7 +24,7 @@ struct Patience {
         }
     }
 
-    /// Whether the wait for this statement may go on after a pause.
+    /// Whether the wait for this statement may continue after a pause.
     mutating func goOn(for statement: SQL) -> Bool {
         guard let limit else { return true }
         switch stage {

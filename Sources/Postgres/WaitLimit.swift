@@ -4,7 +4,8 @@ import System
 /// What the threads of a process know of each other's long waits for the database. While it hangs, or a table is
 /// locked, one thread stays free, and statements that would only wait are refused at once.
 ///
-/// - A wait is long after `patience`. All threads but one may have one at a time; a further wait is given up.
+/// - A wait is long after `patience`. All threads but one may have one at a time, but of one caller not all of these;
+///   a further wait is given up.
 /// - Two waits in a row that were given up, or that ended at a limit of time, close their statement: it is refused,
 ///   except for an attempt each `pause`. An execution that succeeds opens it again. If both were those of one caller,
 ///   who may have locked the rows, the statement is closed only for that caller.
@@ -54,6 +55,8 @@ package final class WaitLimit: Sendable {
     private struct State {
         var troubles: [SQL.Shape: Trouble] = [:]
         var longWaits = 0
+        /// By the callers that are known.
+        var longWaitsOfCallers: [String: Int] = [:]
         /// When a closed statement may be attempted while all threads but one have long waits.
         var nextAttempt = Monotonic(sinceBoot: .zero)
 
@@ -92,7 +95,7 @@ package final class WaitLimit: Sendable {
         if !isAdmitted { throw PostgresError(.waitRefused) }
     }
 
-    /// Whether a wait that is not long yet may go on; if not, it has failed.
+    /// Whether a wait that is not long yet may continue; if not, it has failed.
     func mayContinue(_ statement: SQL, for caller: String? = nil, at now: Monotonic = .now) -> Bool {
         if state.withLock({ $0.longWaits < capacity }) { return true }
         fail(statement, of: caller, at: now)
@@ -103,6 +106,11 @@ package final class WaitLimit: Sendable {
     func begin(_ statement: SQL, for caller: String? = nil, at now: Monotonic = .now) -> Bool {
         let hasBegun = state.withLock { state in
             guard state.longWaits < capacity else { return false }
+            if let caller {
+                let own = state.longWaitsOfCallers[caller, default: 0]
+                guard own < max(1, capacity - 1) else { return false }
+                state.longWaitsOfCallers[caller] = own + 1
+            }
             state.longWaits += 1
             var trouble = state.troubles[statement.shape] ?? Trouble(nextAttempt: now, lastUse: now)
             if trouble.longWaits == 0 { trouble.hasSucceeded = false }
@@ -119,6 +127,10 @@ package final class WaitLimit: Sendable {
     func end(_ statement: SQL, for caller: String? = nil, hasTimedOut: Bool, at now: Monotonic = .now) {
         let othersSucceeded = state.withLock { state in
             state.longWaits -= 1
+            if let caller {
+                let others = state.longWaitsOfCallers[caller, default: 1] - 1
+                state.longWaitsOfCallers[caller] = others > 0 ? others : nil
+            }
             state.troubles[statement.shape]?.longWaits -= 1
             return state.troubles[statement.shape]?.hasSucceeded ?? true
         }

@@ -25,11 +25,12 @@ package enum RFC3339 {
     }
 
     private static func append(_ number: Int64, _ digits: Int, then separator: UInt8, to bytes: inout [UInt8]) {
-        var unit: Int64 = 1
-        for _ in 1..<digits { unit *= 10 }
-        for _ in 0..<digits {
-            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / unit % 10))
-            unit /= 10
+        let start = bytes.count
+        for _ in 0..<digits { bytes.append(UInt8(ascii: "0")) }
+        var rest = number
+        for index in (start..<start + digits).reversed() {
+            bytes[index] += UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
         }
         bytes.append(separator)
     }

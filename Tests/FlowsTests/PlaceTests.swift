@@ -187,6 +187,36 @@ import Testing
         }
     }
 
+    /// They do not fail either, which would make the worker pause.
+    @Test func dutiesPassOverAUserWhoseLockIsHeld() throws {
+        let child = try fixture.store(["question"])
+        _ = try fixture.start(store(starting: child.source.workflowID ?? "", timeout: 30))
+        try fixture.work()
+        try owner.execute(
+            "UPDATE queue SET available_at = now() - interval '1 second' WHERE parent_id IS NULL")
+        let held = try HeldRows("SELECT lock_places(\(RunnerFixture.userID))", in: fixture.runner.database)
+        #expect(try fixture.engine.wakeDue(on: connection) == 0)
+        try owner.execute("UPDATE queue SET state = 'queued' WHERE parent_id IS NULL")
+        try fixture.engine.admitOverlooked(on: connection)
+        #expect(try owner.query("SELECT FROM queue WHERE is_limited AND is_admitted").isEmpty)
+        held.release()
+        try fixture.engine.admitOverlooked(on: connection)
+        #expect(try owner.query("SELECT FROM queue WHERE is_limited AND is_admitted").count == 1)
+    }
+
+    /// As a resume does: two calls that lock the record and the places in different orders would wait for each other.
+    @Test func aForkLocksTheRecordAfterThePlaces() throws {
+        let run = try fixture.start(fixture.store(["pass"], concurrency: 1))
+        try fixture.work()
+        let (engine, former, database) = (fixture.engine, try fixture.find(run), fixture.runner.database)
+        let held = try HeldRows("SELECT lock_places(\(RunnerFixture.userID))", in: database)
+        let fork = try held.commit(
+            whileWaiting: {
+                try engine.fork(former, from: 1, input: nil, version: nil, on: database.connectAsApplication())?.id
+            }, finally: { try $0.execute("SELECT FROM executions WHERE id = \(former.id) FOR UPDATE NOWAIT") })
+        #expect(fork != nil)
+    }
+
     /// The call has read the workflow before the limit was set.
     @Test func aFirstLimitAppliesToRunsThatAreQueuedAtThatMoment() throws {
         let workflow = try fixture.store(["question"])

@@ -52,6 +52,17 @@ import Testing
         #expect(JSONText.array { $0.element { $0.member("n", 5) } } == JSONText([["n": 5]]))
     }
 
+    @Test func writesAValueTwice() throws {
+        for value in [nil, "a", ["b": [1, 2]], .string(String(repeating: "x", count: 5_000))] as [JSON] {
+            let text = JSONText.object { object in
+                object.member("before", 1)
+                object.members("first", "second", value)
+                object.member("after", 2)
+            }
+            #expect(text == JSONText(["before": 1, "first": value, "second": value, "after": 2]))
+        }
+    }
+
     @Test(arguments: [
         (0, "0.000"), (7, "0.007"), (1_000, "1.000"), (12_345, "12.345"), (-1, "-0.001"), (-20_050, "-20.050"),
         (Int64.max, "9223372036854775.807"), (Int64.min, "-9223372036854775.808"),

@@ -77,6 +77,16 @@ import Testing
         for caller in ["one", "another"] { #expect(isAdmitted(limit, for: caller, after: 0.5)) }
     }
 
+    @Test func oneCallerLeavesALongWaitToOthers() {
+        let limit = WaitLimit(threads: 4)
+        for isLong in [true, true, false] { #expect(limit.begin(statement, for: "one", at: start) == isLong) }
+        #expect(limit.begin(statement, for: "other", at: start))
+        #expect(!limit.begin(statement, for: "third", at: start))
+        limit.end(statement, for: "other", hasTimedOut: false, at: start)
+        limit.end(statement, for: "one", hasTimedOut: false, at: start)
+        #expect(limit.begin(statement, for: "one", at: start))
+    }
+
     /// While all threads but one wait, all closed statements together get one attempt a second.
     @Test func attemptsLeaveTheLastThreadFree() {
         let limit = WaitLimit(threads: 2)

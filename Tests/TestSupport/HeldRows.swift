@@ -34,11 +34,16 @@ package final class HeldRows {
     }
 
     /// Calls `body` on another thread, commits the changes as soon as it waits for them, and returns its result.
-    package func commit<Value: Sendable>(whileWaiting body: @escaping @Sendable () throws -> Value) throws -> Value {
+    ///
+    /// - Parameter finally: changes of the transaction while `body` waits.
+    package func commit<Value: Sendable>(
+        whileWaiting body: @escaping @Sendable () throws -> Value, finally: (Connection) throws -> Void = { _ in }
+    ) throws -> Value {
         let (results, group) = (Recording<Result<Value, any Error>>(), DispatchGroup())
         DispatchQueue.global().async(group: group) { results.add(Result(catching: body)) }
         defer { group.wait() }
         try waitUntilWanted()
+        try finally(holder)
         try commit()
         group.wait()
         return try results.all[0].get()

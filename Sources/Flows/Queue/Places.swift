@@ -88,8 +88,19 @@ enum Places {
         // In any order: if the lock of one user is held, the same others must not wait for it in every round.
         for row in overlooked.shuffled() {
             let (workflowID, userID) = try row.decode(String.self, String.self)
-            _ = try connection.transaction { try $0.pipeline(around([], of: workflowID, userID)) }
+            _ = try attempt(around([], of: workflowID, userID), on: connection)
             if share.isOver { break }
+        }
+    }
+
+    /// Executes statements of `around` in a transaction for a duty, which does not wait long for the user's lock.
+    /// Returns whether it got the lock.
+    static func attempt(_ statements: [SQL], on connection: Connection) throws -> Bool {
+        do {
+            _ = try connection.transaction { try $0.pipeline(["SET LOCAL lock_timeout = '100ms'"] + statements) }
+            return true
+        } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
+            return false
         }
     }
 }

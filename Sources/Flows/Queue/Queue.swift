@@ -114,13 +114,9 @@ enum Queue {
         // In any order: if the lock of one user is held, the same others must not wait for it in every round.
         for row in without.shuffled() {
             let (id, userID, workflowID) = try row.decode(String.self, String.self, String.self)
-            _ = try connection.transaction { connection in
-                try connection.pipeline(
-                    Places.around(
-                        "UPDATE queue SET state = 'queued' WHERE execution_id = \(id) AND \(isDue)",
-                        of: workflowID, userID))
-            }
-            woken += 1
+            let waking = Places.around(
+                "UPDATE queue SET state = 'queued' WHERE execution_id = \(id) AND \(isDue)", of: workflowID, userID)
+            if try Places.attempt(waking, on: connection) { woken += 1 }
             if share.isOver { break }
         }
         return woken

@@ -46,16 +46,18 @@ package enum RunRemoval {
         removingVersions(where: "v.workflow_id = \(workflowID) AND v.version = \(version)", of: userID)
     }
 
-    /// The first statement waits for transactions that queue runs of these versions, and the second sees their runs.
+    /// The second statement waits for transactions that queue runs of these versions, and the third sees their runs.
+    /// Such a transaction locks the user's row first, if an admin starts the run; the third changes it.
     private static func removingVersions(where condition: SQL, of userID: String) -> [SQL] {
-        let isUnused: SQL = """
-            \(condition) AND NOT EXISTS (
-                SELECT FROM executions e WHERE e.workflow_id = v.workflow_id AND e.version = v.version)
+        [
+            "SELECT FROM users WHERE id = \(userID) FOR NO KEY UPDATE",
+            "SELECT FROM workflow_versions v WHERE \(condition) ORDER BY v.version FOR UPDATE",
             """
-        return [
-            "SELECT FROM workflow_versions v WHERE \(isUnused) ORDER BY v.version FOR UPDATE",
-            """
-            WITH gone AS (DELETE FROM workflow_versions v WHERE \(isUnused) RETURNING stored_bytes(v) AS bytes)
+            WITH gone AS (
+                DELETE FROM workflow_versions v
+                WHERE \(condition) AND NOT EXISTS (
+                    SELECT FROM executions e WHERE e.workflow_id = v.workflow_id AND e.version = v.version)
+                RETURNING stored_bytes(v) AS bytes)
             \(StorageQuota.givingBack("SELECT sum(bytes)::bigint FROM gone", of: userID))
             """,
         ]
