@@ -54,6 +54,14 @@ class User:
         admin.expect(201, "/api/credits/grants", {"user_id": user.id, "amount": WEALTH})
         return user
 
+    @staticmethod
+    def make_all(admin):
+        """One for each client, with workflows."""
+        users = [User.make(admin) for _ in range(CLIENTS)]
+        for user in users:
+            user.store_workflows()
+        return users
+
     def store_workflows(self):
         for workflow in flows.WORKFLOWS:
             self.workflows[workflow] = self.expect(201, "/api/workflows", workflow.draft)["id"]

@@ -10,13 +10,17 @@ struct FlowManager {
         let summary: String
         /// Empty for a command without arguments.
         var forms: [CommandForm] = []
+        /// Whether arguments of a command that has none are ignored instead of refused.
+        var ignoresArguments = false
         let run: @Sendable (Invocation) throws -> Void
     }
 
     static let commands: [Command] = [
         Command(name: "serve", summary: "Start the supervisor, which starts responders and workers", run: Serve.run),
+        // A web server passes words of the query to a CGI program (RFC 3875, section 4.4).
         Command(
-            name: "respond", summary: "Answer FastCGI requests on descriptor 0, or one CGI request", run: Respond.run),
+            name: "respond", summary: "Answer FastCGI requests on descriptor 0, or one CGI request",
+            ignoresArguments: true, run: Respond.run),
         Command(name: "work", summary: "Execute queued runs", forms: Work.forms, run: Work.run),
         Command(name: "migrate", summary: "Migrate the database schema and create the first admin", run: Migrate.run),
         Command(name: "seed-demo", summary: "Create the accounts of the demo profile", run: SeedDemo.run),
@@ -54,7 +58,13 @@ struct FlowManager {
             exit(2)
         }
         do {
-            try command.run(try Invocation(arguments: Array(arguments.dropFirst())))
+            let invocation = try Invocation(arguments: Array(arguments.dropFirst()))
+            if command.forms.isEmpty, !command.ignoresArguments, let unknown = invocation.words().first {
+                let message = "flow-manager \(command.name): unknown argument '\(unknown)'\n"
+                Files.write(Array(message.utf8), to: 2)
+                exit(2)
+            }
+            try command.run(invocation)
         } catch {
             // The operator sees the database's own message too; clients never do.
             let reason = (error as? PostgresError)?.debugDescription ?? "\(error)"
@@ -83,7 +93,7 @@ struct FlowManager {
               .env in the working directory
             Run 'flow-manager config' to print the effective settings.
 
-            Exit status: 0 on success, 1 on failure, 2 if the command is unknown.
+            Exit status: 0 on success, 1 on failure, 2 if the command or an argument is unknown.
             """)
     }
 }

@@ -72,6 +72,14 @@ import Testing
     }
 
     /// Each command refuses a settings file that its group or other users can access.
+    /// `prune --dry-run` must not delete anything.
+    @Test(arguments: ["serve", "migrate", "seed-demo", "prune", "config", "nginx", "version", "openapi", "postman"])
+    func commandsWithoutArgumentsRefuseThem(command: String) throws {
+        let result = try Stack.command([command, "--dry-run"], environment: Self.validSettings)
+        #expect(result.status == 2)
+        #expect(result.output == "flow-manager \(command): unknown argument '--dry-run'\n")
+    }
+
     @Test(arguments: [0o644, 0o640, 0o604, 0o660, 0o606, 0o666, 0o777, 0o620] as [mode_t])
     func commandsRefuseAFileAccessibleToOtherUsers(mode: mode_t) throws {
         let folder = "/tmp/" + unique("settings")

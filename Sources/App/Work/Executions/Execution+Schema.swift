@@ -16,7 +16,8 @@ enum ExecutionField {
     static let stoppedAt = name.nullable.described(
         "The task after which the run failed or ended early; null if it completed or is active")
     static let result = JSONSchema.any.described("The output of the last task")
-    static let failure = TaskFailure.schema.nullable.described("Why the run failed or was canceled; else null")
+    static let failure = TaskFailure.schema.nullable.described(
+        "Why the run failed or was canceled, or the error of its last step; else null")
     static let creditsCharged = JSONSchema.integer.described("What the run has cost so far")
     static let workflowID = JSONSchema.string(format: .uuid).nullable.described(
         "The workflow that is run; null for a flow that the call contained")
