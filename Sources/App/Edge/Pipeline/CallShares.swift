@@ -7,7 +7,7 @@ import System
 /// yet do not count: a user may keep all threads busy with short ones.
 package final class CallShares: Sendable {
     /// After this a call is slow.
-    static let patience = Duration.milliseconds(250)
+    static let patience = Duration.milliseconds(100)
 
     private let limit: Int
     /// When the calls of each user that are in progress began.
