@@ -26,7 +26,7 @@ struct Resource: Sendable {
         return member
     }
 
-    /// The same for a list whose items have these fields: large values of other members are not read.
+    /// The same for a list of items with these fields: large values of other members are not read.
     func columns(for fields: [String]) -> SQL {
         members.map { $0.isLarge && !fields.contains($0.name) ? "NULL" : $0.selected }.joined(separator: ", ")
     }

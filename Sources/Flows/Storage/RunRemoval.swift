@@ -64,7 +64,7 @@ package enum RunRemoval {
     }
 
     /// Prevents the removal of the version that a new run will name until the transaction ends. Its result has no row
-    /// if the version was removed. Nil for a run whose flow came with its call.
+    /// if the version was removed. Nil if the flow came with the call.
     static func keepingVersion(of source: FlowSource) -> SQL? {
         guard let workflowID = source.workflowID, let version = source.version else { return nil }
         return """
