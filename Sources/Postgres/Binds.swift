@@ -37,6 +37,20 @@ package struct Binds: Sendable {
         finishValue(from: offset, isBinary: false)
     }
 
+    /// An integer in decimal digits.
+    mutating func append(integer: Int64) {
+        let offset = bytes.count
+        if integer < 0 { bytes.append(UInt8(ascii: "-")) }
+        let start = bytes.count
+        var rest = integer.magnitude
+        repeat {
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        bytes[start...].reverse()
+        finishValue(from: offset, isBinary: false)
+    }
+
     /// A JSON text, which holds no zero byte.
     mutating func append(json: JSONText) {
         let offset = bytes.count

@@ -11,15 +11,15 @@ extension String: PostgresEncodable {
 }
 
 extension Int: PostgresEncodable {
-    package func encode(to binds: inout Binds) { binds.append(text: String(self)) }
+    package func encode(to binds: inout Binds) { binds.append(integer: Int64(self)) }
 }
 
 extension Int64: PostgresEncodable {
-    package func encode(to binds: inout Binds) { binds.append(text: String(self)) }
+    package func encode(to binds: inout Binds) { binds.append(integer: self) }
 }
 
 extension Int32: PostgresEncodable {
-    package func encode(to binds: inout Binds) { binds.append(text: String(self)) }
+    package func encode(to binds: inout Binds) { binds.append(integer: Int64(self)) }
 }
 
 extension Bool: PostgresEncodable {

@@ -12,27 +12,26 @@ package enum RFC3339 {
         let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
         let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
         let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(24)
-        append(year, 4, then: UInt8(ascii: "-"), to: &bytes)
-        append(month, 2, then: UInt8(ascii: "-"), to: &bytes)
-        append(day, 2, then: UInt8(ascii: "T"), to: &bytes)
-        append(time / 3_600_000, 2, then: UInt8(ascii: ":"), to: &bytes)
-        append(time / 60_000 % 60, 2, then: UInt8(ascii: ":"), to: &bytes)
-        append(time / 1_000 % 60, 2, then: UInt8(ascii: "."), to: &bytes)
-        append(time % 1_000, 3, then: UInt8(ascii: "Z"), to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func append(_ number: Int64, _ digits: Int, then separator: UInt8, to bytes: inout [UInt8]) {
-        let start = bytes.count
-        for _ in 0..<digits { bytes.append(UInt8(ascii: "0")) }
-        var rest = number
-        for index in (start..<start + digits).reversed() {
-            bytes[index] += UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
+        return unsafe String(unsafeUninitializedCapacity: 24) { text in
+            var end = 0
+            func append(_ number: Int64, _ digits: Int, then separator: UInt8) {
+                var rest = number
+                for position in (end..<end + digits).reversed() {
+                    unsafe text[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                    rest /= 10
+                }
+                unsafe text[end + digits] = separator
+                end += digits + 1
+            }
+            append(year, 4, then: UInt8(ascii: "-"))
+            append(month, 2, then: UInt8(ascii: "-"))
+            append(day, 2, then: UInt8(ascii: "T"))
+            append(time / 3_600_000, 2, then: UInt8(ascii: ":"))
+            append(time / 60_000 % 60, 2, then: UInt8(ascii: ":"))
+            append(time / 1_000 % 60, 2, then: UInt8(ascii: "."))
+            append(time % 1_000, 3, then: UInt8(ascii: "Z"))
+            return end
         }
-        bytes.append(separator)
     }
 
     /// The time that the text names, without smaller parts of a second than milliseconds; nil unless it is a date and

@@ -6,9 +6,9 @@ package import Postgres
 ///
 /// The statement that stores something counts it too, so both are committed or neither is. A large change is added to a
 /// row of `storage` that no other transaction has locked, and is refused if it exceeds the quota. A small one is only
-/// appended to `storage_changes`, which `fold` empties each second; calls that make such changes are refused when their
-/// user is full. So the quota may be exceeded by what is in flight, and by the small changes of a second. Without
-/// workers, `prune` folds them.
+/// appended to `storage_changes`, which `fold` empties each second; it is refused if the last fold found that the user
+/// is full. So the quota may be exceeded by what is in flight, and by the small changes of a second. Without workers,
+/// `prune` folds them.
 ///
 /// A step that has not ended counts nothing. What it keeps is short: an id, a number, a time, or the beginning of a
 /// message; and a user has at most 10,000 active runs.
@@ -37,31 +37,18 @@ package struct StorageQuota: Sendable {
         bytes < Self.smallChange
             ? """
             INSERT INTO storage_changes (user_id, bytes)
-            SELECT \(userID)::uuid, \(small("\(bytes)::bigint", of: userID))
+            SELECT id, CASE WHEN is_full THEN refuse_bytes() ELSE \(bytes) END FROM users WHERE id = \(userID)
             """
             : counting("\(bytes)::bigint", of: userID)
     }
 
-    /// The same for bytes that the database computes and that are not NULL in the row of `source`, as a small change,
-    /// which may be less than zero.
-    package func countingSmall(_ bytes: SQL, from source: SQL, of userID: String) -> SQL {
+    /// The same for a small change that the database computes and that may be less than zero: the `bytes` of the row of
+    /// `source`, if it has one, which belongs to its `user_id`.
+    package static func countingSmall(from source: SQL) -> SQL {
         """
         INSERT INTO storage_changes (user_id, bytes)
-        SELECT \(userID)::uuid, CASE WHEN \(bytes) < 0 THEN \(bytes) ELSE \(small(bytes, of: userID)) END
-        FROM \(source) WHERE \(bytes) <> 0
-        """
-    }
-
-    /// A small change, as an expression that fails if the user is full. `is_full` may be out of date, so the sum
-    /// decides.
-    private func small(_ bytes: SQL, of userID: String) -> SQL {
-        """
-        CASE
-            WHEN NOT (SELECT is_full FROM users WHERE id = \(userID))
-                OR (SELECT coalesce(sum(bytes), 0) FROM storage WHERE user_id = \(userID)) < (
-                    SELECT CASE role WHEN 'guest' THEN \(guest ?? .max)::bigint ELSE \(user ?? .max)::bigint END
-                    FROM users WHERE id = \(userID))
-            THEN \(bytes) ELSE refuse_bytes() END
+        SELECT u.id, CASE WHEN s.bytes > 0 AND u.is_full THEN refuse_bytes() ELSE s.bytes END
+        FROM \(source) s JOIN users u ON u.id = s.user_id WHERE s.bytes <> 0
         """
     }
 

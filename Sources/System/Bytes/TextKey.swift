@@ -25,11 +25,11 @@ extension String {
 package struct TextKey: Hashable, Sendable {
     package let text: String
 
-    package init(_ text: String) { self.text = text }
+    @inlinable package init(_ text: String) { self.text = text }
 
-    package static func == (one: TextKey, other: TextKey) -> Bool { one.text.hasSameBytes(as: other.text) }
+    @inlinable package static func == (one: TextKey, other: TextKey) -> Bool { one.text.hasSameBytes(as: other.text) }
 
-    package func hash(into hasher: inout Hasher) {
+    @inlinable package func hash(into hasher: inout Hasher) {
         unsafe text.utf8Span.span.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
         // Ends the text, so that two texts in a row are not taken for two others.
         hasher.combine(UInt8.max)

@@ -30,7 +30,7 @@ extension Document {
         let text = JSONText(value)
         let counting: SQL =
             text.bytes.count < StorageQuota.smallChange
-            ? quota.countingSmall("bytes", from: "stored", of: userID)
+            ? StorageQuota.countingSmall(from: "stored")
             : ", \(room(of: userID)) \(quota.counting(growth, of: userID))"
         return "WITH \(storing(text, as: name, of: userID)) \(counting)"
     }

@@ -190,10 +190,10 @@ package struct IdempotencyKey: Sendable {
                 SET status = \(response.status.rawValue), headers = \(headers),
                     body = \(String(decoding: body, as: UTF8.self)), bytes = \(bytes)
                 WHERE \(isThisKey)
-                RETURNING bytes),
-            change AS (SELECT stored.bytes - former.bytes AS bytes FROM stored, former)
+                RETURNING user_id, bytes),
+            change AS (SELECT stored.user_id, stored.bytes - former.bytes AS bytes FROM stored, former)
             \(bytes < StorageQuota.smallChange
-                ? storage.countingSmall("bytes", from: "change", of: userID)
+                ? StorageQuota.countingSmall(from: "change")
                 : storage.counting(change, of: userID))
             """
     }

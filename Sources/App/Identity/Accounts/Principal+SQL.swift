@@ -4,10 +4,13 @@ import Postgres
 extension Principal {
     /// The columns that `init(_:issuedAt:credential:)` reads, in its order, from `users` aliased `u` with
     /// `Credits.join`.
-    static func columns(showingStorage: Bool) -> SQL {
-        let stored: SQL = showingStorage ? "(\(StoredBytes.sum("u.id")))" : "0::bigint"
-        return "\(Account.columns), \(Credits.columns), u.is_full, \(stored)"
-    }
+    static func columns(showingStorage: Bool) -> SQL { showingStorage ? columnsWithStorage : columnsWithoutStorage }
+
+    // Assembled once, because each call needs them.
+    private static let columnsWithStorage = columns(storage: "(\(StoredBytes.sum("u.id")))")
+    private static let columnsWithoutStorage = columns(storage: "0::bigint")
+
+    private static func columns(storage: SQL) -> SQL { "\(Account.columns), \(Credits.columns), u.is_full, \(storage)" }
 
     /// - Parameter credential: reads the columns after those.
     convenience init(
