@@ -50,17 +50,10 @@ package final class Engine: Sendable {
     ///
     /// - Throws: `LaunchRefusal.invalid` or `.inactive`.
     package func plan(_ flow: JSON, on connection: Connection) throws -> Plan {
-        try price(try read(flow), on: connection)
+        try price(try flows.read(flow), on: connection)
     }
 
-    /// Reads and checks a flow.
-    private func read(_ flow: JSON) throws -> (flow: Flow, warnings: Violations) {
-        var reader = FlowReader(catalog: catalog)
-        guard let read = reader.read(flow) else { throw LaunchRefusal.invalid(reader.problems) }
-        return (read, reader.warnings)
-    }
-
-    private func price(_ read: (flow: Flow, warnings: Violations), on connection: Connection) throws -> Plan {
+    private func price(_ read: FlowCache.Reading, on connection: Connection) throws -> Plan {
         let prices = try prices(on: connection)
         var inactive = Violations()
         for (index, type) in read.flow.taskTypes.enumerated() where !prices.isActive(type) {
@@ -80,7 +73,7 @@ package final class Engine: Sendable {
     func planChildren(
         _ count: Int, of parentID: String, _ workflow: StoredFlow, for userID: String, on connection: Connection
     ) throws -> (plan: Plan, counting: SQL) {
-        let read = try read(workflow.flow)
+        let read = try flows.read(workflow.flow)
         let place = try Tree.place(of: parentID, limit: Engine.maxDepth, on: connection)
         guard place.depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
         let plan = try price(read, on: connection)

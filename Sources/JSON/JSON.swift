@@ -17,6 +17,7 @@ package enum JSON: Sendable {
     case object(JSONObject)
 }
 
+/// Equal values have the same text: 1 differs from 1.0, and 0.0 from -0.0.
 extension JSON: Hashable {
     package static func == (one: JSON, other: JSON) -> Bool {
         switch (one, other) {
@@ -24,7 +25,7 @@ extension JSON: Hashable {
         case (.bool(let a), .bool(let b)): a == b
         case (.integer(let a), .integer(let b)): a == b
         case (.unsigned(let a), .unsigned(let b)): a == b
-        case (.number(let a), .number(let b)): a == b
+        case (.number(let a), .number(let b)): a.bitPattern == b.bitPattern
         case (.string(let a), .string(let b)): a.hasSameBytes(as: b)
         case (.array(let a), .array(let b)): a == b
         case (.object(let a), .object(let b)): a == b

@@ -7,25 +7,31 @@ import Testing
 @Suite struct FlowCacheTests {
     private let cache = FlowCache(catalog: .plain)
 
-    private func run(_ types: [String], of workflow: Int, version: Int = 1) -> Execution {
-        Execution(
-            id: RunnerFixture.executionID, userID: RunnerFixture.userID,
-            source: .workflow(id: "\(workflow)", version: version, isLimited: false), flow: FlowText.chain(types),
-            input: [:])
-    }
+    private func types(_ types: [String]) throws -> [String] { try cache.read(FlowText.chain(types)).flow.taskTypes }
 
-    @Test func returnsTheFlowOfEachVersion() {
-        // More flows than the cache holds, each read twice.
-        for number in Array(0..<200) + Array(0..<200) {
-            let types = number.isMultiple(of: 2) ? ["pass"] : ["pass", "keep"]
-            #expect(cache.flow(of: run(types, of: number / 2, version: number % 2))?.taskTypes == types)
+    /// More flows than the cache holds, each read twice.
+    @Test func returnsEachFlow() throws {
+        for number in Array(1...100) + Array(1...100) {
+            let expected = Array(repeating: "pass", count: number)
+            #expect(try types(expected) == expected)
         }
     }
 
-    /// A restored database may reuse a version number.
-    @Test func readsAVersionAgainWhenItsFlowDiffers() {
-        #expect(cache.flow(of: run(["pass"], of: 1))?.taskTypes == ["pass"])
-        #expect(cache.flow(of: run(["keep"], of: 1))?.taskTypes == ["keep"])
-        #expect(cache.flow(of: run(["unheard of"], of: 1)) == nil)
+    @Test func flowsWithDifferentTextsDiffer() throws {
+        func input(_ value: JSON) throws -> JSON? {
+            try cache.read(try #require(JSON.flow([.task("a", "pass", value)])["flow"])).flow.tasks[0].input
+        }
+        let values: [JSON] = [
+            1, 1.0, 0.0, .number(-0.0), "\u{e9}", "e\u{301}", [1], ["a": 1, "b": 2], ["b": 2, "a": 1],
+        ]
+        for value in values + values { #expect(try input(value)?.text == value.text) }
+    }
+
+    @Test func warningsAndProblemsAreReportedEachTime() throws {
+        let flow = try #require(JSON.flow([.task("a", "pass"), .task("b", "pass")])["flow"])
+        for _ in 1...2 {
+            #expect(try cache.read(flow).warnings.count == 1)
+            #expect(throws: LaunchRefusal.self) { try cache.read(FlowText.chain(["unknown"])) }
+        }
     }
 }

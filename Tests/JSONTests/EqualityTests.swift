@@ -18,11 +18,14 @@ import Testing
 
     @Test(
         arguments: [
-            nil, true, false, 0, 1, .unsigned(.max), 1.5, "", "a", [], [1], [1, 2], [:], ["a": 1], ["a": 2], ["b": 1],
+            nil, true, false, 0, 1, .unsigned(.max), 1.5, 0.0, .number(-0.0), "", "a", [], [1], [1, 2], [:], ["a": 1],
+            ["a": 2], ["b": 1],
         ] as [JSON])
     func aValueEqualsOnlyItself(value: JSON) throws {
         #expect(try JSON(parsing: value.serialized()) == value)
-        let others: [JSON] = [.null, .bool(true), .bool(false), 0, 1, 1.5, "", "a", [], [1], [:], ["a": 1]]
+        let others: [JSON] = [
+            .null, .bool(true), .bool(false), 0, 1, 1.5, 0.0, .number(-0.0), "", "a", [], [1], [:], ["a": 1],
+        ]
         for other in others where other.text != value.text { #expect(other != value) }
     }
 

@@ -1,41 +1,43 @@
+import JSON
 import Synchronization
 
-/// A cache of parsed flows of stored workflows. A version never changes unless the database is restored to an older
-/// state, so a cached flow is used only if its definition equals the one of the run.
+/// Reads flows, and keeps those that were read last: clients often send the same flow again, and each run of a workflow
+/// has the flow of its version. A flow that is equal has the same text, so it makes no difference who sent it.
 ///
-/// It holds at most 64 flows of at most 64 KB of text each; larger ones are parsed each time. All threads share one
+/// It holds at most 64 flows of at most 64 KB of text each; larger ones are read each time. All threads share one
 /// cache.
 final class FlowCache: Sendable {
-    private struct Version: Hashable {
-        let workflowID: String
-        let number: Int
-    }
+    /// A valid flow, and what is unusual about it.
+    typealias Reading = (flow: Flow, warnings: Violations)
 
     private static let capacity = 64
     private static let largestWeight = 64 << 10
 
     private let catalog: TaskCatalog
-    private let flows = Mutex<[Version: Flow]>([:])
+    /// By the hash value of the definition.
+    private let readings = Mutex<[Int: Reading]>([:])
 
     init(catalog: TaskCatalog) { self.catalog = catalog }
 
-    /// The flow of a run; nil if this release cannot read it, for instance because a task type no longer exists.
-    func flow(of execution: Execution) -> Flow? {
-        let source = execution.source
-        guard let workflowID = source.workflowID, let number = source.version else { return read(execution) }
-        let version = Version(workflowID: workflowID, number: number)
-        if let known = flows.withLock({ $0[version] }), known.definition == execution.flow { return known }
-        let flow = read(execution)
-        guard let flow, flow.definition.weight <= FlowCache.largestWeight else { return flow }
-        flows.withLock { flows in
-            if flows.count >= FlowCache.capacity { flows = [:] }
-            flows[version] = flow
-        }
-        return flow
+    /// Reads and checks a flow, which may be any JSON value.
+    ///
+    /// - Throws: `LaunchRefusal.invalid`.
+    func read(_ definition: JSON) throws -> Reading {
+        let hash = definition.hashValue
+        if let known = readings.withLock({ $0[hash] }), known.flow.definition == definition { return known }
+        var reader = FlowReader(catalog: catalog)
+        guard let flow = reader.read(definition) else { throw LaunchRefusal.invalid(reader.problems) }
+        let reading = (flow, reader.warnings)
+        if definition.weight <= FlowCache.largestWeight { keep(reading, hash) }
+        return reading
     }
 
-    private func read(_ execution: Execution) -> Flow? {
-        var reader = FlowReader(catalog: catalog)
-        return reader.read(execution.flow)
+    /// A full cache is cleared, and its flows are released after the lock.
+    private func keep(_ reading: Reading, _ hash: Int) {
+        var former: [Int: Reading] = [:]
+        readings.withLock { readings in
+            if readings.count >= FlowCache.capacity { swap(&former, &readings) }
+            readings[hash] = reading
+        }
     }
 }
