@@ -40,7 +40,7 @@ extension JSON: Hashable {
         case .integer(let value): hasher.combine(value)
         case .unsigned(let value): hasher.combine(value)
         case .number(let value): hasher.combine(value)
-        case .string(let value): hasher.combine(TextKey(value))
+        case .string(let value): value.combineBytes(into: &hasher)
         case .array(let value): hasher.combine(value)
         case .object(let value): hasher.combine(value)
         }

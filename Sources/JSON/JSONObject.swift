@@ -19,8 +19,8 @@ package struct JSONObject: Sendable, Hashable {
         }
 
         package func hash(into hasher: inout Hasher) {
-            hasher.combine(TextKey(name))
-            hasher.combine(value)
+            name.combineBytes(into: &hasher)
+            value.hash(into: &hasher)
         }
     }
 

@@ -19,6 +19,12 @@ extension String {
             } ?? false
         } ?? false
     }
+
+    /// Combines the bytes, and their end, so that two texts in a row are not taken for two others.
+    @inlinable package func combineBytes(into hasher: inout Hasher) {
+        unsafe utf8Span.span.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+        hasher.combine(UInt8.max)
+    }
 }
 
 /// A text from outside as a member of a set or the key of a dictionary: it equals only the same bytes.
@@ -29,9 +35,5 @@ package struct TextKey: Hashable, Sendable {
 
     @inlinable package static func == (one: TextKey, other: TextKey) -> Bool { one.text.hasSameBytes(as: other.text) }
 
-    @inlinable package func hash(into hasher: inout Hasher) {
-        unsafe text.utf8Span.span.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
-        // Ends the text, so that two texts in a row are not taken for two others.
-        hasher.combine(UInt8.max)
-    }
+    @inlinable package func hash(into hasher: inout Hasher) { text.combineBytes(into: &hasher) }
 }
