@@ -2,7 +2,7 @@ import HTTP
 import JSON
 
 /// The body of a call that changes a resource. A client may send back the whole resource that it has read: the members
-/// that only the server sets are accepted if they have their present values.
+/// that only the server sets are accepted if they have their present values, and its figures with any value.
 struct ResourceChange: Sendable {
     let schema: JSONSchema
     private let serverMembers: [String]
@@ -10,7 +10,8 @@ struct ResourceChange: Sendable {
     /// - Parameters:
     ///   - change: the members that a client sets.
     ///   - whole: the resource as it is read.
-    ///   - figures: members that change by themselves; they are accepted with any value.
+    ///   - figures: members that change by themselves, or with every change, such as the time of the last one. They are
+    ///     accepted with any value, so that a call can be repeated; `If-Match` is what detects another client's change.
     init(_ change: JSONSchema, of whole: JSONSchema, figures: [String] = []) {
         let others = whole.memberNames.filter { !change.memberNames.contains($0) }
         serverMembers = others.filter { !figures.contains($0) }
@@ -19,7 +20,7 @@ struct ResourceChange: Sendable {
         ).named(change.name ?? "")
     }
 
-    private static let figure = JSONSchema.any.described("A figure that has no effect if it is sent")
+    private static let figure = JSONSchema.any.described("It has no effect if it is sent: the server sets it")
 
     private static let serverMember = JSONSchema.any.described(
         "Set by the server. If it is sent, it must have its present value")
@@ -29,10 +30,12 @@ struct ResourceChange: Sendable {
 
     /// Throws 422 for each member that only the server sets and that has another value than in `present`.
     ///
-    /// - Parameter present: the resource as it would be read now; nil if it does not exist yet.
-    func check(_ body: JSON, against present: JSON?) throws {
+    /// - Parameters:
+    ///   - present: the resource as it would be read now; nil if it does not exist yet.
+    ///   - ignored: a member that is not checked.
+    func check(_ body: JSON, against present: JSON?, ignoring ignored: String? = nil) throws {
         let wrong = serverMembers.filter { name in
-            guard let value = body[name] else { return false }
+            guard name != ignored, let value = body[name] else { return false }
             return present?[name].map { !value.isEquivalent(to: $0) } ?? true
         }
         guard !wrong.isEmpty else { return }

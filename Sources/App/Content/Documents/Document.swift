@@ -18,7 +18,7 @@ enum Document {
     /// What a client stores.
     static let change = ResourceChange(
         JSONSchema.object(required: ["value": JSONSchema.any.described("Any JSON value")]).named("DocumentValue"),
-        of: resource.schema)
+        of: resource.schema, figures: ["updated_at"])
 
     /// The members of a document in a list.
     static let summary = Resource("DocumentSummary", .text("name", anyName), updatedAt)

@@ -26,7 +26,8 @@ struct Post {
     static let draft = content(named: "PostDraft")
 
     /// A complete post that replaces another.
-    static let replacement = ResourceChange(content(named: "PostReplacement"), of: schema)
+    static let replacement = ResourceChange(
+        content(named: "PostReplacement"), of: schema, figures: ["updated_at"])
 
     private static func content(named name: String) -> JSONSchema {
         JSONSchema.object(
@@ -42,7 +43,7 @@ struct Post {
     static let change = ResourceChange(
         JSONSchema.object(
             optional: ["title": title, "content": content, "published": published]
-        ).named("PostChange"), of: schema)
+        ).named("PostChange"), of: schema, figures: ["updated_at"])
 
     var tag: EntityTag { EntityTag(version: version) }
 

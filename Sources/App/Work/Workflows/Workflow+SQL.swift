@@ -80,8 +80,8 @@ extension Workflow {
     func save(
         _ draft: WorkflowDraft, counting quota: StorageQuota, on connection: Connection
     ) throws -> Workflow? {
+        guard !isIdentical(to: draft) else { return self }
         let addsVersion = !draft.content.isIdentical(to: content)
-        guard addsVersion || draft.concurrency != concurrency else { return self }
         if addsVersion, try versionCount(on: connection) >= Workflow.maximumVersions { return nil }
         // Later than the last change even if the clock went back, because versions are listed by their times.
         let change: SQL = """

@@ -58,6 +58,11 @@ struct Workflow {
 
     var tag: EntityTag { EntityTag(version: revision) }
 
+    /// Whether saving the draft would change nothing.
+    func isIdentical(to draft: WorkflowDraft) -> Bool {
+        draft.concurrency == concurrency && draft.content.isIdentical(to: content)
+    }
+
     func isOpen(to principal: Principal) -> Bool { userID == principal.id || principal.isAdmin }
 }
 

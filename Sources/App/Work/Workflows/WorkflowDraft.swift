@@ -15,7 +15,8 @@ struct WorkflowDraft {
     /// A new workflow.
     static let schema = members.named("WorkflowDraft")
     /// A workflow that replaces another.
-    static let replacement = ResourceChange(members.named("WorkflowReplacement"), of: Workflow.schema)
+    static let replacement = ResourceChange(
+        members.named("WorkflowReplacement"), of: Workflow.schema, figures: ["updated_at"])
 
     init(_ content: Workflow.Content, concurrency: Int64?) {
         self.content = content
