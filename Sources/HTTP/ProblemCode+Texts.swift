@@ -89,7 +89,10 @@ extension ProblemCode {
                 "Call from a page of this site, or have the operator add the page's origin to `FRONTEND_URL`."
             )
         case .wrongPassword:
-            (.forbidden, "The current password is wrong", "Send the password of the account as `current_password`.")
+            (
+                .forbidden, "The password is wrong",
+                "Send the account's present password, as `current_password`, or as `password` of `DELETE /me`."
+            )
         case .wrongCode:
             (
                 .forbidden, "The code is wrong",
