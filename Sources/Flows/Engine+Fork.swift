@@ -16,9 +16,11 @@ extension Engine {
         as id: String = UUIDv7.make(), on connection: Connection
     ) throws -> Execution? {
         guard former.status.isEnd else { return nil }
-        let steps = zip(former.steps, former.stepInputs)
-        guard let (step, given) = steps.first(where: { $0.0.number == number && !$0.0.isSuperseded }) else {
+        guard let (step, given) = zip(former.steps, former.stepInputs).first(where: { $0.0.number == number }) else {
             throw LaunchRefusal.invalid("/step", "is not a step of this run")
+        }
+        guard !step.isSuperseded else {
+            throw LaunchRefusal.invalid("/step", "is superseded: since a resume, a later step repeats it")
         }
         let (source, flow) = try source(of: former, version: version, on: connection)
         let plan = try plan(flow, on: connection)

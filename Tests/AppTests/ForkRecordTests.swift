@@ -78,6 +78,14 @@ import Testing
         #expect(try post("/api/executions/\(former)/resume", [:]).status == 202)
         try application.work()
         #expect(try run(.string(former))["steps"].each("superseded") == [false, true, false])
+        for (step, reason) in [(2, "is superseded"), (4, "is not a step of this run")] {
+            let refusal = try post("/api/executions/\(former)/fork", ["step": .integer(Int64(step))])
+            expectProblem(refusal, 422, "validation_failed")
+            #expect(pointers(refusal) == ["/step"])
+            #expect(
+                refusal["errors"].arrayValue?.first?["message"]?.stringValue?.hasPrefix(reason) == true,
+                "\(refusal.text)")
+        }
         let forked = try post("/api/executions/\(former)/fork", ["step": 3])
         try application.work()
         let record = try run(forked["id"])
