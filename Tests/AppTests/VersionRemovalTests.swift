@@ -66,7 +66,8 @@ import Testing
         let version = try heldRemoval(RunRemoval.removing(version: 1, of: workflowID, ownedBy: user.id))
         let body: JSON = ["version": 1]
         let executed = try version.commit(whileWaiting: call("POST", "\(path)/execute", body))
-        expectProblem(executed, 404, "not_found")
+        expectProblem(executed, 422, "validation_failed")
+        #expect(pointers(executed) == ["/version"])
         let workflow = try heldRemoval(
             ["UPDATE workflows SET deleted_at = now() WHERE id = \(workflowID)"]
                 + RunRemoval.removingVersions(of: workflowID, ownedBy: user.id))

@@ -43,7 +43,11 @@ import Testing
         }
         #expect(try result([:]) == [2, 2])
         #expect(try result(["version": 1]) == [1, 1])
-        expectProblem(try caller.post("/api/workflows/\(workflow)/execute", ["version": 3]), 404, "not_found")
+        for path in ["execute", "rollback"] {
+            let unknown = try caller.post("/api/workflows/\(workflow)/\(path)", ["version": 3])
+            expectProblem(unknown, 422, "validation_failed", path)
+            #expect(pointers(unknown) == ["/version"], "\(path)")
+        }
 
         // The workflow of a waiting run is replaced and deleted.
         let waiting = JSON.chain([.task("a", "approval"), .task("b", "pass", 1)])

@@ -134,7 +134,7 @@ extension Endpoint<Context> {
             let workflow = try changeable(context)
             let number = context.input["version"]?.integerValue ?? 0
             guard let version = try WorkflowVersion.find(number, of: workflow, on: connection) else {
-                throw Problem.invalid("/version", "is not a version of the workflow")
+                throw Problem.unknownVersion
             }
             let draft = try WorkflowDraft(restoring: version, of: workflow, catalog: context.services.engine.catalog)
             return try save(draft, as: workflow, context)

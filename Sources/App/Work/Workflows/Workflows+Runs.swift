@@ -47,15 +47,34 @@ extension Endpoint<Context> {
             let user = try context.user
             let owner = user.isAdmin ? nil : user.id
             guard let stored = try StoredFlow.find(id, of: owner, version: wanted, on: context.connection) else {
-                throw Problem.notFound
+                throw try missing(wanted, of: id, context)
             }
             let execution = Execution(
                 id: UUIDv7.make(), userID: stored.userID, source: stored.source, flow: stored.flow,
                 input: context.input["input"] ?? .object(JSONObject()), starter: user.starter(ofRunOf: stored.userID))
-            try context.launch(execution, try context.plan(stored.flow))
+            let plan = try context.plan(stored.flow)
+            do {
+                try context.launch(execution, plan)
+            } catch let problem as Problem where problem.status == .notFound {
+                // The version was removed in the meantime.
+                throw try missing(wanted, of: id, context)
+            }
             return try context.reply(
                 whenEnded: execution.id, defaultSeconds: 0, fallback: Execution.accepted(execution.id, .queued),
                 answer: \.answer)
         }
     }
+
+    /// What is missing for a run: the workflow, or the version of it that the body names.
+    private static func missing(_ version: Int?, of id: String, _ context: Context) throws -> Problem {
+        guard version != nil, try Workflow.mayBeRead(id, by: context.user, on: context.connection) else {
+            return .notFound
+        }
+        return .unknownVersion
+    }
+}
+
+extension Problem {
+    /// A body names a version that the workflow does not have.
+    static let unknownVersion = Problem.invalid("/version", "is not a version of the workflow")
 }
