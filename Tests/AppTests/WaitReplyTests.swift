@@ -108,7 +108,38 @@ import Testing
         let reply = reply("/flow-manager", .demoFlow, [("Prefer", "wait=9")])
         #expect(reply.continuation == nil)
         #expect(reply.initial.status == .ok)
-        #expect(reply.initial.headers["Preference-Applied"] == nil)
+        #expect(reply.initial.headers["Preference-Applied"] == "wait=9")
+    }
+
+    /// Every call that may wait, answered at once: RFC 7240, section 3.
+    @Test func everyAnswerNamesTheAppliedPreference() throws {
+        let failing = JSON.flow([.task("a", "pass"), .task("b", "fail")], [.condition("a", "b", "end")])
+        func applied(_ target: String, _ body: JSON, _ headers: [(String, String)]) -> String? {
+            HTTPAnswer(reply(target, body, headers).initial).headers["preference-applied"]
+        }
+        let run = try #require(try application.post("/flow-manager", failing, token: user.token)["id"].stringValue)
+        let paths = ["/api/executions/\(run)/fork", "/api/executions/\(run)/resume"]
+        for (target, body) in try launches().map({ ($0.target, $0.body) }) + paths.map({ ($0, ["step": 2]) }) {
+            let body = target.hasSuffix("/resume") ? [:] : body
+            let key = ("Idempotency-Key", "applied")
+            for (preference, name) in [
+                ("respond-async", "respond-async"), ("wait=5", "wait=5"), ("wait=90", "wait=50"),
+            ] {
+                let values = (0..<2).map { _ in applied(target, body, [key, ("Prefer", preference)]) }
+                #expect(values == [name, name], "\(target) \(preference)")
+            }
+            #expect(applied(target, body, [key]) == nil)
+            try application.work()
+        }
+        // The replay of a run that has ended, and a call that executes the run itself.
+        for headers in [[("Idempotency-Key", "now")], []] {
+            for _ in 0..<2 {
+                for preference in ["wait=9", "wait=0"] {
+                    #expect(applied("/flow-manager", .demoFlow, headers + [("Prefer", preference)]) == preference)
+                }
+            }
+        }
+        #expect(applied("/api/executions/\(run)/cancel", [:], [("Prefer", "wait=9")]) == nil)
     }
 
     /// The user's runs occupy their share of the threads: a worker executes the next one.
@@ -151,6 +182,7 @@ import Testing
                 #expect(answer.status == status && answer["status"] == "canceled", "\(answer.text)")
                 #expect(answer["execution_id"] == .string(run) || answer["id"] == .string(run))
                 #expect(answer.headers["idempotency-replayed"] == "true")
+                #expect(answer.headers["preference-applied"] == (headers.count == 1 ? nil : headers[1].1))
             }
         }
         #expect(try application.count("SELECT count(*) FROM executions WHERE user_id = \(user.id)") == 2)

@@ -175,12 +175,11 @@ package struct IdempotencyKey: Sendable {
         }
     }
 
-    /// Stores the response, which is in memory, and counts its bytes instead of those of an expired one. A replay does
-    /// not wait, so no preference applies to it.
+    /// Stores the response, which is in memory, and counts its bytes instead of those of an expired one.
     private func store(_ response: Response) -> SQL {
         guard case .bytes(let body) = response.body else { preconditionFailure("only a response in memory is stored") }
-        let fields = response.headers.fields.filter { $0.name != Response.preferenceApplied }
-        let headers = JSONText(.object(JSONObject(fields.map { .init(name: $0.name, value: .string($0.value)) })))
+        let headers = JSONText(
+            .object(JSONObject(response.headers.fields.map { .init(name: $0.name, value: .string($0.value)) })))
         let bytes = Self.rowBytes + headers.bytes.count + body.count
         let change: SQL = "(SELECT bytes FROM change)"
         return """

@@ -15,11 +15,9 @@ extension Context {
     func reply(
         whenEnded executionID: String, defaultSeconds: Int, fallback: Response, answer: @escaping RunAnswer
     ) throws -> Reply {
-        let preferences = Preferences(request.headers)
-        let wait = preferences.wait.map { min($0, Context.maximumWait) }
-        let applied = wait.map { "wait=\($0)" } ?? (preferences.respondsAsync ? "respond-async" : nil)
+        let (preferences, applied) = (Preferences(request.headers), appliedPreference)
         let fallback = fallback.applying(applied)
-        let seconds = wait ?? (preferences.respondsAsync ? 0 : defaultSeconds)
+        let seconds = preferences.appliedWait ?? (preferences.respondsAsync ? 0 : defaultSeconds)
         guard seconds > 0 else { return .response(fallback) }
         let (call, userID, visibility) = (call, try user.id, try user.allRuns)
         return .wait(for: userID, fallback: fallback) { pending in
@@ -39,6 +37,13 @@ extension Context {
         }
     }
 
+    /// What the call prefers of what applies to it, as `Preference-Applied` names it. It applies as well if the call
+    /// need not wait, because the run has ended already.
+    var appliedPreference: String? {
+        let preferences = Preferences(request.headers)
+        return preferences.appliedWait.map { "wait=\($0)" } ?? (preferences.respondsAsync ? "respond-async" : nil)
+    }
+
     /// Whether the caller prefers a response before the run begins.
     var respondsAtOnce: Bool {
         let preferences = Preferences(request.headers)
@@ -46,13 +51,16 @@ extension Context {
     }
 }
 
-extension Response {
-    /// The header that names the preference that was applied (RFC 7240, section 3).
-    static let preferenceApplied = "Preference-Applied"
+extension Preferences {
+    /// In seconds; nil: the call has no preference for it.
+    fileprivate var appliedWait: Int? { wait.map { min($0, Context.maximumWait) } }
+}
 
-    fileprivate func applying(_ preference: String?) -> Response {
+extension Response {
+    /// The response that names the preference that was applied (RFC 7240, section 3).
+    func applying(_ preference: String?) -> Response {
         var response = self
-        if let preference { response.headers.append(name: Self.preferenceApplied, value: preference) }
+        if let preference { response.headers["Preference-Applied"] = preference }
         return response
     }
 }

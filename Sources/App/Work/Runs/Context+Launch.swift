@@ -10,6 +10,12 @@ extension Context {
     /// Starts a run, at most once for each `Idempotency-Key`. A call that repeats an earlier one is answered with what
     /// the record of the run is now, or waits for the end of the run if it prefers to; 410 if the record was deleted.
     func launchingOnce(answer: @escaping RunAnswer, _ start: () throws -> Reply) throws -> Reply {
+        var reply = try startOrReplay(answer, start)
+        if endpoint.waits { reply.update { $0 = $0.applying(appliedPreference) } }
+        return reply
+    }
+
+    private func startOrReplay(_ answer: @escaping RunAnswer, _ start: () throws -> Reply) throws -> Reply {
         guard let key = idempotencyKey else { return try start() }
         if let reply = try replay(of: key, answer) { return reply }
         do {
