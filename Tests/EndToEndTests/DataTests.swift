@@ -74,7 +74,7 @@ import Testing
             let answer = try put(path, 1)
             #expect([400, 404].contains(answer.status), "\(path): \(answer.status)")
         }
-        for name in ["a/b", ".", "..", "a\nb", "a\u{85}b", String(repeating: "n", count: 129)] {
+        for name in ["a/b", "a\\b", ".", "..", "a\nb", "a\u{85}b", String(repeating: "n", count: 129)] {
             let task = JSON.task("a", "data.store", ["name": .string(name), "value": 1])
             let run = try stack.post("/flow-manager", .flow([task]), token: user.token)
             #expect(

@@ -8,7 +8,7 @@ enum Document {
     /// Names may be longer, and contain any character, of documents that were stored when all names were allowed.
     static let anyName = JSONSchema.string(minLength: 1, maxLength: 200)
 
-    static let nameRule = "1 to 128 characters without / and control characters, and not . or .."
+    static let nameRule = "1 to 128 characters without /, \\ and control characters, and not . or .."
 
     private static let updatedAt = Column.time("updated_at").described("When it was last stored")
 
@@ -26,7 +26,7 @@ enum Document {
     /// Whether a new document may have the name.
     static func permits(_ text: String) -> Bool {
         name.violations(in: .string(text)).isEmpty && text != "." && text != ".."
-            && !text.unicodeScalars.contains { $0 == "/" || $0.properties.generalCategory == .control }
+            && !text.unicodeScalars.contains { $0 == "/" || $0 == "\\" || $0.properties.generalCategory == .control }
     }
 
     /// Whether a document may have had the name.
