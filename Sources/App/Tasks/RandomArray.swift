@@ -9,7 +9,7 @@ struct RandomArray: FlowTask {
     let summary = "Generates random numbers, each at least 0 and less than 1"
     let effect = Effect.pure
     let input = JSONSchema.any.described("`n`: how many numbers, from 1 to 10000. Default: 500")
-    let output = JSONSchema.array(of: .number(0...1))
+    let output = JSONSchema.array(of: .number(0...1), count: 1...10_000)
 
     private static let count = JSONSchema.integer(1...10_000)
 

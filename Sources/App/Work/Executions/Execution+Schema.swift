@@ -14,10 +14,12 @@ enum ExecutionField {
     static let flowID = name.described("The `id` of the flow")
     static let flowName = name.described("The `name` of the flow")
     static let stoppedAt = name.nullable.described(
-        "The task after which the run failed or ended early; null if it completed or is active")
+        "The task at which the run failed, ended early or was canceled. Null if the run is active or completed, and if "
+            + "it was ended from outside while no step was open")
     static let result = JSONSchema.any.described("The output of the last task")
     static let failure = TaskFailure.schema.nullable.described(
-        "Why the run failed or was canceled, or the error of its last step; else null")
+        "Why the run failed or was canceled; else the error of its last step. A run that is active or `completed` has "
+            + "one too if the last attempt failed: a retry follows, or a condition leads to `END_SUCCESS`. Else null")
     static let creditsCharged = JSONSchema.integer.described("What the run has cost so far")
     static let workflowID = JSONSchema.string(format: .uuid).nullable.described(
         "The workflow that is run; null for a flow that the call contained")
@@ -35,7 +37,8 @@ enum ExecutionField {
     fileprivate static let type = name.described("The task type")
     fileprivate static let input = JSONSchema.any.described("What the task was given")
     fileprivate static let output = JSONSchema.any.described("What the task gave; null if it failed")
-    fileprivate static let error = TaskFailure.schema.nullable.described("Null if the task succeeded")
+    fileprivate static let error = TaskFailure.schema.nullable.described(
+        "Why the last attempt failed; null if it succeeded or has not ended")
     fileprivate static let attempts = JSONSchema.integer.described("How often it was tried")
     fileprivate static let condition = name.nullable.described(
         "The condition that decided what followed; null if none did")
@@ -128,7 +131,7 @@ extension Step {
 extension ExecutionStatus {
     static let schema = JSONSchema.string(enum: allCases.map(\.rawValue)).described(
         "`queued`: waits for a worker. `running`: is being executed. `waiting`: for a time, a signal, a retry or other "
-            + "runs. `completed`: reached its end. `ended_early`: a condition ended it after a failed task. `failed`: "
+            + "runs. `completed`: reached its end, or `END_SUCCESS` after a failed task. `ended_early`: a condition ended it after a failed task. `failed`: "
             + "a task failed without a condition for it, or with one that says so. `canceled`: by a caller."
     ).named("ExecutionStatus")
 }
