@@ -58,7 +58,7 @@ import Testing
         let parts = first.split(separator: " ")
         #expect(parts.count == 5 && first.hasPrefix("1 entries, unbroken; head 1:") && first.hasSuffix("\n0\n"))
         let head = try #require(parts.last?.split(separator: "\n").first)
-        #expect(try command("user disable ann") == "0\n")
+        #expect(try command("user disable ann") == "disabled the user ann\n0\n")
         #expect(try command("audit --head \(head) verify").hasPrefix("2 entries, unbroken; head 2:"))
 
         try owner.execute("ALTER TABLE audit_log DISABLE TRIGGER USER")

@@ -38,18 +38,20 @@ import Tokens
         let name = unique("operated")
         #expect(try user("add \(name)", input: "long enough") == "created the user \(name)\n")
         let token = try stack.token(name, "long enough")
-        #expect(try user("grant-admin \(name)").isEmpty)
+        #expect(try user("grant-admin \(name)") == "made the user \(name) an admin\n")
         #expect(try stack.get("/me", token: token)["role"] == "admin")
         let key = try stack.post("/api/keys", ["name": "k"], token: token)["key"].stringValue
-        #expect(try user("reset-password \(name.uppercased())", input: "another password\n").isEmpty)
+        let reset = try user("reset-password \(name.uppercased())", input: "another password\n")
+        #expect(
+            reset == "set the password of the user \(name.uppercased()), and ended the user's sessions and API keys\n")
         expectChallenge(try stack.get("/me", token: key), "token_invalid")
         expectChallenge(try stack.get("/me", token: token), "token_invalid")
         #expect(try stack.get("/me", token: stack.token(name, "another password")).status == 200)
-        #expect(try user("disable \(name)").isEmpty)
+        #expect(try user("disable \(name)") == "disabled the user \(name)\n")
         let login: JSON = ["username": .string(name), "password": "another password"]
         #expect(try stack.patiently { try stack.post("/login", login) }.status == 401)
         #expect(try user("list").contains("\(name)  disabled\n"))
-        #expect(try user("enable \(name)").isEmpty)
+        #expect(try user("enable \(name)") == "enabled the user \(name)\n")
         #expect(try stack.get("/me", token: stack.token(name, "another password")).status == 200)
     }
 
@@ -64,7 +66,8 @@ import Tokens
         let login: JSON = ["email": .string(user.email), "password": .string(user.password)]
         let refused = try stack.patiently { try stack.post("/login", login) }
         #expect(refused["code"] == "otp_required")
-        #expect(try self.user("remove-factor \(user.email)").isEmpty)
+        let removed = try self.user("remove-factor \(user.email)")
+        #expect(removed == "removed the second factor of the user \(user.email)\n")
         #expect(try stack.patiently { try stack.post("/login", login) }.status == 200)
         let repeated = try self.user("remove-factor \(user.email)")
         #expect(repeated == "flow-manager user: the user has no second factor\n")

@@ -28,6 +28,7 @@ enum UserCommand {
         _ = try? AuditLog.seal(on: connection)
     }
 
+    /// Carries out one change, and prints a line that says what was done.
     private static func change(
         _ name: String, by word: String, _ users: UserAdministration, _ invocation: Invocation
     ) throws {
@@ -36,11 +37,21 @@ enum UserCommand {
             let isAdmin = invocation.arguments.contains("--admin")
             try users.add(name, password: try password(), isAdmin: isAdmin)
             print("created the \(isAdmin ? "admin" : "user") \(name)")
-        case "disable": try users.disable(name)
-        case "enable": try users.enable(name)
-        case "reset-password": try users.resetPassword(of: name, to: try password())
-        case "remove-factor": try users.removeFactor(of: name)
-        case "grant-admin": try users.grantAdmin(name)
+        case "disable":
+            try users.disable(name)
+            print("disabled the user \(name)")
+        case "enable":
+            try users.enable(name)
+            print("enabled the user \(name)")
+        case "reset-password":
+            try users.resetPassword(of: name, to: try password())
+            print("set the password of the user \(name), and ended the user's sessions and API keys")
+        case "remove-factor":
+            try users.removeFactor(of: name)
+            print("removed the second factor of the user \(name)")
+        case "grant-admin":
+            try users.grantAdmin(name)
+            print("made the user \(name) an admin")
         default: throw UsageError("user", forms)
         }
     }
