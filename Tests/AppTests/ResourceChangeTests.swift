@@ -177,6 +177,29 @@ import Testing
         #expect(try application.get(path, token: user.token)["name"] == "first")
     }
 
+    /// By the user and by an admin.
+    @Test(arguments: [true, false])
+    func nameAndAgeOfAnAccountChangeIndependently(isOwn: Bool) throws {
+        let token = isOwn ? user.token : try application.adminToken()
+        func change(_ body: JSON) throws -> HTTPAnswer {
+            try application.send("PATCH", isOwn ? "/me" : "/api/users/\(user.id)", body, token: token)
+        }
+        let steps: [(body: JSON, name: JSON, age: JSON)] = [
+            (["name": "Ann", "age": 30], "Ann", 30), (["age": 31], "Ann", 31), (["name": "Bea"], "Bea", 31),
+            (["name": nil], nil, 31), (["age": nil], nil, nil), ([:], nil, nil),
+        ]
+        for (body, name, age) in steps {
+            let answer = try change(body)
+            #expect(answer.status == 200 && answer["name"] == name && answer["age"] == age, "\(answer.text)")
+            #expect(try application.get("/me", token: user.token)["age"] == age)
+        }
+        for age: JSON in [-1, 151, "30", 30.5] {
+            let refusal = try change(["age": age])
+            expectProblem(refusal, 422, "validation_failed")
+            #expect(pointers(refusal) == ["/age"], "\(age)")
+        }
+    }
+
     /// What the profile of names refuses today, and an account without an e-mail.
     @Test func anOlderAccountCanBeSentBack() throws {
         func send(_ body: JSONObject) throws -> HTTPAnswer {

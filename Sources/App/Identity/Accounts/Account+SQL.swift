@@ -63,10 +63,15 @@ extension Account {
         ).first.map(Account.init)
     }
 
-    func rename(_ name: String?, on connection: Connection) throws -> Account {
+    /// Sets `name` and `age` if the change has them.
+    func describe(_ change: JSON, on connection: Connection) throws -> Account {
+        var assignments: [SQL] = []
+        if let name = change["name"] { assignments.append("name = \(optional: name.stringValue)") }
+        if let age = change["age"] { assignments.append("age = \(optional: age.integerValue)") }
+        guard !assignments.isEmpty else { return self }
         let rows = try connection.query(
             """
-            UPDATE users u SET name = \(optional: name) WHERE id = \(id) AND disabled_at IS NULL
+            UPDATE users u SET \(assignments.joined(separator: ", ")) WHERE id = \(id) AND disabled_at IS NULL
             RETURNING \(Account.columns)
             """)
         guard let row = rows.first else { throw Problem.invalidToken }

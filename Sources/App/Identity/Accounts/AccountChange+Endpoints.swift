@@ -8,7 +8,7 @@ import System
 extension Endpoint<Context> {
     static let changeMe = Endpoint(
         .patch, "/me", operation: "updateMe", tag: .accounts, access: .account,
-        summary: "Change your own name, e-mail or password",
+        summary: "Change your own name, age, e-mail or password",
         description: """
             A new password ends all other sessions. A new password or e-mail needs the current password.
             """,
@@ -27,7 +27,7 @@ extension Endpoint<Context> {
             return try context.connection.transaction { connection in
                 var account = user.account
                 if let change { account = try apply(change, to: account, context, on: connection) }
-                if let name = context.input["name"] { account = try account.rename(name.stringValue, on: connection) }
+                account = try account.describe(context.input, on: connection)
                 return try profile(of: account, storing: StoredBytes.find(of: user.id, on: connection), context)
             }
         } catch let error as PostgresError where error.sqlState == .uniqueViolation {

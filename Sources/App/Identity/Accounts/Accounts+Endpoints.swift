@@ -34,7 +34,7 @@ extension Endpoint<Context> {
         body: .json(
             .object(
                 required: ["email": Registration.email, "password": Registration.password],
-                optional: ["name": Registration.name, "age": .integer(0...150)]
+                optional: ["name": Registration.name, "age": Registration.age]
             ).named("NewUser"), rules: Registration.violations(in:)),
         idempotency: .refused, answers: [Answer(.created, "The account", Account.schema)],
         problems: [.alreadyRegistered, .rateLimited],

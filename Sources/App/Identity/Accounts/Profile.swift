@@ -23,6 +23,7 @@ struct Profile {
         JSONSchema.object(
             optional: [
                 "name": Registration.name.nullable,
+                "age": Registration.age.nullable,
                 "email": .unchecked(Registration.email.nullable).described(
                     "A new e-mail, or the present one; `null` if the account has none"),
                 "password": Registration.password,

@@ -15,6 +15,7 @@ struct Registration {
     /// The name in a login: at most as long as the name of an account can be.
     static let loginName = JSONSchema.string(maxLength: 254)
     static let name = JSONSchema.string(maxLength: 200)
+    static let age = JSONSchema.integer(0...150)
     /// `init` checks its length, which counts bytes.
     static let password = PasswordPolicy.attempted.described("\(PasswordPolicy.lengthText) of UTF-8")
     static let schema = JSONSchema.object(

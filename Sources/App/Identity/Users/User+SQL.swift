@@ -46,6 +46,7 @@ extension User {
             """
             UPDATE users u
             SET name = \(optional: change["name"].map(\.stringValue) ?? account.name),
+                age = \(optional: change["age"].map(\.integerValue) ?? account.age),
                 role = \(change["role"]?.stringValue ?? account.role.rawValue),
                 disabled_at = CASE WHEN \(isDisabled) THEN coalesce(u.disabled_at, now()) END
             WHERE u.id = \(account.id)

@@ -16,6 +16,7 @@ struct User {
         JSONSchema.object(
             optional: [
                 "name": Registration.name.nullable,
+                "age": Registration.age.nullable,
                 "role": Account.role.described("A user can become a `client` or an `admin`"),
                 "disabled": .boolean,
             ]

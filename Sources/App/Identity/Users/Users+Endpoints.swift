@@ -27,7 +27,7 @@ extension Endpoint<Context> {
                 required: ["password": Registration.password],
                 optional: [
                     "email": Registration.email, "username": Registration.username, "name": Registration.name,
-                    "age": .integer(0...150), "role": Account.assignableRole,
+                    "age": Registration.age, "role": Account.assignableRole,
                 ]
             ).named("UserDraft"), rules: Registration.violations(in:)),
         idempotency: .wholeCall, answers: [Answer(.created, "The user", User.schema)], problems: [.alreadyRegistered],
