@@ -29,7 +29,9 @@ package enum Routes {
             a path makes no difference.
 
             Lists answer `items` and `next_cursor`: pass it as `cursor` to get the next page. They take `limit`, `sort`,
-            `fields` and the filters that each of them names.
+            `fields` and the filters that each of them names. `/api/data` is always in the order of names, without
+            values, and takes only `limit`; `/api/task-types` and `/api/operations` are one page each. (curl needs `-g`
+            for the brackets of filters such as `created_at[gte]`.)
 
             A POST that is sent with an `Idempotency-Key` takes effect once, however often it is repeated. Where a run
             is waited for, `Prefer: wait=20` says for how many seconds (maximum: 50).

@@ -118,15 +118,32 @@ import Testing
         return items
     }
 
+    /// The lists among the endpoints.
+    private static var endpoints: [Endpoint<Context>] {
+        Routes.all.filter { $0.method == .get }.filter { endpoint in
+            endpoint.answers.contains { $0.schema?.json.text.contains("next_cursor") == true }
+        }
+    }
+
+    /// Every list takes the same fields of the query, except those that the description of the API names.
+    @Test func listsTakeTheFieldsThatTheDescriptionNames() {
+        let others: [String: Set<String>] = [
+            "/api/data": ["limit", "cursor"], "/api/task-types": [], "/api/operations": [],
+        ]
+        let common: Set = ["limit", "cursor", "sort", "fields"]
+        for endpoint in Self.endpoints {
+            let taken = common.intersection(endpoint.query.map(\.name))
+            #expect(taken == others[endpoint.path] ?? common, "\(endpoint.path)")
+        }
+        for path in others.keys { #expect(Routes.interface.description.contains("`\(path)`"), "\(path)") }
+    }
+
     @Test func pagesHaveEveryItemOnce() throws {
         try fill()
         let lists = try lists()
         // These have as many items as the program has task types and operations.
         let fixed: Set = ["/api/task-types", "/api/operations"]
-        let paths = Routes.all.filter { $0.method == .get }.filter { endpoint in
-            endpoint.answers.contains { $0.schema?.json.text.contains("next_cursor") == true }
-        }.map(\.path)
-        #expect(Set(paths) == fixed.union(lists.keys))
+        #expect(Set(Self.endpoints.map(\.path)) == fixed.union(lists.keys))
         for (path, list) in lists {
             let count = try application.count("SELECT count(*) FROM \(list.count)")
             #expect(count >= Self.count, "\(path)")

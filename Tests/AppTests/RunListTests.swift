@@ -133,11 +133,22 @@ import Testing
         "status=done", "status=", "status=failed,", "status=failed,done", "status=failed%20,canceled", "parent_id=nil",
         "parent_id=", "parent_id=NULL", "created_at[gte]=now", "created_at[gte]=2026-01-01",
         "created_at=2026-01-01T00:00:00Z",
-        "created_at[eq]=2026-01-01T00:00:00Z", "created_at[gte]=2026-01-01T00:00:00+01:00", "workflow_id=null",
+        "created_at[eq]=2026-01-01T00:00:00Z", "created_at[gte]=2026-01-01 00:00:00Z", "workflow_id=null",
+        "created_at[gte]=+2026-01-01T00:00:00Z", "created_at[gte]=2026-01-01T00:00:00++01:00",
         "created_at[lt]=2026-02-30T00:00:00Z", "user_id=me", "dead_letter=1",
     ])
     func invalidConditionsAreRefused(query: String) throws {
         expectProblem(try application.get("/api/executions?\(query)", token: user.token), 400, "bad_request", query)
+    }
+
+    /// In a query, a plus sign stands for a space.
+    @Test func theOffsetOfATimeNeedsNoEncoding() throws {
+        let middle = runs[runs.count / 2].createdAt
+        let text = RFC3339.text(milliseconds: middle + 3_600_000).dropLast()
+        for offset in ["+01:00", "%2B01:00", "%2b01:00"] {
+            let expected = runs.filter { $0.createdAt >= middle }.map(\.id)
+            #expect(try list("created_at[gte]=\(text)\(offset)&sort=created_at") == expected, "\(offset)")
+        }
     }
 
     @Test func aRefusalNamesTheFieldAndWhatItMustBe() throws {

@@ -61,7 +61,8 @@ extension PagedList {
                     "Only items whose `\(name)` is \(text)",
                     reason: { _ in "must be a date and time with an offset (RFC 3339)" }
                 ) { given in
-                    RFC3339.milliseconds(given).map { milliseconds in
+                    // A `+` that is not percent-encoded is read as a space, which no such time has.
+                    RFC3339.milliseconds(given.replacing(" ", with: "+")).map { milliseconds in
                         let limit = milliseconds + (isAfter ? 1 : 0)
                         return "\(column) \(operation) to_timestamp(0) + \(limit) * interval '1 millisecond'"
                     }
