@@ -1,4 +1,5 @@
 import App
+import Crypto
 import Flows
 import HTTP
 import JSON
@@ -23,7 +24,8 @@ import Testing
         for call in calls {
             let target = try #require(call.split(separator: ":8080").last?.split(separator: " ").first)
             let path = try #require(Path(parsing: target))
-            guard case .endpoint(let position, _) = Router(Routes.all).match(method: "POST", path: path) else {
+            let method = call.contains("-X PUT") ? "PUT" : "POST"
+            guard case .endpoint(let position, _) = Router(Routes.all).match(method: method, path: path) else {
                 Issue.record("\(call)")
                 continue
             }
@@ -81,6 +83,8 @@ import Testing
 
     /// The body of the call, in quotes after `-d`.
     private func body(of call: Substring) throws -> JSON {
+        // The shell inserts the id of a workflow.
+        let call = call.replacing("'$ID'", with: UUIDv7.make())
         let text = try #require(call.split(separator: "-d '").last?.split(separator: "'").first)
         return try JSON(parsing: Array(text.utf8))
     }

@@ -21,6 +21,8 @@ import Testing
         let answers = String(decoding: try Files.read(output), as: UTF8.self)
         #expect(answers.contains(#""message":"Task completed successfully!""#))
         #expect(answers.contains(#""status":"completed""#), "the workflow has ended")
+        #expect(answers.contains(#""name":"input","value":[3,5,8,13]"#))
+        #expect(answers.contains(#""flow_name":"Each","status":"completed""#), "the workflow has run for each item")
         #expect(answers.contains(#""key":"fm_"#))
         #expect(answers.contains(#""result":0.125"#))
         #expect(try stack.token("admin@example.org", "an unusual password").isEmpty == false)
