@@ -245,6 +245,23 @@ import Testing
         expectStatus(200, try call("POST", small.target, small.body))
     }
 
+    /// The refusal rolls the call back, but not its count.
+    @Test func aCallWithoutRoomForItsAnswerCountsTowardTheRateLimit() throws {
+        try application.connection.execute(
+            "INSERT INTO storage_changes (user_id, bytes) VALUES (\(user.id), 199000)")
+        _ = try application.services.engine.storage.fold(on: application.connection)
+        func generate(_ key: String) throws -> HTTPAnswer {
+            try application.send(
+                "POST", "/generate_array", ["sentence": "a"], token: user.token, headers: [("Idempotency-Key", key)])
+        }
+        for number in 1...10 {
+            expectProblem(try generate("k\(number % 2)"), 413, "quota_exceeded")
+            #expect(try application.count("SELECT calls FROM rate_limits WHERE user_id = \(user.id)") == number)
+        }
+        expectProblem(try generate("k1"), 429, "rate_limited")
+        #expect(try application.count("SELECT count(*) FROM idempotency_keys") == 0)
+    }
+
     /// A stored answer counts until it is removed, whatever becomes of what the call has made.
     @Test func storedAnswersCount() throws {
         var large = JSON.workflow("large").objectValue ?? JSONObject()

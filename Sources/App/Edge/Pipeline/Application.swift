@@ -104,16 +104,37 @@ package struct Application: Sendable {
                     of: call, body: body, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
                 connection: connection, audit: audit, now: now)
             guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
+                try count(context)
                 return try handle(context)
             }
-            return try key.answeringOnce(over: connection) { try handle(context) }
+            return try handleOnce(context, key)
         }
     }
 
-    /// Calls the handler. A repeated call does not get here, so it does not count toward the rate limit.
-    private func handle(_ context: Context) throws -> Reply {
+    /// Calls the handler unless the call repeats an earlier one, which does not count toward the rate limit. The call
+    /// counts even if its transaction is rolled back, because its answer cannot be stored.
+    private func handleOnce(_ context: Context, _ key: IdempotencyKey) throws -> Reply {
+        var isCounted = false
+        do {
+            return try key.answeringOnce(over: context.connection) {
+                try count(context)
+                isCounted = true
+                return try handle(context)
+            }
+        } catch {
+            context.connection.rollback()
+            if isCounted { try? count(context) }
+            throw error
+        }
+    }
+
+    /// Counts the call toward the rate limit of its endpoint. Throws 429.
+    private func count(_ context: Context) throws {
         try context.endpoint.rateLimit?.count(
             context.caller.map { .user($0.id) } ?? .network(context.network), on: context.connection)
+    }
+
+    private func handle(_ context: Context) throws -> Reply {
         let (endpoint, reply) = (context.endpoint, try context.endpoint.handle(context))
         assert(
             endpoint.setsCookies || endpoint.access != .everyone || reply.initial.headers["Set-Cookie"] == nil,
