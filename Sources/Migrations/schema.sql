@@ -779,6 +779,10 @@ CREATE INDEX audit_log_subject ON public.audit_log USING btree (subject, created
 
 CREATE INDEX audit_log_unsealed ON public.audit_log USING btree (id) WHERE ("position" IS NULL);
 
+CREATE INDEX executions_unnamed ON ONLY public.executions USING btree (created_at) WHERE (flow_id IS NULL);
+
+CREATE INDEX executions_default_created_at_idx ON public.executions_default USING btree (created_at) WHERE (flow_id IS NULL);
+
 CREATE INDEX executions_newest ON ONLY public.executions USING btree (((parent_id IS NULL)), status, created_at, id);
 
 CREATE INDEX executions_default_expr_status_created_at_id_idx ON public.executions_default USING btree (((parent_id IS NULL)), status, created_at, id);
@@ -861,6 +865,8 @@ CREATE INDEX users_newest ON public.users USING btree (created_at, id) WHERE (de
 
 CREATE INDEX users_removal ON public.users USING btree (removal_due) WHERE (removal_due IS NOT NULL);
 
+CREATE INDEX users_removed_before ON public.users USING btree (deleted_at) WHERE ((deleted_at IS NOT NULL) AND (removal_due IS NULL));
+
 CREATE UNIQUE INDEX users_username ON public.users USING btree (public.folded(username)) WHERE (deleted_at IS NULL);
 
 CREATE INDEX users_with_runs_to_end ON public.users USING btree (disabled_at) WHERE ((disabled_at IS NOT NULL) AND ((runs_ended_at IS NULL) OR (runs_ended_at < disabled_at)));
@@ -872,6 +878,8 @@ CREATE INDEX workflows_newest ON public.workflows USING btree (created_at, id) W
 CREATE INDEX workflows_owner ON public.workflows USING btree (user_id);
 
 CREATE INDEX workflows_user ON public.workflows USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+ALTER INDEX public.executions_unnamed ATTACH PARTITION public.executions_default_created_at_idx;
 
 ALTER INDEX public.executions_newest ATTACH PARTITION public.executions_default_expr_status_created_at_id_idx;
 

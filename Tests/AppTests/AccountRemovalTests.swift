@@ -144,6 +144,30 @@ import Tokens
         #expect(try count(user) == 0 && count(other) == 50)
     }
 
+    /// A worker of an earlier release has finished the removal while this one was deployed: it has hidden the records.
+    @Test func recordsThatAnEarlierReleaseHasLeftAreRemoved() throws {
+        let users = try (0..<3).map { _ in try application.makeUser() }
+        for user in users {
+            try application.connection.execute(
+                """
+                INSERT INTO records (id, user_id, operation, arguments, amount, user_balance, result, execution_id,
+                    deleted_at)
+                VALUES (uuid_v7(), \(user.id), 'addition', '[]', 0, 0, '1', uuid_v7(), now())
+                """)
+        }
+        let removed = try application.makeUser()
+        for id in [users[0].id, users[1].id, removed.id] {
+            try application.connection.execute(
+                "UPDATE users SET deleted_at = now() - interval '1 hour', removal_due = NULL WHERE id = \(id)")
+        }
+        try removeAll()
+        let owners = try application.connection.query("SELECT user_id FROM records").map { try $0.decode(String.self) }
+        #expect(owners == [users[2].id])
+        let finished: SQL = "SELECT count(*) FROM users WHERE removal_due = 'infinity'"
+        #expect(try application.count(finished) == 3)
+        #expect(try !AccountRemoval.removeSome(on: application.connection), "nothing is due any more")
+    }
+
     @Test func thePasswordIsRequired() throws {
         let user = try application.makeUser()
         #expect(pointers(try deleteMe(user.token)) == ["/password"])
@@ -228,7 +252,7 @@ import Tokens
             """)
         try removeAll()
         #expect(try tables(of: user.id) == ["credits", "ledger"])
-        #expect(try application.count("SELECT count(*) FROM users WHERE removal_due IS NOT NULL") == 0)
+        #expect(try application.count("SELECT count(*) FROM users WHERE removal_due < 'infinity'") == 0)
     }
 
     /// A worker that executes a run of the account writes nothing any more.

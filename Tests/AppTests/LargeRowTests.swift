@@ -1,3 +1,4 @@
+import Flows
 import HTTP
 import JSON
 import Postgres
@@ -86,6 +87,26 @@ import Testing
         let names = try list("/api/executions")
         try owner.execute("UPDATE executions SET flow_id = NULL, flow_name = NULL")
         #expect(try list("/api/executions") == names)
+        while try FlowNames.storeSome(on: application.connection, for: .zero) {}
+        let before = try blocks()
+        #expect(try list("/api/executions") == names)
+        #expect(try blocks() == before, "no flow is read any more")
+    }
+
+    /// Each statement is bounded.
+    @Test func namesOfFlowsAreStoredInParts() throws {
+        try owner.execute(
+            """
+            INSERT INTO executions (id, user_id, flow, input, status, created_at)
+            SELECT uuid_v7(), \(user.id)::uuid, '{"id":"i","name":"n"}', '1', 'completed', now()
+            FROM generate_series(1, 45)
+            """)
+        for left in [25, 5, 0] {
+            #expect(try FlowNames.storeSome(on: application.connection, for: .zero) == (left > 0))
+            #expect(try application.count("SELECT count(*) FROM executions WHERE flow_id IS NULL") == left)
+        }
+        let named: SQL = "SELECT count(*) FROM executions WHERE flow_id = 'i' AND flow_name = 'n'"
+        #expect(try application.count(named) == 45)
     }
 
     @Test func listsOfPostsReadOnlyTheSelectedFields() throws {

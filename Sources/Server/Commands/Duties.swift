@@ -26,6 +26,9 @@ enum Duties {
             Duty("remover", every: .seconds(1)) { _ in
                 try AccountRemoval.removeSome(on: connection) ? .unfinished : .done
             },
+            Duty("flow-names", every: .seconds(60)) { _ in
+                try FlowNames.storeSome(on: connection) ? .unfinished : .done
+            },
             Duty("pruner", every: .seconds(600), initialDelay: 0.1...1) { _ in
                 try pass.removeSome(on: connection) ? .unfinished : .done
             },

@@ -34,6 +34,22 @@ extension AccountRemoval {
         ).first?.decode(String.self)
     }
 
+    /// Looks at accounts of which an earlier release has removed everything but the records: those that have some are
+    /// due again. Returns how many accounts it has looked at, at most `smallRows`.
+    static func reviewSome(on connection: Connection) throws -> Int {
+        try connection.execute(
+            """
+            UPDATE users u SET removal_due = CASE
+                WHEN EXISTS (
+                    SELECT FROM records r WHERE r.user_id = u.id AND r.deleted_at IS NULL
+                    UNION ALL SELECT FROM records r WHERE r.user_id = u.id AND r.deleted_at IS NOT NULL)
+                THEN now() ELSE 'infinity' END
+            WHERE u.id = ANY (ARRAY(
+                SELECT id FROM users WHERE deleted_at IS NOT NULL AND removal_due IS NULL
+                ORDER BY deleted_at LIMIT \(smallRows) FOR NO KEY UPDATE SKIP LOCKED))
+            """)
+    }
+
     typealias Part = @Sendable (_ userID: String, Connection) throws -> Int
 
     /// In their order: a row is removed after those that refer to it. Each removes a limited number of rows, and
@@ -111,7 +127,8 @@ extension AccountRemoval {
             SET removal_due = CASE
                 WHEN deleted_at > now() - \(grace) * interval '1 second'
                 THEN deleted_at + \(grace) * interval '1 second'
-                WHEN EXISTS (SELECT FROM storage WHERE user_id = \(userID)) THEN now() + interval '1 second' END
+                WHEN EXISTS (SELECT FROM storage WHERE user_id = \(userID)) THEN now() + interval '1 second'
+                ELSE 'infinity' END
             WHERE id = \(userID)
             """,
         ])

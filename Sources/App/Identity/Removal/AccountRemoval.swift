@@ -16,10 +16,11 @@ package enum AccountRemoval {
         on connection: Connection, for limit: Duration = TimeShare.ofDuty
     ) throws -> Bool {
         let share = TimeShare(limit)
+        let mayHaveMore = try reviewSome(on: connection) == smallRows
         while try removePart(on: connection) {
             if share.isOver { return true }
         }
-        return false
+        return mayHaveMore
     }
 
     /// Removes one part of what one account had. Returns false if nothing is due.
