@@ -158,19 +158,22 @@ package final class Engine: Sendable {
             throw LaunchRefusal.storage(.quotaExceeded)
         } catch let error as PostgresError where error.kind == .commitUnknown {
             // The answer of the commit was lost. The database shows whether the run is queued.
-            guard try Execution.find(execution.id, of: execution.userID, on: connection) != nil else { throw error }
+            guard try ShownExecution.find(execution.id, of: execution.userID, on: connection) != nil else {
+                throw error
+            }
         }
     }
 
     /// Cancels an active run and the runs that it started; returns false if it has already ended.
-    package func cancel(_ execution: Execution, on connection: Connection) throws -> Bool {
+    package func cancel(_ execution: ExecutionOf<some JSONValue>, on connection: Connection) throws -> Bool {
         try end(
             execution, as: .canceled, TaskFailure(code: "canceled", message: "The run was canceled"), on: connection)
     }
 
     /// Ends an active run and the runs that it started, as `Queue.end` does; returns false if it has already ended.
     func end(
-        _ execution: Execution, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
+        _ execution: ExecutionOf<some JSONValue>, as status: ExecutionStatus, _ reason: TaskFailure,
+        lease: String? = nil,
         on connection: Connection
     ) throws -> Bool {
         let ended = try Queue.end(execution, as: status, reason, lease: lease, on: connection)
@@ -182,7 +185,9 @@ package final class Engine: Sendable {
     /// does not allow this.
     ///
     /// - Throws: `LaunchRefusal.queueFull` or `.insufficientCredits`.
-    package func resume(_ execution: Execution, _ plan: Plan, on connection: Connection) throws -> Bool {
+    package func resume(
+        _ execution: ExecutionOf<some JSONValue>, _ plan: Plan, on connection: Connection
+    ) throws -> Bool {
         do {
             return try connection.atomically { connection in
                 guard try Queue.hasCapacity(for: execution.userID, on: connection) else {
@@ -201,7 +206,9 @@ package final class Engine: Sendable {
     }
 
     /// Delivers the signal that the run's open step waits for; returns false if none waits for one.
-    package func signal(_ execution: Execution, with value: JSON, on connection: Connection) throws -> Bool {
+    package func signal(
+        _ execution: ExecutionOf<some JSONValue>, with value: JSON, on connection: Connection
+    ) throws -> Bool {
         try Queue.signal(
             execution.id, of: execution.userID, with: value, types: catalog.signaledTypes, on: connection)
     }

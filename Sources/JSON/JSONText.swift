@@ -6,17 +6,20 @@
 package struct JSONText: Sendable, Equatable {
     package let bytes: [UInt8]
 
-    private init(_ write: (inout JSONWriter) -> Void) {
+    private init(_ write: (inout JSONWriter) throws -> Void) rethrows {
         var writer = JSONWriter()
-        write(&writer)
+        try write(&writer)
         bytes = writer.bytes
     }
 
     package init(_ value: JSON) { self.init { $0.append(value) } }
 
+    /// Of bytes that are such a text, which is not checked: Postgres has checked what a column of type `json` contains.
+    package init(stored text: [UInt8]) { bytes = text }
+
     /// An object with the members that `write` adds.
-    package static func object(_ write: (inout JSONWriter) -> Void) -> JSONText {
-        JSONText { $0.appendObject(write) }
+    package static func object(_ write: (inout JSONWriter) throws -> Void) rethrows -> JSONText {
+        try JSONText { try $0.appendObject(write) }
     }
 
     /// An array of the elements that `write` adds.

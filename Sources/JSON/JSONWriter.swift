@@ -34,11 +34,16 @@ extension JSONWriter: JSONMembers {
         append(value)
     }
 
+    package mutating func member(_ name: StaticString, _ value: some JSONValue) {
+        beginMember(name)
+        value.write(to: &self)
+    }
+
     /// Two members with the same value, which is rendered once.
-    package mutating func members(_ first: StaticString, _ second: StaticString, _ value: JSON) {
+    package mutating func members(_ first: StaticString, _ second: StaticString, _ value: some JSONValue) {
         beginMember(first)
         let start = count
-        append(value)
+        value.write(to: &self)
         let length = count - start
         beginMember(second)
         ensureCapacity(for: length)
@@ -81,16 +86,16 @@ extension JSONWriter: JSONMembers {
     }
 
     /// An array of the elements that `write` adds.
-    package mutating func arrayMember(_ name: StaticString, _ write: (inout JSONWriter) -> Void) {
+    package mutating func arrayMember(_ name: StaticString, _ write: (inout JSONWriter) throws -> Void) rethrows {
         beginMember(name)
-        appendArray(write)
+        try appendArray(write)
     }
 
     /// An element of the current array: an object with the members that `write` adds.
-    package mutating func element(object write: (inout JSONWriter) -> Void) {
+    package mutating func element(object write: (inout JSONWriter) throws -> Void) rethrows {
         ensureCapacity(for: Self.pieceLength)
         if needsComma { put(UInt8(ascii: ",")) }
-        appendObject(write)
+        try appendObject(write)
     }
 
     private mutating func beginMember(_ name: StaticString) {
@@ -105,18 +110,20 @@ extension JSONWriter: JSONMembers {
 }
 
 extension JSONWriter {
-    mutating func appendObject(_ write: (inout JSONWriter) -> Void) {
-        append(write, between: UInt8(ascii: "{"), and: UInt8(ascii: "}"))
+    mutating func appendObject(_ write: (inout JSONWriter) throws -> Void) rethrows {
+        try append(write, between: UInt8(ascii: "{"), and: UInt8(ascii: "}"))
     }
 
-    mutating func appendArray(_ write: (inout JSONWriter) -> Void) {
-        append(write, between: UInt8(ascii: "["), and: UInt8(ascii: "]"))
+    mutating func appendArray(_ write: (inout JSONWriter) throws -> Void) rethrows {
+        try append(write, between: UInt8(ascii: "["), and: UInt8(ascii: "]"))
     }
 
-    private mutating func append(_ write: (inout JSONWriter) -> Void, between start: UInt8, and end: UInt8) {
+    private mutating func append(
+        _ write: (inout JSONWriter) throws -> Void, between start: UInt8, and end: UInt8
+    ) rethrows {
         append(start)
         needsComma = false
-        write(&self)
+        try write(&self)
         needsComma = true
         append(end)
     }
@@ -147,6 +154,13 @@ extension JSONWriter {
                 append(object.members[index].value)
             }
             append(UInt8(ascii: "}"))
+        }
+    }
+
+    mutating func append(_ text: JSONText) {
+        unsafe text.bytes.withUnsafeBufferPointer { bytes in
+            ensureCapacity(for: bytes.count)
+            unsafe put(bytes)
         }
     }
 
@@ -188,7 +202,8 @@ extension JSONWriter {
     }
 }
 
-/// Escapes (RFC 8259, section 7) for quotation mark, reverse solidus and control characters.
+/// Escapes (RFC 8259, section 7) for quotation mark, reverse solidus and control characters, in the form that Postgres
+/// gives them.
 extension JSONWriter {
     /// Whether anything written from `start` on must be escaped: most strings are copied first and then checked in the
     /// buffer, eight bytes at a time. The buffer must have capacity for eight more bytes.
@@ -218,6 +233,8 @@ extension JSONWriter {
     private mutating func putEscape(of byte: UInt8) {
         put(UInt8(ascii: "\\"))
         switch byte {
+        case 0x08: put(UInt8(ascii: "b"))
+        case 0x0c: put(UInt8(ascii: "f"))
         case UInt8(ascii: "\n"): put(UInt8(ascii: "n"))
         case UInt8(ascii: "\r"): put(UInt8(ascii: "r"))
         case UInt8(ascii: "\t"): put(UInt8(ascii: "t"))

@@ -73,6 +73,14 @@ extension JSON: PostgresDecodable {
     }
 }
 
+/// The text of a column of type `json`, as it was stored.
+extension JSONText: PostgresDecodable {
+    package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {
+        guard let text else { throw PostgresMismatch() }
+        self.init(stored: unsafe text.withUnsafeBufferPointer { unsafe Array($0) })
+    }
+}
+
 /// `bytea` in its hex form, `\x` and two digits a byte.
 extension Array: PostgresDecodable where Element == UInt8 {
     package init(postgresText text: Span<UInt8>?) throws(PostgresMismatch) {

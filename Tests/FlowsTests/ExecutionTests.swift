@@ -11,7 +11,7 @@ import Testing
     init() throws { fixture = try RunnerFixture() }
 
     private func find(_ id: String = RunnerFixture.executionID, of userID: String = RunnerFixture.userID) throws
-        -> RecordedExecution?
+        -> RecordedExecution<JSON>?
     {
         try Execution.find(id, of: userID, on: fixture.connection)
     }

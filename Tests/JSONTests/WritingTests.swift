@@ -11,7 +11,7 @@ import Testing
             (.number(1e20), "1e+20"),
             (.number(.leastNonzeroMagnitude), "5e-324"), (.number(.greatestFiniteMagnitude), "1.7976931348623157e+308"),
             ("a\"b\\c/d", #""a\"b\\c/d""#), ("\n\r\t", #""\n\r\t""#),
-            ("\u{0}\u{1}\u{8}\u{C}\u{1F}\u{7F}", "\"\\u0000\\u0001\\u0008\\u000c\\u001f\u{7F}\""),
+            ("\u{0}\u{1}\u{8}\u{C}\u{1F}\u{7F}", "\"\\u0000\\u0001\\b\\f\\u001f\u{7F}\""),
             ("é€😀\u{2028}", "\"é€😀\u{2028}\""),
             (["b": 1, "a": [nil, ["\"": 2.5]]], #"{"b":1,"a":[null,{"\"":2.5}]}"#),
         ] as [(JSON, String)])

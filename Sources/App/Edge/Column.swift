@@ -9,11 +9,13 @@ struct Column: Sendable {
 
     /// How a value becomes JSON. Has no references, because they would be counted for each row.
     struct Reader {
+        let name: StaticString
         let kind: Kind
         let isNullable: Bool
     }
 
     let name: String
+    private let label: StaticString
     let schema: JSONSchema
     /// What a statement can compare and order by.
     let expression: SQL
@@ -24,19 +26,21 @@ struct Column: Sendable {
     let isLarge: Bool
 
     private init(
-        _ name: String, _ kind: Kind, _ schema: JSONSchema, _ expression: SQL, selected: SQL, isLarge: Bool = false
+        _ label: StaticString, _ kind: Kind, _ schema: JSONSchema, _ expression: SQL, selected: SQL,
+        isLarge: Bool = false
     ) {
-        self.name = name
+        self.label = label
+        name = label.description
         self.schema = schema
         self.expression = expression
         self.selected = selected
         self.isLarge = isLarge
-        reader = Reader(kind: kind, isNullable: schema.violations(in: .null).isEmpty)
+        reader = Reader(name: label, kind: kind, isNullable: schema.violations(in: .null).isEmpty)
     }
 
     private init(_ name: StaticString, _ kind: Kind, _ schema: JSONSchema, _ sql: SQL?) {
         let expression = sql ?? SQL(stringLiteral: name)
-        self.init(name.description, kind, schema, expression, selected: expression)
+        self.init(name, kind, schema, expression, selected: expression)
     }
 
     // Without `sql`, the column of the table has the member's name.
@@ -67,16 +71,16 @@ struct Column: Sendable {
         _ name: StaticString, _ schema: JSONSchema = .string(format: .dateTime), sql: SQL? = nil
     ) -> Column {
         let expression = sql ?? SQL(stringLiteral: name)
-        return Column(name.description, .text, schema, expression, selected: "rfc3339(\(expression))")
+        return Column(name, .text, schema, expression, selected: "rfc3339(\(expression))")
     }
 
     func described(_ text: String) -> Column { with(schema.described(text)) }
     /// NULL becomes JSON null.
     var nullable: Column { with(schema.nullable) }
-    var large: Column { Column(name, reader.kind, schema, expression, selected: selected, isLarge: true) }
+    var large: Column { Column(label, reader.kind, schema, expression, selected: selected, isLarge: true) }
 
     private func with(_ schema: JSONSchema) -> Column {
-        Column(name, reader.kind, schema, expression, selected: selected, isLarge: isLarge)
+        Column(label, reader.kind, schema, expression, selected: selected, isLarge: isLarge)
     }
 }
 
@@ -90,6 +94,18 @@ extension Column.Reader {
         case (.integer, true): JSON(try columns.next() as Int64?)
         case (.boolean, _): .bool(try columns.next())
         case (.json, _): try columns.next()
+        }
+    }
+
+    /// Reads the column and writes it as a member; JSON is not parsed.
+    func write(_ columns: inout Columns, to object: inout JSONWriter) throws(PostgresError) {
+        switch (kind, isNullable) {
+        case (.text, false): object.member(name, try columns.next() as String)
+        case (.text, true): object.member(name, optional: try columns.next() as String?)
+        case (.integer, false): object.member(name, try columns.next() as Int64)
+        case (.integer, true): object.member(name, JSON(try columns.next() as Int64?))
+        case (.boolean, _): object.member(name, .bool(try columns.next()))
+        case (.json, _): object.member(name, try columns.next(JSONText.self))
         }
     }
 }

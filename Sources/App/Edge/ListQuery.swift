@@ -77,16 +77,19 @@ struct ListQuery {
     /// - Parameter source: what follows `FROM`, up to a condition after `WHERE`.
     func page(from source: SQL, on connection: Connection) throws -> Response {
         let rows = try connection.query(statement(from: source))
-        var items: [JSON] = []
-        var next: String?
-        for row in rows.prefix(limit) {
-            var columns = row.columns
-            items.append(try list.items.json(&columns, fields: fields))
-            if items.count == limit, rows.count > limit {
-                next = cursor(at: Position(value: try columns.next(), id: try columns.next()))
-            }
-        }
-        return .json(["items": .array(items), "next_cursor": JSON(next)])
+        return .json(
+            try .object { page in
+                var next: String?
+                try page.arrayMember("items") { items in
+                    for (position, row) in rows.prefix(limit).enumerated() {
+                        var columns = row.columns
+                        try items.element { try list.items.write(&columns, to: &$0, fields: fields) }
+                        guard position == limit - 1, rows.count > limit else { continue }
+                        next = cursor(at: Position(value: try columns.next(), id: try columns.next()))
+                    }
+                }
+                page.member("next_cursor", optional: next)
+            })
     }
 
     /// Selects one more item than the page contains if there is a next page, each with its position.

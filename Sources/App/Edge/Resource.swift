@@ -37,17 +37,30 @@ struct Resource: Sendable {
         return try json(&columns)
     }
 
-    /// Reads the next columns of a row: all members, or those that `fields` names.
-    func json(_ columns: inout Columns, fields: [String]? = nil) throws -> JSON {
+    /// Reads the next columns of a row.
+    func json(_ columns: inout Columns) throws -> JSON {
         var object: [JSONObject.Member] = []
-        object.reserveCapacity(fields?.count ?? members.count)
+        object.reserveCapacity(members.count)
+        for (name, reader) in readers {
+            object.append(JSONObject.Member(name: name, value: try reader.json(&columns)))
+        }
+        return .object(JSONObject(object))
+    }
+
+    /// The same as `json`, for a row that is only shown.
+    func text(_ row: Row) throws -> JSONText {
+        var columns = row.columns
+        return try .object { try write(&columns, to: &$0) }
+    }
+
+    /// Reads the next columns of a row and writes all members, or those that `fields` names.
+    func write(_ columns: inout Columns, to object: inout JSONWriter, fields: [String]? = nil) throws {
         for (name, reader) in readers {
             if let fields, !fields.contains(name) {
                 columns.skip()
             } else {
-                object.append(JSONObject.Member(name: name, value: try reader.json(&columns)))
+                try reader.write(&columns, to: &object)
             }
         }
-        return .object(JSONObject(object))
     }
 }

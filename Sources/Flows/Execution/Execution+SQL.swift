@@ -1,14 +1,15 @@
-import JSON
+package import JSON
 package import Postgres
 
 /// A stored execution, with its times (RFC 3339).
-package struct RecordedExecution: Sendable {
-    package let execution: Execution
+package struct RecordedExecution<Value: JSONValue>: Sendable {
+    package let execution: ExecutionOf<Value>
     package let createdAt: String
     package let finishedAt: String?
 }
 
-extension Execution {
+/// What statements select of an execution.
+enum ExecutionRow {
     /// The columns of an execution, from `executions e` with `joins`. A run of an earlier release may name a version
     /// that was removed while the run was queued: it has an empty flow, which is not valid.
     static let columns: SQL = """
@@ -27,18 +28,22 @@ extension Execution {
     static let queueJoin: SQL = "LEFT JOIN queue q ON q.execution_id = e.id AND e.status = 'running'"
 
     /// The steps from a number on as one JSON array, in order; NULL if there are none.
-    static func steps(from number: SQL = "0") -> SQL {
+    ///
+    /// - Parameter output: what stands in the place of each output, from `steps s`.
+    static func steps(from number: SQL = "0", output: SQL = "s.output") -> SQL {
         """
-        (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt, s.output, s.error, s.condition,
+        (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt, \(output), s.error, s.condition,
             s.next, s.started_us, s.duration_us, s.cost, s.superseded) ORDER BY s.seq)
         FROM steps s WHERE s.execution_id = e.id AND s.seq >= \(number))
         """
     }
+}
 
-    /// Decodes `Execution.columns`; the steps are not among them.
+extension ExecutionOf where Value: PostgresDecodable {
+    /// Decodes `ExecutionRow.columns`; the steps are not among them.
     init(_ columns: inout Columns) throws {
         let (id, userID) = (try columns.next(String.self), try columns.next(String.self))
-        let (flow, input) = (try columns.next(JSON.self), try columns.next(JSON.self))
+        let (flow, input) = (try columns.next(JSON.self), try columns.next(Value.self))
         let (workflowID, version) = (try columns.next(String?.self), try columns.next(Int?.self))
         let isLimited = try columns.next(Bool?.self) ?? false
         let source = workflowID.flatMap { id in
@@ -49,7 +54,7 @@ extension Execution {
         let (parentID, parentStep) = (try columns.next(String?.self), try columns.next(Int?.self))
         let (parentAttempt, item) = (try columns.next(Int?.self), try columns.next(Int?.self))
         let (forkedFrom, forkStep, forkInput) = (
-            try columns.next(String?.self), try columns.next(Int?.self), try columns.next(JSON?.self)
+            try columns.next(String?.self), try columns.next(Int?.self), try columns.next(Value?.self)
         )
         self.init(
             id: id, userID: userID, source: source ?? .call, flow: flow, input: input,
@@ -64,7 +69,9 @@ extension Execution {
     }
 
     /// Finds the user's execution, as the function below does.
-    package static func find(_ id: String, of userID: String, on connection: Connection) throws -> RecordedExecution? {
+    package static func find(
+        _ id: String, of userID: String, on connection: Connection
+    ) throws -> RecordedExecution<Value>? {
         try find(id, in: .user(userID), on: connection)
     }
 
@@ -72,19 +79,28 @@ extension Execution {
     /// that of its row in the queue.
     package static func find(
         _ id: String, in visibility: Visibility, on connection: Connection
-    ) throws -> RecordedExecution? {
+    ) throws -> RecordedExecution<Value>? {
+        // Each output has a row of its own, the first one together with the execution: so Postgres and libpq copy one
+        // after another, which takes a fraction of the time that they take for all of them in one value.
         let found = try connection.query(
             """
-            SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
-                (extract(epoch FROM e.created_at) * 1000000)::bigint,
-                (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, e.differs,
-                \(steps())
-            FROM executions e \(joins) \(queueJoin)
-            WHERE e.id = \(id) AND \(visibility.condition)
+            WITH record AS (
+                SELECT \(ExecutionRow.columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
+                    (extract(epoch FROM e.created_at) * 1000000)::bigint,
+                    (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, e.differs,
+                    \(ExecutionRow.steps(output: "s.output IS NOT NULL")), 1::bigint AS place
+                FROM executions e \(ExecutionRow.joins) \(ExecutionRow.queueJoin)
+                WHERE e.id = \(id) AND \(visibility.condition)),
+            outputs AS (
+                SELECT s.output, row_number() OVER (ORDER BY s.seq) AS place
+                FROM record JOIN steps s ON s.execution_id = record.id WHERE s.output IS NOT NULL)
+            SELECT outputs.output, record.* FROM record FULL JOIN outputs ON outputs.place = record.place
+            ORDER BY outputs.place
             """)
         guard let row = found.first else { return nil }
         var columns = row.columns
-        var execution = try Execution(&columns)
+        columns.skip()
+        var execution = try ExecutionOf(&columns)
         if let state = try columns.next(String?.self).flatMap(ExecutionStatus.init) { execution.status = state }
         let (createdAt, finishedAt) = (try columns.next(String.self), try columns.next(String?.self))
         execution.createdAt = try columns.next(Int64.self)
@@ -92,11 +108,15 @@ extension Execution {
         for change in try columns.next(JSON?.self)?.arrayValue ?? [] {
             guard let pair = change.arrayValue, let step = pair.first?.integerValue, let input = pair.last
             else { continue }
-            execution.fork?.earlierInputs.append((Int(step), input))
+            execution.fork?.earlierInputs.append((Int(step), Value(input)))
         }
         let differences = try columns.next(JSON?.self)
-        execution.fork?.differences = differences.map { Execution.Fork.Differences(json: $0) }
-        execution.steps = try Step.all(&columns)
+        execution.fork?.differences = differences.map { Fork.Differences(json: $0) }
+        let outputs = try found.map { row in
+            var columns = row.columns
+            return try columns.next(Value?.self) ?? .null
+        }
+        execution.steps = try StepOf.all(&columns, outputs)
         return RecordedExecution(execution: execution, createdAt: createdAt, finishedAt: finishedAt)
     }
 
@@ -125,26 +145,41 @@ extension Execution.Fork {
     }
 }
 
-extension Step {
-    /// Decodes the column `Execution.steps`.
-    static func all(_ columns: inout Columns) throws -> [Step] {
-        try columns.next(JSON?.self)?.arrayValue?.map(Step.init) ?? []
+extension StepOf {
+    /// Decodes the column `ExecutionRow.steps`, in which an output is `true` if it is the next one of `outputs`.
+    static func all(_ columns: inout Columns, _ outputs: [Value]) throws -> [StepOf] {
+        var rest = outputs[...]
+        return try fields(&columns).map { try StepOf($0, output: $0[5] == true ? rest.popFirst() ?? .null : .null) }
     }
 
-    private init(_ json: JSON) throws {
-        let fields = json.arrayValue ?? []
-        guard fields.count == 13, let number = fields[0].integerValue, let task = fields[1].stringValue,
+    /// The values of each step in the column `ExecutionRow.steps`.
+    fileprivate static func fields(_ columns: inout Columns) throws -> [[JSON]] {
+        try columns.next(JSON?.self)?.arrayValue?.map { step in
+            guard let fields = step.arrayValue, fields.count == 13 else { throw Unreadable() }
+            return fields
+        } ?? []
+    }
+
+    fileprivate init(_ fields: [JSON], output: Value) throws {
+        guard let number = fields[0].integerValue, let task = fields[1].stringValue,
             let type = fields[2].stringValue, let status = fields[3].stringValue.flatMap(StepStatus.init),
             let attempt = fields[4].integerValue, let started = fields[9].integerValue,
             let duration = fields[10].integerValue, let cost = fields[11].integerValue
         else { throw Unreadable() }
         self.init(
-            number: Int(number), task: task, type: type, status: status, attempt: Int(attempt), output: fields[5],
+            number: Int(number), task: task, type: type, status: status, attempt: Int(attempt), output: output,
             failure: TaskFailure(json: fields[6]), condition: fields[7].stringValue, next: fields[8].stringValue,
             started: .microseconds(started), duration: .microseconds(duration), cost: cost,
             isSuperseded: fields[12] == true)
     }
-
-    /// A row of `steps` does not have the form that this program writes.
-    private struct Unreadable: Error {}
 }
+
+extension Step {
+    /// Decodes the column `ExecutionRow.steps` with its outputs.
+    static func all(_ columns: inout Columns) throws -> [Step] {
+        try fields(&columns).map { try Step($0, output: $0[5]) }
+    }
+}
+
+/// A row of `steps` does not have the form that this program writes.
+private struct Unreadable: Error {}

@@ -1,14 +1,15 @@
 package import JSON
 import System
 
-/// One run of a flow: its input, its steps, and how it ended.
-package struct Execution: Sendable {
+/// One run of a flow: its input, its steps, and how it ended. Its values are parsed, to be computed with, or the texts
+/// in which they are stored, to be shown.
+package struct ExecutionOf<Value: JSONValue>: Sendable {
     package let id: String
     package let userID: String
     package let source: FlowSource
     /// The flow as the client wrote it.
     package let flow: JSON
-    package let input: JSON
+    package let input: Value
     package let starter: Starter
     /// The step of another run that started this one.
     package var parent: Parent?
@@ -19,14 +20,14 @@ package struct Execution: Sendable {
     package internal(set) var stoppedAt: String?
     /// Why the run ended, if no step has the reason.
     package internal(set) var failure: TaskFailure?
-    package internal(set) var steps: [Step] = []
+    package internal(set) var steps: [StepOf<Value>] = []
     /// By the database's clock, in microseconds since 1970; nil before the first commit, and for a claimed run.
     package internal(set) var createdAt: Int64?
     /// From the creation of the run to its end; zero while it is active.
     package internal(set) var duration = Duration.zero
 
     package init(
-        id: String, userID: String, source: FlowSource = .call, flow: JSON, input: JSON, starter: Starter = .owner
+        id: String, userID: String, source: FlowSource = .call, flow: JSON, input: Value, starter: Starter = .owner
     ) {
         self.id = id
         self.userID = userID
@@ -55,15 +56,15 @@ package struct Execution: Sendable {
     package struct Fork: Sendable {
         package let executionID: String
         package let step: Int
-        package let input: JSON?
+        package let input: Value?
         /// The inputs that earlier forks gave to copied steps, in the order of the steps. A claimed run does not have
         /// them, because it does not execute these steps.
-        package internal(set) var earlierInputs: [(step: Int, input: JSON)] = []
+        package internal(set) var earlierInputs: [(step: Int, input: Value)] = []
 
         /// Nil for a fork of an earlier release. A claimed run does not have them.
         package internal(set) var differences: Differences?
 
-        package init(executionID: String, step: Int, input: JSON?) {
+        package init(executionID: String, step: Int, input: Value?) {
             self.executionID = executionID
             self.step = step
             self.input = input
@@ -92,16 +93,18 @@ package struct Execution: Sendable {
     }
 
     /// When a step of the run ended; nil if it is active or was canceled.
-    package func end(of step: Step) -> String? { step.status.isEnd ? time(after: step.started + step.duration) : nil }
+    package func end(of step: StepOf<Value>) -> String? {
+        step.status.isEnd ? time(after: step.started + step.duration) : nil
+    }
 
     /// The last step's output.
-    package var result: JSON { steps.last.map { $0.status.isEnd ? $0.output : .null } ?? .null }
+    package var result: Value { steps.last.map { $0.status.isEnd ? $0.output : .null } ?? .null }
 
     /// The total cost of its steps, in credits.
     package var cost: Int64 { steps.reduce(0) { $0 + $1.cost } }
 
     /// The input of each step.
-    package var stepInputs: [JSON] {
+    package var stepInputs: [Value] {
         let own = ownInputs
         var inputs = StepInputs(input, fork: fork)
         return steps.map { step in
@@ -111,10 +114,10 @@ package struct Execution: Sendable {
     }
 
     /// Whether the step was copied from the run that this one was forked from.
-    package func isCopied(_ step: Step) -> Bool { fork.map { step.number < $0.step } ?? false }
+    package func isCopied(_ step: StepOf<Value>) -> Bool { fork.map { step.number < $0.step } ?? false }
 
     /// The input that a fork gave to a step of this run; nil if none.
-    func forkInput(of step: Step) -> JSON? {
+    func forkInput(of step: StepOf<Value>) -> Value? {
         var inputs = StepInputs(input, fork: fork)
         for step in steps.prefix(while: { $0.number < step.number }) {
             inputs.advance(after: step.task, output: step.output, isSuperseded: step.isSuperseded)
@@ -123,7 +126,7 @@ package struct Execution: Sendable {
     }
 
     /// The inputs that forks gave to the steps before `number`, in their order.
-    func forkInputs(before number: Int) -> [(step: Int, input: JSON)] {
+    func forkInputs(before number: Int) -> [(step: Int, input: Value)] {
         guard let fork else { return [] }
         let own = fork.input.map { [(step: fork.step, input: $0)] } ?? []
         return (fork.earlierInputs + own).filter { $0.step < number }
@@ -134,14 +137,17 @@ package struct Execution: Sendable {
     var flowName: String { flow["name"]?.stringValue ?? "" }
 
     /// The inputs that the flow's tasks define, by the names of the tasks.
-    var ownInputs: [TextKey: JSON] {
-        var inputs: [TextKey: JSON] = [:]
+    var ownInputs: [TextKey: Value] {
+        var inputs: [TextKey: Value] = [:]
         for task in flow["tasks"]?.arrayValue ?? [] {
-            if let name = task["name"]?.stringValue, let input = task["input"] { inputs[TextKey(name)] = input }
+            if let name = task["name"]?.stringValue, let input = task["input"] { inputs[TextKey(name)] = Value(input) }
         }
         return inputs
     }
 }
+
+package typealias Execution = ExecutionOf<JSON>
+package typealias ShownExecution = ExecutionOf<JSONText>
 
 /// Where a run's flow comes from.
 package enum FlowSource: Sendable, Equatable {
@@ -188,7 +194,7 @@ package enum ExecutionStatus: String, Sendable, CaseIterable {
 }
 
 /// One step of a run: its result, or its progress.
-package struct Step: Sendable {
+package struct StepOf<Value: JSONValue>: Sendable {
     /// From 1, in the order of execution.
     package let number: Int
     package let task: String
@@ -197,7 +203,7 @@ package struct Step: Sendable {
     /// The number of the attempt, from 1.
     package let attempt: Int
     /// The output; while the step waits, what its task has stored.
-    package let output: JSON
+    package let output: Value
     package let failure: TaskFailure?
     /// The condition that selected the next task, and where it led; nil if the task has no condition.
     package let condition: String?
@@ -210,6 +216,8 @@ package struct Step: Sendable {
     /// Whether a later step repeats this one.
     package var isSuperseded = false
 }
+
+package typealias Step = StepOf<JSON>
 
 /// The status of a step.
 package enum StepStatus: String, Sendable, CaseIterable {

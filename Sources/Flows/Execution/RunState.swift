@@ -47,7 +47,7 @@ struct RunState {
 
     private let flow: Flow
     private var current: Int
-    private var inputs: StepInputs
+    private var inputs: StepInputs<JSON>
     private var visits: [Int]
     private var stepCount = 0
     /// The attempt of the current step; 0 before the first attempt begins.

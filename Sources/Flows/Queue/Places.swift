@@ -1,3 +1,4 @@
+import JSON
 import Postgres
 import System
 
@@ -36,7 +37,7 @@ enum Places {
     static func admit(to workflowID: String) -> SQL { "SELECT admit_runs(\(workflowID))" }
 
     /// Admits the run that started this one, which was woken, if a place is free.
-    static func admitParent(of execution: Execution) -> SQL? {
+    static func admitParent(of execution: ExecutionOf<some JSONValue>) -> SQL? {
         execution.parent.map { admitRun($0.executionID) }
     }
 

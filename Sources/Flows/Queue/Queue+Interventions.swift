@@ -11,7 +11,8 @@ extension Queue {
     ///   - status: `canceled`, or `failed` for a run that is given up.
     ///   - lease: if given, the run is ended only if this is still its lease.
     static func end(
-        _ execution: Execution, as status: ExecutionStatus, _ reason: TaskFailure, lease: String? = nil,
+        _ execution: ExecutionOf<some JSONValue>, as status: ExecutionStatus, _ reason: TaskFailure,
+        lease: String? = nil,
         on connection: Connection
     ) throws -> [EngineEvent] {
         try connection.atomically { connection in
@@ -153,7 +154,7 @@ extension Queue {
     ///
     /// - Parameter budget: that of a whole run of `flow`.
     static func resume(
-        _ execution: Execution, _ flow: Flow, budget: Budget, on connection: Connection
+        _ execution: ExecutionOf<some JSONValue>, _ flow: Flow, budget: Budget, on connection: Connection
     ) throws -> Bool {
         try connection.atomically { connection in
             try connection.execute(Places.lock(of: execution.userID))

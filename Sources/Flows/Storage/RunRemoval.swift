@@ -1,3 +1,4 @@
+import JSON
 package import Postgres
 
 /// The removal of runs from the record.
@@ -10,7 +11,7 @@ package enum RunRemoval {
 
     /// The same for one run, unless it is active or the run that started it is: that one may not have read its result
     /// yet.
-    static func removing(_ run: Execution) -> SQL {
+    static func removing(_ run: ExecutionOf<some JSONValue>) -> SQL {
         removing(
             where: """
                 e.id = \(run.id) AND e.status <> 'running' AND NOT EXISTS (

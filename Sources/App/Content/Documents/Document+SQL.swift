@@ -10,9 +10,16 @@ extension Document {
         _ name: String, of userID: String, locked: Bool = false, on connection: Connection
     ) throws -> JSON? {
         let lock: SQL = locked ? "FOR UPDATE" : ""
-        return try connection.query(
-            "SELECT \(resource.columns) FROM documents WHERE user_id = \(userID) AND name = \(name) \(lock)"
-        ).first.map(resource.json)
+        return try connection.query("\(selection(name, of: userID)) \(lock)").first.map(resource.json)
+    }
+
+    /// The same, to be shown.
+    static func text(of name: String, of userID: String, on connection: Connection) throws -> JSONText? {
+        try connection.query(selection(name, of: userID)).first.map(resource.text)
+    }
+
+    private static func selection(_ name: String, of userID: String) -> SQL {
+        "SELECT \(resource.columns) FROM documents WHERE user_id = \(userID) AND name = \(name)"
     }
 
     /// The length of the value's text in bytes; nil if there is no document with the name.
@@ -35,17 +42,17 @@ extension Document {
         return "WITH \(storing(text, as: name, of: userID)) \(counting)"
     }
 
-    /// Stores the value under the name, and returns the document. A small value is counted exactly too.
+    /// Stores the value under the name, and returns the document, to be shown. A small value is counted exactly too.
     static func store(
         _ value: JSON, as name: String, of userID: String, counting quota: StorageQuota, on connection: Connection
-    ) throws -> JSON {
+    ) throws -> JSONText {
         let rows = try connection.query(
             """
             WITH \(storing(JSONText(value), as: name, of: userID)), \(room(of: userID)),
             counted AS (\(quota.counting(growth, of: userID)))
             SELECT \(resource.columns) FROM stored
             """)
-        return try resource.json(try rows.only)
+        return try resource.text(try rows.only)
     }
 
     /// The common table expression that stores a value.

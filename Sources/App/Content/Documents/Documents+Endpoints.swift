@@ -43,7 +43,7 @@ extension Endpoint<Context> {
 
     private static func read(_ name: String, _ context: Context) throws -> Response {
         guard Document.permitted(name),
-            let document = try Document.find(name, of: context.user.id, on: context.connection)
+            let document = try Document.text(of: name, of: context.user.id, on: context.connection)
         else { throw Problem.notFound }
         return .json(document)
     }

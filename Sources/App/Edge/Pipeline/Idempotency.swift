@@ -107,7 +107,7 @@ package struct IdempotencyKey: Sendable {
         case nil: return nil
         case .answer(let answer): return answer
         case .run(let id):
-            guard let run = try Execution.find(id, of: userID, on: connection)?.execution else {
+            guard let run = try ShownExecution.find(id, of: userID, on: connection)?.execution else {
                 throw Problem(.executionDeleted)
             }
             guard run.status.isEnd else { return run.accepted }

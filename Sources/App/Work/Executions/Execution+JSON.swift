@@ -3,7 +3,7 @@ import HTTP
 import JSON
 import System
 
-extension Execution {
+extension ExecutionOf {
     /// The answer of `POST /flow-manager` for a run that has ended.
     var answer: Response {
         let text = JSONText.object { answer in
@@ -32,12 +32,6 @@ extension Execution {
     /// The answer for a run that is still active.
     var accepted: Response { Execution.accepted(id, status.isEnd || status == .running ? .running : status) }
 
-    static func accepted(_ id: String, _ status: ExecutionStatus) -> Response {
-        .json(
-            ["id": .string(id), "status": .string(status.rawValue)], status: .accepted,
-            headers: ["Location": "/api/executions/\(id)"])
-    }
-
     private var message: String {
         switch status {
         case .completed: "Task completed successfully!"
@@ -49,9 +43,17 @@ extension Execution {
     }
 }
 
-extension Step {
+extension Execution {
+    static func accepted(_ id: String, _ status: ExecutionStatus) -> Response {
+        .json(
+            ["id": .string(id), "status": .string(status.rawValue)], status: .accepted,
+            headers: ["Location": "/api/executions/\(id)"])
+    }
+}
+
+extension StepOf {
     /// The members that `POST /flow-manager` always had, and those that all answers have.
-    fileprivate func writeAnswer(to answer: inout JSONWriter, of execution: Execution) {
+    fileprivate func writeAnswer(to answer: inout JSONWriter, of execution: ExecutionOf<Value>) {
         answer.member("number", number)
         answer.member("task_name", task)
         answer.member("task", task)
@@ -69,41 +71,59 @@ extension Step {
         answer.member("cost", cost)
     }
 
-    /// The step as part of an execution.
-    fileprivate func json(input: JSON, of execution: Execution) -> JSON {
-        [
-            "number": JSON(number), "task": .string(task), "type": .string(type), "status": .string(status.rawValue),
-            "attempts": JSON(attempt), "input": input, "output": output, "error": failure?.json ?? .null,
-            "condition": JSON(condition), "next": JSON(next), "started_at": JSON(execution.time(after: started)),
-            "finished_at": JSON(execution.end(of: self)), "started_ms": .number(started.fractionalMilliseconds),
-            "duration_ms": .number(duration.fractionalMilliseconds), "cost": .integer(cost),
-            "superseded": .bool(isSuperseded), "copied": .bool(execution.isCopied(self)),
-        ]
+    /// Writes the step as part of an execution.
+    fileprivate func write(to object: inout JSONWriter, input: Value, of execution: ExecutionOf<Value>) {
+        object.member("number", number)
+        object.member("task", task)
+        object.member("type", type)
+        object.member("status", status.rawValue)
+        object.member("attempts", attempt)
+        object.member("input", input)
+        object.member("output", output)
+        object.member("error", failure?.json ?? .null)
+        object.member("condition", optional: condition)
+        object.member("next", optional: next)
+        object.member("started_at", optional: execution.time(after: started))
+        object.member("finished_at", optional: execution.end(of: self))
+        object.member("started_ms", .number(started.fractionalMilliseconds))
+        object.member("duration_ms", .number(duration.fractionalMilliseconds))
+        object.member("cost", cost)
+        object.member("superseded", .bool(isSuperseded))
+        object.member("copied", .bool(execution.isCopied(self)))
     }
 }
 
 extension RecordedExecution {
     /// The answer of a call that started or continued the run: the run if it has ended.
-    var answer: Response { execution.status.isEnd ? .json(json) : execution.accepted }
+    var answer: Response { execution.status.isEnd ? .json(text) : execution.accepted }
 
     /// The answer of `GET /api/executions/{id}`.
-    var json: JSON {
-        [
-            "id": .string(execution.id), "user_id": .string(execution.userID),
-            "started_by": .string(execution.starter.userID ?? execution.userID),
-            "started_by_key": JSON(execution.starter.keyID), "flow_id": execution.flow["id"] ?? .null,
-            "flow_name": execution.flow["name"] ?? .null, "status": .string(execution.status.rawValue),
-            "stopped_at": JSON(execution.stoppedAt), "input": execution.input, "result": execution.result,
-            "error": (execution.failure ?? execution.steps.last?.failure)?.json ?? .null,
-            "workflow_id": JSON(execution.source.workflowID), "version": JSON(execution.source.version),
-            "parent_id": JSON(execution.parent?.executionID), "forked_from": JSON(execution.fork?.executionID),
-            "differs": execution.fork?.differences?.json ?? .null,
-            "credits_charged": .integer(execution.cost),
-            "steps": .array(
-                zip(execution.steps, execution.stepInputs).map { step, input in
-                    step.json(input: input, of: execution)
-                }),
-            "created_at": .string(createdAt), "finished_at": JSON(finishedAt),
-        ]
+    var text: JSONText { .object(write) }
+
+    private func write(to object: inout JSONWriter) {
+        object.member("id", execution.id)
+        object.member("user_id", execution.userID)
+        object.member("started_by", execution.starter.userID ?? execution.userID)
+        object.member("started_by_key", optional: execution.starter.keyID)
+        object.member("flow_id", execution.flow["id"] ?? .null)
+        object.member("flow_name", execution.flow["name"] ?? .null)
+        object.member("status", execution.status.rawValue)
+        object.member("stopped_at", optional: execution.stoppedAt)
+        object.member("input", execution.input)
+        object.member("result", execution.result)
+        object.member("error", (execution.failure ?? execution.steps.last?.failure)?.json ?? .null)
+        object.member("workflow_id", optional: execution.source.workflowID)
+        object.member("version", JSON(execution.source.version))
+        object.member("parent_id", optional: execution.parent?.executionID)
+        object.member("forked_from", optional: execution.fork?.executionID)
+        object.member("differs", execution.fork?.differences?.json ?? .null)
+        object.member("credits_charged", execution.cost)
+        object.arrayMember("steps") { steps in
+            for (step, input) in zip(execution.steps, execution.stepInputs) {
+                steps.element { step.write(to: &$0, input: input, of: execution) }
+            }
+        }
+        object.member("created_at", createdAt)
+        object.member("finished_at", optional: finishedAt)
     }
 }

@@ -46,7 +46,8 @@ enum ExecutionField {
     fileprivate static let duration = JSONSchema.number.described("How long it took, in milliseconds")
 }
 
-extension Execution {
+/// The schemas of the answers that contain a run.
+enum ExecutionAnswer {
     static let accepted = JSONSchema.object(required: [
         "id": ExecutionField.id, "status": activeStatus,
     ]).named("AcceptedRun")
@@ -58,7 +59,7 @@ extension Execution {
 
     private static let activeStatus = JSONSchema.string(enum: ["queued", "running", "waiting"]).named("ActiveStatus")
 
-    static let flowAnswer = JSONSchema.object(required: [
+    static let flow = JSONSchema.object(required: [
         "message": JSONSchema.string(maxLength: FlowFormat.nameLength + 100).described(
             "How the run ended, for people"),
         "execution_id": ExecutionField.id.described("The run's id: `GET /api/executions/{id}` reads it"),
@@ -69,12 +70,11 @@ extension Execution {
         "error": ExecutionField.failure, "credits_charged": ExecutionField.creditsCharged,
         "duration_ms": ExecutionField.duration, "created_at": ExecutionField.createdAt,
         "finished_at": ExecutionField.createdAt,
-        "executed_tasks": JSONSchema.array(of: Step.taskAnswer).described("In the order in which they ran"),
+        "executed_tasks": JSONSchema.array(of: executedTask).described("In the order in which they ran"),
     ]).named("FlowAnswer")
-}
 
-extension RecordedExecution {
-    static let schema = JSONSchema.object(required: [
+    /// A run with all its steps.
+    static let record = JSONSchema.object(required: [
         "id": ExecutionField.id, "user_id": ExecutionField.userID, "started_by": ExecutionField.startedBy,
         "started_by_key": ExecutionField.startedByKey,
         "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName, "status": ExecutionStatus.schema,
@@ -87,23 +87,11 @@ extension RecordedExecution {
         "differs": ForkDifferences.schema.nullable.described(
             "What differs from the run `forked_from`; null if it is no fork"),
         "credits_charged": ExecutionField.creditsCharged,
-        "steps": JSONSchema.array(of: Step.schema).described("In the order in which they ran"),
+        "steps": JSONSchema.array(of: step).described("In the order in which they ran"),
         "created_at": ExecutionField.createdAt, "finished_at": ExecutionField.finishedAt,
     ]).named("Execution")
-}
 
-/// What differs between a fork and the run that it repeats.
-enum ForkDifferences {
-    static let schema = JSONSchema.object(required: [
-        "step": JSONSchema.integer.described("The number of the step that runs again"),
-        "input": JSONSchema.boolean.described("Whether the step's input differs"),
-        "version": JSONSchema.object(required: ["from": .integer, "to": .integer]).named("VersionChange").nullable
-            .described("The versions of the workflow; null if they are equal"),
-    ]).named("ForkDifferences")
-}
-
-extension Step {
-    fileprivate static let taskAnswer = JSONSchema.object(required: [
+    private static let executedTask = JSONSchema.object(required: [
         "number": ExecutionField.number, "task_name": ExecutionField.task.described("The same as `task`"),
         "task": ExecutionField.task, "type": ExecutionField.type, "status": StepStatus.schema,
         "attempt": JSONSchema.integer.described("The same as `attempts`"), "attempts": ExecutionField.attempts,
@@ -113,7 +101,7 @@ extension Step {
         "duration_ms": ExecutionField.duration, "cost": ExecutionField.cost,
     ]).named("ExecutedTask")
 
-    fileprivate static let schema = JSONSchema.object(required: [
+    private static let step = JSONSchema.object(required: [
         "number": ExecutionField.number, "task": ExecutionField.task, "type": ExecutionField.type,
         "status": StepStatus.schema, "attempts": ExecutionField.attempts, "input": ExecutionField.input,
         "output": ExecutionField.output, "error": ExecutionField.error, "condition": ExecutionField.condition,
@@ -126,6 +114,16 @@ extension Step {
         "copied": JSONSchema.boolean.described(
             "Whether a fork took it over from the run `forked_from`, free of charge"),
     ]).named("Step")
+}
+
+/// What differs between a fork and the run that it repeats.
+enum ForkDifferences {
+    static let schema = JSONSchema.object(required: [
+        "step": JSONSchema.integer.described("The number of the step that runs again"),
+        "input": JSONSchema.boolean.described("Whether the step's input differs"),
+        "version": JSONSchema.object(required: ["from": .integer, "to": .integer]).named("VersionChange").nullable
+            .described("The versions of the workflow; null if they are equal"),
+    ]).named("ForkDifferences")
 }
 
 extension ExecutionStatus {

@@ -52,9 +52,9 @@ extension Endpoint<Context> {
     private static let read = Endpoint(
         .get, "/api/executions/{id}", operation: "getExecution", tag: .executions, access: .user,
         limitedScope: .run, summary: "Read a run with all its steps",
-        answers: [Answer(.ok, "The run", RecordedExecution.schema)]
+        answers: [Answer(.ok, "The run", ExecutionAnswer.record)]
     ) { context in
-        .json(try context.execution().json)
+        .json(try context.execution().text)
     }
 
     private static let remove = Endpoint(

@@ -13,11 +13,11 @@ extension Endpoint<Context> {
         .post, "/api/executions/{id}/cancel", operation: "cancelExecution", tag: .executions, access: .user,
         scope: .run, summary: "Cancel an active run",
         description: "The run ends at once. A step that is being carried out is not recorded, and costs nothing.",
-        idempotency: .byHandler, waits: false, answers: [Answer(.ok, "The run", RecordedExecution.schema)],
+        idempotency: .byHandler, waits: false, answers: [Answer(.ok, "The run", ExecutionAnswer.record)],
         problems: [.executionOver],
         examples: [Example("Cancel the run that waits", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
-        try context.launchingOnce(answer: { .json($0.json) }) {
+        try context.launchingOnce(answer: { .json($0.text) }) {
             let found = try context.changeableExecution().execution
             let canceled = try context.claimingKey(for: found.id) {
                 try context.operating(onRunOf: found.userID, isStarting: false) { connection in
@@ -30,7 +30,7 @@ extension Endpoint<Context> {
                     }
                 }
             }
-            return .response(.json(canceled.json))
+            return .response(.json(canceled.text))
         }
     }
 
@@ -109,14 +109,14 @@ extension Endpoint<Context> {
             ).named("Fork")),
         idempotency: .byHandler, waits: true,
         answers: [
-            Answer(.accepted, "The new run is queued, or still active", Execution.forked),
-            Answer(.ok, "The new run, which ended in time", RecordedExecution.schema),
+            Answer(.accepted, "The new run is queued, or still active", ExecutionAnswer.forked),
+            Answer(.ok, "The new run, which ended in time", ExecutionAnswer.record),
         ],
         problems: [.executionUnderWay, .insufficientCredits, .tooManyRuns, .ownerInactive, .quotaExceeded],
         examples: [Example("Repeat the chain from its second step", body: ["step": 2, "input": ["values": [1, 2]]])]
     ) { context in
         try context.launchingOnce(answer: \.answerOfFork) {
-            let former = try context.changeableExecution().execution
+            let former = try context.repeatableExecution()
             let (id, starter) = (UUIDv7.make(), try context.user.starter(ofRunOf: former.userID))
             let step = Int(context.input["step"]?.integerValue ?? 0)
             let version = context.input["version"]?.integerValue.map { Int($0) }
@@ -137,12 +137,12 @@ extension Endpoint<Context> {
     }
 
     private static let continued = [
-        Answer(.accepted, "The run is queued, or still active", Execution.accepted),
-        Answer(.ok, "The run, which ended in time", RecordedExecution.schema),
+        Answer(.accepted, "The run is queued, or still active", ExecutionAnswer.accepted),
+        Answer(.ok, "The run, which ended in time", ExecutionAnswer.record),
     ]
 }
 
-extension Execution {
+extension ExecutionOf {
     /// The answer for a fork that is active.
     fileprivate func acceptedFork(_ status: ExecutionStatus) -> Response {
         .json(
@@ -156,6 +156,6 @@ extension Execution {
 extension RecordedExecution {
     /// The answer of the call that forked the run: the run if it has ended.
     fileprivate var answerOfFork: Response {
-        execution.status.isEnd ? .json(json) : execution.acceptedFork(execution.status)
+        execution.status.isEnd ? .json(text) : execution.acceptedFork(execution.status)
     }
 }

@@ -1,5 +1,6 @@
 import Flows
 import HTTP
+import JSON
 import Postgres
 
 /// Which runs a caller may read and change: the own ones, and as an admin those of all users.
@@ -33,20 +34,26 @@ extension Principal {
 
 extension Context {
     /// The run that the path names, which the caller may read.
-    func execution() throws -> RecordedExecution { try execution(in: user.readableRuns) }
+    func execution() throws -> RecordedExecution<JSONText> { try execution(in: user.readableRuns) }
 
     /// The run that the path names, which the caller may change.
-    func changeableExecution() throws -> RecordedExecution { try execution(in: user.changeableRuns) }
+    func changeableExecution() throws -> RecordedExecution<JSONText> { try execution(in: user.changeableRuns) }
+
+    /// The same run, to be computed with.
+    func repeatableExecution() throws -> Execution { try execution(in: user.changeableRuns).execution }
 
     /// The caller's run that the path names. Throws 403 for an admin who is not its owner.
-    func ownExecution() throws -> RecordedExecution {
+    func ownExecution() throws -> RecordedExecution<JSONText> {
         let found = try changeableExecution()
         guard try found.execution.userID == user.id else { throw Problem.forbidden("Only the owner may do this") }
         return found
     }
 
-    private func execution(in visibility: Visibility) throws -> RecordedExecution {
-        guard let found = try Execution.find(try id(), in: visibility, on: connection) else { throw Problem.notFound }
+    private func execution<Value>(in visibility: Visibility) throws -> RecordedExecution<Value>
+    where Value: PostgresDecodable {
+        guard let found = try ExecutionOf<Value>.find(try id(), in: visibility, on: connection) else {
+            throw Problem.notFound
+        }
         return found
     }
 

@@ -23,7 +23,7 @@ extension Context {
         return .wait(for: userID, fallback: fallback) { pending in
             let wait = CompletionWait(executionID: executionID, timeout: .seconds(seconds)) { connection in
                 call.response {
-                    guard let run = try Execution.find(executionID, in: visibility, on: connection) else {
+                    guard let run = try ShownExecution.find(executionID, in: visibility, on: connection) else {
                         throw Problem.notFound
                     }
                     return answer(run).applying(applied)

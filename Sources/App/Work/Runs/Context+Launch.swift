@@ -1,11 +1,12 @@
 import Flows
 import HTTP
+import JSON
 import Postgres
 
 /// Calls that start a run, and their answers.
 extension Context {
     /// The answer of an endpoint for a run, which may still be active.
-    typealias RunAnswer = @Sendable (RecordedExecution) -> Response
+    typealias RunAnswer = @Sendable (RecordedExecution<JSONText>) -> Response
 
     /// Starts a run, at most once for each `Idempotency-Key`. A call that repeats an earlier one is answered with what
     /// the record of the run is now, or waits for the end of the run if it prefers to; 410 if the record was deleted.
@@ -38,7 +39,7 @@ extension Context {
         case nil: return nil
         case .answer(let answer): return .response(answer)
         case .run(let id):
-            guard let run = try Execution.find(id, in: user.allRuns, on: connection) else {
+            guard let run = try ShownExecution.find(id, in: user.allRuns, on: connection) else {
                 throw Problem(.executionDeleted)
             }
             let now = answer(run).replayed

@@ -18,9 +18,9 @@ extension Endpoint<Context> {
             """,
         body: .json(callBody), idempotency: .byHandler, waits: true,
         answers: [
-            Answer(.ok, "The run ended as `completed` or `ended_early`", Execution.flowAnswer),
-            Answer(.accepted, "The run is still active", Execution.accepted),
-            Answer(.unprocessable, "A task failed and the chain ended with it", Execution.flowAnswer),
+            Answer(.ok, "The run ended as `completed` or `ended_early`", ExecutionAnswer.flow),
+            Answer(.accepted, "The run is still active", ExecutionAnswer.accepted),
+            Answer(.unprocessable, "A task failed and the chain ended with it", ExecutionAnswer.flow),
         ],
         problems: [.insufficientCredits, .tooManyRuns, .tooManyDocuments, .quotaExceeded], examples: runExamples
     ) { context in
@@ -51,7 +51,8 @@ extension Endpoint<Context> {
             }
         } catch is Fenced {
             // The run was canceled, or a worker claimed it because this process was too slow. Its record has the state.
-            let found = try Execution.find(execution.id, of: execution.userID, on: context.connection)?.execution
+            let found = try ShownExecution.find(execution.id, of: execution.userID, on: context.connection)?
+                .execution
             guard let found, found.status.isEnd else { return try later(execution, context) }
             return .response(found.answer)
         }

@@ -32,6 +32,19 @@ extension Workflow {
         try !connection.query("SELECT FROM \(readable(by: principal)) AND w.id = \(id)").isEmpty
     }
 
+    /// The workflow as the principal, who may read it, is shown it, and its tag; nil if there is none.
+    static func shown(
+        _ id: String, to principal: Principal, on connection: Connection
+    ) throws -> (text: JSONText, tag: EntityTag)? {
+        try connection.query(
+            "SELECT \(resource.columns), w.revision FROM \(readable(by: principal)) AND w.id = \(id)"
+        ).first.map { row in
+            var columns = row.columns
+            let text = try JSONText.object { try resource.write(&columns, to: &$0) }
+            return (text, EntityTag(version: try columns.next()))
+        }
+    }
+
     private static func selection(_ id: String) -> SQL {
         """
         SELECT w.id, w.user_id, v.name, v.description, v.flow, w.version, w.revision, w.concurrency,
@@ -129,16 +142,21 @@ extension WorkflowVersion {
     static func find(_ number: Int64, of workflow: Workflow, on connection: Connection) throws -> WorkflowVersion? {
         try connection.query(
             """
-            SELECT version, name, description, flow, rfc3339(created_at) FROM workflow_versions
+            SELECT version, name, description, flow FROM workflow_versions
             WHERE workflow_id = \(workflow.id) AND version = \(number)
             """
         ).first.map { row in
-            let (number, name, description, flow, createdAt) = try row.decode(
-                Int64.self, String.self, String?.self, JSON.self, String.self)
+            let (number, name, description, flow) = try row.decode(
+                Int64.self, String.self, String?.self, JSON.self)
             return WorkflowVersion(
-                number: number, content: Workflow.Content(name: name, description: description, flow: flow),
-                createdAt: createdAt)
+                number: number, content: Workflow.Content(name: name, description: description, flow: flow))
         }
+    }
+
+    /// The version with that number as it is shown, or nil. The caller checks access to the workflow.
+    static func text(_ number: Int64, ofWorkflow id: String, on connection: Connection) throws -> JSONText? {
+        try connection.query("SELECT \(resource.columns) FROM \(all(ofWorkflow: id)) AND version = \(number)")
+            .first.map(resource.text)
     }
 
     /// Removes a version; false if a run names it. It must not be the current version, and the workflow must have been

@@ -46,7 +46,8 @@ struct Workflow {
         .integer("concurrency", concurrency, sql: "w.concurrency"),
         .time("created_at", sql: "w.created_at"), .time("updated_at", sql: "w.updated_at"))
 
-    static let schema = summary.schema.extended(by: ["flow": FlowFormat.flow]).named("Workflow")
+    static let resource = Resource("Workflow", extending: summary, .json("flow", FlowFormat.flow, sql: "v.flow"))
+    static let schema = resource.schema
 
     var json: JSON {
         [
@@ -77,19 +78,11 @@ extension Workflow.Content {
 struct WorkflowVersion {
     let number: Int64
     let content: Workflow.Content
-    let createdAt: String
 
     static let summary = Resource(
         "WorkflowVersionSummary",
         .integer("version").described("The number of the version, from 1"), .text("name", Workflow.name),
         .text("description", Workflow.description), .time("created_at"))
 
-    static let schema = summary.schema.extended(by: ["flow": FlowFormat.flow]).named("WorkflowVersion")
-
-    var json: JSON {
-        [
-            "version": .integer(number), "name": .string(content.name), "description": JSON(content.description),
-            "created_at": .string(createdAt), "flow": content.flow,
-        ]
-    }
+    static let resource = Resource("WorkflowVersion", extending: summary, .json("flow", FlowFormat.flow))
 }

@@ -44,11 +44,12 @@ extension Endpoint<Context> {
             Answer(.notModified, "The version that `If-None-Match` names is current", headers: [.etag]),
         ]
     ) { context in
-        let workflow = try found(context)
-        if let known = context.request.headers.list("if-none-match"), workflow.tag.matches(ifNoneMatch: known) {
-            return Response(status: .notModified, headers: ["ETag": workflow.tag.description])
+        let shown = try Workflow.shown(context.id(), to: context.user, on: context.connection)
+        guard let (text, tag) = shown else { throw Problem.notFound }
+        if let known = context.request.headers.list("if-none-match"), tag.matches(ifNoneMatch: known) {
+            return Response(status: .notModified, headers: ["ETag": tag.description])
         }
-        return answer(workflow)
+        return .json(text, headers: ["ETag": tag.description])
     }
 
     private static let replace = Endpoint(
@@ -106,10 +107,15 @@ extension Endpoint<Context> {
         .get, "/api/workflows/{id}/versions/{version}", operation: "getWorkflowVersion", tag: .workflows,
         access: .user, summary: "Read a version of a workflow with its flow",
         parameters: [versionNumber],
-        answers: [Answer(.ok, "The version", WorkflowVersion.schema)],
+        answers: [Answer(.ok, "The version", WorkflowVersion.resource.schema)],
         examples: [Example("Read the first version", path: ["version": "1"])]
     ) { context in
-        .json(try version(of: try found(context), context).json)
+        let id = try context.id()
+        guard let number = Int32(plain: context.path("version")),
+            try Workflow.mayBeRead(id, by: context.user, on: context.connection),
+            let version = try WorkflowVersion.text(Int64(number), ofWorkflow: id, on: context.connection)
+        else { throw Problem.notFound }
+        return .json(version)
     }
 
     private static let versionNumber = Parameter(

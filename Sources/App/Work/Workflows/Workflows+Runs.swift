@@ -30,8 +30,8 @@ extension Endpoint<Context> {
             ).named("WorkflowCall")),
         idempotency: .byHandler, waits: true,
         answers: [
-            Answer(.accepted, "The run is queued, or still active", Execution.accepted),
-            Answer(.ok, "The run, which ended in time", RecordedExecution.schema),
+            Answer(.accepted, "The run is queued, or still active", ExecutionAnswer.accepted),
+            Answer(.ok, "The run, which ended in time", ExecutionAnswer.record),
         ],
         problems: [.insufficientCredits, .tooManyRuns, .ownerInactive, .quotaExceeded],
         examples: [
