@@ -25,7 +25,7 @@ package enum Routes {
             Bodies are JSON in UTF-8, at most \(BodyPolicy.memoryLimitText). Times are RFC 3339 in UTC; durations in
             requests are seconds. Ids are UUIDs. Fields that a body's schema does not name are refused. What was read
             can be changed and sent back whole: fields that only the server sets must have their present values, and
-            those that change by themselves (`updated_at`, `credits`, `storage`) have no effect. One slash at the end of
+            those that change by themselves (`updated_at`, `storage`) have no effect. One slash at the end of
             a path makes no difference.
 
             Lists answer `items` and `next_cursor`: pass it as `cursor` to get the next page. They take `limit`, `sort`,

@@ -29,5 +29,5 @@ struct Profile {
                 "password": Registration.password,
                 "current_password": PasswordPolicy.attempted.described("Required for a new password or e-mail"),
             ]
-        ).named("AccountChange"), of: schema, figures: ["credits", "storage"])
+        ).named("AccountChange"), of: schema, figures: ["storage"])
 }
