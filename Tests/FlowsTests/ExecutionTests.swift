@@ -41,7 +41,6 @@ import Testing
         #expect(read.status == stored.status)
         #expect(read.stoppedAt == "t5")
         #expect(read.steps.map(Self.fields) == stored.steps.map(Self.fields))
-        #expect(read.result == stored.result)
         #expect(read.stepInputs == stored.stepInputs)
         // The run and the database measure the end separately.
         #expect(abs(read.duration.milliseconds - stored.duration.milliseconds) < 1_000)

@@ -83,3 +83,8 @@ struct RunnerFixture {
             status: try connection.query("SELECT status FROM executions").first?.decode(String.self))
     }
 }
+
+extension Execution {
+    /// The last step's output.
+    var result: JSON? { steps.last?.output }
+}

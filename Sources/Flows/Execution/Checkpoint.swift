@@ -51,7 +51,7 @@ struct Checkpoint {
         }
         isOpenStepStored = openStep != nil
         storedSteps = execution.steps.count
-        cost = claim.progress?.cost ?? execution.cost
+        cost = claim.progress?.cost ?? execution.steps.reduce(0) { $0 + $1.cost }
     }
 
     /// The number of the open step, or of the next step if none is open.

@@ -92,17 +92,6 @@ package struct ExecutionOf<Value: JSONValue>: Sendable {
         createdAt.map { RFC3339.text(milliseconds: ($0 + duration.microseconds) / 1_000) }
     }
 
-    /// When a step of the run ended; nil if it is active or was canceled.
-    package func end(of step: StepOf<Value>) -> String? {
-        step.status.isEnd ? time(after: step.started + step.duration) : nil
-    }
-
-    /// The last step's output.
-    package var result: Value { steps.last.map { $0.status.isEnd ? $0.output : .null } ?? .null }
-
-    /// The total cost of its steps, in credits.
-    package var cost: Int64 { steps.reduce(0) { $0 + $1.cost } }
-
     /// The input of each step.
     package var stepInputs: [Value] {
         let own = ownInputs
@@ -112,9 +101,6 @@ package struct ExecutionOf<Value: JSONValue>: Sendable {
             return inputs.next(own: own[TextKey(step.task)])
         }
     }
-
-    /// Whether the step was copied from the run that this one was forked from.
-    package func isCopied(_ step: StepOf<Value>) -> Bool { fork.map { step.number < $0.step } ?? false }
 
     /// The input that a fork gave to a step of this run; nil if none.
     func forkInput(of step: StepOf<Value>) -> Value? {
@@ -228,5 +214,5 @@ package enum StepStatus: String, Sendable, CaseIterable {
     case waiting
     case canceled
 
-    var isEnd: Bool { self == .success || self == .failure }
+    package var isEnd: Bool { self == .success || self == .failure }
 }

@@ -3,6 +3,23 @@ import HTTP
 import JSON
 import System
 
+/// What answers show of a run besides its members. It stands here, where the compiler specializes it for its values.
+extension ExecutionOf {
+    /// The last step's output.
+    var result: Value { steps.last.map { $0.status.isEnd ? $0.output : .null } ?? .null }
+
+    /// The total cost of its steps, in credits.
+    var cost: Int64 { steps.reduce(0) { $0 + $1.cost } }
+
+    /// When a step of the run ended; nil if it is active or was canceled.
+    func end(of step: StepOf<Value>) -> String? {
+        step.status.isEnd ? time(after: step.started + step.duration) : nil
+    }
+
+    /// Whether the step was copied from the run that this one was forked from.
+    func isCopied(_ step: StepOf<Value>) -> Bool { fork.map { step.number < $0.step } ?? false }
+}
+
 extension ExecutionOf {
     /// The answer of `POST /flow-manager` for a run that has ended.
     var answer: Response {
