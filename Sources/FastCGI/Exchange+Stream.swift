@@ -40,7 +40,7 @@ extension Exchange {
         return isSent
     }
 
-    private func header(type: Int32, length: Int) -> [UInt8] {
+    func header(type: Int32, length: Int) -> [UInt8] {
         let id = unsafe fcgi.pointee.requestId
         return [
             UInt8(FCGI_VERSION_1), UInt8(type), UInt8(truncatingIfNeeded: id >> 8), UInt8(truncatingIfNeeded: id),

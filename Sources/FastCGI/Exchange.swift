@@ -89,11 +89,8 @@ struct Exchange: ~Copyable, @unchecked Sendable {
 
     /// Whether the body was produced to its end. Write errors are recorded by the stream.
     private func put(_ body: ResponseBody) -> Bool {
-        if case .bytes(let bytes) = body {
-            put(bytes)
-            return true
-        }
-        return body.forEachPiece { piece in
+        body.forEachPiece { piece in
+            guard piece.count < Self.largeLength else { return putLarge(piece) }
             put(piece)
             return unsafe FCGX_GetError(fcgi.pointee.out) == 0
         }

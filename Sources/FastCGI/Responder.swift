@@ -117,6 +117,7 @@ final class Responder {
         }
         guard !isCut else {
             reply.onResponse?(nil)
+            reply.onSent?()
             return nil
         }
         return reply
@@ -124,7 +125,9 @@ final class Responder {
 
     private func send(_ reply: Reply, to request: Request, _ exchange: consuming Exchange, on descriptor: Int32) {
         switch reply.continuation {
-        case nil: end(exchange, with: reply.initial, to: request, on: descriptor)
+        case nil:
+            end(exchange, with: reply.initial, to: request, on: descriptor)
+            reply.onSent?()
         case .wait(let start):
             guard let slot = pool.parking.reserve(for: reply.owner, isStream: false) else {
                 pool.observe(.parkingFull)

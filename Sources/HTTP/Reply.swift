@@ -22,6 +22,8 @@ package struct Reply: Sendable {
     /// The edge calls it once if the reply has a continuation: with the response that is sent first, or with nil when
     /// the client has disconnected before.
     package var onResponse: (@Sendable (Response?) -> Void)?
+    /// Called once the response of a reply without a continuation has been sent, or will not be.
+    package var onSent: (@Sendable () -> Void)?
 
     private init(_ initial: Response, _ continuation: Continuation?, owner: String? = nil) {
         self.initial = initial

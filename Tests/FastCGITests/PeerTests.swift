@@ -185,14 +185,17 @@ import Testing
     /// A peer that reads nothing is disconnected after `silenceLimit`, which frees the thread.
     @Test func slowReaderIsDisconnected() throws {
         let settings = FastCGISettings.gated.with { $0.silenceLimit = .milliseconds(50) }
-        let running = try RunningPool(threads: 1, settings: settings) { received in
-            var response = RunningPool.echo(received)
-            if (try? received.get())?.target == "/big" { response.body = .bytes([UInt8](repeating: 0, count: 4 << 20)) }
-            return response
+        let sent = Recording<String>()
+        let running = try RunningPool(threads: 1, settings: settings) { request, _ in
+            guard request.path == "/big" else { return .response(Response(status: .ok)) }
+            var reply = Reply.response(Response(status: .ok, body: [UInt8](repeating: 0, count: 4 << 20)))
+            reply.onSent = { sent.add("/big") }
+            return reply
         }
         let client = try running.client()
         try client.send(FastCGIClient.request(RunningPool.params("GET", "/big")))
         #expect(running.events.saw(.answerLost(id: "r1")))
         #expect(try running.client().exchange(RunningPool.params()).status == 200)
+        #expect(sent.all == ["/big"])
     }
 }

@@ -18,6 +18,26 @@ import Testing
         #expect(running.events.all.isEmpty)
     }
 
+    /// Small pieces go through the library, and large ones past it.
+    @Test func aBodyInPiecesArrivesWhole() throws {
+        let lengths = [3, 70_000, 0, 65_528, 65_536, 10, 1 << 20, 131_056, 1]
+        let pieces = lengths.enumerated().map { [UInt8](repeating: UInt8($0), count: $1) }
+        let sent = Recording<Int>()
+        let running = try RunningPool { _, _ in
+            var reply = Reply.response(Response(status: .ok, body: .pieces(pieces)))
+            reply.onSent = { sent.add(1) }
+            return reply
+        }
+        let client = try running.client()
+        for number in 1...3 {
+            let answer = try client.exchange(RunningPool.params())
+            #expect(answer.body == Array(pieces.joined()) && answer["content-length"] == "\(answer.body.count)")
+            let head = try client.exchange(RunningPool.params("HEAD"))
+            #expect(head.body.isEmpty && head["content-length"] == "\(answer.body.count)")
+            #expect(sent.all.count >= 2 * number - 1)
+        }
+    }
+
     @Test func idleConnectionsDoNotBlockOthers() throws {
         let running = try RunningPool(threads: 2)
         let clients = try (0..<20).map { _ in try running.client() }
