@@ -13,7 +13,7 @@ import Testing
     /// Whether a call of the user is accepted at that instant.
     private func accepts(_ userID: String?, at instant: Monotonic) throws -> Bool {
         do {
-            try shares.occupying(for: userID, at: instant) {}
+            try shares.occupying(for: userID, at: instant) { _ in }
             return true
         } catch let problem as Problem where problem.code == ProblemCode.tooManyCalls.rawValue {
             #expect(problem.status == .tooManyRequests && problem.headers["Retry-After"] == "1")
@@ -24,7 +24,7 @@ import Testing
     /// Calls `body` while so many calls of the user are in progress.
     private func during(_ count: Int, of userID: String?, _ body: () throws -> Void) throws {
         guard count > 0 else { return try body() }
-        try shares.occupying(for: userID, at: start) { try during(count - 1, of: userID, body) }
+        try shares.occupying(for: userID, at: start) { _ in try during(count - 1, of: userID, body) }
     }
 
     @Test func slowCallsLeaveOneThreadFree() throws {
@@ -51,5 +51,44 @@ import Testing
             let isAccepted = try accepts("a", at: later)
             #expect(isAccepted)
         }
+    }
+
+    /// Calls `body` while so many calls of the user "a" read large answers; returns false if one of them is refused.
+    private func reading(_ count: Int, _ body: () throws -> Void = {}) throws -> Bool {
+        guard count > 0 else {
+            try body()
+            return true
+        }
+        return try shares.occupying(for: "a", at: start) { call in
+            do {
+                try call?.countAsSlow()
+                try call?.countAsSlow()
+            } catch is Problem {
+                return false
+            }
+            return try reading(count - 1, body)
+        }
+    }
+
+    /// Calls that are about to read large answers count at once, and occupy half of the threads.
+    @Test func largeAnswersCountAtOnce() throws {
+        #expect(try !reading(3))
+        let isDone = try reading(2) {
+            let answers = [try reading(1), try accepts("a", at: start), try accepts("b", at: start)]
+            #expect(answers == [false, true, true])
+            try during(1, of: "a") {
+                let answers = [try accepts("a", at: later), try accepts("b", at: later)]
+                #expect(answers == [false, true])
+            }
+        }
+        #expect(isDone)
+        #expect(try reading(2), "they have ended")
+    }
+
+    @Test func sendingALargeAnswerCounts() throws {
+        let ends = (0..<3).map { _ in shares.sending(to: "a", at: start) }
+        #expect(try [accepts("a", at: start), accepts("b", at: start)] == [false, true])
+        for end in ends { end() }
+        #expect(try accepts("a", at: start))
     }
 }

@@ -109,4 +109,23 @@ import Testing
         #expect(try get("/api/data/d").text.contains(Self.deep))
         #expect(try get("/api/data?name=d").text.contains(Self.deep))
     }
+
+    /// Calls that read and send large answers occupy half of the threads until the answers are sent.
+    @Test func largeAnswersLeaveThreadsFree() throws {
+        let (tasks, input) = ((0..<4).map { JSON.task("t\($0)", "pass") }, String(repeating: "x", count: 400_000))
+        let large = try post("/flow-manager", .chain(tasks, input: .string(input)))["id"].stringValue ?? ""
+        let small = try post("/flow-manager", .chain([.task("a", "pass")]))["id"].stringValue ?? ""
+        func reply(_ id: String) -> Reply {
+            application.reply(to: Request("GET", "/api/executions/\(id)", [application.bearer(user.token)]))
+        }
+        let replies = (0..<2).map { _ in reply(large) }
+        #expect(replies.allSatisfy { $0.initial.status == .ok && $0.onSent != nil })
+        try expectCanonical(HTTPAnswer(replies[0].initial))
+        let (refused, other) = (reply(large), reply(small))
+        #expect(refused.initial.status == .tooManyRequests && refused.onSent == nil)
+        #expect(other.initial.status == .ok && other.onSent == nil)
+        replies[0].onSent?()
+        #expect(reply(large).initial.status == .ok)
+        replies[1].onSent?()
+    }
 }

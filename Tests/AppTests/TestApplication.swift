@@ -54,7 +54,7 @@ final class TestApplication: Caller {
     func send(
         _ method: String, _ target: String, headers: [(String, String)], body: [UInt8]?
     ) throws -> HTTPAnswer {
-        HTTPAnswer(reply(to: Request(method, target, headers), body: body ?? []).initial)
+        sent(reply(to: Request(method, target, headers), body: body ?? []))
     }
 
     /// Posts from the given address, because the local address is not limited.
@@ -67,7 +67,12 @@ final class TestApplication: Caller {
     ) -> HTTPAnswer {
         let headers = [("Content-Type", "application/json")] + (token.map { [bearer($0)] } ?? [])
         let request = Request(method, target, headers, from: address)
-        return HTTPAnswer(reply(to: request, body: body.serialized()).initial)
+        return sent(reply(to: request, body: body.serialized()))
+    }
+
+    private func sent(_ reply: Reply) -> HTTPAnswer {
+        reply.onSent?()
+        return HTTPAnswer(reply.initial)
     }
 
     /// Executes the runs that are due, as a worker does.

@@ -77,9 +77,21 @@ extension ExecutionOf where Value: PostgresDecodable {
 
     /// Finds the execution with that id, if it is one of those, with all its steps. While it is active, its status is
     /// that of its row in the queue.
+    ///
+    /// - Parameter admitLarge: called before the outputs are read if they have more than a mebibyte together.
     package static func find(
-        _ id: String, in visibility: Visibility, on connection: Connection
+        _ id: String, in visibility: Visibility, on connection: Connection, admitLarge: () throws -> Void = {}
     ) throws -> RecordedExecution<Value>? {
+        guard let found = try read(id, in: visibility, outputsUpTo: 1 << 20, on: connection) else { return nil }
+        guard !found.isWhole else { return found.record }
+        try admitLarge()
+        return try read(id, in: visibility, outputsUpTo: .max, on: connection)?.record
+    }
+
+    /// Reads the execution; without its outputs if they have more than `limit` bytes together.
+    private static func read(
+        _ id: String, in visibility: Visibility, outputsUpTo limit: Int, on connection: Connection
+    ) throws -> (record: RecordedExecution<Value>, isWhole: Bool)? {
         // Each output has a row of its own, the first one together with the execution: so Postgres and libpq copy one
         // after another, which takes a fraction of the time that they take for all of them in one value.
         let found = try connection.query(
@@ -92,10 +104,12 @@ extension ExecutionOf where Value: PostgresDecodable {
                 FROM executions e \(ExecutionRow.joins) \(ExecutionRow.queueJoin)
                 WHERE e.id = \(id) AND \(visibility.condition)),
             outputs AS (
-                SELECT s.output, row_number() OVER (ORDER BY s.seq) AS place
+                SELECT s.output, row_number() OVER (ORDER BY s.seq) AS place,
+                    sum(octet_length(s.output::text)) OVER () AS size
                 FROM record JOIN steps s ON s.execution_id = record.id WHERE s.output IS NOT NULL)
-            SELECT outputs.output, record.* FROM record FULL JOIN outputs ON outputs.place = record.place
-            ORDER BY outputs.place
+            SELECT o.output, record.*
+            FROM record FULL JOIN (SELECT * FROM outputs WHERE size <= \(limit)) o ON o.place = record.place
+            ORDER BY o.place
             """)
         guard let row = found.first else { return nil }
         var columns = row.columns
@@ -112,12 +126,16 @@ extension ExecutionOf where Value: PostgresDecodable {
         }
         let differences = try columns.next(JSON?.self)
         execution.fork?.differences = differences.map { Fork.Differences(json: $0) }
-        let outputs = try found.map { row in
+        let outputs = try found.compactMap { row in
             var columns = row.columns
-            return try columns.next(Value?.self) ?? .null
+            return try columns.next(Value?.self)
         }
-        execution.steps = try StepOf.all(&columns, outputs)
-        return RecordedExecution(execution: execution, createdAt: createdAt, finishedAt: finishedAt)
+        let steps = try StepOf.all(&columns, outputs)
+        execution.steps = steps ?? []
+        return (
+            RecordedExecution(execution: execution, createdAt: createdAt, finishedAt: finishedAt),
+            isWhole: steps != nil
+        )
     }
 
     /// Deletes the run and its steps. Returns false if it is active, or the run that started it is: that one may not
@@ -146,10 +164,12 @@ extension Execution.Fork {
 }
 
 extension StepOf {
-    /// Decodes the column `ExecutionRow.steps`, in which an output is `true` if it is the next one of `outputs`.
-    static func all(_ columns: inout Columns, _ outputs: [Value]) throws -> [StepOf] {
+    /// Decodes the column `ExecutionRow.steps`, in which each output is `true` or null; nil if `outputs` lacks them.
+    static func all(_ columns: inout Columns, _ outputs: [Value]) throws -> [StepOf]? {
+        let steps = try fields(&columns)
+        guard steps.count(where: { $0[5] == true }) == outputs.count else { return nil }
         var rest = outputs[...]
-        return try fields(&columns).map { try StepOf($0, output: $0[5] == true ? rest.popFirst() ?? .null : .null) }
+        return try steps.map { try StepOf($0, output: $0[5] == true ? rest.removeFirst() : .null) }
     }
 
     /// The values of each step in the column `ExecutionRow.steps`.

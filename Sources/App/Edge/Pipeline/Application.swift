@@ -92,14 +92,14 @@ package struct Application: Sendable {
             .principal(of: request, for: endpoint)
         finished.userID = caller?.id
         connection.caller = caller?.id
-        return try services.callShares.occupying(for: caller?.id) {
+        var reply = try services.callShares.occupying(for: caller?.id) { share in
             if endpoint.setsCookies { try services.crossOrigin.check(request) }
             let body = try read(endpoint.body.policy)
             finished.requestBytes = body.length
             let context = Context(
                 call: call, endpoint: endpoint, parameters: parameters,
                 query: try request.fields(declaredBy: endpoint),
-                body: body, input: try request.input(endpoint.body, body), caller: caller,
+                body: body, input: try request.input(endpoint.body, body), caller: caller, share: share,
                 idempotencyKey: try IdempotencyKey(
                     of: call, body: body, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
                 connection: connection, audit: audit, now: now)
@@ -109,6 +109,10 @@ package struct Application: Sendable {
             }
             return try handleOnce(context, key)
         }
+        if let caller, reply.continuation == nil, reply.initial.body.length ?? 0 > CallShares.largeAnswer {
+            reply.onSent = services.callShares.sending(to: caller.id)
+        }
+        return reply
     }
 
     /// Calls the handler unless the call repeats an earlier one, which does not count toward the rate limit. The call

@@ -75,6 +75,8 @@ package struct Context {
     package let input: JSON
     /// The caller; nil only at an endpoint that is open to everyone.
     let caller: Principal?
+    /// The call's share of the threads; nil without a caller.
+    let share: CallShare?
     package let idempotencyKey: IdempotencyKey?
     package let connection: Connection
     /// Writes the audit log for this call.

@@ -51,9 +51,10 @@ extension Context {
 
     private func execution<Value>(in visibility: Visibility) throws -> RecordedExecution<Value>
     where Value: PostgresDecodable {
-        guard let found = try ExecutionOf<Value>.find(try id(), in: visibility, on: connection) else {
-            throw Problem.notFound
+        let found = try ExecutionOf<Value>.find(try id(), in: visibility, on: connection) {
+            try share?.countAsSlow()
         }
+        guard let found else { throw Problem.notFound }
         return found
     }
 

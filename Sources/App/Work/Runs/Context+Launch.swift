@@ -39,9 +39,8 @@ extension Context {
         case nil: return nil
         case .answer(let answer): return .response(answer)
         case .run(let id):
-            guard let run = try ShownExecution.find(id, in: user.allRuns, on: connection) else {
-                throw Problem(.executionDeleted)
-            }
+            let found = try ShownExecution.find(id, in: user.allRuns, on: connection) { try share?.countAsSlow() }
+            guard let run = found else { throw Problem(.executionDeleted) }
             let now = answer(run).replayed
             guard !run.execution.status.isEnd else { return .response(now) }
             return try reply(whenEnded: id, defaultSeconds: 0, fallback: now) { answer($0).replayed }
