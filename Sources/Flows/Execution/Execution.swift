@@ -88,6 +88,7 @@ package struct ExecutionOf<Value: JSONValue>: Sendable {
     }
 
     /// The time that is so long after the creation of the run (RFC 3339).
+    @inlinable
     package func time(after duration: Duration) -> String? {
         createdAt.map { RFC3339.text(milliseconds: ($0 + duration.microseconds) / 1_000) }
     }

@@ -136,7 +136,7 @@ extension RecordedExecution {
         object.member("differs", execution.fork?.differences?.json ?? .null)
         object.member("credits_charged", execution.cost)
         object.arrayMember("steps") { steps in
-            for (step, input) in zip(execution.steps, execution.stepInputs) {
+            for (step, input) in zip(execution.steps, stepInputs) {
                 steps.element { step.write(to: &$0, input: input, of: execution) }
             }
         }

@@ -34,13 +34,17 @@ extension Principal {
 
 extension Context {
     /// The run that the path names, which the caller may read.
-    func execution() throws -> RecordedExecution<JSONText> { try execution(in: user.readableRuns) }
+    func execution() throws -> RecordedExecution<JSONText> { try shownExecution(in: user.readableRuns) }
 
     /// The run that the path names, which the caller may change.
-    func changeableExecution() throws -> RecordedExecution<JSONText> { try execution(in: user.changeableRuns) }
+    func changeableExecution() throws -> RecordedExecution<JSONText> { try shownExecution(in: user.changeableRuns) }
 
     /// The same run, to be computed with.
-    func repeatableExecution() throws -> Execution { try execution(in: user.changeableRuns).execution }
+    func repeatableExecution() throws -> Execution {
+        let found = try Execution.find(try id(), in: user.changeableRuns, on: connection) { try share?.countAsSlow() }
+        guard let found else { throw Problem.notFound }
+        return found.execution
+    }
 
     /// The caller's run that the path names. Throws 403 for an admin who is not its owner.
     func ownExecution() throws -> RecordedExecution<JSONText> {
@@ -49,11 +53,8 @@ extension Context {
         return found
     }
 
-    private func execution<Value>(in visibility: Visibility) throws -> RecordedExecution<Value>
-    where Value: PostgresDecodable {
-        let found = try ExecutionOf<Value>.find(try id(), in: visibility, on: connection) {
-            try share?.countAsSlow()
-        }
+    private func shownExecution(in visibility: Visibility) throws -> RecordedExecution<JSONText> {
+        let found = try ShownExecution.find(try id(), in: visibility, on: connection) { try share?.countAsSlow() }
         guard let found else { throw Problem.notFound }
         return found
     }
