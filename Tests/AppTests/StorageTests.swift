@@ -115,9 +115,10 @@ import Testing
         let ids = try application.connection.query("SELECT id FROM executions WHERE user_id = \(user.id)").map {
             try $0.decode(String.self)
         }
-        try application.connection.execute(RunRemoval.removing(ids, of: user.id))
+        try application.connection.execute(
+            RunRemoval.removing(ids, of: user.id, counting: application.services.engine.storage))
         try application.connection.pipeline(
-            RunRemoval.removingVersions(of: id.stringValue ?? "", ownedBy: user.id))
+            RunRemoval.removingVersions(of: id.stringValue ?? "", ownedBy: user.id, counting: .unlimited))
         #expect(try expectExactCount() == 0)
         #expect(try application.count("SELECT count(*) FROM steps") == 0)
     }
@@ -224,7 +225,7 @@ import Testing
         let small: (target: String, body: JSON) = ("/flow-manager", .flow([.task("a", "pass")]))
         func fill() throws {
             try application.connection.execute(
-                "INSERT INTO storage_changes (user_id, bytes) VALUES (\(user.id), 200000)")
+                "INSERT INTO storage_changes (user_id, bytes) VALUES (\(user.id), 300000)")
             #expect(try !storage.fold(on: application.connection))
         }
         try fill()
@@ -234,9 +235,16 @@ import Testing
         }
         expectProblem(try call("PUT", "/api/data/a", ["value": 1]), 413, "quota_exceeded")
         #expect(try snapshot() == before)
-        try application.connection.execute(
-            "WITH gone AS (SELECT 9 AS bytes)\(StorageQuota.givingBack("SELECT bytes FROM gone", of: user.id))"
-        )
+        func giveBack(_ bytes: Int) throws {
+            try application.connection.execute(
+                """
+                WITH gone AS (SELECT \(bytes)::bigint AS bytes)
+                \(storage.givingBack("SELECT bytes FROM gone", of: user.id))
+                """)
+        }
+        try giveBack(9)
+        expectProblem(try call("POST", small.target, small.body), 413, "quota_exceeded", "it is full all the same")
+        try giveBack(190_000)
         expectStatus(200, try call("POST", small.target, small.body))
         try fill()
         try application.connection.execute(

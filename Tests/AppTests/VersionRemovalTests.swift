@@ -63,14 +63,15 @@ import Testing
     }
 
     @Test func aRunThatIsQueuedDuringTheRemovalIsRefused() throws {
-        let version = try heldRemoval(RunRemoval.removing(version: 1, of: workflowID, ownedBy: user.id))
+        let version = try heldRemoval(
+            RunRemoval.removing(version: 1, of: workflowID, ownedBy: user.id, counting: .unlimited))
         let body: JSON = ["version": 1]
         let executed = try version.commit(whileWaiting: call("POST", "\(path)/execute", body))
         expectProblem(executed, 422, "validation_failed")
         #expect(pointers(executed) == ["/version"])
         let workflow = try heldRemoval(
             ["UPDATE workflows SET deleted_at = now() WHERE id = \(workflowID)"]
-                + RunRemoval.removingVersions(of: workflowID, ownedBy: user.id))
+                + RunRemoval.removingVersions(of: workflowID, ownedBy: user.id, counting: .unlimited))
         expectProblem(try workflow.commit(whileWaiting: call("POST", "\(path)/execute", [:])), 404, "not_found")
         try expectNoRuns()
     }
@@ -116,7 +117,8 @@ import Testing
             "/flow-manager", .flow([.task("a", type, .object(input))]), token: user.token,
             headers: [("Prefer", "wait=0")])
         let id = try #require(parent["id"].stringValue, "\(parent.text)")
-        let removal = try heldRemoval(RunRemoval.removing(version: 1, of: workflowID, ownedBy: user.id))
+        let removal = try heldRemoval(
+            RunRemoval.removing(version: 1, of: workflowID, ownedBy: user.id, counting: .unlimited))
         let (engine, database) = (application.services.engine, application.database)
         try removal.commit {
             let connection = database.connectAsApplication()

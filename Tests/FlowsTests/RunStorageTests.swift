@@ -95,8 +95,9 @@ import Testing
         let run = try fixture.start(workflow)
         try fixture.work()
         try connection.execute("UPDATE workflows SET deleted_at = now() WHERE id = \(id)")
-        try connection.pipeline(RunRemoval.removingVersions(of: id, ownedBy: RunnerFixture.userID))
-        #expect(try fixture.find(run).delete(on: connection))
+        try connection.pipeline(
+            RunRemoval.removingVersions(of: id, ownedBy: RunnerFixture.userID, counting: .unlimited))
+        #expect(try fixture.find(run).delete(counting: .unlimited, on: connection))
         #expect(try owner.query("SELECT FROM workflow_versions WHERE workflow_id = \(id)").isEmpty)
     }
 }

@@ -1,11 +1,11 @@
 import JSON
 import Synchronization
 
-/// Reads flows, and keeps those that were read last: clients often send the same flow again, and each run of a workflow
-/// has the flow of its version. A flow that is equal has the same text, so it makes no difference who sent it.
+/// Reads flows, and keeps them: clients often send the same flow again, and each run of a workflow has the flow of its
+/// version. A flow that is equal has the same text, so it makes no difference who sent it.
 ///
-/// It holds at most 64 flows of at most 64 KB of text each; larger ones are read each time. All threads share one
-/// cache.
+/// It holds at most 64 flows of at most 64 KB of text each, and is cleared when there are more; larger ones are read
+/// each time. All threads share one cache.
 final class FlowCache: Sendable {
     /// A valid flow, and what is unusual about it.
     typealias Reading = (flow: Flow, warnings: Violations)

@@ -61,11 +61,12 @@ extension ExecutionOf where Value: PostgresDecodable {
 
     /// Deletes the run and its steps. Returns false if it is active, or the run that started it is: that one may not
     /// have read its result yet.
-    package func delete(on connection: Connection) throws -> Bool {
+    package func delete(counting quota: StorageQuota, on connection: Connection) throws -> Bool {
         try connection.atomically { connection in
-            guard try connection.execute(RunRemoval.removing(self)) == 1 else { return false }
+            guard try connection.execute(RunRemoval.removing(self, counting: quota)) == 1 else { return false }
             if let workflowID = source.workflowID {
-                try connection.pipeline(RunRemoval.removingVersions(of: workflowID, ownedBy: userID))
+                try connection.pipeline(
+                    RunRemoval.removingVersions(of: workflowID, ownedBy: userID, counting: quota))
             }
             return true
         }

@@ -68,7 +68,8 @@ enum Queue {
                 WHERE q.execution_id = coalesce(
                     (SELECT execution_id FROM another), (SELECT execution_id FROM again))
                 RETURNING q.*)
-            SELECT \(ExecutionRow.columns), c.claims, c.held, c.prices, c.signal, c.is_limited, c.progress, c.is_suspect,
+            SELECT \(ExecutionRow.columns), c.claims, c.held, c.prices, c.signal, c.is_limited, c.progress,
+                c.is_suspect,
                 (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint, e.processor_us,
                 \(ExecutionRow.steps(from: "coalesce((c.progress->>'number')::int, 0)"))
             FROM claimed c JOIN executions e ON e.id = c.execution_id \(ExecutionRow.joins)

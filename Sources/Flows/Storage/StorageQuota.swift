@@ -78,17 +78,22 @@ package struct StorageQuota: Sendable {
             """
     }
 
-    /// A common table expression for a change that may be less than zero: the user is not full any more, as far as is
-    /// known before the next fold.
-    package static func room(after bytes: SQL, of userID: String) -> SQL {
-        "room AS (UPDATE users SET is_full = false WHERE id = \(userID) AND is_full AND \(bytes) < 0)"
+    /// A common table expression for a change that may be less than zero: whether the user is not full any more.
+    package func room(after bytes: SQL, of userID: String) -> SQL {
+        """
+        room AS (
+            UPDATE users SET is_full = false
+            WHERE id = \(userID) AND is_full AND \(bytes) < 0
+                AND (SELECT coalesce(sum(bytes), 0) FROM storage WHERE user_id = \(userID)) + \(bytes)
+                    < CASE role WHEN 'guest' THEN \(guest ?? .max)::bigint ELSE \(user ?? .max)::bigint END)
+        """
     }
 
     /// The rest, after the common table expressions, of a statement that removes something: it counts the bytes that
     /// are no longer kept.
-    package static func givingBack(_ bytes: SQL, of userID: String) -> SQL {
+    package func givingBack(_ bytes: SQL, of userID: String) -> SQL {
         let change: SQL = "-(\(bytes))"
-        return ", \(room(after: change, of: userID)) \(unlimited.counting(change, of: userID))"
+        return ", \(room(after: change, of: userID)) \(Self.unlimited.counting(change, of: userID))"
     }
 
     /// Folds small changes, and returns whether there may be more.

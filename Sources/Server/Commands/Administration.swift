@@ -69,8 +69,8 @@ enum SeedDemo {
     }
 }
 
-/// `prune`: deletes expired rows and prints how many from which table, then removes what deleted accounts had, names
-/// the flows of old runs and folds the counters of storage: for hosts on which no worker stays running.
+/// `prune`: deletes expired rows and prints how many from which table, then removes what deleted accounts had, folds
+/// the counters of storage and names the flows of old runs: for hosts on which no worker stays running.
 enum Prune {
     static func run(_ invocation: Invocation) throws {
         let connection = Connection(try invocation.configuration.database)
@@ -81,9 +81,9 @@ enum Prune {
         let engine = Engine(catalog: Tasks.makeCatalog(), limits: limits)
         while try AccountEnd.endSomeRuns(by: engine, on: connection) {}
         while try AccountRemoval.removeSome(on: connection) {}
-        while try FlowNames.storeSome(on: connection) {}
         let storage = limits.storage
         while try storage.fold(on: connection) {}
+        while try FlowNames.storeSome(on: connection) {}
     }
 }
 

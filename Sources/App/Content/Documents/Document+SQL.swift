@@ -38,7 +38,7 @@ extension Document {
         let counting: SQL =
             text.bytes.count < StorageQuota.smallChange
             ? StorageQuota.countingSmall(from: "stored")
-            : ", \(room(of: userID)) \(quota.counting(growth, of: userID))"
+            : ", \(quota.room(after: growth, of: userID)) \(quota.counting(growth, of: userID))"
         return "WITH \(storing(text, as: name, of: userID)) \(counting)"
     }
 
@@ -48,7 +48,7 @@ extension Document {
     ) throws -> JSONText {
         let rows = try connection.query(
             """
-            WITH \(storing(JSONText(value), as: name, of: userID)), \(room(of: userID)),
+            WITH \(storing(JSONText(value), as: name, of: userID)), \(quota.room(after: growth, of: userID)),
             counted AS (\(quota.counting(growth, of: userID)))
             SELECT \(resource.columns) FROM stored
             """)
@@ -70,16 +70,16 @@ extension Document {
     /// How many bytes the user keeps more than before.
     private static let growth: SQL = "(SELECT bytes FROM stored)"
 
-    private static func room(of userID: String) -> SQL { StorageQuota.room(after: growth, of: userID) }
-
     /// Deletes a document; false if there is none with the name.
-    static func delete(_ name: String, of userID: String, on connection: Connection) throws -> Bool {
+    static func delete(
+        _ name: String, of userID: String, counting quota: StorageQuota, on connection: Connection
+    ) throws -> Bool {
         try connection.execute(
             """
             WITH gone AS (
                 DELETE FROM documents d WHERE user_id = \(userID) AND name = \(name) RETURNING stored_bytes(d) AS bytes
             )
-            \(StorageQuota.givingBack("SELECT bytes FROM gone", of: userID))
+            \(quota.givingBack("SELECT bytes FROM gone", of: userID))
             """) == 1
     }
 

@@ -102,7 +102,10 @@ extension Endpoint<Context> {
     }
 
     private static func delete(_ name: String, _ context: Context) throws -> Response {
-        guard Document.permitted(name), try Document.delete(name, of: context.user.id, on: context.connection) else {
+        guard Document.permitted(name),
+            try Document.delete(
+                name, of: context.user.id, counting: context.storage, on: context.connection)
+        else {
             throw Problem.notFound
         }
         return .noContent

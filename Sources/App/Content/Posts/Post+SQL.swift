@@ -57,17 +57,17 @@ extension Post {
                     updated_at = now()
                 WHERE id = \(id)
                 RETURNING p.*, stored_bytes(p) AS bytes
-            ), counted AS (\(quota.counting(growth, of: userID))), \(StorageQuota.room(after: growth, of: userID))
+            ), counted AS (\(quota.counting(growth, of: userID))), \(quota.room(after: growth, of: userID))
             SELECT \(Post.columns) FROM made
             """)
         return try Post(try rows.only)
     }
 
-    func delete(on connection: Connection) throws {
+    func delete(counting quota: StorageQuota, on connection: Connection) throws {
         try connection.execute(
             """
             WITH gone AS (DELETE FROM posts p WHERE id = \(id) RETURNING stored_bytes(p) AS bytes)
-            \(StorageQuota.givingBack("SELECT bytes FROM gone", of: userID))
+            \(quota.givingBack("SELECT bytes FROM gone", of: userID))
             """)
     }
 }

@@ -82,7 +82,7 @@ extension Endpoint<Context> {
         answers: [Answer(.noContent, "The post is deleted")], problems: [.versionMismatch]
     ) { context in
         try context.connection.transaction { connection in
-            try changeable(context).delete(on: connection)
+            try changeable(context).delete(counting: context.storage, on: connection)
             return .noContent
         }
     }

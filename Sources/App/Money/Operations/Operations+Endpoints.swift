@@ -76,7 +76,8 @@ extension Endpoint<Context> {
                     "record_id": .string(format: .uuid),
                 ]).named("OperationResult")),
             Answer(
-                .accepted, "An earlier call with this `Idempotency-Key` is still in progress", ExecutionAnswer.accepted),
+                .accepted, "An earlier call with this `Idempotency-Key` is still in progress",
+                ExecutionAnswer.accepted),
         ],
         problems: [.insufficientCredits, .operationInactive, .quotaExceeded],
         examples: [

@@ -129,7 +129,8 @@ enum ForkDifferences {
 extension ExecutionStatus {
     static let schema = JSONSchema.string(enum: allCases.map(\.rawValue)).described(
         "`queued`: waits for a worker. `running`: is being executed. `waiting`: for a time, a signal, a retry or other "
-            + "runs. `completed`: reached its end, or `END_SUCCESS` after a failed task. `ended_early`: a condition ended it after a failed task. `failed`: "
+            + "runs. `completed`: reached its end, or `END_SUCCESS` after a failed task. "
+            + "`ended_early`: a condition ended it after a failed task. `failed`: "
             + "a task failed without a condition for it, or with one that says so. `canceled`: by a caller."
     ).named("ExecutionStatus")
 }

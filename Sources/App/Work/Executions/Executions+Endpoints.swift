@@ -67,7 +67,9 @@ extension Endpoint<Context> {
         answers: [Answer(.noContent, "The run is deleted")], problems: [.executionUnderWay]
     ) { context in
         let found = try context.ownExecution().execution
-        guard try found.delete(on: context.connection) else { throw Problem(.executionUnderWay) }
+        guard try found.delete(counting: context.storage, on: context.connection) else {
+            throw Problem(.executionUnderWay)
+        }
         return .noContent
     }
 }

@@ -114,10 +114,10 @@ extension Workflow {
     }
 
     /// Deletes the workflow. The versions stay that runs name.
-    func delete(_ audit: AuditTrail, on connection: Connection) throws {
+    func delete(_ audit: AuditTrail, counting quota: StorageQuota, on connection: Connection) throws {
         try connection.pipeline(
             ["UPDATE workflows SET deleted_at = now() WHERE id = \(id)"]
-                + RunRemoval.removingVersions(of: id, ownedBy: userID))
+                + RunRemoval.removingVersions(of: id, ownedBy: userID, counting: quota))
         try audit.record(.workflowDeleted(id))
     }
 }
@@ -161,8 +161,11 @@ extension WorkflowVersion {
 
     /// Removes a version; false if a run names it. It must not be the current version, and the workflow must have been
     /// read with `locked`.
-    func remove(from workflow: Workflow, on connection: Connection) throws -> Bool {
-        let removal = RunRemoval.removing(version: number, of: workflow.id, ownedBy: workflow.userID)
+    func remove(
+        from workflow: Workflow, counting quota: StorageQuota, on connection: Connection
+    ) throws -> Bool {
+        let removal = RunRemoval.removing(
+            version: number, of: workflow.id, ownedBy: workflow.userID, counting: quota)
         return try connection.pipeline(removal).last?.affectedCount == 1
     }
 

@@ -87,7 +87,7 @@ extension Endpoint<Context> {
         examples: [Example("Delete the imported workflow", path: ["id": "{{imported_workflow_id}}"])]
     ) { context in
         try context.connection.transaction { connection in
-            try changeable(context).delete(context.audit, on: connection)
+            try changeable(context).delete(context.audit, counting: context.storage, on: connection)
             return .noContent
         }
     }
@@ -157,7 +157,9 @@ extension Endpoint<Context> {
         try context.connection.transaction { connection in
             let workflow = try found(context, locked: true)
             let version = try version(of: workflow, context)
-            guard version.number != workflow.version, try version.remove(from: workflow, on: connection) else {
+            guard version.number != workflow.version,
+                try version.remove(from: workflow, counting: context.storage, on: connection)
+            else {
                 throw Problem(.versionInUse)
             }
             return .noContent
