@@ -14,8 +14,6 @@ struct Column: Sendable {
         let isNullable: Bool
     }
 
-    let name: String
-    private let label: StaticString
     let schema: JSONSchema
     /// What a statement can compare and order by.
     let expression: SQL
@@ -25,17 +23,17 @@ struct Column: Sendable {
     /// Whether a value may have more than some kilobytes: then it is read only for a caller who gets it.
     let isLarge: Bool
 
+    var name: String { reader.name.description }
+
     private init(
-        _ label: StaticString, _ kind: Kind, _ schema: JSONSchema, _ expression: SQL, selected: SQL,
+        _ name: StaticString, _ kind: Kind, _ schema: JSONSchema, _ expression: SQL, selected: SQL,
         isLarge: Bool = false
     ) {
-        self.label = label
-        name = label.description
         self.schema = schema
         self.expression = expression
         self.selected = selected
         self.isLarge = isLarge
-        reader = Reader(name: label, kind: kind, isNullable: schema.violations(in: .null).isEmpty)
+        reader = Reader(name: name, kind: kind, isNullable: schema.violations(in: .null).isEmpty)
     }
 
     private init(_ name: StaticString, _ kind: Kind, _ schema: JSONSchema, _ sql: SQL?) {
@@ -77,10 +75,10 @@ struct Column: Sendable {
     func described(_ text: String) -> Column { with(schema.described(text)) }
     /// NULL becomes JSON null.
     var nullable: Column { with(schema.nullable) }
-    var large: Column { Column(label, reader.kind, schema, expression, selected: selected, isLarge: true) }
+    var large: Column { Column(reader.name, reader.kind, schema, expression, selected: selected, isLarge: true) }
 
     private func with(_ schema: JSONSchema) -> Column {
-        Column(label, reader.kind, schema, expression, selected: selected, isLarge: isLarge)
+        Column(reader.name, reader.kind, schema, expression, selected: selected, isLarge: isLarge)
     }
 }
 
