@@ -7,12 +7,13 @@ extension Checkpoint {
     /// Inserts the execution, its steps so far and, unless it has ended, its row in the queue, in one statement.
     /// Returns when the execution was created, in microseconds since 1970.
     func opening(
-        _ disposition: Disposition, _ progress: RunProgress, _ elapsed: Duration, counting quota: StorageQuota
+        _ disposition: Disposition, _ progress: RunProgress, _ steps: NewSteps, _ elapsed: Duration,
+        counting quota: StorageQuota
     ) -> SQL {
         // The times of a run that has ended differ by exactly its duration, which its answer contains.
         let finishedAt: SQL = disposition.isOver ? "statement_timestamp()" : "NULL"
         let age = disposition.isOver ? execution.duration : elapsed
-        let (flow, input, steps) = (JSONText(execution.flow), JSONText(execution.input), NewSteps(of: self))
+        let (flow, input) = (JSONText(execution.flow), JSONText(execution.input))
         let bytes = StorageQuota.runBytes + flow.bytes.count + input.bytes.count + steps.storedBytes
         let row: SQL = """
             WITH opened AS (
@@ -58,8 +59,9 @@ extension Checkpoint {
     }
 
     /// Writes the steps since the last commit and the new state of the run, if the run still has this lease.
-    func later(_ disposition: Disposition, _ progress: RunProgress, counting quota: StorageQuota) -> SQL {
-        let steps = NewSteps(of: self)
+    func later(
+        _ disposition: Disposition, _ progress: RunProgress, _ steps: NewSteps, counting quota: StorageQuota
+    ) -> SQL {
         let counted: SQL =
             steps.storedBytes > 0
             ? ", counted AS (\(quota.counting(steps.storedBytes, of: execution.userID)))" : SQL()
@@ -142,19 +144,27 @@ extension Checkpoint {
     }
 }
 
-/// The steps that a commit writes, as one JSON array of rows, and the bytes that those of them count that have ended.
-private struct NewSteps {
+/// The steps that a commit writes, as one JSON array of rows.
+struct NewSteps {
     let rows: JSONText
+    /// Of those that have ended.
+    let outputs: [JSONText]
+    /// What those count that have ended.
     let storedBytes: Int
 
     init(of checkpoint: Checkpoint) {
+        let ended = checkpoint.execution.steps[checkpoint.storedSteps...]
+        let outputs = ended.map { JSONText($0.output) }
         var bytes = 0
         rows = JSONText.array { rows in
-            for step in checkpoint.execution.steps[checkpoint.storedSteps...] {
-                rows.element(object: { bytes += StorageQuota.stepBytes + step.writeRow(to: &$0) })
+            for (step, output) in zip(ended, outputs) {
+                rows.element(object: { bytes += StorageQuota.stepBytes + step.writeRow(output, to: &$0) })
             }
-            if let openStep = checkpoint.openStep { rows.element(object: { _ = openStep.writeRow(to: &$0) }) }
+            if let step = checkpoint.openStep {
+                rows.element(object: { _ = step.writeRow(JSONText(step.output), to: &$0) })
+            }
         }
+        self.outputs = outputs
         storedBytes = bytes
     }
 }
@@ -180,7 +190,7 @@ extension Due {
 extension Step {
     /// Writes the step as a row of `steps`, in which absent members and null are NULL; returns the bytes of its output
     /// and error.
-    fileprivate func writeRow(to row: inout JSONWriter) -> Int {
+    fileprivate func writeRow(_ output: JSONText, to row: inout JSONWriter) -> Int {
         row.member("seq", number)
         row.member("task", task)
         row.member("type", type)
@@ -189,12 +199,15 @@ extension Step {
         row.member("started_us", started.microseconds)
         row.member("duration_us", duration.microseconds)
         row.member("cost", cost)
-        let start = row.length
-        if let failure { row.member("error", failure.json) } else if output != .null { row.member("output", output) }
-        let name = failure == nil ? #","output":"#.utf8.count : #","error":"#.utf8.count
-        let bytes = row.length == start ? 0 : row.length - start - name
         if let condition { row.member("condition", condition) }
         if let next { row.member("next", next) }
-        return bytes
+        if let failure {
+            let error = JSONText(failure.json)
+            row.member("error", error)
+            return error.bytes.count
+        }
+        guard self.output != .null else { return 0 }
+        row.member("output", output)
+        return output.bytes.count
     }
 }

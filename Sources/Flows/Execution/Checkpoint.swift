@@ -26,6 +26,8 @@ struct Checkpoint {
     private(set) var budget: Budget
     /// The cost of all steps that have ended, in credits.
     private(set) var cost: Int64 = 0
+    /// The texts of the outputs of the stored steps, which the answer of the call contains; none for a worker.
+    private(set) var outputs: [JSONText] = []
 
     /// The checkpoint of a new run, which the thread of its call executes.
     init(_ execution: Execution, budget: Budget, hooks: CommitHooks?) {
@@ -91,10 +93,11 @@ struct Checkpoint {
         let fresh = execution.steps[storedSteps...]
         let payment = budget.payment(
             for: fresh.reduce(0) { $0 + $1.cost }, of: execution, isFirst: !isStored, isLast: disposition.isOver)
+        let steps = NewSteps(of: self)
         let statement =
             isStored
-            ? later(disposition, progress, counting: quota)
-            : opening(disposition, progress, elapsed, counting: quota)
+            ? later(disposition, progress, steps, counting: quota)
+            : opening(disposition, progress, steps, elapsed, counting: quota)
         if connection.transactionStatus == .idle { try connection.begin() }
         do {
             let results = try connection.commit(after: withPlaces(disposition, [statement] + others) + payment)
@@ -109,6 +112,7 @@ struct Checkpoint {
         isStored = true
         storedSteps = execution.steps.count
         isOpenStepStored = openStep != nil
+        if case .call = executor { outputs += steps.outputs }
     }
 
     /// The statements of a commit, with what it means for the places of workflows.

@@ -1,14 +1,16 @@
+package import JSON
 package import Postgres
 
 /// The state of a run when its execution on this thread is finished.
 package enum RunOutcome: Sendable {
-    case ended(Execution)
+    /// With the texts of its steps' outputs, unless a worker has executed it.
+    case ended(Execution, outputs: [JSONText])
     /// The run is in the queue.
     case waits(Execution)
 
     package var execution: Execution {
         switch self {
-        case .ended(let execution), .waits(let execution): execution
+        case .ended(let execution, _), .waits(let execution): execution
         }
     }
 }

@@ -147,7 +147,7 @@ struct Runner {
     ) throws -> RunOutcome {
         checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
         try commit(.finished, together: executor.hooks?.close(checkpoint.execution) ?? [])
-        return .ended(checkpoint.execution)
+        return .ended(checkpoint.execution, outputs: checkpoint.outputs)
     }
 
     /// Whether the run may be interrupted before the next attempt. A pending signal is used first, because the step

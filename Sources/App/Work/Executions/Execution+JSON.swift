@@ -22,7 +22,10 @@ extension ExecutionOf {
 
 extension ExecutionOf {
     /// The answer of `POST /flow-manager` for a run that has ended.
-    var answer: Response {
+    var answer: Response { answer(steps.map(\.output)) }
+
+    /// The same with the outputs of the steps.
+    func answer(_ outputs: [some JSONValue]) -> Response {
         let text = JSONText.object { answer in
             answer.member("message", message)
             answer.member("execution_id", id)
@@ -31,15 +34,19 @@ extension ExecutionOf {
             answer.member("flow_name", flow["name"] ?? .null)
             answer.member("status", status.rawValue)
             answer.member("stopped_at", optional: stoppedAt)
-            answer.member("result", result)
+            if steps.last?.status.isEnd == true, let result = outputs.last {
+                answer.member("result", result)
+            } else {
+                answer.member("result", .null)
+            }
             answer.member("error", (failure ?? steps.last?.failure)?.json ?? .null)
             answer.member("credits_charged", cost)
             answer.member("duration_ms", thousandths: duration.microseconds)
             answer.member("created_at", optional: time(after: .zero))
             answer.member("finished_at", optional: time(after: duration))
             answer.arrayMember("executed_tasks") { tasks in
-                for step in steps where !step.isSuperseded {
-                    tasks.element { step.writeAnswer(to: &$0, of: self) }
+                for (step, output) in zip(steps, outputs) where !step.isSuperseded {
+                    tasks.element { step.writeAnswer(output, to: &$0, of: self) }
                 }
             }
         }
@@ -70,7 +77,9 @@ extension Execution {
 
 extension StepOf {
     /// The members that `POST /flow-manager` always had, and those that all answers have.
-    fileprivate func writeAnswer(to answer: inout JSONWriter, of execution: ExecutionOf<Value>) {
+    fileprivate func writeAnswer(
+        _ output: some JSONValue, to answer: inout JSONWriter, of execution: ExecutionOf<Value>
+    ) {
         answer.member("number", number)
         answer.member("task_name", task)
         answer.member("task", task)

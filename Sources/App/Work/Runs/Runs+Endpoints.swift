@@ -44,7 +44,7 @@ extension Endpoint<Context> {
             return try context.launching { engine in
                 try engine.call(execution, plan, on: context.connection, with: hooks) { outcome -> Reply in
                     switch outcome {
-                    case .ended(let ended): .response(ended.answer)
+                    case .ended(let ended, let outputs): .response(ended.answer(outputs))
                     case .waits(let waiting): try later(waiting, context)
                     }
                 }
