@@ -227,8 +227,8 @@ extension ProblemCode {
             (.tooManyRequests, "Too many failed attempts", "Wait for `Retry-After` seconds, then try again.")
         case .guestLimit:
             (
-                .tooManyRequests, "This network address has a guest already",
-                "Use that guest's token, or register an account."
+                .tooManyRequests, "This network address has made a guest already",
+                "Use that guest's token, register an account, or wait as long as `Retry-After` says."
             )
         case .tooManyRuns:
             (.tooManyRequests, "Too many runs are queued", "Wait until some of your runs have ended.")

@@ -163,7 +163,7 @@ struct Settings: Sendable {
 
     let registrationLimit = Setting(
         "REGISTRATION_LIMIT", default: .text("20"), .limit(),
-        "Limit of new accounts and new e-mails per minute, per network address. `off`: no limit")
+        "New accounts and new e-mails per minute and network address; local addresses have no limit. `off`: no limit")
 
     let clientPassword = Setting<String>(
         "CLIENT_PASSWORD", default: .text("Test1234!"), isSecret: true, .text,
