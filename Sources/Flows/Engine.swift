@@ -158,7 +158,8 @@ package final class Engine: Sendable {
             throw LaunchRefusal.storage(.quotaExceeded)
         } catch let error as PostgresError where error.kind == .commitUnknown {
             // The answer of the commit was lost. The database shows whether the run is queued.
-            guard try ShownExecution.find(execution.id, of: execution.userID, on: connection) != nil else {
+            let user = Visibility.user(execution.userID)
+            guard try ShownExecution.findWithoutOutputs(execution.id, in: user, on: connection) != nil else {
                 throw error
             }
         }

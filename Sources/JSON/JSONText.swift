@@ -20,6 +20,9 @@ package struct JSONText: Sendable, Equatable {
 
     package var bytes: [UInt8] { pieces.map { Array($0.joined()) } ?? rest }
 
+    /// In bytes.
+    package var count: Int { beginning.reduce(rest.count) { $0 + $1.count } }
+
     package static func == (one: JSONText, other: JSONText) -> Bool { one.bytes == other.bytes }
 
     package init(_ value: JSON) { self.init { $0.append(value) } }

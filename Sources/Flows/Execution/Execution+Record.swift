@@ -11,22 +11,40 @@ package struct RecordedExecution<Value: JSONValue>: Sendable {
 }
 
 extension ExecutionRow {
-    /// The columns of a record, from `executions e` with `recordJoins`; among the steps are the lengths of the outputs.
-    static let recordColumns: SQL = """
-        \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
-        (extract(epoch FROM e.created_at) * 1000000)::bigint,
-        (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, e.differs, s.steps
-        """
+    /// Outputs that are longer together, and inputs of steps that are, make a record large; in bytes.
+    static let largeRecord = 1 << 20
 
-    static let recordJoins: SQL = """
-        \(joins) \(queueJoin)
-        LEFT JOIN LATERAL (
-            SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt, octet_length(s.output::text),
-                    s.error, s.condition, s.next, s.started_us, s.duration_us, s.cost, s.superseded) ORDER BY s.seq)
-                    AS steps,
-                sum(octet_length(s.output::text)) AS size
-            FROM steps s WHERE s.execution_id = e.id) s ON true
+    /// An execution and its steps; of the outputs only whether there are any.
+    fileprivate static func withoutOutputs(_ id: String, in visibility: Visibility) -> SQL {
         """
+        SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
+            (extract(epoch FROM e.created_at) * 1000000)::bigint,
+            (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, e.differs,
+            (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt, s.output IS NOT NULL,
+                s.error, s.condition, s.next, s.started_us, s.duration_us, s.cost, s.superseded) ORDER BY s.seq)
+            FROM steps s WHERE s.execution_id = e.id)
+        FROM executions e \(joins) \(queueJoin) WHERE e.id = \(id) AND \(visibility.condition)
+        """
+    }
+
+    /// The outputs of the steps that have one, in order.
+    fileprivate static func outputs(_ id: String, in visibility: Visibility, if condition: SQL = "true") -> SQL {
+        """
+        SELECT s.seq, s.status, s.output FROM steps s
+        WHERE s.execution_id = \(id) AND s.output IS NOT NULL AND \(condition)
+            AND EXISTS (SELECT FROM executions e WHERE e.id = \(id) AND \(visibility.condition))
+        ORDER BY s.seq
+        """
+    }
+
+    /// Whether the record is not large by its outputs. Only compressed ones have to be read to know their length.
+    fileprivate static func hasSmallOutputs(_ id: String) -> SQL {
+        """
+        (SELECT coalesce(sum(CASE WHEN pg_column_compression(o.output) IS NULL THEN pg_column_size(o.output)
+            ELSE octet_length(o.output::text) END), 0) <= \(largeRecord)
+        FROM steps o WHERE o.execution_id = \(id))
+        """
+    }
 }
 
 // For each kind of value, so that the compiler specializes them.
@@ -47,6 +65,11 @@ extension Execution {
     ) throws -> RecordedExecution<JSON>? {
         try record(id, in: visibility, on: connection, admitLarge: admitLarge)
     }
+
+    /// Finds the user's execution. Its outputs are not read: they are null.
+    static func findWithoutOutputs(_ id: String, of userID: String, on connection: Connection) throws -> Execution? {
+        try recordWithoutOutputs(id, in: .user(userID), on: connection)
+    }
 }
 
 extension ShownExecution {
@@ -59,69 +82,72 @@ extension ShownExecution {
 
     /// Finds the execution with that id, if it is one of those, with all its steps.
     ///
-    /// - Parameter admitLarge: called before the outputs are read if they have more than a mebibyte together.
+    /// - Parameter admitLarge: called before the outputs are read if they have more than a mebibyte together, and if
+    ///   the inputs of the steps have.
     package static func find(
         _ id: String, in visibility: Visibility, on connection: Connection, admitLarge: () throws -> Void = {}
     ) throws -> RecordedExecution<JSONText>? {
-        try record(id, in: visibility, on: connection, admitLarge: admitLarge)
+        let found = try record(id, in: visibility, on: connection, admitLarge: admitLarge)
+        // A task's own input is part of each of its steps.
+        if let found, found.stepInputs.reduce(0, { $0 + $1.count }) > ExecutionRow.largeRecord { try admitLarge() }
+        return found
+    }
+
+    /// Finds the execution with that id, if it is one of those. Its outputs are not read: they are null.
+    package static func findWithoutOutputs(
+        _ id: String, in visibility: Visibility, on connection: Connection
+    ) throws -> ShownExecution? {
+        try recordWithoutOutputs(id, in: visibility, on: connection)
     }
 }
 
 extension ExecutionOf where Value: PostgresDecodable {
-    /// Up to this many bytes, outputs are read together as one text.
-    private static var joinedOutputs: Int { 64 << 10 }
-    private static var largeOutputs: Int { 1 << 20 }
+    fileprivate static func recordWithoutOutputs(
+        _ id: String, in visibility: Visibility, on connection: Connection
+    ) throws -> ExecutionOf? {
+        try connection.query(ExecutionRow.withoutOutputs(id, in: visibility)).first.map {
+            try StoredRecord($0).execution
+        }
+    }
 
-    /// Finds the execution with that id, if it is one of those, with all its steps. While it is active, its status is
-    /// that of its row in the queue.
+    /// The outputs are read in the same round trip, unless they are large.
     fileprivate static func record(
         _ id: String, in visibility: Visibility, on connection: Connection, admitLarge: () throws -> Void
     ) throws -> RecordedExecution<Value>? {
-        let found = try connection.query(
-            """
-            SELECT \(ExecutionRow.recordColumns), CASE WHEN s.size <= \(joinedOutputs) THEN (
-                SELECT string_agg(o.output::text, '' ORDER BY o.seq) FROM steps o WHERE o.execution_id = e.id) END
-            FROM executions e \(ExecutionRow.recordJoins) WHERE e.id = \(id) AND \(visibility.condition)
-            """
-        ).first
-        guard let found else { return nil }
-        var columns = found.columns
-        let (record, size) = try decode(&columns, nil)
-        guard size > joinedOutputs else { return record }
-        if size > largeOutputs { try admitLarge() }
-        // Each output has a row of its own, the first one together with the execution: so Postgres and libpq copy one
-        // after another, which takes a fraction of the time that they take for all of them in one value.
-        let rows = try connection.query(
-            """
-            WITH record AS (
-                SELECT \(ExecutionRow.recordColumns), NULL, 1::bigint AS place
-                FROM executions e \(ExecutionRow.recordJoins) WHERE e.id = \(id) AND \(visibility.condition)),
-            outputs AS (
-                SELECT s.output, row_number() OVER (ORDER BY s.seq) AS place
-                FROM record JOIN steps s ON s.execution_id = record.id WHERE s.output IS NOT NULL)
-            SELECT outputs.output, record.* FROM record FULL JOIN outputs ON outputs.place = record.place
-            ORDER BY outputs.place
-            """)
-        guard let first = rows.first else { return nil }
-        columns = first.columns
-        columns.skip()
-        let outputs = try rows.compactMap { row in
-            var columns = row.columns
-            return try columns.next(Value?.self)
+        let results = try connection.pipeline([
+            ExecutionRow.withoutOutputs(id, in: visibility),
+            ExecutionRow.outputs(id, in: visibility, if: ExecutionRow.hasSmallOutputs(id)),
+        ])
+        guard var record = try results[0].first.map({ try StoredRecord<Value>($0) }) else { return nil }
+        var outputs = results[1]
+        if outputs.isEmpty, !record.stepsWithOutputs.isEmpty {
+            try admitLarge()
+            outputs = try connection.query(ExecutionRow.outputs(id, in: visibility))
         }
-        return try decode(&columns, outputs).record
+        guard try record.take(outputs) else {
+            // Since the first statement the run was removed, or its open step has ended.
+            return try Self.record(id, in: visibility, on: connection, admitLarge: admitLarge)
+        }
+        return RecordedExecution(
+            execution: record.execution, createdAt: record.createdAt, finishedAt: record.finishedAt,
+            stepInputs: record.execution.stepInputs)
     }
+}
 
-    /// Decodes `ExecutionRow.recordColumns` and, unless `outputs` are given, the texts of all outputs, one after
-    /// another; if these are NULL, the outputs are null.
-    ///
-    /// - Returns: also the length of all outputs, in bytes.
-    private static func decode(
-        _ columns: inout Columns, _ outputs: [Value]?
-    ) throws -> (record: RecordedExecution<Value>, size: Int) {
-        var execution = try ExecutionOf(&columns)
+/// What `ExecutionRow.withoutOutputs` selects.
+private struct StoredRecord<Value: JSONValue & PostgresDecodable> {
+    var execution: ExecutionOf<Value>
+    let createdAt: String
+    let finishedAt: String?
+    /// The indices of the steps that have an output.
+    let stepsWithOutputs: [Int]
+
+    /// While the run is active, its status is that of its row in the queue.
+    init(_ row: Row) throws {
+        var columns = row.columns
+        execution = try ExecutionOf(&columns)
         if let state = try columns.next(String?.self).flatMap(ExecutionStatus.init) { execution.status = state }
-        let (createdAt, finishedAt) = (try columns.next(String.self), try columns.next(String?.self))
+        (createdAt, finishedAt) = (try columns.next(String.self), try columns.next(String?.self))
         execution.createdAt = try columns.next(Int64.self)
         execution.duration = .microseconds(try columns.next(Int64?.self) ?? 0)
         for change in try columns.next(JSON?.self)?.arrayValue ?? [] {
@@ -130,21 +156,22 @@ extension ExecutionOf where Value: PostgresDecodable {
             execution.fork?.earlierInputs.append((Int(step), Value(input)))
         }
         let differences = try columns.next(JSON?.self)
-        execution.fork?.differences = differences.map { Fork.Differences(json: $0) }
+        execution.fork?.differences = differences.map { ExecutionOf.Fork.Differences(json: $0) }
         let steps = try StepOf<Value>.fields(&columns)
-        let joined = try columns.next(JSONText?.self)?.bytes
-        var (start, position) = (0, 0)
-        execution.steps = try steps.map { fields in
-            guard let length = fields[5].integerValue.map({ Int($0) }) else { return try StepOf(fields, output: .null) }
-            defer { (start, position) = (start + length, position + 1) }
-            if let outputs, position < outputs.count { return try StepOf(fields, output: outputs[position]) }
-            guard let joined, start + length <= joined.count else { return try StepOf(fields, output: .null) }
-            return try StepOf(fields, output: Value(postgresText: joined.span.extracting(start..<start + length)))
+        execution.steps = try steps.map { try StepOf($0, output: .null) }
+        stepsWithOutputs = steps.indices.filter { steps[$0][5] == true }
+    }
+
+    /// Takes the outputs over; returns false if they are not those of these steps in this state.
+    mutating func take(_ outputs: Rows) throws -> Bool {
+        guard outputs.count >= stepsWithOutputs.count else { return false }
+        for (index, row) in zip(stepsWithOutputs, outputs) {
+            var columns = row.columns
+            let (number, status) = (try columns.next(Int.self), try columns.next(String.self))
+            let step = execution.steps[index]
+            guard number == step.number, status == step.status.rawValue else { return false }
+            execution.steps[index].output = try columns.next(Value.self)
         }
-        return (
-            RecordedExecution(
-                execution: execution, createdAt: createdAt, finishedAt: finishedAt, stepInputs: execution.stepInputs),
-            size: start
-        )
+        return true
     }
 }

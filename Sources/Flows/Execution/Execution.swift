@@ -190,7 +190,7 @@ package struct StepOf<Value: JSONValue>: Sendable {
     /// The number of the attempt, from 1.
     package let attempt: Int
     /// The output; while the step waits, what its task has stored.
-    package let output: Value
+    package internal(set) var output: Value
     package let failure: TaskFailure?
     /// The condition that selected the next task, and where it led; nil if the task has no condition.
     package let condition: String?

@@ -164,7 +164,7 @@ extension Queue {
                 """)
             // Another call may have resumed the run, and it may have ended again, after the caller read it.
             guard !locked.isEmpty,
-                let execution = try Execution.find(execution.id, of: execution.userID, on: connection)?.execution
+                let execution = try Execution.findWithoutOutputs(execution.id, of: execution.userID, on: connection)
             else { return false }
             let steps = execution.steps.filter { !$0.isSuperseded }
             let repeated = steps.filter(execution.isRepeatedByResume).map { Int64($0.number) }

@@ -66,7 +66,7 @@ extension Endpoint<Context> {
             """,
         answers: [Answer(.noContent, "The run is deleted")], problems: [.executionUnderWay]
     ) { context in
-        let found = try context.ownExecution().execution
+        let found = try context.ownExecution()
         guard try found.delete(counting: context.storage, on: context.connection) else {
             throw Problem(.executionUnderWay)
         }

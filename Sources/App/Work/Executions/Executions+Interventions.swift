@@ -18,7 +18,7 @@ extension Endpoint<Context> {
         examples: [Example("Cancel the run that waits", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
         try context.launchingOnce(answer: { .json($0.text) }) {
-            let found = try context.changeableExecution().execution
+            let found = try context.changeableExecution()
             let canceled = try context.claimingKey(for: found.id) {
                 try context.operating(onRunOf: found.userID, isStarting: false) { connection in
                     // In one transaction: another call may delete a run that has ended.
@@ -26,7 +26,7 @@ extension Endpoint<Context> {
                         guard try context.services.engine.cancel(found, on: connection) else {
                             throw Problem(.executionOver)
                         }
-                        return (try context.changeableExecution(), .runCanceled(found.id, of: found.userID))
+                        return (try context.changedExecution(), .runCanceled(found.id, of: found.userID))
                     }
                 }
             }
@@ -43,7 +43,7 @@ extension Endpoint<Context> {
         examples: [Example("Resume the canceled run", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
         try context.launchingOnce(answer: \.answer) {
-            let found = try context.changeableExecution().execution
+            let found = try context.changeableExecution()
             let plan = try context.plan(found.flow)
             try context.claimingKey(for: found.id) {
                 try context.operating(onRunOf: found.userID, isStarting: true) { connection in
@@ -76,7 +76,7 @@ extension Endpoint<Context> {
         ]
     ) { context in
         try context.launchingOnce(answer: \.answer) {
-            let found = try context.ownExecution().execution
+            let found = try context.ownExecution()
             let value: JSON = [
                 "approved": context.input["approved"] ?? false, "data": context.input["data"] ?? .null,
                 "by": .string(try context.user.id),

@@ -34,28 +34,40 @@ extension Principal {
 
 extension Context {
     /// The run that the path names, which the caller may read.
-    func execution() throws -> RecordedExecution<JSONText> { try shownExecution(in: user.readableRuns) }
+    func execution() throws -> RecordedExecution<JSONText> {
+        let found = try ShownExecution.find(try id(), in: user.readableRuns, on: connection) {
+            try share?.countAsSlow()
+        }
+        guard let found else { throw Problem.notFound }
+        return found
+    }
 
-    /// The run that the path names, which the caller may change.
-    func changeableExecution() throws -> RecordedExecution<JSONText> { try shownExecution(in: user.changeableRuns) }
+    /// The run that the path names, which the caller may change, without its outputs.
+    func changeableExecution() throws -> ShownExecution {
+        let found = try ShownExecution.findWithoutOutputs(try id(), in: user.changeableRuns, on: connection)
+        guard let found else { throw Problem.notFound }
+        return found
+    }
 
-    /// The same run, to be computed with.
+    /// The same run with its outputs, after a change that is not refused because they are large.
+    func changedExecution() throws -> RecordedExecution<JSONText> {
+        guard let found = try ShownExecution.find(try id(), in: user.changeableRuns, on: connection) else {
+            throw Problem.notFound
+        }
+        return found
+    }
+
+    /// The same run with its outputs, to be computed with.
     func repeatableExecution() throws -> Execution {
         let found = try Execution.find(try id(), in: user.changeableRuns, on: connection) { try share?.countAsSlow() }
         guard let found else { throw Problem.notFound }
         return found.execution
     }
 
-    /// The caller's run that the path names. Throws 403 for an admin who is not its owner.
-    func ownExecution() throws -> RecordedExecution<JSONText> {
+    /// The caller's run that the path names, without its outputs. Throws 403 for an admin who is not its owner.
+    func ownExecution() throws -> ShownExecution {
         let found = try changeableExecution()
-        guard try found.execution.userID == user.id else { throw Problem.forbidden("Only the owner may do this") }
-        return found
-    }
-
-    private func shownExecution(in visibility: Visibility) throws -> RecordedExecution<JSONText> {
-        let found = try ShownExecution.find(try id(), in: visibility, on: connection) { try share?.countAsSlow() }
-        guard let found else { throw Problem.notFound }
+        guard try found.userID == user.id else { throw Problem.forbidden("Only the owner may do this") }
         return found
     }
 
