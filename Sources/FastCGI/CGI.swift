@@ -26,7 +26,9 @@ package enum CGI {
         }
         let withBody = request.method != "HEAD"
         switch reply.continuation {
-        case nil: return write(reply.initial, withBody, to: output)
+        case nil:
+            defer { reply.onSent?() }
+            return write(reply.initial, withBody, to: output)
         case .wait(let start):
             let response = wait(reply.initial, timeout, start)
             reply.onResponse?(response)

@@ -51,12 +51,15 @@ struct Exchange: ~Copyable, @unchecked Sendable {
         return params.request
     }
 
-    /// Writes the response and ends the exchange. `isSent`: the peer took the response. `isSafe`: its head was valid;
-    /// if not, a bare 500 was sent instead.
-    consuming func answer(_ response: consuming Response, withBody: Bool) -> (isSent: Bool, isSafe: Bool) {
+    /// Writes the response and ends the exchange. `onSent` is called when the body is written, or will not be.
+    /// `isSent`: the peer took the response. `isSafe`: its head was valid; if not, a bare 500 was sent instead.
+    consuming func answer(
+        _ response: consuming Response, withBody: Bool, onSent: (() -> Void)?
+    ) -> (isSent: Bool, isSafe: Bool) {
         let (head, isSafe) = ResponseHead.make(for: &response)
         put(head)
         let isWhole = withBody ? put(response.body) : true
+        onSent?()
         // Closing the streams writes what they hold and the end of the request. After an error it would only wait again
         // for a peer that does not read.
         let isSent =
@@ -90,7 +93,7 @@ struct Exchange: ~Copyable, @unchecked Sendable {
     /// Whether the body was produced to its end. Write errors are recorded by the stream.
     private func put(_ body: ResponseBody) -> Bool {
         body.forEachPiece { piece in
-            guard piece.count < Self.largeLength else { return putLarge(piece) }
+            guard piece.count < Self.longestContent else { return putLarge(piece) }
             put(piece)
             return unsafe FCGX_GetError(fcgi.pointee.out) == 0
         }

@@ -126,8 +126,7 @@ final class Responder {
     private func send(_ reply: Reply, to request: Request, _ exchange: consuming Exchange, on descriptor: Int32) {
         switch reply.continuation {
         case nil:
-            end(exchange, with: reply.initial, to: request, on: descriptor)
-            reply.onSent?()
+            end(exchange, with: reply.initial, onSent: reply.onSent, to: request, on: descriptor)
         case .wait(let start):
             guard let slot = pool.parking.reserve(for: reply.owner, isStream: false) else {
                 pool.observe(.parkingFull)
@@ -153,9 +152,10 @@ final class Responder {
     }
 
     private func end(
-        _ exchange: consuming Exchange, with response: Response, to request: Request, on descriptor: Int32
+        _ exchange: consuming Exchange, with response: Response, onSent: (() -> Void)? = nil, to request: Request,
+        on descriptor: Int32
     ) {
-        if pool.answer(exchange, response, id: request.id, withBody: request.method != "HEAD") {
+        if pool.answer(exchange, response, id: request.id, withBody: request.method != "HEAD", onSent: onSent) {
             pool.keep(descriptor, .verified)
         } else {
             close(descriptor)

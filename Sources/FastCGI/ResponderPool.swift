@@ -97,10 +97,13 @@ package final class ResponderPool: Sendable {
     }
 
     /// Writes the response and ends the exchange; true when its connection is intact and may carry another request.
-    func answer(_ exchange: consuming Exchange, _ response: Response, id: String, withBody: Bool) -> Bool {
+    /// `onSent` is called once, before the peer is told that the response has ended.
+    func answer(
+        _ exchange: consuming Exchange, _ response: Response, id: String, withBody: Bool, onSent: (() -> Void)? = nil
+    ) -> Bool {
         let isReusable = exchange.isReusable && settings.gate != nil
         let callID = exchange.callID
-        let (isSent, isSafe) = exchange.answer(response, withBody: withBody)
+        let (isSent, isSafe) = exchange.answer(response, withBody: withBody, onSent: onSent)
         // Not before: a process that is killed in between has not answered.
         if isSent, let callID { settings.register?.end(callID) }
         if !isSafe { observe(.answerRefused(id: id)) }

@@ -2,8 +2,8 @@ import Glibc
 import HTTP
 
 extension ResponseBody {
-    /// The length of the pieces in which a file is read, in bytes.
-    private static let pieceLength = 64 << 10
+    /// The length of the pieces in which a file is read, in bytes: each becomes one record.
+    private static let pieceLength = Exchange.longestContent
 
     /// Produces the body piece by piece, until `take` returns false. Returns whether it was produced to its end.
     func forEachPiece(_ take: ([UInt8]) -> Bool) -> Bool {

@@ -22,7 +22,9 @@ package struct Reply: Sendable {
     /// The edge calls it once if the reply has a continuation: with the response that is sent first, or with nil when
     /// the client has disconnected before.
     package var onResponse: (@Sendable (Response?) -> Void)?
-    /// Called once the response of a reply without a continuation has been sent, or will not be.
+    /// The edge calls it once if the reply has no continuation: when the body of the response has been written, before
+    /// the connection takes another request, or when it will not be written. It is another moment than `onResponse`,
+    /// which precedes the writing, so that the call is logged before the client has the answer.
     package var onSent: (@Sendable () -> Void)?
 
     private init(_ initial: Response, _ continuation: Continuation?, owner: String? = nil) {

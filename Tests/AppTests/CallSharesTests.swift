@@ -10,10 +10,18 @@ import Testing
     let start = Monotonic.now
     var later: Monotonic { start + CallShares.patience + .milliseconds(1) }
 
+    /// Calls `body` as a call whose answer is small.
+    private func occupying(_ userID: String?, at instant: Monotonic, _ body: (CallShare?) throws -> Void) throws {
+        _ = try shares.occupying(for: userID, at: instant) { call in
+            try body(call)
+            return .response(.noContent)
+        }
+    }
+
     /// Whether a call of the user is accepted at that instant.
     private func accepts(_ userID: String?, at instant: Monotonic) throws -> Bool {
         do {
-            try shares.occupying(for: userID, at: instant) { _ in }
+            try occupying(userID, at: instant) { _ in }
             return true
         } catch let problem as Problem where problem.code == ProblemCode.tooManyCalls.rawValue {
             #expect(problem.status == .tooManyRequests && problem.headers["Retry-After"] == "1")
@@ -24,7 +32,7 @@ import Testing
     /// Calls `body` while so many calls of the user are in progress.
     private func during(_ count: Int, of userID: String?, _ body: () throws -> Void) throws {
         guard count > 0 else { return try body() }
-        try shares.occupying(for: userID, at: start) { _ in try during(count - 1, of: userID, body) }
+        try occupying(userID, at: start) { _ in try during(count - 1, of: userID, body) }
     }
 
     @Test func slowCallsLeaveOneThreadFree() throws {
@@ -53,25 +61,28 @@ import Testing
         }
     }
 
-    /// Calls `body` while so many calls of the user "a" read large answers; returns false if one of them is refused.
-    private func reading(_ count: Int, _ body: () throws -> Void = {}) throws -> Bool {
+    /// Calls `body` while so many calls of the user "a" read large records; returns false if one of them is refused.
+    private func reading(_ count: Int, at instant: Monotonic? = nil, _ body: () throws -> Void = {}) throws -> Bool {
+        var isAdmitted = true
         guard count > 0 else {
             try body()
             return true
         }
-        return try shares.occupying(for: "a", at: start) { call in
+        try occupying("a", at: instant ?? start) { call in
             do {
-                try call?.countAsSlow()
-                try call?.countAsSlow()
+                try call?.countAsSlow(at: instant ?? start)
+                try call?.countAsSlow(at: instant ?? start)
             } catch is Problem {
-                return false
+                isAdmitted = false
+                return
             }
-            return try reading(count - 1, body)
+            isAdmitted = try reading(count - 1, at: instant, body)
         }
+        return isAdmitted
     }
 
-    /// Calls that are about to read large answers count at once, and occupy half of the threads.
-    @Test func largeAnswersCountAtOnce() throws {
+    /// Calls that are about to read large records count at once, and occupy half of the threads.
+    @Test func largeRecordsCountAtOnce() throws {
         #expect(try !reading(3))
         let isDone = try reading(2) {
             let answers = [try reading(1), try accepts("a", at: start), try accepts("b", at: start)]
@@ -85,10 +96,51 @@ import Testing
         #expect(try reading(2), "they have ended")
     }
 
-    @Test func sendingALargeAnswerCounts() throws {
-        let ends = (0..<3).map { _ in shares.sending(to: "a", at: start) }
+    @Test func slowCallsThatAreNotLargeLeaveMoreToLargeOnes() throws {
+        try during(2, of: "a") {
+            let isAdmitted = try reading(1, at: later)
+            #expect(isAdmitted)
+        }
+        try during(3, of: "a") {
+            try occupying("a", at: start) { call in
+                #expect(throws: Problem.self) { try call?.countAsSlow(at: later) }
+                try call?.countAsSlow(at: start)
+            }
+        }
+    }
+
+    /// What ends is the call itself, not one that began at the same instant.
+    @Test func callsOfOneInstantAreDistinct() throws {
+        let answer = Response(status: .ok, body: [UInt8](repeating: 0, count: CallShares.largeAnswer + 1))
+        try during(1, of: "a") {
+            let large = try shares.occupying(for: "a", at: start) { _ in .response(answer) }
+            try during(1, of: "a") {
+                large.onSent?()
+                large.onSent?()
+                let isAdmitted = try reading(2)
+                #expect(isAdmitted)
+            }
+        }
+    }
+
+    @Test func aLargeAnswerCountsUntilItIsSent() throws {
+        let lengths = [0, 1].map { CallShares.largeAnswer + $0 }
+        let replies = try [lengths[0], lengths[1], lengths[1], lengths[1]].map { length in
+            try shares.occupying(for: "a", at: start) { call in
+                .response(Response(status: .ok, body: [UInt8](repeating: 0, count: length)))
+            }
+        }
+        #expect(replies.map { $0.onSent != nil } == [false, true, true, true])
         #expect(try [accepts("a", at: start), accepts("b", at: start)] == [false, true])
-        for end in ends { end() }
-        #expect(try accepts("a", at: start))
+        for reply in replies { reply.onSent?() }
+        #expect(try accepts("a", at: start) && reading(2))
+    }
+
+    @Test func aCallThatWaitsDoesNotCount() throws {
+        for _ in 0..<4 {
+            let waiting = try shares.occupying(for: "a", at: start) { _ in .wait(fallback: .noContent) { _ in } }
+            #expect(waiting.onSent == nil)
+        }
+        #expect(try accepts("a", at: later))
     }
 }

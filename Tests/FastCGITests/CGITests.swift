@@ -65,10 +65,14 @@ import Testing
     }
 
     @Test func answersHeadWithoutABody() {
+        let sent = Recording<Int>()
         let text = output(["REQUEST_METHOD": "HEAD"], input: "") { _, _ in
-            .response(Response(status: .ok, body: [1, 2, 3]))
+            var reply = Reply.response(Response(status: .ok, body: [1, 2, 3]))
+            reply.onSent = { sent.add(1) }
+            return reply
         }
         #expect(text == "Status: 200 OK\r\nContent-Length: 3\r\n\r\n")
+        #expect(sent.all == [1])
     }
 
     /// The process waits for a response that is sent later by another thread.

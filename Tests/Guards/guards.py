@@ -127,10 +127,10 @@ GUARDS = [
           "    CONSTRAINT credits_suffice CHECK (balance >= 0),\n", "",
           "FlowsTests.LedgerTests"),
     Guard("edge: one thread is free of a user's slow calls", "Sources/App/Edge/Pipeline/CallShares.swift",
-          "slowCount(of: others, at: now) < limit else {", "limit > 0 else {",
+          "|| others.count(where: { $0.isSlow(at: now) }) < limit else", "|| limit > 0 else",
           "AppTests.CallSharesTests"),
     Guard("edge: threads are free of a user's large answers", "Sources/App/Edge/Pipeline/CallShares.swift",
-          "slowCount(of: others, at: .now) < limitOfLarge", "limitOfLarge > 0",
+          "others.count(where: \\.isLarge) < limitOfLarge &&", "limitOfLarge > 0 &&",
           "AppTests.CallSharesTests"),
     # Access control.
     Guard("access: admins", "Sources/App/Identity/Accounts/Principal.swift",

@@ -92,7 +92,7 @@ package struct Application: Sendable {
             .principal(of: request, for: endpoint)
         finished.userID = caller?.id
         connection.caller = caller?.id
-        var reply = try services.callShares.occupying(for: caller?.id) { share in
+        return try services.callShares.occupying(for: caller?.id) { share in
             if endpoint.setsCookies { try services.crossOrigin.check(request) }
             let body = try read(endpoint.body.policy)
             finished.requestBytes = body.length
@@ -109,10 +109,6 @@ package struct Application: Sendable {
             }
             return try handleOnce(context, key)
         }
-        if let caller, reply.continuation == nil, reply.initial.body.length ?? 0 > CallShares.largeAnswer {
-            reply.onSent = services.callShares.sending(to: caller.id)
-        }
-        return reply
     }
 
     /// Calls the handler unless the call repeats an earlier one, which does not count toward the rate limit. The call

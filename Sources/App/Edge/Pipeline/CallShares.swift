@@ -2,94 +2,121 @@ import HTTP
 import Synchronization
 import System
 
-/// How many threads of this process the slow calls of each user occupy. A user with as many as there are threads but
-/// one gets no other until one of these calls has ended, so that one thread is free for others. Calls that are not slow
-/// yet do not count: a user may keep all threads busy with short ones. A call that reads or sends a large answer counts
-/// as slow at once, and is refused if slow calls occupy half of the threads.
+/// How many threads of this process the calls of each user occupy. Each process counts its own threads, and each user
+/// by itself.
+///
+/// A call is slow once it has taken longer than `patience`, and large, which is slow too, once it reads a large record
+/// or sends a large answer. While a user's slow calls occupy all threads but one, each further call of that user is
+/// refused, so that one thread is free for others. A call that is about to read a large record is refused as well while
+/// large calls occupy half of the threads; a large answer that is known is always sent. Short calls do not count: a
+/// user may keep all threads busy with them. Neither does a call that waits without a thread.
 package final class CallShares: Sendable {
     /// After this a call is slow.
     static let patience = Duration.milliseconds(100)
-    /// Calls whose answers are longer than this count as slow while the answers are read and sent, in bytes.
+    /// An answer that is longer than this is large, in bytes; so is one of unknown length.
     static let largeAnswer = 2 << 20
+
+    /// A call that occupies a thread.
+    private struct Entry {
+        let number: Int
+        let begun: Monotonic
+        var isLarge = false
+
+        func isSlow(at now: Monotonic) -> Bool { isLarge || now - begun > CallShares.patience }
+    }
+
+    private struct State {
+        /// The calls of each user that occupy threads.
+        var entries: [String: [Entry]] = [:]
+        /// How many calls have begun.
+        var count = 0
+    }
 
     private let limit: Int
     private let limitOfLarge: Int
-    /// When the calls of each user that are in progress began.
-    private let calls = Mutex<[String: [Monotonic]]>([:])
+    private let state = Mutex(State())
 
-    /// - Parameter threads: of this process. With fewer than three only large answers are limited.
+    /// - Parameter threads: of this process. With fewer than three only large records are refused.
     package init(threads: Int) {
         limit = max(2, threads - 1)
         limitOfLarge = max(1, threads / 2)
     }
 
-    /// Calls `body` as a call of the user; nil: of no user, which is not limited.
+    /// Calls `body` as a call of the user; nil: of no user, which is not limited. The call ends with `body`, or when
+    /// the reply has been sent if that is large.
     ///
     /// - Throws: `tooManyCalls` if slow calls of the user occupy all threads that they may; otherwise what `body`
     ///   throws.
-    func occupying<Value>(
-        for userID: String?, at now: Monotonic = .now, _ body: (CallShare?) throws -> Value
-    ) throws -> Value {
+    func occupying(
+        for userID: String?, at now: Monotonic = .now, _ body: (CallShare?) throws -> Reply
+    ) throws -> Reply {
         guard let userID else { return try body(nil) }
-        let isFree = calls.withLock { calls in
-            let others = calls[userID, default: []]
-            guard others.count < limit || slowCount(of: others, at: now) < limit else { return false }
-            calls[userID, default: []].append(now)
+        let share = try begin(for: userID, at: now)
+        var isKept = false
+        defer { if !isKept { end(share) } }
+        var reply = try body(share)
+        if reply.continuation == nil, reply.initial.body.length ?? .max > Self.largeAnswer {
+            isKept = true
+            _ = countAsLarge(share) { _ in true }
+            reply.onSent = { [self] in end(share) }
+        }
+        return reply
+    }
+
+    private func begin(for userID: String, at now: Monotonic) throws -> CallShare {
+        let number: Int? = state.withLock { state in
+            let others = state.entries[userID, default: []]
+            guard others.count < limit || others.count(where: { $0.isSlow(at: now) }) < limit else { return nil }
+            state.count += 1
+            state.entries[userID, default: []].append(Entry(number: state.count, begun: now))
+            return state.count
+        }
+        guard let number else { throw CallShares.refusal }
+        return CallShare(shares: self, userID: userID, number: number)
+    }
+
+    fileprivate func admitLarge(_ share: CallShare, at now: Monotonic) throws {
+        let isAdmitted = countAsLarge(share) { others in
+            others.count(where: \.isLarge) < limitOfLarge && others.count { $0.isSlow(at: now) } < limit
+        }
+        guard isAdmitted else { throw CallShares.refusal }
+    }
+
+    /// Counts the call as large from now on, if `isAdmitted` among the user's others.
+    ///
+    /// - Returns: also true if the call is large already, or has ended.
+    private func countAsLarge(_ share: CallShare, if isAdmitted: ([Entry]) -> Bool) -> Bool {
+        state.withLock { state in
+            guard let user = state.entries.index(forKey: share.userID),
+                let own = state.entries.values[user].firstIndex(where: { $0.number == share.number })
+            else { return true }
+            if state.entries.values[user][own].isLarge { return true }
+            guard isAdmitted(state.entries.values[user].filter { $0.number != share.number }) else { return false }
+            state.entries.values[user][own].isLarge = true
             return true
         }
-        guard isFree else { throw CallShares.refusal }
-        let share = CallShare(shares: self, userID: userID, begun: now)
-        defer { end(share) }
-        return try body(share)
-    }
-
-    /// Counts the sending of a large answer as a slow call, until the returned function is called.
-    func sending(to userID: String, at now: Monotonic = .now) -> @Sendable () -> Void {
-        let share = CallShare(shares: self, userID: userID, begun: now)
-        calls.withLock { $0[userID, default: []].append(share.slow) }
-        return { [self] in end(share) }
-    }
-
-    /// Counts the call as slow from now on.
-    fileprivate func countAsSlow(_ share: CallShare) throws {
-        let isFree = calls.withLock { calls in
-            guard var others = calls.removeValue(forKey: share.userID) else { return true }
-            defer { calls[share.userID] = others }
-            guard let own = others.firstIndex(of: share.begun) else { return true }
-            others.remove(at: own)
-            let isFree = slowCount(of: others, at: .now) < limitOfLarge
-            others.append(isFree ? share.slow : share.begun)
-            return isFree
-        }
-        guard isFree else { throw CallShares.refusal }
     }
 
     private func end(_ share: CallShare) {
-        calls.withLock { calls in
-            guard var others = calls.removeValue(forKey: share.userID) else { return }
-            let own = others.firstIndex(of: share.begun) ?? others.firstIndex(of: share.slow)
-            if let own { others.remove(at: own) }
-            if !others.isEmpty { calls[share.userID] = others }
+        state.withLock { state in
+            guard let user = state.entries.index(forKey: share.userID) else { return }
+            state.entries.values[user].removeAll { $0.number == share.number }
+            if state.entries.values[user].isEmpty { state.entries.remove(at: user) }
         }
-    }
-
-    private func slowCount(of calls: [Monotonic], at now: Monotonic) -> Int {
-        calls.count { now - $0 > Self.patience }
     }
 
     private static let refusal = Problem(.tooManyCalls, headers: ["Retry-After": "1"])
 }
 
-/// A call that is in progress.
+/// A call that occupies a thread.
 struct CallShare: Sendable {
     fileprivate let shares: CallShares
     fileprivate let userID: String
-    fileprivate let begun: Monotonic
-    /// What stands for `begun` once the call counts as slow.
-    fileprivate var slow: Monotonic { begun + (.nanoseconds(-1) - CallShares.patience) }
+    fileprivate let number: Int
 
-    /// Counts the call as slow from now on: before it reads a large answer.
+    /// Counts the call as large, and thereby slow, from now on: before it reads a large record.
     ///
-    /// - Throws: `tooManyCalls` if other slow calls of the user occupy half of the threads.
-    func countAsSlow() throws { try shares.countAsSlow(self) }
+    /// - Throws: `tooManyCalls` if other large calls of the user occupy half of the threads, or other slow ones all but
+    ///   one.
+    func countAsSlow(at now: Monotonic = .now) throws { try shares.admitLarge(self, at: now) }
 }
