@@ -9,7 +9,6 @@ extension ResponseBody {
     func forEachPiece(_ take: ([UInt8]) -> Bool) -> Bool {
         switch self {
         case .bytes(let bytes): return take(bytes)
-        case .pieces(let pieces): return pieces.allSatisfy(take)
         case .file(let file):
             var offset = 0
             while offset < file.length {

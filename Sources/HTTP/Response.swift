@@ -22,7 +22,7 @@ package struct Response: Sendable {
     }
 
     package static func json(_ text: JSONText, status: Status = .ok, headers: Headers = [:]) -> Response {
-        var response = Response(status: status, headers: headers, body: ResponseBody(text))
+        var response = Response(status: status, headers: headers, body: text.bytes)
         response.headers.append(name: "Content-Type", value: "application/json; charset=utf-8")
         return response
     }

@@ -1,34 +1,16 @@
-import JSON
-
 /// The body of a response.
 package enum ResponseBody: Sendable {
     case bytes([UInt8])
-    /// Sent one after another.
-    case pieces([[UInt8]])
     /// Sent from the file's beginning, piece by piece.
     case file(OpenFile)
     /// Produced piece by piece, on the thread that sends it. `next` returns nil at the end; when it throws, the
     /// connection is closed, so that the client sees an incomplete response. `length` is in bytes, nil if unknown.
     case chunks(length: Int?, next: @Sendable () throws -> [UInt8]?)
 
-    init(_ text: JSONText) {
-        self = text.pieces.map(ResponseBody.pieces) ?? .bytes(text.bytes)
-    }
-
-    /// What it consists of, if it is in memory.
-    package var bytes: [UInt8]? {
-        switch self {
-        case .bytes(let bytes): bytes
-        case .pieces(let pieces): Array(pieces.joined())
-        case .file, .chunks: nil
-        }
-    }
-
     /// The length in bytes; nil if it is unknown.
     package var length: Int? {
         switch self {
         case .bytes(let bytes): bytes.count
-        case .pieces(let pieces): pieces.reduce(0) { $0 + $1.count }
         case .file(let file): file.length
         case .chunks(let length, _): length
         }

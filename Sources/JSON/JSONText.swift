@@ -4,34 +4,18 @@
 ///
 ///     JSONText.object { $0.member("id", id); $0.member("result", result) }
 package struct JSONText: Sendable, Equatable {
-    /// What precedes `rest`: a large text that is part of this one is a piece of its own, which is not copied.
-    let beginning: [[UInt8]]
-    let rest: [UInt8]
+    package let bytes: [UInt8]
 
     private init(_ write: (inout JSONWriter) throws -> Void) rethrows {
         var writer = JSONWriter()
         try write(&writer)
-        beginning = writer.pieces
-        rest = writer.bytes
+        bytes = writer.bytes
     }
-
-    /// The text in pieces; nil if it is in one.
-    package var pieces: [[UInt8]]? { beginning.isEmpty ? nil : beginning + [rest] }
-
-    package var bytes: [UInt8] { pieces.map { Array($0.joined()) } ?? rest }
-
-    /// In bytes.
-    package var count: Int { beginning.reduce(rest.count) { $0 + $1.count } }
-
-    package static func == (one: JSONText, other: JSONText) -> Bool { one.bytes == other.bytes }
 
     package init(_ value: JSON) { self.init { $0.append(value) } }
 
     /// Of bytes that are such a text, which is not checked: Postgres has checked what a column of type `json` contains.
-    package init(stored text: [UInt8]) {
-        beginning = []
-        rest = text
-    }
+    package init(stored text: [UInt8]) { bytes = text }
 
     /// An object with the members that `write` adds.
     package static func object(_ write: (inout JSONWriter) throws -> Void) rethrows -> JSONText {

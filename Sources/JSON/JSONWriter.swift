@@ -5,15 +5,9 @@ import System
     // A buffer of its own, because an array checks its ownership for each byte.
     private var base: UnsafeMutablePointer<UInt8>
     private var count = 0
-    /// What precedes the buffer.
-    private(set) var pieces: [[UInt8]] = []
-    private var lengthOfPieces = 0
     private var capacity = 1_024
     /// Whether a comma is needed before the next member or element.
     private var needsComma = false
-
-    /// Texts from this length on become pieces.
-    private static let pieceOfItsOwn = 16 << 10
 
     /// Enough bytes for anything but a string: a number, a word, or an escape with what surrounds it.
     private static let pieceLength = 32
@@ -27,9 +21,8 @@ import System
     }
 
     /// How many bytes the text has so far.
-    package var length: Int { lengthOfPieces + count }
+    package var length: Int { count }
 
-    /// What the buffer contains.
     var bytes: [UInt8] {
         unsafe Array(UnsafeBufferPointer(start: base, count: count))
     }
@@ -49,9 +42,8 @@ extension JSONWriter: JSONMembers {
     /// Two members with the same value, which is rendered once.
     package mutating func members(_ first: StaticString, _ second: StaticString, _ value: some JSONValue) {
         beginMember(first)
-        let (start, former) = (count, pieces.count)
+        let start = count
         value.write(to: &self)
-        guard pieces.count == former else { return member(second, value) }
         let length = count - start
         beginMember(second)
         ensureCapacity(for: length)
@@ -166,19 +158,7 @@ extension JSONWriter {
     }
 
     mutating func append(_ text: JSONText) {
-        for piece in text.beginning { appendPiece(piece) }
-        appendPiece(text.rest)
-    }
-
-    private mutating func appendPiece(_ piece: [UInt8]) {
-        guard piece.count < Self.pieceOfItsOwn else {
-            lengthOfPieces += count + piece.count
-            pieces.append(bytes)
-            pieces.append(piece)
-            count = 0
-            return
-        }
-        unsafe piece.withUnsafeBufferPointer { bytes in
+        unsafe text.bytes.withUnsafeBufferPointer { bytes in
             ensureCapacity(for: bytes.count)
             unsafe put(bytes)
         }

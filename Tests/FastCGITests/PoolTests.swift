@@ -24,7 +24,9 @@ import Testing
         let pieces = lengths.enumerated().map { [UInt8](repeating: UInt8($0), count: $1) }
         let sent = Recording<Int>()
         let running = try RunningPool { _, _ in
-            var reply = Reply.response(Response(status: .ok, body: .pieces(pieces)))
+            let rest = Mutex(pieces[...])
+            let body = ResponseBody.chunks(length: pieces.joined().count) { rest.withLock { $0.popFirst() } }
+            var reply = Reply.response(Response(status: .ok, body: body))
             reply.onSent = { sent.add(1) }
             return reply
         }

@@ -63,27 +63,6 @@ import Testing
         }
     }
 
-    /// A large text that is part of another is not copied.
-    @Test func passesLargeTextsOn() throws {
-        let large: JSON = ["x": .string(String(repeating: "é\"", count: 20_000))]
-        let inner = JSONText.object { object in
-            object.member("before", 1)
-            object.members("large", "again", JSONText(large))
-            object.member("small", JSONText(["y": nil]))
-        }
-        var length = 0
-        let text = JSONText.array { array in
-            array.element { $0.member("inner", inner) }
-            array.element { $0.member("after", "z") }
-            length = array.length
-        }
-        let value: JSON = ["before": 1, "large": large, "again": large, "small": ["y": nil]]
-        #expect(text == JSONText([["inner": value], ["after": "z"]]))
-        #expect(length == text.bytes.count - 1)
-        #expect(try #require(text.pieces).contains(JSONText(large).bytes))
-        #expect(JSONText(large).pieces == nil && JSONText([]).pieces == nil)
-    }
-
     @Test(arguments: [
         (0, "0.000"), (7, "0.007"), (1_000, "1.000"), (12_345, "12.345"), (-1, "-0.001"), (-20_050, "-20.050"),
         (Int64.max, "9223372036854775.807"), (Int64.min, "-9223372036854775.808"),

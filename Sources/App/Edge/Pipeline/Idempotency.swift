@@ -177,7 +177,7 @@ package struct IdempotencyKey: Sendable {
 
     /// Stores the response, which is in memory, and counts its bytes instead of those of an expired one.
     private func store(_ response: Response) -> SQL {
-        guard let body = response.body.bytes else { preconditionFailure("only a response in memory is stored") }
+        guard case .bytes(let body) = response.body else { preconditionFailure("only a response in memory is stored") }
         let headers = JSONText(
             .object(JSONObject(response.headers.fields.map { .init(name: $0.name, value: .string($0.value)) })))
         let bytes = Self.rowBytes + headers.bytes.count + body.count
