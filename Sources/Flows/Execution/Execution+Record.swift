@@ -89,7 +89,8 @@ extension ShownExecution {
     ) throws -> RecordedExecution<JSONText>? {
         let found = try record(id, in: visibility, on: connection, admitLarge: admitLarge)
         // A task's own input is part of each of its steps.
-        if let found, found.stepInputs.reduce(0, { $0 + $1.bytes.count }) > ExecutionRow.largeRecord { try admitLarge() }
+        let inputs = found?.stepInputs.reduce(0) { $0 + $1.bytes.count } ?? 0
+        if inputs > ExecutionRow.largeRecord { try admitLarge() }
         return found
     }
 
