@@ -52,7 +52,8 @@ package struct ExampleCall: Sendable {
 
     /// The noun for one element of a path's collection: `execution` for `executions`.
     static func noun(_ collection: String) -> String {
-        collection.hasSuffix("s") ? String(collection.dropLast()) : collection
+        if collection.hasSuffix("ies") { return collection.dropLast(3) + "y" }
+        return collection.hasSuffix("s") ? String(collection.dropLast()) : collection
     }
 }
 

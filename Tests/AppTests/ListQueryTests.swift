@@ -37,7 +37,7 @@ import Testing
         "limit=99999999999999999999", "limit=%20%205", "limit=+5", "limit=%2B5", "limit=05", "limit=5%20",
         "sort=id", "sort=", "sort=created_at,id", "sort=-",
         "sort=--rank", "fields=",
-        "fields=id,", "fields=id,kind,number,rank,created_at,id",
+        "fields=id,", "fields=id,id", "fields=id,kind,number,rank,created_at,id",
         "fields=password_hash", "fields=ID", "fields=id, kind", "kind=c", "kind=", "kind=A", "owner=5",
         "owner=' OR 1=1",
         "open=1", "open=TRUE", "cursor=", "cursor=abc", "cursor=!!!", "cursor=W10",

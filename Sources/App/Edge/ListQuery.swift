@@ -56,7 +56,7 @@ struct ListQuery {
         for field in fields ?? [] where !list.items.members.contains(where: { $0.name == field }) {
             throw Problem(.badRequest, "'fields' names an unknown field: '\(field)'")
         }
-        if let fields, fields.count > list.items.members.count {
+        if let fields, Set(fields).count < fields.count {
             throw Problem(.badRequest, "'fields' names a field twice")
         }
         // Times until the year 2100, which the database can represent.

@@ -35,7 +35,8 @@ struct Pause: WaitingTask {
                 """
             ).only.decode(String.self)
         case (nil, let until?): try readable(until, context)
-        default: throw TaskFailure(code: "invalid_input", message: "either seconds or until is required")
+        case (_?, _?): throw TaskFailure(code: "invalid_input", message: "seconds and until exclude each other")
+        case (nil, nil): throw TaskFailure(code: "invalid_input", message: "either seconds or until is required")
         }
     }
 
