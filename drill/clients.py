@@ -37,6 +37,8 @@ class User:
         self.port, self.token = port, None
         self.id, self.workflows = None, {}
         self.email, self.password = email, password
+        # Of its own: the users together need more ports than one address has.
+        self.address = f"127.0.1.{secrets.randbelow(254) + 1}"
 
     @staticmethod
     def admin(port):
@@ -90,7 +92,8 @@ class User:
 
     def post(self, path, body, key=None):
         """The status and the body of the answer."""
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(self.address, 0))
+        with contextlib.closing(connection):
             connection.request("POST", path, json.dumps(body), self.headers(key))
             answer = connection.getresponse()
             return answer.status, answer.read()
