@@ -97,7 +97,7 @@ package final class ResponderPool: Sendable {
     }
 
     /// Writes the response and ends the exchange; true when its connection is intact and may carry another request.
-    /// `onSent` is called once, before the peer is told that the response has ended.
+    /// `onSent` is called once, before the record that ends the request is sent.
     func answer(
         _ exchange: consuming Exchange, _ response: Response, id: String, withBody: Bool, onSent: (() -> Void)? = nil
     ) -> Bool {
