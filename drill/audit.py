@@ -222,8 +222,9 @@ class Footprint:
         self.threads = max(map(parts.threads, stack.responders()))
 
     def leftovers(self, stack):
-        """What is more than at first; each thread may have a connection to the database now."""
+        """What is more than at first; each thread may have a connection to the database now, and two threads begin with
+        the first calls that wait."""
         now = Footprint(stack)
-        names = {"supervisor": (now.supervisor, self.supervisor), "threads": (now.threads, self.threads),
-                 "responder": (now.responder, self.responder + parts.THREADS)}
+        names = {"supervisor": (now.supervisor, self.supervisor), "threads": (now.threads, self.threads + 2),
+                 "responder": (now.responder, self.responder + parts.THREADS + 2)}
         return [f"{name}: {count} instead of {limit}" for name, (count, limit) in names.items() if count > limit]

@@ -32,6 +32,20 @@ import Testing
         #expect(![" warning ", " error "].contains { stack.log.contains($0) }, "\(stack.log)")
     }
 
+    /// Calls that wait for large records have a thread of their own.
+    @Test func callsThatWaitForLargeRecordsAreAnswered() throws {
+        let stack = try Stack(settings: ["RESPONDERS": "1"])
+        let user = try stack.makeUser()
+        let arrays = (0..<8).map { JSON.task("t\($0)", "random.array", ["n": 10_000]) }
+        let large = JSON.chain(arrays + [.task("approval", "approval")])
+        let calls = try [large, large, .approval].map { try stack.begin($0, of: user) }
+        for id in try stack.waiting(3, of: user) { try stack.signal(id, of: user, .string(id)) }
+        let answers = try calls.map { try stack.client.finish($0) }
+        #expect(answers.map(\.status) == [200, 200, 200])
+        #expect(answers.map { $0.text.utf8.count > 1 << 20 } == [true, true, false])
+        #expect(answers.allSatisfy { $0["execution_id"] == $0["result"]["data"] })
+    }
+
     private func with(_ body: JSON?, _ name: String, _ value: JSON) -> JSONObject {
         var object = body?.objectValue ?? JSONObject()
         object[name] = value

@@ -4,7 +4,10 @@ package import Postgres
 /// A call that waits for a run to end.
 package struct CompletionWait: Sendable {
     package let executionID: String
+    /// Whose call it is.
+    package let userID: String
     package let timeout: Duration
-    /// Returns the response, when the run has ended or the timeout has passed.
-    package let response: @Sendable (Connection) -> Response
+    /// Returns the response, when the run has ended or the timeout has passed; nil if the run's record is large and the
+    /// second argument is false.
+    package let response: @Sendable (_ connection: Connection, _ admitLarge: Bool) -> Response?
 }

@@ -5,10 +5,11 @@ import Postgres
 import System
 import Synchronization
 
-/// Answers the calls of this process that wait for runs to end, with one thread and one connection for all of them.
+/// Answers the calls of this process that wait for runs to end, with one thread and one connection for all of them, and
+/// `LargeAnswers` for those whose runs have large records.
 ///
-/// The first call that waits starts both. A call whose client has disconnected is removed within a second. While the
-/// database is unavailable, no end of a run is noticed, and each call is answered at its deadline.
+/// The first call that waits starts the thread. A call whose client has disconnected is removed within a second. While
+/// the database is unavailable, no end of a run is noticed, and each call is answered at its deadline.
 final class CompletionWatcher: Sendable {
     private struct Call {
         let wait: CompletionWait
@@ -24,6 +25,7 @@ final class CompletionWatcher: Sendable {
 
     private let database: PostgresConfiguration
     private let observe: @Sendable (any Error) -> Void
+    private let large: LargeAnswers
     private let wakeUp: WakeUp
     private let shared = Mutex(Shared())
 
@@ -38,10 +40,11 @@ final class CompletionWatcher: Sendable {
         database.answerTimeout = .seconds(5)
         self.database = database
         self.observe = observe
+        large = try LargeAnswers(database)
         wakeUp = try WakeUp()
     }
 
-    /// Ends the thread. The edge answers the calls that still wait.
+    /// Ends the threads. The edge answers the calls that still wait.
     func stop() {
         let thread = shared.withLock { shared in
             shared.isStopped = true
@@ -49,6 +52,7 @@ final class CompletionWatcher: Sendable {
         }
         wakeUp.signal()
         thread?.join()
+        large.stop()
     }
 
     /// Sends the response when the run has ended or the timeout has passed.
@@ -105,16 +109,27 @@ extension CompletionWatcher {
         try ends.unregister(abandoned)
     }
 
-    /// A call whose answer fails because the database is unavailable waits again if its deadline permits another
-    /// attempt.
+    /// A call whose answer fails because the database is unavailable waits again.
     private func answer(_ calls: [Call], _ ends: CompletionNotifications) {
-        for call in calls where !call.pending.isDisconnected {
-            let response = call.wait.response(ends.connection)
-            if response.status == .unavailable, .now < call.deadline {
-                shared.withLock { $0.waits.add(call, for: call.wait.executionID, until: call.deadline) }
-            } else {
-                call.pending.send(response)
+        for call in calls where !answer(call, on: ends.connection) {
+            shared.withLock { $0.waits.add(call, for: call.wait.executionID, until: call.deadline) }
+        }
+    }
+
+    /// Answers the call, or leaves it to `large`, unless the client has disconnected. False if the database is
+    /// unavailable and the call's deadline permits another attempt.
+    private func answer(_ call: Call, on connection: Connection, admitLarge: Bool = false) -> Bool {
+        if call.pending.isDisconnected { return true }
+        guard let response = call.wait.response(connection, admitLarge) else {
+            do {
+                try large.add(for: call.wait.userID) { [self] in answer(call, on: $0, admitLarge: true) }
+                return true
+            } catch {
+                return false
             }
         }
+        if response.status == .unavailable, .now < call.deadline { return false }
+        call.pending.send(response)
+        return true
     }
 }

@@ -21,12 +21,18 @@ extension Context {
         guard seconds > 0 else { return .response(fallback) }
         let (call, userID, visibility) = (call, try user.id, try user.allRuns)
         return .wait(for: userID, fallback: fallback) { pending in
-            let wait = CompletionWait(executionID: executionID, timeout: .seconds(seconds)) { connection in
-                call.response {
-                    guard let run = try ShownExecution.find(executionID, in: visibility, on: connection) else {
-                        throw Problem.notFound
+            let wait = CompletionWait(executionID: executionID, userID: userID, timeout: .seconds(seconds)) {
+                connection, admitLarge in
+                do {
+                    let found = try ShownExecution.find(executionID, in: visibility, on: connection) {
+                        if !admitLarge { throw LargeRecord() }
                     }
-                    return answer(run).applying(applied)
+                    guard let run = found else { throw Problem.notFound }
+                    return call.response { answer(run).applying(applied) }
+                } catch is LargeRecord {
+                    return nil
+                } catch {
+                    return call.response { throw error }
                 }
             }
             do {
@@ -50,6 +56,9 @@ extension Context {
         return preferences.respondsAsync && preferences.wait == nil
     }
 }
+
+/// A record is too large to be read now.
+private struct LargeRecord: Error {}
 
 extension Preferences {
     /// In seconds; nil: the call has no preference for it.

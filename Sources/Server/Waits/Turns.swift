@@ -1,0 +1,20 @@
+/// A line in which users take turns. Each user's own elements keep their order.
+struct Turns<Element> {
+    /// The users that have elements; the first one has the next turn.
+    private var users: [String] = []
+    private var elements: [String: [Element]] = [:]
+
+    mutating func add(_ element: Element, for user: String) {
+        if elements[user] == nil { users.append(user) }
+        elements[user, default: []].append(element)
+    }
+
+    /// Removes the first element of the user whose turn it is; nil if there is none.
+    mutating func next() -> (user: String, element: Element)? {
+        guard !users.isEmpty else { return nil }
+        let user = users.removeFirst()
+        guard let element = elements[user]?.removeFirst() else { return nil }
+        if elements[user]?.isEmpty == true { elements[user] = nil } else { users.append(user) }
+        return (user, element)
+    }
+}
