@@ -14,15 +14,24 @@ import System
 package final class SharedMemory: @unchecked Sendable {
     /// The layout, in words; any change of it, or of the meaning of a word, requires a new `version`.
     enum Layout {
-        /// "flowmem2", the value of the first word.
-        static let version: UInt64 = 0x666C_6F77_6D65_6D32
+        /// "flowmem3", the value of the first word.
+        static let version: UInt64 = 0x666C_6F77_6D65_6D33
         /// The second word is the futex; the rest of its cache line is unused.
         static let futex = 1
         static let holders = 8..<264
-        static let failures = 264..<(264 + 16_384)
-        static let calls = failures.upperBound..<(failures.upperBound + 8_192)
-        static let words = calls.upperBound
+        static let failures = after(holders, 16_384)
+        static let calls = after(failures, 8_192)
+        static let buckets = after(calls, TokenBuckets.rows * TokenBuckets.rowLength)
+        static let counters = after(buckets, CounterTable.capacity * CounterTable.width)
+        static let histograms = after(counters, HistogramTable.capacity * HistogramTable.width)
+        static let processes = after(histograms, Scoreboard.processCapacity * Scoreboard.processWidth)
+        static let threads = after(processes, Scoreboard.threadCapacity * Scoreboard.threadWidth)
+        static let words = threads.upperBound
         static let bytes = words * MemoryLayout<UInt64>.size
+
+        private static func after(_ former: Range<Int>, _ count: Int) -> Range<Int> {
+            former.upperBound..<(former.upperBound + count)
+        }
     }
 
     /// Close-on-exec; open as long as this object exists.
@@ -105,6 +114,24 @@ package final class SharedMemory: @unchecked Sendable {
         return unsafe words[index].compareExchange(
             expected: expected, desired: new, ordering: .acquiringAndReleasing
         ).exchanged
+    }
+
+    /// Adds to the word, which wraps around.
+    func add(_ amount: UInt64, at index: Int) {
+        precondition(index >= 0 && index < Layout.words)
+        unsafe words[index].wrappingAdd(amount, ordering: .relaxed)
+    }
+
+    /// Sets the word, which only this process changes.
+    func set(_ value: UInt64, at index: Int) {
+        precondition(index >= 0 && index < Layout.words)
+        unsafe words[index].store(value, ordering: .relaxed)
+    }
+
+    /// Raises the word to the value if it is less.
+    func raise(to value: UInt64, at index: Int) {
+        precondition(index >= 0 && index < Layout.words)
+        unsafe words[index].max(value, ordering: .relaxed)
     }
 
     /// The number of calls of `signal()` in all processes. Read it before the check that may lead to a wait.

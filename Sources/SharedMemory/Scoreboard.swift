@@ -1,0 +1,95 @@
+import Glibc
+package import System
+
+/// What each process of the pool and each of its threads does at the moment. The rows of a process that has exited
+/// count as free.
+package struct Scoreboard: Sendable {
+    static let processCapacity = 256
+    /// The holder, the role, the gauges.
+    static let processWidth = 16
+    static let threadCapacity = 2_048
+    /// The holder, the state with its time, the number of requests or steps, the activity, and the two words of a run.
+    static let threadWidth = 8
+
+    /// What a process is.
+    package enum Role: UInt64, Sendable, CaseIterable {
+        case responder = 1
+        case worker
+    }
+
+    /// A number that a process reports of itself, as it is now.
+    package enum Gauge: Int, Sendable, CaseIterable {
+        /// Calls that wait without a thread, and open streams.
+        case parked
+        /// Open connections to the database.
+        case connections
+    }
+
+    let memory: SharedMemory
+    let holder = Holder(id: getpid())
+
+    package init(in memory: SharedMemory) {
+        self.memory = memory
+    }
+
+    /// Takes a row for this process; nil if none is free. To be called once.
+    package func enter(as role: Role, at time: UInt64) -> ProcessRow? {
+        guard let index = takeRow(of: SharedMemory.Layout.processes, width: Self.processWidth) else { return nil }
+        memory.set(role.rawValue, at: index + 1)
+        memory.set(time, at: index + 2)
+        return ProcessRow(memory: memory, index: index)
+    }
+
+    /// Takes a row for a thread of this process; nil if none is free.
+    package func takeSeat() -> Seat? {
+        takeRow(of: SharedMemory.Layout.threads, width: Self.threadWidth).map { Seat(memory: memory, index: $0) }
+    }
+
+    /// A row of a process that has exited, or one that is free; its other words become zero.
+    private func takeRow(of region: Range<Int>, width: Int) -> Int? {
+        for index in stride(from: region.lowerBound, to: region.upperBound, by: width) {
+            let word = memory.word(index)
+            if word == holder.word || word != 0 && Holder(word: word).isAlive { continue }
+            guard memory.replace(word, by: holder.word, at: index) else { continue }
+            for other in (index + 1)..<(index + width) { memory.set(0, at: other) }
+            return index
+        }
+        return nil
+    }
+}
+
+/// The row of this process.
+package struct ProcessRow: Sendable {
+    let memory: SharedMemory
+    let index: Int
+    static let firstGauge = 3
+
+    /// - Parameter amount: also less than zero.
+    package func add(_ amount: Int, to gauge: Scoreboard.Gauge) {
+        memory.add(UInt64(bitPattern: Int64(amount)), at: index + Self.firstGauge + gauge.rawValue)
+    }
+}
+
+/// The row of one thread, which alone changes it.
+package struct Seat: Sendable {
+    let memory: SharedMemory
+    let index: Int
+
+    /// The thread begins a request, or the steps of a run.
+    package func begin(at now: Monotonic = .now) { memory.set(now.milliseconds << 1 | 1, at: index + 1) }
+
+    /// The thread is idle, and has done one more.
+    package func end(at now: Monotonic = .now) {
+        memory.set(now.milliseconds << 1, at: index + 1)
+        memory.add(1, at: index + 2)
+    }
+
+    /// What the thread does now: an endpoint's route, or a task type.
+    package func show(_ activity: SeriesKey) { memory.set(activity.word, at: index + 3) }
+
+    /// The run that the thread executes, a UUID as two words.
+    package func show(run: (UInt64, UInt64)) {
+        memory.set(run.0, at: index + 4)
+        memory.set(run.1, at: index + 5)
+    }
+}

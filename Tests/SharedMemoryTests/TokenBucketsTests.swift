@@ -1,0 +1,62 @@
+import Testing
+
+@testable import SharedMemory
+
+@Suite struct TokenBucketsTests {
+    private let buckets: TokenBuckets
+    private let limit = TokenBuckets.Limit(calls: 10, window: 60)
+
+    init() throws {
+        buckets = TokenBuckets(in: try SharedMemory())
+    }
+
+    /// How many of that many calls are admitted.
+    private func take(_ count: Int, from key: UInt64, at now: UInt64) -> Int {
+        (0..<count).count { _ in buckets.take(from: key, limit, at: now).isAdmitted }
+    }
+
+    @Test(arguments: [0, 1, .max, 1 << 40, UInt64(TokenBuckets.rows) - 1])
+    func admitsAsManyCallsAsTheLimitAtOnce(key: UInt64) {
+        #expect(take(25, from: key, at: 1_000) == 10)
+    }
+
+    @Test func refillsEvenly() {
+        #expect(take(10, from: 7, at: 1_000) == 10)
+        #expect(take(1, from: 7, at: 6_999) == 0)
+        #expect(take(5, from: 7, at: 7_000) == 1)
+        #expect(take(5, from: 7, at: 19_000) == 2)
+        #expect(take(25, from: 7, at: 200_000) == 10, "never more than the limit")
+    }
+
+    @Test func tellsWhatIsLeftAndWhenMoreComes() {
+        let first = buckets.take(from: 7, limit, at: 1_000)
+        #expect(first == TokenBuckets.Taken(isAdmitted: true, remaining: 9, reset: 6))
+        #expect(take(8, from: 7, at: 1_000) == 8)
+        #expect(buckets.take(from: 7, limit, at: 2_000) == .init(isAdmitted: true, remaining: 0, reset: 5))
+        #expect(buckets.take(from: 7, limit, at: 4_500) == .init(isAdmitted: false, remaining: 0, reset: 3))
+    }
+
+    @Test func aRefusedCallTakesNothing() {
+        #expect(take(10, from: 7, at: 1_000) == 10)
+        #expect(take(1_000, from: 7, at: 1_000) == 0)
+        #expect(take(2, from: 7, at: 7_000) == 1)
+    }
+
+    @Test func bucketsOfOneRowAreSeparate() {
+        let keys = (1...UInt64(TokenBuckets.rowLength)).map { $0 << 40 | 5 }
+        for key in keys { #expect(take(11, from: key, at: 1_000) == 10) }
+    }
+
+    /// A flood of new keys displaces buckets that are nearly full, not one that is empty.
+    @Test func theFullestBucketIsDisplaced() {
+        #expect(take(10, from: 1 << 40 | 5, at: 1_000) == 10)
+        for key in 2...UInt64(100) { #expect(take(1, from: key << 40 | 5, at: 1_000) == 1) }
+        #expect(take(1, from: 1 << 40 | 5, at: 1_000) == 0)
+    }
+
+    @Test func concurrentCallsGetNoMore() {
+        let admitted = Tally()
+        onThreads(4) { _ in admitted.add(take(10, from: 7, at: 1_000)) }
+        #expect(admitted.count == 10)
+    }
+}
