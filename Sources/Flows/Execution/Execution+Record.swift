@@ -37,12 +37,15 @@ extension ExecutionRow {
         """
     }
 
-    /// Whether the record is not large by its outputs. Only compressed ones have to be read to know their length.
+    /// Whether the record is not large by its outputs. Compressed ones have to be read to know their length, which is
+    /// done only if they are not large even as they are stored.
     fileprivate static func hasSmallOutputs(_ id: String) -> SQL {
         """
-        (SELECT coalesce(sum(CASE WHEN pg_column_compression(o.output) IS NULL THEN pg_column_size(o.output)
-            ELSE octet_length(o.output::text) END), 0) <= \(largeRecord)
-        FROM steps o WHERE o.execution_id = \(id))
+        (SELECT CASE WHEN coalesce(sum(pg_column_size(i.output)), 0) > \(largeRecord) THEN false ELSE (
+            SELECT coalesce(sum(CASE WHEN pg_column_compression(o.output) IS NULL THEN pg_column_size(o.output)
+                ELSE octet_length(o.output::text) END), 0) <= \(largeRecord)
+            FROM steps o WHERE o.execution_id = \(id)) END
+        FROM steps i WHERE i.execution_id = \(id))
         """
     }
 }
