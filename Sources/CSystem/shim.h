@@ -3,12 +3,16 @@
 #define CPROCESS_SHIM_H
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <linux/sched.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 // In glibc since 2.34; declared only for _GNU_SOURCE, which the Glibc module is built without.
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);
@@ -55,6 +59,51 @@ static inline int fm_receive_message(int channel, unsigned char *kind, int *desc
         memcpy(descriptor, CMSG_DATA(header), sizeof(int));
     }
     return 1;
+}
+
+enum { FM_LISTENING = 10 /* TCP_LISTEN, which sock_diag(7) reports for unix sockets too */ };
+
+// Asks the kernel for the unix socket with that inode (sock_diag(7)), as ss(8) does. Returns 0, or -1 if there is none
+// that listens, or the kernel does not tell. `length` is the number of connections that wait to be accepted.
+static inline int fm_unix_listen_queue(unsigned int inode, unsigned int *length, unsigned int *limit) {
+    struct {
+        struct nlmsghdr header;
+        struct unix_diag_req body;
+    } request = {
+        .header = {.nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
+        .body = {.sdiag_family = AF_UNIX, .udiag_states = -1, .udiag_ino = inode, .udiag_show = UDIAG_SHOW_RQLEN,
+                 .udiag_cookie = {-1, -1}},
+    };
+    union {
+        struct nlmsghdr header;
+        char bytes[1024];
+    } answer;
+    int socket_ = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (socket_ < 0) return -1;
+    // The kernel has answered by the time that the request is sent, so nothing here waits.
+    ssize_t size = -1;
+    if (send(socket_, &request, sizeof request, 0) == sizeof request) {
+        size = recv(socket_, &answer, sizeof answer, MSG_DONTWAIT);
+    }
+    close(socket_);
+    if (size < (ssize_t)NLMSG_LENGTH(sizeof(struct unix_diag_msg)) || answer.header.nlmsg_len > (size_t)size
+        || answer.header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return -1;
+    const struct unix_diag_msg *message = NLMSG_DATA(&answer.header);
+    if (message->udiag_state != FM_LISTENING) return -1;
+    size_t place = NLMSG_LENGTH(sizeof *message);
+    while (place + sizeof(struct nlattr) <= answer.header.nlmsg_len) {
+        const struct nlattr *attribute = (const struct nlattr *)(answer.bytes + place);
+        if (attribute->nla_len < sizeof *attribute || place + attribute->nla_len > answer.header.nlmsg_len) return -1;
+        if (attribute->nla_type == UNIX_DIAG_RQLEN
+            && attribute->nla_len >= sizeof *attribute + sizeof(struct unix_diag_rqlen)) {
+            const struct unix_diag_rqlen *queue = (const struct unix_diag_rqlen *)(attribute + 1);
+            *length = queue->udiag_rqueue;
+            *limit = queue->udiag_wqueue;
+            return 0;
+        }
+        place += NLA_ALIGN(attribute->nla_len);
+    }
+    return -1;
 }
 
 #endif
