@@ -101,7 +101,7 @@ let package = Package(
             name: "supervised", dependencies: ["Supervision", "System"], path: "Tests/Fixtures/supervised",
             swiftSettings: settings),
         tests(
-            "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Flows", "HTTP", "Postgres",
+            "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Flows", "HTTP", "JSON", "Postgres",
             "Supervision", "System", "TestSupport", "WorkerPool"),
         tests(
             "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Tokens", "Crypto",

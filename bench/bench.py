@@ -24,7 +24,9 @@ class Bench(stand.Stand):
         names = ["nginx", *self.beside]
         self.ports = {"ours": self.port} | dict(zip(names, stand.free_ports(len(names))))
         self.sql(f"ALTER SYSTEM SET log_line_prefix = '{transcript.PREFIX}'", "SELECT pg_reload_conf()")
-        self.environment |= {"RESPONDERS": str(servers.RESPONDERS), "THREADS": str(servers.THREADS), "WORKERS": "0"}
+        self.environment |= {
+            "RESPONDERS": str(servers.RESPONDERS), "THREADS": str(servers.THREADS), "WORKERS": "0",
+            "LOG_FORMAT": "json"}
         self.emails = [f"user{number}@example.com" for number in range(user_count)]
         self.tokens = self.make_users()
 

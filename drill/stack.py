@@ -135,7 +135,7 @@ class Event:
     def __init__(self, line):
         _, self.level, self.name, *fields = line.split(" ", 3)
         self.line = line
-        pid = re.search(r"\bpid=(\d+)", *fields) if fields else None
+        pid = re.search(r"\bchild=(\d+)", *fields) if fields else None
         self.pid = int(pid[1]) if pid else None
         self.time = time.monotonic()
 

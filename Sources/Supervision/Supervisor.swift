@@ -60,7 +60,7 @@ package final class Supervisor {
     }
 
     /// Runs until a signal to terminate arrives and the last child has exited. To be called once, before the process
-    /// starts another thread, because it blocks signals.
+    /// starts a thread that is no `NativeThread`, because it blocks signals.
     package func run() throws(ProcessError) {
         // The last two are ignored. They would end the process otherwise: the reader of the log may exit, and SIGUSR1
         // has no use.

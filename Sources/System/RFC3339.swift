@@ -1,8 +1,20 @@
 /// Times as text (RFC 3339) of milliseconds since 1970. Dates are those of the proleptic Gregorian calendar, counted in
 /// eras of 400 years from March.
 package enum RFC3339 {
+    /// The length of a text in bytes.
+    package static let length = 24
+
     /// In UTC, to the millisecond; for times from 1970 on.
     package static func text(milliseconds: Int64) -> String {
+        unsafe String(unsafeUninitializedCapacity: length) { text in
+            unsafe write(milliseconds: milliseconds, to: text)
+            return length
+        }
+    }
+
+    /// Writes the same text to the beginning of a buffer, which must have room for `length` bytes.
+    package static func write(milliseconds: Int64, to text: UnsafeMutableBufferPointer<UInt8>) {
+        precondition(text.count >= length)
         let (days, time) = milliseconds.quotientAndRemainder(dividingBy: 86_400_000)
         let shifted = days + 719_468
         let (era, dayOfEra) = (shifted / 146_097, shifted % 146_097)
@@ -12,26 +24,23 @@ package enum RFC3339 {
         let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
         let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
         let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        return unsafe String(unsafeUninitializedCapacity: 24) { text in
-            var end = 0
-            func append(_ number: Int64, _ digits: Int, then separator: UInt8) {
-                var rest = number
-                for position in (end..<end + digits).reversed() {
-                    unsafe text[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                    rest /= 10
-                }
-                unsafe text[end + digits] = separator
-                end += digits + 1
+        var end = 0
+        func append(_ number: Int64, _ digits: Int, then separator: UInt8) {
+            var rest = number
+            for position in (end..<end + digits).reversed() {
+                unsafe text[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
             }
-            append(year, 4, then: UInt8(ascii: "-"))
-            append(month, 2, then: UInt8(ascii: "-"))
-            append(day, 2, then: UInt8(ascii: "T"))
-            append(time / 3_600_000, 2, then: UInt8(ascii: ":"))
-            append(time / 60_000 % 60, 2, then: UInt8(ascii: ":"))
-            append(time / 1_000 % 60, 2, then: UInt8(ascii: "."))
-            append(time % 1_000, 3, then: UInt8(ascii: "Z"))
-            return end
+            unsafe text[end + digits] = separator
+            end += digits + 1
         }
+        append(year, 4, then: UInt8(ascii: "-"))
+        append(month, 2, then: UInt8(ascii: "-"))
+        append(day, 2, then: UInt8(ascii: "T"))
+        append(time / 3_600_000, 2, then: UInt8(ascii: ":"))
+        append(time / 60_000 % 60, 2, then: UInt8(ascii: ":"))
+        append(time / 1_000 % 60, 2, then: UInt8(ascii: "."))
+        append(time % 1_000, 3, then: UInt8(ascii: "Z"))
     }
 
     /// The time that the text names, without smaller parts of a second than milliseconds; nil unless it is a date and

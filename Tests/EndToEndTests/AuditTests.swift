@@ -209,7 +209,7 @@ import Tokens
         try owner.execute("ALTER FUNCTION seal_audit_log RENAME TO seal_audit_log_away")
         let user = try stack.makeUser()
         #expect(try stack.get("/me", token: user.token).status == 200)
-        #expect(stack.log.contains("audit-not-sealed"))
+        try stack.waitForLog { stack.log.contains("audit-not-sealed") }
         try owner.execute("ALTER FUNCTION seal_audit_log_away RENAME TO seal_audit_log")
         // The demo accounts' entries, and the user's two.
         #expect(try AuditLog.verify(on: stack.database.connectAsApplication()).position == 4 + 2)

@@ -7,7 +7,7 @@ import Testing
     @Test func exhaustedDescriptorsPauseAccepting() throws {
         let stack = try Stack(settings: ["RESPONDERS": "1", "THREADS": "2"])
         let started = try #require(stack.log.split(separator: "\n").last { $0.contains("responder-started") })
-        let responder = try #require(started.split(separator: "pid=").last.flatMap { pid_t($0) })
+        let responder = try #require(started.split(separator: "child=").last.flatMap { pid_t($0) })
         let health = stack.params("GET", "/health")
         let connected = try FastCGIClient(path: stack.socket)
         #expect(try connected.exchange(health).status == 200)

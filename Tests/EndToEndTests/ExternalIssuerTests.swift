@@ -274,6 +274,7 @@ private struct Federation {
             expectChallenge(try federation.me("a.b.c"), "token_invalid")
         }
         #expect(issuer.fetchCount == 1)
+        try stack.waitForLog { stack.log.contains(" issuer-unavailable ") }
         let lines = stack.log.split(separator: "\n").filter { $0.contains(" issuer-unavailable ") }
         #expect(lines.count == 1)
         #expect(lines.first?.contains("issuer=\(issuer.url) reason=status(503)") == true)

@@ -139,7 +139,7 @@ import Testing
             try stack.post("/login", credentials).status == 503
         }
         expectProblem(try stack.post("/login", credentials), 503, "unavailable")
-        #expect(stack.log.contains("SEALING_KEY does not open"))
+        try stack.waitForLog { stack.log.contains("SEALING_KEY does not open") }
         for output in [list.output, resealed.output, none.output] {
             for secret in [Stack.tokenSecret, old, "the-sealing-key"] { #expect(!output.contains(secret)) }
         }

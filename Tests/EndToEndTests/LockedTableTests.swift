@@ -46,7 +46,7 @@ import Testing
         // Nothing else was answered, and more calls than the threads could have waited for.
         let counts = answers.withLock { $0 }
         #expect(Set(counts.keys) == [503] && counts[503, default: 0] > 200, "\(counts)")
-        #expect(stack.log.contains("database-waits-refused"))
+        try stack.waitForLog { stack.log.contains("database-waits-refused") }
 
         held.release()
         try eventually("calls are accepted again") { try stack.get("/me", token: user.token).status == 200 }

@@ -33,7 +33,8 @@ import Testing
     /// The process ids of the running responders.
     private func responders() -> [pid_t] {
         func processIDs(_ event: String) -> [pid_t] {
-            events(event).compactMap { line in line.split(separator: "pid=").last?.prefix { $0.isNumber } }.compactMap {
+            events(event).compactMap { line in line.split(separator: "child=").last?.prefix { $0.isNumber } }.compactMap
+            {
                 pid_t($0)
             }
         }

@@ -120,6 +120,7 @@ import Testing
         try owner.execute("ALTER DATABASE \(unsafeRaw: stack.database.name) CONNECTION LIMIT -1")
         let answer = try stack.patiently { try stack.post("/flow-manager", .quick, token: user.token) }
         #expect(answer.status == 200, "\(answer.text)")
+        try stack.waitForLog { stack.log.contains("completions-unavailable") }
         #expect(stack.log.split(separator: "\n").count { $0.contains("completions-unavailable") } == 1)
     }
 

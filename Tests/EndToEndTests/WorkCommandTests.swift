@@ -55,7 +55,7 @@ import Testing
         let stack = try Stack()
         let user = try stack.makeUser()
         let started = try #require(stack.log.split(separator: "\n").last { $0.contains("worker-ready") })
-        let worker = try #require(started.split(separator: "pid=").last.flatMap { pid_t($0) })
+        let worker = try #require(started.split(separator: "child=").last.flatMap { pid_t($0) })
         // The runs block on a table that is locked here.
         let held = try HeldRows("LOCK TABLE documents", in: stack.database)
         let runs = try enqueue(2, of: user, in: stack)
@@ -64,7 +64,7 @@ import Testing
         held.release()
         try wait(for: runs, in: stack)
         try expectCompleted(runs, of: user, in: stack)
-        #expect(stack.log.contains("runs-rescued"))
+        try stack.waitForLog { stack.log.contains("runs-rescued") }
     }
 
     @Test func onceExecutesDueRunsAndExits() throws {

@@ -18,11 +18,12 @@ import WorkerPool
     init() throws {
         folder = try TemporaryFolder()
         file = folder.path(of: "log")
-        log = try Log(file: file)
+        log = try Log(to: .file(file), .text)
     }
 
     /// The lines of the log, each without its timestamp.
     private func lines() throws -> [String] {
+        log.close()
         let text = String(decoding: try Files.read(file), as: UTF8.self)
         #expect(text.hasSuffix("\n"))
         return text.dropLast().split(separator: "\n", omittingEmptySubsequences: false).map {
@@ -40,8 +41,8 @@ import WorkerPool
         log.write(.supervisor(.reloaded))
         #expect(
             try lines() == [
-                "error request-failed request=r1 method=GET status=503 detail=/a/b.c",
-                "error request-failed request=\"\" method=GET status=503 detail=\"\"", "info reloaded",
+                "error request-failed request_id=r1 method=GET status=503 detail=/a/b.c",
+                "error request-failed request_id=\"\" method=GET status=503 detail=\"\"", "info reloaded",
             ])
         let text = String(decoding: try Files.read(file), as: UTF8.self)
         #expect(text.prefixMatch(of: #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z error /#) != nil)
@@ -50,7 +51,7 @@ import WorkerPool
     @Test(arguments: [
         ("two words", "\"two words\""), ("a\nb", "\"a b\""), ("a\r\n2026 error forged", "\"a  2026 error forged\""),
         ("say \"x\"", "\"say \\\"x\\\"\""), ("a\\ b", "\"a\\\\ b\""), ("\u{0}\u{1B}[31m\u{7F}", "\"  [31m \""),
-        ("é", "\"é\""),
+        ("é", "\"é\""), ("\u{9B}2J", "\" 2J\""),
         ("=", "="), ("a\"b", "\"a\\\"b\""),
     ])
     func valuesAreQuotedWithinTheirField(value: String, expected: String) throws {
@@ -60,7 +61,10 @@ import WorkerPool
 
     @Test func appendsToAnExistingFile() throws {
         log.write(.supervisor(.reloading))
-        try Log(file: file).write(.supervisor(.reloaded))
+        log.close()
+        let later = try Log(to: .file(file), .text)
+        later.write(.supervisor(.reloaded))
+        later.close()
         #expect(try lines() == ["info reloading", "info reloaded"])
     }
 
@@ -75,10 +79,10 @@ import WorkerPool
             (.edge(.deadlinePassed), "warning read-deadline-passed"),
             (
                 .edge(.rejected(reason: .bodyIncomplete, id: "r")),
-                "warning request-rejected request=r reason=bodyIncomplete"
+                "warning request-rejected request_id=r reason=bodyIncomplete"
             ),
-            (.edge(.answerRefused(id: "r")), "error answer-refused request=r"),
-            (.edge(.answerLost(id: "r")), "info answer-lost request=r"),
+            (.edge(.answerRefused(id: "r")), "error answer-refused request_id=r"),
+            (.edge(.answerLost(id: "r")), "info answer-lost request_id=r"),
             (.edge(.acceptPaused(code: 24)), "error accept-paused errno=24"),
             (.application(.auditNotSealed(detail: "d")), "warning audit-not-sealed detail=d"),
             (.worker(.queueUnavailable(Reason())), "error queue-unavailable detail=\"no space\""),
@@ -87,22 +91,22 @@ import WorkerPool
             (.worker(.notReleased(Reason())), "warning run-not-released detail=\"no space\""),
             (.worker(.dutyFailed("pruner", Reason())), "warning duty-failed duty=pruner detail=\"no space\""),
             (.worker(.rescued(2)), "warning runs-rescued count=2"),
-            (.supervisor(.started(.worker, slot: 1, pid: 9)), "info worker-started slot=1 pid=9"),
-            (.supervisor(.ready(.responder, slot: 0, pid: 9)), "info responder-ready slot=0 pid=9"),
+            (.supervisor(.started(.worker, slot: 1, pid: 9)), "info worker-started slot=1 child=9"),
+            (.supervisor(.ready(.responder, slot: 0, pid: 9)), "info responder-ready slot=0 child=9"),
             (.supervisor(.allReady), "info all-ready"),
             (
                 .supervisor(.exited(.worker, slot: 0, pid: 9, .exited(0), age: .seconds(3))),
-                "info worker-exited slot=0 pid=9 cause=exited(0) seconds=3"
+                "info worker-exited slot=0 child=9 cause=exited(0) seconds=3.000"
             ),
             (
                 .supervisor(.exited(.responder, slot: 0, pid: 9, .exited(1), age: .milliseconds(900))),
-                "warning responder-exited slot=0 pid=9 cause=exited(1) seconds=0"
+                "warning responder-exited slot=0 child=9 cause=exited(1) seconds=0.900"
             ),
             (
                 .supervisor(.backingOff(.worker, slot: 2, delay: .seconds(5))),
-                "warning worker-backing-off slot=2 seconds=5"
+                "warning worker-backing-off slot=2 seconds=5.000"
             ),
-            (.supervisor(.overdue(.responder, slot: 0, pid: 9)), "error responder-overdue slot=0 pid=9"),
+            (.supervisor(.overdue(.responder, slot: 0, pid: 9)), "error responder-overdue slot=0 child=9"),
             (.supervisor(.reloadAbandoned(slot: 3)), "error reload-abandoned slot=3"),
             (.supervisor(.connectionDropped), "warning connection-dropped"),
             (.supervisor(.terminating), "info terminating"),
@@ -116,7 +120,6 @@ import WorkerPool
 
     @Test(
         arguments: [
-            .application(.requestFinished(FinishedRequest(requestID: "r", method: "GET"))),
             .application(.limitHit(code: "rate_limited")), .engine(.claimed(executionID: "e")),
             .engine(.committed(executionID: "e")),
             .engine(.stepFinished(type: "pass", status: .success, duration: .zero)),
@@ -125,7 +128,13 @@ import WorkerPool
         ] as [Observation])
     func countedObservationsAreNotLogged(observation: Observation) throws {
         log.write(observation)
+        log.close()
         #expect(try Files.read(file).isEmpty)
+
+        let detailed = try Log(to: .file(file), .text, from: .debug)
+        detailed.write(observation)
+        detailed.close()
+        #expect(try lines().allSatisfy { $0.hasPrefix("debug ") })
     }
 
     @Test func databaseErrorMessageIsLogged() throws {
@@ -136,6 +145,6 @@ import WorkerPool
     }
 
     @Test func fileThatCannotBeOpenedThrows() {
-        #expect(throws: ProcessError.self) { try Log(file: "\(folder.path)/no/such/file") }
+        #expect(throws: ProcessError.self) { try Log(to: .file("\(folder.path)/no/such/file"), .text) }
     }
 }

@@ -20,7 +20,9 @@ enum Respond {
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
-        let observe: Observer = try Log(file: try configuration.logFile).write
+        let log = try Log(configuration)
+        defer { log.close() }
+        let observe: Observer = { log.write($0) }
         let memory = try memory(invocation.environment, observe)
         let database = try configuration.database.observed(by: observe)
         let gate = try configuration.flowGate

@@ -7,7 +7,9 @@ import Supervision
 enum Serve {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
-        let observe: Observer = try Log(file: try configuration.logFile).write
+        let log = try Log(configuration)
+        defer { log.close() }
+        let observe: Observer = { log.write($0) }
         let memory = try SharedMemory()
         try check(configuration, memory, observe)
         let listener = try Listener.bind(path: try configuration.socket)

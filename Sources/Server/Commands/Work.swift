@@ -18,7 +18,9 @@ enum Work {
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
-        let observe: Observer = try Log(file: try configuration.logFile).write
+        let log = try Log(configuration)
+        defer { log.close() }
+        let observe: Observer = { log.write($0) }
         let database = try configuration.database.observed(by: observe)
         let worker = try Worker(
             policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),

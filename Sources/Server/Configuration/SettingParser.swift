@@ -1,5 +1,6 @@
 import App
 import HTTPClient
+import System
 
 /// Why the value of a setting is not valid: the rest of a sentence that begins with the name of the setting.
 struct InvalidValue: Error {
@@ -60,6 +61,18 @@ extension SettingParser<Bool> {
 
 extension SettingParser<Profile> {
     static var profile: SettingParser { SettingParser("demo or production", Profile.init(rawValue:)) }
+}
+
+extension SettingParser<LogLine.Format> {
+    static var logFormat: SettingParser { SettingParser("json or text", LogLine.Format.init(rawValue:)) }
+}
+
+extension SettingParser<Log.Level> {
+    static var logLevel: SettingParser {
+        SettingParser("debug, info, warning or error") { text in
+            Log.Level.allCases.first { $0.name.description == text }
+        }
+    }
 }
 
 extension SettingParser<Int> {

@@ -1,5 +1,6 @@
 import App
 import HTTPClient
+import System
 
 /// Which accounts and values are permitted.
 enum Profile: String {
@@ -110,6 +111,13 @@ struct Settings: Sendable {
 
     let logFile = Setting<String?>(
         "LOG_FILE", ifUnset: nil, .text, "File to append the log to. Default: standard error")
+
+    let logFormat = Setting<LogLine.Format>(
+        "LOG_FORMAT", default: .text("json"), .logFormat, "`json`: one JSON object a line; `text`: for people")
+
+    let logLevel = Setting<Log.Level>(
+        "LOG_LEVEL", default: .text("info"), .logLevel,
+        "What is logged: `error` alone, `warning` and that, `info` and those, or `debug`, which is all")
 
     let loginCreatesAccount = Setting(
         "LOGIN_CREATES_ACCOUNT", default: .byProfile(production: "off", demo: "on"), .onOrOff,

@@ -1,52 +1,107 @@
+import App
+import Glibc
 import System
 
-/// Writes observations to the log: one line each, `TIME LEVEL EVENT key=value …`, to one descriptor.
-struct Log: Sendable {
-    /// A line without its time.
-    struct Entry {
-        enum Level: String {
-            case info
-            case warning
-            case error
-        }
+/// Writes observations to the log, one line each. A line never makes its writer wait: see `LineWriter`.
+final class Log: Sendable {
+    /// How much an operator must care; the log leaves out what is below its level.
+    enum Level: Int, Sendable, CaseIterable {
+        case debug
+        case info
+        case warning
+        case error
 
-        let level: Level
-        let event: String
-        let fields: KeyValuePairs<String, String>
+        var name: StaticString {
+            switch self {
+            case .debug: "debug"
+            case .info: "info"
+            case .warning: "warning"
+            case .error: "error"
+            }
+        }
     }
 
-    private let descriptor: Int32
+    /// A line without its time.
+    struct Entry {
+        let level: Level
+        let event: String
+        let fields: KeyValuePairs<StaticString, Value>
+    }
 
-    /// Writes to the file, or else to standard error.
-    init(file: String? = nil) throws {
-        descriptor = try file.map { try Files.openToAppend($0) } ?? 2
+    /// The value of a field.
+    enum Value: ExpressibleByStringInterpolation {
+        case text(String)
+        case number(Int)
+        /// Seconds, with three decimal places.
+        case seconds(Duration)
+
+        init(stringLiteral text: String) { self = .text(text) }
+    }
+
+    private let format: LogLine.Format
+    private let level: Level
+    private let writer: LineWriter
+    private let process = getpid()
+
+    /// - Parameter capacity: of the buffer, in bytes.
+    init(
+        to target: LineWriter.Target, _ format: LogLine.Format, from level: Level = .info, capacity: Int = 256 << 10
+    ) throws(ProcessError) {
+        self.format = format
+        self.level = level
+        let process = process
+        writer = try LineWriter(to: target, capacity: capacity) { notice in
+            let entry = notice.logEntry
+            return LogLine.bytes(entry.head(format, process), entry.add(to:))
+        }
+    }
+
+    /// Writes to `LOG_FILE`, or else to standard error.
+    convenience init(_ configuration: Configuration) throws {
+        try self.init(
+            to: try configuration.logFile.map { .file($0) } ?? .descriptor(2), try configuration.logFormat,
+            from: try configuration.logLevel)
     }
 
     /// Writes the line of an observation that is logged.
     func write(_ observation: Observation) {
-        if let entry = observation.logEntry { write(entry) }
+        guard let entry = observation.logEntry ?? (level == .debug ? observation.debugEntry : nil),
+            entry.level.rawValue >= level.rawValue
+        else { return }
+        writer.append(entry.head(format, process), addFields: entry.add(to:))
     }
 
-    /// One write per line, so that lines of several processes do not mix. A failed write is ignored.
-    private func write(_ entry: Entry) {
-        var line =
-            "\(RFC3339.text(milliseconds: WallClock.nanoseconds / 1_000_000)) \(entry.level.rawValue) \(entry.event)"
-        for (name, value) in entry.fields { line += " \(name)=\(Log.quoted(value))" }
-        Files.write(Array((line + "\n").utf8), to: descriptor)
+    /// Opens the file again, after it was renamed.
+    func reopen() { writer.reopen() }
+
+    /// Writes what waits, before the process ends.
+    func close() { writer.close() }
+
+    /// How many lines were dropped because the reader was too slow, or could not be written.
+    var droppedLines: Int { writer.droppedLines }
+}
+
+extension Log.Entry {
+    fileprivate func head(_ format: LogLine.Format, _ process: Int32) -> LogLine.Head {
+        LogLine.Head(format, level: level.name, event: event, process: process)
     }
 
-    /// The value unchanged if it is one plain word, otherwise in quotes; control characters, such as line feeds, become
-    /// spaces.
-    private static func quoted(_ value: String) -> String {
-        let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") }
-        guard !isPlain else { return value }
-        let escaped = value.unicodeScalars.map { scalar -> String in
-            switch scalar {
-            case "\"", "\\": "\\\(scalar)"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f: " "
-            default: String(scalar)
+    fileprivate func add(to line: inout LogLine) {
+        for (name, value) in fields {
+            switch value {
+            case .text(let text): line.field(name, text)
+            case .number(let number): line.field(name, number)
+            case .seconds(let duration): line.field(name, thousandths: duration.microseconds / 1_000)
             }
         }
-        return "\"\(escaped.joined())\""
+    }
+}
+
+extension LineWriter.Notice {
+    fileprivate var logEntry: Log.Entry {
+        switch self {
+        case .dropped(let lines): .warning("lines-dropped", ["count": .number(lines)])
+        case .notReopened(let error): .error("log-not-reopened", ["reason": "\(error)"])
+        }
     }
 }

@@ -10,65 +10,72 @@ extension Observation {
     /// The line of the log; nil for what is only counted.
     var logEntry: Log.Entry? {
         switch self {
-        case .edge(.peerRefused(let user)): .warning("peer-refused", ["user": "\(user)"])
+        case .edge(.peerRefused(let user)): .warning("peer-refused", ["user": .number(Int(user))])
         case .edge(.strayPeer): .warning("stray-peer")
         case .edge(.requestUnreadable): .warning("request-unreadable")
         case .edge(.gateRefused): .warning("gate-refused")
         case .edge(.callNotRepeated): .info("call-not-repeated")
         case .edge(.deadlinePassed): .warning("read-deadline-passed")
         case .edge(.rejected(let reason, let id)):
-            .warning("request-rejected", ["request": id, "reason": "\(reason)"])
-        case .edge(.answerRefused(let id)): .error("answer-refused", ["request": id])
-        case .edge(.answerLost(let id)): .info("answer-lost", ["request": id])
-        case .edge(.acceptPaused(let code)): .error("accept-paused", ["errno": "\(code)"])
+            .warning("request-rejected", ["request_id": .text(id), "reason": "\(reason)"])
+        case .edge(.answerRefused(let id)): .error("answer-refused", ["request_id": .text(id)])
+        case .edge(.answerLost(let id)): .info("answer-lost", ["request_id": .text(id)])
+        case .edge(.acceptPaused(let code)): .error("accept-paused", ["errno": .number(Int(code))])
 
         case .application(.requestFailed(let id, let method, let status, let detail)):
-            .error("request-failed", ["request": id, "method": method, "status": "\(status)", "detail": detail])
-        case .application(.auditNotSealed(let detail)): .warning("audit-not-sealed", ["detail": detail])
+            .error(
+                "request-failed",
+                ["request_id": .text(id), "method": .text(method), "status": .number(status), "detail": .text(detail)])
+        case .application(.auditNotSealed(let detail)): .warning("audit-not-sealed", ["detail": .text(detail)])
         case .application(.issuerUnavailable(let issuer, let reason)):
-            .warning("issuer-unavailable", ["issuer": issuer, "reason": reason])
+            .warning("issuer-unavailable", ["issuer": .text(issuer), "reason": .text(reason)])
 
         case .database(.waitsRefused(let statement)):
-            .error("database-waits-refused", ["statement": String(statement.prefix(100))])
+            .error("database-waits-refused", ["statement": .text(String(statement.prefix(100)))])
         case .database(.waitsAccepted): .info("database-waits-accepted")
 
-        case .worker(.queueUnavailable(let error)): .error("queue-unavailable", ["detail": Self.detail(of: error)])
+        case .worker(.queueUnavailable(let error)):
+            .error("queue-unavailable", ["detail": .text(Self.detail(of: error))])
         case .worker(.queueAvailable): .info("queue-available")
-        case .worker(.runFailed(let error)): .error("run-postponed", ["detail": Self.detail(of: error)])
-        case .worker(.notReleased(let error)): .warning("run-not-released", ["detail": Self.detail(of: error)])
+        case .worker(.runFailed(let error)): .error("run-postponed", ["detail": .text(Self.detail(of: error))])
+        case .worker(.notReleased(let error)): .warning("run-not-released", ["detail": .text(Self.detail(of: error))])
         case .worker(.dutyFailed(let name, let error)):
-            .warning("duty-failed", ["duty": name, "detail": Self.detail(of: error)])
-        case .worker(.rescued(let count)): .warning("runs-rescued", ["count": "\(count)"])
+            .warning("duty-failed", ["duty": .text(name), "detail": .text(Self.detail(of: error))])
+        case .worker(.rescued(let count)): .warning("runs-rescued", ["count": .number(count)])
 
         case .supervisor(.started(let role, let slot, let pid)):
-            .info("\(role)-started", ["slot": "\(slot)", "pid": "\(pid)"])
+            .info("\(role)-started", ["slot": .number(slot), "child": .number(Int(pid))])
         case .supervisor(.ready(let role, let slot, let pid)):
-            .info("\(role)-ready", ["slot": "\(slot)", "pid": "\(pid)"])
+            .info("\(role)-ready", ["slot": .number(slot), "child": .number(Int(pid))])
         case .supervisor(.allReady): .info("all-ready")
         case .supervisor(.startFailed(let role, let slot, let error)):
-            .error("\(role)-not-started", ["slot": "\(slot)", "reason": "\(error)"])
+            .error("\(role)-not-started", ["slot": .number(slot), "reason": "\(error)"])
         case .supervisor(.exited(let role, let slot, let pid, let cause, let age)):
             Log.Entry(
                 level: cause == .exited(0) ? .info : .warning, event: "\(role)-exited",
-                fields: ["slot": "\(slot)", "pid": "\(pid)", "cause": "\(cause)", "seconds": Self.seconds(age)])
+                fields: [
+                    "slot": .number(slot), "child": .number(Int(pid)), "cause": "\(cause)", "seconds": .seconds(age),
+                ])
         case .supervisor(.backingOff(let role, let slot, let delay)):
-            .warning("\(role)-backing-off", ["slot": "\(slot)", "seconds": Self.seconds(delay)])
+            .warning("\(role)-backing-off", ["slot": .number(slot), "seconds": .seconds(delay)])
         case .supervisor(.recycling(let role, let slot, let pid, let bytes)):
-            .info("\(role)-recycling", ["slot": "\(slot)", "pid": "\(pid)", "megabytes": "\(bytes >> 20)"])
+            .info(
+                "\(role)-recycling",
+                ["slot": .number(slot), "child": .number(Int(pid)), "megabytes": .number(bytes >> 20)])
         case .supervisor(.overdue(let role, let slot, let pid)):
-            .error("\(role)-overdue", ["slot": "\(slot)", "pid": "\(pid)"])
+            .error("\(role)-overdue", ["slot": .number(slot), "child": .number(Int(pid))])
         case .supervisor(.reloading): .info("reloading")
         case .supervisor(.reloaded): .info("reloaded")
-        case .supervisor(.reloadAbandoned(let slot)): .error("reload-abandoned", ["slot": "\(slot)"])
+        case .supervisor(.reloadAbandoned(let slot)): .error("reload-abandoned", ["slot": .number(slot)])
         case .supervisor(.connectionDropped): .warning("connection-dropped")
         case .supervisor(.terminating): .info("terminating")
 
-        case .engine(.treeFull(let id)): .warning("descendant-limit-reached", ["execution": id])
+        case .engine(.treeFull(let id)): .warning("descendant-limit-reached", ["execution_id": .text(id)])
         case .sharedMemoryRefused(let error): .warning("shared-memory-refused", ["reason": "\(error)"])
         case .completionsUnavailable(let error):
-            .warning("completions-unavailable", ["detail": Self.detail(of: error)])
+            .warning("completions-unavailable", ["detail": .text(Self.detail(of: error))])
 
-        // Not logged: what happens all the time, and what shows in the lines above if it makes a request or run fail.
+        // What happens all the time, and what shows in the lines above if it makes a request or run fail.
         case .edge(.parkingFull), .application(.requestFinished), .application(.limitHit), .hashWaited,
             .engine(.claimed),
             .engine(.committed), .engine(.stepFinished), .engine(.runFinished), .engine(.leaseLost),
@@ -77,24 +84,45 @@ extension Observation {
         }
     }
 
+    /// The line of what is only counted, for a log from the level `debug` on.
+    var debugEntry: Log.Entry? {
+        switch self {
+        case .edge(.parkingFull): .debug("parking-full")
+        case .application(.limitHit(let code)): .debug("limit-hit", ["code": .text(code)])
+        case .engine(.claimed(let id)): .debug("run-claimed", ["execution_id": .text(id)])
+        case .engine(.committed(let id)): .debug("run-committed", ["execution_id": .text(id)])
+        case .engine(.stepFinished(let type, let status, let duration)):
+            .debug("step-finished", ["type": .text(type), "status": "\(status)", "seconds": .seconds(duration)])
+        case .engine(.runFinished(let status, let duration)):
+            .debug("run-finished", ["status": "\(status)", "seconds": .seconds(duration)])
+        case .engine(.leaseLost(let id)): .debug("lease-lost", ["execution_id": .text(id)])
+        case .database(.connectionOpened): .debug("connection-opened")
+        case .database(.connectionLost): .debug("connection-lost")
+        case .hashWaited(let duration): .debug("hash-waited", ["seconds": .seconds(duration)])
+        default: nil
+        }
+    }
+
     /// The detail for the operator; it includes the database's own message, which clients never see.
     private static func detail(of error: any Error) -> String {
         (error as? PostgresError)?.debugDescription ?? "\(error)"
     }
-
-    private static func seconds(_ duration: Duration) -> String { "\(duration.components.seconds)" }
 }
 
 extension Log.Entry {
-    fileprivate static func info(_ event: String, _ fields: KeyValuePairs<String, String> = [:]) -> Log.Entry {
+    static func debug(_ event: String, _ fields: KeyValuePairs<StaticString, Log.Value> = [:]) -> Log.Entry {
+        Log.Entry(level: .debug, event: event, fields: fields)
+    }
+
+    static func info(_ event: String, _ fields: KeyValuePairs<StaticString, Log.Value> = [:]) -> Log.Entry {
         Log.Entry(level: .info, event: event, fields: fields)
     }
 
-    fileprivate static func warning(_ event: String, _ fields: KeyValuePairs<String, String> = [:]) -> Log.Entry {
+    static func warning(_ event: String, _ fields: KeyValuePairs<StaticString, Log.Value> = [:]) -> Log.Entry {
         Log.Entry(level: .warning, event: event, fields: fields)
     }
 
-    fileprivate static func error(_ event: String, _ fields: KeyValuePairs<String, String> = [:]) -> Log.Entry {
+    static func error(_ event: String, _ fields: KeyValuePairs<StaticString, Log.Value> = [:]) -> Log.Entry {
         Log.Entry(level: .error, event: event, fields: fields)
     }
 }

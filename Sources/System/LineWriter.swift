@@ -1,0 +1,159 @@
+import Glibc
+import Synchronization
+
+/// Writes lines to a file or descriptor on a thread of its own, so that a slow reader makes no caller wait.
+///
+/// Lines wait in a bounded buffer; one that finds no room is dropped and counted, and the count is written once there
+/// is room. A line after a pause is written at once, later ones together every few milliseconds. Lines of several
+/// processes that write to the same file or pipe do not mix.
+package final class LineWriter: Sendable {
+    package enum Target: Sendable {
+        /// The path of a file, which is appended to.
+        case file(String)
+        case descriptor(Int32)
+    }
+
+    /// What the writer itself has to say; `render` makes a line of it.
+    package enum Notice: Sendable {
+        case dropped(lines: Int)
+        case notReopened(ProcessError)
+    }
+
+    /// The longest line, in bytes with its end: as much as a pipe takes in one piece from several writers (PIPE_BUF).
+    package static let longestLine = 4_096
+
+    private let waiting: Mutex<Waiting>
+    private let capacity: Int
+    private let wake: WakeUp
+    private let ended: WakeUp
+
+    private struct Waiting {
+        var bytes: [UInt8] = []
+        /// Since the last notice.
+        var dropped = 0
+        var totalDropped = 0
+        var isThreadAsleep = false
+        var mustReopen = false
+        var isClosing = false
+        var hasEnded = false
+
+        mutating func drop(_ count: Int) {
+            dropped += count
+            totalDropped += count
+        }
+    }
+
+    /// Opens the target and starts the thread.
+    ///
+    /// - Parameters:
+    ///   - capacity: the size of the buffer, in bytes. There are two: one is filled while the other is written.
+    ///   - render: the line of a notice, with its end.
+    package init(
+        to target: Target, capacity: Int = 256 << 10, render: @escaping @Sendable (Notice) -> [UInt8]
+    ) throws(ProcessError) {
+        self.capacity = capacity
+        var empty = Waiting()
+        empty.bytes.reserveCapacity(capacity)
+        waiting = Mutex(empty)
+        (wake, ended) = (try WakeUp(), try WakeUp())
+        let output = try LineOutput(target)
+        _ = try NativeThread { [self] in run(output, render) }
+    }
+
+    /// Appends a line of at most `limit` bytes, from 256 to `longestLine`; never waits for the reader.
+    package func append(_ head: LogLine.Head, limit: Int = longestLine, addFields: (inout LogLine) -> Void) {
+        unsafe LogLine.withLine(head, limit: limit, addFields) { unsafe append($0) }
+    }
+
+    /// Appends the bytes, which are a line with its end.
+    package func append(_ line: UnsafeBufferPointer<UInt8>) {
+        let mustWake = waiting.withLock { waiting in
+            guard waiting.bytes.count + line.count <= capacity else {
+                waiting.drop(1)
+                return false
+            }
+            unsafe waiting.bytes.append(contentsOf: line)
+            defer { waiting.isThreadAsleep = false }
+            return waiting.isThreadAsleep
+        }
+        if mustWake { wake.signal() }
+    }
+
+    /// How many lines were dropped in all.
+    package var droppedLines: Int { waiting.withLock { $0.totalDropped } }
+
+    /// Makes the thread open the target file again, after it has written what waits. If it cannot be opened, the thread
+    /// goes on with the present one.
+    package func reopen() {
+        waiting.withLock { $0.mustReopen = true }
+        wake.signal()
+    }
+
+    /// Writes what waits and ends the thread, but waits no longer than `limit` for the reader. Later lines are lost.
+    package func close(within limit: Duration = .seconds(1)) {
+        let hasEnded = waiting.withLock { waiting in
+            waiting.isClosing = true
+            return waiting.hasEnded
+        }
+        guard !hasEnded else { return }
+        wake.signal()
+        ended.wait(until: .now + limit)
+    }
+
+    /// How long the thread gathers lines after a write.
+    private static let pause = Duration.milliseconds(10)
+
+    private func run(_ opened: LineOutput, _ render: (Notice) -> [UInt8]) {
+        var output = opened
+        var lines: [UInt8] = []
+        lines.reserveCapacity(capacity)
+        while let orders = take(into: &lines) {
+            guard orders != .none else {
+                wake.wait()
+                continue
+            }
+            write(lines, to: &output)
+            lines.removeAll(keepingCapacity: true)
+            if orders.dropped > 0 { write(render(.dropped(lines: orders.dropped)), to: &output, orders.dropped) }
+            if orders.mustReopen {
+                do { try output.reopen() } catch { write(render(.notReopened(error)), to: &output) }
+            }
+            wake.wait(until: .now + Self.pause)
+        }
+        output.end()
+        ended.signal()
+    }
+
+    private struct Orders: Equatable {
+        static let none = Orders()
+
+        var hasLines = false
+        var dropped = 0
+        var mustReopen = false
+    }
+
+    /// Exchanges the empty `lines` for those that wait. Nil when there is nothing left to do and the writer was closed.
+    private func take(into lines: inout [UInt8]) -> Orders? {
+        waiting.withLock { waiting in
+            var orders = Orders(hasLines: !waiting.bytes.isEmpty, mustReopen: waiting.mustReopen)
+            if orders.hasLines {
+                swap(&waiting.bytes, &lines)
+                orders.dropped = waiting.dropped
+                waiting.dropped = 0
+            }
+            waiting.mustReopen = false
+            waiting.isThreadAsleep = orders == .none
+            guard orders != .none || !waiting.isClosing else {
+                waiting.hasEnded = true
+                return nil
+            }
+            return orders
+        }
+    }
+
+    /// - Parameter count: how many lines are lost if these are; nil: as many as they are.
+    private func write(_ lines: [UInt8], to output: inout LineOutput, _ count: Int? = nil) {
+        let unwritten = output.write(lines)
+        if unwritten > 0 { waiting.withLock { $0.drop(count ?? unwritten) } }
+    }
+}
