@@ -104,8 +104,8 @@ let package = Package(
             "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Flows", "HTTP", "JSON", "Postgres",
             "Supervision", "System", "TestSupport", "WorkerPool"),
         tests(
-            "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "Tokens", "Crypto",
-            "SharedMemory"),
+            "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "System", "Tokens",
+            "Crypto", "SharedMemory"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

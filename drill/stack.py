@@ -152,7 +152,7 @@ class Log:
     def all(self):
         """All until now."""
         *lines, self.rest = (self.rest + self.file.read()).split("\n")
-        for event in map(Event, lines):
+        for event in map(Event, (line for line in lines if " info request " not in line)):
             self.known.append(event)
             role, _, change = event.name.partition("-")
             alive = {"responder": self.serving, "worker": self.working}.get(role, {})

@@ -24,6 +24,7 @@ struct Params {
     private var headers = Headers()
     private var remoteAddress = ""
     private var id = ""
+    private var queuedAt: Int64?
     private var isSecure = false
     private let gate: [UInt8]?
     private var redirectedAuthorization: String?
@@ -75,6 +76,8 @@ struct Params {
             hasPassedGate = gate.map { constantTimeEquals(value, $0.span) } ?? false
         } else if name.equals("CALL_ID") {
             callID = UInt64(text(value).prefix(16), radix: 16)
+        } else if name.equals("QUEUE_START") {
+            queuedAt = milliseconds(value)
         } else if name.equals("REDIRECT_HTTP_AUTHORIZATION") {
             redirectedAuthorization = value.isEmpty ? nil : text(value, isOpaque: true)
         }
@@ -91,8 +94,8 @@ struct Params {
     /// The request that the variables describe.
     var request: Request {
         Request(
-            method: method, target: target, headers: headers, remoteAddress: remoteAddress, id: id, isSecure: isSecure,
-            isMalformed: isMalformed)
+            method: method, target: target, headers: headers, remoteAddress: remoteAddress, id: id,
+            queuedAt: queuedAt, isSecure: isSecure, isMalformed: isMalformed)
     }
 
     private mutating func addHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {
@@ -139,6 +142,22 @@ struct Params {
             return ""
         }
         return unsafe value.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The time in seconds with three decimal places, as nginx writes `$msec`; nil in any other form.
+    private func milliseconds(_ value: Span<UInt8>) -> Int64? {
+        guard (5...16).contains(value.count) else { return nil }
+        var time: Int64 = 0
+        for index in value.indices {
+            if index == value.count - 4 {
+                guard value[index] == UInt8(ascii: ".") else { return nil }
+                continue
+            }
+            let digit = value[index] &- UInt8(ascii: "0")
+            guard digit < 10 else { return nil }
+            time = time * 10 + Int64(digit)
+        }
+        return time
     }
 
     private mutating func length(_ value: Span<UInt8>) -> Int? {

@@ -11,6 +11,8 @@ package final class Request: Sendable {
     package let remoteAddress: String
     /// Correlates the response, the web server's log and this program's.
     package let id: String
+    /// When the web server began to wait for this program, in milliseconds since 1970; nil if it does not say.
+    package let queuedAt: Int64?
     /// Whether the client spoke TLS to the web server.
     package let isSecure: Bool
     /// Whether something was left out because it is invalid; such a request must be refused with 400.
@@ -18,13 +20,14 @@ package final class Request: Sendable {
 
     package init(
         method: String, target: String, headers: Headers = [:], remoteAddress: String = "", id: String = "",
-        isSecure: Bool = false, isMalformed: Bool = false
+        queuedAt: Int64? = nil, isSecure: Bool = false, isMalformed: Bool = false
     ) {
         self.method = method
         self.target = target
         self.headers = headers
         self.remoteAddress = remoteAddress
         self.id = id
+        self.queuedAt = queuedAt
         self.isSecure = isSecure
         self.isMalformed = isMalformed
     }

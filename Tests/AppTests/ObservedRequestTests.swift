@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import System
 import TestSupport
 import Testing
 
@@ -91,6 +92,27 @@ import Testing
         try expectFinished(
             "GET", "/api/executions/\(id)", token: user.token, route: "/api/executions/{id}", status: 404,
             userID: user.id)
+    }
+
+    @Test func reportsTheKey() throws {
+        let user = try application.makeUser()
+        let made = try application.post("/api/keys", ["name": "k", "scopes": ["read"]], token: user.token)
+        let key = try #require(made["key"].stringValue)
+        _ = events.take()
+        _ = reply("GET", "/me", token: key)
+        #expect(finished().map(\.keyID) == [made["id"].stringValue])
+        _ = reply("GET", "/me", token: user.token)
+        #expect(finished().map(\.keyID) == [nil])
+    }
+
+    /// A time that has not come, or is long past, is that of another clock.
+    @Test(arguments: [(-5_000, true), (0, true), (60_000, false), (-86_400_000, false)])
+    func reportsTheTimeInTheQueue(milliseconds: Int64, isBelieved: Bool) throws {
+        let queuedAt = WallClock.nanoseconds / 1_000_000 + milliseconds
+        _ = application.reply(to: Request(method: "GET", target: "/health", queuedAt: queuedAt), body: [])
+        let time = try #require(finished().first).queueTime
+        #expect((time != nil) == isBelieved)
+        if let time { #expect(time >= .milliseconds(-milliseconds) && time < .seconds(600)) }
     }
 
     @Test func reportsFailures() throws {

@@ -1,5 +1,6 @@
 import JSON
 import Postgres
+import System
 import TestSupport
 import Testing
 
@@ -9,10 +10,20 @@ import Testing
     let stack: Stack
     let user: TestUser
 
-    init() throws {
-        stack = try Stack(isInFile: true)
+    init() throws { try self.init(logging: "text") }
+
+    private init(logging format: String) throws {
+        stack = try Stack(settings: ["LOG_FORMAT": format, "LOG_LEVEL": "debug"], isInFile: true)
         user = try stack.makeUser()
     }
+
+    @Test func logsAndErrorsContainNoSecret() throws { try expectNoSecret() }
+
+    @Test func logsOfJSONContainNoSecret() throws { try SecretsTests(logging: "json").expectNoSecret() }
+
+    @Test func eachRequestIsOneLineOfJSON() throws { try SecretsTests(logging: "json").expectLines(of: .json) }
+
+    @Test func eachRequestIsOneLineOfTheLog() throws { try expectLines(of: .text) }
 
     /// The secrets in the settings of the program.
     private var secretSettings: [String] {
@@ -24,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func logsAndErrorsContainNoSecret() throws {
+    private func expectNoSecret() throws {
         let canary = "canary-of-a-password-\(UInt64.random(in: 0...UInt64.max))"
         let signature = try #require(user.token.split(separator: ".").last.map(String.init))
         let given = try GivenSecrets(in: stack)
@@ -55,7 +66,7 @@ import Testing
         }
     }
 
-    @Test func eachRequestIsOneLineOfTheLog() throws {
+    private func expectLines(of format: LogLine.Format) throws {
         for path in ["/a%0aX:y", "/a%0d%0a{\"status\":200}", "/%00", "/%ff\u{1b}[2J", "/a\"b\\", "/a\u{7f}"] {
             for method in ["GET", "FOO_BAR", "TRACE"] {
                 let headers = [
@@ -67,10 +78,13 @@ import Testing
         let lines = try stack.completeLogs().split(separator: "\n")
         #expect(lines.count > 18)
         for line in lines {
-            let isFromNginx = (try? JSON(parsing: Array(line.utf8)))?["request_id"] != nil
+            let object = try? JSON(parsing: Array(line.utf8))
+            let isFromNginx = object?["request_id"] != nil && object?["upstream_status"] != nil
             let isOurs =
-                line.prefix(2) == "20"
-                && ["info", "warning", "error"].contains(line.split(separator: " ").dropFirst().first)
+                format == .json
+                ? object?["level"] != nil && object?["event"] != nil
+                : line.prefix(2) == "20"
+                    && ["debug", "info", "warning", "error"].contains(line.split(separator: " ").dropFirst().first)
             #expect(isFromNginx || isOurs, "\(line)")
             #expect(line.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, "\(line)")
         }

@@ -31,6 +31,17 @@ import Testing
         #expect(request.headers["x-forwarded-for"] == "a\tb, ü")
     }
 
+    @Test(
+        arguments: [
+            ("1764462511.123", 1_764_462_511_123), ("0.000", 0), ("", nil), ("1764462511", nil), ("1764462511.12", nil),
+            (".123", nil), ("-1.123", nil), ("1764462511,123", nil), ("1764462511.1x3", nil),
+            ("99999999999999999999.123", nil),
+        ] as [(String, Int64?)])
+    func theTimeInTheQueueBeginsWhenNginxSays(value: String, milliseconds: Int64?) throws {
+        let request = try #require(try received(RunningPool.params("GET", "/", [("QUEUE_START", value)])))
+        #expect(request.queuedAt == milliseconds && !request.isMalformed)
+    }
+
     @Test func repeatedHeadersAreKept() throws {
         let request = try #require(
             try received(

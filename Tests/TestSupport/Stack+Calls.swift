@@ -11,12 +11,15 @@ extension Stack: Caller {
     package func completeLogs() throws -> String {
         let markers = (0..<20).map { _ in "marker-\(UInt64.random(in: 0...UInt64.max))" }
         for marker in markers { _ = try get("/health", headers: [("X-Request-Id", marker)]) }
-        var logs = ""
         let isComplete = try FolderWatch("\(folder)/nginx").wait(for: 10) {
-            logs = self.logs
-            return markers.allSatisfy { logs.contains($0) }
+            let log = accessLog
+            return markers.allSatisfy { log.contains($0) }
         }
         guard isComplete else { throw TestFailure("nginx has not logged all requests") }
+        try waitForLog {
+            let log = log
+            return markers.allSatisfy { log.contains($0) }
+        }
         return logs
     }
 

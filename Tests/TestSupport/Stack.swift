@@ -72,16 +72,18 @@ package final class Stack: Sendable {
     package static let tokenSecret = "secret-of-the-tests-0123456789-abcdef"
 
     /// The current log of supervisor and responders.
-    package var log: String {
-        (try? Files.read(folder + "/flow-manager.log", limit: 64 << 20)).map { String(decoding: $0, as: UTF8.self) }
-            ?? ""
-    }
+    package var log: String { text(of: "flow-manager.log") }
+
+    /// The current log of nginx's requests.
+    package var accessLog: String { text(of: "nginx/access.log") }
 
     /// The current logs of all processes.
     package var logs: String {
-        ["flow-manager.log", "nginx/access.log", "nginx/error.log", "nginx.log"].map { name in
-            (try? Files.read("\(folder)/\(name)", limit: 64 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-        }.joined()
+        ["flow-manager.log", "nginx/access.log", "nginx/error.log", "nginx.log"].map(text(of:)).joined()
+    }
+
+    private func text(of file: String) -> String {
+        (try? Files.read("\(folder)/\(file)", limit: 64 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
     /// The processes of this stack, of the program and of nginx, from proc(5).

@@ -25,12 +25,16 @@ package struct FinishedRequest: Sendable, Equatable {
     package var status = 0
     /// From the first look at the request to its response.
     package var duration = Duration.zero
+    /// How long the request waited for this program; nil if the web server does not say, or its clock differs.
+    package var queueTime: Duration?
     /// The length of the body, in bytes; 0 if it was not read.
     package var requestBytes = 0
     /// The length of the response's body, in bytes; nil if it is unknown.
     package var responseBytes: Int? = 0
     /// The user who made the call; nil if it was refused before, or its endpoint is open to everyone.
     package var userID: String?
+    /// The API key that the call had; nil without one.
+    package var keyID: String?
 
     package init(requestID: String, method: String) {
         self.requestID = requestID

@@ -75,8 +75,11 @@ extension Observation {
         case .completionsUnavailable(let error):
             .warning("completions-unavailable", ["detail": .text(Self.detail(of: error))])
 
+        // Written by itself, because it is the line of every request.
+        case .application(.requestFinished): nil
+
         // What happens all the time, and what shows in the lines above if it makes a request or run fail.
-        case .edge(.parkingFull), .application(.requestFinished), .application(.limitHit), .hashWaited,
+        case .edge(.parkingFull), .application(.limitHit), .hashWaited,
             .engine(.claimed),
             .engine(.committed), .engine(.stepFinished), .engine(.runFinished), .engine(.leaseLost),
             .database(.connectionOpened), .database(.connectionLost):

@@ -91,6 +91,7 @@ package struct Application: Sendable {
         let caller = try Authentication(services: services, now: now, audit: audit, connection: connection)
             .principal(of: request, for: endpoint)
         finished.userID = caller?.id
+        finished.keyID = caller?.keyID
         connection.caller = caller?.id
         return try services.callShares.occupying(for: caller?.id) { share in
             if endpoint.setsCookies { try services.crossOrigin.check(request) }

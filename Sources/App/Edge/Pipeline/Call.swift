@@ -72,11 +72,24 @@ struct Call: Sendable {
         return problem
     }
 
+    /// The longest time in the queue that is believed: the web server gives up much earlier.
+    private static let longestQueueTime = Duration.seconds(600)
+
+    /// How long the request waited for this program, if it has been processed for `duration`. Nil for a time that has
+    /// not come yet, or is long past: then the clocks differ.
+    func queueTime(before duration: Duration) -> Duration? {
+        guard let queuedAt = request.queuedAt else { return nil }
+        let since = Duration.nanoseconds(WallClock.nanoseconds) - .milliseconds(queuedAt)
+        let time = since - duration
+        return (.zero...Self.longestQueueTime).contains(time) ? time : nil
+    }
+
     /// Reports that the request has this response; nil if the client has disconnected.
     func finish(_ finished: consuming FinishedRequest, since start: Monotonic, with response: Response?) {
         finished.status = response?.status.rawValue ?? FinishedRequest.clientDisconnected
         if let response, request.method != Method.head.rawValue { finished.responseBytes = response.body.length }
         finished.duration = .now - start
+        finished.queueTime = queueTime(before: finished.duration)
         services.observe(.requestFinished(finished))
     }
 }

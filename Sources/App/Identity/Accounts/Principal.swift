@@ -45,6 +45,11 @@ package final class Principal: Sendable {
         if case .session(let id) = credential { id } else { nil }
     }
 
+    /// The API key that the call has; nil for any other credential.
+    var keyID: String? {
+        if case .key(let id, _) = credential { id } else { nil }
+    }
+
     /// Why this caller's role or credential does not permit the endpoint; nil if it does. The message names what is
     /// missing.
     func refusal<Input>(by endpoint: Endpoint<Input>) -> Problem? {

@@ -27,8 +27,7 @@ extension Principal {
 
     /// The caller as the starter of a run of that user.
     func starter(ofRunOf ownerID: String) -> Starter {
-        let keyID: String? = if case .key(let id, _) = credential { id } else { nil }
-        return Starter(userID: ownerID == id ? nil : id, keyID: keyID)
+        Starter(userID: ownerID == id ? nil : id, keyID: keyID)
     }
 }
 
