@@ -102,7 +102,7 @@ let package = Package(
             swiftSettings: settings),
         tests(
             "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Flows", "HTTP", "JSON", "Postgres",
-            "Supervision", "System", "TestSupport", "WorkerPool"),
+            "SharedMemory", "Supervision", "System", "TestSupport", "WorkerPool"),
         tests(
             "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "System", "Tokens",
             "Crypto", "SharedMemory"),

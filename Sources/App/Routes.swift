@@ -4,7 +4,8 @@ package import JSON
 /// The list of all endpoints, in the order in which a new user needs them.
 package enum Routes {
     package static let all: [Endpoint<Context>] =
-        Endpoint.site + Endpoint.description + Endpoint.health + Endpoint.accounts + Endpoint.sessions
+        Endpoint.site + Endpoint.description + Endpoint.health + Endpoint.monitoring + Endpoint.accounts
+        + Endpoint.sessions
         + Endpoint.runs + Endpoint.prices + Endpoint.executions + Endpoint.workflows + Endpoint.workflowRuns
         + Endpoint.documents + Endpoint.posts + Endpoint.arrays + Endpoint.operations + Endpoint.records
         + Endpoint.credits + Endpoint.apiKeys + Endpoint.secondFactors + Endpoint.guests + Endpoint.users

@@ -22,6 +22,8 @@ package enum FastCGIEvent: Sendable, Equatable {
     case answerRefused(id: String)
     /// The peer left before it had received the response.
     case answerLost(id: String)
+    /// So many more exchanges wait or stream without a thread, or fewer.
+    case parked(Int)
     /// No slot was free for an exchange that would wait or stream, or its owner had half of them. It was answered at
     /// once.
     case parkingFull

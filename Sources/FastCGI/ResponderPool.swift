@@ -116,10 +116,12 @@ package final class ResponderPool: Sendable {
         _ exchange: ParkedExchange, on descriptor: Int32, in slot: UInt32, fallback: Response,
         onResponse: (@Sendable (Response?) -> Void)?, _ start: (PendingResponse) -> Void
     ) {
+        observe(.parked(1))
         let pending = PendingResponse { [self] response in
             parking.remove(slot)
             onResponse?(response)
             exchange.end(with: response, in: self)
+            observe(.parked(-1))
             parking.release(slot)
         }
         let isParked = parking.put(.pending(pending, fallback: fallback), in: slot) {
@@ -133,12 +135,14 @@ package final class ResponderPool: Sendable {
         _ head: Response, through exchange: ParkedExchange, on descriptor: Int32, in slot: UInt32,
         _ start: (EventStream) -> Void
     ) {
+        observe(.parked(1))
         let stream = EventStream(
             over: EventStream.Transport(
                 write: { exchange.stream($0) },
                 end: { [self] isComplete in
                     parking.remove(slot, fromStream: true)
                     exchange.endStream(isComplete: isComplete, in: self)
+                    observe(.parked(-1))
                     parking.release(slot)
                 }))
         guard exchange.beginStream(head) else {

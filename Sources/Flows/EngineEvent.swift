@@ -4,12 +4,34 @@ package enum EngineEvent: Sendable, Equatable {
     case claimed(executionID: String)
     /// A part of a run was committed.
     case committed(executionID: String)
-    /// The end of a step was committed. `status` is that of the last attempt.
-    case stepFinished(type: String, status: StepStatus, duration: Duration)
+    /// An attempt of a step begins, on the thread that executes it.
+    case stepStarted(type: String)
+    /// The end of a step was committed.
+    case stepFinished(FinishedStep)
     /// The end of a run was committed. `duration` is the time since the run was created.
     case runFinished(status: ExecutionStatus, duration: Duration)
     /// The run has led to as many runs as it may; further ones are refused. Reported once.
     case treeFull(executionID: String)
     /// A run was executed here until its lease was lost: it was canceled, or another worker has claimed it.
     case leaseLost(executionID: String)
+}
+
+/// A step that has ended.
+package struct FinishedStep: Sendable, Equatable {
+    package let type: String
+    /// Of the last attempt.
+    package let status: StepStatus
+    package let duration: Duration
+    /// The number of attempts.
+    package let attempts: Int
+    /// The credits that were charged for it.
+    package let cost: Int64
+
+    package init(type: String, status: StepStatus, duration: Duration, attempts: Int, cost: Int64) {
+        self.type = type
+        self.status = status
+        self.duration = duration
+        self.attempts = attempts
+        self.cost = cost
+    }
 }

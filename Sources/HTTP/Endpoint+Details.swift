@@ -5,6 +5,11 @@ extension Endpoint {
     private var accessText: String {
         switch access {
         case .everyone: "No token is needed."
+        case .operators:
+            """
+            Only for callers at the addresses that the operator allows, by default those of the same machine without a
+            further proxy, and for callers with the operator's own bearer token; others get a 404.
+            """
         case .user:
             limitedScope.map {
                 "API keys need the scope `\(scope.rawValue)`, or `\($0.rawValue)` for what the key has started."

@@ -10,8 +10,8 @@ extension Endpoint {
     /// its other values. Errors of every call (500, and those of the web server) are not included.
     package var allProblems: [ProblemCode] {
         var codes = problems
-        if access != .everyone { codes += [.tokenMissing, .tokenExpired, .tokenInvalid, .forbidden, .tooManyCalls] }
-        if access != .everyone, method != .get { codes += [.csrfFailed, .originRefused] }
+        if access.needsUser { codes += [.tokenMissing, .tokenExpired, .tokenInvalid, .forbidden, .tooManyCalls] }
+        if access.needsUser, method != .get { codes += [.csrfFailed, .originRefused] }
         if setsCookies { codes.append(.originRefused) }
         if rateLimit != nil { codes.append(.rateLimited) }
         if !parameterNames.isEmpty { codes.append(.notFound) }

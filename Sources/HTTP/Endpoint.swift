@@ -112,6 +112,8 @@ package struct Tag: Sendable, Equatable {
 /// Who may call an endpoint; decided before its body is decoded.
 package enum Access: Sendable {
     case everyone
+    /// Programs of the operator, by their address or a token of their own; others get a 404.
+    case operators
     /// Every user, also guests and API keys.
     case user
     /// A user who has logged in, also a guest: API keys do not belong to a session.
@@ -119,6 +121,9 @@ package enum Access: Sendable {
     /// A user with an account who has logged in: API keys must not manage an account, and guests have none.
     case account
     case admin
+
+    /// Whether a call belongs to a user.
+    package var needsUser: Bool { self != .everyone && self != .operators }
 
     /// Whether an API key may be sufficient.
     package var takesKeys: Bool { self == .user || self == .admin }

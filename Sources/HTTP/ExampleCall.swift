@@ -34,7 +34,7 @@ package struct ExampleCall: Sendable {
 
     private static func credentials(_ access: Access) -> Example.Credentials {
         switch access {
-        case .everyone: .none
+        case .everyone, .operators: .none
         case .user, .session, .account: .token("token")
         case .admin: .token("admin_token")
         }

@@ -24,7 +24,7 @@ struct OpenAPIOperation<Context> {
 
     /// A token; or the cookie that contains it, in which case a call that may change data also sends its CSRF token.
     private var security: JSON {
-        guard endpoint.access != .everyone else { return [] }
+        guard endpoint.access.needsUser else { return [] }
         let scopes = endpoint.access.takesKeys ? [endpoint.scope, endpoint.limitedScope].compactMap(\.self) : []
         let key = scopes.map { ["apiKey": [.string($0.rawValue)]] as JSON }
         return .array(

@@ -41,7 +41,8 @@ package struct AddressRange: Hashable, Sendable {
         (self.port ?? port) == port && contains(address)
     }
 
-    func contains(_ address: IPAddress) -> Bool { address.unmapped.masked(to: prefix) == first }
+    /// Whether that address is in the range, at some port.
+    package func contains(_ address: IPAddress) -> Bool { address.unmapped.masked(to: prefix) == first }
 
     /// An address before a port: IPv6 is in brackets there, IPv4 is not (RFC 3986, section 3.2.2).
     private static func hostAddress(_ text: Substring) -> IPAddress? {

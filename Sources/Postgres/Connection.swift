@@ -34,6 +34,8 @@ package final class Connection {
         preamble = configuration.transactionSettings
     }
 
+    deinit { close() }
+
     /// Executes a statement and returns its rows.
     package func query(_ sql: SQL) throws(PostgresError) -> Rows {
         let results = try roundTrip([sql])
@@ -62,6 +64,7 @@ package final class Connection {
 
     /// Ends the session, and with it an open transaction. The next use opens a new session.
     package func close() {
+        if link != nil { configuration.observe(.connectionClosed) }
         link = nil
         if transaction == .begun { transaction = .lost }
     }
@@ -83,8 +86,10 @@ package final class Connection {
             defer { settle(link) }
             let results = try link.run(batch, committing: commit).dropFirst(ahead.count)
             configuration.waitLimit?.succeed(batch)
+            configuration.observe(.roundTrip)
             return results
         } catch {
+            configuration.observe(.failed(sqlClass: (error.sqlState?.conditionClass).map(String.init)))
             // Only this batch was lost with its connection, so it can be repeated on another one.
             guard error.isStaleStatement && priorTransaction != .begun && !isRepeated else { throw error }
             (transaction, deferred) = (priorTransaction, priorDeferred)

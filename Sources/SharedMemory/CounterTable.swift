@@ -2,33 +2,38 @@
 ///
 /// A process finds the place of a counter once, and then adds to it in one atomic step.
 package struct CounterTable: Sendable {
-    static let capacity = 2_048
-    /// The key and the value.
-    static let width = 2
+    static let capacity = 1_024
+    /// The key, the length, a text of up to 104 bytes, and the value.
+    static let width = 16
 
     /// The place of a counter.
     package struct Place: Sendable {
-        fileprivate let index: Int
+        let index: Int
     }
 
-    private let memory: SharedMemory
+    private let table: SeriesTable
 
     package init(in memory: SharedMemory) {
-        self.memory = memory
+        table = SeriesTable(memory: memory, region: SharedMemory.Layout.counters, textWords: 13, values: 1)
     }
 
     /// The place of the counter, which begins with zero; nil if all places are taken.
-    package func place(of key: SeriesKey) -> Place? {
-        memory.place(of: key, in: SharedMemory.Layout.counters, width: Self.width).map(Place.init)
-    }
+    ///
+    /// - Parameter text: the name and the labels, as they are published; up to 104 bytes.
+    package func place(of text: String) -> Place? { table.place(of: text).map(Place.init) }
 
-    package func add(_ amount: UInt64 = 1, to place: Place) { memory.add(amount, at: place.index + 1) }
+    package func add(_ amount: UInt64 = 1, to place: Place) { table.memory.add(amount, at: place.index) }
 
     /// Raises the counter to the value if it is less.
-    package func raise(_ place: Place, to value: UInt64) { memory.raise(to: value, at: place.index + 1) }
+    package func raise(_ place: Place, to value: UInt64) { table.memory.raise(to: value, at: place.index) }
 
     /// The value of the counter; nil if no process has a place for it.
-    package func value(of key: SeriesKey) -> UInt64? {
-        memory.existingPlace(of: key, in: SharedMemory.Layout.counters, width: Self.width).map { memory.word($0 + 1) }
+    package func value(of text: String) -> UInt64? {
+        table.existingPlace(of: SeriesKey(text)).map { table.memory.word($0) }
+    }
+
+    /// All counters.
+    package var all: [(text: String, value: UInt64)] {
+        table.all.map { ($0.text, table.memory.word($0.place)) }
     }
 }

@@ -1,8 +1,8 @@
 /// Histograms of durations that all processes of the pool share.
 package struct HistogramTable: Sendable {
     static let capacity = 1_024
-    /// The key, the buckets, and the sum in nanoseconds.
-    static let width = 16
+    /// The key, the length, a text of up to 120 bytes, the buckets, and the sum in nanoseconds.
+    static let width = 32
 
     /// The upper limits of all buckets but the last one, in nanoseconds: from a millisecond to a minute.
     package static let limits: [UInt64] = [
@@ -13,10 +13,6 @@ package struct HistogramTable: Sendable {
     /// The place of a histogram.
     package struct Place: Sendable {
         fileprivate let index: Int
-
-        /// The place as a number other than zero.
-        package var number: Int { index }
-        package init(number: Int) { index = number }
     }
 
     /// What a histogram has counted.
@@ -28,30 +24,34 @@ package struct HistogramTable: Sendable {
         package var count: UInt64 { buckets.reduce(0, &+) }
     }
 
-    private let memory: SharedMemory
+    private let table: SeriesTable
 
     package init(in memory: SharedMemory) {
-        self.memory = memory
+        table = SeriesTable(
+            memory: memory, region: SharedMemory.Layout.histograms, textWords: 15, values: Self.limits.count + 2)
     }
 
     /// The place of the histogram, which is empty at first; nil if all places are taken.
-    package func place(of key: SeriesKey) -> Place? {
-        memory.place(of: key, in: SharedMemory.Layout.histograms, width: Self.width).map(Place.init)
-    }
+    ///
+    /// - Parameter text: the name and the labels, as they are published; up to 120 bytes.
+    package func place(of text: String) -> Place? { table.place(of: text).map(Place.init) }
 
     /// - Parameter nanoseconds: a duration.
     package func add(_ nanoseconds: UInt64, to place: Place) {
         let bucket = Self.limits.firstIndex { nanoseconds <= $0 } ?? Self.limits.count
-        memory.add(1, at: place.index + 1 + bucket)
-        memory.add(nanoseconds, at: place.index + Self.width - 1)
+        table.memory.add(1, at: place.index + bucket)
+        table.memory.add(nanoseconds, at: place.index + Self.limits.count + 1)
     }
 
-    /// What the histogram has counted; nil if no process has a place for it.
-    package func counts(of key: SeriesKey) -> Counts? {
-        let found = memory.existingPlace(of: key, in: SharedMemory.Layout.histograms, width: Self.width)
-        guard let index = found else { return nil }
-        return Counts(
-            buckets: (0...Self.limits.count).map { memory.word(index + 1 + $0) },
-            sum: memory.word(index + Self.width - 1))
+    /// All histograms.
+    package var all: [(text: String, counts: Counts)] {
+        table.all.map { text, place in
+            (
+                text,
+                Counts(
+                    buckets: (0...Self.limits.count).map { table.memory.word(place + $0) },
+                    sum: table.memory.word(place + Self.limits.count + 1))
+            )
+        }
     }
 }

@@ -87,9 +87,13 @@ package struct Seat: Sendable {
     /// What the thread does now: an endpoint's route, or a task type.
     package func show(_ activity: SeriesKey) { memory.set(activity.word, at: index + 3) }
 
-    /// The run that the thread executes, a UUID as two words.
-    package func show(run: (UInt64, UInt64)) {
-        memory.set(run.0, at: index + 4)
-        memory.set(run.1, at: index + 5)
+    /// The run that the thread executes: a UUID.
+    package func show(run: String) {
+        var words: [UInt64] = [0, 0]
+        for (position, digit) in run.lazy.compactMap(\.hexDigitValue).prefix(32).enumerated() {
+            words[position / 16] = words[position / 16] << 4 | UInt64(digit)
+        }
+        memory.set(words[0], at: index + 4)
+        memory.set(words[1], at: index + 5)
     }
 }

@@ -128,6 +128,12 @@ package final class SharedMemory: @unchecked Sendable {
         unsafe words[index].store(value, ordering: .relaxed)
     }
 
+    /// Sets the word after all words that were set before.
+    func publish(_ value: UInt64, at index: Int) {
+        precondition(index >= 0 && index < Layout.words)
+        unsafe words[index].store(value, ordering: .releasing)
+    }
+
     /// Raises the word to the value if it is less.
     func raise(to value: UInt64, at index: Int) {
         precondition(index >= 0 && index < Layout.words)

@@ -51,6 +51,14 @@ package struct Slots: Sendable {
         }
     }
 
+    /// How many slots running processes hold.
+    package var held: Int {
+        indices.count { index in
+            let word = memory.word(index)
+            return word != 0 && Holder(word: word).isAlive
+        }
+    }
+
     /// Releases the slot, and wakes one waiting thread in any process.
     package func release(_ slot: Slot) {
         // Not cleared unconditionally: a process that could not see this one may have reclaimed the slot.

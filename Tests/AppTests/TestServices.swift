@@ -19,6 +19,7 @@ struct TestServices {
     var loginCreatesAccount = false
     var runLimits = Engine.Limits()
     var threads = 4
+    var monitoringAccess = MonitoringAccess(allowing: [], token: nil)
     var crossOrigin = CrossOrigin.none
     var watchCompletion: @Sendable (CompletionWait, PendingResponse) -> Void = { _, _ in }
     var observe: @Sendable (ApplicationEvent) -> Void = { _ in }
@@ -45,6 +46,7 @@ struct TestServices {
             readinessFailure: { connection in
                 _ = try Migrator().state(connection)
                 return nil
-            }, watchCompletion: watchCompletion, observe: observe)
+            }, watchCompletion: watchCompletion,
+            monitoring: Monitoring(access: monitoringAccess, metrics: { _ in "up 1\n" }), observe: observe)
     }
 }

@@ -43,13 +43,14 @@ import Testing
 
     /// The events since the last call, as text. Checks that durations are not negative.
     private func eventTexts() -> [String] {
-        events.take().map { event in
+        events.take().compactMap { event in
             switch event {
+            case .stepStarted: return nil
             case .claimed: return "claimed"
             case .committed: return "committed"
-            case .stepFinished(let type, let status, let duration):
-                #expect(duration >= .zero)
-                return "\(type) \(status)"
+            case .stepFinished(let step):
+                #expect(step.duration >= .zero && step.attempts > 0)
+                return "\(step.type) \(step.status)"
             case .runFinished(let status, let duration):
                 #expect(duration > .zero)
                 return "run \(status)"

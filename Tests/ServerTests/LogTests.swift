@@ -122,7 +122,8 @@ import WorkerPool
         arguments: [
             .application(.limitHit(code: "rate_limited")), .engine(.claimed(executionID: "e")),
             .engine(.committed(executionID: "e")),
-            .engine(.stepFinished(type: "pass", status: .success, duration: .zero)),
+            .engine(
+                .stepFinished(FinishedStep(type: "pass", status: .success, duration: .zero, attempts: 1, cost: 0))),
             .engine(.runFinished(status: .failed, duration: .zero)), .engine(.leaseLost(executionID: "e")),
             .database(.connectionOpened), .database(.connectionLost), .hashWaited(.seconds(1)),
         ] as [Observation])

@@ -22,7 +22,7 @@ import Testing
         let begun = Monotonic(milliseconds: 5_000)
         seats[0].begin(at: begun)
         seats[0].show(SeriesKey("GET /me"))
-        seats[0].show(run: (1, 2))
+        seats[0].show(run: "01a229ca-259c-768c-93d0-ca896b8f592c")
         seats[1].begin(at: begun)
         seats[1].end(at: begun + .seconds(1))
 
@@ -34,7 +34,7 @@ import Testing
         #expect(shown.threads.map(\.since) == [begun, begun + .seconds(1)])
         #expect(shown.threads.map(\.count) == [0, 1])
         #expect(shown.threads.map(\.activity) == [SeriesKey("GET /me"), nil])
-        #expect(shown.threads[0].run == (1, 2))
+        #expect(shown.threads[0].run == (0x01a2_29ca_259c_768c, 0x93d0_ca89_6b8f_592c))
     }
 
     /// A gauge is not less than zero, whatever the order of its changes.

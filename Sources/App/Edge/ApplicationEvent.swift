@@ -6,6 +6,8 @@ package enum ApplicationEvent: Sendable {
     case requestFailed(requestID: String, method: String, status: Int, detail: String)
     /// A request was answered 429, with this code.
     case limitHit(code: String)
+    /// A call was answered 503 because too many passwords are being hashed.
+    case hashRefused
     /// Entries of the audit log could not be sealed; the next call that writes an entry seals them.
     case auditNotSealed(detail: String)
     /// The keys of a token issuer could not be fetched; the keys last fetched stay in use for up to a day.
@@ -19,6 +21,8 @@ package struct FinishedRequest: Sendable, Equatable {
 
     package let requestID: String
     package let method: String
+    /// The position of the endpoint in the list of all; nil if no endpoint matched.
+    package var endpoint: Int?
     /// The path of the endpoint, with the names of its parameters; nil if no endpoint matched.
     package var route: String?
     /// The status of the response, or `clientDisconnected`.

@@ -115,6 +115,7 @@ struct Runner {
                 try commit(.running)
                 event = .committed
             case .run(let definition, let input, let attempt):
+                engine.observe(.stepStarted(type: definition.task.type))
                 event = try advance(definition, input, attempt)
             case .commit:
                 try commit(.running)
@@ -198,7 +199,11 @@ struct Runner {
         let execution = checkpoint.execution
         engine.observe(.committed(executionID: execution.id))
         for step in execution.steps[storedSteps...] {
-            engine.observe(.stepFinished(type: step.type, status: step.status, duration: step.duration))
+            engine.observe(
+                .stepFinished(
+                    FinishedStep(
+                        type: step.type, status: step.status, duration: step.duration, attempts: step.attempt,
+                        cost: step.cost)))
         }
         endedChildren.forEach(engine.observe)
         endedChildren = []

@@ -22,20 +22,41 @@ enum Respond {
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
         let log = try Log(configuration)
         defer { log.close() }
-        let observe: Observer = { log.write($0) }
-        let memory = try memory(invocation.environment, observe)
+        let memory = try SharedMemory.ofPool(invocation.environment, log.write)
+        let metrics = Metrics(in: memory)
+        metrics.enter(as: .responder)
+        let observe: Observer = {
+            log.write($0)
+            metrics.observe($0)
+        }
         let database = try configuration.database.observed(by: observe)
         let gate = try configuration.flowGate
         let completions = try CompletionWatcher(database) { observe(.completionsUnavailable($0)) }
         defer { completions.stop() }
         let application = Application(
-            services: try services(configuration, memory, observe) { try completions.add($0, $1) },
+            services: try services(
+                configuration, memory, hasSupervisor: invocation.environment[Serve.memoryVariable] != nil, observe
+            ) { try completions.add($0, $1) },
             clock: { WallClock.seconds })
         var limited = database
         limited.waitLimit = WaitLimit(threads: try configuration.threads) { observe(.database($0)) }
         let makeHandler: @Sendable () -> ResponderPool.Handler = { [limited] in
             let connection = Connection(limited)
-            return { application.reply(to: $0, readingBody: $1, over: connection) }
+            let seat = Scoreboard(in: memory).takeSeat()
+            return { request, read in
+                seat?.begin()
+                var reply = application.reply(to: request, readingBody: read, over: connection, at: seat)
+                guard reply.continuation == nil else {
+                    seat?.end()
+                    return reply
+                }
+                let onSent = reply.onSent
+                reply.onSent = {
+                    onSent?()
+                    seat?.end()
+                }
+                return reply
+            }
         }
         guard let listener = Listener(adopting: 0) else {
             CGI.serve(environment: invocation.environment, handler: makeHandler())
@@ -57,15 +78,16 @@ enum Respond {
 
     /// Throws for every setting that is not valid; has no effect outside this process.
     static func services(
-        _ configuration: Configuration, _ memory: SharedMemory, _ observe: @escaping Observer,
+        _ configuration: Configuration, _ memory: SharedMemory, hasSupervisor: Bool, _ observe: @escaping Observer,
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void
     ) throws -> Services {
-        Services(
+        let engine = Engine(
+            catalog: Tasks.makeCatalog(), limits: try configuration.runLimits, observe: { observe(.engine($0)) })
+        let page = MetricsPage(
+            of: memory, hasSupervisor: hasSupervisor, hashing: hashingSlots(in: memory), engine: engine)
+        return Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, observe),
-            passwords: try passwords(configuration, memory, observe),
-            engine: Engine(
-                catalog: Tasks.makeCatalog(), limits: try configuration.runLimits,
-                observe: { observe(.engine($0)) }),
+            passwords: try passwords(configuration, memory, observe), engine: engine,
             callShares: CallShares(threads: try configuration.threads),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
@@ -76,6 +98,10 @@ enum Respond {
             crossOrigin: try configuration.frontendURL,
             readinessFailure: { connection in try Migrator().state(connection).readinessFailure },
             watchCompletion: watchCompletion,
+            monitoring: Monitoring(
+                access: MonitoringAccess(
+                    allowing: try configuration.metricsAllow, token: try configuration.metricsToken),
+                metrics: { page.text(over: $0) }),
             observe: { observe(.application($0)) })
     }
 
@@ -98,25 +124,17 @@ enum Respond {
         }
     }
 
-    /// The supervisor's shared memory; this process's own if there is no supervisor or its layout version differs.
-    private static func memory(_ environment: [String: String], _ observe: Observer) throws -> SharedMemory {
-        if let descriptor = environment[Serve.memoryVariable].flatMap({ Int32($0) }) {
-            do {
-                return try SharedMemory(adopting: descriptor)
-            } catch {
-                observe(.sharedMemoryRefused(error))
-            }
-        }
-        return try SharedMemory()
+    /// At most one hash per core at a time.
+    private static func hashingSlots(in memory: SharedMemory) -> Slots {
+        Slots(in: memory, limit: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
     }
 
-    /// At most one hash per core at a time; fewer than half of a process's threads may wait for a slot.
+    /// Fewer than half of a process's threads may wait for a slot.
     private static func passwords(
         _ configuration: Configuration, _ memory: SharedMemory, _ observe: @escaping Observer
     ) throws -> PasswordHasher {
-        let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let slots = HashingSlots(
-            Slots(in: memory, limit: max(1, cores)), waiting: max(1, (try configuration.threads - 1) / 2),
+            hashingSlots(in: memory), waiting: max(1, (try configuration.threads - 1) / 2),
             observeWait: { observe(.hashWaited($0)) })
         return PasswordHasher(slots: slots)
     }

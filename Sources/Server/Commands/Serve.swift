@@ -9,8 +9,12 @@ enum Serve {
         let configuration = invocation.configuration
         let log = try Log(configuration)
         defer { log.close() }
-        let observe: Observer = { log.write($0) }
         let memory = try SharedMemory()
+        let metrics = Metrics(in: memory)
+        let observe: Observer = {
+            log.write($0)
+            metrics.observe($0)
+        }
         try check(configuration, memory, observe)
         let listener = try Listener.bind(path: try configuration.socket)
         defer { listener.removeFile() }
@@ -35,7 +39,7 @@ enum Serve {
         throws
     {
         _ = try configuration.database
-        _ = try Respond.services(configuration, memory, observe) { _, _ in }
+        _ = try Respond.services(configuration, memory, hasSupervisor: true, observe) { _, _ in }
         _ = try Work.policy(configuration)
         guard try configuration.flowGate != nil else {
             throw ConfigurationError(\.flowGate, "must be set")

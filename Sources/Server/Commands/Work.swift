@@ -3,6 +3,7 @@ import Flows
 import Glibc
 import Postgres
 import System
+import SharedMemory
 import Supervision
 import WorkerPool
 
@@ -20,15 +21,24 @@ enum Work {
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
         let log = try Log(configuration)
         defer { log.close() }
-        let observe: Observer = { log.write($0) }
+        let memory = try SharedMemory.ofPool(invocation.environment, log.write)
+        let metrics = Metrics(in: memory)
+        metrics.enter(as: .worker)
+        let observe: Observer = {
+            log.write($0)
+            metrics.observe($0)
+        }
         let database = try configuration.database.observed(by: observe)
         let worker = try Worker(
             policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
                 of: Engine(
                     catalog: Tasks.makeCatalog(), limits: try configuration.runLimits,
-                    observe: { observe(.engine($0)) }),
-                in: database),
+                    observe: { event in
+                        if case .stepStarted(let type) = event { WorkerSeat.current?.show(SeriesKey(type)) }
+                        observe(.engine(event))
+                    }),
+                in: database, showing: Scoreboard(in: memory)),
             observe: { observe(.worker($0)) })
         try worker.start()
         control.reportReady()

@@ -1,15 +1,18 @@
 import Flows
 import Postgres
+import SharedMemory
 import System
 import WorkerPool
 
 extension WorkerQueue {
-    /// The queue in the database; each slot and the lease keeper have a connection of their own to it.
-    init(of engine: Engine, in database: PostgresConfiguration) {
+    /// The queue in the database; each slot and the lease keeper have a connection of their own to it. Each slot shows
+    /// in the scoreboard what it executes.
+    init(of engine: Engine, in database: PostgresConfiguration, showing scoreboard: Scoreboard) {
         self.init(
             makePoll: {
                 let connection = Connection(database)
-                return { try engine.poll(on: connection) }
+                let seat = scoreboard.takeSeat()
+                return { try engine.poll(on: connection, at: seat) }
             },
             makeLeaseKeeper: {
                 var database = database
@@ -39,13 +42,19 @@ extension WorkerQueue {
 
 extension Engine {
     /// The next run that is due.
-    fileprivate func poll(on connection: Connection) throws -> WorkerQueue.PollResult {
+    fileprivate func poll(on connection: Connection, at seat: Seat?) throws -> WorkerQueue.PollResult {
         guard let claim = try claim(on: connection) else { return .nothing(next: try nextDue(on: connection)) }
         let cancellation = Cancellation()
         let job = Job(
             lease: Lease(run: claim.execution.id, token: claim.lease), isSuspect: claim.isSuspect,
             run: {
-                switch try self.execute(claim, on: connection, cancellation) {
+                seat?.begin()
+                defer { seat?.end() }
+                seat?.show(run: claim.execution.id)
+                let result = try WorkerSeat.$current.withValue(seat) {
+                    try self.execute(claim, on: connection, cancellation)
+                }
+                switch result {
                 case .ended, .waits: return .settled
                 // The lease was lost, or the step was aborted because the worker exits: a lost lease cannot be
                 // released.
@@ -62,4 +71,9 @@ extension Engine {
             })
         return .job(job)
     }
+}
+
+/// The row of the scoreboard that belongs to the slot of this thread.
+enum WorkerSeat {
+    @TaskLocal static var current: Seat?
 }

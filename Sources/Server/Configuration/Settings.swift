@@ -119,6 +119,14 @@ struct Settings: Sendable {
         "LOG_LEVEL", default: .text("info"), .logLevel,
         "What is logged: `error` alone, `warning` and that, `info` and those, or `debug`, which is all")
 
+    let metricsAllow = Setting(
+        "METRICS_ALLOW", default: .text("127.0.0.0/8,::1"), .addresses,
+        "Addresses that may read `/metrics` and `/status`, unless a further proxy forwards the request")
+
+    let metricsToken = Setting<[UInt8]?>(
+        "METRICS_TOKEN", ifUnset: nil, isSecret: true, .secret,
+        "Bearer token that may read `/metrics` and `/status` from any address, at least 32 bytes")
+
     let loginCreatesAccount = Setting(
         "LOGIN_CREATES_ACCOUNT", default: .byProfile(production: "off", demo: "on"), .onOrOff,
         "Whether a login with an unknown e-mail creates the account. Default: `on` in the demo profile, else `off`")

@@ -81,8 +81,10 @@ extension Observation {
         // What happens all the time, and what shows in the lines above if it makes a request or run fail.
         case .edge(.parkingFull), .application(.limitHit), .hashWaited,
             .engine(.claimed),
-            .engine(.committed), .engine(.stepFinished), .engine(.runFinished), .engine(.leaseLost),
-            .database(.connectionOpened), .database(.connectionLost):
+            .engine(.committed), .engine(.stepStarted), .engine(.stepFinished), .engine(.runFinished),
+            .engine(.leaseLost),
+            .database(.connectionOpened), .database(.connectionLost), .database(.connectionClosed),
+            .database(.roundTrip), .database(.failed), .edge(.parked), .application(.hashRefused):
             nil
         }
     }
@@ -94,8 +96,10 @@ extension Observation {
         case .application(.limitHit(let code)): .debug("limit-hit", ["code": .text(code)])
         case .engine(.claimed(let id)): .debug("run-claimed", ["execution_id": .text(id)])
         case .engine(.committed(let id)): .debug("run-committed", ["execution_id": .text(id)])
-        case .engine(.stepFinished(let type, let status, let duration)):
-            .debug("step-finished", ["type": .text(type), "status": "\(status)", "seconds": .seconds(duration)])
+        case .engine(.stepFinished(let step)):
+            .debug(
+                "step-finished",
+                ["type": .text(step.type), "status": "\(step.status)", "seconds": .seconds(step.duration)])
         case .engine(.runFinished(let status, let duration)):
             .debug("run-finished", ["status": "\(status)", "seconds": .seconds(duration)])
         case .engine(.leaseLost(let id)): .debug("lease-lost", ["execution_id": .text(id)])

@@ -1,12 +1,15 @@
 import Crypto
 package import HTTP
 package import Postgres
+package import SharedMemory
 import System
 
 /// The product as a function from requests to answers. It is stateless; one value serves all threads.
 package struct Application: Sendable {
     private let endpoints: [Endpoint<Context>]
     private let router: Router
+    /// What the scoreboard shows of a thread that serves an endpoint.
+    private let activities: [SeriesKey]
     private let services: Services
     private let clock: @Sendable () -> Int64
 
@@ -16,13 +19,18 @@ package struct Application: Sendable {
     ) {
         self.endpoints = endpoints
         router = Router(endpoints)
+        activities = endpoints.map { SeriesKey("\($0.method.rawValue) \($0.path)") }
         self.services = services
         self.clock = clock
     }
 
     /// Replies to one request over this thread's connection. It never throws, and its duration is limited by the
     /// timeouts of its statements. The body is read only if the endpoint's caller may call it.
-    package func reply(to request: Request, readingBody read: BodyReader, over connection: Connection) -> Reply {
+    ///
+    /// - Parameter seat: where this thread shows which endpoint it serves; nil: nowhere.
+    package func reply(
+        to request: Request, readingBody read: BodyReader, over connection: Connection, at seat: Seat? = nil
+    ) -> Reply {
         let start = Monotonic.now
         let call = Call(request, services: services)
         var finished = FinishedRequest(requestID: call.id, method: request.method)
@@ -30,7 +38,7 @@ package struct Application: Sendable {
         connection.caller = nil
         var reply: Reply
         do {
-            reply = try route(call, into: &finished, readingBody: read, audit: audit, over: connection)
+            reply = try route(call, into: &finished, readingBody: read, audit: audit, over: connection, at: seat)
         } catch {
             reply = .response(call.response(for: error))
         }
@@ -57,7 +65,7 @@ package struct Application: Sendable {
     /// Finds the endpoint and lets it reply.
     private func route(
         _ call: Call, into finished: inout FinishedRequest, readingBody read: BodyReader, audit: AuditTrail,
-        over connection: Connection
+        over connection: Connection, at seat: Seat?
     ) throws -> Reply {
         if call.request.isMalformed { throw Rejection.malformed }
         guard let path = Path(parsing: call.request.path) else {
@@ -70,6 +78,8 @@ package struct Application: Sendable {
             return .response(Response(status: .noContent, headers: ["Allow": allow]))
         case .endpoint(let position, let parameters):
             let endpoint = endpoints[position]
+            finished.endpoint = position
+            seat?.show(activities[position])
             finished.route = endpoint.path
             do {
                 return try reply(

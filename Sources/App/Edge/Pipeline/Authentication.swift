@@ -9,11 +9,12 @@ struct Authentication {
     let audit: AuditTrail
     let connection: Connection
 
-    /// Nil only at an endpoint that is open to everyone. Throws 401 for a missing or invalid token or key, and 403 for
-    /// an insufficient role or scope and for a cookie that a page of another site may have sent. Sets the actor of
-    /// `audit`.
+    /// Nil only at an endpoint that no user calls. Throws 404 at an endpoint for operators that the caller may not
+    /// read, 401 for a missing or invalid token or key, and 403 for an insufficient role or scope and for a cookie that
+    /// a page of another site may have sent. Sets the actor of `audit`.
     func principal(of request: Request, for endpoint: Endpoint<Context>) throws -> Principal? {
-        guard endpoint.access != .everyone else { return nil }
+        if endpoint.access == .operators, !services.monitoring.access.permits(request) { throw Problem.notFound }
+        guard endpoint.access.needsUser else { return nil }
         let found: Principal?
         if let token = try bearerToken(of: request) {
             found =

@@ -53,6 +53,7 @@ struct Call: Sendable {
         case let error as PostgresError where error.kind == .waitRefused: return Problem(error)
         case let error as PostgresError: return report(Problem(error), error.debugDescription)
         case PasswordError.busy:
+            services.observe(.hashRefused)
             return report(.unavailable(retryAfter: 2), "password hashing is at its limit")
         case is TokenKey.Unreadable:
             return report(.unavailable(retryAfter: 5), "SEALING_KEY does not open the token keys")

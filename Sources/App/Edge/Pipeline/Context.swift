@@ -31,6 +31,7 @@ package final class Services: Sendable {
     package let readinessFailure: @Sendable (Connection) throws -> ProblemCode?
     /// Sends the pending response when the run ends or the timeout passes.
     package let watchCompletion: @Sendable (CompletionWait, PendingResponse) throws -> Void
+    package let monitoring: Monitoring
     package let observe: @Sendable (ApplicationEvent) -> Void
     let keyUses = KeyUses()
 
@@ -40,7 +41,7 @@ package final class Services: Sendable {
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
         loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin,
         readinessFailure: @escaping @Sendable (Connection) throws -> ProblemCode?,
-        watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void,
+        watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void, monitoring: Monitoring,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         self.tokens = tokens
@@ -57,6 +58,7 @@ package final class Services: Sendable {
         self.crossOrigin = crossOrigin
         self.readinessFailure = readinessFailure
         self.watchCompletion = watchCompletion
+        self.monitoring = monitoring
         self.observe = observe
     }
 }

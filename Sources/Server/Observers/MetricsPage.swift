@@ -1,0 +1,99 @@
+import App
+import Crypto
+import Flows
+import Glibc
+import HTTP
+import Postgres
+import SharedMemory
+import System
+
+/// The page of `GET /metrics`: Prometheus' text format 0.0.4, for all processes of the pool together.
+struct MetricsPage {
+    private let memory: SharedMemory
+    /// Whether this process is a child of the pool's supervisor.
+    private let hasSupervisor: Bool
+    private let hashing: Slots
+    private let engine: Engine
+
+    init(of memory: SharedMemory, hasSupervisor: Bool, hashing: Slots, engine: Engine) {
+        self.memory = memory
+        self.hasSupervisor = hasSupervisor
+        self.hashing = hashing
+        self.engine = engine
+    }
+
+    /// - Parameter connection: without an answer from it, the page leaves out what only the database knows.
+    func text(over connection: Connection) -> String {
+        var exposition = Exposition()
+        let counters = CounterTable(in: memory).all
+        exposition.add(histograms: HistogramTable(in: memory).all)
+        for (series, value) in counters { exposition.add(series, value) }
+        add(Scoreboard(in: memory).processes, to: &exposition)
+        addListenQueue(to: &exposition)
+        addQueue(over: connection, to: &exposition)
+        addProcesses(to: &exposition)
+        exposition.add(.hashesRunning, hashing.held)
+        exposition.add(Metric.buildInfo.series(["version": Routes.interface.version]), 1)
+        return exposition.text
+    }
+
+    private func add(_ processes: [Scoreboard.Process], to exposition: inout Exposition) {
+        func sum(_ gauge: Scoreboard.Gauge) -> Int { processes.reduce(0) { $0 + ($1.gauges[gauge] ?? 0) } }
+        exposition.add(.databaseConnections, sum(.connections))
+        exposition.add(.parkedCalls, sum(.parked))
+        var inFlight = sum(.parked)
+        for role in Scoreboard.Role.allCases {
+            let ofRole = processes.filter { $0.role == role }
+            exposition.add(Metric.processes.series(["role": "\(role)"]), UInt64(ofRole.count))
+            let threads = ofRole.flatMap(\.threads)
+            let busy = threads.count(where: \.isBusy)
+            if role == .responder { inFlight += busy }
+            for (state, count) in [("busy", busy), ("idle", threads.count - busy)] {
+                exposition.add(Metric.threads.series(["role": "\(role)", "state": state]), UInt64(count))
+            }
+        }
+        exposition.add(.requestsInFlight, inFlight)
+    }
+
+    private func addListenQueue(to exposition: inout Exposition) {
+        // A responder's descriptor 0 is the socket on which it listens.
+        guard let queue = ListenQueue(of: 0) else { return }
+        exposition.add(.listenQueue, queue.length)
+        exposition.add(.listenQueueLimit, queue.limit)
+    }
+
+    private func addQueue(over connection: Connection, to exposition: inout Exposition) {
+        let figures = try? engine.queueFigures(on: connection)
+        exposition.add(.databaseUp, figures == nil ? 0 : 1)
+        guard let figures else { return }
+        for (state, count) in figures.runs {
+            exposition.add(Metric.queueRuns.series(["state": state.rawValue]), UInt64(count))
+        }
+        exposition.add(.oldestDue, seconds: figures.oldestDue)
+        exposition.add(.deadLetters, figures.deadLetters)
+    }
+
+    /// Of the supervisor and its children, or else of this process.
+    private func addProcesses(to exposition: inout Exposition) {
+        let main = hasSupervisor ? getppid() : getpid()
+        // Read before its children: a child that is reaped in between is missing, but not counted twice.
+        guard let figures = ProcessFigures(of: main) else { return }
+        let children = ProcessFigures.children(of: main)
+        let all = [figures] + children.compactMap { ProcessFigures(of: $0) }
+        let time = all.reduce(figures.processorTimeOfReaped) { $0 + $1.processorTime }
+        exposition.add(.processorTime, seconds: neverLess(time))
+        exposition.add(.residentMemory, all.reduce(0) { $0 + $1.residentMemory })
+        exposition.add(.startTime, seconds: figures.start.rounded())
+        let descriptors = ([main] + children).compactMap { ProcessFigures.openDescriptors(of: $0) }
+        exposition.add(.openDescriptors, descriptors.reduce(0, +))
+        exposition.add(.maximumDescriptors, ProcessFigures.maximumDescriptors)
+    }
+
+    /// The largest value that any process has shown, because a counter must not go back.
+    private func neverLess(_ seconds: Double) -> Double {
+        let (counters, name) = (CounterTable(in: memory), "largest processor time, ms")
+        guard let place = counters.place(of: name) else { return seconds }
+        counters.raise(place, to: UInt64(seconds * 1_000))
+        return Double(counters.value(of: name) ?? 0) / 1_000
+    }
+}

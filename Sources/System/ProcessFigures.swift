@@ -1,0 +1,54 @@
+package import Glibc
+
+/// What the kernel tells of a process (proc_pid_stat(5)), also of one that has ended and is not reaped.
+package struct ProcessFigures: Sendable {
+    /// In seconds.
+    package let processorTime: Double
+    /// Of its children that were reaped, and of theirs, in seconds.
+    package let processorTimeOfReaped: Double
+    /// In seconds since 1970.
+    package let start: Double
+    /// In bytes.
+    package let residentMemory: Int
+
+    /// Nil if there is no such process.
+    package init?(of process: pid_t) {
+        guard let text = try? Files.read("/proc/\(process)/stat"),
+            // The second field is the program's name in parentheses, and may contain anything, even parentheses.
+            let end = text.lastIndex(of: UInt8(ascii: ")"))
+        else { return nil }
+        let fields = text[(end + 1)...].split(separator: UInt8(ascii: " ")).map {
+            Double(String(decoding: $0, as: UTF8.self)) ?? 0
+        }
+        guard fields.count > 21 else { return nil }
+        let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
+        processorTime = (fields[11] + fields[12]) / ticks
+        processorTimeOfReaped = (fields[13] + fields[14]) / ticks
+        let uptime = Double(Monotonic.now.milliseconds) / 1_000
+        start = Double(WallClock.nanoseconds) / 1e9 - uptime + fields[19] / ticks
+        residentMemory = Int(fields[21]) * Int(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
+    /// The children of a process, also those that have ended and are not reaped.
+    package static func children(of process: pid_t) -> [pid_t] {
+        guard let text = try? Files.read("/proc/\(process)/task/\(process)/children") else { return [] }
+        return text.split(separator: UInt8(ascii: " ")).compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }
+    }
+
+    /// How many descriptors a process has open; nil if it has ended, or belongs to another user.
+    package static func openDescriptors(of process: pid_t) -> Int? {
+        guard let folder = unsafe opendir("/proc/\(process)/fd") else { return nil }
+        defer { unsafe closedir(folder) }
+        var count = 0
+        while unsafe readdir(folder) != nil { count += 1 }
+        // Without `.` and `..`.
+        return max(0, count - 2)
+    }
+
+    /// How many descriptors this process may have open.
+    package static var maximumDescriptors: Int {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        return Int(clamping: limit.rlim_cur)
+    }
+}

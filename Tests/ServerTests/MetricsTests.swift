@@ -1,0 +1,96 @@
+import App
+import Flows
+import HTTP
+import Postgres
+import SharedMemory
+import Supervision
+import System
+import Testing
+import WorkerPool
+
+@testable import flow_manager
+
+/// What is counted, and the text that Prometheus reads.
+@Suite struct MetricsTests {
+    private let memory: SharedMemory
+    private let metrics: Metrics
+
+    init() throws {
+        memory = try SharedMemory()
+        metrics = Metrics(in: memory)
+    }
+
+    private func finish(_ status: Int, after duration: Duration, at endpoint: Int?) {
+        var request = FinishedRequest(requestID: "r", method: "GET")
+        request.endpoint = endpoint
+        request.route = endpoint.map { Routes.all[$0].path }
+        request.status = status
+        request.duration = duration
+        metrics.observe(.application(.requestFinished(request)))
+    }
+
+    private var lines: [Substring] {
+        var exposition = Exposition()
+        exposition.add(histograms: HistogramTable(in: memory).all)
+        for (series, value) in CounterTable(in: memory).all { exposition.add(series, value) }
+        return exposition.text.split(separator: "\n")
+    }
+
+    @Test func requestsAreCountedByRouteMethodAndStatus() throws {
+        let endpoint = try #require(Routes.all.firstIndex { $0.path == "/api/workflows/{id}/versions/{version}" })
+        let method = Routes.all[endpoint].method.rawValue
+        finish(200, after: .milliseconds(3), at: endpoint)
+        finish(200, after: .seconds(100), at: endpoint)
+        finish(404, after: .zero, at: nil)
+        let labels = #"method="\#(method)",route="/api/workflows/{id}/versions/{version}",status="200""#
+        let unknown = #"method="other",route="none",status="404""#
+        for expected in [
+            "# TYPE http_requests_total counter", "http_requests_total{\(labels)} 2",
+            "http_requests_total{\(unknown)} 1", "# TYPE http_request_duration_seconds histogram",
+            #"http_request_duration_seconds_bucket{\#(labels),le="0.0025"} 0"#,
+            #"http_request_duration_seconds_bucket{\#(labels),le="0.005"} 1"#,
+            #"http_request_duration_seconds_bucket{\#(labels),le="60"} 1"#,
+            #"http_request_duration_seconds_bucket{\#(labels),le="+Inf"} 2"#,
+            "http_request_duration_seconds_sum{\(labels)} 100.003",
+            "http_request_duration_seconds_count{\(labels)} 2",
+        ] {
+            #expect(lines.contains { $0 == expected }, "\(expected)")
+        }
+    }
+
+    @Test func everyRouteHasAPlace() {
+        for endpoint in Routes.all.indices { finish(500, after: .zero, at: endpoint) }
+        #expect(lines.count { $0.hasPrefix("http_requests_total{") } == Routes.all.count)
+    }
+
+    @Test func runsAndStepsAreCounted() {
+        let step = FinishedStep(type: "pass", status: .failure, duration: .milliseconds(1_500), attempts: 3, cost: 2)
+        metrics.observe(.engine(.stepFinished(step)))
+        metrics.observe(.engine(.runFinished(status: .failed, duration: .seconds(1))))
+        metrics.observe(.engine(.leaseLost(executionID: "x")))
+        metrics.observe(.worker(.rescued(4)))
+        metrics.observe(.database(.failed(sqlClass: "23")))
+        metrics.observe(.database(.failed(sqlClass: nil)))
+        metrics.observe(.hashWaited(.zero))
+        metrics.observe(.hashWaited(.milliseconds(250)))
+        metrics.observe(.supervisor(.exited(.worker, slot: 0, pid: 1, .signalled(.terminate), age: .zero)))
+        #expect(
+            Set(lines.filter { !$0.hasPrefix("#") }) == [
+                #"flow_manager_steps_finished_total{type="pass",status="failure"} 1"#,
+                #"flow_manager_step_duration_seconds_total{type="pass"} 1.5"#, "flow_manager_step_retries_total 2",
+                "flow_manager_credits_settled_total 2", #"flow_manager_runs_finished_total{status="failed"} 1"#,
+                "flow_manager_lease_losses_total 1", "flow_manager_runs_rescued_total 4",
+                #"flow_manager_database_errors_total{class="23"} 1"#,
+                #"flow_manager_database_errors_total{class="connection"} 1"#,
+                "flow_manager_password_hash_waits_total 1", "flow_manager_password_hash_wait_seconds_total 0.25",
+                #"flow_manager_process_exits_total{role="worker",cause="signal"} 1"#,
+            ])
+    }
+
+    /// Prometheus' rules for names.
+    @Test(arguments: Metric.allCases) func namesAndTextsAreValid(metric: Metric) throws {
+        #expect(try /[a-z_]+/.wholeMatch(in: metric.rawValue) != nil)
+        #expect(metric.rawValue.hasSuffix("_total") == (metric.kind == .counter))
+        #expect(!metric.help.isEmpty && !metric.help.contains("\n") && !metric.help.contains("\\"))
+    }
+}
