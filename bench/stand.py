@@ -47,7 +47,9 @@ class Stand:
         self.port, = free_ports(1)
         settings = self.urls | {"BINARY": str(binary), "SOCKET": str(self.socket("ours")), "PORT": str(self.port), "RATE_LIMIT": "off"}
         processes.run([SCRIPTS / "stand", self.folder], env=os.environ | settings)
-        self.environment = {"PATH": os.environ["PATH"]} | assignments(self.folder / "flow-manager.env")
+        # High enough for any load, and counted as always.
+        limits = {f"RATE_LIMIT_{name}": "10000000" for name in ("READ", "WRITE", "RUN", "ARRAY")}
+        self.environment = {"PATH": os.environ["PATH"]} | assignments(self.folder / "flow-manager.env") | limits
         processes.run([binary, "migrate"], env=self.environment | self.urls)
 
     def cluster(self, order):

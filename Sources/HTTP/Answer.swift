@@ -40,8 +40,9 @@ package enum ResponseHeader: String, Sendable, CaseIterable {
         case .location: "The address of the resource"
         case .etag: "The resource's version, for `If-Match` and `If-None-Match`"
         case .retryAfter: "Seconds to wait before the call is repeated"
-        case .rateLimit: "What is left of the limit: its name, remaining calls `r`, seconds `t` until it is reset"
-        case .rateLimitPolicy: "The limit: its name, calls `q` in a window of `w` seconds"
+        case .rateLimit:
+            "What is left: the limit's name, `r` calls at once, `t` seconds until the next one or until all"
+        case .rateLimitPolicy: "The limit that the call counts toward: its name, calls `q` in a window of `w` seconds"
         case .authenticate: "The challenge of RFC 6750: `Bearer`, with `error=\"invalid_token\"` for a refused token"
         case .preferenceApplied: "The preference that was applied: `wait=20` or `respond-async`"
         case .idempotencyReplayed: "`true` for the stored answer of an earlier call with the same key"

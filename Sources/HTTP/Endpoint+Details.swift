@@ -1,6 +1,8 @@
 extension Endpoint {
-    /// The description, and who may call, in Markdown: what a reader needs to know beyond the summary.
-    var details: String { [description, accessText].compactMap(\.self).joined(separator: "\n\n") }
+    /// The description, who may call, and the limit, in Markdown: what a reader needs to know beyond the summary.
+    var details: String { [description, accessText + rateText].compactMap(\.self).joined(separator: "\n\n") }
+
+    private var rateText: String { rateClass.countsCalls ? " Its rate limit is `\(rateClass.rawValue)`." : "" }
 
     private var accessText: String {
         switch access {

@@ -13,7 +13,7 @@ extension Endpoint {
         if access.needsUser { codes += [.tokenMissing, .tokenExpired, .tokenInvalid, .forbidden, .tooManyCalls] }
         if access.needsUser, method != .get { codes += [.csrfFailed, .originRefused] }
         if setsCookies { codes.append(.originRefused) }
-        if rateLimit != nil { codes.append(.rateLimited) }
+        if rateClass.countsCalls { codes.append(.rateLimited) }
         if !parameterNames.isEmpty { codes.append(.notFound) }
         codes.append(.badRequest)
         if query.contains(where: { $0.name == "cursor" }) { codes.append(.invalidCursor) }

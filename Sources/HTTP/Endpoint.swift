@@ -25,8 +25,7 @@ package final class Endpoint<Context>: Sendable {
     package let headers: [RequestHeader]
     package let body: BodyFormat
     package let idempotency: Idempotency
-    /// The number of calls that a caller may make in a window of time; nil: only the web server limits them.
-    package let rateLimit: RateLimit?
+    package let rateClass: RateClass
     /// Whether the response may come later, as `Prefer: wait` requests (RFC 7240, section 4.3).
     package let waits: Bool
     package let answers: [Answer]
@@ -46,14 +45,14 @@ package final class Endpoint<Context>: Sendable {
         limitedScope: Scope? = nil, summary: String, description: String? = nil, parameters: [Parameter] = [],
         query: [Parameter] = [],
         headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
-        rateLimit: RateLimit? = nil, answers: [Answer], problems: [ProblemCode] = [], examples: [Example] = [],
+        rateClass: RateClass? = nil, answers: [Answer], problems: [ProblemCode] = [], examples: [Example] = [],
         handle: @escaping @Sendable (Context) throws -> Response
     ) {
         self.init(
             method, path, operation: operation, tag: tag, access: access, scope: scope, limitedScope: limitedScope,
             summary: summary, description: description, parameters: parameters, query: query, headers: headers,
             body: body,
-            idempotency: idempotency, rateLimit: rateLimit, waits: false, answers: answers, problems: problems,
+            idempotency: idempotency, rateClass: rateClass, waits: false, answers: answers, problems: problems,
             examples: examples
         ) { .response(try handle($0)) }
     }
@@ -64,7 +63,7 @@ package final class Endpoint<Context>: Sendable {
         limitedScope: Scope? = nil, summary: String, description: String? = nil, parameters: [Parameter] = [],
         query: [Parameter] = [],
         headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
-        rateLimit: RateLimit? = nil, waits: Bool, answers: [Answer], problems: [ProblemCode] = [],
+        rateClass: RateClass? = nil, waits: Bool, answers: [Answer], problems: [ProblemCode] = [],
         examples: [Example] = [], handle: @escaping @Sendable (Context) throws -> Reply
     ) {
         if case .file = body {
@@ -84,7 +83,7 @@ package final class Endpoint<Context>: Sendable {
         self.headers = headers
         self.body = body
         self.idempotency = idempotency
-        self.rateLimit = rateLimit
+        self.rateClass = rateClass ?? RateClass(defaultFor: method, self.scope)
         self.waits = waits
         self.answers = answers
         self.problems = problems
@@ -153,18 +152,4 @@ package enum Idempotency: Sendable {
 
     /// Whether a call may carry a key.
     package var takesKey: Bool { self == .wholeCall || self == .byHandler }
-}
-
-/// The maximum number of calls that a user or a network address may make in a window of time.
-package struct RateLimit: Sendable {
-    package let name: String
-    package let calls: Int
-    /// The length of the window.
-    package let seconds: Int
-
-    package init(name: String, calls: Int, seconds: Int) {
-        self.name = name
-        self.calls = calls
-        self.seconds = seconds
-    }
 }

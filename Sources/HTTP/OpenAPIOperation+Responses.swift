@@ -46,10 +46,12 @@ extension OpenAPIOperation {
     }
 
     private func headers(of answer: Answer) -> JSON {
-        references(
-            to: [.requestID] + (answer.status == .created || answer.status == .accepted ? [.location] : [])
-                + (endpoint.idempotency.takesKey ? [.idempotencyReplayed] : [])
-                + (endpoint.waits ? [.preferenceApplied] : []) + answer.headers)
+        var headers: [ResponseHeader] = [.requestID]
+        if answer.status == .created || answer.status == .accepted { headers.append(.location) }
+        if endpoint.idempotency.takesKey { headers.append(.idempotencyReplayed) }
+        if endpoint.waits { headers.append(.preferenceApplied) }
+        if endpoint.rateClass.countsCalls { headers += [.rateLimitPolicy, .rateLimit] }
+        return references(to: headers + answer.headers)
     }
 
     private func headers(of status: Status, _ codes: [ProblemCode]) -> JSON {

@@ -222,7 +222,10 @@ extension ProblemCode {
                 "Use a new key for a new call."
             )
         case .rateLimited:
-            (.tooManyRequests, "Too many calls", "Wait for `Retry-After` seconds.")
+            (
+                .tooManyRequests, "Too many calls",
+                "Wait for `Retry-After` seconds. `RateLimit` tells with each answer how many calls are left."
+            )
         case .loginThrottled:
             (.tooManyRequests, "Too many failed attempts", "Wait for `Retry-After` seconds, then try again.")
         case .guestLimit:

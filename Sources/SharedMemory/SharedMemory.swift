@@ -5,7 +5,7 @@ import System
 
 /// Memory that all processes of the pool share: a memfd of one fixed layout, which each process maps.
 ///
-/// The supervisor creates it, and responders inherit its descriptor. It is an array of 64-bit words, each of which has
+/// The supervisor creates it, and responders inherit its descriptor; without a supervisor it is a file. It is an array of 64-bit words, each of which has
 /// a meaning by itself and changes in one atomic step. So there are no locks, and a process that is killed at any
 /// instant cannot leave a lock or a half-written value. It contains nothing that must survive a reboot.
 ///
@@ -72,7 +72,7 @@ package final class SharedMemory: @unchecked Sendable {
         try self.init(mapping: descriptor)
     }
 
-    private init(mapping descriptor: Int32) throws(SharedMemoryError) {
+    init(mapping descriptor: Int32) throws(SharedMemoryError) {
         let address = unsafe mmap(nil, Layout.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
         guard let address = unsafe address, unsafe address != MAP_FAILED else {
             throw .system(call: "mmap", code: errno)
@@ -94,7 +94,7 @@ package final class SharedMemory: @unchecked Sendable {
         return seals >= 0 && Int(seals) & FM_SEALS_OF_FIXED_SIZE == FM_SEALS_OF_FIXED_SIZE
     }
 
-    private static func version(in descriptor: Int32) throws(SharedMemoryError) -> UInt64 {
+    static func version(in descriptor: Int32) throws(SharedMemoryError) -> UInt64 {
         var version: UInt64 = 0
         guard unsafe pread(descriptor, &version, MemoryLayout<UInt64>.size, 0) == MemoryLayout<UInt64>.size else {
             throw .system(call: "pread", code: errno)

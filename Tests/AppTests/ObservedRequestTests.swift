@@ -17,20 +17,19 @@ import Testing
         application = try TestApplication(
             endpoints: [
                 Self.endpoint("/broken/{id}") { _ in throw Broken() },
-                Self.endpoint("/limited", RateLimit(name: "test", calls: 1, seconds: 60)) { _ in
-                    .response(.noContent)
-                },
+                Self.endpoint("/limited", .array) { _ in .response(.noContent) },
                 Self.endpoint("/stream") { _ in
                     .stream(head: .noContent, fallback: Response(status: .unavailable)) { _ in }
                 },
-            ])
+            ]
+        ) { $0.rateLimits = [.array: .init(user: 1, guest: 1)] }
     }
 
     private static func endpoint(
-        _ path: String, _ rateLimit: RateLimit? = nil, handle: @escaping @Sendable (Context) throws -> Reply
+        _ path: String, _ rateClass: RateClass = .unlimited, handle: @escaping @Sendable (Context) throws -> Reply
     ) -> Endpoint<Context> {
         Endpoint(
-            .get, path, operation: path, tag: .flows, access: .everyone, summary: "For tests", rateLimit: rateLimit,
+            .get, path, operation: path, tag: .flows, access: .everyone, summary: "For tests", rateClass: rateClass,
             waits: false, answers: [], handle: handle)
     }
 

@@ -182,7 +182,7 @@ import Testing
         for number in 1..<10 { #expect(try call("\(number)").status == 200) }
         let refused = try call("late")
         expectProblem(refused, 429, "rate_limited")
-        #expect(refused.headers["ratelimit-policy"] == "\"generate_array\";q=10;w=60")
+        #expect(refused.headers["ratelimit-policy"] == "\"array\";q=10;w=60")
         #expect(refused.headers["retry-after"].flatMap(Int.init).map((1...60).contains) == true)
         let other = try application.makeUser()
         #expect(try application.post("/generate_array", ["sentence": "a"], token: other.token).status == 200)

@@ -4,6 +4,7 @@ import HTTP
 import JSON
 import Migrations
 import SharedMemory
+import System
 import Tokens
 
 @testable import App
@@ -15,6 +16,12 @@ struct TestServices {
     /// The keys of an external issuer whose tokens are accepted; nil: no external issuer.
     var issuerKeys: JSONWebKeySet?
     var loginLimits: LoginLimits?
+    /// By default only the class that has a low limit is limited, so that tests may make many calls.
+    var rateLimits: [RateClass: RateLimits.Numbers] = [.array: .init(user: 10, guest: 10)]
+    /// Whether calls are counted in shared memory; false: in the database.
+    var hasSharedMemory = true
+    /// In milliseconds.
+    var monotonicClock: @Sendable () -> UInt64 = { Monotonic.now.milliseconds }
     var registrationLimit: Int?
     var loginCreatesAccount = false
     var runLimits = Engine.Limits()
@@ -41,7 +48,10 @@ struct TestServices {
                 slots: HashingSlots(Slots(in: memory, limit: 4), waiting: 4), cost: .init(passes: 1, kibibytes: 8)),
             engine: Engine(catalog: Tasks.makeCatalog(), limits: runLimits), callShares: CallShares(threads: threads),
             bodyKeys: [HMACSHA256(key: [1])],
-            sealingKeys: sealingKeys, loginLimits: loginLimits, registrationLimit: registrationLimit,
+            sealingKeys: sealingKeys, loginLimits: loginLimits,
+            rateLimits: RateLimits(
+                rateLimits, key: HMACSHA256(key: [3]), in: hasSharedMemory ? memory : nil, clock: monotonicClock),
+            registrationLimit: registrationLimit,
             loginCreatesAccount: loginCreatesAccount, welcome: DemoProfile.welcome, crossOrigin: crossOrigin,
             readinessFailure: { connection in
                 _ = try Migrator().state(connection)

@@ -10,7 +10,7 @@ import Testing
     private static let endpoints: [Endpoint<Void>] = [
         Endpoint(
             .get, "/posts/{id}", operation: "getPost", tag: posts, access: .everyone, summary: "Read a post",
-            query: [Parameter("fields", .string, "Names of fields")], headers: [.ifNoneMatch],
+            query: [Parameter("fields", .string, "Names of fields")], headers: [.ifNoneMatch], rateClass: .unlimited,
             answers: [Answer(.ok, "The post", post, headers: [.etag])]
         ) { _ in .noContent },
         Endpoint(
@@ -28,6 +28,7 @@ import Testing
         Endpoint(
             .post, "/login", operation: "login", tag: accounts, access: .everyone, summary: "Log in",
             body: .jsonOrForm(JSONSchema.object(optional: ["name": .string]).named("Login")), idempotency: .refused,
+            rateClass: .login,
             answers: [Answer(.ok, "Tokens", .any)], problems: [.invalidCredentials],
             examples: [Example("Log in", body: [:]), Example("By form", body: ["name": "x"], isForm: true)]
         ) { _ in .noContent },
@@ -86,7 +87,7 @@ import Testing
         #expect(value("paths", "/posts/{id}", "put", "summary") == "Replace a post")
         #expect(
             value("paths", "/posts/{id}", "put", "description")
-                == "All of it.\n\nOnly for admins. Their API keys need the scope `admin`.")
+                == "All of it.\n\nOnly for admins. Their API keys need the scope `admin`. Its rate limit is `write`.")
         #expect(value("paths", "/login", "post", "description") == "No token is needed.")
     }
 
@@ -172,11 +173,15 @@ import Testing
 
     @Test(arguments: [
         ("/posts/{id}", "get", "200", ["X-Request-Id", "ETag"]),
-        ("/posts/{id}", "put", "200", ["X-Request-Id", "Idempotency-Replayed"]),
+        ("/posts/{id}", "put", "200", ["X-Request-Id", "Idempotency-Replayed", "RateLimit-Policy", "RateLimit"]),
         ("/posts/{id}", "put", "401", ["X-Request-Id", "WWW-Authenticate"]),
         ("/posts/{id}", "put", "409", ["X-Request-Id", "Retry-After"]),
+        ("/posts/{id}", "put", "429", ["X-Request-Id", "Retry-After", "RateLimit-Policy", "RateLimit"]),
         ("/posts/{id}", "put", "503", ["X-Request-Id", "Retry-After"]),
-        ("/logout/{reason}", "post", "204", ["X-Request-Id", "Preference-Applied"]),
+        (
+            "/logout/{reason}", "post", "204",
+            ["X-Request-Id", "Preference-Applied", "RateLimit-Policy", "RateLimit"]
+        ),
     ])
     func responsesHaveTheirHeaders(path: String, method: String, status: String, headers: [String]) {
         #expect(names("paths", path, method, "responses", status, "headers") == headers)

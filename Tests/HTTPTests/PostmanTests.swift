@@ -19,7 +19,7 @@ import Testing
         ) { _ in .noContent },
         Endpoint(
             .get, "/health", operation: "getHealth", tag: Tag("Service", "It."), access: .everyone, summary: "Look",
-            answers: [Answer(.ok, "Fine")]
+            rateClass: .unlimited, answers: [Answer(.ok, "Fine")]
         ) { _ in .noContent },
     ]
 
@@ -68,7 +68,7 @@ import Testing
     @Test func requestsAreDescribed() {
         #expect(
             item(0, 0)?["request"]?["description"]
-                == "Create.\n\nIt is published at once.\n\nAPI keys need the scope `write`.")
+                == "Create.\n\nIt is published at once.\n\nAPI keys need the scope `write`. Its rate limit is `write`.")
         #expect(item(1, 0)?["request"]?["description"] == "Look.\n\nNo token is needed.")
     }
 

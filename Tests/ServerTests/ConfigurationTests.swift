@@ -108,6 +108,25 @@ import Testing
         }
     }
 
+    @Test func rateLimitsAreNumbersOfUsersAndGuests() throws {
+        typealias Numbers = RateLimits.Numbers
+        let defaults = Configuration(environment: [:])
+        #expect(try defaults.rateLimitRead == Numbers(user: 600, guest: 120))
+        #expect(try defaults.rateLimitWrite == Numbers(user: 120, guest: 30))
+        #expect(try defaults.rateLimitRun == Numbers(user: 300, guest: 60))
+        #expect(try defaults.rateLimitArray == Numbers(user: 10, guest: 10))
+        for (text, numbers) in [
+            ("off", nil), ("7", Numbers(user: 7, guest: 7)), ("1/10000000", Numbers(user: 1, guest: 10_000_000)),
+        ] {
+            #expect(try Configuration(environment: ["RATE_LIMIT_READ": text]).rateLimitRead == numbers)
+        }
+        for text in ["0", "-1", "10000001", "1/", "/1", "1/2/3", "1/off", "on", "1 /2", "+1", "01", "/"] {
+            #expect(
+                refusal(["RATE_LIMIT_READ": text]) { try $0.rateLimitRead }
+                    == "RATE_LIMIT_READ must be off, a number from 1 to 10000000, or two: of users/of guests")
+        }
+    }
+
     @Test func registrationLimitCanBeSwitchedOff() throws {
         #expect(try Configuration(environment: [:]).registrationLimit == 20)
         #expect(try Configuration(environment: ["REGISTRATION_LIMIT": "off"]).registrationLimit == nil)

@@ -111,6 +111,10 @@ import WorkerPool
             (.supervisor(.connectionDropped), "warning connection-dropped"),
             (.supervisor(.terminating), "info terminating"),
             (.sharedMemoryRefused(Reason()), "warning shared-memory-refused reason=\"no space\""),
+            (
+                .memoryFileRefused(folder: "/run/a", Reason()),
+                "warning memory-file-refused folder=/run/a reason=\"no space\""
+            ),
             (.completionsUnavailable(Reason()), "warning completions-unavailable detail=\"no space\""),
         ] as [(Observation, String)])
     func observationIsLoggedAsItsLine(observation: Observation, line: String) throws {

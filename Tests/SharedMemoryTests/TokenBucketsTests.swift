@@ -4,20 +4,30 @@ import Testing
 
 @Suite struct TokenBucketsTests {
     private let buckets: TokenBuckets
-    private let limit = TokenBuckets.Limit(calls: 10, window: 60)
 
     init() throws {
         buckets = TokenBuckets(in: try SharedMemory())
     }
 
     /// How many of that many calls are admitted.
-    private func take(_ count: Int, from key: UInt64, at now: UInt64) -> Int {
-        (0..<count).count { _ in buckets.take(from: key, limit, at: now).isAdmitted }
+    private func take(_ count: Int, from key: UInt64, limit: Int = 10, at now: UInt64) -> Int {
+        (0..<count).count { _ in buckets.take(from: key, limit: limit, at: now).isAdmitted }
     }
 
     @Test(arguments: [0, 1, .max, 1 << 40, UInt64(TokenBuckets.rows) - 1])
     func admitsAsManyCallsAsTheLimitAtOnce(key: UInt64) {
         #expect(take(25, from: key, at: 1_000) == 10)
+    }
+
+    /// Also limits by which a minute cannot be divided.
+    @Test(arguments: [1, 7, 11, 600, 999]) func anyLimitIsExact(limit: Int) {
+        #expect(take(2_000, from: 7, limit: limit, at: 1_000) == limit)
+        #expect(take(2_000, from: 7, limit: limit, at: 61_000) == limit)
+    }
+
+    @Test func thereIsALargestLimit() {
+        let first = buckets.take(from: 7, limit: TokenBuckets.maximumCalls, at: 1_000)
+        #expect(first == .init(isAdmitted: true, remaining: TokenBuckets.maximumCalls - 1, reset: 1))
     }
 
     @Test func refillsEvenly() {
@@ -29,17 +39,38 @@ import Testing
     }
 
     @Test func tellsWhatIsLeftAndWhenMoreComes() {
-        let first = buckets.take(from: 7, limit, at: 1_000)
+        let first = buckets.take(from: 7, limit: 10, at: 1_000)
         #expect(first == TokenBuckets.Taken(isAdmitted: true, remaining: 9, reset: 6))
         #expect(take(8, from: 7, at: 1_000) == 8)
-        #expect(buckets.take(from: 7, limit, at: 2_000) == .init(isAdmitted: true, remaining: 0, reset: 5))
-        #expect(buckets.take(from: 7, limit, at: 4_500) == .init(isAdmitted: false, remaining: 0, reset: 3))
+        #expect(buckets.take(from: 7, limit: 10, at: 2_000) == .init(isAdmitted: true, remaining: 0, reset: 5))
+        #expect(buckets.take(from: 7, limit: 10, at: 4_500) == .init(isAdmitted: false, remaining: 0, reset: 3))
     }
 
     @Test func aRefusedCallTakesNothing() {
         #expect(take(10, from: 7, at: 1_000) == 10)
         #expect(take(1_000, from: 7, at: 1_000) == 0)
         #expect(take(2, from: 7, at: 7_000) == 1)
+    }
+
+    /// A thread may have read the clock before another that used the bucket.
+    @Test func anEarlierReadingOfTheClockGivesNoMore() {
+        #expect(take(25, from: 7, at: 31_000) == 10)
+        #expect(take(25, from: 7, at: 30_000) == 0)
+    }
+
+    /// The stored time wraps around, after 12.7 days.
+    @Test(arguments: 0..<4) func aLongUptimeChangesNothing(days: UInt64) {
+        let wrap = (UInt64(1) << 40) / 1_000
+        let start = wrap * days + wrap - 30_000
+        #expect(take(25, from: 7, at: start) == 10)
+        #expect(take(25, from: 7, at: start + 59_999) == 9)
+        #expect(take(25, from: 7, at: start + wrap / 2) == 10, "a full bucket is not taken for an empty one")
+    }
+
+    @Test func aGuestThatBecomesAUserKeepsTheBucket() {
+        #expect(take(25, from: 7, limit: 10, at: 1_000) == 10)
+        #expect(take(200, from: 7, limit: 100, at: 1_000) == 0)
+        #expect(take(200, from: 7, limit: 100, at: 31_000) == 50)
     }
 
     @Test func bucketsOfOneRowAreSeparate() {

@@ -40,7 +40,8 @@ package final class Stack: Sendable {
             "DATABASE_URL": database.application.connectionString,
             "MIGRATION_DATABASE_URL": database.owner.connectionString,
             "JWT_SECRET_KEY": Stack.tokenSecret, "PORT": String(port), "HTTPS_PORT": String(httpsPort),
-            "RATE_LIMIT": "off", "LOG_FILE": folder + "/flow-manager.log",
+            "RATE_LIMIT": "off", "RATE_LIMIT_READ": "off", "RATE_LIMIT_WRITE": "off", "RATE_LIMIT_RUN": "off",
+            "LOG_FILE": folder + "/flow-manager.log",
         ]) { $1 }
         environment.merge(settings) { $1 }
         try run(Stack.root + "/scripts/stand", [folder], environment.merging(["BINARY": Stack.executable]) { $1 })

@@ -22,8 +22,9 @@ enum Respond {
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
         let log = try Log(configuration)
         defer { log.close() }
-        let memory = try SharedMemory.ofPool(invocation.environment, log.write)
-        let metrics = Metrics(in: memory)
+        let memory = try PoolMemory.open(
+            invocation.environment, folder: try configuration.stateFolder, log.write)
+        let metrics = Metrics(in: memory.memory)
         metrics.enter(as: .responder)
         let observe: Observer = {
             log.write($0)
@@ -34,15 +35,13 @@ enum Respond {
         let completions = try CompletionWatcher(database) { observe(.completionsUnavailable($0)) }
         defer { completions.stop() }
         let application = Application(
-            services: try services(
-                configuration, memory, hasSupervisor: invocation.environment[Serve.memoryVariable] != nil, observe
-            ) { try completions.add($0, $1) },
+            services: try services(configuration, memory, observe) { try completions.add($0, $1) },
             clock: { WallClock.seconds })
         var limited = database
         limited.waitLimit = WaitLimit(threads: try configuration.threads) { observe(.database($0)) }
         let makeHandler: @Sendable () -> ResponderPool.Handler = { [limited] in
             let connection = Connection(limited)
-            let seat = Scoreboard(in: memory).takeSeat()
+            let seat = Scoreboard(in: memory.memory).takeSeat()
             return { request, read in
                 seat?.begin()
                 var reply = application.reply(to: request, readingBody: read, over: connection, at: seat)
@@ -65,7 +64,7 @@ enum Respond {
         let pool = try ResponderPool(
             listener: listener, threads: try configuration.threads,
             settings: FastCGISettings(
-                gate: gate, bodyLimit: Routes.maximumBodyLength, register: register(in: memory)),
+                gate: gate, bodyLimit: Routes.maximumBodyLength, register: register(in: memory.memory)),
             observe: { observe(.edge($0)) }, makeHandler: makeHandler)
         try pool.start()
         control.withLock {
@@ -78,21 +77,23 @@ enum Respond {
 
     /// Throws for every setting that is not valid; has no effect outside this process.
     static func services(
-        _ configuration: Configuration, _ memory: SharedMemory, hasSupervisor: Bool, _ observe: @escaping Observer,
+        _ configuration: Configuration, _ memory: PoolMemory, _ observe: @escaping Observer,
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void
     ) throws -> Services {
         let engine = Engine(
             catalog: Tasks.makeCatalog(), limits: try configuration.runLimits, observe: { observe(.engine($0)) })
         let page = MetricsPage(
-            of: memory, hasSupervisor: hasSupervisor, hashing: hashingSlots(in: memory), engine: engine)
+            of: memory.memory, hasSupervisor: memory.hasSupervisor, hashing: hashingSlots(in: memory.memory),
+            engine: engine)
         return Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, observe),
-            passwords: try passwords(configuration, memory, observe), engine: engine,
+            passwords: try passwords(configuration, memory.memory, observe), engine: engine,
             callShares: CallShares(threads: try configuration.threads),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
-                LoginLimits(throttle: LoginThrottle(in: memory), key: key)
+                LoginLimits(throttle: LoginThrottle(in: memory.memory), key: key)
             },
+            rateLimits: try configuration.rateLimits(in: memory.isShared ? memory.memory : nil),
             registrationLimit: try configuration.registrationLimit,
             loginCreatesAccount: try configuration.loginCreatesAccount, welcome: try configuration.welcome,
             crossOrigin: try configuration.frontendURL,

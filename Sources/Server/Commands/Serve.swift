@@ -23,15 +23,13 @@ enum Serve {
         let supervisor = Supervisor(
             listening: listener.descriptor, executable: invocation.executable,
             arguments: { role in [role == .responder ? "respond" : "work"] + invocation.arguments },
-            environment: invocation.environment.merging([memoryVariable: "\(memoryDescriptor)"]) { $1 },
+            environment: invocation.environment.merging([PoolMemory.variable: "\(memoryDescriptor)"]) { $1 },
             inherited: [memoryDescriptor: memory.descriptor],
             policy: policy
         ) { observe(.supervisor($0)) }
         try withExtendedLifetime(memory) { try supervisor.run() }
     }
 
-    /// The environment variable that tells children the descriptor of the shared memory.
-    static let memoryVariable = "FLOW_MANAGER_MEMORY"
     private static let memoryDescriptor: Int32 = 4
 
     /// Reports an invalid setting once, before the socket exists, instead of once by every child.
@@ -39,7 +37,9 @@ enum Serve {
         throws
     {
         _ = try configuration.database
-        _ = try Respond.services(configuration, memory, hasSupervisor: true, observe) { _, _ in }
+        _ = try Respond.services(
+            configuration, PoolMemory(memory: memory, isShared: true, hasSupervisor: true), observe
+        ) { _, _ in }
         _ = try Work.policy(configuration)
         guard try configuration.flowGate != nil else {
             throw ConfigurationError(\.flowGate, "must be set")

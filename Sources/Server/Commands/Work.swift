@@ -21,7 +21,9 @@ enum Work {
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
         let log = try Log(configuration)
         defer { log.close() }
-        let memory = try SharedMemory.ofPool(invocation.environment, log.write)
+        let memory = try PoolMemory.open(
+            invocation.environment, folder: try configuration.stateFolder, log.write
+        ).memory
         let metrics = Metrics(in: memory)
         metrics.enter(as: .worker)
         let observe: Observer = {

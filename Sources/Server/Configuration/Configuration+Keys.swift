@@ -1,5 +1,7 @@
 import App
 import Crypto
+import HTTP
+import SharedMemory
 import Tokens
 
 extension Configuration {
@@ -22,6 +24,17 @@ extension Configuration {
             guard try self.loginThrottle else { return nil }
             return derivedKey("login throttle key", from: try self.jwtSecretKey)
         }
+    }
+
+    /// - Parameter memory: that of all processes; nil: the database counts the calls.
+    func rateLimits(in memory: SharedMemory?) throws -> RateLimits {
+        let numbers: [RateClass: RateLimits.Numbers?] = [
+            .read: try self.rateLimitRead, .write: try self.rateLimitWrite, .run: try self.rateLimitRun,
+            .array: try self.rateLimitArray,
+        ]
+        return RateLimits(
+            numbers.compactMapValues(\.self), key: derivedKey("rate limit key", from: try self.jwtSecretKey),
+            in: memory)
     }
 
     /// The keys of request body digests: the current one, then the previous one if there is one.

@@ -101,6 +101,22 @@ extension SettingParser<Int?> {
     }
 }
 
+extension SettingParser<RateLimits.Numbers?> {
+    /// Nil for `off`, which means no limit; one number is that of users and of guests.
+    static var callsPerMinute: SettingParser {
+        SettingParser("off, a number from 1 to 10000000, or two: of users/of guests") { text in
+            if text == "off" { return .some(nil) }
+            let numbers = text.split(separator: "/", omittingEmptySubsequences: false).compactMap { part in
+                Int(plain: part).flatMap { (1...10_000_000).contains($0) ? $0 : nil }
+            }
+            guard numbers.count == text.utf8.count(where: { $0 == UInt8(ascii: "/") }) + 1,
+                numbers.count < 3, let user = numbers.first, let guest = numbers.last
+            else { return nil }
+            return RateLimits.Numbers(user: user, guest: guest)
+        }
+    }
+}
+
 extension SettingParser<[UInt8]> {
     static var secret: SettingParser { SettingParser(parse: secretBytes) }
 }

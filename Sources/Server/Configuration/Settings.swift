@@ -95,6 +95,10 @@ struct Settings: Sendable {
         "SOCKET", default: .text("/run/flow-manager/flow-manager.sock"), .text,
         "Unix socket on which the responders listen, at most 107 bytes")
 
+    let stateFolder = Setting<String>(
+        "STATE_DIR", default: .text("/run/flow-manager"), .text,
+        "Folder of the file in which processes without a supervisor (CGI, spawn-fcgi) count calls and failed logins")
+
     let responders = Setting(
         "RESPONDERS", default: .text("2"), .number(in: 1...64), "Number of responder processes")
 
@@ -176,6 +180,19 @@ struct Settings: Sendable {
 
     let loginThrottle = Setting(
         "LOGIN_THROTTLE", default: .text("on"), .onOrOff, "`off`: no delay after failed logins")
+
+    let rateLimitRead = Setting(
+        "RATE_LIMIT_READ", default: .text("600/120"), .callsPerMinute,
+        "Calls per minute that read: of a user, or of an address without one / of a guest. `off`: no limit")
+
+    let rateLimitWrite = Setting(
+        "RATE_LIMIT_WRITE", default: .text("120/30"), .callsPerMinute, "The same for calls that change something")
+
+    let rateLimitRun = Setting(
+        "RATE_LIMIT_RUN", default: .text("300/60"), .callsPerMinute, "The same for calls that start a run")
+
+    let rateLimitArray = Setting(
+        "RATE_LIMIT_ARRAY", default: .text("10"), .callsPerMinute, "The same for `POST /generate_array`")
 
     let registrationLimit = Setting(
         "REGISTRATION_LIMIT", default: .text("20"), .limit(),

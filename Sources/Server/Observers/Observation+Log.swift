@@ -72,6 +72,8 @@ extension Observation {
 
         case .engine(.treeFull(let id)): .warning("descendant-limit-reached", ["execution_id": .text(id)])
         case .sharedMemoryRefused(let error): .warning("shared-memory-refused", ["reason": "\(error)"])
+        case .memoryFileRefused(let folder, let error):
+            .warning("memory-file-refused", ["folder": .text(folder), "reason": "\(error)"])
         case .completionsUnavailable(let error):
             .warning("completions-unavailable", ["detail": .text(Self.detail(of: error))])
 

@@ -15,8 +15,11 @@ enum Observation: Sendable {
     case supervisor(SupervisorEvent)
     /// A password hash waited that long for a slot.
     case hashWaited(Duration)
-    /// The supervisor's shared memory cannot be used; this process uses its own.
+    /// The supervisor's shared memory cannot be used; this process uses that of a file.
     case sharedMemoryRefused(any Error)
+    /// The file of the shared memory cannot be used; this process uses memory of its own, and counts calls in the
+    /// database.
+    case memoryFileRefused(folder: String, any Error)
     /// The ends of runs that calls wait for cannot be read. Reported once, until they can.
     case completionsUnavailable(any Error)
 }

@@ -12,9 +12,9 @@ extension Endpoint<Context> {
     private static let generateArray = Endpoint(
         .post, "/generate_array", operation: "generateArray", tag: .arrays, access: .user,
         summary: "Generate 500 random numbers",
-        description: "The numbers do not depend on the sentence. Limit: 10 calls per user and minute.",
+        description: "The numbers do not depend on the sentence. Default limit: 10 calls per user and minute.",
         body: .json(sentence), idempotency: .wholeCall,
-        rateLimit: RateLimit(name: "generate_array", calls: 10, seconds: 60),
+        rateClass: .array,
         answers: [
             Answer(
                 .ok, "Random numbers, at least 0 and less than 1", .array(of: .number(0...1), count: 500...500))

@@ -32,13 +32,13 @@ package struct Application: Sendable {
         to request: Request, readingBody read: BodyReader, over connection: Connection, at seat: Seat? = nil
     ) -> Reply {
         let start = Monotonic.now
-        let call = Call(request, services: services)
+        var call = Call(request, services: services)
         var finished = FinishedRequest(requestID: call.id, method: request.method)
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
         connection.caller = nil
         var reply: Reply
         do {
-            reply = try route(call, into: &finished, readingBody: read, audit: audit, over: connection, at: seat)
+            reply = try route(&call, into: &finished, readingBody: read, audit: audit, over: connection, at: seat)
         } catch {
             reply = .response(call.response(for: error))
         }
@@ -49,7 +49,7 @@ package struct Application: Sendable {
             call.finish(finished, since: start, with: reply.initial)
             return reply
         }
-        reply.onResponse = { [finished] in call.finish(finished, since: start, with: $0) }
+        reply.onResponse = { [call, finished] in call.finish(finished, since: start, with: $0) }
         return reply
     }
 
@@ -64,7 +64,7 @@ package struct Application: Sendable {
 
     /// Finds the endpoint and lets it reply.
     private func route(
-        _ call: Call, into finished: inout FinishedRequest, readingBody read: BodyReader, audit: AuditTrail,
+        _ call: inout Call, into finished: inout FinishedRequest, readingBody read: BodyReader, audit: AuditTrail,
         over connection: Connection, at seat: Seat?
     ) throws -> Reply {
         if call.request.isMalformed { throw Rejection.malformed }
@@ -83,7 +83,7 @@ package struct Application: Sendable {
             finished.route = endpoint.path
             do {
                 return try reply(
-                    to: call, at: endpoint, parameters, into: &finished, readingBody: read, audit: audit,
+                    to: &call, at: endpoint, parameters, into: &finished, readingBody: read, audit: audit,
                     over: connection)
             } catch let problem as Problem {
                 assert(endpoint.declares(problem), "\(endpoint.operation) does not declare \(problem.code)")
@@ -94,8 +94,9 @@ package struct Application: Sendable {
 
     /// The stages of a request, in their order: access, share of the threads, body, input, rate limit, handler.
     private func reply(
-        to call: Call, at endpoint: Endpoint<Context>, _ parameters: [String], into finished: inout FinishedRequest,
-        readingBody read: BodyReader, audit: AuditTrail, over connection: Connection
+        to call: inout Call, at endpoint: Endpoint<Context>, _ parameters: [String],
+        into finished: inout FinishedRequest, readingBody read: BodyReader, audit: AuditTrail,
+        over connection: Connection
     ) throws -> Reply {
         let (request, now) = (call.request, clock())
         let caller = try Authentication(services: services, now: now, audit: audit, connection: connection)
@@ -107,42 +108,49 @@ package struct Application: Sendable {
             if endpoint.setsCookies { try services.crossOrigin.check(request) }
             let body = try read(endpoint.body.policy)
             finished.requestBytes = body.length
-            let context = Context(
+            var context = Context(
                 call: call, endpoint: endpoint, parameters: parameters,
                 query: try request.fields(declaredBy: endpoint),
                 body: body, input: try request.input(endpoint.body, body), caller: caller, share: share,
                 idempotencyKey: try IdempotencyKey(
                     of: call, body: body, for: endpoint, caller: caller, bodyKeys: services.bodyKeys),
                 connection: connection, audit: audit, now: now)
-            guard endpoint.idempotency == .wholeCall, let key = context.idempotencyKey else {
-                try count(context)
-                return try handle(context)
+            defer { call.rateLimit = context.call.rateLimit }
+            // A call that repeats an earlier one does not count toward the rate limit.
+            switch (endpoint.idempotency, context.idempotencyKey) {
+            case (.wholeCall, let key?): return try handleOnce(&context, key)
+            case (.byHandler, let key?): context.earlier = try key.earlier(on: connection)
+            default: break
             }
-            return try handleOnce(context, key)
+            if context.earlier == nil { try count(&context) }
+            return try handle(context)
         }
     }
 
-    /// Calls the handler unless the call repeats an earlier one, which does not count toward the rate limit. The call
-    /// counts even if its transaction is rolled back, because its answer cannot be stored.
-    private func handleOnce(_ context: Context, _ key: IdempotencyKey) throws -> Reply {
-        var isCounted = false
+    /// Calls the handler unless the call repeats an earlier one. The call counts even if its transaction is rolled
+    /// back, because its answer cannot be stored.
+    private func handleOnce(_ context: inout Context, _ key: IdempotencyKey) throws -> Reply {
+        let connection = context.connection
         do {
-            return try key.answeringOnce(over: context.connection) {
-                try count(context)
-                isCounted = true
+            return try key.answeringOnce(over: connection) {
+                try count(&context)
                 return try handle(context)
             }
         } catch {
-            context.connection.rollback()
-            if isCounted { try? count(context) }
+            connection.rollback()
+            if services.rateLimits.areInDatabase, context.call.rateLimit?.isAdmitted == true { try? count(&context) }
             throw error
         }
     }
 
-    /// Counts the call toward the rate limit of its endpoint. Throws 429.
-    private func count(_ context: Context) throws {
-        try context.endpoint.rateLimit?.count(
-            context.caller.map { .user($0.id) } ?? .network(context.network), on: context.connection)
+    /// Counts the call toward the limit of its rate class. Throws 429.
+    private func count(_ context: inout Context) throws {
+        guard context.endpoint.rateClass.countsCalls else { return }
+        let caller = context.caller
+        context.call.rateLimit = try services.rateLimits.count(
+            context.endpoint.rateClass, by: caller.map { .user($0.id) } ?? .network(context.network),
+            isGuest: caller?.account.role == .guest, on: context.connection)
+        try context.call.rateLimit?.check()
     }
 
     private func handle(_ context: Context) throws -> Reply {

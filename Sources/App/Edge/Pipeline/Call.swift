@@ -9,6 +9,8 @@ struct Call: Sendable {
     /// Correlates the response with the logs.
     let id: String
     let services: Services
+    /// What the call has got of the limit of its rate class; nil until it is counted, and if it has none.
+    var rateLimit: RateLimit.State?
 
     init(_ request: Request, services: Services) {
         self.request = request
@@ -33,12 +35,13 @@ struct Call: Sendable {
 
     /// Adds the headers that every response has.
     func complete(_ response: inout Response) {
-        response.headers.reserveCapacity(8)
+        response.headers.reserveCapacity(10)
         response.headers.append(name: "X-Request-Id", value: id)
         response.headers.append(name: "X-Content-Type-Options", value: "nosniff")
         if response.headers["Cache-Control"] == nil {
             response.headers.append(name: "Cache-Control", value: "no-store")
         }
+        rateLimit?.add(to: &response.headers)
         services.crossOrigin.complete(&response, to: request)
     }
 

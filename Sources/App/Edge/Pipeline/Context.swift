@@ -19,6 +19,8 @@ package final class Services: Sendable {
     package let sealingKeys: KeyRing?
     /// Nil: failed logins are not throttled.
     package let loginLimits: LoginLimits?
+    /// The limits of calls by rate class.
+    package let rateLimits: RateLimits
     /// The maximum number of accounts created from one network address in a minute; nil: no limit.
     package let registrationLimit: Int?
     /// Whether the first login with an unknown e-mail creates its account.
@@ -38,7 +40,8 @@ package final class Services: Sendable {
     package init(
         tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, engine: Engine,
         callShares: CallShares,
-        bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, registrationLimit: Int?,
+        bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, rateLimits: RateLimits,
+        registrationLimit: Int?,
         loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin,
         readinessFailure: @escaping @Sendable (Connection) throws -> ProblemCode?,
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void, monitoring: Monitoring,
@@ -52,6 +55,7 @@ package final class Services: Sendable {
         self.bodyKeys = bodyKeys
         self.sealingKeys = sealingKeys
         self.loginLimits = loginLimits
+        self.rateLimits = rateLimits
         self.registrationLimit = registrationLimit
         self.loginCreatesAccount = loginCreatesAccount
         self.welcome = welcome
@@ -65,7 +69,7 @@ package final class Services: Sendable {
 
 /// The input of a handler: one validated request and this thread's connection.
 package struct Context {
-    let call: Call
+    var call: Call
     let endpoint: Endpoint<Context>
     /// The values of the path's parameters, in the order of their names.
     let parameters: [String]
@@ -80,6 +84,8 @@ package struct Context {
     /// The call's share of the threads; nil without a caller.
     let share: CallShare?
     package let idempotencyKey: IdempotencyKey?
+    /// What the first call with this key has left, at an endpoint whose handler claims the key; nil if there was none.
+    var earlier: IdempotencyKey.Earlier?
     package let connection: Connection
     /// Writes the audit log for this call.
     let audit: AuditTrail

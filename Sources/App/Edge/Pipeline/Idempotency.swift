@@ -103,7 +103,12 @@ package struct IdempotencyKey: Sendable {
 
     /// The answer of the first call with this key, or nil if there was no call.
     func earlierAnswer(on connection: Connection, isAgain: Bool = false) throws -> Response? {
-        switch try earlier(on: connection) {
+        try answer(of: earlier(on: connection), on: connection, isAgain: isAgain)
+    }
+
+    /// The answer that follows from what the first call has left.
+    func answer(of earlier: Earlier?, on connection: Connection, isAgain: Bool = false) throws -> Response? {
+        switch earlier {
         case nil: return nil
         case .answer(let answer): return answer
         case .run(let id):

@@ -11,6 +11,7 @@ extension Endpoint<Context> {
         summary: "Create an account with a username or an e-mail",
         description: "A username that looks like an e-mail is taken as the account's e-mail.",
         body: .json(Registration.schema, rules: Registration.violations(in:)), idempotency: .refused,
+        rateClass: .register,
         answers: [
             Answer(
                 .ok, "The account",
@@ -36,7 +37,7 @@ extension Endpoint<Context> {
                 required: ["email": Registration.email, "password": Registration.password],
                 optional: ["name": Registration.name, "age": Registration.age]
             ).named("NewUser"), rules: Registration.violations(in:)),
-        idempotency: .refused, answers: [Answer(.created, "The account", Account.schema)],
+        idempotency: .refused, rateClass: .register, answers: [Answer(.created, "The account", Account.schema)],
         problems: [.alreadyRegistered, .rateLimited],
         examples: [
             Example(
@@ -58,7 +59,8 @@ extension Endpoint<Context> {
     static func countRegistration(_ context: Context) throws {
         guard let limit = context.services.registrationLimit, !context.network.isShared else { return }
         try RateLimit(name: "registrations", calls: limit, seconds: 60).count(
-            .network(context.network), on: context.connection)
+            .network(context.network), on: context.connection
+        ).check()
     }
 
     /// Nil when the name is taken.

@@ -22,7 +22,8 @@ extension Endpoint<Context> {
                         "The authenticator app's code, or a recovery code"),
                 ]
             ).extended(optional: Session.grantFields).named("Login"), rules: missingName),
-        idempotency: .refused, answers: [Answer(.ok, "The tokens", Session.tokens, headers: [.setCookie])],
+        idempotency: .refused, rateClass: .login,
+        answers: [Answer(.ok, "The tokens", Session.tokens, headers: [.setCookie])],
         problems: [.invalidCredentials, .otpRequired, .otpInvalid, .loginThrottled, .rateLimited],
         examples: [
             Example(

@@ -13,7 +13,7 @@ extension Endpoint<Context> {
             A guest has no name and no password, lasts \(Guest.lifetimeDays) days, and has this one session. A network \
             address has one guest at a time.
             """,
-        idempotency: .refused,
+        idempotency: .refused, rateClass: .register,
         answers: [Answer(.created, "The guest and its tokens", Session.guestTokens, headers: [.setCookie])],
         problems: [.guestLimit],
         examples: [Example("Try the service as a guest", stores: ["guest_token": "/token"])]

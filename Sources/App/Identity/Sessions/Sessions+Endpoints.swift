@@ -18,7 +18,8 @@ extension Endpoint<Context> {
             JSONSchema.object(
                 optional: ["refresh_token": Session.refreshToken.described("Default: the cookie's")]
             ).extended(optional: Session.grantFields).named("Refresh")),
-        idempotency: .refused, answers: [Answer(.ok, "The new tokens", Session.tokens, headers: [.setCookie])],
+        idempotency: .refused, rateClass: .login,
+        answers: [Answer(.ok, "The new tokens", Session.tokens, headers: [.setCookie])],
         problems: [.tokenMissing, .tokenInvalid],
         examples: [
             Example(

@@ -87,7 +87,7 @@ extension Endpoint<Context> {
         ]
     ) { context in
         let key = context.idempotencyKey
-        if let answer = try key?.earlierAnswer(on: context.connection) { return answer }
+        if let answer = try key?.answer(of: context.earlier, on: context.connection) { return answer }
         do {
             return try Purchase(of: try named(context), context).made(context, with: key)
         } catch let problem as Problem where IdempotencyKey.stores(problem.status) {

@@ -8,7 +8,7 @@ extension Endpoint<Context> {
     private static let healthCheck = Endpoint(
         .get, "/health", operation: "getHealth", tag: .service, access: .everyone,
         summary: "Check that the process answers",
-        description: "Says nothing about the database; `GET /ready` does.",
+        description: "Says nothing about the database; `GET /ready` does.", rateClass: .unlimited,
         answers: [
             Answer(.ok, "The process answers", .object(required: ["status": .constant("ok")]).named("Health"))
         ]
@@ -20,7 +20,7 @@ extension Endpoint<Context> {
     private static let readiness = Endpoint(
         .get, "/ready", operation: "getReadiness", tag: .service, access: .everyone,
         summary: "Check that calls can be served",
-        description: "The database must be reachable and its schema up to date.",
+        description: "The database must be reachable and its schema up to date.", rateClass: .unlimited,
         answers: [
             Answer(.ok, "Calls can be served", .object(required: ["status": .constant("ready")]).named("Readiness"))
         ],

@@ -13,7 +13,8 @@ extension Endpoint<Context> {
         .post, "/api/executions/{id}/cancel", operation: "cancelExecution", tag: .executions, access: .user,
         scope: .run, summary: "Cancel an active run",
         description: "The run ends at once. A step that is being carried out is not recorded, and costs nothing.",
-        idempotency: .byHandler, waits: false, answers: [Answer(.ok, "The run", ExecutionAnswer.record)],
+        idempotency: .byHandler, rateClass: .write, waits: false,
+        answers: [Answer(.ok, "The run", ExecutionAnswer.record)],
         problems: [.executionOver],
         examples: [Example("Cancel the run that waits", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
@@ -68,7 +69,8 @@ extension Endpoint<Context> {
                 required: ["approved": JSONSchema.boolean.described("`false` refuses: the task fails")],
                 optional: ["data": JSONSchema.any.described("Part of the task's output")]
             ).named("Signal")),
-        idempotency: .byHandler, waits: true, answers: continued, problems: [.executionNotWaiting],
+        idempotency: .byHandler, rateClass: .write, waits: true, answers: continued,
+        problems: [.executionNotWaiting],
         examples: [
             Example(
                 "Approve", path: ["id": "{{approval_execution_id}}"],

@@ -18,25 +18,24 @@ extension Context {
 
     private func startOrReplay(_ answer: @escaping RunAnswer, _ start: () throws -> Reply) throws -> Reply {
         guard let key = idempotencyKey else { return try start() }
-        if let reply = try replay(of: key, answer) { return reply }
+        if let earlier { return try replay(of: earlier, answer) }
         do {
             return try start()
         } catch let problem as Problem where IdempotencyKey.stores(problem.status) {
             try key.storeRefusal(problem, on: connection)
             throw problem
         } catch is IdempotencyKey.Claimed {
-            guard let reply = try replay(of: key, answer) else { throw Problem.unavailable() }
-            return reply
+            guard let earlier = try key.earlier(on: connection) else { throw Problem.unavailable() }
+            return try replay(of: earlier, answer)
         } catch let error as PostgresError where error.kind == .commitUnknown {
-            guard let reply = try replay(of: key, answer) else { throw error }
-            return reply
+            guard let earlier = try key.earlier(on: connection) else { throw error }
+            return try replay(of: earlier, answer)
         }
     }
 
-    /// Nil if there was no earlier call with the key.
-    private func replay(of key: IdempotencyKey, _ answer: @escaping RunAnswer) throws -> Reply? {
-        switch try key.earlier(on: connection) {
-        case nil: return nil
+    /// The reply that follows from what the first call with the key has left.
+    private func replay(of earlier: IdempotencyKey.Earlier, _ answer: @escaping RunAnswer) throws -> Reply {
+        switch earlier {
         case .answer(let answer): return .response(answer)
         case .run(let id):
             let found = try ShownExecution.find(id, in: user.allRuns, on: connection) { try share?.countAsSlow() }

@@ -107,7 +107,7 @@ extension Endpoint<Context> {
             Reports all problems at once, and what a run may cost at most. It warns about tasks that are never reached,
             and about a run that may become too large.
             """,
-        body: .json(callBody), idempotency: .wholeCall,
+        body: .json(callBody), idempotency: .wholeCall, rateClass: .read,
         answers: [
             Answer(
                 .ok, "The flow is valid",

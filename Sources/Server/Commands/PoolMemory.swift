@@ -1,0 +1,32 @@
+import SharedMemory
+
+/// The memory in which the processes of a pool count together.
+struct PoolMemory {
+    /// The environment variable that tells children of the supervisor the descriptor of its memory.
+    static let variable = "FLOW_MANAGER_MEMORY"
+
+    let memory: SharedMemory
+    /// False: no other process has this memory, so that what counts for all of them is counted in the database.
+    let isShared: Bool
+    /// Whether it is the memory of this process' supervisor.
+    let hasSupervisor: Bool
+
+    /// The memory of the supervisor, or of a file in `folder` if there is no supervisor or its layout version differs;
+    /// without both, memory of this process alone. The observer gets the reasons.
+    static func open(_ environment: [String: String], folder: String, _ observe: Observer) throws -> PoolMemory {
+        if let descriptor = environment[variable].flatMap({ Int32($0) }) {
+            do {
+                return PoolMemory(
+                    memory: try SharedMemory(adopting: descriptor), isShared: true, hasSupervisor: true)
+            } catch {
+                observe(.sharedMemoryRefused(error))
+            }
+        }
+        do {
+            return PoolMemory(memory: try SharedMemory(inFolder: folder), isShared: true, hasSupervisor: false)
+        } catch {
+            observe(.memoryFileRefused(folder: folder, error))
+            return PoolMemory(memory: try SharedMemory(), isShared: false, hasSupervisor: false)
+        }
+    }
+}
