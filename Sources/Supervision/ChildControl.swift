@@ -1,7 +1,8 @@
 import Glibc
 package import System
 
-/// A child's side of the supervision: the signals that order it to exit and, under a supervisor, the control channel.
+/// A child's side of the supervision: the signals that order it to exit or to open its log again and, under a
+/// supervisor, the control channel.
 ///
 /// It is used on the main thread. Its initializer blocks the signals that it reads, so it must precede the start of any
 /// other thread. Without a supervisor (spawn-fcgi, mod_fcgid, lighttpd, a worker started by itself) there are only the
@@ -19,13 +20,15 @@ package final class ChildControl {
         case finished
     }
 
+    /// Called when the file of the log was renamed (SIGUSR1, or SIGHUP without a supervisor).
+    package var reopenLog: @Sendable () -> Void = {}
     private let signals: SignalDescriptor
     /// Nil without a supervisor, and after the supervisor has stopped reading or closed its end.
     private var channel: ControlChannel?
 
     package init(environment: [String: String]) throws(ProcessError) {
-        // The last three are ignored: only the supervisor handles a reload, libfcgi would treat SIGUSR1 as an order to
-        // exit, and a broken pipe must not end the process.
+        // libfcgi would treat SIGUSR1 as an order to exit. The last one is ignored: a broken pipe must not end the
+        // process.
         signals = try SignalDescriptor([.terminate, .interrupt, .hangUp, .user1, .brokenPipe])
         channel = environment[Self.variable].flatMap { Int32($0) }.flatMap { ControlChannel(adopting: $0) }
     }
@@ -66,7 +69,11 @@ package final class ChildControl {
 
     private func nextOrder() -> Signal? {
         while let signal = signals.next() {
-            if signal == .terminate || signal == .interrupt { return signal }
+            switch signal {
+            case .terminate, .interrupt: return signal
+            case .user1, .hangUp: reopenLog()
+            default: break
+            }
         }
         return nil
     }

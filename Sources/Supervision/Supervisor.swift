@@ -7,14 +7,18 @@ package import System
 /// database connection and does no other work, so that only SIGKILL can end it while its children run. The children
 /// notice its end when their control channels close.
 ///
-/// SIGTERM and SIGINT end it after its children have drained; a second one ends it at once. SIGHUP replaces the
-/// children one by one.
+/// SIGTERM and SIGINT end it after its children have drained; a second one ends it at once. SIGUSR1 and SIGHUP make
+/// every process open its log again; SIGHUP then replaces the children one by one.
+///
+/// What a child or its libraries write to standard error is reported line by line.
 package final class Supervisor {
     private struct Child {
         let process: ChildProcess
         let slot: Int
         /// Nil after the child has closed its end.
         var channel: ControlChannel?
+        /// Nil after the child has closed its standard error.
+        var output: ChildOutput?
     }
 
     /// A connection that one responder has handed over and another one has yet to adopt.
@@ -30,6 +34,7 @@ package final class Supervisor {
     private let arguments: (Role) -> [String]
     private let environment: [String: String]
     private let inherited: [Int32: Int32]
+    private let reopenLog: () -> Void
     private let observe: (SupervisorEvent) -> Void
     private let policy: SupervisorPolicy
     private var state: SupervisorState
@@ -44,16 +49,19 @@ package final class Supervisor {
     ///   - arguments: the arguments with which a child of that role is started.
     ///   - environment: the children's environment; the supervisor adds the variable for the control channel.
     ///   - inherited: further descriptors of the children, from 4 on, by their numbers in the child.
+    ///   - reopenLog: makes this process open its log again.
     ///   - observe: called on the supervisor's thread; it must not block.
     package init(
         listening: Int32, executable: String, arguments: @escaping (Role) -> [String], environment: [String: String],
-        inherited: [Int32: Int32] = [:], policy: SupervisorPolicy, observe: @escaping (SupervisorEvent) -> Void
+        inherited: [Int32: Int32] = [:], policy: SupervisorPolicy, reopenLog: @escaping () -> Void = {},
+        observe: @escaping (SupervisorEvent) -> Void
     ) {
         self.listening = listening
         self.executable = executable
         self.arguments = arguments
         self.environment = environment.merging([ChildControl.variable: "\(ChildControl.descriptor)"]) { $1 }
         self.inherited = inherited
+        self.reopenLog = reopenLog
         self.observe = observe
         self.policy = policy
         state = SupervisorState(policy: policy, at: .now)
@@ -62,15 +70,15 @@ package final class Supervisor {
     /// Runs until a signal to terminate arrives and the last child has exited. To be called once, before the process
     /// starts a thread that is no `NativeThread`, because it blocks signals.
     package func run() throws(ProcessError) {
-        // The last two are ignored. They would end the process otherwise: the reader of the log may exit, and SIGUSR1
-        // has no use.
+        // The last one is ignored. It would end the process otherwise: the reader of the log may exit.
         let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp, .child, .user1, .brokenPipe])
         handle(.timePassed)
         while !hasEnded {
-            let channels = children.values.compactMap(\.channel?.descriptor)
-            let ready = Set(readable(among: [signals.descriptor] + channels, until: deadline))
+            let sources = children.values.flatMap { [$0.channel?.descriptor, $0.output?.descriptor] }
+            let ready = Set(readable(among: [signals.descriptor] + sources.compactMap(\.self), until: deadline))
             for (pid, child) in children {
                 if let channel = child.channel, ready.contains(channel.descriptor) { listen(to: pid) }
+                if let output = child.output, ready.contains(output.descriptor) { readOutput(of: pid) }
             }
             while let signal = signals.next() { take(signal) }
             handle(.timePassed)
@@ -98,10 +106,27 @@ package final class Supervisor {
     private func take(_ signal: Signal) {
         switch signal {
         case .terminate, .interrupt: handle(.terminate)
-        case .hangUp: handle(.reload)
+        case .user1: reopenLogs()
+        case .hangUp:
+            reopenLogs()
+            handle(.reload)
         case .child: reap()
         default: break
         }
+    }
+
+    private func reopenLogs() {
+        reopenLog()
+        for child in children.values { child.process.send(.user1) }
+    }
+
+    /// Reports the lines that the child has written to standard error.
+    private func readOutput(of pid: pid_t, hasExited: Bool = false) {
+        guard let slot = children[pid]?.slot, let output = children[pid]?.output else { return }
+        for line in hasExited ? output.rest() : output.lines() {
+            observe(.output(policy.role(of: slot), slot: slot, pid: pid, line: line))
+        }
+        if output.hasEnded { children[pid]?.output = nil }
     }
 
     /// One SIGCHLD can stand for the exits of several children.
@@ -109,6 +134,7 @@ package final class Supervisor {
         for (pid, child) in children {
             guard let cause = child.process.reap() else { continue }
             listen(to: pid)
+            readOutput(of: pid, hasExited: true)
             children[pid] = nil
             handle(.exited(pid, cause))
         }
@@ -177,13 +203,18 @@ package final class Supervisor {
     private func spawn(_ role: Role, in slot: Int) -> SupervisorState.Event {
         do throws(ProcessError) {
             let (ours, theirs) = try ControlChannel.pair()
+            let output = try ChildOutput()
             let process = try withExtendedLifetime(theirs) { () throws(ProcessError) in
-                var descriptors = inherited.merging([1: 1, 2: 2, ChildControl.descriptor: theirs.descriptor]) { $1 }
+                defer { output.closeWriting() }
+                var descriptors = inherited
+                (descriptors[1], descriptors[2]) = (1, output.writing)
+                descriptors[ChildControl.descriptor] = theirs.descriptor
                 descriptors[0] = role == .responder ? listening : nil
                 return try ChildProcess.spawn(
-                    executable, arguments: arguments(role), environment: environment, descriptors: descriptors)
+                    executable, arguments: arguments(role), environment: environment, descriptors: descriptors,
+                    blocking: [.user1])
             }
-            children[process.id] = Child(process: process, slot: slot, channel: ours)
+            children[process.id] = Child(process: process, slot: slot, channel: ours, output: output)
             return .started(slot: slot, pid: process.id)
         } catch {
             return .startFailed(slot: slot, error)

@@ -9,15 +9,18 @@ package struct ChildProcess: Hashable, Sendable {
 
     /// Starts `executable` (posix_spawn(3); forking without exec is unsafe in Swift).
     ///
-    /// The child starts clean: default dispositions, no blocked signals, a process group of its own, so that Ctrl-C in
+    /// The child starts clean: default dispositions, no blocked signals but those in `blocking`, a process group of its own, so that Ctrl-C in
     /// a terminal reaches only the parent, and no descriptors but the keys of `descriptors`, each a duplicate of this
     /// process's descriptor in the value. Those of 0, 1 and 2 that are not keys are `/dev/null`.
-    /// - Parameter arguments: without the name of the program, which is `executable`.
+    /// - Parameters:
+    ///   - arguments: without the name of the program, which is `executable`.
+    ///   - signals: those that may be sent before the child is prepared for them, and would end it.
     /// - Throws: also if the executable cannot be run, since `posix_spawn` reports the error of `exec`.
     package static func spawn(
-        _ executable: String, arguments: [String], environment: [String: String], descriptors: [Int32: Int32]
+        _ executable: String, arguments: [String], environment: [String: String], descriptors: [Int32: Int32],
+        blocking signals: [Signal] = []
     ) throws(ProcessError) -> ChildProcess {
-        let plan = try SpawnPlan(descriptors)
+        let plan = try SpawnPlan(descriptors, blocking: signals)
         return try plan.spawn(
             executable, arguments: [executable] + arguments, environment: environment.map { "\($0)=\($1)" }.sorted())
     }

@@ -10,10 +10,10 @@ import Glibc
     private var actions = unsafe posix_spawn_file_actions_t()
     private var lifted: [Int32] = []
 
-    init(_ descriptors: [Int32: Int32]) throws(ProcessError) {
+    init(_ descriptors: [Int32: Int32], blocking signals: [Signal]) throws(ProcessError) {
         unsafe posix_spawnattr_init(&attributes)
         unsafe posix_spawn_file_actions_init(&actions)
-        setAttributes()
+        setAttributes(blocking: signals)
         try map(descriptors)
     }
 
@@ -36,10 +36,10 @@ import Glibc
         return ChildProcess(id: id)
     }
 
-    private func setAttributes() {
-        var none = sigset_t.none
+    private func setAttributes(blocking signals: [Signal]) {
+        var blocked = sigset_t(signals)
         var all = sigset_t.all
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        unsafe posix_spawnattr_setsigmask(&attributes, &blocked)
         unsafe posix_spawnattr_setsigdefault(&attributes, &all)
         unsafe posix_spawnattr_setpgroup(&attributes, 0)
         let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP

@@ -107,6 +107,10 @@ import WorkerPool
                 "warning worker-backing-off slot=2 seconds=5.000"
             ),
             (.supervisor(.overdue(.responder, slot: 0, pid: 9)), "error responder-overdue slot=0 child=9"),
+            (
+                .supervisor(.output(.worker, slot: 0, pid: 9, line: "Fatal error: x")),
+                "warning output role=worker slot=0 child=9 line=\"Fatal error: x\""
+            ),
             (.supervisor(.reloadAbandoned(slot: 3)), "error reload-abandoned slot=3"),
             (.supervisor(.connectionDropped), "warning connection-dropped"),
             (.supervisor(.terminating), "info terminating"),

@@ -1,6 +1,7 @@
 import Glibc
 import System
 import Supervision
+import Synchronization
 import Testing
 
 /// The child's side of the control channel, in this process; signals are sent only to the thread of the test.
@@ -58,6 +59,16 @@ import Testing
             }
             #expect(reason == .signal(signal))
             #expect(adopted == 2)
+        }
+    }
+
+    @Test func signalsThatReopenTheLogDoNotEndTheChild() throws {
+        try withControl { control, supervisor in
+            let count = Atomic(0)
+            control.reopenLog = { count.add(1, ordering: .relaxed) }
+            for signal in [SIGHUP, SIGUSR1, SIGPIPE, SIGTERM] { pthread_kill(pthread_self(), signal) }
+            #expect(control.run { close($0) } == .signal(.terminate))
+            #expect(count.load(ordering: .relaxed) == 2)
         }
     }
 

@@ -46,6 +46,61 @@ import Testing
         withExtendedLifetime(pool) {}
     }
 
+    @Test(arguments: [Signal.user1, .hangUp])
+    func everyProcessReopensItsLog(signal: Signal) throws {
+        let (pool, pids) = try pool(2, workers: 1)
+        pool.send(signal)
+        if signal == .hangUp { try pool.line("reloaded") }
+        pool.send(.terminate)
+        let lines = pool.lines + (try pool.lastLines())
+        #expect(lines.contains("reopened by the supervisor"))
+        for pid in pids { #expect(lines.contains("reopened by \(pid)"), "\(lines)") }
+    }
+
+    /// The signal would end a process that is not prepared for it.
+    @Test func theSignalToReopenDoesNotEndAChildThatHasJustStarted() throws {
+        let pool = try SupervisedPool(
+            responders: 0, workers: 1, script: "kill -USR1 $$; exec \(SupervisedPool.fixture) work")
+        let pid = try pool.pid("started 0")
+        try pool.line("reopened by \(pid)")
+        #expect(isAlive(pid))
+        pool.send(.terminate)
+        #expect(try pool.lastLines().contains("exited 0 \(pid) \(ExitCause.exited(0))"))
+    }
+
+    @Test func whatAChildWritesToStandardErrorIsReportedBeforeItsEnd() throws {
+        let pool = try SupervisedPool(
+            responders: 0, workers: 1,
+            script: """
+                [ -e "$1.ran" ] && exec \(SupervisedPool.fixture) work
+                echo one two >&2; echo >&2; printf three >&2; : >"$1.ran"; kill -SEGV $$
+                """)
+        defer { unsafe unlink(pool.executable + ".ran") }
+        let pid = try pool.pid("started 0")
+        try pool.line("exited")
+        let lines = pool.lines.filter { $0.hasPrefix("output") || $0.hasPrefix("exited") }
+        #expect(lines.dropLast() == ["output 0 \(pid) one two", "output 0 \(pid) three"])
+        try pool.line("allReady")
+    }
+
+    /// The child starts another process that keeps standard error open, and writes more than a pipe holds.
+    @Test func aChildThatWritesMuchDoesNotOccupyTheSupervisor() throws {
+        let pool = try SupervisedPool(
+            responders: 0, workers: 1,
+            script: """
+                head -c 1000000 /dev/zero | tr '\\0' x >&2; echo >&2
+                yes >&2 &
+                trap "kill $!" EXIT
+                \(SupervisedPool.fixture) work
+                """)
+        let pid = try pool.pid("started 0")
+        #expect(try pool.line("output") == "output 0 \(pid) " + String(repeating: "x", count: 500))
+        try pool.line("allReady")
+        pool.send(.terminate)
+        try pool.line("terminating")
+        withExtendedLifetime(pool) {}
+    }
+
     @Test(arguments: [Signal.terminate, .interrupt])
     func allChildrenEndBeforeTheSupervisor(signal: Signal) throws {
         let (pool, pids) = try pool(2, workers: 1)

@@ -20,8 +20,9 @@ enum Respond {
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
-        let log = try Log(configuration)
+        let log = try Log(configuration, invocation.environment)
         defer { log.close() }
+        control.withLock { $0.reopenLog = { log.reopen() } }
         let memory = try PoolMemory.open(
             invocation.environment, folder: try configuration.stateFolder, log.write)
         let metrics = Metrics(in: memory.memory)

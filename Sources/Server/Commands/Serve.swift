@@ -7,7 +7,7 @@ import Supervision
 enum Serve {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
-        let log = try Log(configuration)
+        let log = try Log(configuration, invocation.environment)
         defer { log.close() }
         let memory = try SharedMemory()
         let metrics = Metrics(in: memory)
@@ -23,14 +23,16 @@ enum Serve {
         let supervisor = Supervisor(
             listening: listener.descriptor, executable: invocation.executable,
             arguments: { role in [role == .responder ? "respond" : "work"] + invocation.arguments },
-            environment: invocation.environment.merging([PoolMemory.variable: "\(memoryDescriptor)"]) { $1 },
-            inherited: [memoryDescriptor: memory.descriptor],
-            policy: policy
+            environment: invocation.environment.merging(
+                [PoolMemory.variable: "\(memoryDescriptor)", Log.variable: "\(logDescriptor)"]) { $1 },
+            inherited: [memoryDescriptor: memory.descriptor, logDescriptor: 2],
+            policy: policy, reopenLog: { log.reopen() }
         ) { observe(.supervisor($0)) }
         try withExtendedLifetime(memory) { try supervisor.run() }
     }
 
     private static let memoryDescriptor: Int32 = 4
+    private static let logDescriptor: Int32 = 5
 
     /// Reports an invalid setting once, before the socket exists, instead of once by every child.
     private static func check(_ configuration: Configuration, _ memory: SharedMemory, _ observe: @escaping Observer)

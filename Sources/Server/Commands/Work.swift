@@ -19,8 +19,9 @@ enum Work {
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
-        let log = try Log(configuration)
+        let log = try Log(configuration, invocation.environment)
         defer { log.close() }
+        control.reopenLog = { log.reopen() }
         let memory = try PoolMemory.open(
             invocation.environment, folder: try configuration.stateFolder, log.write
         ).memory

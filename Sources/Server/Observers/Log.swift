@@ -56,11 +56,18 @@ final class Log: Sendable {
         }
     }
 
-    /// Writes to `LOG_FILE`, or else to standard error.
-    convenience init(_ configuration: Configuration) throws {
+    /// The environment variable that tells the supervisor's children the descriptor of its standard error: their own
+    /// is a pipe to it.
+    static let variable = "FLOW_MANAGER_LOG"
+
+    /// Writes to `LOG_FILE`, or else to standard error; a supervisor's child writes to that of the supervisor.
+    convenience init(_ configuration: Configuration, _ environment: [String: String]) throws {
+        let inherited = environment[Self.variable].flatMap { Int32($0) }.flatMap {
+            fcntl($0, F_SETFD, FD_CLOEXEC) == 0 ? $0 : nil
+        }
         try self.init(
-            to: try configuration.logFile.map { .file($0) } ?? .descriptor(2), try configuration.logFormat,
-            from: try configuration.logLevel)
+            to: try configuration.logFile.map { .file($0) } ?? .descriptor(inherited ?? 2),
+            try configuration.logFormat, from: try configuration.logLevel)
     }
 
     /// Writes the line of an observation that is logged.

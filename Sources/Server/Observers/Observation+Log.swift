@@ -64,6 +64,10 @@ extension Observation {
                 ["slot": .number(slot), "child": .number(Int(pid)), "megabytes": .number(bytes >> 20)])
         case .supervisor(.overdue(let role, let slot, let pid)):
             .error("\(role)-overdue", ["slot": .number(slot), "child": .number(Int(pid))])
+        case .supervisor(.output(let role, let slot, let pid, let line)):
+            .warning(
+                "output",
+                ["role": "\(role)", "slot": .number(slot), "child": .number(Int(pid)), "line": .text(line)])
         case .supervisor(.reloading): .info("reloading")
         case .supervisor(.reloaded): .info("reloaded")
         case .supervisor(.reloadAbandoned(let slot)): .error("reload-abandoned", ["slot": .number(slot)])

@@ -37,11 +37,12 @@ enum Supervised {
     private static func serve(executable: String, _ policy: SupervisorPolicy) throws {
         let supervisor = Supervisor(
             listening: dup(0), executable: executable, arguments: { [$0 == .responder ? "respond" : "work"] },
-            environment: [:], policy: policy
+            environment: [:], policy: policy, reopenLog: { printLine("reopened by the supervisor") }
         ) { event in
             switch event {
             case .started(_, let slot, let pid): printLine("started \(slot) \(pid)")
             case .ready(_, let slot, let pid): printLine("ready \(slot) \(pid)")
+            case .output(_, let slot, let pid, let line): printLine("output \(slot) \(pid) \(line)")
             case .exited(_, let slot, let pid, let cause, _): printLine("exited \(slot) \(pid) \(cause)")
             default: printLine("\(event)")
             }
@@ -52,7 +53,9 @@ enum Supervised {
 
     private static func control() throws -> ChildControl {
         let channel = unsafe getenv(ChildControl.variable).map { unsafe String(cString: $0) }
-        return try ChildControl(environment: channel.map { [ChildControl.variable: $0] } ?? [:])
+        let control = try ChildControl(environment: channel.map { [ChildControl.variable: $0] } ?? [:])
+        control.reopenLog = { printLine("reopened by \(getpid())") }
+        return control
     }
 
     private static func work() throws {

@@ -1,0 +1,124 @@
+import Glibc
+import JSON
+import Synchronization
+import System
+import TestSupport
+import Testing
+
+/// The file of the log, and what is written without one.
+@Suite struct LogFileTests {
+    /// Runs logrotate(8) with the sample, changed to the paths and the supervisor of the stack.
+    private func rotate(_ stack: Stack, with configuration: String) throws {
+        try run(
+            "/usr/sbin/logrotate", ["--force", "--state", stack.folder + "/logrotate.state", configuration],
+            Environment.current)
+    }
+
+    private func sample(for stack: Stack, supervisor: pid_t) throws -> String {
+        let lines = String(decoding: try Files.read(Stack.root + "/deploy/logrotate"), as: UTF8.self)
+        #expect(lines.contains("/var/log/flow-manager/*.log {") && lines.contains("systemctl kill"))
+        let changed = lines.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String in
+            if line.hasPrefix("/var/log") { return "\(stack.folder)/flow-manager.log {" }
+            return line.contains("systemctl kill") ? "kill -USR1 \(supervisor)" : String(line)
+        }
+        let path = stack.folder + "/logrotate.conf"
+        let descriptor = try Files.openToAppend(path)
+        defer { close(descriptor) }
+        Files.write(Array(changed.joined(separator: "\n").utf8), to: descriptor)
+        return path
+    }
+
+    /// The file of the log that a process has open.
+    private func logFile(of process: pid_t, in stack: Stack) -> String? {
+        (3..<64).lazy.compactMap { descriptor -> String? in
+            var bytes = [CChar](repeating: 0, count: 256)
+            let count = unsafe readlink("/proc/\(process)/fd/\(descriptor)", &bytes, 256)
+            let target = String(decoding: bytes.prefix(max(count, 0)).map(UInt8.init(bitPattern:)), as: UTF8.self)
+            return target.contains("/flow-manager.log") ? target : nil
+        }.first
+    }
+
+    @Test func rotationWhileRequestsRunLosesNoLine() throws {
+        let stack = try Stack(settings: ["LOG_FORMAT": "json"])
+        let processes = stack.processes.filter {
+            ["serve", "respond", "work"].contains($0.arguments.dropFirst().first)
+        }
+        #expect(processes.count == 4)
+        let supervisor = try #require(processes.first { $0.arguments.dropFirst().first == "serve" }).id
+        let configuration = try sample(for: stack, supervisor: supervisor)
+        let isOver = Atomic(false)
+        let sent = Mutex<[String]>([])
+        let callers = try (0..<3).map { caller in
+            try NativeThread {
+                var number = 0
+                while !isOver.load(ordering: .relaxed) {
+                    let id = "rotated-\(caller)-\(number)"
+                    guard (try? stack.get("/health", headers: [("X-Request-Id", id)]))?.status == 200 else { continue }
+                    sent.withLock { $0.append(id) }
+                    number += 1
+                }
+            }
+        }
+        for _ in 0..<2 {
+            // logrotate leaves an empty file.
+            try stack.waitForLog { !stack.log.isEmpty }
+            try rotate(stack, with: configuration)
+            while processes.contains(where: { logFile(of: $0.id, in: stack) != stack.folder + "/flow-manager.log" }) {
+                sched_yield()
+            }
+        }
+        isOver.store(true, ordering: .relaxed)
+        callers.forEach { $0.join() }
+
+        let ids = sent.withLock(\.self)
+        let last = try #require(ids.last)
+        try stack.waitForLog { ids.suffix(3).allSatisfy(stack.log.contains) && stack.log.contains(last) }
+        try run("/usr/bin/gzip", ["-d", stack.folder + "/flow-manager.log.2.gz"], Environment.current)
+        var found: [String: Int] = [:]
+        for name in ["flow-manager.log.2", "flow-manager.log.1", "flow-manager.log"] {
+            for line in try Files.read("\(stack.folder)/\(name)", limit: 64 << 20).split(separator: 0x0A) {
+                if let id = try JSON(parsing: Array(line))["request_id"]?.stringValue { found[id, default: 0] += 1 }
+            }
+        }
+        #expect(ids.count > 10)
+        for id in ids { #expect(found[id] == 1) }
+    }
+
+    /// The setting makes the Swift runtime of each process write a line to standard error.
+    @Test func withoutAFileEveryProcessWritesToTheSupervisorsStandardError() throws {
+        let stack = try Stack.shared.get()
+        let socket = stack.folder + "/other.sock"
+        let environment = stack.environment.merging([
+            "SOCKET": socket, "LOG_FILE": "", "LOG_FORMAT": "json", "SWIFT_BACKTRACE": "canary=yes",
+        ]) { $1 }
+        var ends: [Int32] = [-1, -1]
+        try #require(unsafe pipe(&ends) == 0)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        defer { close(ends[0]) }
+        let supervisor = try ChildProcess.spawn(
+            Stack.executable, arguments: ["serve"], environment: environment, descriptors: [2: ends[1]])
+        close(ends[1])
+        defer { supervisor.send(.kill) }
+        var (bytes, chunk, isStopped) = ([UInt8](), [UInt8](repeating: 0, count: 65_536), false)
+        while !readable(among: [ends[0]], until: .now + .seconds(30)).isEmpty {
+            let count = unsafe read(ends[0], &chunk, chunk.count)
+            guard count > 0 else { break }
+            bytes += chunk.prefix(count)
+            guard !isStopped, String(decoding: bytes, as: UTF8.self).contains("\"all-ready\"") else { continue }
+            let answer = try FastCGIClient(path: socket).exchange(stack.params("GET", "/health"))
+            #expect(answer.status == 200)
+            supervisor.send(.terminate)
+            isStopped = true
+        }
+        let lines = bytes.split(separator: 0x0A).map { Array($0) }
+        // The supervisor's own runtime has written before the program began.
+        #expect(lines.count { !$0.starts(with: "{".utf8) } == 1)
+        let objects = try lines.filter { $0.starts(with: "{".utf8) }.map { try JSON(parsing: $0) }
+        let outputs = objects.filter { $0["event"] == "output" }
+        #expect(Set(outputs.compactMap { $0["role"]?.stringValue }) == ["responder", "worker"])
+        #expect(outputs.allSatisfy { $0["line"]?.stringValue?.contains("canary") == true })
+        let requests = objects.filter { $0["event"] == "request" }
+        #expect(requests.count == 1 && requests.allSatisfy { $0["pid"] != .integer(Int64(supervisor.id)) })
+        #expect(objects.last?["event"] == "worker-exited" || objects.last?["event"] == "responder-exited")
+    }
+}
