@@ -15,6 +15,8 @@ package final class Connection {
     var savepointDepth = 0
     /// For which user the statements are executed, for `WaitLimit`; nil: unknown.
     package var caller: String?
+    /// The round trip that took longest since this was last set to nil; nil if none took a millisecond.
+    package var slowestStatement: SlowStatement?
     /// Called after the open transaction is committed.
     var consequences: [() -> Void] = []
 
@@ -130,6 +132,9 @@ package final class Connection {
 
     /// Takes over the state of the link after a round trip.
     func settle(_ link: Link) {
+        if let slowest = link.slowBatch, slowest.duration > slowestStatement?.duration ?? .zero {
+            slowestStatement = slowest
+        }
         if link.isUsable {
             transaction = link.isInTransaction ? .begun : .none
         } else {

@@ -27,6 +27,7 @@ extension Link {
     func run(_ batch: [SQL], committing commit: Commit = .untracked) throws(PostgresError) -> [QueryResult] {
         let deadline = answerTimeout.map { ContinuousClock.now + $0 }
         (self.batch, position) = (batch, 0)
+        awaitedSince = nil
         defer { self.batch = [] }
         do {
             let results = try collect(send(batch), committing: commit, before: deadline)
@@ -34,6 +35,7 @@ extension Link {
             return results
         } catch {
             patience.end(for: awaited, hasTimedOut: error.isTimeOut)
+            recordIfSlow(at: .now)
             throw error
         }
     }

@@ -22,6 +22,10 @@ import System
     /// The statements that were sent last, and how many of them were answered.
     var batch: [SQL] = []
     var position = 0
+    /// When the answer of the batch began to be awaited; nil if it was there at once.
+    var awaitedSince: ContinuousClock.Instant?
+    /// The last batch, if it took long.
+    private(set) var slowBatch: SlowStatement?
 
     /// A link that was idle for less than this counts as in use.
     private static let use = Duration.milliseconds(1)
@@ -87,6 +91,13 @@ import System
     func answered() {
         hasAnswered = true
         lastAnswer = .now
+        recordIfSlow(at: lastAnswer)
+    }
+
+    /// The batch has ended: remembers it if it took long.
+    func recordIfSlow(at now: ContinuousClock.Instant) {
+        let duration = awaitedSince.map { now - $0 } ?? .zero
+        slowBatch = duration < SlowStatement.shortest ? nil : SlowStatement(batch, duration)
     }
 
     /// The statement whose result is awaited; the last one until the batch has ended.
@@ -109,8 +120,10 @@ import System
         var descriptor = unsafe pollfd(
             fd: PQsocket(handle), events: Int16(isSending ? POLLIN | POLLOUT : POLLIN), revents: 0)
         var timeout = Int32.max
+        let now = ContinuousClock.now
+        if awaitedSince == nil { awaitedSince = now }
         if let deadline {
-            let left = deadline - .now
+            let left = deadline - now
             guard left > .zero else { throw invalidate(PostgresError(.timedOut)) }
             timeout = left.pollTimeout
         }

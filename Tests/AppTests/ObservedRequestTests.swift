@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Postgres
 import System
 import TestSupport
 import Testing
@@ -18,6 +19,16 @@ import Testing
             endpoints: [
                 Self.endpoint("/broken/{id}") { _ in throw Broken() },
                 Self.endpoint("/limited", .array) { _ in .response(.noContent) },
+                Self.endpoint("/slow") { context in
+                    try context.connection.execute("SELECT 'early'")
+                    try context.connection.execute(
+                        """
+                        SELECT pg_sleep(0.05),
+                            \("canary of a value")::text
+                        """)
+                    try context.connection.execute("SELECT 'late'")
+                    return .response(.noContent)
+                },
                 Self.endpoint("/stream") { _ in
                     .stream(head: .noContent, fallback: Response(status: .unavailable)) { _ in }
                 },
@@ -69,6 +80,7 @@ import Testing
         let duration = try #require(found.first?.duration, sourceLocation: sourceLocation)
         #expect(duration > .zero, sourceLocation: sourceLocation)
         expected.duration = duration
+        expected.slowestStatement = found.first?.slowestStatement
         #expect(found == [expected], sourceLocation: sourceLocation)
         #expect(reply.initial.status.rawValue == status, sourceLocation: sourceLocation)
     }
@@ -129,6 +141,15 @@ import Testing
         try expectFinished("GET", "/broken/7", route: "/broken/{id}", status: 500)
     }
 
+    @Test func reportsTheSlowestStatementWithoutItsValues() throws {
+        _ = reply("GET", "/slow")
+        let slowest = try #require(finished().first?.slowestStatement)
+        #expect(slowest.text == "SELECT pg_sleep(0.05), $1::text")
+        #expect(slowest.duration >= .milliseconds(50))
+        _ = reply("GET", "/health")
+        #expect(finished().map(\.slowestStatement) == [nil])
+    }
+
     @Test func reportsRateLimitsThatAreHit() throws {
         try expectFinished("GET", "/limited", route: "/limited", status: 204)
         _ = reply("GET", "/limited")
@@ -149,6 +170,7 @@ import Testing
         let found = finished()
         #expect(found.map(\.route) == ["/flow-manager"] && found.map(\.userID) == [user.id])
         #expect(found.map(\.requestBytes) == [length])
+        #expect(found.allSatisfy { $0.threadTime.map { $0 > .zero } == true })
         #expect(found.map(\.status) == [status ?? FinishedRequest.clientDisconnected])
         #expect(found.map(\.responseBytes) == [status == nil ? 0 : 3])
     }

@@ -60,6 +60,26 @@ import Testing
                 "\"method\":\"-\",\"status\":404,\"duration_ms\":0.000,\"bytes_in\":0}"))
     }
 
+    /// The lines of requests that took so long, of which 10 ms counts as slow.
+    private func lines(of requests: [FinishedRequest], from level: Log.Level = .info) throws -> [String] {
+        let log = try Log(to: .file(file), .text, from: level, slowRequest: .milliseconds(10))
+        for request in requests { log.write(.application(.requestFinished(request))) }
+        log.close()
+        return String(decoding: try Files.read(file), as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    @Test func aSlowRequestHasASecondLine() throws {
+        var (fast, waiting) = (full, full)
+        fast.duration = .microseconds(9_999)
+        waiting.threadTime = .microseconds(9_999)
+        let lines = try lines(of: [full, fast, waiting])
+        #expect(lines.count == 4)
+        #expect(
+            lines[1].hasSuffix(
+                " warning slow-request request_id=r1 route=/api/executions/{id}/signal duration_ms=12.345"))
+        #expect(try self.lines(of: [full], from: .warning).count == 5)
+    }
+
     @Test func isOneObjectWhateverIsInIt() throws {
         let log = try Log(to: .file(file), .json)
         for text in LogFormatTests.hostile {

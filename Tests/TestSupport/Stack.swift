@@ -41,7 +41,7 @@ package final class Stack: Sendable {
             "MIGRATION_DATABASE_URL": database.owner.connectionString,
             "JWT_SECRET_KEY": Stack.tokenSecret, "PORT": String(port), "HTTPS_PORT": String(httpsPort),
             "RATE_LIMIT": "off", "RATE_LIMIT_READ": "off", "RATE_LIMIT_WRITE": "off", "RATE_LIMIT_RUN": "off",
-            "LOG_FILE": folder + "/flow-manager.log",
+            "SLOW_REQUEST": "off", "LOG_FILE": folder + "/flow-manager.log",
         ]) { $1 }
         environment.merge(settings) { $1 }
         try run(Stack.root + "/scripts/stand", [folder], environment.merging(["BINARY": Stack.executable]) { $1 })

@@ -1,3 +1,5 @@
+package import Postgres
+
 /// What happens in the application, for its observer. It contains nothing from a request's body or headers.
 package enum ApplicationEvent: Sendable {
     /// A request has its response.
@@ -29,6 +31,10 @@ package struct FinishedRequest: Sendable, Equatable {
     package var status = 0
     /// From the first look at the request to its response.
     package var duration = Duration.zero
+    /// How long the request occupied a thread, if it then waited without one for its response; nil if it did not.
+    package var threadTime: Duration?
+    /// Its round trip to the database that took longest; nil if none took a millisecond.
+    package var slowestStatement: SlowStatement?
     /// How long the request waited for this program; nil if the web server does not say, or its clock differs.
     package var queueTime: Duration?
     /// The length of the body, in bytes; 0 if it was not read.

@@ -91,6 +91,16 @@ extension SettingParser<Duration> {
     }
 }
 
+extension SettingParser<Duration?> {
+    /// Nil for `off`.
+    static func secondsOrOff(in range: ClosedRange<Double>) -> SettingParser {
+        SettingParser("off or a number of seconds from \(range.lowerBound) to \(range.upperBound)") { text in
+            if text == "off" { return .some(nil) }
+            return Double(text).flatMap { range.contains($0) ? .some(.seconds($0)) : nil }
+        }
+    }
+}
+
 extension SettingParser<Int?> {
     /// Nil for `off`, which means no limit.
     static func limit(from least: Int = 1) -> SettingParser {

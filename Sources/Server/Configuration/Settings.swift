@@ -131,6 +131,10 @@ struct Settings: Sendable {
         "METRICS_TOKEN", ifUnset: nil, isSecret: true, .secret,
         "Bearer token that may read `/metrics` and `/status` from any address, at least 32 bytes")
 
+    let slowRequest = Setting<Duration?>(
+        "SLOW_REQUEST", default: .text("1"), .secondsOrOff(in: 0...3_600),
+        "Seconds after which a request is logged with its slowest statement. `off`: none is")
+
     let loginCreatesAccount = Setting(
         "LOGIN_CREATES_ACCOUNT", default: .byProfile(production: "off", demo: "on"), .onOrOff,
         "Whether a login with an unknown e-mail creates the account. Default: `on` in the demo profile, else `off`")

@@ -1,5 +1,6 @@
 import App
 import Glibc
+import Postgres
 import System
 
 /// Writes observations to the log, one line each. A line never makes its writer wait: see `LineWriter`.
@@ -42,13 +43,17 @@ final class Log: Sendable {
     private let level: Level
     private let writer: LineWriter
     private let process = getpid()
+    /// How long a request takes that is logged as slow; nil: none is.
+    private let slowRequest: Duration?
 
     /// - Parameter capacity: of the buffer, in bytes.
     init(
-        to target: LineWriter.Target, _ format: LogLine.Format, from level: Level = .info, capacity: Int = 256 << 10
+        to target: LineWriter.Target, _ format: LogLine.Format, from level: Level = .info,
+        slowRequest: Duration? = nil, capacity: Int = 256 << 10
     ) throws(ProcessError) {
         self.format = format
         self.level = level
+        self.slowRequest = slowRequest
         let process = process
         writer = try LineWriter(to: target, capacity: capacity) { notice in
             let entry = notice.logEntry
@@ -67,12 +72,17 @@ final class Log: Sendable {
         }
         try self.init(
             to: try configuration.logFile.map { .file($0) } ?? .descriptor(inherited ?? 2),
-            try configuration.logFormat, from: try configuration.logLevel)
+            try configuration.logFormat, from: try configuration.logLevel,
+            slowRequest: try configuration.slowRequest)
     }
 
     /// Writes the line of an observation that is logged.
     func write(_ observation: Observation) {
-        if case .application(.requestFinished(let request)) = observation { return write(request) }
+        if case .application(.requestFinished(let request)) = observation {
+            write(request)
+            if let slowRequest, request.threadTime ?? request.duration >= slowRequest { writeSlow(request) }
+            return
+        }
         guard let entry = observation.logEntry ?? (level == .debug ? observation.debugEntry : nil),
             entry.level.rawValue >= level.rawValue
         else { return }
@@ -97,6 +107,22 @@ final class Log: Sendable {
             line.field("key_id", optional: request.keyID)
         }
     }
+
+    private func writeSlow(_ request: FinishedRequest) {
+        guard level.rawValue <= Level.warning.rawValue else { return }
+        let head = LogLine.Head(format, level: Level.warning.name, event: "slow-request", process: process)
+        writer.append(head) { line in
+            line.field("request_id", request.requestID)
+            line.field("route", optional: request.route)
+            line.field("duration_ms", thousandths: (request.threadTime ?? request.duration).microseconds)
+            guard let slowest = request.slowestStatement else { return }
+            line.field("statement_ms", thousandths: slowest.duration.microseconds)
+            line.field("statement", String(slowest.text.prefix(Self.longestStatement)))
+        }
+    }
+
+    /// In characters.
+    private static let longestStatement = 500
 
     /// In bytes: enough for the longest route and ids. Memory of that size is on the stack.
     private static let longestRequest = 1_024

@@ -36,6 +36,7 @@ package struct Application: Sendable {
         var finished = FinishedRequest(requestID: call.id, method: request.method)
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
         connection.caller = nil
+        connection.slowestStatement = nil
         var reply: Reply
         do {
             reply = try route(&call, into: &finished, readingBody: read, audit: audit, over: connection, at: seat)
@@ -44,11 +45,13 @@ package struct Application: Sendable {
         }
         connection.rollback()
         if audit.awaitsSeal, reply.initial.status.rawValue < 500 { seal(over: connection) }
+        finished.slowestStatement = connection.slowestStatement
         reply.update { call.complete(&$0) }
         guard reply.continuation != nil else {
             call.finish(finished, since: start, with: reply.initial)
             return reply
         }
+        finished.threadTime = .now - start
         reply.onResponse = { [call, finished] in call.finish(finished, since: start, with: $0) }
         return reply
     }
