@@ -308,6 +308,7 @@ CREATE TABLE public.executions (
     processor_us bigint DEFAULT 0 NOT NULL,
     flow_id text,
     flow_name text,
+    traceparent text,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
@@ -435,6 +436,7 @@ CREATE TABLE public.executions_default (
     processor_us bigint DEFAULT 0 NOT NULL,
     flow_id text,
     flow_name text,
+    traceparent text,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
 ALTER TABLE ONLY public.executions_default ALTER COLUMN flow SET COMPRESSION lz4;

@@ -141,6 +141,14 @@ import Testing
         try expectFinished("GET", "/broken/7", route: "/broken/{id}", status: 500)
     }
 
+    @Test func reportsTheTraceOfAValidHeader() throws {
+        let trace = "0af7651916cd43dd8448eb211c80319c"
+        for (value, id) in [("00-\(trace)-b7ad6b7169203331-01", trace), ("00-\(trace)-b7ad6b7169203331", nil)] {
+            _ = application.reply(to: Request(method: "GET", target: "/health", headers: ["traceparent": value]))
+            #expect(finished().map(\.traceID) == [id])
+        }
+    }
+
     @Test func reportsTheSlowestStatementWithoutItsValues() throws {
         _ = reply("GET", "/slow")
         let slowest = try #require(finished().first?.slowestStatement)

@@ -1,6 +1,7 @@
 import Glibc
 import HTTP
 import JSON
+import Postgres
 import System
 import TestSupport
 import Testing
@@ -41,6 +42,19 @@ import Testing
         #expect((0..<10_000).contains(try #require(line["queue_ms"]?.doubleValue)))
         #expect(stack.processes.contains { Int64($0.id) == line["pid"]?.integerValue })
         #expect(!stack.log.contains("limit=5"))
+    }
+
+    @Test func namesTheTraceAndKeepsItWithTheRun() throws {
+        let user = try stack.makeUser()
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        let line = try line {
+            try stack.post(
+                "/flow-manager", .flow([.task("a", "pass")]), token: user.token, headers: [$0, ("traceparent", trace)])
+        }
+        #expect(line["status"] == 200 && line["trace_id"] == "0af7651916cd43dd8448eb211c80319c")
+        let stored = try stack.database.connect().query(
+            "SELECT traceparent FROM executions WHERE user_id = \(user.id)")
+        #expect(try stored.only.decode(String?.self) == trace)
     }
 
     @Test func namesNoPathThatIsNoRoute() throws {

@@ -33,7 +33,7 @@ import Testing
         request.duration = .microseconds(12_345)
         request.queueTime = .microseconds(1_500)
         (request.requestBytes, request.responseBytes) = (17, 4_096)
-        (request.userID, request.keyID) = ("u1", "k1")
+        (request.userID, request.keyID, request.traceID) = ("u1", "k1", "t1")
         return request
     }
 
@@ -43,12 +43,13 @@ import Testing
             found.hasSuffix(
                 "\"level\":\"info\",\"event\":\"request\",\"pid\":\(getpid()),\"request_id\":\"r1\",\"method\":\"POST\","
                     + "\"route\":\"/api/executions/{id}/signal\",\"status\":200,\"duration_ms\":12.345,"
-                    + "\"queue_ms\":1.500,\"bytes_in\":17,\"bytes_out\":4096,\"user_id\":\"u1\",\"key_id\":\"k1\"}"))
+                    + "\"queue_ms\":1.500,\"bytes_in\":17,\"bytes_out\":4096,\"user_id\":\"u1\",\"key_id\":\"k1\","
+                    + "\"trace_id\":\"t1\"}"))
         let text = try #require(try line(.text, of: full))
         #expect(
             text.hasSuffix(
                 "Z info request request_id=r1 method=POST route=/api/executions/{id}/signal status=200"
-                    + " duration_ms=12.345 queue_ms=1.500 bytes_in=17 bytes_out=4096 user_id=u1 key_id=k1"))
+                    + " duration_ms=12.345 queue_ms=1.500 bytes_in=17 bytes_out=4096 user_id=u1 key_id=k1 trace_id=t1"))
     }
 
     @Test func whatIsUnknownIsLeftOut() throws {
@@ -76,7 +77,7 @@ import Testing
         #expect(lines.count == 4)
         #expect(
             lines[1].hasSuffix(
-                " warning slow-request request_id=r1 route=/api/executions/{id}/signal duration_ms=12.345"))
+                " warning slow-request request_id=r1 trace_id=t1 route=/api/executions/{id}/signal duration_ms=12.345"))
         #expect(try self.lines(of: [full], from: .warning).count == 5)
     }
 

@@ -45,6 +45,8 @@ package struct FinishedRequest: Sendable, Equatable {
     package var userID: String?
     /// The API key that the call had; nil without one.
     package var keyID: String?
+    /// The id of the distributed trace that the call belongs to; nil without one.
+    package var traceID: String?
 
     package init(requestID: String, method: String) {
         self.requestID = requestID

@@ -91,6 +91,9 @@ package struct TaskContext {
     package let userID: String
     /// For a `.transactional` task it has the open transaction; other tasks only read through it.
     package let connection: Connection
+    /// The `traceparent` of the call that started the run, or the run that started it; nil without one. A task that
+    /// calls another service passes it on.
+    package let trace: String?
     let engine: Engine
     /// When the step times out; nil if its flow sets no timeout.
     package let deadline: ContinuousClock.Instant?
@@ -104,7 +107,8 @@ package struct TaskContext {
     package init(
         executionID: String, step: Int, attempt: Int = 1, userID: String, connection: Connection, engine: Engine,
         deadline: ContinuousClock.Instant? = nil, stored: JSON? = nil, signal: JSON? = nil,
-        cancellation: Cancellation? = nil, outputRoom: Int = .max
+        cancellation: Cancellation? = nil, outputRoom: Int = .max,
+        trace: String? = nil
     ) {
         self.executionID = executionID
         self.step = step
@@ -117,6 +121,7 @@ package struct TaskContext {
         self.signal = signal
         self.cancellation = cancellation
         self.outputRoom = outputRoom
+        self.trace = trace
     }
 
     /// How many bytes a user may keep.

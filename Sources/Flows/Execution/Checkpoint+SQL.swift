@@ -19,13 +19,14 @@ extension Checkpoint {
             WITH opened AS (
                 INSERT INTO executions (
                     id, user_id, flow, flow_id, flow_name, input, status, stopped_at, error, cost, created_at,
-                    finished_at, started_by, started_by_key)
+                    finished_at, started_by, started_by_key, traceparent)
                 VALUES (\(execution.id), \(execution.userID), \(flow),
                     \(execution.flowID), \(execution.flowName), \(input),
                     \(execution.status.rawValue), \(optional: execution.stoppedAt),
                     \(optional: execution.failure?.json), \(cost),
                     statement_timestamp() - \(age.microseconds) * interval '1 microsecond',
-                    \(finishedAt), \(optional: execution.starter.userID), \(optional: execution.starter.keyID))
+                    \(finishedAt), \(optional: execution.starter.userID), \(optional: execution.starter.keyID),
+                    \(optional: execution.starter.trace))
                 RETURNING created_at)
             """
         return """

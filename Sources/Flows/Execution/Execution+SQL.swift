@@ -9,7 +9,7 @@ enum ExecutionRow {
         e.id, e.user_id, coalesce(e.flow, v.flow, '{"id":"","name":""}'), e.input, e.workflow_id, e.version,
         (SELECT w.concurrency IS NOT NULL FROM workflows w WHERE w.id = e.workflow_id), e.status, e.stopped_at, e.error,
         e.parent_id, e.parent_step, e.parent_attempt, e.item, e.forked_from, e.fork_step, e.fork_input, e.started_by,
-        e.started_by_key
+        e.started_by_key, e.traceparent
         """
 
     /// Joins the workflow version that an execution of a stored workflow refers to.
@@ -49,7 +49,7 @@ extension ExecutionOf where Value: PostgresDecodable {
         )
         self.init(
             id: id, userID: userID, source: source ?? .call, flow: flow, input: input,
-            starter: Starter(userID: try columns.next(), keyID: try columns.next()))
+            starter: Starter(userID: try columns.next(), keyID: try columns.next(), trace: try columns.next()))
         self.status = ExecutionStatus(rawValue: status) ?? .running
         self.stoppedAt = stoppedAt
         self.failure = failure.flatMap { TaskFailure(json: $0) }

@@ -80,7 +80,8 @@ extension Runner {
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
                 userID: checkpoint.execution.userID, connection: connection, engine: engine, deadline: deadline,
                 stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation,
-                outputRoom: engine.limits.recordSize - weight - (definition.input?.weight ?? 0))
+                outputRoom: engine.limits.recordSize - weight - (definition.input?.weight ?? 0),
+                trace: checkpoint.execution.starter.trace)
             guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }

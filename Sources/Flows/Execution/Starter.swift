@@ -6,9 +6,12 @@ package struct Starter: Sendable {
     package let userID: String?
     /// The API key that the call had; nil: none.
     package let keyID: String?
+    /// The call's place in a distributed trace, as its `traceparent` says; nil without one.
+    package let trace: String?
 
-    package init(userID: String?, keyID: String?) {
+    package init(userID: String?, keyID: String?, trace: String? = nil) {
         self.userID = userID
         self.keyID = keyID
+        self.trace = trace
     }
 }

@@ -172,7 +172,7 @@ enum Queue {
             WITH opened AS (
                 INSERT INTO executions AS e (id, user_id, flow, flow_id, flow_name, input, status, created_at,
                     workflow_id, version, parent_id, parent_step, parent_attempt, item, forked_from, fork_step,
-                    fork_input, copied_inputs, differs, started_by, started_by_key)
+                    fork_input, copied_inputs, differs, started_by, started_by_key, traceparent)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(execution.flowID), \(execution.flowName), \(execution.input), 'running', clock_timestamp(),
                     \(optional: workflowID), \(optional: version),
@@ -187,14 +187,16 @@ enum Queue {
             """
     }
 
-    /// The values of `started_by` and `started_by_key`: those of the run that starts this one, if there is one.
+    /// The values of `started_by`, `started_by_key` and `traceparent`: those of the run that starts this one, if there is one.
     private static func starter(of execution: Execution) -> SQL {
         guard let parent = execution.parent?.executionID else {
-            return "\(optional: execution.starter.userID), \(optional: execution.starter.keyID)"
+            let starter = execution.starter
+            return "\(optional: starter.userID), \(optional: starter.keyID), \(optional: starter.trace)"
         }
         return """
             (SELECT p.started_by FROM executions p WHERE p.id = \(parent)),
-            (SELECT p.started_by_key FROM executions p WHERE p.id = \(parent))
+            (SELECT p.started_by_key FROM executions p WHERE p.id = \(parent)),
+            (SELECT p.traceparent FROM executions p WHERE p.id = \(parent))
             """
     }
 

@@ -105,6 +105,7 @@ final class Log: Sendable {
             if let length = request.responseBytes { line.field("bytes_out", length) }
             line.field("user_id", optional: request.userID)
             line.field("key_id", optional: request.keyID)
+            line.field("trace_id", optional: request.traceID)
         }
     }
 
@@ -113,6 +114,7 @@ final class Log: Sendable {
         let head = LogLine.Head(format, level: Level.warning.name, event: "slow-request", process: process)
         writer.append(head) { line in
             line.field("request_id", request.requestID)
+            line.field("trace_id", optional: request.traceID)
             line.field("route", optional: request.route)
             line.field("duration_ms", thousandths: (request.threadTime ?? request.duration).microseconds)
             guard let slowest = request.slowestStatement else { return }

@@ -34,6 +34,7 @@ package struct Application: Sendable {
         let start = Monotonic.now
         var call = Call(request, services: services)
         var finished = FinishedRequest(requestID: call.id, method: request.method)
+        finished.traceID = request.trace?.traceID
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
         connection.caller = nil
         connection.slowestStatement = nil

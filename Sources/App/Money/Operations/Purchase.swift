@@ -59,9 +59,9 @@ struct Purchase {
             close: { execution in
                 (keyed?.close(execution) ?? []) + record(of: execution, userID: user.id, left: left)
             })
-        let begun = Execution(
+        let begun = try Execution(
             id: executionID, userID: user.id, flow: plan.flow.definition, input: input,
-            starter: user.starter(ofRunOf: user.id))
+            starter: context.starter(ofRunOf: user.id))
         let execution = try context.launching { try $0.run(begun, plan, on: connection, with: hooks) }.execution
         return .json(try outcome(of: execution, left: left).get())
     }

@@ -119,7 +119,7 @@ extension Endpoint<Context> {
     ) { context in
         try context.launchingOnce(answer: \.answerOfFork) {
             let former = try context.repeatableExecution()
-            let (id, starter) = (UUIDv7.make(), try context.user.starter(ofRunOf: former.userID))
+            let (id, starter) = (UUIDv7.make(), try context.starter(ofRunOf: former.userID))
             let step = Int(context.input["step"]?.integerValue ?? 0)
             let version = context.input["version"]?.integerValue.map { Int($0) }
             let forked = try context.claimingKey(for: id) {

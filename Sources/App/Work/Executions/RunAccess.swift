@@ -24,14 +24,16 @@ extension Principal {
 
     /// All runs that belong to the caller, and as an admin those of all users.
     var allRuns: Visibility { isAdmin ? .all : .user(id) }
-
-    /// The caller as the starter of a run of that user.
-    func starter(ofRunOf ownerID: String) -> Starter {
-        Starter(userID: ownerID == id ? nil : id, keyID: keyID)
-    }
 }
 
 extension Context {
+    /// The caller as the starter of a run of that user.
+    func starter(ofRunOf ownerID: String) throws -> Starter {
+        let user = try user
+        return Starter(
+            userID: ownerID == user.id ? nil : user.id, keyID: user.keyID, trace: request.trace?.text)
+    }
+
     /// The run that the path names, which the caller may read.
     func execution() throws -> RecordedExecution<JSONText> {
         let found = try ShownExecution.find(try id(), in: user.readableRuns, on: connection) {

@@ -28,9 +28,9 @@ extension Endpoint<Context> {
             try context.checkStorage()
             let plan = try context.plan(context.input["flow"] ?? .null)
             let user = try context.user
-            let execution = Execution(
+            let execution = try Execution(
                 id: UUIDv7.make(), userID: user.id, flow: plan.flow.definition,
-                input: context.input["input"] ?? .object(JSONObject()), starter: user.starter(ofRunOf: user.id))
+                input: context.input["input"] ?? .object(JSONObject()), starter: context.starter(ofRunOf: user.id))
             if !context.respondsAtOnce, let reply = try run(execution, plan, context) { return reply }
             try context.launch(execution, plan)
             return try later(execution, context)

@@ -49,9 +49,10 @@ extension Endpoint<Context> {
             guard let stored = try StoredFlow.find(id, of: owner, version: wanted, on: context.connection) else {
                 throw try missing(wanted, of: id, context)
             }
-            let execution = Execution(
+            let execution = try Execution(
                 id: UUIDv7.make(), userID: stored.userID, source: stored.source, flow: stored.flow,
-                input: context.input["input"] ?? .object(JSONObject()), starter: user.starter(ofRunOf: stored.userID))
+                input: context.input["input"] ?? .object(JSONObject()),
+                starter: context.starter(ofRunOf: stored.userID))
             let plan = try context.plan(stored.flow)
             do {
                 try context.launch(execution, plan)
