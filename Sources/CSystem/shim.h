@@ -63,47 +63,59 @@ static inline int fm_receive_message(int channel, unsigned char *kind, int *desc
 
 enum { FM_LISTENING = 10 /* TCP_LISTEN, which sock_diag(7) reports for unix sockets too */ };
 
+// The queue of a listening unix socket.
+struct fm_listen_queue {
+    // How many connections wait to be accepted, and the backlog.
+    unsigned int length, limit;
+    // The inode of the socket's file; 0 without one.
+    unsigned int file;
+};
+
 // Asks the kernel for the unix socket with that inode (sock_diag(7)), as ss(8) does. Returns 0, or -1 if there is none
-// that listens, or the kernel does not tell. `length` is the number of connections that wait to be accepted.
-static inline int fm_unix_listen_queue(unsigned int inode, unsigned int *length, unsigned int *limit) {
+// that listens, or the kernel does not tell.
+static inline int fm_unix_listen_queue(unsigned int inode, struct fm_listen_queue *queue) {
     struct {
         struct nlmsghdr header;
         struct unix_diag_req body;
     } request = {
         .header = {.nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-        .body = {.sdiag_family = AF_UNIX, .udiag_states = -1, .udiag_ino = inode, .udiag_show = UDIAG_SHOW_RQLEN,
-                 .udiag_cookie = {-1, -1}},
+        .body = {.sdiag_family = AF_UNIX, .udiag_states = -1, .udiag_ino = inode,
+                 .udiag_show = UDIAG_SHOW_RQLEN | UDIAG_SHOW_VFS, .udiag_cookie = {-1, -1}},
     };
     union {
         struct nlmsghdr header;
         char bytes[1024];
     } answer;
-    int socket_ = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    if (socket_ < 0) return -1;
+    int channel = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (channel < 0) return -1;
     // The kernel has answered by the time that the request is sent, so nothing here waits.
     ssize_t size = -1;
-    if (send(socket_, &request, sizeof request, 0) == sizeof request) {
-        size = recv(socket_, &answer, sizeof answer, MSG_DONTWAIT);
+    if (send(channel, &request, sizeof request, 0) == sizeof request) {
+        size = recv(channel, &answer, sizeof answer, MSG_DONTWAIT);
     }
-    close(socket_);
+    close(channel);
     if (size < (ssize_t)NLMSG_LENGTH(sizeof(struct unix_diag_msg)) || answer.header.nlmsg_len > (size_t)size
         || answer.header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return -1;
     const struct unix_diag_msg *message = NLMSG_DATA(&answer.header);
     if (message->udiag_state != FM_LISTENING) return -1;
+    int found = -1;
+    queue->file = 0;
     size_t place = NLMSG_LENGTH(sizeof *message);
     while (place + sizeof(struct nlattr) <= answer.header.nlmsg_len) {
         const struct nlattr *attribute = (const struct nlattr *)(answer.bytes + place);
         if (attribute->nla_len < sizeof *attribute || place + attribute->nla_len > answer.header.nlmsg_len) return -1;
-        if (attribute->nla_type == UNIX_DIAG_RQLEN
-            && attribute->nla_len >= sizeof *attribute + sizeof(struct unix_diag_rqlen)) {
-            const struct unix_diag_rqlen *queue = (const struct unix_diag_rqlen *)(attribute + 1);
-            *length = queue->udiag_rqueue;
-            *limit = queue->udiag_wqueue;
-            return 0;
+        size_t length = attribute->nla_len - sizeof *attribute;
+        if (attribute->nla_type == UNIX_DIAG_RQLEN && length >= sizeof(struct unix_diag_rqlen)) {
+            const struct unix_diag_rqlen *counts = (const struct unix_diag_rqlen *)(attribute + 1);
+            queue->length = counts->udiag_rqueue;
+            queue->limit = counts->udiag_wqueue;
+            found = 0;
+        } else if (attribute->nla_type == UNIX_DIAG_VFS && length >= sizeof(struct unix_diag_vfs)) {
+            queue->file = ((const struct unix_diag_vfs *)(attribute + 1))->udiag_vfs_ino;
         }
         place += NLA_ALIGN(attribute->nla_len);
     }
-    return -1;
+    return found;
 }
 
 #endif

@@ -22,6 +22,9 @@ struct FlowManager {
             name: "respond", summary: "Answer FastCGI requests on descriptor 0, or one CGI request",
             ignoresArguments: true, run: Respond.run),
         Command(name: "work", summary: "Execute queued runs", forms: Work.forms, run: Work.run),
+        Command(
+            name: "status", summary: "Print what the pool does, even while it answers no call",
+            forms: StatusCommand.forms, run: StatusCommand.run),
         Command(name: "migrate", summary: "Migrate the database schema and create the first admin", run: Migrate.run),
         Command(name: "seed-demo", summary: "Create the accounts of the demo profile", run: SeedDemo.run),
         Command(

@@ -22,6 +22,11 @@ package struct HistogramTable: Sendable {
         /// In nanoseconds.
         package let sum: UInt64
         package var count: UInt64 { buckets.reduce(0, &+) }
+
+        /// How many durations were longer than one of the limits, in nanoseconds.
+        package func count(over limit: UInt64) -> UInt64 {
+            zip(HistogramTable.limits, buckets.dropFirst()).lazy.filter { $0.0 >= limit }.reduce(0) { $0 &+ $1.1 }
+        }
     }
 
     private let table: SeriesTable
@@ -53,5 +58,16 @@ package struct HistogramTable: Sendable {
                     sum: table.memory.word(place + Self.limits.count + 1))
             )
         }
+    }
+
+    /// What all histograms together have counted.
+    package var total: Counts {
+        var buckets = [UInt64](repeating: 0, count: Self.limits.count + 1)
+        var sum: UInt64 = 0
+        for (_, counts) in all {
+            for (bucket, count) in counts.buckets.enumerated() { buckets[bucket] &+= count }
+            sum &+= counts.sum
+        }
+        return Counts(buckets: buckets, sum: sum)
     }
 }

@@ -34,6 +34,10 @@ package final class SharedMemory: @unchecked Sendable {
         }
     }
 
+    /// What descriptors of such memory are shown as, in `/proc/PID/fd`.
+    package static let descriptorLink = "/memfd:\(name) (deleted)"
+    private static let name = "flow-manager"
+
     /// Close-on-exec; open as long as this object exists.
     package let descriptor: Int32
     private let words: UnsafeMutablePointer<Atomic<UInt64>>
@@ -41,7 +45,7 @@ package final class SharedMemory: @unchecked Sendable {
 
     /// Creates new memory, all of it zero.
     package convenience init() throws(SharedMemoryError) {
-        let descriptor = unsafe memfd_create("flow-manager", UInt32(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+        let descriptor = unsafe memfd_create(Self.name, UInt32(MFD_CLOEXEC | MFD_ALLOW_SEALING))
         guard descriptor >= 0 else { throw .system(call: "memfd_create", code: errno) }
         do throws(SharedMemoryError) {
             // Reserved now: if no memory were left for a page on its first access, that would be a SIGBUS.
@@ -64,16 +68,27 @@ package final class SharedMemory: @unchecked Sendable {
     /// Throws, and leaves the descriptor unchanged, if it is not such memory or has another version: during a deploy a
     /// supervisor may be older than the responders that it starts. They then work without shared memory.
     package convenience init(adopting descriptor: Int32) throws(SharedMemoryError) {
-        var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", code: errno) }
-        guard status.st_size == Layout.bytes, Self.hasFixedSize(descriptor) else { throw .incompatible }
-        guard try Self.version(in: descriptor) == Layout.version else { throw .incompatible }
+        try Self.check(descriptor)
         guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else { throw .system(call: "fcntl", code: errno) }
         try self.init(mapping: descriptor)
     }
 
-    init(mapping descriptor: Int32) throws(SharedMemoryError) {
-        let address = unsafe mmap(nil, Layout.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+    /// Opens the memory of another pool, by the path of a descriptor of it (`/proc/PID/fd/N`), to read it only. Throws
+    /// if that is not such memory or has another version.
+    package convenience init(reading path: String) throws(SharedMemoryError) {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system(call: "open", code: errno) }
+        do throws(SharedMemoryError) {
+            try Self.check(descriptor)
+            try self.init(mapping: descriptor, protection: PROT_READ)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    init(mapping descriptor: Int32, protection: Int32 = PROT_READ | PROT_WRITE) throws(SharedMemoryError) {
+        let address = unsafe mmap(nil, Layout.bytes, protection, MAP_SHARED, descriptor, 0)
         guard let address = unsafe address, unsafe address != MAP_FAILED else {
             throw .system(call: "mmap", code: errno)
         }
@@ -86,6 +101,14 @@ package final class SharedMemory: @unchecked Sendable {
     deinit {
         unsafe munmap(words, Layout.bytes)
         close(descriptor)
+    }
+
+    /// Throws unless the descriptor is memory that this version has created.
+    private static func check(_ descriptor: Int32) throws(SharedMemoryError) {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", code: errno) }
+        guard status.st_size == Layout.bytes, hasFixedSize(descriptor) else { throw .incompatible }
+        guard try version(in: descriptor) == Layout.version else { throw .incompatible }
     }
 
     /// False also for a descriptor that cannot have seals.

@@ -35,10 +35,11 @@ package final class Supervisor {
     private let environment: [String: String]
     private let inherited: [Int32: Int32]
     private let reopenLog: () -> Void
+    private let inspect: () -> Void
     private let observe: (SupervisorEvent) -> Void
     private let policy: SupervisorPolicy
     private var state: SupervisorState
-    private var nextMemoryCheck = Monotonic.now
+    private var nextInspection = Monotonic.now
     private var children: [pid_t: Child] = [:]
     private var held: [Held] = []
     private var hasEnded = false
@@ -50,10 +51,12 @@ package final class Supervisor {
     ///   - environment: the children's environment; the supervisor adds the variable for the control channel.
     ///   - inherited: further descriptors of the children, from 4 on, by their numbers in the child.
     ///   - reopenLog: makes this process open its log again.
+    ///   - inspect: called at each inspection while the socket listens, on the supervisor's thread; it must not block.
     ///   - observe: called on the supervisor's thread; it must not block.
     package init(
         listening: Int32, executable: String, arguments: @escaping (Role) -> [String], environment: [String: String],
         inherited: [Int32: Int32] = [:], policy: SupervisorPolicy, reopenLog: @escaping () -> Void = {},
+        inspect: @escaping () -> Void = {},
         observe: @escaping (SupervisorEvent) -> Void
     ) {
         self.listening = listening
@@ -62,6 +65,7 @@ package final class Supervisor {
         self.environment = environment.merging([ChildControl.variable: "\(ChildControl.descriptor)"]) { $1 }
         self.inherited = inherited
         self.reopenLog = reopenLog
+        self.inspect = inspect
         self.observe = observe
         self.policy = policy
         state = SupervisorState(policy: policy, at: .now)
@@ -82,14 +86,16 @@ package final class Supervisor {
             }
             while let signal = signals.next() { take(signal) }
             handle(.timePassed)
-            checkMemory()
+            inspectPool()
             forward()
         }
     }
 
-    private func checkMemory() {
-        guard let limit = policy.largestChild, nextMemoryCheck <= .now else { return }
-        nextMemoryCheck = .now + policy.memoryInterval
+    private func inspectPool() {
+        guard nextInspection <= .now else { return }
+        nextInspection = .now + policy.inspectionInterval
+        if !state.isTerminating { inspect() }
+        guard let limit = policy.largestChild else { return }
         for pid in children.keys.sorted() {
             if let bytes = ProcessMemory.resident(of: pid), bytes > limit { handle(.grown(pid, bytes: bytes)) }
         }
@@ -99,8 +105,7 @@ package final class Supervisor {
     /// space.
     private var deadline: Monotonic? {
         let retry = held.isEmpty ? nil : Monotonic.now + .milliseconds(50)
-        let memoryCheck = policy.largestChild == nil ? nil : nextMemoryCheck
-        return [state.deadline, retry, memoryCheck].compactMap(\.self).min()
+        return [state.deadline, retry, nextInspection].compactMap(\.self).min()
     }
 
     private func take(_ signal: Signal) {

@@ -6,8 +6,8 @@ package struct SupervisorPolicy: Sendable {
     package var workers: Int
     /// The resident memory, in bytes, beyond which a child is replaced; nil: no limit.
     package var largestChild: Int?
-    /// The interval at which the memory of the children is read.
-    package var memoryInterval: Duration = .seconds(1)
+    /// The interval at which the memory of the children is read, and the pool inspected.
+    package var inspectionInterval: Duration = .seconds(1)
     /// The time limit for a child to drain and exit; then it is killed.
     package var grace: Duration = .seconds(30)
     /// The time limit for a child to become ready after its start; then it is killed.

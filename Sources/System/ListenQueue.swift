@@ -6,10 +6,13 @@ package struct ListenQueue: Hashable, Sendable {
     package let length: Int
     /// The backlog. A unix socket queues one connection more than that.
     package let limit: Int
+    /// The inode of a unix socket's file; nil without a file.
+    package let file: UInt64?
 
-    init(length: Int, limit: Int) {
+    package init(length: Int, limit: Int, file: UInt64? = nil) {
         self.length = length
         self.limit = limit
+        self.file = file
     }
 
     /// The queue of a unix or TCP socket; nil if it does not listen, or the kernel does not tell.
@@ -31,10 +34,9 @@ package struct ListenQueue: Hashable, Sendable {
 
     /// The queue of the unix socket with that inode, of any process of this network namespace.
     package init?(ofUnixSocket inode: UInt64) {
-        var (length, limit): (UInt32, UInt32) = (0, 0)
-        guard let inode = UInt32(exactly: inode), unsafe fm_unix_listen_queue(inode, &length, &limit) == 0
-        else { return nil }
-        self.init(length: Int(length), limit: Int(limit))
+        var queue = fm_listen_queue()
+        guard let inode = UInt32(exactly: inode), unsafe fm_unix_listen_queue(inode, &queue) == 0 else { return nil }
+        self.init(length: Int(queue.length), limit: Int(queue.limit), file: queue.file == 0 ? nil : UInt64(queue.file))
     }
 
     /// The kernel reports the queue of a listening socket in two fields that it has no other use for (TCP_INFO, tcp(7)).

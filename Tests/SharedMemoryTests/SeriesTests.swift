@@ -67,6 +67,17 @@ import Testing
         #expect(counts.sum == 120_002_000_002)
     }
 
+    @Test func allHistogramsTogether() throws {
+        #expect(histograms.total.count == 0)
+        for (name, seconds) in [("a", 1), ("b", 2), ("b", 3)] as [(String, UInt64)] {
+            histograms.add(seconds * 1_000_000_000, to: try #require(histograms.place(of: name)))
+        }
+        #expect(histograms.total.count == 3)
+        #expect(histograms.total.sum == 6_000_000_000)
+        #expect(histograms.total.count(over: 1_000_000_000) == 2)
+        #expect(histograms.total.count(over: 2_500_000_000) == 1)
+    }
+
     @Test func threadsLoseNoCount() {
         onThreads(4) { [counters] _ in
             guard let place = counters.place(of: "a_total") else { return }

@@ -40,6 +40,15 @@ import Testing
         #expect(FailureTable(in: memory).failures(of: 7).count == 1)
     }
 
+    @Test func anotherProcessReadsItByItsDescriptor() throws {
+        let memory = try SharedMemory()
+        FailureTable(in: memory).countFailure(of: 7, at: 100)
+        let path = "/proc/self/fd/\(memory.descriptor)"
+        #expect(FailureTable(in: try SharedMemory(reading: path)).failures(of: 7).count == 1)
+        #expect(throws: SharedMemoryError.incompatible) { try SharedMemory(reading: "/proc/self/exe") }
+        #expect(throws: SharedMemoryError.system(call: "open", code: ENOENT)) { try SharedMemory(reading: "/none") }
+    }
+
     @Test func itsSizeIsFixed() throws {
         let memory = try SharedMemory()
         for size in [0, SharedMemory.Layout.bytes - 1, SharedMemory.Layout.bytes + 1] {

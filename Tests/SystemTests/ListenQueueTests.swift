@@ -21,6 +21,17 @@ struct ListenQueueTests {
         withExtendedLifetime(clients) {}
     }
 
+    @Test func namesTheFileOfAUnixSocket() throws {
+        let path = "/tmp/listen-queue-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+        let listener = try Socket(AF_UNIX)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+        try listener.listen(at: &address, backlog: 1)
+        defer { unsafe unlink(path) }
+        #expect(try ListenQueue(of: listener.descriptor)?.file == Files.inode(of: path) & 0xFFFF_FFFF)
+    }
+
     @Test func countsTheConnectionsThatWaitAtATCPSocket() throws {
         let listener = try Socket(AF_INET)
         var address = sockaddr_in()

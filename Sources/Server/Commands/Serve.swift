@@ -26,9 +26,21 @@ enum Serve {
             environment: invocation.environment.merging(
                 [PoolMemory.variable: "\(memoryDescriptor)", Log.variable: "\(logDescriptor)"]) { $1 },
             inherited: [memoryDescriptor: memory.descriptor, logDescriptor: 2],
-            policy: policy, reopenLog: { log.reopen() }
+            policy: policy, reopenLog: { log.reopen() }, inspect: inspection(of: memory, listener)
         ) { observe(.supervisor($0)) }
         try withExtendedLifetime(memory) { try supervisor.run() }
+    }
+
+    /// Records what has been the most so far.
+    private static func inspection(of memory: SharedMemory, _ listener: Listener) -> () -> Void {
+        let (record, scoreboard) = (PoolRecord(in: memory), Scoreboard(in: memory))
+        record.raise(.started, to: Int(WallClock.seconds))
+        return {
+            let responders = Load(of: scoreboard.processes, .responder)
+            record.raise(.maxActiveProcesses, to: responders.activeProcesses)
+            record.raise(.maxActiveThreads, to: responders.activeThreads)
+            if let queue = ListenQueue(of: listener.descriptor) { record.raise(.maxListenQueue, to: queue.length) }
+        }
     }
 
     private static let memoryDescriptor: Int32 = 4

@@ -19,7 +19,7 @@ enum Supervised {
         case "serve":
             var policy = SupervisorPolicy(responders: Int(arguments[3]) ?? 1, workers: Int(arguments[4]) ?? 0)
             policy.readiness = .milliseconds(Int(arguments[5]) ?? 0)
-            (policy.largestChild, policy.memoryInterval) = (128 << 20, .milliseconds(20))
+            (policy.largestChild, policy.inspectionInterval) = (128 << 20, .milliseconds(20))
             try serve(executable: arguments[2], policy)
         case "respond": try respond()
         case "work": try work()

@@ -1,0 +1,75 @@
+import JSON
+import SharedMemory
+import System
+
+/// `status`: prints what the pool does, read from its memory, so also while none of its threads answers.
+enum StatusCommand {
+    static let forms = [
+        CommandForm(arguments: "[--full] [--json]", summary: "Print the state of the pool; --full: of each thread")
+    ]
+
+    static func run(_ invocation: Invocation) throws {
+        guard invocation.words(flags: ["--full", "--json"]).isEmpty else { throw UsageError("status", forms) }
+        let pool = try RunningPool.find(listeningAt: try invocation.configuration.socket)
+        let status = PoolStatus(of: pool.memory, queue: pool.queue, time: WallClock.nanoseconds / 1_000_000)
+        let isFull = invocation.arguments.contains("--full")
+        if invocation.arguments.contains("--json") {
+            print(status.json(isFull: isFull).text)
+        } else {
+            print(status.text(isFull: isFull), terminator: "")
+        }
+    }
+}
+
+/// A pool that runs on this machine, seen from outside.
+struct RunningPool {
+    let memory: SharedMemory
+    let queue: ListenQueue
+
+    /// Finds the processes that listen on the socket by what the kernel tells of them: a connection to the socket would
+    /// wait behind others. Throws `Failure`.
+    static func find(listeningAt path: String) throws -> RunningPool {
+        guard let file = try? Files.inode(of: path) else { throw Failure.noSocket(path: path) }
+        for process in ProcessTable.ids {
+            let descriptors = ProcessTable.descriptors(of: process)
+            guard let memory = descriptors.first(where: { $0.value == SharedMemory.descriptorLink })?.key else { continue }
+            let queues = descriptors.values.compactMap { socket($0) }.compactMap { ListenQueue(ofUnixSocket: $0) }
+            // The kernel tells the lower 32 bits only.
+            guard let queue = queues.first(where: { $0.file == file & 0xFFFF_FFFF }) else { continue }
+            return RunningPool(memory: try read("/proc/\(process)/fd/\(memory)"), queue: queue)
+        }
+        throw Failure.notFound(path: path)
+    }
+
+    private static func read(_ descriptor: String) throws -> SharedMemory {
+        do {
+            return try SharedMemory(reading: descriptor)
+        } catch SharedMemoryError.incompatible {
+            throw Failure.otherVersion
+        }
+    }
+
+    /// The inode in a text like `socket:[123]`.
+    private static func socket(_ descriptor: String) -> UInt64? {
+        guard descriptor.hasPrefix("socket:["), descriptor.hasSuffix("]") else { return nil }
+        return UInt64(descriptor.dropFirst("socket:[".count).dropLast())
+    }
+
+    /// Why the pool cannot be shown.
+    enum Failure: Error, CustomStringConvertible {
+        case noSocket(path: String)
+        case notFound(path: String)
+        case otherVersion
+
+        var description: String {
+            switch self {
+            case .noSocket(let path): "no pool listens on \(path)"
+            case .notFound(let path):
+                "no pool listens on \(path), or it belongs to a different user: only that user and root can read its state"
+            case .otherVersion:
+                "the pool runs another version of the program: use the executable that `flow-manager serve` was "
+                    + "started from"
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Glibc
+import JSON
+import TestSupport
+import Testing
+
+/// `flow-manager status`, which reads the memory of a pool that runs.
+@Suite struct StatusCommandTests {
+    @Test func showsAPoolOfWhichNoThreadAnswers() throws {
+        let stack = try Stack()
+        let responders = stack.processes.filter { $0.arguments.contains("respond") }.map(\.id)
+        #expect(!responders.isEmpty)
+        for id in responders { kill(id, SIGSTOP) }
+        defer { for id in responders { kill(id, SIGCONT) } }
+        // Threads that have not stopped yet may accept some of them.
+        let waiting = try (0..<50).map { _ in try FastCGIClient(path: stack.socket) }
+
+        let result = try stack.command(["status", "--json"])
+        #expect(result.status == 0, "\(result.output)")
+        let status = try JSON(parsing: Array(result.output.utf8))
+        #expect(status["pool"] == "flow-manager")
+        let queued = try #require(status["listen queue"]?.integerValue)
+        #expect((1...50).contains(queued))
+        #expect(status["listen queue len"] == 4096)
+        let since = try #require(status["start since"]?.integerValue)
+        #expect((0...600).contains(since))
+        #expect(status["processes"] == nil)
+        withExtendedLifetime(waiting) {}
+    }
+
+    @Test func printsTextUnlessJSONIsWanted() throws {
+        let stack = try Stack.shared.get()
+        let text = try stack.command(["status"])
+        #expect(text.status == 0)
+        #expect(text.output.hasPrefix("pool: "))
+        #expect(text.output.contains("\nactive threads: "))
+        #expect(try stack.command(["status", "--full"]).output.count >= text.output.count)
+        #expect(
+            try JSON(parsing: Array(stack.command(["status", "--json", "--full"]).output.utf8))["processes"] != nil)
+    }
+
+    @Test func failsWithoutAPool() throws {
+        let stack = try Stack.shared.get()
+        let missing = try stack.command(["status"], settings: ["SOCKET": stack.folder + "/none.sock"])
+        #expect(missing.status == 1)
+        #expect(missing.output == "flow-manager status: no pool listens on \(stack.folder)/none.sock\n")
+        let unknown = try stack.command(["status", "all"])
+        #expect(unknown.status == 1)
+        #expect(unknown.output.contains("usage: flow-manager status [--full] [--json]"))
+    }
+}
