@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop test check check-guards bench bench-flows bench-compare order check-neighbours drill fuzz format lint postman
-.PHONY: schema image clean
+.PHONY: check-prometheus schema image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -37,6 +37,9 @@ order: ## regenerate the list of hot functions, which the linker places together
 
 check-neighbours: ## how long other clients wait while one client sends the most expensive calls
 	@drill/neighbours
+
+check-prometheus: ## Prometheus watches reloads, kills and a restart of Postgres: counters and alerts
+	@drill/prometheus
 
 drill: ## fault injection: killed processes, lost responses, an unavailable database
 	@drill/run
