@@ -32,7 +32,9 @@ struct RunningPool {
         guard let file = try? Files.inode(of: path) else { throw Failure.noSocket(path: path) }
         for process in ProcessTable.ids {
             let descriptors = ProcessTable.descriptors(of: process)
-            guard let memory = descriptors.first(where: { $0.value == SharedMemory.descriptorLink })?.key else { continue }
+            guard let memory = descriptors.first(where: { $0.value == SharedMemory.descriptorLink })?.key else {
+                continue
+            }
             let queues = descriptors.values.compactMap { socket($0) }.compactMap { ListenQueue(ofUnixSocket: $0) }
             // The kernel tells the lower 32 bits only.
             guard let queue = queues.first(where: { $0.file == file & 0xFFFF_FFFF }) else { continue }
