@@ -91,7 +91,7 @@ package final class Connection {
             configuration.observe(.roundTrip)
             return results
         } catch {
-            configuration.observe(.failed(sqlClass: (error.sqlState?.conditionClass).map(String.init)))
+            report(error)
             // Only this batch was lost with its connection, so it can be repeated on another one.
             guard error.isStaleStatement && priorTransaction != .begun && !isRepeated else { throw error }
             (transaction, deferred) = (priorTransaction, priorDeferred)
@@ -125,9 +125,14 @@ package final class Connection {
             configuration.observe(.connectionOpened)
             return opened
         } catch {
+            report(error)
             reconnection.failed(at: .now)
             throw error
         }
+    }
+
+    private func report(_ error: PostgresError) {
+        configuration.observe(.failed(sqlClass: (error.sqlState?.conditionClass).map(String.init)))
     }
 
     /// Takes over the state of the link after a round trip.

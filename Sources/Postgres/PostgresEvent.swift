@@ -7,8 +7,8 @@ package enum PostgresEvent: Sendable, Equatable {
     case connectionClosed
     /// A batch of statements was answered.
     case roundTrip
-    /// A batch of statements has failed. `sqlClass` is the first two characters of the SQLSTATE; nil if there is none,
-    /// because the database was not available.
+    /// A batch of statements has failed, or an attempt to connect. `sqlClass` is the first two characters of the
+    /// SQLSTATE; nil if there is none, because the database was not available.
     case failed(sqlClass: String?)
     /// Waits for the database have failed: this statement is refused at once from now on, and later perhaps others.
     case waitsRefused(statement: String)

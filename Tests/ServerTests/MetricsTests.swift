@@ -87,6 +87,17 @@ import WorkerPool
             ])
     }
 
+    @Test func whatHasNotHappenedYetIsZero() {
+        #expect(Metric.allCases.allSatisfy { lines.contains("# TYPE \($0.rawValue) \($0.kind.rawValue)") })
+        #expect(lines.allSatisfy { $0.hasPrefix("#") })
+        metrics.beginWithZeros()
+        #expect(lines.contains("flow_manager_runs_rescued_total 0"))
+        #expect(lines.contains(#"flow_manager_process_exits_total{role="worker",cause="signal"} 0"#))
+        metrics.observe(.worker(.rescued(4)))
+        metrics.beginWithZeros()
+        #expect(lines.contains("flow_manager_runs_rescued_total 4"))
+    }
+
     /// Prometheus' rules for names.
     @Test(arguments: Metric.allCases) func namesAndTextsAreValid(metric: Metric) throws {
         #expect(try /[a-z_]+/.wholeMatch(in: metric.rawValue) != nil)

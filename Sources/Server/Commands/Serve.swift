@@ -11,6 +11,7 @@ enum Serve {
         defer { log.close() }
         let memory = try SharedMemory()
         let metrics = Metrics(in: memory)
+        metrics.beginWithZeros()
         let observe: Observer = {
             log.write($0)
             metrics.observe($0)

@@ -38,9 +38,8 @@ struct Exposition {
     var text: String {
         var text = ""
         for metric in Metric.allCases {
-            guard let lines = lines[metric] else { continue }
             text += "# HELP \(metric.rawValue) \(metric.help)\n# TYPE \(metric.rawValue) \(metric.kind.rawValue)\n"
-            for line in lines { text += line + "\n" }
+            for line in lines[metric] ?? [] { text += line + "\n" }
         }
         return text
     }

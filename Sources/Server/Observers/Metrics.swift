@@ -40,6 +40,20 @@ final class Metrics: Sendable {
         row.withLock { $0 = scoreboard.enter(as: role, at: UInt64(WallClock.seconds)) }
     }
 
+    /// Publishes zeros for what has not happened yet: Prometheus sees an increase only between two values.
+    func beginWithZeros() {
+        for metric in [
+            .roundTrips, .hashWaits, .hashWaitTime, .hashesRefused, .loginsFailed, .stepRetries, .creditsSettled,
+            .leaseLosses, .runsRescued,
+        ] as [Metric] { add(0, metric) }
+        for role in Role.allCases {
+            add(0, .processStarts, "role", "\(role)")
+            for cause in ["normal", "failure", "signal"] {
+                add(0, .processExits, "role", "\(role)", "cause", cause)
+            }
+        }
+    }
+
     func observe(_ observation: Observation) {
         switch observation {
         case .application(.requestFinished(let request)): count(request)
