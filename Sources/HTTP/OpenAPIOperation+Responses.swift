@@ -4,7 +4,10 @@ extension OpenAPIOperation {
     /// The endpoint's own answers in their order, then its errors by status.
     var responses: JSON {
         var responses = JSONObject()
-        for answer in endpoint.answers { responses[String(answer.status.rawValue)] = response(answer) }
+        for answer in endpoint.answers {
+            let name = String(answer.status.rawValue)
+            responses[name] = response(answer, beside: responses[name])
+        }
         let problems = Dictionary(grouping: endpoint.allProblems, by: \.status)
         for (status, codes) in problems.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             let own = endpoint.answers.first { $0.status == status }
@@ -13,13 +16,17 @@ extension OpenAPIOperation {
         return .object(responses)
     }
 
-    private func response(_ answer: Answer) -> JSON {
+    /// - Parameter other: the response with the same status and another content type.
+    private func response(_ answer: Answer, beside other: JSON?) -> JSON {
         var response = JSONObject([
             .init(name: "description", value: .string(answer.summary)),
             .init(name: "headers", value: headers(of: answer)),
         ])
         if let schema = answer.schema {
-            response["content"] = [answer.contentType: media(schemas.reference(to: schema))]
+            var content = JSONObject()
+            if case .object(let others)? = other?["content"] { content = others }
+            content[answer.contentType] = media(schemas.reference(to: schema))
+            response["content"] = .object(content)
         }
         return .object(response)
     }

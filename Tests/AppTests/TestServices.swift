@@ -29,6 +29,7 @@ struct TestServices {
     var monitoringAccess = MonitoringAccess(allowing: [], token: nil)
     var crossOrigin = CrossOrigin.none
     var watchCompletion: @Sendable (CompletionWait, PendingResponse) -> Void = { _, _ in }
+    var status: @Sendable (StatusForm) -> Response = { _ in .noContent }
     var observe: @Sendable (ApplicationEvent) -> Void = { _ in }
 
     func make() throws -> Services {
@@ -57,6 +58,7 @@ struct TestServices {
                 _ = try Migrator().state(connection)
                 return nil
             }, watchCompletion: watchCompletion,
-            monitoring: Monitoring(access: monitoringAccess, metrics: { _ in "up 1\n" }), observe: observe)
+            monitoring: Monitoring(access: monitoringAccess, metrics: { _ in "up 1\n" }, status: status),
+            observe: observe)
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import HTTP
 import JSON
 import TestSupport
 import Testing
@@ -36,6 +37,23 @@ import Testing
         #expect(try stack.command(["status", "--full"]).output.count >= text.output.count)
         #expect(
             try JSON(parsing: Array(stack.command(["status", "--json", "--full"]).output.utf8))["processes"] != nil)
+    }
+
+    @Test func theSameIsReadOverHTTPWithoutAProxy() throws {
+        let stack = try Stack.shared.get()
+        let text = try stack.get("/status")
+        #expect(text.status == 200)
+        #expect(text.headers["content-type"] == "text/plain; charset=utf-8")
+        #expect(text.text.hasPrefix("pool: "))
+        let json = try stack.get("/status?json&full")
+        #expect(json["pool"] == "flow-manager" && json["processes"] != .null)
+        #expect(json["listen queue len"] == 4096)
+        #expect(json["total processes"] == 2 && json["total threads"] == 8)
+        let threads = json["processes"].arrayValue?.flatMap { $0["threads"]?.arrayValue ?? [] } ?? []
+        #expect(threads.contains { $0["state"] == "Running" && $0["route"] == "GET /status" })
+        for path in ["/status", "/status/", "/status?json"] {
+            expectProblem(try stack.get(path, headers: [("X-Forwarded-For", "127.0.0.1")]), 404, "not_found", path)
+        }
     }
 
     @Test func failsWithoutAPool() throws {

@@ -15,7 +15,7 @@ import Testing
         ) { _ in .noContent },
         Endpoint(
             .get, "/posts", operation: "listPosts", tag: posts, access: .user, summary: "List posts",
-            answers: [Answer(.ok, "All", .any)]
+            answers: [Answer(.ok, "All", .any), Answer(.ok, "All", .string, contentType: "text/csv")]
         ) { _ in .noContent },
         Endpoint(
             .put, "/posts/{id}", operation: "replacePost", tag: posts, access: .admin, summary: "Replace a post",
@@ -193,6 +193,7 @@ import Testing
     @Test func responsesHaveTheirContentType() {
         #expect(names("paths", "/logout/{reason}", "post", "responses", "200", "content") == ["text/plain"])
         #expect(value("paths", "/logout/{reason}", "post", "responses", "204", "content") == nil)
+        #expect(names("paths", "/posts", "get", "responses", "200", "content") == ["application/json", "text/csv"])
     }
 
     @Test func describesTheSecurityOfEachOperation() {

@@ -2,7 +2,7 @@ import HTTP
 import JSON
 
 extension Endpoint<Context> {
-    static let monitoring: [Endpoint] = [metrics]
+    static let monitoring: [Endpoint] = [metrics, status]
 
     private static let metrics = Endpoint(
         .get, "/metrics", operation: "getMetrics", tag: .service, access: .operators,

@@ -34,6 +34,15 @@ struct PoolStatus {
         }
     }
 
+    /// The answer of a responder, whose descriptor 0 is the listening socket.
+    static func response(in form: StatusForm, of memory: SharedMemory) -> Response {
+        let status = PoolStatus(of: memory, queue: ListenQueue(of: 0), time: WallClock.nanoseconds / 1_000_000)
+        if form.isJSON { return .json(status.json(isFull: form.isFull)) }
+        return Response(
+            status: .ok, headers: ["Content-Type": "text/plain; charset=utf-8"],
+            body: Array(status.text(isFull: form.isFull).utf8))
+    }
+
     /// - Parameter isFull: with the threads of each process.
     func text(isFull: Bool) -> String {
         let blocks = isFull ? processes.flatMap { process in process.threads.map { process.fields + $0 } } : []

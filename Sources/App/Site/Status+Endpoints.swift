@@ -1,0 +1,22 @@
+import HTTP
+import JSON
+
+extension Endpoint<Context> {
+    static let status = Endpoint(
+        .get, "/status", operation: "getStatus", tag: .service, access: .operators,
+        summary: "Show what the pool does at the moment",
+        description: "It has the fields of `flow-manager status`, which also works while no thread answers.",
+        query: [
+            Parameter("json", .string(maxLength: 5), "As JSON, whatever its value"),
+            Parameter("full", .string(maxLength: 5), "With each thread, whatever its value"),
+        ],
+        answers: [
+            Answer(.ok, "The state of the pool", .string, contentType: "text/plain"),
+            Answer(.ok, "The state of the pool", .object(required: ["pool": .string]).named("Status")),
+        ],
+        problems: [.notFound]
+    ) { context in
+        context.services.monitoring.status(
+            StatusForm(isJSON: context.query["json"] != nil, isFull: context.query["full"] != nil))
+    }
+}
