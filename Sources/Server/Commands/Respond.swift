@@ -103,7 +103,7 @@ enum Respond {
             monitoring: Monitoring(
                 access: MonitoringAccess(
                     allowing: try configuration.metricsAllow, token: try configuration.metricsToken),
-                metrics: { page.text(over: $0) }, status: { PoolStatus.response(in: $0, of: memory) }),
+                metrics: { page.text(over: $0) }, status: { PoolStatus.response(in: $0, of: memory.memory) }),
             observe: { observe(.application($0)) })
     }
 
