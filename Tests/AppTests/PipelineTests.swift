@@ -52,7 +52,7 @@ import Testing
             #expect(allowed != nil)
             #expect(try application.send("OPTIONS", target + "/").headers["allow"] == allowed, "\(name)")
             expectProblem(try application.send("OPTIONS", target + "//"), 400, "bad_request", name)
-            guard endpoint.access != .everyone else { continue }
+            guard endpoint.access.needsUser else { continue }
             expectChallenge(try application.send(endpoint.method.rawValue, target + "/"), "token_missing", name)
         }
         let list = try application.get("/posts/?user_id=\(user.id)&limit=1", token: user.token)
@@ -83,7 +83,7 @@ import Testing
             let draft: JSON = ["name": "k", "scopes": [.string(scope)]]
             return (scope, try #require(try application.post("/api/keys", draft, token: user.token)["key"].stringValue))
         }
-        for endpoint in Routes.all where endpoint.access != .everyone {
+        for endpoint in Routes.all where endpoint.access.needsUser {
             let name = endpoint.operation
             expectChallenge(answerUnread(endpoint), "token_missing", name)
             expectChallenge(answerUnread(endpoint, [application.bearer("x")]), "token_invalid", name)

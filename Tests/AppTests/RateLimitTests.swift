@@ -42,7 +42,7 @@ import Testing
             let name = "\(endpoint.method.rawValue) \(endpoint.path)"
             let expected = known.removeValue(forKey: name) ?? (endpoint.method == .get ? .read : .write)
             #expect(endpoint.rateClass == expected, "\(name)")
-            if endpoint.access != .everyone { #expect(endpoint.rateClass.countsCalls, "\(name)") }
+            if endpoint.access.needsUser { #expect(endpoint.rateClass.countsCalls, "\(name)") }
             if endpoint.rateClass.countsCalls {
                 #expect(endpoint.allProblems.contains(.rateLimited), "\(name)")
             }

@@ -11,6 +11,7 @@ import Testing
         "CONFIG_TYPE": "production", "DATABASE_URL": "postgresql://app@127.0.0.1:1/flows",
         "JWT_SECRET_KEY": "a-good-key-of-the-tokens-0123456789", "FLOW_GATE": "a-good-gate-of-the-tests-0123456789",
         "SEALING_KEY": "a-good-key-that-seals-0123456789-xyz", "SOCKET": "/nonexistent/fastcgi.sock",
+        "STATE_DIR": Environment.current["TEST_FOLDER"] ?? "/tmp",
     ]
     private static let weakKey = String(repeating: "canary", count: 8)
     private static let invalidURL = "postgresql://u:canary@[::1/x"

@@ -12,15 +12,17 @@ import Testing
         #expect(!responders.isEmpty)
         for id in responders { kill(id, SIGSTOP) }
         defer { for id in responders { kill(id, SIGCONT) } }
-        // Threads that have not stopped yet may accept some of them.
-        let waiting = try (0..<50).map { _ in try FastCGIClient(path: stack.socket) }
-
-        let result = try stack.command(["status", "--json"])
-        #expect(result.status == 0, "\(result.output)")
-        let status = try JSON(parsing: Array(result.output.utf8))
+        var waiting: [FastCGIClient] = []
+        var status = JSON.null
+        // Threads that have not stopped yet accept some of them.
+        try eventually("a connection waits") {
+            waiting.append(try FastCGIClient(path: stack.socket))
+            let result = try stack.command(["status", "--json"])
+            #expect(result.status == 0, "\(result.output)")
+            status = try JSON(parsing: Array(result.output.utf8))
+            return (status["listen queue"]?.integerValue ?? 0) > 0
+        }
         #expect(status["pool"] == "flow-manager")
-        let queued = try #require(status["listen queue"]?.integerValue)
-        #expect((1...50).contains(queued))
         #expect(status["listen queue len"] == 4096)
         let since = try #require(status["start since"]?.integerValue)
         #expect((0...600).contains(since))

@@ -102,7 +102,7 @@ import Testing
         }
         try send("/a", clients[2])
         #expect(try clients[2].answer().text == "fallback")
-        #expect(running.events.all == [.parkingFull])
+        #expect(running.events.all == [.parked(1), .parked(1), .parkingFull])
         try send("/b", clients[3])
         exchanges.take("/b")?.send(.text("b"))
         #expect(try clients[3].answer().text == "b")

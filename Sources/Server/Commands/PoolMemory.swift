@@ -13,7 +13,9 @@ struct PoolMemory {
 
     /// The memory of the supervisor, or of a file in `folder` if there is no supervisor or its layout version differs;
     /// without both, memory of this process alone. The observer gets the reasons.
-    static func open(_ environment: [String: String], folder: String, _ observe: Observer) throws -> PoolMemory {
+    static func open(
+        _ environment: [String: String], folder: String, _ observe: (Observation) -> Void
+    ) throws -> PoolMemory {
         if let descriptor = environment[variable].flatMap({ Int32($0) }) {
             do {
                 return PoolMemory(

@@ -20,17 +20,10 @@ enum Respond {
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
-        let log = try Log(configuration, invocation.environment)
+        let observers = try Observers(invocation, as: .responder)
+        let (log, memory, observe) = (observers.log, observers.memory, observers.observe)
         defer { log.close() }
         control.withLock { $0.reopenLog = { log.reopen() } }
-        let memory = try PoolMemory.open(
-            invocation.environment, folder: try configuration.stateFolder, log.write)
-        let metrics = Metrics(in: memory.memory)
-        metrics.enter(as: .responder)
-        let observe: Observer = {
-            log.write($0)
-            metrics.observe($0)
-        }
         let database = try configuration.database.observed(by: observe)
         let gate = try configuration.flowGate
         let completions = try CompletionWatcher(database) { observe(.completionsUnavailable($0)) }

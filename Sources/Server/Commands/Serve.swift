@@ -7,15 +7,9 @@ import Supervision
 enum Serve {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration
-        let log = try Log(configuration, invocation.environment)
+        let observers = try Observers(invocation, as: nil)
+        let (log, memory, observe) = (observers.log, observers.memory.memory, observers.observe)
         defer { log.close() }
-        let memory = try SharedMemory()
-        let metrics = Metrics(in: memory)
-        metrics.beginWithZeros()
-        let observe: Observer = {
-            log.write($0)
-            metrics.observe($0)
-        }
         try check(configuration, memory, observe)
         let listener = try Listener.bind(path: try configuration.socket)
         defer { listener.removeFile() }

@@ -19,18 +19,10 @@ enum Work {
         Scheduling.useBatchScheduling()
         let configuration = invocation.configuration
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
-        let log = try Log(configuration, invocation.environment)
+        let observers = try Observers(invocation, as: .worker)
+        let (log, memory, observe) = (observers.log, observers.memory.memory, observers.observe)
         defer { log.close() }
         control.reopenLog = { log.reopen() }
-        let memory = try PoolMemory.open(
-            invocation.environment, folder: try configuration.stateFolder, log.write
-        ).memory
-        let metrics = Metrics(in: memory)
-        metrics.enter(as: .worker)
-        let observe: Observer = {
-            log.write($0)
-            metrics.observe($0)
-        }
         let database = try configuration.database.observed(by: observe)
         let worker = try Worker(
             policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),

@@ -46,10 +46,13 @@ final class Log: Sendable {
     /// How long a request takes that is logged as slow; nil: none is.
     private let slowRequest: Duration?
 
-    /// - Parameter capacity: of the buffer, in bytes.
+    /// - Parameters:
+    ///   - capacity: of the buffer, in bytes.
+    ///   - observeDrops: called with the number of lines that were dropped, when there is room again.
     init(
         to target: LineWriter.Target, _ format: LogLine.Format, from level: Level = .info,
-        slowRequest: Duration? = nil, capacity: Int = 256 << 10
+        slowRequest: Duration? = nil, capacity: Int = 256 << 10,
+        observeDrops: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws(ProcessError) {
         self.format = format
         self.level = level
@@ -57,6 +60,7 @@ final class Log: Sendable {
         let process = process
         writer = try LineWriter(to: target, capacity: capacity) { notice in
             let entry = notice.logEntry
+            if case .dropped(let lines) = notice { observeDrops(lines) }
             return LogLine.bytes(entry.head(format, process), entry.add(to:))
         }
     }
@@ -66,14 +70,16 @@ final class Log: Sendable {
     static let variable = "FLOW_MANAGER_LOG"
 
     /// Writes to `LOG_FILE`, or else to standard error; a supervisor's child writes to that of the supervisor.
-    convenience init(_ configuration: Configuration, _ environment: [String: String]) throws {
+    convenience init(
+        _ configuration: Configuration, _ environment: [String: String], observeDrops: @escaping @Sendable (Int) -> Void
+    ) throws {
         let inherited = environment[Self.variable].flatMap { Int32($0) }.flatMap {
             fcntl($0, F_SETFD, FD_CLOEXEC) == 0 ? $0 : nil
         }
         try self.init(
             to: try configuration.logFile.map { .file($0) } ?? .descriptor(inherited ?? 2),
             try configuration.logFormat, from: try configuration.logLevel,
-            slowRequest: try configuration.slowRequest)
+            slowRequest: try configuration.slowRequest, observeDrops: observeDrops)
     }
 
     /// Writes the line of an observation that is logged.
@@ -135,8 +141,6 @@ final class Log: Sendable {
     /// Writes what waits, before the process ends.
     func close() { writer.close() }
 
-    /// How many lines were dropped because the reader was too slow, or could not be written.
-    var droppedLines: Int { writer.droppedLines }
 }
 
 extension Log.Entry {

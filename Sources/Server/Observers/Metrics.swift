@@ -44,7 +44,7 @@ final class Metrics: Sendable {
     func beginWithZeros() {
         for metric in [
             .roundTrips, .hashWaits, .hashWaitTime, .hashesRefused, .loginsFailed, .stepRetries, .creditsSettled,
-            .leaseLosses, .runsRescued,
+            .leaseLosses, .runsRescued, .logLinesDropped,
         ] as [Metric] { add(0, metric) }
         for role in Role.allCases {
             add(0, .processStarts, "role", "\(role)")
@@ -53,6 +53,9 @@ final class Metrics: Sendable {
             }
         }
     }
+
+    /// Counts lines of the log.
+    func countDroppedLines(_ lines: Int) { add(UInt64(lines), .logLinesDropped) }
 
     func observe(_ observation: Observation) {
         switch observation {
