@@ -45,7 +45,8 @@ class Stand:
         self.cluster("start")
         self.urls = assignments(self.postgres / "urls.env") | assignments(self.postgres / "superuser.env")
         self.port, = free_ports(1)
-        settings = self.urls | {"BINARY": str(binary), "SOCKET": str(self.socket("ours")), "PORT": str(self.port), "RATE_LIMIT": "off"}
+        settings = self.urls | {
+            "BINARY": str(binary), "SOCKET": str(self.socket("ours")), "PORT": str(self.port), "RATE_LIMIT": "off"}
         processes.run([SCRIPTS / "stand", self.folder], env=os.environ | settings)
         # High enough for any load, and counted as always.
         limits = {f"RATE_LIMIT_{name}": "10000000" for name in ("READ", "WRITE", "RUN", "ARRAY")}

@@ -42,7 +42,8 @@ class Stack(Stand):
         self.deploy()
         self.environment |= {
             "REGISTRATION_LIMIT": "off", "USER_CONCURRENCY": "30", "WORKERS": str(WORKERS),
-            "RESPONDERS": str(RESPONDERS), "THREADS": str(THREADS), "LOG_FILE": str(self.folder / "log"), "SLOW_REQUEST": "off"}
+            "RESPONDERS": str(RESPONDERS), "THREADS": str(THREADS), "LOG_FILE": str(self.folder / "log"),
+            "SLOW_REQUEST": "off"}
         self.events = Log(self.folder / "log")
         self.killed = set()
         run([self.binary, "seed-demo"], env=self.environment)

@@ -37,9 +37,9 @@ package enum Routes {
             A POST that is sent with an `Idempotency-Key` takes effect once, however often it is repeated. Where a run
             is waited for, `Prefer: wait=20` says for how many seconds (maximum: 50).
 
-            Calls are limited per minute, in classes that the calls name: `read`, `write`, `run` and `array`. All sessions
-            and keys of a user count together. `RateLimit-Policy` has the class and its number, `RateLimit` what is left of
-            it. A call beyond the limit is answered 429 with `Retry-After`, and does not count.
+            Calls are limited per minute, in classes that the calls name: `read`, `write`, `run` and `array`. All
+            sessions and keys of a user count together. `RateLimit-Policy` has the class and its number, `RateLimit`
+            what is left of it. A call beyond the limit is answered 429 with `Retry-After`, and does not count.
 
             Programs use API keys in place of tokens; each call names the scope that it needs. Browsers use cookies, and
             send `X-CSRF-TOKEN` with calls that change something. Tasks that have a price are paid with credits, and

@@ -2,7 +2,7 @@ package import Postgres
 
 /// How many runs are in the queue, for operators.
 package struct QueueFigures: Sendable {
-    /// How many of at most 100,000 rows have each state.
+    /// How many runs have each state; of each at most some 100,000 are counted.
     package let runs: [(state: ExecutionStatus, count: Int)]
     /// How long the oldest run that is due has been due, in seconds; zero if none is.
     package let oldestDue: Double
@@ -15,21 +15,30 @@ extension Engine {
     package func queueFigures(on connection: Connection) throws -> QueueFigures {
         let results = try connection.pipeline([
             """
-            SELECT state::text, count(*), greatest(0, coalesce(extract(epoch FROM now() - min(available_at)
-                FILTER (WHERE state = 'queued' AND lease IS NULL AND is_admitted)), 0))::float8
-            FROM (SELECT state, available_at, lease, is_admitted FROM queue LIMIT 100000) q GROUP BY state
+            SELECT state::text, count(*) FROM (SELECT state FROM queue WHERE state <> 'queued' LIMIT 100000) q
+            GROUP BY state
+            """,
+            // The condition of the index `queue_ready`.
+            """
+            SELECT count(*), greatest(0, coalesce(extract(epoch FROM now() - min(available_at)), 0))::float8
+            FROM (SELECT available_at FROM queue WHERE lease IS NULL AND is_admitted AND state = 'queued'
+                LIMIT 100000) q
+            """,
+            """
+            SELECT count(*) FROM (SELECT FROM queue WHERE state = 'queued' AND (lease IS NOT NULL OR NOT is_admitted)
+                LIMIT 100000) q
             """,
             "SELECT count(*) FROM (SELECT FROM executions e WHERE \(ExecutionSummary.deadLetters) LIMIT 1000) d",
         ])
-        var counts: [ExecutionStatus: Int] = [.queued: 0, .running: 0, .waiting: 0]
-        var oldestDue = 0.0
+        var counts: [ExecutionStatus: Int] = [.running: 0, .waiting: 0]
         for row in results[0] {
-            let (state, count, age) = try row.decode(String.self, Int.self, Double.self)
+            let (state, count) = try row.decode(String.self, Int.self)
             if let state = ExecutionStatus(rawValue: state) { counts[state] = count }
-            oldestDue = max(oldestDue, age)
         }
+        let (due, oldestDue) = try results[1].only.decode(Int.self, Double.self)
+        counts[.queued] = due + (try results[2].only.decode(Int.self))
         return QueueFigures(
             runs: counts.map { ($0.key, $0.value) }.sorted { $0.0.rawValue < $1.0.rawValue }, oldestDue: oldestDue,
-            deadLetters: try results[1].only.decode(Int.self))
+            deadLetters: try results[3].only.decode(Int.self))
     }
 }

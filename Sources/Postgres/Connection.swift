@@ -75,13 +75,15 @@ package final class Connection {
     func roundTrip(
         _ statements: [SQL], committing commit: Link.Commit = .untracked, isRepeated: Bool = false
     ) throws(PostgresError) -> ArraySlice<QueryResult> {
-        let ahead = opening(committing: commit) + deferred
+        let opening = opening(committing: commit)
+        let ahead = opening + deferred
         var batch = ahead.isEmpty ? statements : ahead + statements
         if commit == .asLastStatement { batch.append("COMMIT") }
         guard batch.allSatisfy(\.binds.areSendable) else { throw PostgresError(.invalidText) }
         try configuration.waitLimit?.admit(batch, for: caller)
         let link = try openLink()
         link.patience.caller = caller
+        link.openingCount = opening.count
         let (priorTransaction, priorDeferred) = (transaction, deferred)
         deferred = []
         do {

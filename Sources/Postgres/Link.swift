@@ -24,7 +24,9 @@ import System
     var position = 0
     /// When the answer of the batch began to be awaited; nil if it was there at once.
     var awaitedSince: ContinuousClock.Instant?
-    /// The last batch, if it took long.
+    /// How many statements of the batch only begin its transaction.
+    var openingCount = 0
+    /// The last batch without those, if it took long.
     private(set) var slowBatch: SlowStatement?
 
     /// A link that was idle for less than this counts as in use.
@@ -97,7 +99,7 @@ import System
     /// The batch has ended: remembers it if it took long.
     func recordIfSlow(at now: ContinuousClock.Instant) {
         let duration = awaitedSince.map { now - $0 } ?? .zero
-        slowBatch = duration < SlowStatement.shortest ? nil : SlowStatement(batch, duration)
+        slowBatch = duration < SlowStatement.shortest ? nil : SlowStatement(batch.dropFirst(openingCount), duration)
     }
 
     /// The statement whose result is awaited; the last one until the batch has ended.

@@ -7,7 +7,7 @@ package struct SlowStatement: Sendable, Equatable {
     private let shapes: [SQL.Shape]
     package let duration: Duration
 
-    init(_ batch: [SQL], _ duration: Duration) {
+    init(_ batch: ArraySlice<SQL>, _ duration: Duration) {
         shapes = batch.map(\.shape)
         self.duration = duration
     }

@@ -1,6 +1,6 @@
 /// Histograms of durations that all processes of the pool share.
 package struct HistogramTable: Sendable {
-    static let capacity = 1_024
+    static let capacity = 2_048
     /// The key, the length, a text of up to 120 bytes, the buckets, and the sum in nanoseconds.
     static let width = 32
 

@@ -7,6 +7,7 @@ package struct Scoreboard: Sendable {
     static let processCapacity = 256
     /// The holder, the role, the gauges.
     static let processWidth = 16
+    /// Threads beyond are not shown.
     static let threadCapacity = 2_048
     /// The holder, the state with its time, the number of requests or steps, the activity, and the two words of a run.
     static let threadWidth = 8
@@ -76,7 +77,10 @@ package struct Seat: Sendable {
     let index: Int
 
     /// The thread begins a request, or the steps of a run.
-    package func begin(at now: Monotonic = .now) { memory.set(now.milliseconds << 1 | 1, at: index + 1) }
+    package func begin(at now: Monotonic = .now) {
+        memory.set(now.milliseconds << 1 | 1, at: index + 1)
+        for word in 3...5 { memory.set(0, at: index + word) }
+    }
 
     /// The thread is idle, and has done one more.
     package func end(at now: Monotonic = .now) {

@@ -74,7 +74,7 @@ struct SeriesTable: Sendable {
     /// All series that have a place and a text, with the index of the first value.
     var all: [(text: String, place: Int)] {
         stride(from: region.lowerBound, to: region.upperBound, by: width).compactMap { index in
-            let length = Int(memory.word(index + 1))
+            let length = Int(clamping: memory.word(index + 1))
             guard memory.word(index) != 0, (1...textWords * 8).contains(length) else { return nil }
             let bytes = (0..<length).map { position in
                 UInt8(truncatingIfNeeded: memory.word(index + 2 + position / 8) >> UInt64(position % 8 * 8))

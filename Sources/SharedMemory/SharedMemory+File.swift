@@ -1,7 +1,8 @@
 import Glibc
 import System
 
-/// The memory of processes that no supervisor has started (CGI, mod_fcgid, spawn-fcgi): a file, which each of them maps.
+/// The memory of processes that no supervisor has started (CGI, mod_fcgid, spawn-fcgi): a file, which each of them
+/// maps.
 extension SharedMemory {
     /// Opens the memory in the folder; creates it, and the folder, if they do not exist.
     ///
@@ -108,8 +109,8 @@ struct MemoryFileName {
         text = Self.prefix + String(version, radix: 16) + suffix
     }
 
-    /// Removes the files of former starts of the machine. A younger one may be that of another machine, if the folder is
-    /// on a network drive.
+    /// Removes the files of former starts of the machine. A younger one may be that of another machine, if the folder
+    /// is on a network drive.
     func removeFormerFiles(inFolder folder: String) {
         guard let directory = unsafe opendir(folder) else { return }
         defer { unsafe closedir(directory) }

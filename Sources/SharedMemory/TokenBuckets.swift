@@ -4,8 +4,8 @@
 /// it is full again (the theoretical arrival time of the generic cell rate algorithm), so that a call takes one atomic
 /// step. A key has one row, of 16 slots, as in `FailureTable`: a full row displaces the bucket that is full soonest.
 ///
-/// A slot is one word: 40 bits for the time in microseconds, and 24 for a tag of the key. The time wraps around after 12
-/// days: a bucket is taken for one in use if it was last used that long ago, to within two minutes.
+/// A slot is one word: 40 bits for the time in microseconds, and 24 for a tag of the key. The time wraps around after
+/// 12 days: a bucket is taken for one in use if it was last used that long ago, to within two minutes.
 package struct TokenBuckets: Sendable {
     /// The time in which an empty bucket becomes full, in seconds.
     package static let window = 60

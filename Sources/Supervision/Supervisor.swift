@@ -71,11 +71,15 @@ package final class Supervisor {
         state = SupervisorState(policy: policy, at: .now)
     }
 
-    /// Runs until a signal to terminate arrives and the last child has exited. To be called once, before the process
-    /// starts a thread that is no `NativeThread`, because it blocks signals.
-    package func run() throws(ProcessError) {
+    /// Blocks the signals that the supervisor reads, so that none of them ends the process before it runs. To be called
+    /// before the process starts a thread that is no `NativeThread`.
+    package static func signals() throws(ProcessError) -> SignalDescriptor {
         // The last one is ignored. It would end the process otherwise: the reader of the log may exit.
-        let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp, .child, .user1, .brokenPipe])
+        try SignalDescriptor([.terminate, .interrupt, .hangUp, .child, .user1, .brokenPipe])
+    }
+
+    /// Runs until a signal to terminate arrives and the last child has exited. To be called once.
+    package func run(reading signals: SignalDescriptor) throws(ProcessError) {
         handle(.timePassed)
         while !hasEnded {
             let sources = children.values.flatMap { [$0.channel?.descriptor, $0.output?.descriptor] }

@@ -9,9 +9,10 @@ package struct ChildProcess: Hashable, Sendable {
 
     /// Starts `executable` (posix_spawn(3); forking without exec is unsafe in Swift).
     ///
-    /// The child starts clean: default dispositions, no blocked signals but those in `blocking`, a process group of its own, so that Ctrl-C in
-    /// a terminal reaches only the parent, and no descriptors but the keys of `descriptors`, each a duplicate of this
-    /// process's descriptor in the value. Those of 0, 1 and 2 that are not keys are `/dev/null`.
+    /// The child starts clean: default dispositions, no blocked signals but those in `blocking`, a process group of
+    /// its own, so that Ctrl-C in a terminal reaches only the parent, and no descriptors but the keys of
+    /// `descriptors`, each a duplicate of this process's descriptor in the value. Those of 0, 1 and 2 that are not keys
+    /// are `/dev/null`.
     /// - Parameters:
     ///   - arguments: without the name of the program, which is `executable`.
     ///   - signals: those that may be sent before the child is prepared for them, and would end it.

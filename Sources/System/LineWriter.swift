@@ -24,6 +24,7 @@ package final class LineWriter: Sendable {
 
     private let waiting: Mutex<Waiting>
     private let capacity: Int
+    private let observeDrops: @Sendable (Int) -> Void
     private let wake: WakeUp
     private let ended: WakeUp
 
@@ -31,33 +32,31 @@ package final class LineWriter: Sendable {
         var bytes: [UInt8] = []
         /// Since the last notice.
         var dropped = 0
-        var totalDropped = 0
         var isThreadAsleep = false
         var mustReopen = false
         var isClosing = false
         var hasEnded = false
-
-        mutating func drop(_ count: Int) {
-            dropped += count
-            totalDropped += count
-        }
     }
 
     /// Opens the target and starts the thread.
     ///
     /// - Parameters:
     ///   - capacity: the size of the buffer, in bytes. There are two: one is filled while the other is written.
+    ///   - observeDrops: called on any thread with the number of lines that were dropped just now.
     ///   - render: the line of a notice, with its end.
     package init(
-        to target: Target, capacity: Int = 256 << 10, render: @escaping @Sendable (Notice) -> [UInt8]
+        to target: Target, capacity: Int = 256 << 10, observeDrops: @escaping @Sendable (Int) -> Void,
+        render: @escaping @Sendable (Notice) -> [UInt8]
     ) throws(ProcessError) {
         self.capacity = capacity
+        self.observeDrops = observeDrops
         var empty = Waiting()
         empty.bytes.reserveCapacity(capacity)
         waiting = Mutex(empty)
         (wake, ended) = (try WakeUp(), try WakeUp())
         let output = try LineOutput(target)
-        _ = try NativeThread { [self] in run(output, render) }
+        // It is not joined, because its reader may keep it waiting without end.
+        try NativeThread { [self] in run(output, render) }.detach()
     }
 
     /// Appends a line of at most `limit` bytes, from 256 to `longestLine`; never waits for the reader.
@@ -67,20 +66,18 @@ package final class LineWriter: Sendable {
 
     /// Appends the bytes, which are a line with its end.
     package func append(_ line: UnsafeBufferPointer<UInt8>) {
-        let mustWake = waiting.withLock { waiting in
+        let (isDropped, mustWake) = waiting.withLock { waiting in
             guard waiting.bytes.count + line.count <= capacity else {
-                waiting.drop(1)
-                return false
+                waiting.dropped += 1
+                return (true, false)
             }
             unsafe waiting.bytes.append(contentsOf: line)
             defer { waiting.isThreadAsleep = false }
-            return waiting.isThreadAsleep
+            return (false, waiting.isThreadAsleep)
         }
         if mustWake { wake.signal() }
+        if isDropped { observeDrops(1) }
     }
-
-    /// How many lines were dropped in all.
-    package var droppedLines: Int { waiting.withLock { $0.totalDropped } }
 
     /// Makes the thread open the target file again, after it has written what waits. If it cannot be opened, the thread
     /// goes on with the present one.
@@ -114,7 +111,10 @@ package final class LineWriter: Sendable {
             }
             write(lines, to: &output)
             lines.removeAll(keepingCapacity: true)
-            if orders.dropped > 0 { write(render(.dropped(lines: orders.dropped)), to: &output, orders.dropped) }
+            if orders.dropped > 0, output.write(render(.dropped(lines: orders.dropped))) > 0 {
+                // They are part of the next notice.
+                waiting.withLock { $0.dropped += orders.dropped }
+            }
             if orders.mustReopen {
                 do { try output.reopen() } catch { write(render(.notReopened(error)), to: &output) }
             }
@@ -151,9 +151,10 @@ package final class LineWriter: Sendable {
         }
     }
 
-    /// - Parameter count: how many lines are lost if these are; nil: as many as they are.
-    private func write(_ lines: [UInt8], to output: inout LineOutput, _ count: Int? = nil) {
+    private func write(_ lines: [UInt8], to output: inout LineOutput) {
         let unwritten = output.write(lines)
-        if unwritten > 0 { waiting.withLock { $0.drop(count ?? unwritten) } }
+        guard unwritten > 0 else { return }
+        waiting.withLock { $0.dropped += unwritten }
+        observeDrops(unwritten)
     }
 }

@@ -39,7 +39,8 @@ package struct ListenQueue: Hashable, Sendable {
         self.init(length: Int(queue.length), limit: Int(queue.limit), file: queue.file == 0 ? nil : UInt64(queue.file))
     }
 
-    /// The kernel reports the queue of a listening socket in two fields that it has no other use for (TCP_INFO, tcp(7)).
+    /// The kernel reports the queue of a listening socket in two fields that it has no other use for (TCP_INFO,
+    /// tcp(7)).
     private init?(ofTCPSocket descriptor: Int32) {
         var info = tcp_info()
         var size = socklen_t(MemoryLayout<tcp_info>.size)

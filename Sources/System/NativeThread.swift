@@ -38,9 +38,14 @@ package struct NativeThread: Sendable {
         self.handle = handle
     }
 
-    /// Waits until the thread has ended; must be called once.
+    /// Waits until the thread has ended; must be called once, unless it is detached.
     package func join() {
         pthread_join(handle, nil)
+    }
+
+    /// Lets the thread end by itself; instead of `join`.
+    package func detach() {
+        pthread_detach(handle)
     }
 
     private final class Body: Sendable {

@@ -6,8 +6,6 @@ package struct ProcessFigures: Sendable {
     package let processorTime: Double
     /// Of its children that were reaped, and of theirs, in seconds.
     package let processorTimeOfReaped: Double
-    /// In seconds since 1970.
-    package let start: Double
     /// In bytes.
     package let residentMemory: Int
 
@@ -24,8 +22,6 @@ package struct ProcessFigures: Sendable {
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
         processorTime = (fields[11] + fields[12]) / ticks
         processorTimeOfReaped = (fields[13] + fields[14]) / ticks
-        let uptime = Double(Monotonic.now.milliseconds) / 1_000
-        start = Double(WallClock.nanoseconds) / 1e9 - uptime + fields[19] / ticks
         residentMemory = Int(fields[21]) * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
 

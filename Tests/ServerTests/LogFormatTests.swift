@@ -107,7 +107,7 @@ import Testing
         let objects = try Files.read(file, limit: 64 << 20).split(separator: 0x0A).map { try JSON(parsing: Array($0)) }
         let notices = objects.filter { $0["event"] == "lines-dropped" }
         #expect(!drops.all.isEmpty)
-        #expect(notices.compactMap { $0["count"]?.integerValue } == drops.all.map { Int64($0) })
+        #expect(notices.compactMap { $0["count"]?.integerValue }.reduce(0, +) == Int64(drops.all.reduce(0, +)))
         #expect(objects.count - notices.count + drops.all.reduce(0, +) == 10_000)
     }
 }

@@ -109,7 +109,7 @@ import WorkerPool
             (.supervisor(.overdue(.responder, slot: 0, pid: 9)), "error responder-overdue slot=0 child=9"),
             (
                 .supervisor(.output(.worker, slot: 0, pid: 9, line: "Fatal error: x")),
-                "warning output role=worker slot=0 child=9 line=\"Fatal error: x\""
+                "error output role=worker slot=0 child=9 line=\"Fatal error: x\""
             ),
             (.supervisor(.reloadAbandoned(slot: 3)), "error reload-abandoned slot=3"),
             (.supervisor(.connectionDropped), "warning connection-dropped"),

@@ -41,7 +41,8 @@ import Testing
         let found = try #require(try line(.json, of: full))
         #expect(
             found.hasSuffix(
-                "\"level\":\"info\",\"event\":\"request\",\"pid\":\(getpid()),\"request_id\":\"r1\",\"method\":\"POST\","
+                "\"level\":\"info\",\"event\":\"request\",\"pid\":\(getpid()),\"request_id\":\"r1\","
+                    + "\"method\":\"POST\","
                     + "\"route\":\"/api/executions/{id}/signal\",\"status\":200,\"duration_ms\":12.345,"
                     + "\"queue_ms\":1.500,\"bytes_in\":17,\"bytes_out\":4096,\"user_id\":\"u1\",\"key_id\":\"k1\","
                     + "\"trace_id\":\"t1\"}"))

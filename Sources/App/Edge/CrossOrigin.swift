@@ -69,7 +69,10 @@ package struct CrossOrigin: Sendable {
 
     /// Request headers that these pages may send, in addition to those that any page may.
     private static let readHeaders =
-        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-CSRF-TOKEN, X-Request-Id"
+        """
+        Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, traceparent, X-CSRF-TOKEN, \
+        X-Request-Id
+        """
     /// Response headers that these pages may read. No script may read cookies.
     package static let shownHeaders =
         ResponseHeader.allCases.filter { $0 != .setCookie }.map(\.rawValue).joined(separator: ", ")

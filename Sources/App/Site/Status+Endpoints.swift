@@ -7,8 +7,8 @@ extension Endpoint<Context> {
         summary: "Show what the pool does at the moment",
         description: "It has the fields of `flow-manager status`, which also works while no thread answers.",
         query: [
-            Parameter("json", .string(maxLength: 5), "As JSON, whatever its value"),
-            Parameter("full", .string(maxLength: 5), "With each thread, whatever its value"),
+            Parameter("json", .string(maxLength: 5), "As JSON; it needs no value"),
+            Parameter("full", .string(maxLength: 5), "With each thread; it needs no value"),
         ],
         answers: [
             Answer(.ok, "The state of the pool", .string, contentType: "text/plain"),

@@ -187,7 +187,8 @@ enum Queue {
             """
     }
 
-    /// The values of `started_by`, `started_by_key` and `traceparent`: those of the run that starts this one, if there is one.
+    /// The values of `started_by`, `started_by_key` and `traceparent`: those of the run that starts this one, if there
+    /// is one.
     private static func starter(of execution: Execution) -> SQL {
         guard let parent = execution.parent?.executionID else {
             let starter = execution.starter

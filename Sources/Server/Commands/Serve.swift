@@ -6,6 +6,8 @@ import Supervision
 /// `serve`: the supervisor. It opens the socket and starts responders and workers; it has no database connection.
 enum Serve {
     static func run(_ invocation: Invocation) throws {
+        // First of all, so that no signal ends the process before the supervisor runs.
+        let signals = try Supervisor.signals()
         let configuration = invocation.configuration
         let observers = try Observers(invocation, as: nil)
         let (log, memory, observe) = (observers.log, observers.memory.memory, observers.observe)
@@ -23,10 +25,10 @@ enum Serve {
             inherited: [memoryDescriptor: memory.descriptor, logDescriptor: 2],
             policy: policy, reopenLog: { log.reopen() }, inspect: inspection(of: memory, listener)
         ) { observe(.supervisor($0)) }
-        try withExtendedLifetime(memory) { try supervisor.run() }
+        try withExtendedLifetime(memory) { try supervisor.run(reading: signals) }
     }
 
-    /// Records what has been the most so far.
+    /// Records the maxima so far.
     private static func inspection(of memory: SharedMemory, _ listener: Listener) -> () -> Void {
         let (record, scoreboard) = (PoolRecord(in: memory), Scoreboard(in: memory))
         record.raise(.started, to: Int(WallClock.seconds))

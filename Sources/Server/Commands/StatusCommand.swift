@@ -67,7 +67,10 @@ struct RunningPool {
             switch self {
             case .noSocket(let path): "no pool listens on \(path)"
             case .notFound(let path):
-                "no pool listens on \(path), or it belongs to a different user: only that user and root can read its state"
+                """
+                no pool listens on \(path), or it belongs to a different user: only that user and root can read its \
+                state
+                """
             case .otherVersion:
                 "the pool runs another version of the program: use the executable that `flow-manager serve` was "
                     + "started from"

@@ -25,7 +25,7 @@ struct Exposition {
             let labels = series.dropFirst(metric.rawValue.count + 1).dropLast()
             var total: UInt64 = 0
             for (limit, count) in zip(Self.limits, counts.buckets) {
-                total += count
+                total &+= count
                 lines[metric, default: []].append("\(metric.rawValue)_bucket{\(labels),le=\"\(limit)\"} \(total)")
             }
             lines[metric, default: []].append(

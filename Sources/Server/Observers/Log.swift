@@ -48,7 +48,7 @@ final class Log: Sendable {
 
     /// - Parameters:
     ///   - capacity: of the buffer, in bytes.
-    ///   - observeDrops: called with the number of lines that were dropped, when there is room again.
+    ///   - observeDrops: called with the number of lines that were dropped just now.
     init(
         to target: LineWriter.Target, _ format: LogLine.Format, from level: Level = .info,
         slowRequest: Duration? = nil, capacity: Int = 256 << 10,
@@ -58,9 +58,8 @@ final class Log: Sendable {
         self.level = level
         self.slowRequest = slowRequest
         let process = process
-        writer = try LineWriter(to: target, capacity: capacity) { notice in
+        writer = try LineWriter(to: target, capacity: capacity, observeDrops: observeDrops) { notice in
             let entry = notice.logEntry
-            if case .dropped(let lines) = notice { observeDrops(lines) }
             return LogLine.bytes(entry.head(format, process), entry.add(to:))
         }
     }
@@ -77,9 +76,16 @@ final class Log: Sendable {
             fcntl($0, F_SETFD, FD_CLOEXEC) == 0 ? $0 : nil
         }
         try self.init(
-            to: try configuration.logFile.map { .file($0) } ?? .descriptor(inherited ?? 2),
+            to: try Self.file(configuration).map { .file($0) } ?? .descriptor(inherited ?? 2),
             try configuration.logFormat, from: try configuration.logLevel,
             slowRequest: try configuration.slowRequest, observeDrops: observeDrops)
+    }
+
+    /// The path of the log; nil for names of standard error, which is another one in a supervisor's child.
+    private static func file(_ configuration: Configuration) throws -> String? {
+        try configuration.logFile.flatMap {
+            ["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"].contains($0) ? nil : $0
+        }
     }
 
     /// Writes the line of an observation that is logged.

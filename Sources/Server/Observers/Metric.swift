@@ -90,7 +90,7 @@ enum Metric: String, CaseIterable {
         case .startTime: "When the pool started, in seconds since 1970"
         case .processorTime: "Processor time of all processes of the pool, also of those that have exited"
         case .residentMemory: "Resident memory of all processes of the pool"
-        case .openDescriptors: "Open descriptors of all processes of the pool"
+        case .openDescriptors: "Open descriptors of the process of the pool that has most"
         case .maximumDescriptors: "Limit of the open descriptors of one process"
         }
     }

@@ -10,14 +10,14 @@ import System
 /// The page of `GET /metrics`: Prometheus' text format 0.0.4, for all processes of the pool together.
 struct MetricsPage {
     private let memory: SharedMemory
-    /// Whether this process is a child of the pool's supervisor.
-    private let hasSupervisor: Bool
+    /// The process whose children are the pool; without a supervisor this process.
+    private let main: pid_t
     private let hashing: Slots
     private let engine: Engine
 
     init(of memory: SharedMemory, hasSupervisor: Bool, hashing: Slots, engine: Engine) {
         self.memory = memory
-        self.hasSupervisor = hasSupervisor
+        main = hasSupervisor ? getppid() : getpid()
         self.hashing = hashing
         self.engine = engine
     }
@@ -63,9 +63,15 @@ struct MetricsPage {
     }
 
     private func addQueue(over connection: Connection, to exposition: inout Exposition) {
-        let figures = try? engine.queueFigures(on: connection)
-        exposition.add(.databaseUp, figures == nil ? 0 : 1)
-        guard let figures else { return }
+        let figures: QueueFigures
+        do {
+            figures = try engine.queueFigures(on: connection)
+        } catch {
+            // Any other error is an answer too.
+            exposition.add(.databaseUp, (error as? PostgresError)?.isUnavailability == true ? 0 : 1)
+            return
+        }
+        exposition.add(.databaseUp, 1)
         for (state, count) in figures.runs {
             exposition.add(Metric.queueRuns.series(["state": state.rawValue]), UInt64(count))
         }
@@ -75,7 +81,8 @@ struct MetricsPage {
 
     /// Of the supervisor and its children, or else of this process.
     private func addProcesses(to exposition: inout Exposition) {
-        let main = hasSupervisor ? getppid() : getpid()
+        // The supervisor may have been killed, and its id belong to another process.
+        guard main == getpid() || main == getppid() else { return }
         // Read before its children: a child that is reaped in between is missing, but not counted twice.
         guard let figures = ProcessFigures(of: main) else { return }
         let children = ProcessFigures.children(of: main)
@@ -83,9 +90,9 @@ struct MetricsPage {
         let time = all.reduce(figures.processorTimeOfReaped) { $0 + $1.processorTime }
         exposition.add(.processorTime, seconds: neverLess(time))
         exposition.add(.residentMemory, all.reduce(0) { $0 + $1.residentMemory })
-        exposition.add(.startTime, seconds: figures.start.rounded())
+        if let started = PoolRecord(in: memory)[.started] { exposition.add(.startTime, started) }
         let descriptors = ([main] + children).compactMap { ProcessFigures.openDescriptors(of: $0) }
-        exposition.add(.openDescriptors, descriptors.reduce(0, +))
+        exposition.add(.openDescriptors, descriptors.max() ?? 0)
         exposition.add(.maximumDescriptors, ProcessFigures.maximumDescriptors)
     }
 

@@ -65,7 +65,8 @@ extension Observation {
         case .supervisor(.overdue(let role, let slot, let pid)):
             .error("\(role)-overdue", ["slot": .number(slot), "child": .number(Int(pid))])
         case .supervisor(.output(let role, let slot, let pid, let line)):
-            .warning(
+            // Perhaps the message of a crash, so that it is in the log at each level.
+            .error(
                 "output",
                 ["role": "\(role)", "slot": .number(slot), "child": .number(Int(pid)), "line": .text(line)])
         case .supervisor(.reloading): .info("reloading")

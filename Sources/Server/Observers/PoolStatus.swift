@@ -106,8 +106,8 @@ struct PoolStatus {
     private static func fields(of process: Scoreboard.Process, _ time: Int64) -> Fields {
         [
             ("pid", JSON(Int(process.id))), ("role", .string("\(process.role)")),
-            ("start time", text(ofSecond: Int(process.begun))),
-            ("start since", JSON(max(0, Int(time / 1_000) - Int(process.begun)))),
+            ("start time", text(ofSecond: Int(clamping: process.begun))),
+            ("start since", JSON(max(0, Int(time / 1_000) - Int(clamping: process.begun)))),
         ]
     }
 
@@ -146,8 +146,9 @@ struct PoolStatus {
         }.joined(separator: "-")
     }
 
+    /// Of a time after the year 9999, which no clock shows: that of its end.
     private static func text(ofSecond second: Int) -> JSON {
-        .string(RFC3339.text(milliseconds: Int64(second) * 1_000))
+        .string(RFC3339.text(milliseconds: Int64(min(max(0, second), 253_402_300_799)) * 1_000))
     }
 }
 

@@ -118,16 +118,30 @@ extension CompletionWatcher {
 
     /// Answers the call, or leaves it to `large`, unless the client has disconnected. False if the database is
     /// unavailable and the call's deadline permits another attempt.
-    private func answer(_ call: Call, on connection: Connection, admitLarge: Bool = false) -> Bool {
+    private func answer(_ call: Call, on connection: Connection) -> Bool {
         if call.pending.isDisconnected { return true }
-        guard let response = call.wait.response(connection, admitLarge) else {
+        guard let response = call.wait.response(connection, false) else {
             do {
-                try large.add(for: call.wait.userID) { [self] in answer(call, on: $0, admitLarge: true) }
+                try large.add(for: call.wait.userID) { [self] in answerLarge(call, on: $0) }
                 return true
             } catch {
-                return false
+                return answerLarge(call, on: connection)
             }
         }
+        return send(response, to: call)
+    }
+
+    /// The same for a call with a large record. Once the deadline has passed there is no time left to read it.
+    private func answerLarge(_ call: Call, on connection: Connection) -> Bool {
+        if call.pending.isDisconnected { return true }
+        if call.deadline <= .now {
+            call.pending.send(call.wait.fallback())
+            return true
+        }
+        return send(call.wait.response(connection, true) ?? call.wait.fallback(), to: call)
+    }
+
+    private func send(_ response: Response, to call: Call) -> Bool {
         if response.status == .unavailable, .now < call.deadline { return false }
         call.pending.send(response)
         return true

@@ -2,8 +2,8 @@ import Postgres
 import Synchronization
 import System
 
-/// Answers waiting calls whose runs have large records, with a thread and a connection of their own: one call at a time,
-/// and the users by turns. So other waiting calls are answered in the meantime, and large answers occupy at most one
+/// Answers waiting calls whose runs have large records, with a thread and a connection of their own: one call at a
+/// time, and the users by turns. So other waiting calls are answered in the meantime, and large answers occupy at most one
 /// thread of the process besides those that `CallShares` counts.
 ///
 /// The first such call starts the thread.
@@ -36,7 +36,8 @@ final class LargeAnswers: Sendable {
         thread?.join()
     }
 
-    /// Calls `answer` on the thread when it is the user's turn, and again about a second later while it returns false.
+    /// Calls `answer` on the thread when it is the user's turn, and again in the next round while it returns false. A
+    /// round in which all have returned false is followed by a pause of a second.
     func add(for userID: String, _ answer: @escaping Answer) throws(ProcessError) {
         try shared.withLock { shared throws(ProcessError) in
             if shared.thread == nil { shared.thread = try NativeThread { [self] in work() } }
@@ -47,13 +48,23 @@ final class LargeAnswers: Sendable {
 
     private func work() {
         let connection = Connection(database)
+        var failures = 0
         while !shared.withLock(\.isStopped) {
             guard let (userID, answer) = shared.withLock({ $0.line.next() }) else {
                 wakeUp.wait()
                 continue
             }
-            if answer(connection) { continue }
-            shared.withLock { $0.line.add(answer, for: userID) }
+            guard !answer(connection) else {
+                failures = 0
+                continue
+            }
+            failures += 1
+            let count = shared.withLock { shared in
+                shared.line.add(answer, for: userID)
+                return shared.line.count
+            }
+            guard failures >= count else { continue }
+            failures = 0
             wakeUp.wait(until: .now + .seconds(1))
         }
     }

@@ -47,7 +47,7 @@ enum Supervised {
             default: printLine("\(event)")
             }
         }
-        try supervisor.run()
+        try supervisor.run(reading: try Supervisor.signals())
         printLine("ended")
     }
 

@@ -9,7 +9,7 @@ struct Call: Sendable {
     /// Correlates the response with the logs.
     let id: String
     let services: Services
-    /// What the call has got of the limit of its rate class; nil until it is counted, and if it has none.
+    /// The state of its rate limit after this call; nil until it is counted, and if it has none.
     var rateLimit: RateLimit.State?
 
     init(_ request: Request, services: Services) {

@@ -21,8 +21,10 @@ extension Context {
         guard seconds > 0 else { return .response(fallback) }
         let (call, userID, visibility) = (call, try user.id, try user.allRuns)
         return .wait(for: userID, fallback: fallback) { pending in
-            let wait = CompletionWait(executionID: executionID, userID: userID, timeout: .seconds(seconds)) {
-                connection, admitLarge in
+            let wait = CompletionWait(
+                executionID: executionID, userID: userID, timeout: .seconds(seconds),
+                fallback: { call.response { fallback } }
+            ) { connection, admitLarge in
                 do {
                     let found = try ShownExecution.find(executionID, in: visibility, on: connection) {
                         if !admitLarge { throw LargeRecord() }
@@ -38,7 +40,7 @@ extension Context {
             do {
                 try call.services.watchCompletion(wait, pending)
             } catch {
-                pending.send(call.response { fallback })
+                pending.send(wait.fallback())
             }
         }
     }
