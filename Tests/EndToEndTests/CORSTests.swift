@@ -63,8 +63,8 @@ import Testing
             #expect(Set(methods).isSubset(of: Set((allowed ?? "").split(separator: ", ").map(String.init))), "\(path)")
             #expect(
                 answer.headers["access-control-allow-headers"]
-                    == "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-CSRF-TOKEN, "
-                    + "X-Request-Id")
+                    == "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, traceparent, "
+                    + "X-CSRF-TOKEN, X-Request-Id")
             #expect(answer.headers["access-control-max-age"] == "600")
             #expect(answer.headers["access-control-expose-headers"] == nil)
             #expect(answer.headers["vary"] == "Origin")

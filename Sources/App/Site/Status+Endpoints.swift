@@ -12,7 +12,9 @@ extension Endpoint<Context> {
         ],
         answers: [
             Answer(.ok, "The state of the pool", .string, contentType: "text/plain"),
-            Answer(.ok, "The state of the pool", .object(required: ["pool": .string(maxLength: 100)], additional: .any).named("Status")),
+            Answer(
+                .ok, "The state of the pool",
+                .object(required: ["pool": .string(maxLength: 100)], additional: .any).named("Status")),
         ],
         problems: [.notFound]
     ) { context in
