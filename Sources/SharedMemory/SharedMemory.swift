@@ -5,10 +5,10 @@ import System
 
 /// Memory that all processes of the pool share: a memfd of one fixed layout, which each process maps.
 ///
-/// The supervisor creates it, and its children inherit the descriptor; without a supervisor it is a file. It is an array
-/// of 64-bit words, each of which has a meaning by itself and changes in one atomic step. So there are no locks, and a
-/// process that is killed at any instant cannot leave a lock or a half-written value. It contains nothing that must
-/// survive a reboot.
+/// The supervisor creates it, and its children inherit the descriptor; without a supervisor it is a file. It is an
+/// array of 64-bit words, each of which has a meaning by itself and changes in one atomic step. So there are no locks,
+/// and a process that is killed at any instant cannot leave a lock or a half-written value. It contains nothing that
+/// must survive a reboot.
 ///
 /// Sendable because the addresses never change, and the words are atomics.
 @safe

@@ -3,8 +3,8 @@ import Synchronization
 import System
 
 /// Answers waiting calls whose runs have large records, with a thread and a connection of their own: one call at a
-/// time, and the users by turns. So other waiting calls are answered in the meantime, and large answers occupy at most one
-/// thread of the process besides those that `CallShares` counts.
+/// time, and the users by turns. So other waiting calls are answered in the meantime, and large answers occupy at most
+/// one thread of the process besides those that `CallShares` counts.
 ///
 /// The first such call starts the thread.
 final class LargeAnswers: Sendable {
