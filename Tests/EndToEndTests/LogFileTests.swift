@@ -47,6 +47,7 @@ import Testing
         let supervisor = try #require(processes.first { $0.arguments.dropFirst().first == "serve" }).id
         let configuration = try sample(for: stack, supervisor: supervisor)
         let isOver = Atomic(false)
+        defer { isOver.store(true, ordering: .relaxed) }
         let sent = Mutex<[String]>([])
         let callers = try (0..<3).map { caller in
             try NativeThread {
@@ -63,8 +64,8 @@ import Testing
             // logrotate leaves an empty file.
             try stack.waitForLog { !stack.log.isEmpty }
             try rotate(stack, with: configuration)
-            while processes.contains(where: { logFile(of: $0.id, in: stack) != stack.folder + "/flow-manager.log" }) {
-                sched_yield()
+            try eventually("every process has opened the new file") {
+                processes.allSatisfy { logFile(of: $0.id, in: stack) == stack.folder + "/flow-manager.log" }
             }
         }
         isOver.store(true, ordering: .relaxed)
