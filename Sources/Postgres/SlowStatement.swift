@@ -1,8 +1,9 @@
 /// The round trip of a session that took longest: the statements that were sent together, and how long their answers
 /// were awaited. The server sends the answers together too, so it is not known which of them took how long.
 package struct SlowStatement: Sendable, Equatable {
-    /// A shorter round trip is not recorded, because that costs an allocation.
-    static let shortest = Duration.milliseconds(1)
+    /// A shorter round trip is not recorded, because that costs an allocation, and under load each commit takes
+    /// milliseconds.
+    static let shortest = Duration.milliseconds(10)
 
     private let shapes: [SQL.Shape]
     package let duration: Duration

@@ -5,15 +5,14 @@ extension Duration {
     /// Whole milliseconds, rounded up: a limit of a microsecond must not become 0, which often means no limit, and a
     /// thread must not wake just before its deadline and spin until it.
     package var milliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1_000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+        Int64((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
 
     /// Whole microseconds, the unit of the database.
-    package var microseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
-    }
+    package var microseconds: Int64 { Int64(attoseconds / 1_000_000_000_000) }
+
+    /// Whole nanoseconds, the unit of counters of time; 0 for a negative duration.
+    package var nanoseconds: UInt64 { UInt64(max(0, attoseconds / 1_000_000_000)) }
 
     /// Milliseconds with the precision of microseconds, the unit of responses.
     package var fractionalMilliseconds: Double { Double(microseconds) / 1_000 }

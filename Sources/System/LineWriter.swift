@@ -71,9 +71,10 @@ package final class LineWriter: Sendable {
                 waiting.dropped += 1
                 return (true, false)
             }
+            let isCalm = waiting.bytes.count < Self.portion
             unsafe waiting.bytes.append(contentsOf: line)
             defer { waiting.isThreadAsleep = false }
-            return (false, waiting.isThreadAsleep)
+            return (false, waiting.isThreadAsleep || isCalm && waiting.bytes.count >= Self.portion)
         }
         if mustWake { wake.signal() }
         if isDropped { observeDrops(1) }
@@ -97,8 +98,10 @@ package final class LineWriter: Sendable {
         ended.wait(until: .now + limit)
     }
 
-    /// How long the thread gathers lines after a write.
+    /// How long the thread gathers lines after a write, and how many bytes: more would only occupy memory, in each
+    /// process.
     private static let pause = Duration.milliseconds(10)
+    private static let portion = 32 << 10
 
     private func run(_ opened: LineOutput, _ render: (Notice) -> [UInt8]) {
         var output = opened

@@ -113,13 +113,15 @@
         guard room > name.utf8CodeUnitCount else { return false }
         switch format {
         case .json:
-            put(literal: ",\"")
+            put(UInt8(ascii: ","))
+            put(UInt8(ascii: "\""))
             put(literal: name)
-            put(literal: "\":")
+            put(UInt8(ascii: "\""))
+            put(UInt8(ascii: ":"))
         case .text:
-            put(literal: " ")
+            put(UInt8(ascii: " "))
             put(literal: name)
-            put(literal: "=")
+            put(UInt8(ascii: "="))
         }
         return true
     }

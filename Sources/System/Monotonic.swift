@@ -19,10 +19,7 @@ package struct Monotonic: Comparable, Hashable, Sendable {
     package var seconds: UInt64 { UInt64(sinceBoot.components.seconds) }
 
     /// The same in milliseconds.
-    package var milliseconds: UInt64 {
-        let (seconds, attoseconds) = sinceBoot.components
-        return UInt64(seconds) * 1_000 + UInt64(attoseconds / 1_000_000_000_000_000)
-    }
+    package var milliseconds: UInt64 { UInt64(sinceBoot.attoseconds / 1_000_000_000_000_000) }
 
     /// The point that many milliseconds after the clock's zero.
     package init(milliseconds: UInt64) { self.init(sinceBoot: .milliseconds(milliseconds)) }

@@ -11,28 +11,60 @@ import WorkerPool
 
 /// Counts the observations of this process, in the memory that all processes of the pool share.
 ///
-/// The series of a request or a step is found by a small key, so that its text is made only once. Values of labels come
-/// from lists of the program: a method or type that is none of these is counted as `other`.
+/// Values of labels come from lists of the program: a method that is none of these is counted as `other`.
 final class Metrics: Sendable {
-    private let counters: CounterTable
     private let histograms: HistogramTable
     private let scoreboard: Scoreboard
     private let row = Mutex<ProcessRow?>(nil)
-    /// The places of series; nil if there is none left.
-    private let places = Mutex<[Key: CounterTable.Place?]>([:])
+    /// The places of histograms; nil if there is none left.
     private let routes = Mutex<[Int: HistogramTable.Place?]>([:])
 
-    /// A metric with the values of its labels.
-    private struct Key: Hashable {
-        let metric: Metric
-        var first = ""
-        var second = ""
+    private let callsRefused: LabelledCounter<String>
+    private let roundTrips, hashWaits, hashWaitTime, hashesRefused, loginsFailed: Counter
+    private let databaseErrors: LabelledCounter<String>
+    private let stepsFinished: LabelledCounter<StepLabels>
+    private let stepDuration: LabelledCounter<String>
+    private let runsFinished: LabelledCounter<ExecutionStatus>
+    private let stepRetries, creditsSettled, leaseLosses, runsRescued, logLinesDropped: Counter
+    private let processStarts: LabelledCounter<Role>
+    private let processExits: LabelledCounter<ExitLabels>
+
+    private struct StepLabels: Hashable {
+        let type: String
+        let status: StepStatus
+
+        /// One of the texts is enough: a type ends with few statuses.
+        func hash(into hasher: inout Hasher) { hasher.combine(type) }
+    }
+
+    private struct ExitLabels: Hashable {
+        let role: Role
+        let cause: String
     }
 
     init(in memory: SharedMemory) {
-        counters = CounterTable(in: memory)
+        let table = CounterTable(in: memory)
         histograms = HistogramTable(in: memory)
         scoreboard = Scoreboard(in: memory)
+        callsRefused = LabelledCounter(.callsRefused, in: table) { ["code": $0] }
+        roundTrips = Counter(.roundTrips, in: table)
+        hashWaits = Counter(.hashWaits, in: table)
+        hashWaitTime = Counter(.hashWaitTime, in: table)
+        hashesRefused = Counter(.hashesRefused, in: table)
+        loginsFailed = Counter(.loginsFailed, in: table)
+        databaseErrors = LabelledCounter(.databaseErrors, in: table) { ["class": $0] }
+        stepsFinished = LabelledCounter(.stepsFinished, in: table) {
+            ["type": $0.type, "status": $0.status.rawValue]
+        }
+        stepDuration = LabelledCounter(.stepDuration, in: table) { ["type": $0] }
+        runsFinished = LabelledCounter(.runsFinished, in: table) { ["status": $0.rawValue] }
+        stepRetries = Counter(.stepRetries, in: table)
+        creditsSettled = Counter(.creditsSettled, in: table)
+        leaseLosses = Counter(.leaseLosses, in: table)
+        runsRescued = Counter(.runsRescued, in: table)
+        logLinesDropped = Counter(.logLinesDropped, in: table)
+        processStarts = LabelledCounter(.processStarts, in: table) { ["role": "\($0)"] }
+        processExits = LabelledCounter(.processExits, in: table) { ["role": "\($0.role)", "cause": $0.cause] }
     }
 
     /// Shows this process in the scoreboard, and from now on what it has open.
@@ -40,39 +72,35 @@ final class Metrics: Sendable {
         row.withLock { $0 = scoreboard.enter(as: role, at: UInt64(WallClock.seconds)) }
     }
 
-    /// Publishes zeros for what has not happened yet: Prometheus sees an increase only between two values.
+    /// Publishes zeros for the starts and exits of processes, which only the supervisor counts.
     func beginWithZeros() {
-        for metric in [
-            .roundTrips, .hashWaits, .hashWaitTime, .hashesRefused, .loginsFailed, .stepRetries, .creditsSettled,
-            .leaseLosses, .runsRescued, .logLinesDropped,
-        ] as [Metric] { add(0, metric) }
         for role in Role.allCases {
-            add(0, .processStarts, "role", "\(role)")
+            processStarts.add(0, for: role)
             for cause in ["normal", "failure", "signal"] {
-                add(0, .processExits, "role", "\(role)", "cause", cause)
+                processExits.add(0, for: ExitLabels(role: role, cause: cause))
             }
         }
     }
 
     /// Counts lines of the log.
-    func countDroppedLines(_ lines: Int) { add(UInt64(lines), .logLinesDropped) }
+    func countDroppedLines(_ lines: Int) { logLinesDropped.add(UInt64(lines)) }
 
     func observe(_ observation: Observation) {
         switch observation {
         case .application(.requestFinished(let request)): count(request)
-        case .application(.limitHit(let code)): add(1, .callsRefused, "code", code)
-        case .application(.hashRefused): add(1, .hashesRefused)
+        case .application(.limitHit(let code)): callsRefused.add(for: code)
+        case .application(.hashRefused): hashesRefused.add()
         case .edge(.parked(let change)): add(change, to: .parked)
         case .database(let event): count(event)
         case .engine(let event): count(event)
         case .hashWaited(let duration):
             guard duration > .zero else { return }
-            add(1, .hashWaits)
-            add(duration.wholeNanoseconds, .hashWaitTime)
-        case .worker(.rescued(let runs)): add(UInt64(runs), .runsRescued)
-        case .supervisor(.started(let role, _, _)): add(1, .processStarts, "role", "\(role)")
+            hashWaits.add()
+            hashWaitTime.add(duration.nanoseconds)
+        case .worker(.rescued(let runs)): runsRescued.add(UInt64(runs))
+        case .supervisor(.started(let role, _, _)): processStarts.add(for: role)
         case .supervisor(.exited(let role, _, _, let cause, _)):
-            add(1, .processExits, "role", "\(role)", "cause", cause.label)
+            processExits.add(for: ExitLabels(role: role, cause: cause.label))
         default: break
         }
     }
@@ -86,8 +114,8 @@ final class Metrics: Sendable {
             routes[key] = .some(place)
             return place
         }
-        if let place { histograms.add(request.duration.wholeNanoseconds, to: place) }
-        if request.route == "/login", request.status == Status.unauthorized.rawValue { add(1, .loginsFailed) }
+        if let place { histograms.add(request.duration.nanoseconds, to: place) }
+        if request.route == "/login", request.status == Status.unauthorized.rawValue { loginsFailed.add() }
     }
 
     private static func series(of request: FinishedRequest) -> String {
@@ -102,8 +130,8 @@ final class Metrics: Sendable {
         switch event {
         case .connectionOpened: add(1, to: .connections)
         case .connectionLost, .connectionClosed: add(-1, to: .connections)
-        case .roundTrip: add(1, .roundTrips)
-        case .failed(let sqlClass): add(1, .databaseErrors, "class", sqlClass ?? "connection")
+        case .roundTrip: roundTrips.add()
+        case .failed(let sqlClass): databaseErrors.add(for: sqlClass ?? "connection")
         case .waitsRefused, .waitsAccepted: break
         }
     }
@@ -111,42 +139,18 @@ final class Metrics: Sendable {
     private func count(_ event: EngineEvent) {
         switch event {
         case .stepFinished(let step):
-            add(1, .stepsFinished, "type", step.type, "status", step.status.rawValue)
-            add(step.duration.wholeNanoseconds, .stepDuration, "type", step.type)
-            if step.attempts > 1 { add(UInt64(step.attempts - 1), .stepRetries) }
-            if step.cost > 0 { add(UInt64(step.cost), .creditsSettled) }
-        case .runFinished(let status, _): add(1, .runsFinished, "status", status.rawValue)
-        case .leaseLost: add(1, .leaseLosses)
+            stepsFinished.add(for: StepLabels(type: step.type, status: step.status))
+            stepDuration.add(step.duration.nanoseconds, for: step.type)
+            if step.attempts > 1 { stepRetries.add(UInt64(step.attempts - 1)) }
+            if step.cost > 0 { creditsSettled.add(UInt64(step.cost)) }
+        case .runFinished(let status, _): runsFinished.add(for: status)
+        case .leaseLost: leaseLosses.add()
         case .claimed, .committed, .treeFull, .stepStarted: break
         }
     }
 
     private func add(_ change: Int, to gauge: Scoreboard.Gauge) {
         row.withLock { $0?.add(change, to: gauge) }
-    }
-
-    private func add(
-        _ amount: UInt64, _ metric: Metric, _ first: String = "", _ value: String = "", _ second: String = "",
-        _ other: String = ""
-    ) {
-        let place = places.withLock { places -> CounterTable.Place? in
-            let key = Key(metric: metric, first: value, second: other)
-            if let known = places[key] { return known }
-            let labels: KeyValuePairs =
-                first.isEmpty ? [:] : second.isEmpty ? [first: value] : [first: value, second: other]
-            let place = counters.place(of: metric.series(labels))
-            places[key] = .some(place)
-            return place
-        }
-        if let place { counters.add(amount, to: place) }
-    }
-}
-
-extension Duration {
-    /// Never negative.
-    fileprivate var wholeNanoseconds: UInt64 {
-        let (seconds, attoseconds) = components
-        return UInt64(max(0, seconds)) * 1_000_000_000 + UInt64(max(0, attoseconds / 1_000_000_000))
     }
 }
 
