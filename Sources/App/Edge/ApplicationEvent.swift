@@ -33,7 +33,7 @@ package struct FinishedRequest: Sendable, Equatable {
     package var duration = Duration.zero
     /// How long the request occupied a thread, if it then waited without one for its response; nil if it did not.
     package var threadTime: Duration?
-    /// Its round trip to the database that took longest; nil if none took a millisecond.
+    /// Its round trip to the database that took longest; nil if none took ten milliseconds.
     package var slowestStatement: SlowStatement?
     /// How long the request waited for this program; nil if the web server does not say, or its clock differs.
     package var queueTime: Duration?
