@@ -20,8 +20,14 @@ import Testing
         let guest = try call("/api/guests", from: "2001:db8:1:2::1")
         let token = try #require(guest["token"].stringValue)
 
-        #expect(try call("/register", from: "2001:db8:1:2::1").status == 200)
-        #expect(try call("/create_user", from: "2001:db8:1:2::2").status == 201)
+        for (path, remaining) in [("/register", 2), ("/create_user", 1)] {
+            let answer = try call(path, from: "2001:db8:1:2::\(remaining)")
+            #expect((200...201).contains(answer.status))
+            #expect(answer.headers["ratelimit-policy"] == "\"registrations\";q=3;w=60")
+            let state = try #require(answer.headers["ratelimit"])
+            let wait = try #require(state.split(separator: "t=").last.flatMap { Int($0) })
+            #expect((1...60).contains(wait) && state == "\"registrations\";r=\(remaining);t=\(wait)")
+        }
         #expect(try call("/login", from: "2001:db8:1:2::3").status == 200)
         for (path, token) in [
             ("/register", nil), ("/create_user", nil), ("/login", nil), ("/api/guests/convert", token),

@@ -16,7 +16,7 @@ extension Endpoint<Context> {
             Answer(
                 .ok, "The account",
                 JSONSchema.object(required: ["message": .string(maxLength: 100), "user": Account.schema]).named(
-                    "Registered"))
+                    "Registered"), headers: registrationHeaders)
         ],
         problems: [.alreadyRegistered, .rateLimited],
         examples: [
@@ -25,8 +25,7 @@ extension Endpoint<Context> {
                 stores: ["user_id": "/user/id"])
         ]
     ) { context in
-        guard let account = try signUp(Registration(context.input), context) else { throw Problem.nameTaken }
-        return .json(["message": "User registered successfully", "user": account.json])
+        try signUp(context) { .json(["message": "User registered successfully", "user": $0.json]) }
     }
 
     private static let createUser = Endpoint(
@@ -37,7 +36,8 @@ extension Endpoint<Context> {
                 required: ["email": Registration.email, "password": Registration.password],
                 optional: ["name": Registration.name, "age": Registration.age]
             ).named("NewUser"), rules: Registration.violations(in:)),
-        idempotency: .refused, rateClass: .register, answers: [Answer(.created, "The account", Account.schema)],
+        idempotency: .refused, rateClass: .register,
+        answers: [Answer(.created, "The account", Account.schema, headers: registrationHeaders)],
         problems: [.alreadyRegistered, .rateLimited],
         examples: [
             Example(
@@ -45,8 +45,20 @@ extension Endpoint<Context> {
                 body: ["email": "second.{{email}}", "password": "{{password}}", "name": "Second", "age": 30])
         ]
     ) { context in
-        guard let account = try signUp(Registration(context.input), context) else { throw Problem.nameTaken }
-        return .created(account.json, at: "/me")
+        try signUp(context) { .created($0.json, at: "/me") }
+    }
+
+    /// Sent if the network address has a limit of registrations.
+    private static let registrationHeaders: [ResponseHeader] = [.rateLimitPolicy, .rateLimit]
+
+    /// Creates the account that the body describes. The answer tells how many more the network address may create.
+    private static func signUp(_ context: Context, answer: (Account) -> Response) throws -> Response {
+        let registration = try Registration(context.input)
+        let limit = try countRegistration(context)
+        guard let account = try makeAccount(registration, context) else { throw Problem.nameTaken }
+        var response = answer(account)
+        limit?.add(to: &response.headers)
+        return response
     }
 
     /// Creates the account that a caller registers; nil when the name is taken.
@@ -56,11 +68,15 @@ extension Endpoint<Context> {
     }
 
     /// Throws 429 when the caller's network address has claimed too many names, before a password is hashed.
-    static func countRegistration(_ context: Context) throws {
-        guard let limit = context.services.registrationLimit, !context.network.isShared else { return }
-        try RateLimit(name: "registrations", calls: limit, seconds: 60).count(
-            .network(context.network), on: context.connection
-        ).check()
+    ///
+    /// - Returns: what is left of the limit; nil if the address has none.
+    @discardableResult
+    static func countRegistration(_ context: Context) throws -> RateLimit.State? {
+        guard let limit = context.services.registrationLimit, !context.network.isShared else { return nil }
+        let state = try RateLimit(name: "registrations", calls: limit, seconds: 60).count(
+            .network(context.network), on: context.connection)
+        try state.check()
+        return state
     }
 
     /// Nil when the name is taken.
