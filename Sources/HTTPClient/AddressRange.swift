@@ -36,6 +36,9 @@ package struct AddressRange: Hashable, Sendable {
         self.port = port
     }
 
+    /// Whether only one port of the addresses is in the range.
+    package var hasPort: Bool { port != nil }
+
     /// Whether that address and port are in the range; an IPv4 address mapped into IPv6 counts as IPv4.
     package func contains(_ address: IPAddress, port: UInt16) -> Bool {
         (self.port ?? port) == port && contains(address)

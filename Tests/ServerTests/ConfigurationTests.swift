@@ -69,6 +69,16 @@ import Testing
         #expect(secrets.allSatisfy { $0.isSecret })
     }
 
+    /// A client's port says nothing about who it is.
+    @Test(arguments: ["127.0.0.1:9090", "10.0.0.0/8,[::1]:80"]) func metricsAreAllowedToAddressesWithoutPorts(
+        text: String
+    ) throws {
+        #expect(
+            refusal(["METRICS_ALLOW": text]) { try $0.metricsAllow }
+                == "METRICS_ALLOW must be comma-separated addresses like 10.0.0.0/8 or ::1, without ports")
+        #expect(try Configuration(environment: ["METRICS_ALLOW": "10.0.0.0/8, ::1"]).metricsAllow.count == 2)
+    }
+
     @Test(arguments: [("demo", true), ("production", false), ("", false)]) func typeIsDemoOrProduction(
         type: String, isDemo: Bool
     ) throws {

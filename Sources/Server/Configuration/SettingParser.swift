@@ -154,10 +154,20 @@ extension SettingParser<CrossOrigin> {
 
 extension SettingParser<[AddressRange]> {
     static var addresses: SettingParser {
-        SettingParser("comma-separated addresses like 10.0.0.0/8 or 127.0.0.1:8080") { text in
-            let names = elements(of: text)
-            let ranges = names.compactMap { AddressRange(parsing: $0) }
-            return ranges.count == names.count ? ranges : nil
+        SettingParser("comma-separated addresses like 10.0.0.0/8 or 127.0.0.1:8080", ranges)
+    }
+
+    /// Of clients, of which each connection has another port.
+    static var addressesWithoutPorts: SettingParser {
+        SettingParser("comma-separated addresses like 10.0.0.0/8 or ::1, without ports") { text in
+            ranges(in: text).flatMap { $0.contains(where: \.hasPort) ? nil : $0 }
         }
+    }
+
+    /// Nil if one of them is not valid.
+    @Sendable private static func ranges(in text: String) -> [AddressRange]? {
+        let names = elements(of: text)
+        let ranges = names.compactMap { AddressRange(parsing: $0) }
+        return ranges.count == names.count ? ranges : nil
     }
 }

@@ -124,8 +124,9 @@ struct Settings: Sendable {
         "What is logged: `error` alone, `warning` and that, `info` and those, or `debug`, which is all")
 
     let metricsAllow = Setting(
-        "METRICS_ALLOW", default: .text("127.0.0.0/8,::1"), .addresses,
-        "Addresses that may read `/metrics` and `/status`, unless a further proxy forwards the request")
+        "METRICS_ALLOW", default: .text("127.0.0.0/8,::1"), .addressesWithoutPorts,
+        "Addresses that may read `/metrics` and `/status`, without ports. Not for a request that a proxy has marked as "
+            + "forwarded; behind a proxy that adds no header all clients look local: set `192.0.2.1`, which none has")
 
     let metricsToken = Setting<[UInt8]?>(
         "METRICS_TOKEN", ifUnset: nil, isSecret: true, .secret,
