@@ -22,11 +22,6 @@ package struct HistogramTable: Sendable {
         /// In nanoseconds.
         package let sum: UInt64
         package var count: UInt64 { buckets.reduce(0, &+) }
-
-        /// How many durations were longer than one of the limits, in nanoseconds.
-        package func count(over limit: UInt64) -> UInt64 {
-            zip(HistogramTable.limits, buckets.dropFirst()).lazy.filter { $0.0 >= limit }.reduce(0) { $0 &+ $1.1 }
-        }
     }
 
     private let table: SeriesTable

@@ -79,6 +79,12 @@ import Testing
         #expect(try Configuration(environment: ["METRICS_ALLOW": "10.0.0.0/8, ::1"]).metricsAllow.count == 2)
     }
 
+    /// A call that waits for its run for the whole `CALL_TIME` is not slow.
+    @Test func aCallOfFullLengthIsNotSlow() throws {
+        let configuration = Configuration(environment: [:])
+        #expect(try #require(try configuration.slowRequest) >= (try configuration.callTime) * 2)
+    }
+
     @Test(arguments: [("demo", true), ("production", false), ("", false)]) func typeIsDemoOrProduction(
         type: String, isDemo: Bool
     ) throws {

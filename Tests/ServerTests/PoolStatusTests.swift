@@ -1,3 +1,4 @@
+import App
 import Glibc
 import JSON
 import SharedMemory
@@ -79,11 +80,20 @@ import Testing
         #expect(value("listen queue len", ListenQueue(length: 7, limit: 8)) == 8)
     }
 
-    @Test func callsThatTookLongerThanASecondAreSlow() throws {
-        let histograms = HistogramTable(in: memory)
-        let place = try #require(histograms.place(of: "any"))
-        for seconds in [0, 1, 2, 90] as [UInt64] { histograms.add(seconds * 1_000_000_000, to: place) }
+    /// Of a call that waited without a thread, only the time on its thread counts.
+    @Test func callsThatTookLongerThanTheSettingAreSlow() {
+        let metrics = Metrics(in: memory, slowRequest: .milliseconds(1_500))
+        #expect(value("slow requests") == 0)
+        for (duration, threadTime) in [(1_400, nil), (1_500, nil), (90_000, nil), (90_000, 1_400)] as [(Int, Int?)] {
+            var request = FinishedRequest(requestID: "r", method: "GET")
+            request.duration = .milliseconds(duration)
+            request.threadTime = threadTime.map { .milliseconds($0) }
+            metrics.observe(.application(.requestFinished(request)))
+        }
         #expect(value("accepted conn") == 4)
+        #expect(value("slow requests") == 2)
+        let off = Metrics(in: memory)
+        off.observe(.application(.requestFinished(FinishedRequest(requestID: "r", method: "GET"))))
         #expect(value("slow requests") == 2)
     }
 

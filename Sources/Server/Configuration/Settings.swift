@@ -133,8 +133,9 @@ struct Settings: Sendable {
         "Bearer token that may read `/metrics` and `/status` from any address, at least 32 bytes")
 
     let slowRequest = Setting<Duration?>(
-        "SLOW_REQUEST", default: .text("1"), .secondsOrOff(in: 0...3_600),
-        "Seconds after which a request is logged with its slowest statement. `off`: none is")
+        "SLOW_REQUEST", default: .text("2"), .secondsOrOff(in: 0...3_600),
+        "Seconds on a thread after which a request is slow: it is counted, and logged with its slowest statement. More "
+            + "than `CALL_TIME`, which a run may use. `off`: none is slow")
 
     let loginCreatesAccount = Setting(
         "LOGIN_CREATES_ACCOUNT", default: .byProfile(production: "off", demo: "on"), .onOrOff,

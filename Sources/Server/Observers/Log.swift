@@ -92,7 +92,7 @@ final class Log: Sendable {
     func write(_ observation: Observation) {
         if case .application(.requestFinished(let request)) = observation {
             write(request)
-            if let slowRequest, request.threadTime ?? request.duration >= slowRequest { writeSlow(request) }
+            if request.isSlow(after: slowRequest) { writeSlow(request) }
             return
         }
         guard let entry = observation.logEntry ?? (level == .debug ? observation.debugEntry : nil),
@@ -163,6 +163,13 @@ extension Log.Entry {
             }
         }
     }
+}
+
+extension FinishedRequest {
+    /// Whether it occupied a thread for that long.
+    ///
+    /// - Parameter limit: `SLOW_REQUEST`; nil: no request is slow.
+    func isSlow(after limit: Duration?) -> Bool { limit.map { threadTime ?? duration >= $0 } ?? false }
 }
 
 extension LineWriter.Notice {

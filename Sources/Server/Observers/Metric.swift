@@ -5,6 +5,7 @@
 enum Metric: String, CaseIterable {
     case requests = "http_requests_total"
     case requestDuration = "http_request_duration_seconds"
+    case slowRequests = "flow_manager_slow_requests_total"
     case requestsInFlight = "flow_manager_requests_in_flight"
     case callsRefused = "flow_manager_calls_refused_total"
     case parkedCalls = "flow_manager_parked_calls"
@@ -57,6 +58,7 @@ enum Metric: String, CaseIterable {
         switch self {
         case .requests: "Requests that were answered, by the pattern of their route"
         case .requestDuration: "Time from the first look at a request to its response"
+        case .slowRequests: "Requests that occupied a thread for longer than SLOW_REQUEST"
         case .requestsInFlight: "Requests that occupy a thread or wait without one"
         case .callsRefused: "Calls that were answered 429, by the code of the problem"
         case .parkedCalls: "Calls that wait without a thread, and open streams"

@@ -15,12 +15,14 @@ import WorkerPool
 final class Metrics: Sendable {
     private let histograms: HistogramTable
     private let scoreboard: Scoreboard
+    /// How long a request takes that counts as slow; nil: none does.
+    private let slowRequest: Duration?
     private let row = Mutex<ProcessRow?>(nil)
     /// The places of histograms; nil if there is none left.
     private let routes = Mutex<[Int: HistogramTable.Place?]>([:])
 
     private let callsRefused: LabelledCounter<String>
-    private let roundTrips, hashWaits, hashWaitTime, hashesRefused, loginsFailed: Counter
+    private let slowRequests, roundTrips, hashWaits, hashWaitTime, hashesRefused, loginsFailed: Counter
     private let databaseErrors: LabelledCounter<String>
     private let stepsFinished: LabelledCounter<StepLabels>
     private let stepDuration: LabelledCounter<String>
@@ -42,11 +44,13 @@ final class Metrics: Sendable {
         let cause: String
     }
 
-    init(in memory: SharedMemory) {
+    init(in memory: SharedMemory, slowRequest: Duration? = nil) {
+        self.slowRequest = slowRequest
         let table = CounterTable(in: memory)
         histograms = HistogramTable(in: memory)
         scoreboard = Scoreboard(in: memory)
         callsRefused = LabelledCounter(.callsRefused, in: table) { ["code": $0] }
+        slowRequests = Counter(.slowRequests, in: table)
         roundTrips = Counter(.roundTrips, in: table)
         hashWaits = Counter(.hashWaits, in: table)
         hashWaitTime = Counter(.hashWaitTime, in: table)
@@ -115,6 +119,7 @@ final class Metrics: Sendable {
             return place
         }
         if let place { histograms.add(request.duration.nanoseconds, to: place) }
+        if request.isSlow(after: slowRequest) { slowRequests.add() }
         if request.route == "/login", request.status == Status.unauthorized.rawValue { loginsFailed.add() }
     }
 

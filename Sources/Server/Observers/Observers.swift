@@ -16,7 +16,7 @@ struct Observers {
             : try PoolMemory.open(invocation.environment, folder: try configuration.stateFolder) {
                 refusals.append($0)
             }
-        let metrics = Metrics(in: memory.memory)
+        let metrics = Metrics(in: memory.memory, slowRequest: try configuration.slowRequest)
         self.metrics = metrics
         if let role { metrics.enter(as: role) } else { metrics.beginWithZeros() }
         log = try Log(configuration, invocation.environment) { metrics.countDroppedLines($0) }

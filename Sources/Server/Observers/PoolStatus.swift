@@ -9,9 +9,6 @@ struct PoolStatus {
     /// A name and its value, in the order in which both forms show them.
     typealias Fields = [(name: String, value: JSON)]
 
-    /// A call that takes longer counts as slow, in nanoseconds.
-    private static let slowCall: UInt64 = 1_000_000_000
-
     private let summary: Fields
     private let processes: [Process]
 
@@ -76,6 +73,7 @@ struct PoolStatus {
     ) -> Fields {
         let record = PoolRecord(in: memory)
         let calls = HistogramTable(in: memory).total
+        let slowRequests = CounterTable(in: memory).value(of: Metric.slowRequests.series()) ?? 0
         let (responders, workers) = (Load(of: processes, .responder), Load(of: processes, .worker))
         return [
             ("pool", "flow-manager"), ("version", .string(Routes.interface.version)),
@@ -93,7 +91,7 @@ struct PoolStatus {
             ("active threads", JSON(responders.activeThreads)),
             ("total threads", JSON(responders.threads)),
             ("max active threads", JSON(max(record[.maxActiveThreads] ?? 0, responders.activeThreads))),
-            ("slow requests", JSON(Int(clamping: calls.count(over: slowCall)))),
+            ("slow requests", JSON(Int(clamping: slowRequests))),
             ("parked calls", JSON(responders.sum(of: .parked))),
             ("total workers", JSON(workers.processes)),
             ("idle worker threads", JSON(workers.threads - workers.activeThreads)),
