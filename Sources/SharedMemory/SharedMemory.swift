@@ -15,8 +15,8 @@ import System
 package final class SharedMemory: @unchecked Sendable {
     /// The layout, in words; any change of it, or of the meaning of a word, requires a new `version`.
     enum Layout {
-        /// "flowmem3", the value of the first word.
-        static let version: UInt64 = 0x666C_6F77_6D65_6D33
+        /// "flowmem4", the value of the first word.
+        static let version: UInt64 = 0x666C_6F77_6D65_6D34
         /// The second word is the futex; the rest of its cache line is unused.
         static let futex = 1
         static let holders = 8..<264

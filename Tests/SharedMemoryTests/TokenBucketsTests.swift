@@ -67,6 +67,33 @@ import Testing
         #expect(take(25, from: 7, at: start + wrap / 2) == 10, "a full bucket is not taken for an empty one")
     }
 
+    /// The time of a bucket wraps around, so one of that long ago would look like one in use.
+    @Test func aBucketOfLongAgoIsFull() {
+        let wrap = (UInt64(1) << 40) / 1_000
+        #expect(take(25, from: 7, at: 1_000) == 10)
+        #expect(take(25, from: 7, at: wrap + 2_000) == 10)
+    }
+
+    /// Other keys have used its row all the time, from slots before it and after it.
+    @Test func aBucketOfLongAgoIsFullInARowInUse() {
+        let wrap = (UInt64(1) << 40) / 1_000
+        let keys = [1, 2, 3].map { $0 << 40 | 7 } as [UInt64]
+        for key in keys { #expect(take(25, from: key, at: 1_000) == 10) }
+        for minute in 1...(wrap / 60_000) {
+            for key in [keys[0], keys[2]] { #expect(take(1, from: key, at: minute * 60_000) == 1) }
+        }
+        #expect(take(25, from: keys[1], at: wrap + 2_000) == 10)
+    }
+
+    /// A row that was not used for long is emptied once.
+    @Test func concurrentCallsAfterALongTimeGetNoMore() {
+        for round in 1...200 as ClosedRange<UInt64> {
+            let admitted = Tally()
+            onThreads(4) { _ in admitted.add(take(10, from: 7, at: round * 600_000)) }
+            #expect(admitted.count == 10)
+        }
+    }
+
     @Test func aGuestThatBecomesAUserKeepsTheBucket() {
         #expect(take(25, from: 7, limit: 10, at: 1_000) == 10)
         #expect(take(200, from: 7, limit: 100, at: 1_000) == 0)
@@ -74,7 +101,7 @@ import Testing
     }
 
     @Test func bucketsOfOneRowAreSeparate() {
-        let keys = (1...UInt64(TokenBuckets.rowLength)).map { $0 << 40 | 5 }
+        let keys = (1..<UInt64(TokenBuckets.rowLength)).map { $0 << 40 | 5 }
         for key in keys { #expect(take(11, from: key, at: 1_000) == 10) }
     }
 
