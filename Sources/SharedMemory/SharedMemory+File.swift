@@ -7,13 +7,14 @@ extension SharedMemory {
     /// Opens the memory in the folder; creates it, and the folder, if they do not exist.
     ///
     /// Each version of the program has a file of its own, and so has each start of the machine, because the times in it
-    /// are of a clock that starts with the machine.
+    /// are of a clock that starts with the machine, and each process id namespace (pid_namespaces(7)), because the ids
+    /// in it mean other processes in another container.
     ///
     /// Throws if the file or the folder belongs to another user, or other users may change it.
     package convenience init(inFolder folder: String) throws(SharedMemoryError) {
         if unsafe mkdir(folder, 0o700) != 0, errno != EEXIST { throw .system(call: "mkdir", code: errno) }
         try Self.requirePrivacy(ofFolder: folder)
-        let name = MemoryFileName(boot: try Self.bootID)
+        let name = MemoryFileName(boot: try Self.bootID, namespace: try Self.processNamespace)
         let path = "\(folder)/\(name.text)"
         if let descriptor = try Self.openFile(path) {
             try self.init(mappingFile: descriptor)
@@ -49,6 +50,9 @@ extension SharedMemory {
             guard status.st_size == Layout.bytes, try version(in: descriptor) == Layout.version else {
                 throw .incompatible
             }
+            // As long as this process has the file open, those of other containers do not remove it.
+            flock(descriptor, LOCK_SH | LOCK_NB)
+            futimens(descriptor, nil)
             return descriptor
         } catch {
             close(descriptor)
@@ -93,9 +97,18 @@ extension SharedMemory {
             return String(decoding: bytes.filter(Hexadecimal.isDigit), as: UTF8.self)
         }
     }
+
+    /// The number of the process id namespace of this process.
+    private static var processNamespace: String {
+        get throws(SharedMemoryError) {
+            var status = stat()
+            guard unsafe stat("/proc/self/ns/pid", &status) == 0 else { throw .system(call: "stat", code: errno) }
+            return String(status.st_ino)
+        }
+    }
 }
 
-/// `memory-VERSION-BOOT`.
+/// `memory-VERSION-BOOT-NAMESPACE`.
 struct MemoryFileName {
     private static let prefix = "memory-"
     /// In seconds.
@@ -104,13 +117,13 @@ struct MemoryFileName {
     let text: String
     private let suffix: String
 
-    init(boot: String, version: UInt64 = SharedMemory.Layout.version) {
-        suffix = "-" + boot
+    init(boot: String, namespace: String, version: UInt64 = SharedMemory.Layout.version) {
+        suffix = "-" + boot + "-" + namespace
         text = Self.prefix + String(version, radix: 16) + suffix
     }
 
-    /// Removes the files of former starts of the machine. A younger one may be that of another machine, if the folder
-    /// is on a network drive.
+    /// Removes the files of former starts of the machine and of containers that have ended: those that no process has
+    /// opened for a day, and none has open. On a network drive they may be those of another machine.
     func removeFormerFiles(inFolder folder: String) {
         guard let directory = unsafe opendir(folder) else { return }
         defer { unsafe closedir(directory) }
@@ -120,11 +133,16 @@ struct MemoryFileName {
             }
             guard name.hasPrefix(Self.prefix), !name.contains(suffix) else { continue }
             let path = "\(folder)/\(name)"
-            var status = stat()
-            guard unsafe lstat(path, &status) == 0, time(nil) - status.st_mtim.tv_sec > Self.minimumAge else {
-                continue
-            }
-            unsafe unlink(path)
+            if Self.isUnused(path) { unsafe unlink(path) }
         }
+    }
+
+    private static func isUnused(_ path: String) -> Bool {
+        let descriptor = unsafe open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var status = stat()
+        return unsafe fstat(descriptor, &status) == 0 && time(nil) - status.st_mtim.tv_sec > minimumAge
+            && flock(descriptor, LOCK_EX | LOCK_NB) == 0
     }
 }

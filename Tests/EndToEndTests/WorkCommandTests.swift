@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import JSON
 import Postgres
@@ -75,6 +76,23 @@ import Testing
         #expect(result.status == 0, "\(result.output)")
         try expectCompleted(runs, of: user, in: stack)
         #expect(try stack.command(["work", "--once"]).status == 0)
+    }
+
+    /// In another process id namespace the same id is another process, so what these share must not be shared.
+    @Test(.enabled(if: getuid() == 0)) func eachContainerHasAMemoryFileOfItsOwn() throws {
+        let stack = try Stack.shared.get()
+        let folder = stack.folder + "/containers"
+        let environment = stack.environment.merging(["STATE_DIR": folder]) { $1 }
+        func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder) }
+        for _ in 0..<2 {
+            #expect(try Stack.command(["work", "--once"], environment: environment).status == 0)
+            #expect(try files().count == 1)
+        }
+        let contained = try Stack.command(
+            ["--pid", "--fork", "--mount-proc", Stack.executable, "work", "--once"], of: "/usr/bin/unshare",
+            environment: environment)
+        #expect(contained.status == 0, "\(contained.output)")
+        #expect(try files().count == 2)
     }
 
     @Test func onceFailsWithoutADatabase() throws {

@@ -120,19 +120,41 @@ import Testing
         #expect(error() == nil, "as in /tmp, only the owner of a file may remove it")
     }
 
-    /// Each version, and each start of the machine, has a file of its own.
-    @Test func filesOfFormerStartsAreRemoved() throws {
+    /// Each version, each start of the machine and each process id namespace has a file of its own.
+    @Test func filesOfFormerStartsAndContainersAreRemoved() throws {
         let version = SharedMemory.Layout.version
         let names = [
-            MemoryFileName(boot: "aa", version: version), MemoryFileName(boot: "bb", version: version),
-            MemoryFileName(boot: "bb", version: version + 1),
+            MemoryFileName(boot: "aa", namespace: "1"), MemoryFileName(boot: "bb", namespace: "1"),
+            MemoryFileName(boot: "bb", namespace: "2"),
+            MemoryFileName(boot: "bb", namespace: "1", version: version + 1),
         ].map(\.text)
-        #expect(Set(names).count == 3)
+        #expect(Set(names).count == 4)
         let kept = ["memory", "other-aa"]
         for name in names + kept { run("touch -d '2 days ago' \(folder)/\(name)") }
-        run("touch \(folder)/memory-1-cc")
-        MemoryFileName(boot: "bb").removeFormerFiles(inFolder: folder)
-        #expect(files == ([names[1], names[2], "memory-1-cc"] + kept).sorted(), "a new file may be in use")
+        run("touch \(folder)/memory-1-cc-1")
+        MemoryFileName(boot: "bb", namespace: "1").removeFormerFiles(inFolder: folder)
+        #expect(files == ([names[1], names[3], "memory-1-cc-1"] + kept).sorted(), "a new file may be in use")
+    }
+
+    /// A process may serve for days, and does not change the file's time.
+    @Test func aFileThatAProcessHasOpenIsKept() throws {
+        do {
+            let memory = try SharedMemory(inFolder: folder)
+            run("touch -d '2 days ago' \(try path())")
+            MemoryFileName(boot: "bb", namespace: "1").removeFormerFiles(inFolder: folder)
+            #expect(files.count == 1)
+            withExtendedLifetime(memory) {}
+        }
+        MemoryFileName(boot: "bb", namespace: "1").removeFormerFiles(inFolder: folder)
+        #expect(files.isEmpty)
+    }
+
+    @Test func openingAFileMakesItYoung() throws {
+        _ = try SharedMemory(inFolder: folder)
+        run("touch -d '2 days ago' \(try path())")
+        _ = try SharedMemory(inFolder: folder)
+        MemoryFileName(boot: "bb", namespace: "1").removeFormerFiles(inFolder: folder)
+        #expect(files.count == 1)
     }
 
     @Test func concurrentCreatorsGetOneFile() throws {
