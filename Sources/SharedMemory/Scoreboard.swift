@@ -7,7 +7,7 @@ package struct Scoreboard: Sendable {
     static let processCapacity = 256
     /// The holder, the role, the gauges.
     static let processWidth = 16
-    /// Threads beyond are not shown.
+    /// Threads beyond are counted by their process as `hidden`, and not shown.
     static let threadCapacity = 2_048
     /// The holder, the state with its time, the number of requests or steps, the activity, and the two words of a run.
     static let threadWidth = 8
@@ -24,6 +24,8 @@ package struct Scoreboard: Sendable {
         case parked
         /// Open connections to the database.
         case connections
+        /// Threads that have no row, because none was free.
+        case hidden
     }
 
     let memory: SharedMemory
@@ -41,9 +43,21 @@ package struct Scoreboard: Sendable {
         return ProcessRow(memory: memory, index: index)
     }
 
-    /// Takes a row for a thread of this process; nil if none is free.
+    /// Takes a row for a thread of this process; nil if none is free: then the row of the process counts it.
     package func takeSeat() -> Seat? {
-        takeRow(of: SharedMemory.Layout.threads, width: Self.threadWidth).map { Seat(memory: memory, index: $0) }
+        guard let index = takeRow(of: SharedMemory.Layout.threads, width: Self.threadWidth) else {
+            ownRow?.add(1, to: .hidden)
+            return nil
+        }
+        return Seat(memory: memory, index: index)
+    }
+
+    /// Nil if this process has no row.
+    private var ownRow: ProcessRow? {
+        let region = SharedMemory.Layout.processes
+        return stride(from: region.lowerBound, to: region.upperBound, by: Self.processWidth).first {
+            memory.word($0) == holder.word
+        }.map { ProcessRow(memory: memory, index: $0) }
     }
 
     /// A row of a process that has exited, or one that is free; its other words become zero.

@@ -71,6 +71,14 @@ import Testing
         #expect(thread?["route"] == nil)
     }
 
+    @Test func threadsThatAreNotShownAreCounted() throws {
+        _ = try #require(scoreboard.enter(as: .worker, at: 1_700_000_000))
+        var shown = 0
+        while scoreboard.takeSeat() != nil { shown += 1 }
+        #expect(value("total worker threads") == JSON(shown))
+        #expect(value("threads not shown") == 1)
+    }
+
     @Test func theLargestValuesIncludeTheOnesOfNow() {
         #expect(value("max listen queue") == 0)
         #expect(value("listen queue") == .null)

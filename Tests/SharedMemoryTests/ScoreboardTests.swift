@@ -29,7 +29,7 @@ import Testing
         let shown = try #require(scoreboard.processes.first)
         #expect(scoreboard.processes.count == 1)
         #expect(shown.id == getpid() && shown.role == .worker && shown.begun == 1_700_000_000)
-        #expect(shown.gauges == [.connections: 2, .parked: 0])
+        #expect(shown.gauges == [.connections: 2, .parked: 0, .hidden: 0])
         #expect(shown.threads.map(\.isBusy) == [true, false])
         #expect(shown.threads.map(\.since) == [begun, begun + .seconds(1)])
         #expect(shown.threads.map(\.count) == [0, 1])
@@ -58,8 +58,11 @@ import Testing
         #expect(scoreboard.processes.first?.threads.map(\.isBusy) == [false])
     }
 
-    @Test func aFullBoardHasNoSeat() {
+    @Test func threadsBeyondAFullBoardAreCounted() throws {
         for _ in 0..<Scoreboard.threadCapacity { #expect(scoreboard.takeSeat() != nil) }
-        #expect(scoreboard.takeSeat() == nil)
+        #expect(scoreboard.takeSeat() == nil, "also without a row of the process")
+        _ = try #require(scoreboard.enter(as: .responder, at: 1))
+        for _ in 0..<2 { #expect(scoreboard.takeSeat() == nil) }
+        #expect(scoreboard.processes.first?.gauges[.hidden] == 2)
     }
 }

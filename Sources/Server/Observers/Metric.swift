@@ -62,7 +62,7 @@ enum Metric: String, CaseIterable {
         case .requestsInFlight: "Requests that occupy a thread or wait without one"
         case .callsRefused: "Calls that were answered 429, by the code of the problem"
         case .parkedCalls: "Calls that wait without a thread, and open streams"
-        case .threads: "Threads by what they do now"
+        case .threads: "Threads by what they do now; unknown: more than the pool's memory has room for"
         case .processes: "Processes of the pool"
         case .listenQueue: "Connections that wait to be accepted"
         case .listenQueueLimit: "Connections that may wait to be accepted"

@@ -48,7 +48,10 @@ struct MetricsPage {
             let threads = ofRole.flatMap(\.threads)
             let busy = threads.count(where: \.isBusy)
             if role == .responder { inFlight += busy }
-            for (state, count) in [("busy", busy), ("idle", threads.count - busy)] {
+            var states = [("busy", busy), ("idle", threads.count - busy)]
+            let hidden = ofRole.reduce(0) { $0 + ($1.gauges[.hidden] ?? 0) }
+            if hidden > 0 { states.append(("unknown", hidden)) }
+            for (state, count) in states {
                 exposition.add(Metric.threads.series(["role": "\(role)", "state": state]), UInt64(count))
             }
         }

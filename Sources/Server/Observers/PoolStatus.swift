@@ -97,6 +97,7 @@ struct PoolStatus {
             ("idle worker threads", JSON(workers.threads - workers.activeThreads)),
             ("active worker threads", JSON(workers.activeThreads)),
             ("total worker threads", JSON(workers.threads)),
+            ("threads not shown", JSON(responders.sum(of: .hidden) + workers.sum(of: .hidden))),
             ("database connections", JSON(responders.sum(of: .connections) + workers.sum(of: .connections))),
         ]
     }
