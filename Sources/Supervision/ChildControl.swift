@@ -4,7 +4,7 @@ package import System
 /// A child's side of the supervision: the signals that order it to exit or to open its log again and, under a
 /// supervisor, the control channel.
 ///
-/// It is used on the main thread. Its initializer blocks the signals that it reads, so it must precede the start of any
+/// It is used on the main thread, while the child drains on any thread, one at a time. Its initializer blocks the signals that it reads, so it must precede the start of any
 /// other thread. Without a supervisor (spawn-fcgi, mod_fcgid, lighttpd, a worker started by itself) there are only the
 /// signals, and a responder cannot hand over its idle kept connections.
 package final class ChildControl {
@@ -52,6 +52,15 @@ package final class ChildControl {
             guard receive(adopt) else { return .supervisorExited }
             if let order { return .signal(order) }
         }
+    }
+
+    /// Readable while a signal is pending.
+    package var signalDescriptor: Int32 { signals.descriptor }
+
+    /// Opens the log again if a signal has ordered that, for a child that drains: an order to exit has no effect on it.
+    /// Does not wait.
+    package func handleSignals() {
+        while nextOrder() != nil {}
     }
 
     /// Passes a duplicate of an idle kept connection to the supervisor, for another responder. The caller closes its

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import JSON
 import Synchronization
@@ -87,6 +88,39 @@ import Testing
         }
         #expect(ids.count > 10)
         for id in ids { #expect(found[id] == 1) }
+    }
+
+    /// A responder that still waits for the body of its last call.
+    @Test func aDrainingResponderOpensTheNewFile() throws {
+        let stack = try Stack()
+        let former = Set(stack.processes.filter { $0.arguments.dropFirst().first == "respond" }.map(\.id))
+        /// The numbers of threads of those that run.
+        func threads() -> [Int32: Int] {
+            former.reduce(into: [:]) { counts, id in
+                counts[id] = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/task").count
+            }
+        }
+        let before = threads()
+        let call = try FastCGIClient(path: stack.socket)
+        let body = Array(#"{"email":"unknown@example.org","password":"any"}"#.utf8)
+        try call.send(
+            FastCGIClient.begin() + FastCGIClient.params(stack.params("POST", "/login", length: body.count)))
+        try eventually("a thread waits for the body") {
+            try stack.get("/status?full").text.contains("POST /login")
+        }
+        for responder in former { kill(responder, SIGTERM) }
+        try eventually("only the thread with the call is left") {
+            let left = threads()
+            return left.count == 1 && left.allSatisfy { $1 < before[$0] ?? 0 }
+        }
+        let draining = try #require(threads().keys.first)
+        let path = stack.folder + "/flow-manager.log"
+        try #require(unsafe rename(path, path + ".1") == 0)
+        kill(draining, SIGUSR1)
+        try eventually("the process that drains has opened the new file") { logFile(of: draining, in: stack) == path }
+        try call.send(FastCGIClient.body(body))
+        #expect(try call.answer().status == 401)
+        try stack.waitForLog { stack.log.contains("route=/login") }
     }
 
     /// The setting makes the Swift runtime of each process write a line to standard error.

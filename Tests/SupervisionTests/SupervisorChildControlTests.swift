@@ -72,6 +72,21 @@ import Testing
         }
     }
 
+    @Test func aChildThatDrainsOpensItsLogAgain() throws {
+        try withControl { control, supervisor in
+            let count = Atomic(0)
+            control.reopenLog = { count.add(1, ordering: .relaxed) }
+            control.handleSignals()
+            #expect(readable(among: [control.signalDescriptor], until: .now).isEmpty)
+            for signal in [SIGTERM, SIGUSR1] { pthread_kill(pthread_self(), signal) }
+            #expect(readable(among: [control.signalDescriptor], until: .now) == [control.signalDescriptor])
+            control.handleSignals()
+            #expect(count.load(ordering: .relaxed) == 1)
+            #expect(readable(among: [control.signalDescriptor], until: .now).isEmpty)
+            withExtendedLifetime(supervisor) {}
+        }
+    }
+
     @Test func aFinishedChildEnds() throws {
         try withControl { control, supervisor in
             let end = try WakeUp()

@@ -60,13 +60,24 @@ enum Respond {
             settings: FastCGISettings(
                 gate: gate, bodyLimit: Routes.maximumBodyLength, register: register(in: memory.memory)),
             observe: { observe(.edge($0)) }, makeHandler: makeHandler)
+        let drained = try WakeUp()
         try pool.start()
-        control.withLock {
+        let signals = control.withLock {
             $0.reportReady()
             // Then all responders exit, so that nothing would accept what comes.
             if $0.run(adopt: { pool.adopt($0) }) == .supervisorExited { listener.refuseConnections() }
+            return $0.signalDescriptor
+        }
+        // This thread waits in `drain`. If no other can be started, only the log is not opened again.
+        let reader = try? NativeThread {
+            while !drained.clear() {
+                _ = readable(among: [signals, drained.descriptor], until: nil)
+                control.withLock { $0.handleSignals() }
+            }
         }
         pool.drain { connection in control.withLock { $0.handOver(connection) } }
+        drained.signal()
+        reader?.join()
     }
 
     /// Throws for every setting that is not valid; has no effect outside this process.
