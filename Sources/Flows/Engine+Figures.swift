@@ -11,9 +11,31 @@ package struct QueueFigures: Sendable {
 }
 
 extension Engine {
-    /// The state of the queue, read in one round trip by indexes and limits.
+    /// The longest wait for the figures. Those who ask for them do so every few seconds, and when the database is in
+    /// trouble above all.
+    private static let figuresTimeout = Duration.seconds(2)
+
+    /// The state of the queue, read in one round trip by indexes and limits, or an error within two seconds.
     package func queueFigures(on connection: Connection) throws -> QueueFigures {
-        let results = try connection.pipeline([
+        let results = try connection.limitingWaits(to: Self.figuresTimeout) { try connection.pipeline(Self.figures) }
+        // Without that of the first statement, which only sets a limit.
+        let (states, ready, others, deadLetters) = (results[1], results[2], results[3], results[4])
+        var counts: [ExecutionStatus: Int] = [.running: 0, .waiting: 0]
+        for row in states {
+            let (state, count) = try row.decode(String.self, Int.self)
+            if let state = ExecutionStatus(rawValue: state) { counts[state] = count }
+        }
+        let (due, oldestDue) = try ready.only.decode(Int.self, Double.self)
+        counts[.queued] = due + (try others.only.decode(Int.self))
+        return QueueFigures(
+            runs: counts.map { ($0.key, $0.value) }.sorted { $0.0.rawValue < $1.0.rawValue }, oldestDue: oldestDue,
+            deadLetters: try deadLetters.only.decode(Int.self))
+    }
+
+    private static var figures: [SQL] {
+        [
+            // Of the batch, which is a transaction: a statement that waits for a lock then ends on the server too.
+            "SELECT set_config('statement_timeout', '1s', true)",
             """
             SELECT state::text, count(*) FROM (SELECT state FROM queue WHERE state <> 'queued' LIMIT 100000) q
             GROUP BY state
@@ -29,16 +51,6 @@ extension Engine {
                 LIMIT 100000) q
             """,
             "SELECT count(*) FROM (SELECT FROM executions e WHERE \(ExecutionSummary.deadLetters) LIMIT 1000) d",
-        ])
-        var counts: [ExecutionStatus: Int] = [.running: 0, .waiting: 0]
-        for row in results[0] {
-            let (state, count) = try row.decode(String.self, Int.self)
-            if let state = ExecutionStatus(rawValue: state) { counts[state] = count }
-        }
-        let (due, oldestDue) = try results[1].only.decode(Int.self, Double.self)
-        counts[.queued] = due + (try results[2].only.decode(Int.self))
-        return QueueFigures(
-            runs: counts.map { ($0.key, $0.value) }.sorted { $0.0.rawValue < $1.0.rawValue }, oldestDue: oldestDue,
-            deadLetters: try results[3].only.decode(Int.self))
+        ]
     }
 }

@@ -17,6 +17,8 @@ package final class Connection {
     package var caller: String?
     /// The round trip that took longest since this was last set to nil; nil if none took a millisecond.
     package var slowestStatement: SlowStatement?
+    /// When waits for the server end at the latest; nil: at the limits of the configuration.
+    private var deadline: ContinuousClock.Instant?
     /// Called after the open transaction is committed.
     var consequences: [() -> Void] = []
 
@@ -54,6 +56,17 @@ package final class Connection {
         try roundTrip(statements).map(Rows.init)
     }
 
+    /// Calls `body`, in which no statement waits for the server any longer once that time has passed: it throws
+    /// `timedOut` or, if no connection was open, `connectionUnavailable`. Of several hosts, each may take that time to
+    /// connect.
+    ///
+    /// This says nothing about the server, so the waits of other connections are not limited because of it.
+    package func limitingWaits<Value>(to duration: Duration, _ body: () throws -> Value) rethrows -> Value {
+        deadline = .now + duration
+        defer { deadline = nil }
+        return try body()
+    }
+
     /// Executes a text of several statements verbatim. The caller must ensure that it is safe. Outside a transaction
     /// the limits of the session apply.
     package func execute(unsafeScript text: String) throws(PostgresError) {
@@ -88,7 +101,7 @@ package final class Connection {
         deferred = []
         do {
             defer { settle(link) }
-            let results = try link.run(batch, committing: commit).dropFirst(ahead.count)
+            let results = try link.run(batch, committing: commit, before: deadline).dropFirst(ahead.count)
             configuration.waitLimit?.succeed(batch)
             configuration.observe(.roundTrip)
             return results
@@ -122,7 +135,7 @@ package final class Connection {
             throw PostgresError(.connectionUnavailable, "waiting before the next attempt")
         }
         do {
-            let opened = try Link(configuration)
+            let opened = try Link(configuration, before: deadline)
             link = opened
             configuration.observe(.connectionOpened)
             return opened

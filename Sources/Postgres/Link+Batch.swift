@@ -22,10 +22,14 @@ extension Link {
     /// After a statement that fails, the later ones are not executed. Outside a transaction block the batch is a
     /// transaction of its own. The binds must be sendable.
     ///
+    /// - Parameter limit: ends the wait if it is earlier than `answerTimeout`, which then counts for no `WaitLimit`.
     /// - Throws: the error of the statement that failed; `commitUnknown` when the connection is lost and the batch may
     ///   have been committed. `isUsable` then says whether the link can be used again.
-    func run(_ batch: [SQL], committing commit: Commit = .untracked) throws(PostgresError) -> [QueryResult] {
-        let deadline = answerTimeout.map { ContinuousClock.now + $0 }
+    func run(
+        _ batch: [SQL], committing commit: Commit = .untracked, before limit: ContinuousClock.Instant? = nil
+    ) throws(PostgresError) -> [QueryResult] {
+        let ownDeadline = answerTimeout.map { ContinuousClock.now + $0 }
+        let deadline = [ownDeadline, limit].compactMap(\.self).min()
         (self.batch, position) = (batch, 0)
         awaitedSince = nil
         defer { self.batch = [] }
@@ -34,7 +38,8 @@ extension Link {
             patience.end(for: awaited, hasTimedOut: false)
             return results
         } catch {
-            patience.end(for: awaited, hasTimedOut: error.isTimeOut)
+            let isOfCaller = error.kind == .timedOut && deadline != ownDeadline
+            patience.end(for: awaited, hasTimedOut: error.isTimeOut && !isOfCaller)
             recordIfSlow(at: .now)
             throw error
         }

@@ -7,27 +7,36 @@ extension Link {
     ///
     /// Of several hosts, only libpq's own loop tries the next one when one is silent; so these are waited for without
     /// the limit of waits.
-    static func connect(_ configuration: PostgresConfiguration) throws(PostgresError) -> OpaquePointer {
+    ///
+    /// - Parameter limit: if it is earlier than the timeout, it ends the wait.
+    static func connect(
+        _ configuration: PostgresConfiguration, before limit: ContinuousClock.Instant?
+    ) throws(PostgresError) -> OpaquePointer {
+        let timeout = configuration.connectTimeout
+        let left = min(timeout, limit.map { $0 - .now } ?? timeout)
+        var configuration = configuration
+        // Whole seconds; libpq takes 1 for 2.
+        if left < timeout { configuration["connect_timeout"] = "\(max(1, left.components.seconds))" }
         let parameters = configuration.connectionParameters
         let keywords = unsafe parameters.map { unsafe strdup($0.keyword) } + [nil]
         let values = unsafe parameters.map { unsafe strdup($0.value) } + [nil]
         defer { unsafe (keywords + values).forEach { unsafe free($0) } }
         let names = unsafe keywords.map { unsafe UnsafePointer($0) }
         let texts = unsafe values.map { unsafe UnsafePointer($0) }
-        guard let limit = configuration.waitLimit, !configuration.namesSeveralHosts else {
+        guard let waitLimit = configuration.waitLimit, !configuration.namesSeveralHosts else {
             guard let handle = unsafe PQconnectdbParams(names, texts, 0) else { throw outOfMemory }
             return unsafe handle
         }
-        try limit.admit([WaitLimit.connecting])
+        try waitLimit.admit([WaitLimit.connecting])
         guard let handle = unsafe PQconnectStartParams(names, texts, 0) else { throw outOfMemory }
-        var patience = Patience(limit)
-        let isInTime = unsafe finish(handle, before: .now + configuration.connectTimeout, &patience)
-        patience.end(for: WaitLimit.connecting, hasTimedOut: !isInTime)
+        var patience = Patience(waitLimit)
+        let isInTime = unsafe finish(handle, before: .now + left, &patience)
+        patience.end(for: WaitLimit.connecting, hasTimedOut: !isInTime && left == timeout)
         guard isInTime else {
             unsafe PQfinish(handle)
             throw PostgresError(.connectionUnavailable, "the server did not answer in time")
         }
-        limit.succeed([WaitLimit.connecting])
+        waitLimit.succeed([WaitLimit.connecting])
         return unsafe handle
     }
 

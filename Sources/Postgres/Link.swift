@@ -33,8 +33,12 @@ import System
     private static let use = Duration.milliseconds(1)
 
     /// Connects, which takes no longer than `connect_timeout` for each host.
-    init(_ configuration: PostgresConfiguration) throws(PostgresError) {
-        unsafe handle = try Self.connect(configuration)
+    ///
+    /// - Parameter limit: if it is earlier, it ends the wait.
+    init(
+        _ configuration: PostgresConfiguration, before limit: ContinuousClock.Instant? = nil
+    ) throws(PostgresError) {
+        unsafe handle = try Self.connect(configuration, before: limit)
         patience = Patience(configuration.waitLimit)
         answerTimeout = configuration.answerTimeout
         statements = PreparedStatements(capacity: configuration.preparesStatements ? 256 : 0)

@@ -51,6 +51,34 @@ import Testing
         }
     }
 
+    /// Whatever the limits of the connection are, and without an effect on other connections.
+    @Test func aCallerCanLimitItsWaits() throws {
+        let proxy = try proxy()
+        defer { proxy.stop() }
+        let events = Recording<PostgresEvent>()
+        var configuration = proxy.configuration
+        configuration["connect_timeout"] = "60"
+        configuration.waitLimit = WaitLimit(threads: 4) { events.add($0) }
+        let connection = Connection(configuration)
+        try connection.limitingWaits(to: .seconds(1)) { _ = try connection.execute("SELECT 1") }
+        proxy.set(.blackHole)
+        let new = (0..<2).map { _ in Connection(configuration) }
+        let duration = ContinuousClock().measure {
+            for (connection, kind) in [
+                (connection, .timedOut), (new[0], .connectionUnavailable), (new[1], .connectionUnavailable),
+            ] as [(Connection, PostgresError.Kind)] {
+                let error = #expect(throws: PostgresError.self) {
+                    try connection.limitingWaits(to: .milliseconds(500)) { _ = try connection.execute("SELECT 2") }
+                }
+                #expect(error?.kind == kind)
+            }
+        }
+        #expect(duration < .seconds(10))
+        #expect(!events.all.contains { if case .waitsRefused = $0 { true } else { false } })
+        proxy.set(nil)
+        #expect(try Connection(configuration).execute("SELECT 1") == 1)
+    }
+
     @Test(arguments: [Proxy.Fault.blackHole, .neverAccepts])
     func silenceWhileConnectingIsLimited(fault: Proxy.Fault) throws {
         let proxy = try proxy(fault)
