@@ -3,6 +3,7 @@
 #define CPROCESS_SHIM_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
 #include <linux/sock_diag.h>
@@ -63,12 +64,15 @@ static inline int fm_receive_message(int channel, unsigned char *kind, int *desc
 
 enum { FM_LISTENING = 10 /* TCP_LISTEN, which sock_diag(7) reports for unix sockets too */ };
 
+enum { FM_PATH = __O_PATH /* O_PATH, open(2), which is declared only for _GNU_SOURCE */ };
+
 // The queue of a listening unix socket.
 struct fm_listen_queue {
     // How many connections wait to be accepted, and the backlog.
     unsigned int length, limit;
-    // The inode of the socket's file; 0 without one.
-    unsigned int file;
+    // The socket's file: the lower 32 bits of its inode (0 without a file), and the device of its file system as the
+    // kernel numbers it inside: 12 bits of major number, 20 of minor number.
+    unsigned int inode, device;
 };
 
 // Asks the kernel for the unix socket with that inode (sock_diag(7)), as ss(8) does. Returns 0, or -1 if there is none
@@ -99,7 +103,8 @@ static inline int fm_unix_listen_queue(unsigned int inode, struct fm_listen_queu
     const struct unix_diag_msg *message = NLMSG_DATA(&answer.header);
     if (message->udiag_state != FM_LISTENING) return -1;
     int found = -1;
-    queue->file = 0;
+    queue->inode = 0;
+    queue->device = 0;
     size_t place = NLMSG_LENGTH(sizeof *message);
     while (place + sizeof(struct nlattr) <= answer.header.nlmsg_len) {
         const struct nlattr *attribute = (const struct nlattr *)(answer.bytes + place);
@@ -111,7 +116,9 @@ static inline int fm_unix_listen_queue(unsigned int inode, struct fm_listen_queu
             queue->limit = counts->udiag_wqueue;
             found = 0;
         } else if (attribute->nla_type == UNIX_DIAG_VFS && length >= sizeof(struct unix_diag_vfs)) {
-            queue->file = ((const struct unix_diag_vfs *)(attribute + 1))->udiag_vfs_ino;
+            const struct unix_diag_vfs *file = (const struct unix_diag_vfs *)(attribute + 1);
+            queue->inode = file->udiag_vfs_ino;
+            queue->device = file->udiag_vfs_dev;
         }
         place += NLA_ALIGN(attribute->nla_len);
     }

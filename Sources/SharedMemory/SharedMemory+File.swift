@@ -14,7 +14,7 @@ extension SharedMemory {
     package convenience init(inFolder folder: String) throws(SharedMemoryError) {
         if unsafe mkdir(folder, 0o700) != 0, errno != EEXIST { throw .system(call: "mkdir", code: errno) }
         try Self.requirePrivacy(ofFolder: folder)
-        let name = MemoryFileName(boot: try Self.bootID, namespace: try Self.processNamespace)
+        let name = try Self.fileName
         let path = "\(folder)/\(name.text)"
         if let descriptor = try Self.openFile(path) {
             try self.init(mappingFile: descriptor)
@@ -24,6 +24,39 @@ extension SharedMemory {
         name.removeFormerFiles(inFolder: folder)
         guard let descriptor = try Self.openFile(path) else { throw .system(call: "open", code: ENOENT) }
         try self.init(mappingFile: descriptor)
+    }
+
+    /// The path of the memory in the folder, whether or not it exists.
+    package static func path(inFolder folder: String) throws(SharedMemoryError) -> String {
+        "\(folder)/\(try fileName.text)"
+    }
+
+    /// Opens the memory of that path to read it only. Throws if it does not exist, or has another size.
+    package convenience init(readingFile path: String) throws(SharedMemoryError) {
+        let descriptor = unsafe open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system(call: "open", code: errno) }
+        do throws(SharedMemoryError) {
+            var status = stat()
+            guard unsafe fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", code: errno) }
+            try Self.checkFile(descriptor, status)
+            try self.init(mapping: descriptor, protection: PROT_READ)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    /// Throws unless it has the size and the version of this program.
+    private static func checkFile(_ descriptor: Int32, _ status: stat) throws(SharedMemoryError) {
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_size == Layout.bytes,
+            try version(in: descriptor) == Layout.version
+        else { throw .incompatible }
+    }
+
+    private static var fileName: MemoryFileName {
+        get throws(SharedMemoryError) {
+            MemoryFileName(boot: try bootID, namespace: try processNamespace)
+        }
     }
 
     /// Closes the descriptor if it throws.
@@ -47,9 +80,7 @@ extension SharedMemory {
             var status = stat()
             guard unsafe fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", code: errno) }
             guard status.st_uid == geteuid(), status.st_mode == S_IFREG | 0o600 else { throw .notPrivate }
-            guard status.st_size == Layout.bytes, try version(in: descriptor) == Layout.version else {
-                throw .incompatible
-            }
+            try checkFile(descriptor, status)
             // As long as this process has the file open, those of other containers do not remove it.
             flock(descriptor, LOCK_SH | LOCK_NB)
             futimens(descriptor, nil)

@@ -41,13 +41,6 @@ package enum Files {
         }
     }
 
-    /// The file's inode.
-    package static func inode(of path: String) throws(ProcessError) -> UInt64 {
-        var status = stat()
-        guard unsafe lstat(path, &status) == 0 else { throw ProcessError("lstat") }
-        return UInt64(status.st_ino)
-    }
-
     /// A descriptor that appends to the file. If the file does not exist, it is created, accessible to its owner alone.
     package static func openToAppend(_ path: String) throws(ProcessError) -> Int32 {
         let descriptor = unsafe open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)

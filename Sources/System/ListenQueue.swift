@@ -6,10 +6,10 @@ package struct ListenQueue: Hashable, Sendable {
     package let length: Int
     /// The backlog. A unix socket queues one connection more than that.
     package let limit: Int
-    /// The inode of a unix socket's file; nil without a file.
-    package let file: UInt64?
+    /// The file of a unix socket; nil without one.
+    package let file: SocketFile?
 
-    package init(length: Int, limit: Int, file: UInt64? = nil) {
+    package init(length: Int, limit: Int, file: SocketFile? = nil) {
         self.length = length
         self.limit = limit
         self.file = file
@@ -36,7 +36,8 @@ package struct ListenQueue: Hashable, Sendable {
     package init?(ofUnixSocket inode: UInt64) {
         var queue = fm_listen_queue()
         guard let inode = UInt32(exactly: inode), unsafe fm_unix_listen_queue(inode, &queue) == 0 else { return nil }
-        self.init(length: Int(queue.length), limit: Int(queue.limit), file: queue.file == 0 ? nil : UInt64(queue.file))
+        let file = SocketFile(device: queue.device, inode: queue.inode)
+        self.init(length: Int(queue.length), limit: Int(queue.limit), file: queue.inode == 0 ? nil : file)
     }
 
     /// The kernel reports the queue of a listening socket in two fields that it has no other use for (TCP_INFO,

@@ -58,9 +58,23 @@ import Testing
         }
     }
 
+    /// Of processes that no supervisor has started, the file in which they count is read.
+    @Test func showsAPoolWithoutASupervisor() throws {
+        let stack = try Stack.shared.get()
+        let folder = stack.folder + "/alone"
+        let settings = ["STATE_DIR": folder, "SOCKET": folder + "/none.sock"]
+        #expect(try stack.command(["work", "--once"], settings: settings).status == 0)
+        let result = try stack.command(["status"], settings: settings)
+        #expect(result.status == 0, "\(result.output)")
+        #expect(result.output.contains("no supervisor: this is what \(folder)/memory-"))
+        #expect(result.output.contains("pool:                  flow-manager\n"))
+        #expect(result.output.contains("\nstart time:            -\n"))
+    }
+
     @Test func failsWithoutAPool() throws {
         let stack = try Stack.shared.get()
-        let missing = try stack.command(["status"], settings: ["SOCKET": stack.folder + "/none.sock"])
+        let missing = try stack.command(
+            ["status"], settings: ["SOCKET": stack.folder + "/none.sock", "STATE_DIR": "/none"])
         #expect(missing.status == 1)
         #expect(missing.output == "flow-manager status: no pool listens on \(stack.folder)/none.sock\n")
         let unknown = try stack.command(["status", "all"])

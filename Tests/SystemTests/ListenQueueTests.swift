@@ -21,15 +21,27 @@ struct ListenQueueTests {
         withExtendedLifetime(clients) {}
     }
 
-    @Test func namesTheFileOfAUnixSocket() throws {
-        let path = "/tmp/listen-queue-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+    /// By its file system and its inode there, also through a link.
+    @Test(arguments: ["/tmp", "/dev/shm"]) func namesTheFileOfAUnixSocket(folder: String) throws {
+        let path = "\(folder)/listen-queue-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
         let listener = try Socket(AF_UNIX)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
         try listener.listen(at: &address, backlog: 1)
         defer { unsafe unlink(path) }
-        #expect(try ListenQueue(of: listener.descriptor)?.file == Files.inode(of: path) & 0xFFFF_FFFF)
+        let file = try #require(SocketFile(at: path))
+        #expect(ListenQueue(of: listener.descriptor)?.file == file)
+        try #require(unsafe symlink(path, path + ".link") == 0)
+        defer { unsafe unlink(path + ".link") }
+        #expect(SocketFile(at: path + ".link") == file)
+        #expect(file != SocketFile(device: file.device + 1, inode: file.inode))
+    }
+
+    @Test func filesOfSeveralFileSystemsDiffer() throws {
+        let files = try ["/proc", "/dev/shm", "/"].map { try #require(SocketFile(at: $0)) }
+        #expect(Set(files.map(\.device)).count == 3)
+        #expect(SocketFile(at: "/none") == nil)
     }
 
     @Test func countsTheConnectionsThatWaitAtATCPSocket() throws {

@@ -10,7 +10,11 @@ enum StatusCommand {
 
     static func run(_ invocation: Invocation) throws {
         guard invocation.words(flags: ["--full", "--json"]).isEmpty else { throw UsageError("status", forms) }
-        let pool = try RunningPool.find(listeningAt: try invocation.configuration.socket)
+        let pool = try RunningPool.find(
+            listeningAt: try invocation.configuration.socket, folder: try invocation.configuration.stateFolder)
+        if let file = pool.file {
+            Files.write(Array("flow-manager status: no supervisor: this is what \(file) has\n".utf8), to: 2)
+        }
         let status = PoolStatus(of: pool.memory, queue: pool.queue, time: WallClock.nanoseconds / 1_000_000)
         let isFull = invocation.arguments.contains("--full")
         if invocation.arguments.contains("--json") {
@@ -24,23 +28,37 @@ enum StatusCommand {
 /// A pool that runs on this machine, seen from outside.
 struct RunningPool {
     let memory: SharedMemory
-    let queue: ListenQueue
+    /// Nil if no process listens on the socket.
+    let queue: ListenQueue?
+    /// The file in which processes without a supervisor count; nil: they have one.
+    var file: String?
 
     /// Finds the processes that listen on the socket by what the kernel tells of them: a connection to the socket would
-    /// wait behind others. Throws `Failure`.
-    static func find(listeningAt path: String) throws -> RunningPool {
-        guard let file = try? Files.inode(of: path) else { throw Failure.noSocket(path: path) }
-        for process in ProcessTable.ids {
+    /// wait behind others. If a supervisor has started none of them, their memory is the file in `folder`.
+    ///
+    /// Throws `Failure`.
+    static func find(listeningAt path: String, folder: String) throws -> RunningPool {
+        let socket = SocketFile(at: path)
+        var queue: ListenQueue?
+        for process in socket == nil ? [] : ProcessTable.ids {
             let descriptors = ProcessTable.descriptors(of: process)
-            guard let memory = descriptors.first(where: { $0.value == SharedMemory.descriptorLink })?.key else {
-                continue
+            guard let found = self.queue(of: socket, among: descriptors.values) else { continue }
+            if let memory = descriptors.first(where: { $0.value == SharedMemory.descriptorLink })?.key {
+                return RunningPool(memory: try read("/proc/\(process)/fd/\(memory)"), queue: found)
             }
-            let queues = descriptors.values.compactMap { socket($0) }.compactMap { ListenQueue(ofUnixSocket: $0) }
-            // The kernel tells the lower 32 bits only.
-            guard let queue = queues.first(where: { $0.file == file & 0xFFFF_FFFF }) else { continue }
-            return RunningPool(memory: try read("/proc/\(process)/fd/\(memory)"), queue: queue)
+            queue = found
         }
-        throw Failure.notFound(path: path)
+        let file = try? SharedMemory.path(inFolder: folder)
+        if let file, let memory = try? SharedMemory(readingFile: file) {
+            return RunningPool(memory: memory, queue: queue, file: file)
+        }
+        throw socket == nil ? Failure.noSocket(path: path) : .notFound(path: path)
+    }
+
+    private static func queue(of file: SocketFile?, among descriptors: some Sequence<String>) -> ListenQueue? {
+        descriptors.lazy.compactMap { socket($0) }.compactMap { ListenQueue(ofUnixSocket: $0) }.first {
+            $0.file == file
+        }
     }
 
     private static func read(_ descriptor: String) throws -> SharedMemory {
