@@ -36,6 +36,9 @@ package struct AddressRange: Hashable, Sendable {
         self.port = port
     }
 
+    /// The addresses in CIDR notation, without the port (RFC 4632, section 3.1; RFC 4291, section 2.3).
+    package var notation: String { "\(first)/\(prefix)" }
+
     /// Whether only one port of the addresses is in the range.
     package var hasPort: Bool { port != nil }
 

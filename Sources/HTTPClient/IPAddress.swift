@@ -1,7 +1,7 @@
 import Glibc
 
 /// An IP address, its bits as a number.
-package enum IPAddress: Hashable, Sendable {
+package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     case v4(UInt32)
     case v6(UInt128)
 
@@ -31,6 +31,14 @@ package enum IPAddress: Hashable, Sendable {
             let socket = unsafe address.loadUnaligned(as: sockaddr_in6.self)
             return (.v6(bits(of: socket.sin6_addr)), UInt16(bigEndian: socket.sin6_port))
         default: return nil
+        }
+    }
+
+    /// Four decimal numbers, or eight hexadecimal ones.
+    package var description: String {
+        switch self {
+        case .v4(let bits): (0..<4).map { String(bits >> (24 - 8 * $0) & 0xff) }.joined(separator: ".")
+        case .v6(let bits): (0..<8).map { String(bits >> (112 - 16 * $0) & 0xffff, radix: 16) }.joined(separator: ":")
         }
     }
 

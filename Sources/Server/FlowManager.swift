@@ -40,7 +40,8 @@ struct FlowManager {
         Command(name: "prune", summary: "Delete expired rows from the database", run: Prune.run),
         Command(name: "config", summary: "Print the effective settings, without secrets", run: PrintConfiguration.run),
         Command(
-            name: "nginx", summary: "Print nginx's limit of a body, and the texts and CORS headers of its own errors",
+            name: "nginx",
+            summary: "Print what nginx has to know: the longest body, its own errors, and who may read /metrics",
             run: PrintNginxSettings.run),
         Command(name: "version", summary: "Print the version", run: PrintVersion.run),
         Command(name: "openapi", summary: "Print the OpenAPI document", run: PrintOpenAPI.run),

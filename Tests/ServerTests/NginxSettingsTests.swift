@@ -7,7 +7,7 @@ import Testing
 
 /// nginx answers some errors before a request reaches the program, in the same format with the same codes and messages.
 @Suite struct NginxSettingsTests {
-    private let text = PrintNginxSettings.text(allowing: .none)
+    private let text = PrintNginxSettings.text(allowing: .none, operators: [])
 
     /// The lines `STATUS VALUE;` of a map in the settings of nginx.
     private func map(_ variable: String) throws -> [(status: Int, value: String)] {
@@ -49,7 +49,7 @@ import Testing
         #expect(text.contains("map $http_origin $flow_cors_origin {\n    default \"\";\n}"))
         #expect(text.contains("map $status $flow_cors_vary {\n    default \"\";\n}"))
         let list = "https://App.example, http://localhost:3000,http://[::1],http://[::1]:81"
-        let allowing = PrintNginxSettings.text(allowing: try #require(CrossOrigin(parsing: list)))
+        let allowing = PrintNginxSettings.text(allowing: try #require(CrossOrigin(parsing: list)), operators: [])
         #expect(
             allowing.contains(
                 #"""
@@ -62,6 +62,23 @@ import Testing
                 }
                 """#))
         #expect(allowing.contains("map $status $flow_cors_vary {\n    default \"Origin\";\n}"))
+    }
+
+    @Test func theAddressesOfOperatorsAreNetworks() throws {
+        #expect(text.contains("geo $flow_operator {\n    default \"\";\n}"))
+        let list = "127.0.0.0/8, 192.0.2.1,::1,2001:DB8::/32"
+        let operators = try Configuration(environment: ["METRICS_ALLOW": list]).metricsAllow
+        #expect(
+            PrintNginxSettings.text(allowing: .none, operators: operators).contains(
+                """
+                geo $flow_operator {
+                    127.0.0.0/8 1;
+                    192.0.2.1/32 1;
+                    0:0:0:0:0:0:0:1/128 1;
+                    2001:db8:0:0:0:0:0:0/32 1;
+                    default "";
+                }
+                """))
     }
 
     @Test func plainHTTPPortAnswersWithItsCode() throws {

@@ -1,14 +1,17 @@
 import App
 import HTTP
+import HTTPClient
 
 /// `nginx`: prints what nginx has to know of this program, as a file to include in its `http` block: the longest body
-/// that an endpoint takes, the texts of the errors that nginx answers itself, and whose pages may read these.
+/// that an endpoint takes, the texts of the errors that nginx answers itself, whose pages may read these, and who may
+/// read `/metrics` and `/status`.
 enum PrintNginxSettings {
     static func run(_ invocation: Invocation) throws {
-        print(text(allowing: try invocation.configuration.frontendURL))
+        let configuration = invocation.configuration
+        print(text(allowing: try configuration.frontendURL, operators: try configuration.metricsAllow))
     }
 
-    static func text(allowing crossOrigin: CrossOrigin) -> String {
+    static func text(allowing crossOrigin: CrossOrigin, operators: [AddressRange]) -> String {
         """
         # Made by `flow-manager nginx`.
         client_max_body_size \(Routes.maximumBodyLength);
@@ -33,6 +36,10 @@ enum PrintNginxSettings {
         }
         map $status $flow_cors_vary {
             default "\(crossOrigin.origins.isEmpty ? "" : "Origin")";
+        }
+        # The clients in METRICS_ALLOW.
+        geo $flow_operator {
+        \(operators.map { "    \($0.notation) 1;\n" }.joined())    default "";
         }
         """
     }
