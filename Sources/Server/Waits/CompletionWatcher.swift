@@ -3,7 +3,6 @@ import Flows
 import HTTP
 import Postgres
 import System
-import Synchronization
 
 /// Answers the calls of this process that wait for runs to end, with one thread and one connection for all of them, and
 /// `LargeAnswers` for those whose runs have large records.
@@ -17,17 +16,10 @@ final class CompletionWatcher: Sendable {
         let deadline: Monotonic
     }
 
-    private struct Shared {
-        var waits = WaitingCalls<Call>()
-        var thread: NativeThread?
-        var isStopped = false
-    }
-
     private let database: PostgresConfiguration
     private let observe: @Sendable (any Error) -> Void
     private let large: LargeAnswers
-    private let wakeUp: WakeUp
-    private let shared = Mutex(Shared())
+    private let thread: BackgroundThread<WaitingCalls<Call>>
 
     /// - Parameter observe: called on the thread when the database is unavailable; then not again until it has been
     ///   available.
@@ -41,69 +33,62 @@ final class CompletionWatcher: Sendable {
         self.database = database
         self.observe = observe
         large = try LargeAnswers(database)
-        wakeUp = try WakeUp()
+        thread = try BackgroundThread(WaitingCalls())
     }
 
     /// Ends the threads. The edge answers the calls that still wait.
     func stop() {
-        let thread = shared.withLock { shared in
-            shared.isStopped = true
-            return shared.thread.take()
-        }
-        wakeUp.signal()
-        thread?.join()
+        thread.stop()
         large.stop()
     }
 
     /// Sends the response when the run has ended or the timeout has passed.
     func add(_ wait: CompletionWait, _ pending: PendingResponse) throws(ProcessError) {
         let call = Call(wait: wait, pending: pending, deadline: .now + wait.timeout)
-        try shared.withLock { shared throws(ProcessError) in
-            if shared.thread == nil { shared.thread = try NativeThread { [self] in watch() } }
-            shared.waits.add(call, for: call.wait.executionID, until: call.deadline)
+        try thread.add(running: { [self] in watch() }) {
+            $0.add(call, for: call.wait.executionID, until: call.deadline)
         }
-        wakeUp.signal()
     }
 }
 
 extension CompletionWatcher {
     private func watch() {
         let ends = Engine.subscribe(on: Connection(database), observe: observe)
-        while !shared.withLock(\.isStopped) {
-            wakeUp.clear()
+        while !thread.isStopped {
+            thread.wakeUp.clear()
             // A failed operation is retried in the next round.
             try? query(ends)
             try? removeExpired(ends)
             let ended = try? wait(for: ends)
-            answer(shared.withLock { $0.waits.end(ended ?? []) }, ends)
+            answer(thread.withWork { $0.end(ended ?? []) }, ends)
         }
-        try? ends.unregister(shared.withLock(\.waits.all))
+        try? ends.unregister(thread.withWork(\.all))
     }
 
     /// Waits for the notification that a run has ended, the wake-up, or the time of the next query or deadline.
     private func wait(for ends: CompletionNotifications) throws -> Set<String> {
-        let next = shared.withLock(\.waits.next)
+        let next = thread.withWork(\.next)
         let limit = next.map { $0 - .now } ?? .seconds(3_600)
-        if let ended = try ends.wait(for: limit, unlessReadable: wakeUp.descriptor) { return ended }
-        wakeUp.wait(until: next)
+        if let ended = try ends.wait(for: limit, unlessReadable: thread.wakeUp.descriptor) { return ended }
+        thread.wakeUp.wait(until: next)
         return []
     }
 
     /// Registers new runs, and answers the calls of all runs that have ended.
     private func query(_ ends: CompletionNotifications) throws {
-        var (new, registered) = shared.withLock { $0.waits.query(at: .now) }
+        var (new, registered) = thread.withWork { $0.query(at: .now) }
         guard !new.isEmpty || !registered.isEmpty else { return }
-        if try ends.listen() { (new, registered) = (shared.withLock(\.waits.all), []) }
+        if try ends.listen() { (new, registered) = (thread.withWork(\.all), []) }
         try ends.register(new)
         let over = try ends.ended(among: new + registered)
-        answer(shared.withLock { $0.waits.end(over) }, ends)
+        answer(thread.withWork { $0.end(over) }, ends)
         try ends.unregister(over)
     }
 
     /// Answers the calls whose deadline has passed.
     private func removeExpired(_ ends: CompletionNotifications) throws {
-        let (late, abandoned) = shared.withLock {
-            $0.waits.removeExpired(at: .now, isDisconnected: \.pending.isDisconnected)
+        let (late, abandoned) = thread.withWork {
+            $0.removeExpired(at: .now, isDisconnected: \.pending.isDisconnected)
         }
         answer(late, ends)
         try ends.unregister(abandoned)
@@ -112,7 +97,7 @@ extension CompletionWatcher {
     /// A call whose answer fails because the database is unavailable waits again.
     private func answer(_ calls: [Call], _ ends: CompletionNotifications) {
         for call in calls where !answer(call, on: ends.connection) {
-            shared.withLock { $0.waits.add(call, for: call.wait.executionID, until: call.deadline) }
+            thread.withWork { $0.add(call, for: call.wait.executionID, until: call.deadline) }
         }
     }
 

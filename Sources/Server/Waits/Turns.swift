@@ -1,5 +1,5 @@
 /// A line in which users take turns. Each user's own elements keep their order.
-struct Turns<Element> {
+struct Turns<Element: Sendable>: Sendable {
     /// The users that have elements; the first one has the next turn.
     private var users: [String] = []
     private var elements: [String: [Element]] = [:]

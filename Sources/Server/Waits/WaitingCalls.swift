@@ -10,7 +10,7 @@ import System
 /// A new run must be registered before it is queried, so that its end is notified. An end that is being committed at
 /// that moment is neither notified nor found: the second query finds it. Each later round finds ends that were not
 /// notified.
-struct WaitingCalls<Caller> {
+struct WaitingCalls<Caller: Sendable>: Sendable {
     /// The interval between two queries of all runs.
     static var round: Duration { .seconds(1) }
     /// The time from a run's first query to its second: longer than a commit takes.
