@@ -53,7 +53,6 @@ package struct BegunCalls: Sendable {
     }
 
     private func row(of id: UInt64) -> Range<Int> {
-        let first = SharedMemory.Layout.calls.lowerBound + Int(id % UInt64(Self.rows)) * Self.rowLength
-        return first..<(first + Self.rowLength)
+        Rows(of: SharedMemory.Layout.calls, length: Self.rowLength).row(for: id)
     }
 }

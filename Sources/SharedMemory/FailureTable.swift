@@ -59,8 +59,7 @@ package struct FailureTable: Sendable {
     }
 
     private func row(of key: UInt64) -> Range<Int> {
-        let first = SharedMemory.Layout.failures.lowerBound + Int(key % UInt64(Self.rows)) * Self.rowLength
-        return first..<(first + Self.rowLength)
+        Rows(of: SharedMemory.Layout.failures, length: Self.rowLength).row(for: key)
     }
 
     private func find(_ key: UInt64) -> (index: Int, entry: Entry)? {

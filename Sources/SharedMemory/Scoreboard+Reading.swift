@@ -27,10 +27,7 @@ extension Scoreboard {
     /// All processes that run, in the order of their rows.
     package var processes: [Process] {
         let threads = threads
-        return stride(
-            from: SharedMemory.Layout.processes.lowerBound, to: SharedMemory.Layout.processes.upperBound,
-            by: Self.processWidth
-        ).compactMap { index in
+        return Self.processRows.starts().compactMap { index in
             let holder = Holder(word: memory.word(index))
             guard holder.word != 0, let role = Role(rawValue: memory.word(index + 1)), holder.isAlive else {
                 return nil
@@ -48,8 +45,7 @@ extension Scoreboard {
     /// The threads by the word of their process.
     private var threads: [UInt64: [Thread]] {
         var threads: [UInt64: [Thread]] = [:]
-        let region = SharedMemory.Layout.threads
-        for index in stride(from: region.lowerBound, to: region.upperBound, by: Self.threadWidth) {
+        for index in Self.threadRows.starts() {
             let holder = memory.word(index)
             guard holder != 0 else { continue }
             let state = memory.word(index + 1)

@@ -28,6 +28,9 @@ package struct Scoreboard: Sendable {
         case hidden
     }
 
+    static let processRows = Rows(of: SharedMemory.Layout.processes, length: processWidth)
+    static let threadRows = Rows(of: SharedMemory.Layout.threads, length: threadWidth)
+
     let memory: SharedMemory
     let holder = Holder(id: getpid())
 
@@ -37,7 +40,7 @@ package struct Scoreboard: Sendable {
 
     /// Takes a row for this process; nil if none is free. To be called once.
     package func enter(as role: Role, at time: UInt64) -> ProcessRow? {
-        guard let index = takeRow(of: SharedMemory.Layout.processes, width: Self.processWidth) else { return nil }
+        guard let index = takeRow(of: Self.processRows) else { return nil }
         memory.set(role.rawValue, at: index + 1)
         memory.set(time, at: index + 2)
         return ProcessRow(memory: memory, index: index)
@@ -45,7 +48,7 @@ package struct Scoreboard: Sendable {
 
     /// Takes a row for a thread of this process; nil if none is free: then the row of the process counts it.
     package func takeSeat() -> Seat? {
-        guard let index = takeRow(of: SharedMemory.Layout.threads, width: Self.threadWidth) else {
+        guard let index = takeRow(of: Self.threadRows) else {
             ownRow?.add(1, to: .hidden)
             return nil
         }
@@ -54,19 +57,17 @@ package struct Scoreboard: Sendable {
 
     /// Nil if this process has no row.
     private var ownRow: ProcessRow? {
-        let region = SharedMemory.Layout.processes
-        return stride(from: region.lowerBound, to: region.upperBound, by: Self.processWidth).first {
-            memory.word($0) == holder.word
-        }.map { ProcessRow(memory: memory, index: $0) }
+        Self.processRows.starts().first { memory.word($0) == holder.word }
+            .map { ProcessRow(memory: memory, index: $0) }
     }
 
     /// A row of a process that has exited, or one that is free; its other words become zero.
-    private func takeRow(of region: Range<Int>, width: Int) -> Int? {
-        for index in stride(from: region.lowerBound, to: region.upperBound, by: width) {
+    private func takeRow(of rows: Rows) -> Int? {
+        for index in rows.starts() {
             let word = memory.word(index)
             if word == holder.word || word != 0 && Holder(word: word).isAlive { continue }
             guard memory.replace(word, by: holder.word, at: index) else { continue }
-            for other in (index + 1)..<(index + width) { memory.set(0, at: other) }
+            for other in (index + 1)..<(index + rows.length) { memory.set(0, at: other) }
             return index
         }
         return nil

@@ -28,14 +28,14 @@ struct SeriesTable: Sendable {
     /// The number of words for the values.
     let values: Int
 
-    private var width: Int { 2 + textWords + values }
+    private var rows: Rows { Rows(of: region, length: 2 + textWords + values) }
 
     /// The index of the first value of the series, which begins with zero; nil if all places are taken, or the text is
     /// too long.
     func place(of text: String) -> Int? {
         guard text.utf8.count <= textWords * 8 else { return nil }
         let key = SeriesKey(text)
-        for index in places(for: key) {
+        for index in rows.starts(from: key.word) {
             let isFree = memory.word(index) == 0
             // If another process takes it at this moment, it may be for the same series.
             if isFree, memory.replace(0, by: key.word, at: index) || memory.word(index) == key.word {
@@ -61,7 +61,7 @@ struct SeriesTable: Sendable {
 
     /// The index of the first value of the series; nil if it has no place.
     func existingPlace(of key: SeriesKey) -> Int? {
-        for index in places(for: key) {
+        for index in rows.starts(from: key.word) {
             switch memory.word(index) {
             case key.word: return index + 2 + textWords
             case 0: return nil
@@ -73,7 +73,7 @@ struct SeriesTable: Sendable {
 
     /// All series that have a place and a text, with the index of the first value.
     var all: [(text: String, place: Int)] {
-        stride(from: region.lowerBound, to: region.upperBound, by: width).compactMap { index in
+        rows.starts().compactMap { index in
             let length = Int(clamping: memory.word(index + 1))
             guard memory.word(index) != 0, (1...textWords * 8).contains(length) else { return nil }
             let bytes = (0..<length).map { position in
@@ -81,12 +81,5 @@ struct SeriesTable: Sendable {
             }
             return (String(decoding: bytes, as: UTF8.self), index + 2 + textWords)
         }
-    }
-
-    /// The first words of all places, from the one that the key selects on.
-    private func places(for key: SeriesKey) -> some Sequence<Int> {
-        let capacity = region.count / width
-        let first = Int(key.word % UInt64(capacity))
-        return (0..<capacity).lazy.map { region.lowerBound + (first + $0) % capacity * width }
     }
 }

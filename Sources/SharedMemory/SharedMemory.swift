@@ -20,8 +20,8 @@ package final class SharedMemory: @unchecked Sendable {
         /// The second word is the futex; the rest of its cache line is unused.
         static let futex = 1
         static let holders = 8..<264
-        static let failures = after(holders, 16_384)
-        static let calls = after(failures, 8_192)
+        static let failures = after(holders, FailureTable.rows * FailureTable.rowLength)
+        static let calls = after(failures, BegunCalls.rows * BegunCalls.rowLength)
         static let buckets = after(calls, TokenBuckets.rows * TokenBuckets.rowLength)
         static let counters = after(buckets, CounterTable.capacity * CounterTable.width)
         static let histograms = after(counters, HistogramTable.capacity * HistogramTable.width)

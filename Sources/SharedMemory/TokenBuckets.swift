@@ -44,7 +44,7 @@ package struct TokenBuckets: Sendable {
         precondition((1...Self.maximumCalls).contains(calls))
         let (now, calls) = (milliseconds &* 1_000, UInt64(calls))
         let interval = UInt64(Self.maximumCalls) / calls
-        let row = SharedMemory.Layout.buckets.lowerBound + Int(key % UInt64(Self.rows)) * Self.rowLength
+        let row = Rows(of: SharedMemory.Layout.buckets, length: Self.rowLength).row(for: key).lowerBound
         use(row, at: milliseconds)
         let whole = interval * calls
         while true {
