@@ -48,3 +48,24 @@ package struct ProcessFigures: Sendable {
         return Int(clamping: limit.rlim_cur)
     }
 }
+
+/// What a process and its children use together.
+package struct FamilyFigures: Sendable {
+    /// Also that of children that were reaped, in seconds.
+    package let processorTime: Double
+    /// In bytes.
+    package let residentMemory: Int
+    /// Of the process that has most open descriptors.
+    package let largestOpenDescriptors: Int
+
+    /// Nil if there is no such process.
+    package init?(of parent: pid_t) {
+        // Read before its children: a child that is reaped in between is missing, but not counted twice.
+        guard let figures = ProcessFigures(of: parent) else { return nil }
+        let family = [parent] + ProcessFigures.children(of: parent)
+        let all = [figures] + family.dropFirst().compactMap { ProcessFigures(of: $0) }
+        processorTime = all.reduce(figures.processorTimeOfReaped) { $0 + $1.processorTime }
+        residentMemory = all.reduce(0) { $0 + $1.residentMemory }
+        largestOpenDescriptors = family.compactMap { ProcessFigures.openDescriptors(of: $0) }.max() ?? 0
+    }
+}

@@ -1,3 +1,4 @@
+import Glibc
 import SharedMemory
 
 /// The memory in which the processes of a pool count together.
@@ -8,8 +9,8 @@ struct PoolMemory {
     let memory: SharedMemory
     /// False: no other process has this memory, so that what counts for all of them is counted in the database.
     let isShared: Bool
-    /// Whether it is the memory of this process' supervisor.
-    let hasSupervisor: Bool
+    /// The process whose children are the pool: the supervisor, or without one this process.
+    let main: pid_t
 
     /// The memory of the supervisor, or of a file in `folder` if there is no supervisor or its layout version differs;
     /// without both, memory of this process alone. The observer gets the reasons.
@@ -19,16 +20,16 @@ struct PoolMemory {
         if let descriptor = environment[variable].flatMap({ Int32($0) }) {
             do {
                 return PoolMemory(
-                    memory: try SharedMemory(adopting: descriptor), isShared: true, hasSupervisor: true)
+                    memory: try SharedMemory(adopting: descriptor), isShared: true, main: getppid())
             } catch {
                 observe(.sharedMemoryRefused(error))
             }
         }
         do {
-            return PoolMemory(memory: try SharedMemory(inFolder: folder), isShared: true, hasSupervisor: false)
+            return PoolMemory(memory: try SharedMemory(inFolder: folder), isShared: true, main: getpid())
         } catch {
             observe(.memoryFileRefused(folder: folder, error))
-            return PoolMemory(memory: try SharedMemory(), isShared: false, hasSupervisor: false)
+            return PoolMemory(memory: try SharedMemory(), isShared: false, main: getpid())
         }
     }
 }

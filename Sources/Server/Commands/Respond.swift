@@ -87,12 +87,10 @@ enum Respond {
     ) throws -> Services {
         let engine = Engine(
             catalog: Tasks.makeCatalog(), limits: try configuration.runLimits, observe: { observe(.engine($0)) })
-        let page = MetricsPage(
-            of: memory.memory, hasSupervisor: memory.hasSupervisor, hashing: hashingSlots(in: memory.memory),
-            engine: engine)
+        let hashing = hashingSlots(in: memory.memory)
         return Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, observe),
-            passwords: try passwords(configuration, memory.memory, observe), engine: engine,
+            passwords: try passwords(configuration, hashing, observe), engine: engine,
             callShares: CallShares(threads: try configuration.threads),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             loginLimits: try configuration.loginThrottleKey.map { key in
@@ -107,7 +105,8 @@ enum Respond {
             monitoring: Monitoring(
                 access: MonitoringAccess(
                     allowing: try configuration.metricsAllow, token: try configuration.metricsToken),
-                metrics: { page.text(over: $0) }, status: { PoolStatus.response(in: $0, of: memory.memory) }),
+                metrics: { MetricsPage(of: memory, hashing: hashing, engine: engine).text(over: $0) },
+                status: { PoolStatus.response(in: $0, of: memory.memory) }),
             observe: { observe(.application($0)) })
     }
 
@@ -137,10 +136,10 @@ enum Respond {
 
     /// Fewer than half of a process's threads may wait for a slot.
     private static func passwords(
-        _ configuration: Configuration, _ memory: SharedMemory, _ observe: @escaping Observer
+        _ configuration: Configuration, _ hashing: Slots, _ observe: @escaping Observer
     ) throws -> PasswordHasher {
         let slots = HashingSlots(
-            hashingSlots(in: memory), waiting: max(1, (try configuration.threads - 1) / 2),
+            hashing, waiting: max(1, (try configuration.threads - 1) / 2),
             observeWait: { observe(.hashWaited($0)) })
         return PasswordHasher(slots: slots)
     }

@@ -12,7 +12,7 @@ enum Serve {
         let observers = try Observers(invocation, as: nil)
         let (log, memory, observe) = (observers.log, observers.memory.memory, observers.observe)
         defer { log.close() }
-        try check(configuration, memory, observe)
+        try check(configuration, observers.memory, observe)
         let listener = try Listener.bind(path: try configuration.socket)
         defer { listener.removeFile() }
         var policy = SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
@@ -44,13 +44,11 @@ enum Serve {
     private static let logDescriptor: Int32 = 5
 
     /// Reports an invalid setting once, before the socket exists, instead of once by every child.
-    private static func check(_ configuration: Configuration, _ memory: SharedMemory, _ observe: @escaping Observer)
+    private static func check(_ configuration: Configuration, _ memory: PoolMemory, _ observe: @escaping Observer)
         throws
     {
         _ = try configuration.database
-        _ = try Respond.services(
-            configuration, PoolMemory(memory: memory, isShared: true, hasSupervisor: true), observe
-        ) { _, _ in }
+        _ = try Respond.services(configuration, memory, observe) { _, _ in }
         _ = try Work.policy(configuration)
         guard try configuration.flowGate != nil else {
             throw ConfigurationError(\.flowGate, "must be set")

@@ -10,14 +10,13 @@ import System
 /// The page of `GET /metrics`: Prometheus' text format 0.0.4, for all processes of the pool together.
 struct MetricsPage {
     private let memory: SharedMemory
-    /// The process whose children are the pool; without a supervisor this process.
+    /// The process whose children are the pool.
     private let main: pid_t
     private let hashing: Slots
     private let engine: Engine
 
-    init(of memory: SharedMemory, hasSupervisor: Bool, hashing: Slots, engine: Engine) {
-        self.memory = memory
-        main = hasSupervisor ? getppid() : getpid()
+    init(of memory: PoolMemory, hashing: Slots, engine: Engine) {
+        (self.memory, main) = (memory.memory, memory.main)
         self.hashing = hashing
         self.engine = engine
     }
@@ -86,16 +85,11 @@ struct MetricsPage {
     private func addProcesses(to exposition: inout Exposition) {
         // The supervisor may have been killed, and its id belong to another process.
         guard main == getpid() || main == getppid() else { return }
-        // Read before its children: a child that is reaped in between is missing, but not counted twice.
-        guard let figures = ProcessFigures(of: main) else { return }
-        let children = ProcessFigures.children(of: main)
-        let all = [figures] + children.compactMap { ProcessFigures(of: $0) }
-        let time = all.reduce(figures.processorTimeOfReaped) { $0 + $1.processorTime }
-        exposition.add(.processorTime, seconds: neverLess(time))
-        exposition.add(.residentMemory, all.reduce(0) { $0 + $1.residentMemory })
+        guard let figures = FamilyFigures(of: main) else { return }
+        exposition.add(.processorTime, seconds: neverLess(figures.processorTime))
+        exposition.add(.residentMemory, figures.residentMemory)
         if let started = PoolRecord(in: memory)[.started] { exposition.add(.startTime, started) }
-        let descriptors = ([main] + children).compactMap { ProcessFigures.openDescriptors(of: $0) }
-        exposition.add(.openDescriptors, descriptors.max() ?? 0)
+        exposition.add(.openDescriptors, figures.largestOpenDescriptors)
         exposition.add(.maximumDescriptors, ProcessFigures.maximumDescriptors)
     }
 

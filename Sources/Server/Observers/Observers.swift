@@ -1,3 +1,4 @@
+import Glibc
 import SharedMemory
 
 /// What receives the observations of a process of the pool: its log, and the metrics in the pool's memory.
@@ -12,7 +13,7 @@ struct Observers {
         var refusals: [Observation] = []
         memory =
             role == nil
-            ? PoolMemory(memory: try SharedMemory(), isShared: true, hasSupervisor: true)
+            ? PoolMemory(memory: try SharedMemory(), isShared: true, main: getpid())
             : try PoolMemory.open(invocation.environment, folder: try configuration.stateFolder) {
                 refusals.append($0)
             }
