@@ -36,9 +36,31 @@ import Testing
         #expect(text.status == 0)
         #expect(text.output.hasPrefix("pool: "))
         #expect(text.output.contains("\nactive threads: "))
-        #expect(try stack.command(["status", "--full"]).output.count >= text.output.count)
-        #expect(
-            try JSON(parsing: Array(stack.command(["status", "--json", "--full"]).output.utf8))["processes"] != nil)
+        #expect(!text.output.contains("\npid: "))
+    }
+
+    @Test func fullShowsEachThreadOfEachProcess() throws {
+        let stack = try Stack.shared.get()
+        let ids = Dictionary(grouping: stack.processes) { $0.arguments.dropFirst().first }.mapValues { $0.map(\.id) }
+        let (responders, workers) = (try #require(ids["respond"]), try #require(ids["work"]))
+        #expect(responders.count == 2 && workers.count == 1)
+
+        let full = try stack.command(["status", "--full"]).output
+        let blocks = full.split(separator: String(repeating: "*", count: 24) + "\n").dropFirst()
+        func count(_ role: String, _ id: Int32) -> Int {
+            blocks.count { block in
+                let lines = block.split(separator: "\n").map { $0.filter { $0 != " " } }
+                return lines.contains("pid:\(id)") && lines.contains("role:\(role)")
+            }
+        }
+        #expect(blocks.count == 8 + 4)
+        for id in responders { #expect(count("responder", id) == 4) }
+        for id in workers { #expect(count("worker", id) == 4) }
+
+        let json = try JSON(parsing: Array(stack.command(["status", "--json", "--full"]).output.utf8))
+        let processes = try #require(json["processes"]?.arrayValue)
+        #expect(Set(processes.map { $0["pid"] }) == Set((responders + workers).map { .integer(Int64($0)) }))
+        for process in processes { #expect(process["threads"]?.arrayValue?.count == 4) }
     }
 
     @Test func theSameIsReadOverHTTPWithoutAProxy() throws {

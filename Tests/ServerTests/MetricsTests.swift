@@ -98,10 +98,44 @@ import WorkerPool
         #expect(lines.contains("flow_manager_runs_rescued_total 4"))
     }
 
-    /// Prometheus' rules for names.
-    @Test(arguments: Metric.allCases) func namesAndTextsAreValid(metric: Metric) throws {
-        #expect(try /[a-z_]+/.wholeMatch(in: metric.rawValue) != nil)
-        #expect(metric.rawValue.hasSuffix("_total") == (metric.kind == .counter))
-        #expect(!metric.help.isEmpty && !metric.help.contains("\n") && !metric.help.contains("\\"))
+    /// Prometheus' rules for names: a prefix, words, base units, and suffixes with a meaning.
+    @Test(arguments: Metric.allCases) func namesFollowTheRules(metric: Metric) {
+        let name = metric.rawValue
+        #expect(name.wholeMatch(of: /(?:http|flow_manager|process)(?:_[a-z]+)+/) != nil)
+        for unit in ["_ms", "_milliseconds", "_nanoseconds", "_minutes", "_kilobytes", "_percent"] {
+            #expect(!name.contains(unit))
+        }
+        for series in ["_bucket", "_sum", "_count"] { #expect(!name.hasSuffix(series), "of a histogram") }
+        // Processor time alone is read in seconds.
+        let isStoredTime = name.hasSuffix("_seconds_total") && metric != .processorTime
+        #expect(metric.isDuration == isStoredTime)
+        if metric.kind == .histogram { #expect(name.hasSuffix("_seconds")) }
+    }
+
+    @Test func textsAreSingleLinesAndDiffer() {
+        let texts = Metric.allCases.map(\.help)
+        #expect(Set(texts).count == texts.count)
+        for text in texts {
+            #expect(text.first?.isUppercase == true && text.last != ".", "\(text)")
+            #expect(!text.contains { $0.isNewline || $0 == "\\" }, "\(text)")
+        }
+    }
+
+    /// What all processes count together is published as a counter, which Prometheus may not see go back.
+    @Test func whatIsCountedIsACounter() {
+        metrics.beginWithZeros()
+        metrics.countDroppedLines(3)
+        metrics.observe(.application(.limitHit(code: "rate_limited")))
+        metrics.observe(.database(.roundTrip))
+        metrics.observe(.supervisor(.started(.worker, slot: 0, pid: 1)))
+        metrics.observe(.engine(.runFinished(status: .completed, duration: .zero)))
+        let counted = CounterTable(in: memory).all.map(\.text)
+        #expect(counted.count > 10)
+        for series in counted {
+            let metric = Metric(rawValue: String(series.prefix { $0 != "{" }))
+            #expect(metric?.kind == .counter, "\(series)")
+        }
+        #expect(lines.contains("flow_manager_log_lines_dropped_total 3"))
+        #expect(lines.contains(#"flow_manager_calls_refused_total{code="rate_limited"} 1"#))
     }
 }

@@ -61,9 +61,12 @@ import Testing
         #expect(FailureTable(in: try SharedMemory(inFolder: folder)).failures(of: 7).count == 1)
     }
 
-    /// Whatever the umask is.
-    @Test func onlyTheOwnerHasAccess() throws {
-        _ = try SharedMemory(inFolder: folder)
+    /// The umask is that of the whole process, so another process creates the file.
+    @Test(arguments: [0, 0o022, 0o777] as [mode_t]) func theOwnerAloneHasAccessWithAnyUmask(mask: mode_t) async throws {
+        await #expect(processExitsWith: .success) { [folder = folder as String, mask = mask as mode_t] in
+            umask(mask)
+            _ = try SharedMemory(inFolder: folder)
+        }
         var status = stat()
         #expect(unsafe stat(try path(), &status) == 0)
         #expect(status.st_mode == S_IFREG | 0o600)
