@@ -8,25 +8,52 @@ import Testing
 
 /// The file of the log, and what is written without one.
 @Suite struct LogFileTests {
-    /// Runs logrotate(8) with the sample, changed to the paths and the supervisor of the stack.
-    private func rotate(_ stack: Stack, with configuration: String) throws {
-        try run(
-            "/usr/sbin/logrotate", ["--force", "--state", stack.folder + "/logrotate.state", configuration],
-            Environment.current)
+    /// Prepares the sample for logrotate(8): the paths of the log are those of the folder, and `systemctl` is a script
+    /// that knows only this main process of the service.
+    ///
+    /// - Parameter main: nil: the service is stopped.
+    private func prepareRotation(in folder: String, main: pid_t?) throws {
+        let sample = String(decoding: try Files.read(Stack.root + "/deploy/logrotate"), as: UTF8.self)
+        let paths = "/var/log/flow-manager/*.log {"
+        #expect(sample.contains(paths))
+        try write(sample.replacing(paths, with: "\(folder)/flow-manager.log {"), to: folder + "/logrotate.conf")
+        unsafe mkdir(folder + "/bin", 0o700)
+        try write(
+            """
+            #!/bin/sh
+            case "$*" in
+                'is-active --quiet flow-manager.service') \(main == nil ? "exit 3" : "exit 0") ;;
+                'kill --kill-whom=main --signal=USR1 flow-manager.service') \(main.map { "kill -USR1 \($0)" } ?? "exit 1") ;;
+                *) exit 1 ;;
+            esac
+
+            """, to: folder + "/bin/systemctl")
+        #expect(unsafe chmod(folder + "/bin/systemctl", 0o700) == 0)
     }
 
-    private func sample(for stack: Stack, supervisor: pid_t) throws -> String {
-        let lines = String(decoding: try Files.read(Stack.root + "/deploy/logrotate"), as: UTF8.self)
-        #expect(lines.contains("/var/log/flow-manager/*.log {") && lines.contains("systemctl kill"))
-        let changed = lines.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String in
-            if line.hasPrefix("/var/log") { return "\(stack.folder)/flow-manager.log {" }
-            return line.contains("systemctl kill") ? "kill -USR1 \(supervisor)" : String(line)
-        }
-        let path = stack.folder + "/logrotate.conf"
+    private func write(_ text: String, to path: String) throws {
         let descriptor = try Files.openToAppend(path)
         defer { close(descriptor) }
-        Files.write(Array(changed.joined(separator: "\n").utf8), to: descriptor)
-        return path
+        Files.write(Array(text.utf8), to: descriptor)
+    }
+
+    private func rotate(in folder: String) throws {
+        var environment = Environment.current
+        environment["PATH"] = "\(folder)/bin:\(environment["PATH"] ?? "")"
+        try run(
+            "/usr/sbin/logrotate",
+            ["--force", "--state", folder + "/logrotate.state", folder + "/logrotate.conf"], environment)
+    }
+
+    @Test func rotationSucceedsWhileTheServiceIsStopped() throws {
+        var template = Array("/tmp/rotation.XXXXXX".utf8CString)
+        try #require(unsafe mkdtemp(&template) != nil)
+        let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        defer { try? run("/bin/rm", ["-rf", folder], [:]) }
+        try write("the last line\n", to: folder + "/flow-manager.log")
+        try prepareRotation(in: folder, main: nil)
+        try rotate(in: folder)
+        #expect(try Files.read(folder + "/flow-manager.log.1") == Array("the last line\n".utf8))
     }
 
     /// The file of the log that a process has open.
@@ -46,7 +73,7 @@ import Testing
         }
         #expect(processes.count == 4)
         let supervisor = try #require(processes.first { $0.arguments.dropFirst().first == "serve" }).id
-        let configuration = try sample(for: stack, supervisor: supervisor)
+        try prepareRotation(in: stack.folder, main: supervisor)
         let isOver = Atomic(false)
         defer { isOver.store(true, ordering: .relaxed) }
         let sent = Mutex<[String]>([])
@@ -64,7 +91,7 @@ import Testing
         for _ in 0..<2 {
             // logrotate leaves an empty file.
             try stack.waitForLog { !stack.log.isEmpty }
-            try rotate(stack, with: configuration)
+            try rotate(in: stack.folder)
             try eventually("every process has opened the new file") {
                 processes.allSatisfy { logFile(of: $0.id, in: stack) == stack.folder + "/flow-manager.log" }
             }
