@@ -4,16 +4,23 @@ import System
 import TestSupport
 import Testing
 
-/// Secrets do not appear in logs, in responses that should not contain them, or in the process list.
+/// Secrets do not appear in logs, in responses that should not contain them, on the pages of operators, or in the
+/// process list.
 @Suite struct SecretsTests {
     /// A separate stack, since the test breaks it.
     let stack: Stack
     let user: TestUser
 
+    private static let metricsToken = "token-of-the-metrics-0123456789-abcdef"
+
     init() throws { try self.init(logging: "text") }
 
     private init(logging format: String) throws {
-        stack = try Stack(settings: ["LOG_FORMAT": format, "LOG_LEVEL": "debug"], isInFile: true)
+        // Every request is logged as slow, with its slowest statement.
+        stack = try Stack(
+            settings: [
+                "LOG_FORMAT": format, "LOG_LEVEL": "debug", "SLOW_REQUEST": "0", "METRICS_TOKEN": Self.metricsToken,
+            ], isInFile: true)
         user = try stack.makeUser()
     }
 
@@ -29,7 +36,7 @@ import Testing
     private var secretSettings: [String] {
         get throws {
             try [
-                stack.gate, Stack.tokenSecret, #require(stack.environment["SEALING_KEY"]),
+                stack.gate, Stack.tokenSecret, Self.metricsToken, #require(stack.environment["SEALING_KEY"]),
                 #require(stack.database.application["password"]), #require(stack.database.owner["password"]),
             ]
         }
@@ -49,21 +56,46 @@ import Testing
             #expect(answer["message"] == "Internal error")
         }
         try stack.database.connect().execute("ALTER TABLE users_away RENAME TO users")
-        answers += broken
+        answers += broken + [try slowLogin(canary)]
 
         let logs = try stack.completeLogs()
         #expect(logs.contains("request-failed"), "the log contains the reason of the 500 responses")
+        #expect(logs.contains("slow-request") && logs.contains("SELECT"), "the log contains statements")
+        let pages = try operatorPages()
         let secrets =
             try [
                 canary, user.password, user.email, user.token, signature, "argon2",
             ] + given.all + secretSettings
         for secret in secrets {
             #expect(!secret.isEmpty && !logs.contains(secret), "in the logs: \(secret)")
+            for page in pages { #expect(!page.contains(secret), "\(secret) in \(page)") }
             for answer in answers { #expect(!answer.text.contains(secret), "\(secret) in \(answer.text)") }
         }
         for internals in ["users_away", "SELECT", "SQLSTATE", "relation", ".swift", "/tmp/", "libpq"] {
             for answer in answers { #expect(!answer.text.contains(internals), "\(answer.text)") }
         }
+    }
+
+    /// A login that fails after a statement that is slow enough to be logged.
+    private func slowLogin(_ canary: String) throws -> HTTPAnswer {
+        let (stack, email) = (stack, user.email)
+        return try HeldRows("LOCK TABLE users", in: stack.database).commit(
+            whileWaiting: {
+                try stack.post("/login", ["email": .string(email), "password": .string(canary)])
+            }, finally: { try $0.execute("SELECT pg_sleep(0.1)") })
+    }
+
+    /// What operators see of the pool, after all calls.
+    private func operatorPages() throws -> [String] {
+        let token = ("Authorization", "Bearer \(Self.metricsToken)")
+        let answers = try ["/metrics", "/status?full", "/status?json&full"].map { try stack.get($0, headers: [token]) }
+        #expect(answers[0].text.contains(#"route="/login",status="401""#) && answers[1].text.contains("\nroute: "))
+        let outputs = try [["status", "--full"], ["status", "--full", "--json"]].map { arguments in
+            let result = try stack.command(arguments)
+            #expect(result.status == 0)
+            return result.output
+        }
+        return answers.map(\.text) + outputs
     }
 
     private func expectLines(of format: LogLine.Format) throws {
@@ -138,6 +170,8 @@ import Testing
             stack.get("/api/keys/fm_\(canary)"), stack.get("/api/keys/fm%5f\(canary)"),
             stack.get("/api/keys/%66%6D_\(canary)"), stack.get("/posts/FMR_\(canary)"),
             stack.get("/posts/eyJ\(canary)"),
+            stack.get("/metrics?token=\(canary)", headers: [("Authorization", "Bearer \(canary)")]),
+            stack.get("/status?json=\(canary)"), stack.get("/status", headers: [("X-Forwarded-For", canary)]),
             stack.get("/posts?cursor=\(canary)", token: user.token),
             stack.post(
                 "/posts", ["title": [password]], token: user.token, headers: [("Idempotency-Key", "\(canary) x")]),
