@@ -37,6 +37,12 @@ import Testing
         }
     }
 
+    @Test func aParameterHasNoLongValue() {
+        #expect(status("/status?json=false&full=true") == 200)
+        for target in ["/status?json=xxxxxx", "/status?full=xxxxxx"] { #expect(status(target) == 400) }
+        #expect(forms.all.count == 1)
+    }
+
     @Test(arguments: ["/status", "/status/", "/status?json"])
     func othersFindNothing(target: String) {
         #expect(status(target, [("Via", "1.1 proxy")]) == 404)

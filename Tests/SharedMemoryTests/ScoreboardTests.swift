@@ -58,6 +58,18 @@ import Testing
         #expect(scoreboard.processes.first?.threads.map(\.isBusy) == [false])
     }
 
+    @Test func rowsOfARunningProcessAreKept() throws {
+        let process = try #require(scoreboard.enter(as: .responder, at: 1))
+        let seat = try #require(scoreboard.takeSeat())
+        let parent = Holder(id: getppid()).word
+        for index in [process.index, seat.index] {
+            #expect(memory.replace(scoreboard.holder.word, by: parent, at: index))
+        }
+        #expect(try #require(scoreboard.enter(as: .worker, at: 2)).index > process.index)
+        #expect(try #require(scoreboard.takeSeat()).index > seat.index)
+        #expect(scoreboard.processes.map(\.id) == [getppid(), getpid()])
+    }
+
     @Test func threadsBeyondAFullBoardAreCounted() throws {
         for _ in 0..<Scoreboard.threadCapacity { #expect(scoreboard.takeSeat() != nil) }
         #expect(scoreboard.takeSeat() == nil, "also without a row of the process")

@@ -118,7 +118,8 @@ import Testing
         append("first", to: writer)
         unsafe rename(path, path + ".1")
         writer.reopen()
-        while unsafe access(path, F_OK) != 0 {}
+        let deadline = Monotonic.now + .seconds(20)
+        while unsafe access(path, F_OK) != 0, .now < deadline {}
         append("second", to: writer)
         writer.close()
         #expect(try lines(of: path + ".1") == ["first"])
