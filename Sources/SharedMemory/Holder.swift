@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// A process, identified by its id and its start time, in clock ticks since boot: the kernel reuses ids.
 ///
@@ -33,30 +34,5 @@ struct Holder: Hashable, Sendable {
         if kill(id, 0) != 0 && errno == ESRCH { return false }
         guard let status = ProcessStatus(of: id) else { return true }
         return !status.isDead && (start == 0 || status.start == start)
-    }
-}
-
-/// The fields of `/proc/[pid]/stat` (proc(5)) that are needed.
-private struct ProcessStatus {
-    /// Whether the process has ended, and exists only until its parent reaps it.
-    let isDead: Bool
-    let start: UInt64
-
-    /// Nil when it cannot be read.
-    init?(of id: pid_t) {
-        let descriptor = unsafe open("/proc/\(id)/stat", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 1024) { buffer, count in
-            count = max(0, unsafe read(descriptor, buffer.baseAddress, buffer.count))
-        }
-        // The second field is the program's name in parentheses, and may contain anything, even parentheses.
-        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
-        guard fields.count > 19, let state = fields[0].first,
-            let start = UInt64(String(decoding: fields[19], as: UTF8.self))
-        else { return nil }
-        isDead = state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")
-        self.start = start
     }
 }

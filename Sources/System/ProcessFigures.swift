@@ -11,18 +11,11 @@ package struct ProcessFigures: Sendable {
 
     /// Nil if there is no such process.
     package init?(of process: pid_t) {
-        guard let text = try? Files.read("/proc/\(process)/stat"),
-            // The second field is the program's name in parentheses, and may contain anything, even parentheses.
-            let end = text.lastIndex(of: UInt8(ascii: ")"))
-        else { return nil }
-        let fields = text[(end + 1)...].split(separator: UInt8(ascii: " ")).map {
-            Double(String(decoding: $0, as: UTF8.self)) ?? 0
-        }
-        guard fields.count > 21 else { return nil }
+        guard let status = ProcessStatus(of: process) else { return nil }
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
-        processorTime = (fields[11] + fields[12]) / ticks
-        processorTimeOfReaped = (fields[13] + fields[14]) / ticks
-        residentMemory = Int(fields[21]) * Int(sysconf(Int32(_SC_PAGESIZE)))
+        processorTime = Double(status.number(14) + status.number(15)) / ticks
+        processorTimeOfReaped = Double(status.number(16) + status.number(17)) / ticks
+        residentMemory = Int(clamping: status.number(24)) * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
 
     /// The children of a process, also those that have ended and are not reaped.
