@@ -89,7 +89,7 @@ import Testing
             responders: 0, workers: 1,
             script: """
                 head -c 1000000 /dev/zero | tr '\\0' x >&2; echo >&2
-                yes >&2 &
+                (yes "$(printf %0500d 0)" | head -c 2000000; exec sleep 60) >&2 &
                 trap "kill $!" EXIT
                 \(SupervisedPool.fixture) work
                 """)
