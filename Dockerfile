@@ -18,7 +18,7 @@
 FROM swift:6.3-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        libcurl4-openssl-dev libfcgi-dev libpq-dev libsimdjson-dev libsodium-dev libssl-dev pkg-config \
+        libcurl4-openssl-dev libfcgi-dev libpq-dev libre2-dev libsimdjson-dev libsodium-dev libssl-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Package.swift ./
@@ -43,7 +43,7 @@ RUN deploy/static-files /static || install -d /static
 FROM debian:bookworm-slim AS api
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        ca-certificates curl libcurl4 libfcgi0ldbl libpq5 libsimdjson14 libsodium23 libssl3 nginx-light \
+        ca-certificates curl libcurl4 libfcgi0ldbl libpq5 libre2-9 libsimdjson14 libsodium23 libssl3 nginx-light \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin flow-manager \
     && install -d -m 0700 -o flow-manager -g flow-manager /var/lib/flow-manager
@@ -62,7 +62,7 @@ ENTRYPOINT ["/opt/flow-manager/deploy/container-api"]
 
 FROM postgres:15-bookworm AS db
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libcurl4 libfcgi0ldbl libsimdjson14 libsodium23 \
+    && apt-get install -y --no-install-recommends libcurl4 libfcgi0ldbl libre2-9 libsimdjson14 libsodium23 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /usr/local/bin/flow-manager /usr/local/bin/
 COPY deploy/container-db /docker-entrypoint-initdb.d/flow-manager.sh

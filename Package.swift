@@ -48,9 +48,10 @@ let package = Package(
         .systemLibrary(name: "CSystem"),
         .systemLibrary(name: "CSharedMemory"),
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
 
         room("System", "CSystem"),
-        room("JSON", "System", "CSimdjson"),
+        room("JSON", "System", "CSimdjson", "CRE2"),
         room("HTTP", "JSON", "System"),
         room("FastCGI", "HTTP", "System", "CFastCGI"),
         room("HTTPClient", "HTTP", "System", "CCurl"),
