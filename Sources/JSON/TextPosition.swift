@@ -9,7 +9,7 @@ package struct TextPosition: Sendable, Equatable {
     }
 
     /// The place of the byte at `offset`, or the end of the text.
-    private init(of offset: Int, in bytes: [UInt8]) {
+    init(of offset: Int, in bytes: [UInt8]) {
         let before = bytes[..<offset]
         let newline = UInt8(ascii: "\n")
         let lineStart = before.lastIndex(of: newline).map { $0 + 1 } ?? 0
