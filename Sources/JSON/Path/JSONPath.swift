@@ -2,8 +2,8 @@
 package struct JSONPath: Sendable {
     /// The maximum length of a query in bytes.
     package static let maximumLength = 10_000
-    /// How deep filters, parentheses and function calls may be nested. The parser and the evaluator recurse so deep.
-    package static let maximumNesting = 64
+    /// How deep filters, parentheses and function calls may be nested. The parser recurses so deep.
+    package static let maximumNesting = 32
     /// Indices and the numbers of slices are at least `-integers` and at most this: those that JSON texts exchange
     /// exactly (RFC 9535, section 2.1, and RFC 7493, section 2.2).
     package static let integers = (1 << 53) - 1

@@ -34,6 +34,8 @@ package enum JSONPathLimitError: Error, Equatable, CustomStringConvertible {
     case visits
     /// It would select more nodes than its budget has.
     case results
+    /// It would recurse too deep: `JSONPathEvaluation.maximumDepth`.
+    case depth
     /// A regular expression in the value conforms to RFC 9485, but is longer or has more states than is supported.
     case patternTooLarge
 
@@ -41,6 +43,7 @@ package enum JSONPathLimitError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .visits: "the query visits too many nodes"
         case .results: "the query selects too many nodes"
+        case .depth: "the query goes too deep"
         case .patternTooLarge: "a regular expression of the query is too large"
         }
     }

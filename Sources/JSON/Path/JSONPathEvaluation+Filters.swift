@@ -4,7 +4,8 @@ extension JSONPathEvaluation {
     mutating func holds(
         _ expression: JSONPath.LogicalExpression, for node: JSON
     ) throws(JSONPathLimitError) -> Bool {
-        try budget.visit()
+        try enter()
+        defer { leave() }
         switch expression {
         case .or(let terms):
             for term in terms where try holds(term, for: node) { return true }

@@ -9,6 +9,12 @@ struct JSONPathEvaluation {
     var budget: JSONPathBudget
     /// The regular expressions that were read from the value.
     var patterns = IRegexpCache()
+    /// How deep the evaluation has recursed: segments, levels of descendants and expressions.
+    private var depth = 0
+
+    /// So deep an evaluation takes less than a quarter of the stack of a `NativeThread`. One query reaches each level of a value
+    /// within this, and queries in its filters too.
+    static let maximumDepth = 256
 
     init(root: JSON, budget: JSONPathBudget) {
         self.root = root
@@ -34,11 +40,23 @@ struct JSONPathEvaluation {
         return node
     }
 
+    /// Visits one more node, one level deeper. `leave` must follow.
+    @inline(__always)
+    mutating func enter() throws(JSONPathLimitError) {
+        try budget.visit()
+        depth += 1
+        guard depth <= Self.maximumDepth else { throw .depth }
+    }
+
+    @inline(__always)
+    mutating func leave() { depth -= 1 }
+
     /// Adds to the selection what the segments from `position` on select, beginning at `node`. False if it is complete.
     mutating func select(
         _ segments: [JSONPath.Segment], _ position: Int, from node: JSON, into selection: inout JSONPathSelection
     ) throws(JSONPathLimitError) -> Bool {
-        try budget.visit()
+        try enter()
+        defer { leave() }
         guard position < segments.count else {
             if selection.isResult { try budget.select() }
             return selection.add(node)
@@ -53,10 +71,11 @@ struct JSONPathEvaluation {
     private mutating func selectDescendants(
         _ segments: [JSONPath.Segment], _ position: Int, of node: JSON, into selection: inout JSONPathSelection
     ) throws(JSONPathLimitError) -> Bool {
-        try budget.visit()
+        try enter()
+        defer { leave() }
+        guard try selectChildren(segments, position, of: node, into: &selection) else { return false }
         switch node {
         case .array(let elements):
-            guard try selectChildren(segments, position, of: node, into: &selection) else { return false }
             for index in elements.indices {
                 selection.enter(index)
                 guard try selectDescendants(segments, position, of: elements[index], into: &selection) else {
@@ -65,7 +84,6 @@ struct JSONPathEvaluation {
                 selection.leave()
             }
         case .object(let object):
-            guard try selectChildren(segments, position, of: node, into: &selection) else { return false }
             for index in object.members.indices {
                 selection.enter(object.members[index].name)
                 guard try selectDescendants(segments, position, of: object.members[index].value, into: &selection)
@@ -101,30 +119,28 @@ struct JSONPathEvaluation {
         switch selector {
         case .name(let name):
             guard let index = try index(of: name, in: object) else { return true }
-            selection.enter(object.members[index].name)
-            let isIncomplete = try select(segments, position, from: object.members[index].value, into: &selection)
-            selection.leave()
-            return isIncomplete
+            return try selectMember(index, of: object, segments, position, into: &selection)
         case .wildcard:
             for index in object.members.indices {
-                selection.enter(object.members[index].name)
-                guard try select(segments, position, from: object.members[index].value, into: &selection) else {
-                    return false
-                }
-                selection.leave()
+                guard try selectMember(index, of: object, segments, position, into: &selection) else { return false }
             }
         case .filter(let expression):
-            for index in object.members.indices
-            where try holds(expression, for: object.members[index].value) {
-                selection.enter(object.members[index].name)
-                guard try select(segments, position, from: object.members[index].value, into: &selection) else {
-                    return false
-                }
-                selection.leave()
+            for index in object.members.indices where try holds(expression, for: object.members[index].value) {
+                guard try selectMember(index, of: object, segments, position, into: &selection) else { return false }
             }
         case .index, .slice: break
         }
         return true
+    }
+
+    private mutating func selectMember(
+        _ index: Int, of object: JSONObject, _ segments: [JSONPath.Segment], _ position: Int,
+        into selection: inout JSONPathSelection
+    ) throws(JSONPathLimitError) -> Bool {
+        selection.enter(object.members[index].name)
+        let isIncomplete = try select(segments, position, from: object.members[index].value, into: &selection)
+        selection.leave()
+        return isIncomplete
     }
 
     private mutating func select(
@@ -135,32 +151,33 @@ struct JSONPathEvaluation {
         case .index(let index):
             let index = index < 0 ? index + elements.count : index
             guard elements.indices.contains(index) else { return true }
-            selection.enter(index)
-            let isIncomplete = try select(segments, position, from: elements[index], into: &selection)
-            selection.leave()
-            return isIncomplete
+            return try selectElement(index, of: elements, segments, position, into: &selection)
         case .slice(let slice):
             guard let indices = slice.indices(in: elements.count) else { return true }
             for index in indices {
-                selection.enter(index)
-                guard try select(segments, position, from: elements[index], into: &selection) else { return false }
-                selection.leave()
+                guard try selectElement(index, of: elements, segments, position, into: &selection) else { return false }
             }
         case .wildcard:
             for index in elements.indices {
-                selection.enter(index)
-                guard try select(segments, position, from: elements[index], into: &selection) else { return false }
-                selection.leave()
+                guard try selectElement(index, of: elements, segments, position, into: &selection) else { return false }
             }
         case .filter(let expression):
             for index in elements.indices where try holds(expression, for: elements[index]) {
-                selection.enter(index)
-                guard try select(segments, position, from: elements[index], into: &selection) else { return false }
-                selection.leave()
+                guard try selectElement(index, of: elements, segments, position, into: &selection) else { return false }
             }
         case .name: break
         }
         return true
+    }
+
+    private mutating func selectElement(
+        _ index: Int, of elements: [JSON], _ segments: [JSONPath.Segment], _ position: Int,
+        into selection: inout JSONPathSelection
+    ) throws(JSONPathLimitError) -> Bool {
+        selection.enter(index)
+        let isIncomplete = try select(segments, position, from: elements[index], into: &selection)
+        selection.leave()
+        return isIncomplete
     }
 
     /// Objects have no index of their names, so that in large ones each lookup counts as several visits.

@@ -7,7 +7,13 @@ extension String {
     /// outside is compared by this instead, as RFC 8259, section 8.3 requires. With a constant in ASCII `==` gives the
     /// same result, unless the constant contains `K`, `;` or a backtick, which have equivalents outside of ASCII.
     @inlinable package func hasSameBytes(as other: String) -> Bool {
-        utf8.count == other.utf8.count && hasSameContent(as: other)
+        isIdentical(to: other) || utf8.count == other.utf8.count && hasSameContent(as: other)
+    }
+
+    /// Whether both are the same in memory: nearly always if they are equal and have up to 15 bytes, which a string
+    /// contains itself.
+    @inlinable func isIdentical(to other: String) -> Bool {
+        unsafe unsafeBitCast(self, to: (UInt64, UInt64).self) == unsafeBitCast(other, to: (UInt64, UInt64).self)
     }
 
     /// The same for two strings of the same length.

@@ -69,6 +69,17 @@ import Testing
         #expect(error.description == "line 1, column 15: the regular expression is too large")
     }
 
+    /// A value of the greatest depth that is parsed is walked as a whole, with filters too; stacks are small.
+    @Test func depthIsLimited() throws {
+        var root: JSON = 1
+        for _ in 0..<JSONLimits.own.depth { root = [root] }
+        #expect(try limit("$..[?@..[?@..x]]", in: root, visits: 1_000_000) == nil)
+        #expect(try limit("$..*", in: root) == nil)
+        var query = "@"
+        for _ in 0..<8 { query = "$" + String(repeating: "[*]", count: 60) + "[?\(query)]" }
+        #expect(try limit(query, in: root) == .depth)
+    }
+
     /// What is left after one query limits the next; the same query on the same value costs the same.
     @Test func budgetIsSharedAndExact() throws {
         let path = try JSONPath(parsing: "$[?@ > 10 && search('ab', 'b')]")

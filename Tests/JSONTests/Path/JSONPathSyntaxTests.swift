@@ -144,7 +144,7 @@ import Testing
         // The filter itself is one level, and `!(` is two.
         let most = opening == "!(" ? (JSONPath.maximumNesting - 1) / 2 : JSONPath.maximumNesting - 1
         #expect(syntaxError(nested(most)) == nil)
-        #expect(try #require(syntaxError(nested(most + 1))).reason.hasPrefix("more than 64 filters"))
+        #expect(try #require(syntaxError(nested(most + 1))).reason.hasPrefix("more than 32 filters"))
         #expect(syntaxError(nested(3_000)) != nil)
     }
 
