@@ -43,6 +43,9 @@ struct FlowManager {
             name: "nginx",
             summary: "Print what nginx has to know: the longest body, its own errors, and who may read /metrics",
             run: PrintNginxSettings.run),
+        Command(
+            name: "jsonpath", summary: "Evaluate a JSONPath query (RFC 9535) on a JSON document",
+            forms: JSONPathCommand.forms, run: JSONPathCommand.run),
         Command(name: "version", summary: "Print the version", run: PrintVersion.run),
         Command(name: "openapi", summary: "Print the OpenAPI document", run: PrintOpenAPI.run),
         Command(name: "postman", summary: "Print the Postman collection", run: PrintPostman.run),
@@ -73,7 +76,7 @@ struct FlowManager {
             // The operator sees the database's own message too; clients never do.
             let reason = (error as? PostgresError)?.debugDescription ?? "\(error)"
             Files.write(Array("flow-manager \(command.name): \(reason)\n".utf8), to: 2)
-            exit(1)
+            exit(error is InvalidArgument ? 2 : 1)
         }
     }
 
@@ -97,7 +100,8 @@ struct FlowManager {
               .env in the working directory
             Run 'flow-manager config' to print the effective settings.
 
-            Exit status: 0 on success, 1 on failure, 2 if the command or an argument is unknown.
+            Exit status: 0 on success, 1 on failure, 2 if the command or an argument is unknown
+            or a query is not valid.
             """)
     }
 }
@@ -161,6 +165,11 @@ struct UsageError: Error, CustomStringConvertible {
             "usage: "
             + forms.map { "flow-manager \(command) \($0.arguments)" }.joined(separator: "\n   or: ")
     }
+}
+
+/// An argument has the right place, but its content is not valid. The exit status is 2.
+struct InvalidArgument: Error, CustomStringConvertible {
+    let description: String
 }
 
 extension String {

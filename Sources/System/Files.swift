@@ -18,6 +18,11 @@ package enum Files {
             guard unsafe fstat(descriptor, &status) == 0 else { throw ProcessError("fstat") }
             guard status.st_mode & (S_IRGRP | S_IROTH | S_IWGRP | S_IWOTH) == 0 else { throw notPrivate }
         }
+        return try read(descriptor, limit: limit)
+    }
+
+    /// The bytes up to the end, at most `limit`; the descriptor stays open.
+    package static func read(_ descriptor: Int32, limit: Int) throws(ProcessError) -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count <= limit {
             let chunk = try chunk(from: descriptor)

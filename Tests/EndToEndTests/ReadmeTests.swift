@@ -25,6 +25,7 @@ import Testing
         #expect(answers.contains(#""flow_name":"Each","status":"completed""#), "the workflow has run for each item")
         #expect(answers.contains(#""key":"fm_"#))
         #expect(answers.contains(#""result":0.125"#))
+        #expect(answers.contains(#"["saw"]"#))
         #expect(try stack.token("admin@example.org", "an unusual password").isEmpty == false)
     }
 
