@@ -5,7 +5,7 @@ import Tokens
 
 typealias Parser = @Sendable ([UInt8]) -> Void
 
-/// The parsers of input from clients that are not authenticated, and the readers of tasks and flows.
+/// The parsers of input from clients that are not authenticated, and the readers of tasks, flows and queries.
 /// Each is called with arbitrary bytes. It must not trap, and must keep the invariant stated in its comment.
 let parsers: [String: Parser] = [
     // Each value has one encoding: encoding the decoded bytes gives the input.
@@ -54,6 +54,9 @@ let parsers: [String: Parser] = [
             precondition(!segment.isEmpty && segment != "." && segment != ".." && !segment.utf8.contains(0x2F))
         }
     },
+    "jsonpath": { parseQuery($0) },
+    "nodes": { evaluateQuery($0) },
+    "iregexp": { matchExpression($0) },
     "task": { runTask($0) },
     "flow": { readFlow($0) },
 ]
