@@ -120,3 +120,10 @@ if Context.environment["FUZZ"] != nil {
             path: "Tests/Fuzz",
             exclude: ["Corpus"], swiftSettings: settings))
 }
+
+// Only `bench/jsonpath` builds it.
+if Context.environment["BENCH"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "query-loop", dependencies: ["JSON", "System"], path: "bench/paths", swiftSettings: settings))
+}
