@@ -12,6 +12,11 @@ package enum UUIDv7 {
         return text(seconds: now.tv_sec, nanoseconds: now.tv_nsec, random: .random(in: 0...UInt64.max))
     }
 
+    /// The milliseconds since 1970 that the text of an identifier contains; nil for a text that is none.
+    package static func milliseconds(of text: String) -> Int64? {
+        Int64(text.replacing("-", with: "").prefix(12), radix: 16)
+    }
+
     /// The text for a moment since 1970; the two highest random bits are not used.
     package static func text(seconds: Int, nanoseconds: Int, random: UInt64) -> String {
         let milliseconds = UInt64(seconds * 1000 + nanoseconds / 1_000_000)

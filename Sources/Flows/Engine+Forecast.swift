@@ -12,12 +12,13 @@ extension Engine {
         var known: [TextKey: Int] = [:]
         var size = 0
         for (definition, visits) in zip(plan.flow.tasks, plan.flow.maximumVisits) where visits > 0 {
-            let key = TextKey("\(definition.task.type) \(definition.input?.text ?? "")")
+            let key = TextKey("\(definition.task.type) \(definition.input?.definition.text ?? "")")
             if known[key] == nil, known.count < Engine.maximumLookups {
                 known[key] =
-                    try definition.task.expectedOutputSize(definition.input, of: userID, on: connection) ?? 0
+                    try definition.task.expectedOutputSize(definition.input?.definition, of: userID, on: connection)
+                    ?? 0
             }
-            size += visits * ((definition.input?.weight ?? 0) + (known[key] ?? 0))
+            size += visits * ((definition.input?.definition.weight ?? 0) + (known[key] ?? 0))
             guard size <= limits.recordSize else {
                 return Violation(
                     pointer: "/flow",

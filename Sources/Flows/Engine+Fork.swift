@@ -22,15 +22,15 @@ extension Engine {
         guard !step.isSuperseded else {
             throw LaunchRefusal.invalid("/step", "is superseded: since a resume, a later step repeats it")
         }
-        let (source, flow) = try source(of: former, version: version, on: connection)
-        let plan = try plan(flow, on: connection)
+        let (source, flow, passesErrors) = try source(of: former, version: version, on: connection)
+        let plan = try plan(flow, passesErrors: passesErrors, on: connection)
         let copied = former.steps.filter { $0.number < number }
         guard plan.flow.leads(copied, to: step.task, input: former.input) else {
             throw LaunchRefusal.invalid("/version", "does not lead to this step in the same way")
         }
         let ownInput = input ?? former.forkInput(of: step)
         var execution = Execution(
-            id: id, userID: former.userID, source: source, flow: flow,
+            id: id, userID: former.userID, source: source, flow: flow, passesErrors: passesErrors,
             input: number == 1 ? ownInput ?? former.input : former.input, starter: starter)
         var fork = Execution.Fork(executionID: former.id, step: number, input: ownInput)
         fork.earlierInputs = former.forkInputs(before: number)
@@ -56,17 +56,17 @@ extension Engine {
     /// The source and flow of a run, or those of another version of its workflow.
     private func source(
         of former: Execution, version: Int?, on connection: Connection
-    ) throws -> (source: FlowSource, flow: JSON) {
+    ) throws -> (source: FlowSource, flow: JSON, passesErrors: Bool) {
         guard case .workflow(let id, let formerVersion, _) = former.source else {
             guard version == nil else {
                 throw LaunchRefusal.invalid("/version", "is not allowed: the run's flow is not a stored workflow's")
             }
-            return (.call, former.flow)
+            return (.call, former.flow, former.passesErrors)
         }
         guard let stored = try StoredFlow.find(id, version: version ?? formerVersion, on: connection) else {
             throw LaunchRefusal.invalid("/version", "is not a version of the run's workflow")
         }
-        return (stored.source, stored.flow)
+        return (stored.source, stored.flow, stored.passesErrors)
     }
 }
 
@@ -74,7 +74,7 @@ extension Execution {
     /// The size of a fork's record at its start, in approximate bytes of JSON text.
     fileprivate func weight(copying steps: [Step]) -> Int {
         let inputs = [input, fork?.input].compactMap(\.self) + (fork?.earlierInputs.map(\.input) ?? [])
-        return inputs.reduce(0) { $0 + $1.weight } + steps.reduce(0) { $0 + $1.output.weight }
+        return inputs.reduce(0) { $0 + $1.weight } + steps.reduce(0) { $0 + $1.output.weight + ($1.input?.weight ?? 0) }
     }
 }
 

@@ -101,7 +101,8 @@ extension Engine {
                     code: "dead_letter", message: "The run was given up after \(Claim.maximumClaims) attempts"),
                 on: connection)
         }
-        guard let flow = try? flows.read(claim.execution.flow).flow else {
+        let execution = claim.execution
+        guard let flow = try? flows.read(execution.flow, passesErrors: execution.passesErrors).flow else {
             // During a deploy, a worker of the other release may be able to read it.
             if claim.claims < Claim.maximumClaims { return try postpone(claim, Unreadable(), on: connection) }
             return try giveUp(

@@ -48,9 +48,10 @@ package final class Engine: Sendable {
 
     /// Reads, checks and prices a flow, which may be any JSON value.
     ///
+    /// - Parameter passesErrors: false for flows that were stored by earlier releases.
     /// - Throws: `LaunchRefusal.invalid` or `.inactive`.
-    package func plan(_ flow: JSON, on connection: Connection) throws -> Plan {
-        try price(try flows.read(flow), on: connection)
+    package func plan(_ flow: JSON, passesErrors: Bool = true, on connection: Connection) throws -> Plan {
+        try price(try flows.read(flow, passesErrors: passesErrors), on: connection)
     }
 
     private func price(_ read: FlowCache.Reading, on connection: Connection) throws -> Plan {
@@ -73,7 +74,7 @@ package final class Engine: Sendable {
     func planChildren(
         _ count: Int, of parentID: String, _ workflow: StoredFlow, for userID: String, on connection: Connection
     ) throws -> (plan: Plan, counting: SQL) {
-        let read = try flows.read(workflow.flow)
+        let read = try flows.read(workflow.flow, passesErrors: workflow.passesErrors)
         let place = try Tree.place(of: parentID, limit: Engine.maxDepth, on: connection)
         guard place.depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
         let plan = try price(read, on: connection)

@@ -2,8 +2,10 @@ import System
 
 extension JSONSchema {
     /// All violations in the value, in its order; the time is linear in its size.
-    package func violations(in value: JSON) -> Violations {
-        var inspection = Inspection()
+    ///
+    /// - Parameter isUnknown: whether a value stands for one that is not known yet: it violates nothing.
+    package func violations(in value: JSON, isUnknown: ((JSON) -> Bool)? = nil) -> Violations {
+        var inspection = Inspection(isUnknown: isUnknown)
         inspection.inspect(value, self)
         return inspection.violations
     }
@@ -19,9 +21,12 @@ private struct Inspection {
         let hint: String?
     }
 
+    private let isUnknown: ((JSON) -> Bool)?
     private var findings: [Finding] = []
     /// The number of mistakes beyond those in `findings`.
     private var omitted = 0
+
+    init(isUnknown: ((JSON) -> Bool)?) { self.isUnknown = isUnknown }
 
     private var count: Int { findings.count + omitted }
 
@@ -57,6 +62,7 @@ private struct Inspection {
     }
 
     mutating func inspect(_ value: JSON, _ schema: JSONSchema) {
+        if let isUnknown, isUnknown(value) { return }
         // One after the other, as a switch over both would copy both.
         switch schema.form {
         case .any: return inspectAny(value)
@@ -181,7 +187,7 @@ extension Inspection {
     private mutating func inspect(_ value: JSON, anyOf schemas: [JSONSchema]) {
         var nearest: Inspection?
         for schema in schemas where schema.takesType(of: value) {
-            var inspection = Inspection()
+            var inspection = Inspection(isUnknown: isUnknown)
             inspection.inspect(value, schema)
             guard inspection.count > 0 else { return }
             if inspection.count < nearest?.count ?? .max { nearest = inspection }

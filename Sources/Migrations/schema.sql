@@ -309,6 +309,7 @@ CREATE TABLE public.executions (
     flow_id text,
     flow_name text,
     traceparent text,
+    passes_errors boolean,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
@@ -352,15 +353,17 @@ CREATE TABLE public.steps (
     started_us bigint NOT NULL,
     duration_us bigint NOT NULL,
     cost bigint DEFAULT 0 NOT NULL,
-    superseded boolean DEFAULT false NOT NULL
+    superseded boolean DEFAULT false NOT NULL,
+    input json
 )
 PARTITION BY RANGE (execution_id);
 ALTER TABLE ONLY public.steps ALTER COLUMN output SET COMPRESSION lz4;
 ALTER TABLE ONLY public.steps ALTER COLUMN error SET COMPRESSION lz4;
+ALTER TABLE ONLY public.steps ALTER COLUMN input SET COMPRESSION lz4;
 
 CREATE FUNCTION public.stored_bytes(s public.steps) RETURNS bigint
     LANGUAGE sql STABLE
-    RETURN CASE WHEN ((s).status = ANY (ARRAY['success'::public.step_status, 'failure'::public.step_status])) THEN ((128 + COALESCE(octet_length(((s).output)::text), 0)) + COALESCE(octet_length(((s).error)::text), 0)) ELSE 0 END;
+    RETURN CASE WHEN ((s).status = ANY (ARRAY['success'::public.step_status, 'failure'::public.step_status])) THEN (((128 + COALESCE(octet_length(((s).input)::text), 0)) + COALESCE(octet_length(((s).output)::text), 0)) + COALESCE(octet_length(((s).error)::text), 0)) ELSE 0 END;
 
 CREATE TABLE public.workflow_versions (
     workflow_id uuid NOT NULL,
@@ -369,6 +372,7 @@ CREATE TABLE public.workflow_versions (
     description text,
     flow json NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    passes_errors boolean DEFAULT false NOT NULL,
     CONSTRAINT workflow_versions_version_check CHECK ((version > 0))
 );
 ALTER TABLE ONLY public.workflow_versions ALTER COLUMN flow SET COMPRESSION lz4;
@@ -437,6 +441,7 @@ CREATE TABLE public.executions_default (
     flow_id text,
     flow_name text,
     traceparent text,
+    passes_errors boolean,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
 ALTER TABLE ONLY public.executions_default ALTER COLUMN flow SET COMPRESSION lz4;
@@ -590,10 +595,12 @@ CREATE TABLE public.steps_default (
     started_us bigint NOT NULL,
     duration_us bigint NOT NULL,
     cost bigint DEFAULT 0 NOT NULL,
-    superseded boolean DEFAULT false NOT NULL
+    superseded boolean DEFAULT false NOT NULL,
+    input json
 );
 ALTER TABLE ONLY public.steps_default ALTER COLUMN output SET COMPRESSION lz4;
 ALTER TABLE ONLY public.steps_default ALTER COLUMN error SET COMPRESSION lz4;
+ALTER TABLE ONLY public.steps_default ALTER COLUMN input SET COMPRESSION lz4;
 
 CREATE TABLE public.storage (
     user_id uuid NOT NULL,

@@ -57,7 +57,7 @@ import Testing
     }
 
     /// Fields that have a meaning in other workflow systems must not be ignored silently.
-    @Test(arguments: ["when", "credential"])
+    @Test(arguments: ["if", "credential"])
     func refusesUnknownFieldsByName(field: String) throws {
         var task = try #require(JSON.task("a", "pass").objectValue)
         task[field] = 1
@@ -79,7 +79,7 @@ import Testing
                         ["name": "a", "type": "pass"], ["name": "a", "type": "pass"], ["name": "end", "type": "pass"],
                         ["type": "pass"],
                         ["name": "b", "type": "calc.division", "input": ["arguments": [1]]],
-                        ["name": "c", "type": "pass", "input": ["deep": ["{{ $.input }}"]]],
+                        ["name": "c", "type": "pass", "input": ["deep": ["{{ input }}"]]],
                     ],
                     "conditions": [
                         ["name": "x", "source_task": "z", "target_task_success": "a"],

@@ -24,7 +24,7 @@ import Testing
         let document = try application.get("\(path)/export", token: user.token).json
         let cycle = JSON.flow([.task("a", "pass")], [.condition("a", "a", "end")])["flow"] ?? .null
         let many = JSON.chain((0...1_000).map { .task("t\($0)", "pass") })["flow"] ?? .null
-        let unknown = JSON.flow([.task("a", "calc.additon"), .task("b", "pass", "{{ $.input }}")])["flow"] ?? .null
+        let unknown = JSON.flow([.task("a", "calc.additon"), .task("b", "pass", "{{ input }}")])["flow"] ?? .null
         let cases: [(change: [String: JSON?], pointers: [String])] = [
             (["name": nil, "flow": .some(nil)], ["/name", "/flow"]), (["name": "", "flow": 1], ["/name", "/flow"]),
             (["name": .string(String(repeating: "n", count: 201))], ["/name"]), (["name": "a\u{0}b"], ["/name"]),

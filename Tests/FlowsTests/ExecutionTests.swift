@@ -80,7 +80,8 @@ import Testing
             .replacing(["conditions", "1", "target_task_failure"], with: "t3")
             .replacing(["tasks", "3", "input"], with: ["numbers": []])
         let stored = try fixture.run(flow, input: ["x": 1])
-        #expect(stored.stepInputs == [["x": 1], ["x": 1], nil, ["numbers": []]])
+        let left: JSON = ["error": ["code": "failed", "message": "on purpose"], "input": ["x": 1]]
+        #expect(stored.stepInputs == [["x": 1], ["x": 1], left, ["numbers": []]])
     }
 
     @Test func anExecutionIsFoundOnlyByItsUser() throws {

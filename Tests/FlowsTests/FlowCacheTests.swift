@@ -19,7 +19,7 @@ import Testing
 
     @Test func flowsWithDifferentTextsDiffer() throws {
         func input(_ value: JSON) throws -> JSON? {
-            try cache.read(try #require(JSON.flow([.task("a", "pass", value)])["flow"])).flow.tasks[0].input
+            try cache.read(try #require(JSON.flow([.task("a", "pass", value)])["flow"])).flow.tasks[0].input?.definition
         }
         let values: [JSON] = [
             1, 1.0, 0.0, .number(-0.0), "\u{e9}", "e\u{301}", [1], ["a": 1, "b": 2], ["b": 2, "a": 1],

@@ -116,7 +116,23 @@ import Testing
         ),
         ("tasks/0/max_visits", 0, Violation(pointer: "/flow/tasks/0/max_visits", message: "must be at least 1")),
         ("tasks/0/credential", "c", Violation(pointer: "/flow/tasks/0/credential", message: "is not a known field")),
-        ("conditions/0/when", "$.x", Violation(pointer: "/flow/conditions/0/when", message: "is not a known field")),
+        (
+            "conditions/0/when", "$.tasks[?@.x >]",
+            Violation(
+                pointer: "/flow/conditions/0/when",
+                message: "is not a JSONPath query: line 1, column 15: expected a query, a literal or a function")
+        ),
+        (
+            "conditions/0/when", "$.tasks.thrid.output",
+            Violation(
+                pointer: "/flow/conditions/0/when", message: "no task 'thrid' in this flow",
+                hint: "did you mean 'third'?")
+        ),
+        (
+            "conditions/0/when", "$.input[?@ == $.tasks.second.output]",
+            Violation(
+                pointer: "/flow/conditions/0/when", message: "the task 'second' cannot have run before this")
+        ),
         (
             "tasks/1/input", ["numbers": [1, "2"]],
             Violation(pointer: "/flow/tasks/1/input/numbers/1", message: "must be a number")
@@ -127,12 +143,30 @@ import Testing
             Violation(pointer: "/flow/tasks/1/input/number", message: "is not a known field")
         ),
         (
-            "tasks/0/input", ["a/b": ["x", "{{ $.input }}"]],
-            Violation(pointer: "/flow/tasks/0/input/a~1b/1", message: "templates ('{{ … }}') are not supported")
+            "tasks/0/input", ["a/b": ["x", "{{ $.input }"]],
+            Violation(
+                pointer: "/flow/tasks/0/input/a~1b/1",
+                message: "is not a template: line 1, column 12: expected '.', '[' or '}}'")
         ),
         (
             "tasks/0/input", "before {{x}} after",
-            Violation(pointer: "/flow/tasks/0/input", message: "templates ('{{ … }}') are not supported")
+            Violation(
+                pointer: "/flow/tasks/0/input",
+                message: "is not a template: line 1, column 10: a query begins with '$'")
+        ),
+        (
+            "tasks/0/input", "{{ $.tasks.frist.output }}",
+            Violation(
+                pointer: "/flow/tasks/0/input", message: "no task 'frist' in this flow", hint: "did you mean 'first'?"
+            )
+        ),
+        (
+            "tasks/0/input", ["{{ $.tasks.first.output }}"],
+            Violation(pointer: "/flow/tasks/0/input/0", message: "the task 'first' cannot have run before this")
+        ),
+        (
+            "tasks/1/input", ["numbers": ["{{ $.input }}", "x"]],
+            Violation(pointer: "/flow/tasks/1/input/numbers/1", message: "must be a number")
         ),
         (
             "conditions/0/outcome", "sucess",

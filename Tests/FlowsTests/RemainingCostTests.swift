@@ -16,14 +16,8 @@ import Testing
 
     private func remaining(_ flow: Flow, after visits: [String], failing: String? = nil) -> [Int] {
         var state = RunState(flow, input: .null)
-        for name in visits { state.replay(step(name, fails: name == failing)) }
+        for name in visits { state.replay(flow.step(name, name == failing ? nil : 1)) }
         return state.remainingVisits
-    }
-
-    private func step(_ task: String, fails: Bool = false) -> Step {
-        Step(
-            number: 1, task: task, type: "pass", status: fails ? .failure : .success, attempt: 1, output: .null,
-            failure: nil, condition: nil, next: nil, started: .zero, duration: .zero)
     }
 
     @Test func tasksThatCannotFollowAreNotVisited() throws {
@@ -101,8 +95,8 @@ import Testing
             switch state.next(event, at: .zero) {
             case .run(let definition, _, _):
                 let fails = Bool.random(using: &random)
-                steps.append(step(definition.name, fails: fails))
-                event = fails ? .failed : .succeeded(.null)
+                steps.append(flow.step(definition.name, fails ? nil : 1))
+                event = state.end(fails ? nil : 1)
             case .commit, .announce: event = .committed
             case .suspend, .end: return steps
             }

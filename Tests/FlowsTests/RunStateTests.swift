@@ -4,8 +4,6 @@ import Testing
 @testable import Flows
 
 @Suite struct RunStateTests {
-    private static let failure = TaskFailure(code: "failed", message: "on purpose")
-
     private static func state(_ json: JSON, input: JSON = [:]) throws -> RunState {
         var reader = FlowReader(catalog: .plain)
         let flow = reader.read(json)
@@ -21,7 +19,7 @@ import Testing
             switch state.next(event, at: .zero) {
             case .run(let definition, _, _):
                 trace.append(definition.name)
-                event = definition.task.type == "fail" ? .failed : .succeeded(.string(definition.name))
+                event = state.end(definition.task.type == "fail" ? nil : .string(definition.name))
             case .commit:
                 trace.append("commit")
                 event = .committed
@@ -87,11 +85,13 @@ import Testing
             .replacing(["conditions", "1", "target_task_failure"], with: "t3")
         var state = try Self.state(flow, input: ["call": 1])
         var inputs: [JSON] = []
-        for event in [RunState.Event.started, .succeeded("first"), .failed] {
-            if case .run(_, let input, _) = state.next(event, at: .zero) { inputs.append(input) }
+        var event = RunState.Event.started
+        for output in ["first", nil, "last"] as [JSON?] {
+            guard case .run(_, let input, _) = state.next(event, at: .zero) else { break }
+            inputs.append(try input.get())
+            event = state.end(output)
         }
-        // A failed task has no output.
-        #expect(inputs == [["call": 1], ["own": 1], nil])
+        #expect(inputs == [["call": 1], ["own": 1], ["error": RunState.failure.json, "input": ["own": 1]]])
     }
 
     @Test(arguments: [
@@ -108,7 +108,7 @@ import Testing
         var state = try Self.state(
             FlowText.chain(["keep", "keep"]).replacing(["conditions", "0", "target_task_failure"], with: "t2"))
         _ = state.next(.started, at: .zero)
-        guard case .run(let definition, _, _) = state.next(.failed, at: .zero) else {
+        guard case .run(let definition, _, _) = state.next(state.end(nil), at: .zero) else {
             Issue.record("a commit without an effect")
             return
         }
@@ -127,14 +127,16 @@ import Testing
 
     @Test func commitsAfterASecond() throws {
         var state = try Self.state(FlowText.chain(Array(repeating: "pass", count: 6)))
-        let moments: [(RunState.Event, Duration, String)] = [
-            (.started, .milliseconds(4_000), "t1"), (.succeeded(1), .milliseconds(5_100), "commit"),
-            (.committed, .milliseconds(5_200), "t2"), (.succeeded(1), .milliseconds(6_199), "t3"),
-            (.succeeded(1), .milliseconds(6_200), "commit"), (.committed, .milliseconds(7_500), "t4"),
-            (.succeeded(1), .milliseconds(7_600), "t5"),
+        let moments: [(Duration, String)] = [
+            (.milliseconds(4_000), "t1"), (.milliseconds(5_100), "commit"), (.milliseconds(5_200), "t2"),
+            (.milliseconds(6_199), "t3"), (.milliseconds(6_200), "commit"), (.milliseconds(7_500), "t4"),
+            (.milliseconds(7_600), "t5"),
         ]
-        for (event, now, expected) in moments {
-            switch state.next(event, at: now) {
+        var event = RunState.Event.started
+        for (now, expected) in moments {
+            let action = state.next(event, at: now)
+            event = action.isStep ? state.end(1) : .committed
+            switch action {
             case .run(let definition, _, _): #expect(definition.name == expected)
             case .commit: #expect(expected == "commit")
             default: Issue.record("unexpected action at \(now)")
@@ -199,18 +201,38 @@ import Testing
         while true {
             switch state.next(event, at: .zero) {
             case .run(let definition, _, let attempt):
-                let fails = definition.task.type == "fail"
-                steps.append(
-                    Step(
-                        number: steps.count + 1, task: definition.name, type: definition.task.type,
-                        status: fails ? .failure : .success, attempt: attempt,
-                        output: fails ? .null : .string(definition.name), failure: fails ? Self.failure : nil,
-                        condition: nil, next: nil, started: .zero, duration: .zero))
-                event = fails ? .failed : .succeeded(.string(definition.name))
+                let output: JSON? = definition.task.type == "fail" ? nil : .string(definition.name)
+                steps.append(state.flow.step(definition.name, output, number: steps.count + 1, attempt: attempt))
+                event = state.end(output)
             case .commit, .announce: event = .committed
             case .suspend, .end: return steps
             }
         }
+    }
+}
+
+extension RunState {
+    static let failure = TaskFailure(code: "failed", message: "on purpose")
+
+    /// The event that the current step has ended with that output, or failed if it is nil.
+    func end(_ output: JSON?) -> Event {
+        let result =
+            output.map { TaskResult(.success, $0, attempt: 1) }
+            ?? TaskResult(.failure, failure: RunState.failure, attempt: 1)
+        return .ended(result, decision(after: result))
+    }
+}
+
+extension Flow {
+    /// A step that has ended with that output, or failed if it is nil.
+    func step(_ task: String, _ output: JSON?, number: Int = 1, attempt: Int = 1) -> Step {
+        let status = output == nil ? StepStatus.failure : .success
+        let definition = tasks.first { $0.name == task }
+        let condition = definition?.conditions.first
+        return Step(
+            number: number, task: task, type: definition?.task.type ?? "", status: status, attempt: attempt,
+            output: output ?? .null, failure: output == nil ? RunState.failure : nil, condition: condition?.name,
+            next: condition.map { name(of: $0.target(after: status)) }, started: .zero, duration: .zero)
     }
 }
 

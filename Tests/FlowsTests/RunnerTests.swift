@@ -184,6 +184,7 @@ import Testing
         }
         let flow = FlowText.chain(["large", "large", "keep"])
             .replacing(["conditions", "1", "target_task_failure"], with: "t3")
+            .replacing(["tasks", "2", "input"], with: "small")
         let execution = try fixture.run(flow, tasks: [large])
         #expect(execution.steps.map(\.failure?.code) == [nil, "output_too_large", nil])
         #expect(try fixture.committed().documents == ["1", "3"])

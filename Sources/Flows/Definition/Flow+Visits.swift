@@ -33,7 +33,7 @@ extension Flow {
         var isFound = Array(repeating: false, count: tasks.count)
         var open = [start]
         while let index = open.popLast() {
-            for case .task(let next) in tasks[index].edges.lazy.map(\.target) where !isFound[next] && rest[next] != 0 {
+            for next in tasks[index].conditions.successors where !isFound[next] && rest[next] != 0 {
                 isFound[next] = true
                 open.append(next)
             }

@@ -21,12 +21,19 @@ final class FlowCache: Sendable {
 
     /// Reads and checks a flow, which may be any JSON value.
     ///
+    /// - Parameter passesErrors: false for flows that were stored by earlier releases.
     /// - Throws: `LaunchRefusal.invalid`.
-    func read(_ definition: JSON) throws -> Reading {
+    func read(_ definition: JSON, passesErrors: Bool = true) throws -> Reading {
         let hash = definition.hashValue
-        if let known = readings.withLock({ $0[hash] }), known.flow.definition == definition { return known }
+        if let known = readings.withLock({ $0[hash] }), known.flow.passesErrors == passesErrors,
+            known.flow.definition == definition
+        {
+            return known
+        }
         var reader = FlowReader(catalog: catalog)
-        guard let flow = reader.read(definition) else { throw LaunchRefusal.invalid(reader.problems) }
+        guard let flow = reader.read(definition, passesErrors: passesErrors) else {
+            throw LaunchRefusal.invalid(reader.problems)
+        }
         let reading = (flow, reader.warnings)
         if definition.weight <= FlowCache.largestWeight { keep(reading, hash) }
         return reading

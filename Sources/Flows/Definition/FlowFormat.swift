@@ -20,8 +20,13 @@ package enum FlowFormat {
                     + "demo type of that name: `task1` or `fetch_data` is `data.fetch`, `task2` or `process_data` is "
                     + "`data.process`, `task3` or `store_data` is `data.store`"),
             "input": JSONSchema.any.described(
-                "The task's input, in the form that its type requires. Default: the output of the previous task (null "
-                    + "after a failed one); for the first task, the `input` of the call"),
+                "The task's input, in the form that its type requires. Its strings may contain JSONPath queries "
+                    + "(RFC 9535) in double braces, such as `{{ $.tasks.fetch.output.total }}`: a string that is one "
+                    + "template becomes the selected value, otherwise the value is inserted as text; `\\{{` stands for "
+                    + "two braces. `$` has `input`, `tasks` (each with `status`, `output`, `error` and `attempt`), "
+                    + "`flow`, `execution` and `user`. Default: the output of the previous task, or after a failed one "
+                    + "`{\"error\", \"input\"}` with its error and its input; for the first task, the `input` of the "
+                    + "call"),
             "retry": Retry.schema,
             "timeout": JSONSchema.number(0.001...31_536_000).described(
                 "Maximum duration in seconds: of each attempt, or of the whole wait of a waiting task. A task that "
@@ -47,6 +52,9 @@ package enum FlowFormat {
         ],
         optional: [
             "description": description,
+            "when": JSONSchema.string(minLength: 1, maxLength: JSONPath.maximumLength).described(
+                "A JSONPath query (RFC 9535): the condition decides if it selects a node that is neither `false` nor "
+                    + "`null`, such as `$.tasks.fetch.output[?@.count > 3]`. Default: the condition decides"),
             "outcome": JSONSchema.string(enum: ["success", "failure"]).named("Outcome").described(
                 "The status of `source_task` that leads to `target_task_success`. Default: success"),
         ]
@@ -63,8 +71,8 @@ package enum FlowFormat {
         optional: [
             "description": description,
             "conditions": JSONSchema.array(of: condition, count: 0...(4 * Flow.taskLimit)).described(
-                "What follows each task; the first condition of a task decides. After a task without a condition the "
-                    + "run ends: as `completed` if the task succeeded, as `failed` if it failed"),
+                "What follows each task: the first condition of the task that holds by its `when` decides. If none "
+                    + "does, the run ends: as `completed` if the task succeeded, as `failed` if it failed"),
         ]
     ).described("A chain of tasks with conditions between them").named("Flow")
 

@@ -7,20 +7,23 @@ extension FlowReader {
 
     /// Reports every cycle that has no task with a limit of visits, because a run could loop there forever. The
     /// problem points to the cycle's first task in the order of the flow.
-    mutating func refuseCycles(_ edges: [[Edge]], in tasks: [JSON]) {
+    ///
+    /// - Parameter successors: of each task, those to which its conditions lead.
+    mutating func refuseCycles(_ successors: [[Int]], in tasks: [JSON]) {
         // A task with a limit breaks each cycle through it, so the search treats it as done.
         var visits = tasks.map { $0["max_visits"] == nil ? Visit.none : .done }
         var reported: Set<Int> = []
-        for start in edges.indices where !edges[start].isEmpty && visits[start] == .none {
+        for start in successors.indices where !successors[start].isEmpty && visits[start] == .none {
             // The path from `start` to the current task, each with the number of its successors that were visited.
             var path = [(task: start, seen: 0)]
             visits[start] = .open
             while let (task, seen) = path.last {
-                guard let next = successor(seen, of: task, edges) else {
+                guard seen < successors[task].count else {
                     visits[task] = .done
                     path.removeLast()
                     continue
                 }
+                let next = successors[task][seen]
                 path[path.count - 1].seen += 1
                 switch visits[next] {
                 case .none:
@@ -36,28 +39,24 @@ extension FlowReader {
         for task in reported.sorted() { report("/tasks/\(task)", "is on a cycle without a task that has max_visits") }
     }
 
-    /// The task at `position` among those that edges lead to from `task`; nil if there are fewer.
-    private func successor(_ position: Int, of task: Int, _ edges: [[Edge]]) -> Int? {
-        var position = position
-        for case .task(let next) in edges[task].lazy.map(\.target) {
-            if position == 0 { return next }
-            position -= 1
+    mutating func warnAboutUnreachable(_ successors: [[Int]], from start: Int) {
+        var isReached = reached(from: start, successors)
+        isReached[start] = true
+        for index in isReached.indices where !isReached[index] {
+            warningsFound.append(Violation(pointer: "/tasks/\(index)", message: "is never reached"))
         }
-        return nil
     }
 
-    mutating func warnAboutUnreachable(_ edges: [[Edge]], from start: Int) {
-        var isReached = [Bool](repeating: false, count: edges.count)
-        isReached[start] = true
+    /// Whether a run may come to each task after the task at `start`.
+    func reached(from start: Int, _ successors: [[Int]]) -> [Bool] {
+        var isReached = [Bool](repeating: false, count: successors.count)
         var open = [start]
         while let task = open.popLast() {
-            for case .task(let next) in edges[task].lazy.map(\.target) where !isReached[next] {
+            for next in successors[task] where !isReached[next] {
                 isReached[next] = true
                 open.append(next)
             }
         }
-        for index in isReached.indices where !isReached[index] {
-            warningsFound.append(Violation(pointer: "/tasks/\(index)", message: "is never reached"))
-        }
+        return isReached
     }
 }

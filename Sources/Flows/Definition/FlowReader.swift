@@ -19,6 +19,18 @@ package struct FlowReader {
     /// The names of the tasks in order, and the position of each name.
     private var names: [String] = []
     private var positions: [TextKey: Int] = [:]
+    /// The queries of the flow.
+    private var queries: [PlacedQuery] = []
+
+    /// A query, and which task it belongs to.
+    struct PlacedQuery {
+        let query: JSONPath
+        let pointer: String
+        /// The position of the task in which it is, or that its condition follows.
+        let task: Int
+        /// Whether the task has ended when the query is evaluated.
+        let isAfterTask: Bool
+    }
 
     package init(catalog: TaskCatalog, prefix: String = "/flow") {
         self.catalog = catalog
@@ -26,25 +38,29 @@ package struct FlowReader {
     }
 
     /// Returns the flow, or nil if it is invalid; `problems` then lists the reasons. `json` may be any value.
-    package mutating func read(_ json: JSON) -> Flow? {
+    ///
+    /// - Parameter passesErrors: false for flows that were stored by earlier releases.
+    package mutating func read(_ json: JSON, passesErrors: Bool = true) -> Flow? {
         problemsFound = FlowFormat.flow.violations(in: json)
         let tasks = json["tasks"]?.arrayValue ?? []
         guard tasks.count <= Flow.taskLimit else { return nil }
         readNames(tasks)
-        let edges = readConditions(json["conditions"]?.arrayValue ?? [], for: tasks.count)
+        let conditions = readConditions(json["conditions"]?.arrayValue ?? [], for: tasks.count)
         let start = json["start_task"]?.stringValue.flatMap { resolve(task: $0, at: "/start_task") }
         var definitions: [TaskDefinition] = []
         definitions.reserveCapacity(tasks.count)
         for (index, task) in tasks.enumerated() {
-            if let known = definition(task, at: "/tasks/\(index)", edges: edges[index]) {
-                definitions.append(known)
-            }
+            if let known = definition(task, index, conditions: conditions[index]) { definitions.append(known) }
         }
-        refuseCycles(edges, in: tasks)
+        let successors = conditions.map { Array($0.successors) }
+        refuseCycles(successors, in: tasks)
+        let references = readReferences(successors)
         guard problemsFound.isEmpty, let start, let id = json["id"]?.stringValue, let name = json["name"]?.stringValue
         else { return nil }
-        warnAboutUnreachable(edges, from: start)
-        return Flow(id: id, name: name, definition: json, tasks: definitions, start: start)
+        warnAboutUnreachable(successors, from: start)
+        return Flow(
+            id: id, name: name, definition: json, tasks: definitions, start: start, references: references,
+            passesErrors: passesErrors)
     }
 
     private func withPrefix(_ violations: Violations) -> Violations {
@@ -78,84 +94,101 @@ package struct FlowReader {
         }
     }
 
-    private mutating func definition(
-        _ task: JSON, at pointer: @autoclosure () -> String, edges: [Edge]
-    ) -> TaskDefinition? {
-        if let input = task["input"] { refuseTemplates(in: input, at: [], of: "\(pointer())/input") }
+    private mutating func definition(_ task: JSON, _ index: Int, conditions: [Condition]) -> TaskDefinition? {
+        let pointer = "/tasks/\(index)"
+        let input = task["input"].map { readInput($0, of: index, at: "\(pointer)/input") }
         guard let name = task["name"]?.stringValue, let type = (task["type"] ?? task["name"])?.stringValue else {
             return nil
         }
         guard let known = catalog[type] else {
             report(
-                pointer() + (task["type"] == nil ? "/name" : "/type"),
+                pointer + (task["type"] == nil ? "/name" : "/type"),
                 task["type"] == nil ? "needs a 'type': there is no task type '\(type)'" : "no task type '\(type)'",
                 misspelt: type, among: catalog.names)
             return nil
         }
-        if let input = task["input"] {
-            problemsFound.append(contentsOf: known.input.violations(in: input), at: "\(pointer())/input")
-        }
+        if let input { problemsFound.append(contentsOf: input.violations(of: known.input), at: "\(pointer)/input") }
         // Numbers outside of the schema's ranges would not be safe to convert.
         guard problemsFound.isEmpty else { return nil }
         return TaskDefinition(
-            name: name, task: known, input: task["input"], retry: task["retry"].map(Retry.init) ?? .none,
+            name: name, task: known, input: input, retry: task["retry"].map(Retry.init) ?? .none,
             timeout: task["timeout"]?.doubleValue.map { .seconds($0) },
-            maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, edges: edges)
+            maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, conditions: conditions)
     }
 
-    /// Rejects text with double braces: it is reserved for expressions, so that stored flows do not change their
-    /// meaning when expressions are added.
-    private mutating func refuseTemplates(
-        in value: JSON, at path: @autoclosure () -> [JSONPointer.Token], of pointer: @autoclosure () -> String
-    ) {
-        switch value {
-        case .string(let text) where text.utf8.contains("{{".utf8):
-            report(pointer() + JSONPointer(path()).description, "templates ('{{ … }}') are not supported")
-        case .array(let elements):
-            for (index, element) in elements.enumerated() {
-                refuseTemplates(in: element, at: path() + [.index(index)], of: pointer())
+    private mutating func readInput(_ json: JSON, of task: Int, at pointer: String) -> TaskInput {
+        TaskInput(json) { path, query in
+            let place = pointer + JSONPointer(path).description
+            switch query {
+            case .success(let query):
+                queries.append(PlacedQuery(query: query, pointer: place, task: task, isAfterTask: false))
+            case .failure(let error): report(place, "is not a template: \(error)")
             }
-        case .object(let object):
-            for member in object.members {
-                refuseTemplates(in: member.value, at: path() + [.name(member.name)], of: pointer())
-            }
-        default: break
         }
     }
 
-    /// The edges out of each task, by the task's position. They come from the first condition that has the task as its
-    /// source.
-    private mutating func readConditions(_ conditions: [JSON], for taskCount: Int) -> [[Edge]] {
-        var edges = [[Edge]](repeating: [], count: taskCount)
+    /// The conditions of each task, by the task's position.
+    private mutating func readConditions(_ conditions: [JSON], for taskCount: Int) -> [[Condition]] {
+        var ofTask = [[Condition]](repeating: [], count: taskCount)
         for (index, condition) in conditions.enumerated() {
+            let pointer = "/conditions/\(index)"
             let source = condition["source_task"]?.stringValue.flatMap {
-                resolve(task: $0, at: "/conditions/\(index)/source_task")
+                resolve(task: $0, at: "\(pointer)/source_task")
             }
-            let onMatch = resolve(targetOf: condition, "target_task_success", at: "/conditions/\(index)")
-            let otherwise = resolve(targetOf: condition, "target_task_failure", at: "/conditions/\(index)")
+            let onMatch = resolve(targetOf: condition, "target_task_success", at: pointer)
+            let otherwise = resolve(targetOf: condition, "target_task_failure", at: pointer)
+            let when = condition["when"]?.stringValue.flatMap { query($0, after: source, at: "\(pointer)/when") }
             guard let source, let onMatch, let otherwise, let name = condition["name"]?.stringValue else { continue }
-            guard edges[source].isEmpty else {
+            guard ofTask[source].last.map({ $0.when != nil }) ?? true else {
                 warningsFound.append(
-                    Violation(
-                        pointer: "/conditions/\(index)", message: "never decides: an earlier condition of its task does"
-                    ))
+                    Violation(pointer: pointer, message: "never decides: an earlier condition of its task does"))
                 continue
             }
-            let outcome = condition["outcome"]?.stringValue.flatMap(StepStatus.init) ?? .success
-            edges[source] = [
-                Edge(condition: name, status: outcome, target: onMatch),
-                Edge(condition: name, status: nil, target: otherwise),
-            ]
+            ofTask[source].append(
+                Condition(
+                    name: name, when: when,
+                    outcome: condition["outcome"]?.stringValue.flatMap(StepStatus.init) ?? .success,
+                    onMatch: onMatch, otherwise: otherwise))
         }
-        return edges
+        return ofTask
     }
 
-    private mutating func resolve(
-        targetOf condition: JSON, _ field: String, at pointer: @autoclosure () -> String
-    ) -> Target? {
+    /// The query of a condition that follows the task; nil, which is reported, if it is not valid.
+    private mutating func query(_ text: String, after task: Int?, at pointer: String) -> JSONPath? {
+        do {
+            let query = try JSONPath(parsing: text)
+            if let task {
+                queries.append(PlacedQuery(query: query, pointer: pointer, task: task, isAfterTask: true))
+            }
+            return query
+        } catch {
+            report(pointer, "is not a JSONPath query: \(error)")
+            return nil
+        }
+    }
+
+    /// What the queries see. Reports names of tasks that the flow does not have, or that cannot have run.
+    private mutating func readReferences(_ successors: [[Int]]) -> References {
+        var references = References(taskCount: successors.count)
+        var reached: [Int: [Bool]] = [:]
+        for placed in queries {
+            references.add(placed.query, positions)
+            for case .one(let name)? in placed.query.allLeadingNames.map({ TaskReference($0) }) {
+                guard let position = resolve(task: name, at: placed.pointer) else { continue }
+                if placed.isAfterTask, position == placed.task { continue }
+                let isReached = reached[position] ?? self.reached(from: position, successors)
+                reached[position] = isReached
+                guard !isReached[placed.task] else { continue }
+                report(placed.pointer, "the task '\(name)' cannot have run before this")
+            }
+        }
+        return references
+    }
+
+    private mutating func resolve(targetOf condition: JSON, _ field: String, at pointer: String) -> Target? {
         guard let name = condition[field]?.stringValue else { return nil }
         return Target.reserved[name]
-            ?? resolve(task: name, or: Target.reserved.keys.sorted(by: >), at: "\(pointer())/\(field)").map(Target.task)
+            ?? resolve(task: name, or: Target.reserved.keys.sorted(by: >), at: "\(pointer)/\(field)").map(Target.task)
     }
 
     /// The task's position. An unknown name is reported; `others` are further candidates for the hint.

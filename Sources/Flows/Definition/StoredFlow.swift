@@ -7,6 +7,8 @@ package struct StoredFlow: Sendable {
     /// The owner of the workflow, and so of its runs.
     package let userID: String
     package let flow: JSON
+    /// As `Flow.passesErrors`.
+    package let passesErrors: Bool
     package let version: Int
     /// Whether the workflow has a concurrency limit.
     private let isLimited: Bool
@@ -35,13 +37,15 @@ package struct StoredFlow: Sendable {
     ) throws -> StoredFlow? {
         let rows = try connection.query(
             """
-            SELECT w.user_id, v.flow, v.version, w.concurrency IS NOT NULL
+            SELECT w.user_id, v.flow, v.passes_errors, v.version, w.concurrency IS NOT NULL
             FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = \(version)
             WHERE w.id = \(workflowID) \(condition)
             """)
         guard let row = rows.first else { return nil }
-        let (userID, flow, version, isLimited) = try row.decode(String.self, JSON.self, Int.self, Bool.self)
+        let (userID, flow, passesErrors, version, isLimited) = try row.decode(
+            String.self, JSON.self, Bool.self, Int.self, Bool.self)
         return StoredFlow(
-            workflowID: workflowID, userID: userID, flow: flow, version: version, isLimited: isLimited)
+            workflowID: workflowID, userID: userID, flow: flow, passesErrors: passesErrors, version: version,
+            isLimited: isLimited)
     }
 }

@@ -18,9 +18,9 @@ extension Checkpoint {
         let row: SQL = """
             WITH opened AS (
                 INSERT INTO executions (
-                    id, user_id, flow, flow_id, flow_name, input, status, stopped_at, error, cost, created_at,
-                    finished_at, started_by, started_by_key, traceparent)
-                VALUES (\(execution.id), \(execution.userID), \(flow),
+                    id, user_id, flow, passes_errors, flow_id, flow_name, input, status, stopped_at, error, cost,
+                    created_at, finished_at, started_by, started_by_key, traceparent)
+                VALUES (\(execution.id), \(execution.userID), \(flow), \(execution.passesErrors),
                     \(execution.flowID), \(execution.flowName), \(input),
                     \(execution.status.rawValue), \(optional: execution.stoppedAt),
                     \(optional: execution.failure?.json), \(cost),
@@ -127,19 +127,19 @@ extension Checkpoint {
 
     private func insertion(of steps: NewSteps, for id: SQL, from: SQL) -> SQL {
         let insertion: SQL = """
-            INSERT INTO steps (execution_id, seq, task, type, status, attempt, output, error, condition, next,
+            INSERT INTO steps (execution_id, seq, task, type, status, attempt, input, output, error, condition, next,
                 started_us, duration_us, cost)
             SELECT \(id), s.*
             FROM \(from)json_to_recordset(\(steps.rows)) AS s (
-                seq integer, task text, type text, status step_status, attempt integer, output json, error json,
-                condition text, next text, started_us bigint, duration_us bigint, cost bigint)
+                seq integer, task text, type text, status step_status, attempt integer, input json, output json,
+                error json, condition text, next text, started_us bigint, duration_us bigint, cost bigint)
             """
         guard isOpenStepStored else { return insertion }
         return """
             \(insertion)
             ON CONFLICT (execution_id, seq) DO UPDATE
-            SET status = excluded.status, attempt = excluded.attempt, output = excluded.output, error = excluded.error,
-                condition = excluded.condition, next = excluded.next, duration_us = excluded.duration_us,
+            SET status = excluded.status, attempt = excluded.attempt, input = excluded.input,
+                output = excluded.output, error = excluded.error, condition = excluded.condition, next = excluded.next, duration_us = excluded.duration_us,
                 cost = excluded.cost
             """
     }
@@ -189,8 +189,8 @@ extension Due {
 }
 
 extension Step {
-    /// Writes the step as a row of `steps`, in which absent members and null are NULL; returns the bytes of its output
-    /// and error.
+    /// Writes the step as a row of `steps`, in which absent members and null are NULL; returns the bytes of its input,
+    /// output and error.
     fileprivate func writeRow(_ output: JSONText, to row: inout JSONWriter) -> Int {
         row.member("seq", number)
         row.member("task", task)
@@ -202,13 +202,19 @@ extension Step {
         row.member("cost", cost)
         if let condition { row.member("condition", condition) }
         if let next { row.member("next", next) }
+        var bytes = 0
+        if let input {
+            let text = JSONText(input)
+            row.member("input", text)
+            bytes += text.bytes.count
+        }
         if let failure {
             let error = JSONText(failure.json)
             row.member("error", error)
-            return error.bytes.count
+            return bytes + error.bytes.count
         }
-        guard self.output != .null else { return 0 }
+        guard self.output != .null else { return bytes }
         row.member("output", output)
-        return output.bytes.count
+        return bytes + output.bytes.count
     }
 }

@@ -14,39 +14,47 @@ extension ExecutionRow {
     /// Outputs that are longer together, and inputs of steps that are, make a record large; in bytes.
     static let largeRecord = 1 << 20
 
-    /// An execution and its steps; of the outputs only whether there are any.
+    /// An execution and its steps; of their values only whether there are any.
     fileprivate static func withoutOutputs(_ id: String, in visibility: Visibility) -> SQL {
         """
         SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
             (extract(epoch FROM e.created_at) * 1000000)::bigint,
             (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, e.differs,
-            (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt, s.output IS NOT NULL,
-                s.error, s.condition, s.next, s.started_us, s.duration_us, s.cost, s.superseded) ORDER BY s.seq)
+            (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt,
+                num_nonnulls(s.input, s.output) > 0, s.error, s.condition, s.next, s.started_us, s.duration_us, s.cost, s.superseded) ORDER BY s.seq)
             FROM steps s WHERE s.execution_id = e.id)
         FROM executions e \(joins) \(queueJoin) WHERE e.id = \(id) AND \(visibility.condition)
         """
     }
 
-    /// The outputs of the steps that have one, in order.
-    fileprivate static func outputs(_ id: String, in visibility: Visibility, if condition: SQL = "true") -> SQL {
+    /// The outputs and the stored inputs of the steps that have one, in order.
+    fileprivate static func values(_ id: String, in visibility: Visibility, if condition: SQL = "true") -> SQL {
         """
-        SELECT s.seq, s.status, s.output FROM steps s
-        WHERE s.execution_id = \(id) AND s.output IS NOT NULL AND \(condition)
+        SELECT s.seq, s.status, s.output, s.input FROM steps s
+        WHERE s.execution_id = \(id) AND num_nonnulls(s.input, s.output) > 0 AND \(condition)
             AND EXISTS (SELECT FROM executions e WHERE e.id = \(id) AND \(visibility.condition))
         ORDER BY s.seq
         """
     }
 
-    /// Whether the record is not large by its outputs. Compressed ones have to be read to know their length, which is
+    /// Whether the record is not large by these values. Compressed ones have to be read to know their length, which is
     /// done only if they are not large even as they are stored.
-    fileprivate static func hasSmallOutputs(_ id: String) -> SQL {
-        """
-        (SELECT CASE WHEN coalesce(sum(pg_column_size(i.output)), 0) > \(largeRecord) THEN false ELSE (
-            SELECT coalesce(sum(CASE WHEN pg_column_compression(o.output) IS NULL THEN pg_column_size(o.output)
-                ELSE octet_length(o.output::text) END), 0) <= \(largeRecord)
-            FROM steps o WHERE o.execution_id = \(id)) END
-        FROM steps i WHERE i.execution_id = \(id))
-        """
+    fileprivate static func hasSmallValues(_ id: String) -> SQL {
+        func length(_ column: SQL) -> SQL {
+            """
+            CASE WHEN pg_column_compression(\(column)) IS NULL THEN coalesce(pg_column_size(\(column)), 0)
+                ELSE octet_length(\(column)::text) END
+            """
+        }
+        return """
+            (SELECT CASE
+                WHEN coalesce(sum(coalesce(pg_column_size(i.output), 0) + coalesce(pg_column_size(i.input), 0)), 0)
+                    > \(largeRecord) THEN false
+                ELSE (
+                    SELECT coalesce(sum(\(length("o.output")) + \(length("o.input"))), 0) <= \(largeRecord)
+                    FROM steps o WHERE o.execution_id = \(id)) END
+            FROM steps i WHERE i.execution_id = \(id))
+            """
     }
 }
 
@@ -114,21 +122,21 @@ extension ExecutionOf where Value: PostgresDecodable {
         }
     }
 
-    /// The outputs are read in the same round trip, unless they are large.
+    /// The values are read in the same round trip, unless they are large.
     fileprivate static func record(
         _ id: String, in visibility: Visibility, on connection: Connection, admitLarge: () throws -> Void
     ) throws -> RecordedExecution<Value>? {
         let results = try connection.pipeline([
             ExecutionRow.withoutOutputs(id, in: visibility),
-            ExecutionRow.outputs(id, in: visibility, if: ExecutionRow.hasSmallOutputs(id)),
+            ExecutionRow.values(id, in: visibility, if: ExecutionRow.hasSmallValues(id)),
         ])
         guard var record = try results[0].first.map({ try StoredRecord<Value>($0) }) else { return nil }
-        var outputs = results[1]
-        if outputs.isEmpty, !record.stepsWithOutputs.isEmpty {
+        var values = results[1]
+        if values.isEmpty, !record.stepsWithValues.isEmpty {
             try admitLarge()
-            outputs = try connection.query(ExecutionRow.outputs(id, in: visibility))
+            values = try connection.query(ExecutionRow.values(id, in: visibility))
         }
-        guard try record.take(outputs) else {
+        guard try record.take(values) else {
             // Since the first statement the run was removed, or its open step has ended.
             return try Self.record(id, in: visibility, on: connection, admitLarge: admitLarge)
         }
@@ -143,8 +151,8 @@ private struct StoredRecord<Value: JSONValue & PostgresDecodable> {
     var execution: ExecutionOf<Value>
     let createdAt: String
     let finishedAt: String?
-    /// The indices of the steps that have an output.
-    let stepsWithOutputs: [Int]
+    /// The indices of the steps that have an output or a stored input.
+    let stepsWithValues: [Int]
 
     /// While the run is active, its status is that of its row in the queue.
     init(_ row: Row) throws {
@@ -163,18 +171,19 @@ private struct StoredRecord<Value: JSONValue & PostgresDecodable> {
         execution.fork?.differences = differences.map { ExecutionOf.Fork.Differences(json: $0) }
         let steps = try StepOf<Value>.fields(&columns)
         execution.steps = try steps.map { try StepOf($0, output: .null) }
-        stepsWithOutputs = steps.indices.filter { steps[$0][5] == true }
+        stepsWithValues = steps.indices.filter { steps[$0][5] == true }
     }
 
-    /// Takes the outputs over; returns false if they are not those of these steps in this state.
-    mutating func take(_ outputs: Rows) throws -> Bool {
-        guard outputs.count >= stepsWithOutputs.count else { return false }
-        for (index, row) in zip(stepsWithOutputs, outputs) {
+    /// Takes the values over; returns false if they are not those of these steps in this state.
+    mutating func take(_ values: Rows) throws -> Bool {
+        guard values.count >= stepsWithValues.count else { return false }
+        for (index, row) in zip(stepsWithValues, values) {
             var columns = row.columns
             let (number, status) = (try columns.next(Int.self), try columns.next(String.self))
             let step = execution.steps[index]
             guard number == step.number, status == step.status.rawValue else { return false }
-            execution.steps[index].output = try columns.next(Value.self)
+            execution.steps[index].output = try columns.next(Value?.self) ?? .null
+            execution.steps[index].input = try columns.next(Value?.self)
         }
         return true
     }

@@ -6,7 +6,8 @@ enum ExecutionRow {
     /// The columns of an execution, from `executions e` with `joins`. A run of an earlier release may name a version
     /// that was removed while the run was queued: it has an empty flow, which is not valid.
     static let columns: SQL = """
-        e.id, e.user_id, coalesce(e.flow, v.flow, '{"id":"","name":""}'), e.input, e.workflow_id, e.version,
+        e.id, e.user_id, coalesce(e.flow, v.flow, '{"id":"","name":""}'),
+        coalesce(e.passes_errors, v.passes_errors, false), e.input, e.workflow_id, e.version,
         (SELECT w.concurrency IS NOT NULL FROM workflows w WHERE w.id = e.workflow_id), e.status, e.stopped_at, e.error,
         e.parent_id, e.parent_step, e.parent_attempt, e.item, e.forked_from, e.fork_step, e.fork_input, e.started_by,
         e.started_by_key, e.traceparent
@@ -24,7 +25,7 @@ enum ExecutionRow {
     static func steps(from number: SQL) -> SQL {
         """
         (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt, s.output, s.error, s.condition,
-            s.next, s.started_us, s.duration_us, s.cost, s.superseded) ORDER BY s.seq)
+            s.next, s.started_us, s.duration_us, s.cost, s.superseded, s.input) ORDER BY s.seq)
         FROM steps s WHERE s.execution_id = e.id AND s.seq >= \(number))
         """
     }
@@ -34,7 +35,8 @@ extension ExecutionOf where Value: PostgresDecodable {
     /// Decodes `ExecutionRow.columns`; the steps are not among them.
     init(_ columns: inout Columns) throws {
         let (id, userID) = (try columns.next(String.self), try columns.next(String.self))
-        let (flow, input) = (try columns.next(JSON.self), try columns.next(Value.self))
+        let (flow, passesErrors) = (try columns.next(JSON.self), try columns.next(Bool.self))
+        let input = try columns.next(Value.self)
         let (workflowID, version) = (try columns.next(String?.self), try columns.next(Int?.self))
         let isLimited = try columns.next(Bool?.self) ?? false
         let source = workflowID.flatMap { id in
@@ -48,7 +50,7 @@ extension ExecutionOf where Value: PostgresDecodable {
             try columns.next(String?.self), try columns.next(Int?.self), try columns.next(Value?.self)
         )
         self.init(
-            id: id, userID: userID, source: source ?? .call, flow: flow, input: input,
+            id: id, userID: userID, source: source ?? .call, flow: flow, passesErrors: passesErrors, input: input,
             starter: Starter(userID: try columns.next(), keyID: try columns.next(), trace: try columns.next()))
         self.status = ExecutionStatus(rawValue: status) ?? .running
         self.stoppedAt = stoppedAt
@@ -89,19 +91,21 @@ extension StepOf {
     /// The values of each step in the column `ExecutionRow.steps`.
     static func fields(_ columns: inout Columns) throws -> [[JSON]] {
         try columns.next(JSON?.self)?.arrayValue?.map { step in
-            guard let fields = step.arrayValue, fields.count == 13 else { throw Unreadable() }
+            guard let fields = step.arrayValue, fields.count >= 13 else { throw Unreadable() }
             return fields
         } ?? []
     }
 
-    init(_ fields: [JSON], output: Value) throws {
+    /// - Parameter input: nil: none is stored.
+    init(_ fields: [JSON], input: Value? = nil, output: Value) throws {
         guard let number = fields[0].integerValue, let task = fields[1].stringValue,
             let type = fields[2].stringValue, let status = fields[3].stringValue.flatMap(StepStatus.init),
             let attempt = fields[4].integerValue, let started = fields[9].integerValue,
             let duration = fields[10].integerValue, let cost = fields[11].integerValue
         else { throw Unreadable() }
         self.init(
-            number: Int(number), task: task, type: type, status: status, attempt: Int(attempt), output: output,
+            number: Int(number), task: task, type: type, status: status, attempt: Int(attempt), input: input,
+            output: output,
             failure: TaskFailure(json: fields[6]), condition: fields[7].stringValue, next: fields[8].stringValue,
             started: .microseconds(started), duration: .microseconds(duration), cost: cost,
             isSuperseded: fields[12] == true)
@@ -111,7 +115,7 @@ extension StepOf {
 extension Step {
     /// Decodes the column `ExecutionRow.steps` with its outputs.
     static func all(_ columns: inout Columns) throws -> [Step] {
-        try fields(&columns).map { try Step($0, output: $0[5]) }
+        try fields(&columns).map { try Step($0, input: $0[13] == .null ? Optional.none : $0[13], output: $0[5]) }
     }
 }
 

@@ -9,6 +9,9 @@ package struct ExecutionOf<Value: JSONValue>: Sendable {
     package let source: FlowSource
     /// The flow as the client wrote it.
     package let flow: JSON
+    /// Whether a task without an input gets the error of a failed task before it: false for flows that were stored by
+    /// earlier releases.
+    package let passesErrors: Bool
     package let input: Value
     package let starter: Starter
     /// The step of another run that started this one.
@@ -27,12 +30,14 @@ package struct ExecutionOf<Value: JSONValue>: Sendable {
     package internal(set) var duration = Duration.zero
 
     package init(
-        id: String, userID: String, source: FlowSource = .call, flow: JSON, input: Value, starter: Starter = .owner
+        id: String, userID: String, source: FlowSource = .call, flow: JSON, passesErrors: Bool = true, input: Value,
+        starter: Starter = .owner
     ) {
         self.id = id
         self.userID = userID
         self.source = source
         self.flow = flow
+        self.passesErrors = passesErrors
         self.input = input
         self.starter = starter
     }
@@ -96,18 +101,20 @@ package struct ExecutionOf<Value: JSONValue>: Sendable {
     /// The input of each step.
     package var stepInputs: [Value] {
         let own = ownInputs
-        var inputs = StepInputs(input, fork: fork)
+        var inputs = StepInputs(input, fork: fork, passesErrors: passesErrors)
         return steps.map { step in
-            defer { inputs.advance(after: step.task, output: step.output, isSuperseded: step.isSuperseded) }
-            return inputs.next(own: own[TextKey(step.task)])
+            let input = step.input ?? inputs.next(own: own[TextKey(step.task)])
+            inputs.advance(
+                output: step.output, failure: step.failure, input: input, isSuperseded: step.isSuperseded)
+            return input
         }
     }
 
     /// The input that a fork gave to a step of this run; nil if none.
     func forkInput(of step: StepOf<Value>) -> Value? {
-        var inputs = StepInputs(input, fork: fork)
+        var inputs = StepInputs(input, fork: fork, passesErrors: passesErrors)
         for step in steps.prefix(while: { $0.number < step.number }) {
-            inputs.advance(after: step.task, output: step.output, isSuperseded: step.isSuperseded)
+            inputs.advance(output: .null, failure: nil, input: .null, isSuperseded: step.isSuperseded)
         }
         return inputs.forkInput
     }
@@ -189,6 +196,9 @@ package struct StepOf<Value: JSONValue>: Sendable {
     package let status: StepStatus
     /// The number of the attempt, from 1.
     package let attempt: Int
+    /// The input, if it cannot be derived from what else is stored: templates gave it, or a failed step leaves it to
+    /// the next one.
+    package internal(set) var input: Value?
     /// The output; while the step waits, what its task has stored.
     package internal(set) var output: Value
     package let failure: TaskFailure?

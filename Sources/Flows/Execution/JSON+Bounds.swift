@@ -20,4 +20,24 @@ extension JSON {
         case .object(let object): object.members.reduce(2) { $0 + $1.name.utf8.count + $1.value.weight + 4 }
         }
     }
+
+    /// The same, but counting ends once it is more than `limit`: a value may contain a large one many times.
+    func weight(upTo limit: Int) -> Int {
+        var (weight, open) = (0, [self])
+        while let value = open.popLast(), weight <= limit {
+            switch value {
+            case .array(let elements):
+                weight += 2 + elements.count
+                open += elements
+            case .object(let object):
+                weight += 2
+                for member in object.members {
+                    weight += member.name.utf8.count + 4
+                    open.append(member.value)
+                }
+            default: weight += value.weight
+            }
+        }
+        return weight
+    }
 }

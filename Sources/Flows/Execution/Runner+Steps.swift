@@ -3,7 +3,7 @@ import Postgres
 
 /// The execution of one step.
 extension Runner {
-    private enum Result {
+    private enum Outcome {
         case done(JSON)
         case failed(TaskFailure)
         case waits(Due, storing: JSON, together: [SQL])
@@ -11,15 +11,14 @@ extension Runner {
 
     /// Executes one attempt of a step, or checks once what the step waits for.
     mutating func advance(
-        _ definition: TaskDefinition, _ input: JSON, _ attempt: Int
+        _ definition: TaskDefinition, _ input: Result<JSON, TaskFailure>, _ attempt: Int
     ) throws -> RunState.Event {
         if executor.cancellation?.isRequested == true { throw Fenced() }
         let now = elapsed
         let started = began ?? now
         switch try result(of: definition, input, attempt, started: started) {
         case .done(let output):
-            record(step(of: definition, attempt: attempt, .success, output, started: started))
-            return .succeeded(output)
+            return end(definition, TaskResult(.success, output, attempt: attempt), started: started)
         case .failed(let failure):
             if began != nil, definition.task.effect == .waiting { try endChildren() }
             if let delay = state.delay(after: failure, chance: .random(in: 0...1)) {
@@ -29,9 +28,8 @@ extension Runner {
                 signal = nil
                 return .retries(after: delay)
             }
-            record(step(of: definition, attempt: attempt, .failure, failure: failure, started: started))
-            weight += definition.input?.weight ?? 0
-            return .failed
+            weight += inputWeight(of: definition)
+            return end(definition, TaskResult(.failure, failure: failure, attempt: attempt), started: started)
         case .waits(let due, let stored, let statements):
             checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, stored, started: started)
             others = statements
@@ -47,29 +45,40 @@ extension Runner {
             of: execution.id, step: checkpoint.nextNumber, execution.userID, on: connection)
     }
 
-    private mutating func record(_ step: Step) {
-        checkpoint.append(step)
+    /// Records the end of a step, with what follows it.
+    private mutating func end(
+        _ definition: TaskDefinition, _ result: TaskResult, started: Duration
+    ) -> RunState.Event {
+        let decision = state.decision(after: result)
+        checkpoint.append(
+            step(
+                of: definition, attempt: result.attempt, result.status, result.output, failure: result.failure,
+                started: started, decision))
         signal = nil
+        return .ended(result, decision)
     }
 
+    /// - Parameter decision: what follows the step; nil: it has not ended.
     func step(
         of definition: TaskDefinition, attempt: Int, _ status: StepStatus, _ output: JSON = .null,
-        failure: TaskFailure? = nil, started: Duration
+        failure: TaskFailure? = nil, started: Duration, _ decision: RunState.Decision? = nil
     ) -> Step {
-        let isOver = status.isEnd
-        let edge = isOver ? definition.edge(after: status) : nil
+        var target: Target?
+        var condition: String?
+        if case .target(let known, let name)? = decision { (target, condition) = (known, name) }
         return Step(
             number: checkpoint.nextNumber, task: definition.name, type: definition.task.type, status: status,
-            attempt: attempt, output: output, failure: failure, condition: edge?.condition,
-            next: edge.map { flow.name(of: $0.target) },
-            started: started, duration: isOver ? elapsed - started : .zero)
+            attempt: attempt, input: state.storedInput(before: decision), output: output, failure: failure,
+            condition: condition, next: target.map(flow.name(of:)), started: started,
+            duration: status.isEnd ? elapsed - started : .zero)
     }
 
     private mutating func result(
-        of definition: TaskDefinition, _ input: JSON, _ attempt: Int, started: Duration
-    ) throws -> Result {
+        of definition: TaskDefinition, _ given: Result<JSON, TaskFailure>, _ attempt: Int, started: Duration
+    ) throws -> Outcome {
         let (task, number) = (definition.task, checkpoint.nextNumber)
         do {
+            let input = try given.get()
             if let wrong = task.input.violations(in: input).first { throw TaskFailure(invalidInput: wrong) }
             if task.effect == .transactional { try openTransaction() }
             // The timeout of a waiting step covers the whole wait, that of any other step one attempt.
@@ -80,7 +89,7 @@ extension Runner {
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
                 userID: checkpoint.execution.userID, connection: connection, engine: engine, deadline: deadline,
                 stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation,
-                outputRoom: engine.limits.recordSize - weight - (definition.input?.weight ?? 0),
+                outputRoom: engine.limits.recordSize - weight - inputWeight(of: definition),
                 trace: checkpoint.execution.starter.trace)
             guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
@@ -104,7 +113,7 @@ extension Runner {
         guard output.fits(depth: JSONLimits.standard.depth) else {
             throw TaskFailure(code: "output_too_deep", message: "The output of this step is nested too deeply")
         }
-        let more = output.weight + (definition.input?.weight ?? 0)
+        let more = output.weight + inputWeight(of: definition)
         guard weight + more <= engine.limits.recordSize else {
             throw TaskFailure.outputTooLarge
         }

@@ -48,7 +48,7 @@ struct Runner {
         let own = execution.ownInputs
         return zip(execution.steps, execution.stepInputs).reduce(0) { weight, pair in
             let (step, input) = pair
-            let counts = step.isSuperseded || own[TextKey(step.task)] != nil
+            let counts = step.isSuperseded || step.input != nil || own[TextKey(step.task)] != nil
             return weight + step.output.weight + (counts ? input.weight : 0)
         }
     }
@@ -64,7 +64,8 @@ struct Runner {
     ) throws -> RunOutcome {
         guard try budget.isCovered(by: execution.userID, on: connection) else { throw InsufficientCredits() }
         var runner = Runner(
-            flow, from: Checkpoint(execution, budget: budget, hooks: hooks), RunState(flow, input: execution.input),
+            flow, from: Checkpoint(execution, budget: budget, hooks: hooks),
+            RunState(flow, input: execution.input, scope: try scope(of: execution, flow, on: connection)),
             start: .now, engine: engine, on: connection)
         return try runner.runOrRollBack()
     }
@@ -75,8 +76,13 @@ struct Runner {
     static func resume(
         _ flow: Flow, _ claim: Claim, engine: Engine, on connection: Connection, _ cancellation: Cancellation
     ) throws -> RunOutcome {
-        var state = RunState(flow, input: claim.execution.input, fork: claim.execution.fork)
-        if let progress = claim.progress { state.restore(progress) }
+        let execution = claim.execution
+        var state = RunState(
+            flow, input: execution.input, fork: execution.fork,
+            scope: try scope(of: execution, flow, on: connection))
+        if let progress = claim.progress {
+            state.restore(progress, try execution.results(for: flow, before: progress.number, on: connection))
+        }
         for step in claim.execution.steps { state.replay(step, isCounted: step.number == claim.progress?.number) }
         var runner = Runner(
             flow, from: Checkpoint(claim, cancellation), state, start: .now - claim.age, signal: claim.signal,
@@ -85,6 +91,12 @@ struct Runner {
         runner.earlierProcessorTime = claim.processorTime
         runner.weight = claim.progress?.weight ?? weight(of: runner.checkpoint.execution)
         return try runner.runOrRollBack()
+    }
+
+    private static func scope(
+        of execution: Execution, _ flow: Flow, on connection: Connection
+    ) throws -> RunScope.Run {
+        try RunScope.Run(of: execution, on: flow.references.includesUser ? connection : nil)
     }
 
     private mutating func runOrRollBack() throws -> RunOutcome {
@@ -130,7 +142,13 @@ struct Runner {
 
     /// Whether one more step of that task would exceed the maximum size of the record. A step that has begun may end.
     private func isFull(for definition: TaskDefinition) -> Bool {
-        checkpoint.openStep == nil && weight + (definition.input?.weight ?? 0) > engine.limits.recordSize
+        checkpoint.openStep == nil && weight + inputWeight(of: definition) > engine.limits.recordSize
+    }
+
+    /// The size of the current step's input, if the record has it for this step alone: its task defines it.
+    func inputWeight(of definition: TaskDefinition) -> Int {
+        guard definition.input != nil, case .success(let input)? = state.stepInput else { return 0 }
+        return input.weight
     }
 
     /// Whether the run has used more processor time than it may. A step that has begun may end.

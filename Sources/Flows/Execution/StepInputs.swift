@@ -1,27 +1,28 @@
 import JSON
 import System
 
-/// The input of each step of a run, in order: set by the fork, or defined by the step's task, or else the output of the
-/// previous step, which is null after a failure. The first step gets the input of the run.
+/// The input of each step of a run that is not stored with it, in order: set by a fork, or defined by the step's task,
+/// or else what the previous step has left. The first step gets the input of the run.
 struct StepInputs<Value: JSONValue> {
     /// The number of the next step.
     private var number = 1
     private let input: Value
-    /// The output of each task's last step, by the names of the tasks.
-    private var outputs: [TextKey: Value] = [:]
-    /// The task of the previous step; nil before the first.
-    private var previous: TextKey?
+    /// Whether a failed step leaves its error and its input; otherwise it leaves null.
+    private let passesErrors: Bool
+    /// What the previous step has left; nil before the first.
+    private var previous: Value?
     /// The inputs that forks set, in the order of the steps; each one until that step, or its repetition, has ended.
     private var changes: [(step: Int, input: Value)]
 
-    init(_ input: Value, fork: ExecutionOf<Value>.Fork?) {
+    init(_ input: Value, fork: ExecutionOf<Value>.Fork?, passesErrors: Bool) {
         self.input = input
+        self.passesErrors = passesErrors
         changes = fork?.earlierInputs ?? []
         if let fork, let input = fork.input { changes.append((fork.step, input)) }
     }
 
     /// The input of the next step, whose task defines `own`.
-    func next(own: Value?) -> Value { forkInput ?? own ?? previous.flatMap { outputs[$0] } ?? input }
+    func next(own: Value?) -> Value { forkInput ?? own ?? previous ?? input }
 
     /// The input that a fork sets for the next step; nil if none.
     var forkInput: Value? { changes.last { $0.step <= number }?.input }
@@ -32,15 +33,28 @@ struct StepInputs<Value: JSONValue> {
         changes.removeAll { $0.step < number }
     }
 
-    /// Moves on after a step of `task` has ended.
+    /// Moves on after a step has ended.
     ///
-    /// - Parameter isSuperseded: whether a later step repeats it.
-    mutating func advance(after task: String, output: Value, isSuperseded: Bool = false) {
+    /// - Parameters:
+    ///   - input: what the step had; used only if it has failed.
+    ///   - isSuperseded: whether a later step repeats it.
+    mutating func advance(
+        output: Value, failure: TaskFailure?, input: Value, isSuperseded: Bool = false
+    ) {
         number += 1
         guard !isSuperseded else { return }
-        let task = TextKey(task)
-        outputs[task] = output
-        previous = task
+        if passesErrors, let failure {
+            previous = Value(error: failure, input: input)
+        } else {
+            previous = output
+        }
         if !changes.isEmpty { changes.removeAll { $0.step < number } }
+    }
+}
+
+extension JSONValue {
+    /// What a failed step leaves to the next one.
+    fileprivate init(error: TaskFailure, input: Self) {
+        self = .object(["error": Self(error.json), "input": input])
     }
 }

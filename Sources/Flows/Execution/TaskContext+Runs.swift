@@ -20,7 +20,8 @@ extension TaskContext {
                 inputs.count, of: executionID, workflow, for: userID, on: connection)
             let children = inputs.enumerated().map { offset, input in
                 var child = Execution(
-                    id: UUIDv7.make(), userID: userID, source: workflow.source, flow: workflow.flow, input: input)
+                    id: UUIDv7.make(), userID: userID, source: workflow.source, flow: workflow.flow,
+                    passesErrors: workflow.passesErrors, input: input)
                 child.parent = Execution.Parent(
                     executionID: executionID, step: step, attempt: attempt, item: firstItem + offset)
                 return child

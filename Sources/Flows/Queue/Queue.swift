@@ -170,10 +170,11 @@ enum Queue {
         let ownFlow = workflowID == nil ? Optional(execution.flow) : Optional.none
         return """
             WITH opened AS (
-                INSERT INTO executions AS e (id, user_id, flow, flow_id, flow_name, input, status, created_at,
-                    workflow_id, version, parent_id, parent_step, parent_attempt, item, forked_from, fork_step,
+                INSERT INTO executions AS e (id, user_id, flow, passes_errors, flow_id, flow_name, input, status,
+                    created_at, workflow_id, version, parent_id, parent_step, parent_attempt, item, forked_from, fork_step,
                     fork_input, copied_inputs, differs, started_by, started_by_key, traceparent)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
+                    \(optional: ownFlow.map { _ in execution.passesErrors }),
                     \(execution.flowID), \(execution.flowName), \(execution.input), 'running', clock_timestamp(),
                     \(optional: workflowID), \(optional: version),
                     \(optional: parent?.executionID), \(optional: parent?.step), \(optional: parent?.attempt),
@@ -208,9 +209,9 @@ enum Queue {
         return [
             """
             WITH copied AS (
-                INSERT INTO steps AS c (execution_id, seq, task, type, status, attempt, output, error, condition, next,
-                    started_us, duration_us, superseded)
-                SELECT e.id, s.seq, s.task, s.type, s.status, s.attempt, s.output, s.error, s.condition, s.next,
+                INSERT INTO steps AS c (execution_id, seq, task, type, status, attempt, input, output, error, condition,
+                    next, started_us, duration_us, superseded)
+                SELECT e.id, s.seq, s.task, s.type, s.status, s.attempt, s.input, s.output, s.error, s.condition, s.next,
                     s.started_us + (extract(epoch FROM former.created_at - e.created_at) * 1000000)::bigint,
                     s.duration_us, s.superseded
                 FROM executions e, executions former, steps s

@@ -56,5 +56,12 @@ package struct JSONPathSyntaxError: Error, Equatable, CustomStringConvertible {
     /// The offset of that byte.
     package let offset: Int
 
+    /// - Parameter offset: of the byte in the text.
+    package init(_ reason: String, at offset: Int, in bytes: [UInt8]) {
+        self.reason = reason
+        self.offset = offset
+        position = TextPosition(of: offset, in: bytes)
+    }
+
     package var description: String { "line \(position.line), column \(position.column): \(reason)" }
 }

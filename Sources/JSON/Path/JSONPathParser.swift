@@ -20,9 +20,7 @@ struct JSONPathParser {
 
     /// An error at `offset`, or at the next byte.
     func failure(_ reason: String, at offset: Int? = nil) -> JSONPathSyntaxError {
-        let offset = offset ?? index
-        return JSONPathSyntaxError(
-            reason: reason, position: TextPosition(of: offset, in: bytes), offset: offset)
+        JSONPathSyntaxError(reason, at: offset ?? index, in: bytes)
     }
 
     /// Consumes the character, if it is next.

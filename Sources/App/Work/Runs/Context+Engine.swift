@@ -7,7 +7,11 @@ import Postgres
 extension Context {
     /// Reads, checks and prices a flow. Throws 422 for one that is not valid: a stored flow was valid when it was
     /// stored, but may name a task type that no longer exists or is switched off.
-    func plan(_ flow: JSON) throws -> Engine.Plan { try launching { try $0.plan(flow, on: connection) } }
+    ///
+    /// - Parameter passesErrors: false for flows that were stored by earlier releases.
+    func plan(_ flow: JSON, passesErrors: Bool = true) throws -> Engine.Plan {
+        try launching { try $0.plan(flow, passesErrors: passesErrors, on: connection) }
+    }
 
     /// Queues a run. Throws 402, 413, 429, and 404 if its version of the workflow was removed in the meantime.
     func enqueue(_ execution: Execution, _ plan: Engine.Plan) throws {

@@ -127,8 +127,9 @@ extension Workflow.Content {
     fileprivate func insertion(as workflowID: String, of userID: String, counting quota: StorageQuota) -> SQL {
         """
         WITH saved AS (
-            INSERT INTO workflow_versions AS v (workflow_id, version, name, description, flow, created_at)
-            SELECT id, version, \(name), \(optional: description), \(flow), updated_at FROM workflows
+            INSERT INTO workflow_versions AS v (
+                workflow_id, version, name, description, flow, passes_errors, created_at)
+            SELECT id, version, \(name), \(optional: description), \(flow), \(passesErrors), updated_at FROM workflows
             WHERE id = \(workflowID)
             RETURNING stored_bytes(v) AS bytes
         )
@@ -142,14 +143,16 @@ extension WorkflowVersion {
     static func find(_ number: Int64, of workflow: Workflow, on connection: Connection) throws -> WorkflowVersion? {
         try connection.query(
             """
-            SELECT version, name, description, flow FROM workflow_versions
+            SELECT version, name, description, flow, passes_errors FROM workflow_versions
             WHERE workflow_id = \(workflow.id) AND version = \(number)
             """
         ).first.map { row in
-            let (number, name, description, flow) = try row.decode(
-                Int64.self, String.self, String?.self, JSON.self)
+            let (number, name, description, flow, passesErrors) = try row.decode(
+                Int64.self, String.self, String?.self, JSON.self, Bool.self)
             return WorkflowVersion(
-                number: number, content: Workflow.Content(name: name, description: description, flow: flow))
+                number: number,
+                content: Workflow.Content(
+                    name: name, description: description, flow: flow, passesErrors: passesErrors))
         }
     }
 

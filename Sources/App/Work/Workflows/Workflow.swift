@@ -14,6 +14,15 @@ struct Workflow {
         let description: String?
         /// As the caller sent it.
         let flow: JSON
+        /// As `Flow.passesErrors`; it stays as it is until other content is saved.
+        let passesErrors: Bool
+
+        init(name: String, description: String?, flow: JSON, passesErrors: Bool = true) {
+            self.name = name
+            self.description = description
+            self.flow = flow
+            self.passesErrors = passesErrors
+        }
     }
 
     let id: String

@@ -51,9 +51,9 @@ extension Endpoint<Context> {
             }
             let execution = try Execution(
                 id: UUIDv7.make(), userID: stored.userID, source: stored.source, flow: stored.flow,
-                input: context.input["input"] ?? .object(JSONObject()),
+                passesErrors: stored.passesErrors, input: context.input["input"] ?? .object(JSONObject()),
                 starter: context.starter(ofRunOf: stored.userID))
-            let plan = try context.plan(stored.flow)
+            let plan = try context.plan(stored.flow, passesErrors: stored.passesErrors)
             do {
                 try context.launch(execution, plan)
             } catch let problem as Problem where problem.status == .notFound {

@@ -1,0 +1,161 @@
+import JSON
+import System
+
+/// The input that a flow defines for a task: a value, whose strings may be templates.
+struct TaskInput: Sendable {
+    /// As the flow has it.
+    let definition: JSON
+    /// The queries of its templates; none in an input that is the same in each run.
+    let queries: [JSONPath]
+    private let form: Form
+
+    private indirect enum Form: Sendable {
+        case literal(JSON)
+        case text(Template)
+        case array([Form])
+        case object([(name: String, value: Form)])
+
+        var isLiteral: Bool { if case .literal = self { true } else { false } }
+    }
+
+    /// - Parameter visit: called with each query, by the place of its string in the input, and with the reason why a
+    ///   string with double braces is not a template.
+    init(_ definition: JSON, visit: ([JSONPointer.Token], Result<JSONPath, JSONPathSyntaxError>) -> Void) {
+        self.definition = definition
+        var queries: [JSONPath] = []
+        form = Self.form(of: definition, at: { [] }) { path, query in
+            if case .success(let query) = query { queries.append(query) }
+            visit(path, query)
+        }
+        self.queries = queries
+    }
+
+    private static func form(
+        of value: JSON, at path: () -> [JSONPointer.Token],
+        _ visit: ([JSONPointer.Token], Result<JSONPath, JSONPathSyntaxError>) -> Void
+    ) -> Form {
+        switch value {
+        case .string(let text) where Template.isPossible(in: text):
+            do {
+                let template = try Template(parsing: text)
+                for query in template.queries { visit(path(), .success(query)) }
+                return .text(template)
+            } catch {
+                visit(path(), .failure(error))
+                return .literal(value)
+            }
+        case .array(let elements):
+            var isLiteral = true
+            let forms = elements.enumerated().map { index, element in
+                let form = form(of: element, at: { path() + [.index(index)] }, visit)
+                isLiteral = isLiteral && form.isLiteral
+                return form
+            }
+            return isLiteral ? .literal(value) : .array(forms)
+        case .object(let object):
+            var isLiteral = true
+            let forms = object.members.map { member in
+                let form = form(of: member.value, at: { path() + [.name(member.name)] }, visit)
+                isLiteral = isLiteral && form.isLiteral
+                return (name: member.name, value: form)
+            }
+            return isLiteral ? .literal(value) : .object(forms)
+        default: return .literal(value)
+        }
+    }
+
+    /// Whether the value is the same in each run.
+    var isLiteral: Bool { form.isLiteral }
+
+    /// The problems of the input for a task with that schema, as far as they are known before a run: not those of
+    /// values that templates will insert.
+    func violations(of schema: JSONSchema) -> Violations {
+        guard !isLiteral else { return schema.violations(in: definition) }
+        return schema.violations(in: definition) { value in
+            if case .string(let text) = value { Template.isPossible(in: text) } else { false }
+        }
+    }
+
+    /// The input of a step.
+    ///
+    /// - Throws: the failure of the step: a query that must select a node selects none, or the value is too large.
+    func value(in scope: RunScope) throws(TaskFailure) -> JSON {
+        if case .literal(let value) = form { return value }
+        var rendering = Rendering(root: scope.root(for: queries))
+        let value = try rendering.value(of: form)
+        guard value.fits(depth: JSONLimits.standard.depth) else {
+            throw TaskFailure(code: "template_too_deep", message: "The templates of the input give too many levels")
+        }
+        return value
+    }
+}
+
+extension TaskInput {
+    /// One input that is being made.
+    private struct Rendering {
+        /// The maximum size of an input, in approximate bytes of JSON text: that of a whole record.
+        private static let maximumWeight = 8 << 20
+
+        private let root: JSON
+        private var budget = JSONPathBudget()
+        private var room = maximumWeight
+
+        init(root: JSON) { self.root = root }
+
+        mutating func value(of form: Form) throws(TaskFailure) -> JSON {
+            switch form {
+            case .literal(let value): return value
+            case .text(let template):
+                if let query = template.soleQuery { return try value(of: query) }
+                return .string(try text(of: template))
+            case .array(let forms):
+                var elements: [JSON] = []
+                elements.reserveCapacity(forms.count)
+                for form in forms { elements.append(try value(of: form)) }
+                return .array(elements)
+            case .object(let members):
+                var object = JSONObject()
+                for member in members { object[member.name] = try value(of: member.value) }
+                return .object(object)
+            }
+        }
+
+        /// The value of the node that a singular query selects, or those of all nodes in an array.
+        private mutating func value(of query: JSONPath) throws(TaskFailure) -> JSON {
+            let value: JSON?
+            do {
+                value =
+                    query.isSingular
+                    ? try query.firstValue(in: root, budget: &budget)
+                    : .array(try query.values(in: root, budget: &budget))
+            } catch {
+                throw TaskFailure(code: "template_too_large", message: "\(query.text): \(error)")
+            }
+            guard let value else {
+                throw TaskFailure(code: "template_empty", message: "\(query.text) selects nothing")
+            }
+            room -= value.weight(upTo: room + 1)
+            guard room >= 0 else { throw TaskFailure.templateTooLarge }
+            return value
+        }
+
+        /// Strings as they are, other values as compact JSON.
+        private mutating func text(of template: Template) throws(TaskFailure) -> String {
+            var text = ""
+            for part in template.parts {
+                switch part {
+                case .text(let literal): text += literal
+                case .query(let query):
+                    let value = try value(of: query)
+                    if case .string(let string) = value { text += string } else { text += value.text }
+                }
+            }
+            return text
+        }
+    }
+}
+
+extension TaskFailure {
+    fileprivate static let templateTooLarge = TaskFailure(
+        code: "template_too_large", message: "The templates of the input give too much")
+}
