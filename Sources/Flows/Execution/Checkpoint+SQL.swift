@@ -139,7 +139,8 @@ extension Checkpoint {
             \(insertion)
             ON CONFLICT (execution_id, seq) DO UPDATE
             SET status = excluded.status, attempt = excluded.attempt, input = excluded.input,
-                output = excluded.output, error = excluded.error, condition = excluded.condition, next = excluded.next, duration_us = excluded.duration_us,
+                output = excluded.output, error = excluded.error, condition = excluded.condition, next = excluded.next,
+                duration_us = excluded.duration_us,
                 cost = excluded.cost
             """
     }

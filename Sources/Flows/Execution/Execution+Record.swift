@@ -21,7 +21,8 @@ extension ExecutionRow {
             (extract(epoch FROM e.created_at) * 1000000)::bigint,
             (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, e.differs,
             (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt,
-                num_nonnulls(s.input, s.output) > 0, s.error, s.condition, s.next, s.started_us, s.duration_us, s.cost, s.superseded) ORDER BY s.seq)
+                num_nonnulls(s.input, s.output) > 0, s.error, s.condition, s.next, s.started_us, s.duration_us,
+                s.cost, s.superseded) ORDER BY s.seq)
             FROM steps s WHERE s.execution_id = e.id)
         FROM executions e \(joins) \(queueJoin) WHERE e.id = \(id) AND \(visibility.condition)
         """

@@ -171,7 +171,8 @@ enum Queue {
         return """
             WITH opened AS (
                 INSERT INTO executions AS e (id, user_id, flow, passes_errors, flow_id, flow_name, input, status,
-                    created_at, workflow_id, version, parent_id, parent_step, parent_attempt, item, forked_from, fork_step,
+                    created_at, workflow_id, version, parent_id, parent_step, parent_attempt, item, forked_from,
+                    fork_step,
                     fork_input, copied_inputs, differs, started_by, started_by_key, traceparent)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(optional: ownFlow.map { _ in execution.passesErrors }),
@@ -211,7 +212,8 @@ enum Queue {
             WITH copied AS (
                 INSERT INTO steps AS c (execution_id, seq, task, type, status, attempt, input, output, error, condition,
                     next, started_us, duration_us, superseded)
-                SELECT e.id, s.seq, s.task, s.type, s.status, s.attempt, s.input, s.output, s.error, s.condition, s.next,
+                SELECT e.id, s.seq, s.task, s.type, s.status, s.attempt, s.input, s.output, s.error, s.condition,
+                    s.next,
                     s.started_us + (extract(epoch FROM former.created_at - e.created_at) * 1000000)::bigint,
                     s.duration_us, s.superseded
                 FROM executions e, executions former, steps s

@@ -1,5 +1,5 @@
--- The input of a step, if it cannot be derived from what else is stored: templates gave it, or a failed step leaves it to
--- the next one.
+-- The input of a step, if it cannot be derived from what else is stored: templates gave it, or a failed step leaves it
+-- to the next one.
 ALTER TABLE steps ADD COLUMN input json;
 ALTER TABLE steps ALTER COLUMN input SET COMPRESSION lz4;
 ALTER TABLE steps_default ALTER COLUMN input SET COMPRESSION lz4;
