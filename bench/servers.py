@@ -18,10 +18,12 @@ BATCH = ["chrt", "--batch", "0"]
 def sites(bench, site, program):
     """The product's site once for each server, without its access log; they differ in nothing but who answers.
 
-    `program` is the file that both of its locations include; the one for calls whose client is watched is left out.
+    `program` is the file that all of its locations include; those for calls whose client is watched, and for operators,
+    are left out.
     """
     site = replaced(site, r"(?s)        if \(\$flow_watches_client\) \{.*?\}\n", "")
     site = replaced(site, r"(?s)    location = /.watched \{.*?\n    \}\n", "")
+    site = replaced(site, r"(?s)    location ~ \^/\(metrics\|status\).*?\n    \}\n", "")
     site = replaced(site, "include program.conf;", program)
     site = replaced(site, r"access_log .*?;", "access_log off;")
     upstream = site.index("upstream flow_manager {")
