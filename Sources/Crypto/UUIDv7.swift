@@ -14,7 +14,7 @@ package enum UUIDv7 {
 
     /// The milliseconds since 1970 that the text of an identifier contains; nil for a text that is none.
     package static func milliseconds(of text: String) -> Int64? {
-        Int64(text.replacing("-", with: "").prefix(12), radix: 16)
+        Int64(String(text.prefix(13).filter { $0 != "-" }), radix: 16)
     }
 
     /// The text for a moment since 1970; the two highest random bits are not used.

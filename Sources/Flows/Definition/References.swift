@@ -6,6 +6,8 @@ struct References: Sendable {
     /// Whether a query sees the result of the task, in the order of the flow's tasks.
     private(set) var tasks: [Bool]
     private(set) var includesUser = false
+    /// Whether the flow has queries at all; most have none.
+    private(set) var hasQueries = false
     private var includesAll = false
 
     init(taskCount: Int) { tasks = Array(repeating: false, count: taskCount) }
@@ -14,6 +16,7 @@ struct References: Sendable {
 
     /// - Parameter positions: of the tasks, by their names.
     mutating func add(_ query: JSONPath, _ positions: [TextKey: Int]) {
+        hasQueries = true
         for names in query.allLeadingNames {
             switch TaskReference(names) {
             case .one(let name): if let position = positions[TextKey(name)] { tasks[position] = true }

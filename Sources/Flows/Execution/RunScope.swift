@@ -11,7 +11,7 @@ struct RunScope: Sendable {
         let execution: JSON
         let user: JSON
 
-        /// For a state that only counts visits.
+        /// For a flow without queries, and for a state that only counts visits.
         static let empty = Run(flow: .null, execution: .null, user: .null)
     }
 

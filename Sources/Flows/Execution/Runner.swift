@@ -96,7 +96,8 @@ struct Runner {
     private static func scope(
         of execution: Execution, _ flow: Flow, on connection: Connection
     ) throws -> RunScope.Run {
-        try RunScope.Run(of: execution, on: flow.references.includesUser ? connection : nil)
+        guard flow.references.hasQueries else { return .empty }
+        return try RunScope.Run(of: execution, on: flow.references.includesUser ? connection : nil)
     }
 
     private mutating func runOrRollBack() throws -> RunOutcome {
