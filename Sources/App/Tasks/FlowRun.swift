@@ -15,7 +15,9 @@ struct FlowRun: WaitingTask {
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         guard let id = context.stored?["execution_id"]?.stringValue else {
-            let started = try context.start(SubFlow.named(in: input, context), on: [input["input"] ?? [:]])
+            let workflow = try SubFlow.named(in: input, context)
+            try workflow.check([input["input"] ?? [:]], at: { _ in "/input" })
+            let started = try context.start(workflow, on: [input["input"] ?? [:]])
             return .wait(until: .runs(), storing: ["execution_id": .string(started.ids[0])], starting: started)
         }
         guard let child = try RunResult.find(id, on: context.connection), child.status.isEnd else {
@@ -48,8 +50,10 @@ struct FlowMap: WaitingTask {
         let room = Int(input["concurrency"]?.integerValue ?? 10) - active
         if started < items.count, room > 0 {
             let next = started..<min(items.count, started + room)
-            let runs = try context.start(
-                SubFlow.named(in: input, context), on: Array(items[next]), firstItem: next.lowerBound)
+            let workflow = try SubFlow.named(in: input, context)
+            // All of them before the first one starts, and again if the newest version has changed since.
+            try workflow.check(Array(items[started...]), at: { "/items/\(started + $0)" })
+            let runs = try context.start(workflow, on: Array(items[next]), firstItem: next.lowerBound)
             return .wait(until: .runs(), storing: ["started": JSON(next.upperBound)], starting: runs)
         }
         if started < items.count || active > 0 {

@@ -10,6 +10,8 @@ package struct StoredFlow: Sendable {
     package let version: Int
     /// Whether the workflow has a concurrency limit.
     private let isLimited: Bool
+    /// Nil: any input.
+    let inputSchema: JSON?
 
     /// As the source of a run.
     package var source: FlowSource { .workflow(id: workflowID, version: version, isLimited: isLimited) }
@@ -35,13 +37,15 @@ package struct StoredFlow: Sendable {
     ) throws -> StoredFlow? {
         let rows = try connection.query(
             """
-            SELECT w.user_id, v.flow, v.version, w.concurrency IS NOT NULL
+            SELECT w.user_id, v.flow, v.version, w.concurrency IS NOT NULL, v.input_schema
             FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = \(version)
             WHERE w.id = \(workflowID) \(condition)
             """)
         guard let row = rows.first else { return nil }
-        let (userID, flow, version, isLimited) = try row.decode(String.self, JSON.self, Int.self, Bool.self)
+        let (userID, flow, version, isLimited, inputSchema) = try row.decode(
+            String.self, JSON.self, Int.self, Bool.self, JSON?.self)
         return StoredFlow(
-            workflowID: workflowID, userID: userID, flow: flow, version: version, isLimited: isLimited)
+            workflowID: workflowID, userID: userID, flow: flow, version: version, isLimited: isLimited,
+            inputSchema: inputSchema)
     }
 }

@@ -14,6 +14,8 @@ struct Workflow {
         let description: String?
         /// As the caller sent it.
         let flow: JSON
+        /// The JSON Schema of the inputs that runs may have, as the caller sent it; nil: any input.
+        var inputSchema: JSON?
     }
 
     let id: String
@@ -35,6 +37,12 @@ struct Workflow {
 
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)
     static let description = JSONSchema.string(maxLength: 10_000).nullable.described("For readers; it has no effect")
+    static let inputSchema = JSONSchema.unchecked(JSONSchema.object(additional: .any).nullable).described(
+        "The JSON Schema (2020-12) of the inputs that runs may have; others are refused with 422. It may use `type` (one "
+            + "type), `const`, `enum` (of strings), `anyOf`, `properties`, `required`, `additionalProperties`, `items`, "
+            + "`minItems`, `maxItems`, `minLength`, `maxLength`, `format` (`email`, `uuid`, `date-time`), `minimum`, "
+            + "`maximum`, `title`, `description`, `examples`, `$schema` and `$comment`. An integer has no fraction and "
+            + "no exponent. Default: null, which accepts any input")
     static let concurrency = JSONSchema.integer(1...1_000).nullable.described(
         "Maximum number of concurrent runs. Further runs wait in the queue. Default: null, which means no limit")
 
@@ -46,7 +54,9 @@ struct Workflow {
         .integer("concurrency", concurrency, sql: "w.concurrency"),
         .time("created_at", sql: "w.created_at"), .time("updated_at", sql: "w.updated_at"))
 
-    static let resource = Resource("Workflow", extending: summary, .json("flow", FlowFormat.flow, sql: "v.flow"))
+    static let resource = Resource(
+        "Workflow", extending: summary, .json("flow", FlowFormat.flow, sql: "v.flow"),
+        .json("input_schema", inputSchema, sql: "v.input_schema"))
     static let schema = resource.schema
 
     var json: JSON {
@@ -54,6 +64,7 @@ struct Workflow {
             "id": .string(id), "user_id": .string(userID), "name": .string(content.name),
             "description": JSON(content.description), "version": .integer(version), "concurrency": JSON(concurrency),
             "created_at": .string(createdAt), "updated_at": .string(updatedAt), "flow": content.flow,
+            "input_schema": content.inputSchema ?? .null,
         ]
     }
 
@@ -71,7 +82,12 @@ extension Workflow.Content {
     /// Whether both are the same bytes: in Swift, strings that differ in Unicode normalization are equal.
     func isIdentical(to other: Workflow.Content) -> Bool { json.serialized() == other.json.serialized() }
 
-    private var json: JSON { ["name": .string(name), "description": JSON(description), "flow": flow] }
+    private var json: JSON {
+        [
+            "name": .string(name), "description": JSON(description), "flow": flow,
+            "input_schema": inputSchema ?? .null,
+        ]
+    }
 }
 
 /// One version of a workflow, as it was saved.
@@ -84,5 +100,7 @@ struct WorkflowVersion {
         .integer("version").described("The number of the version, from 1"), .text("name", Workflow.name),
         .text("description", Workflow.description), .time("created_at"))
 
-    static let resource = Resource("WorkflowVersion", extending: summary, .json("flow", FlowFormat.flow))
+    static let resource = Resource(
+        "WorkflowVersion", extending: summary, .json("flow", FlowFormat.flow),
+        .json("input_schema", Workflow.inputSchema))
 }

@@ -9,7 +9,10 @@ struct WorkflowDraft {
 
     private static let members = JSONSchema.object(
         required: ["name": Workflow.name, "flow": .unchecked(FlowFormat.flow)],
-        optional: ["description": Workflow.description, "concurrency": Workflow.concurrency]
+        optional: [
+            "description": Workflow.description, "input_schema": Workflow.inputSchema,
+            "concurrency": Workflow.concurrency,
+        ]
     ).example(["name": "Nightly figures", "flow": FlowFormat.example, "concurrency": 1])
 
     /// A new workflow.
@@ -27,11 +30,15 @@ struct WorkflowDraft {
     init(_ json: JSON, by schema: JSONSchema = schema, catalog: TaskCatalog) throws {
         var problems = schema.violations(in: json)
         if let flow = json["flow"] { problems.append(contentsOf: Self.problems(of: flow, catalog)) }
+        let inputSchema = json["input_schema"] == .null ? Optional.none : json["input_schema"]
+        if let inputSchema { problems.append(contentsOf: RunInput.problems(ofSchema: inputSchema)) }
         guard problems.isEmpty, let name = json["name"]?.stringValue, let flow = json["flow"] else {
             throw Problem.invalid(problems)
         }
         self.init(
-            Workflow.Content(name: name, description: json["description"]?.stringValue, flow: flow),
+            Workflow.Content(
+                name: name, description: json["description"]?.stringValue, flow: flow,
+                inputSchema: inputSchema),
             concurrency: json["concurrency"]?.integerValue)
     }
 
@@ -62,7 +69,10 @@ enum WorkflowDocument {
             "format_version": JSONSchema.constant(version).described("The version of the document's format"),
             "name": Workflow.name, "flow": .unchecked(FlowFormat.flow),
         ],
-        optional: ["description": Workflow.description, "concurrency": Workflow.concurrency]
+        optional: [
+            "description": Workflow.description, "input_schema": Workflow.inputSchema,
+            "concurrency": Workflow.concurrency,
+        ]
     ).example(
         ["format": format, "format_version": version, "name": "Nightly figures", "flow": FlowFormat.example]
     ).named("WorkflowDocument")
@@ -71,7 +81,7 @@ enum WorkflowDocument {
         [
             "format": format, "format_version": version, "name": .string(workflow.content.name),
             "description": JSON(workflow.content.description), "concurrency": JSON(workflow.concurrency),
-            "flow": workflow.content.flow,
+            "flow": workflow.content.flow, "input_schema": workflow.content.inputSchema ?? .null,
         ]
     }
 

@@ -29,7 +29,10 @@ extension Endpoint<Context> {
         examples: [
             Example(
                 "Store the demo chain",
-                body: ["name": "Nightly figures", "description": "Sums up the day", "flow": FlowFormat.example],
+                body: [
+                    "name": "Nightly figures", "description": "Sums up the day", "flow": FlowFormat.example,
+                    "input_schema": ["type": "object", "properties": ["amount": ["type": "number", "minimum": 0]]],
+                ],
                 stores: ["workflow_id": "/id"])
         ]
     ) { context in
@@ -56,7 +59,7 @@ extension Endpoint<Context> {
         .put, "/api/workflows/{id}", operation: "replaceWorkflow", tag: .workflows, access: .user,
         summary: "Replace a workflow",
         description: """
-            A changed name, description or flow becomes a new version. The same content again changes nothing, so a
+            A changed name, description, flow or input schema becomes a new version. The same content again changes nothing, so a
             program may put its workflows at each of its starts. A `version` in the body must be the newest one: a
             change of what has become an older version is refused. A call that changes nothing may have an older one.
             """,

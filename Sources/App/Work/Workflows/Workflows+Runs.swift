@@ -24,7 +24,7 @@ extension Endpoint<Context> {
         body: .optionalJSON(
             JSONSchema.object(
                 optional: [
-                    "input": JSONSchema.any.described("Default: `{}`"),
+                    "input": JSONSchema.any.described("It must fit the workflow's `input_schema`. Default: `{}`"),
                     "version": JSONSchema.integer(1...Int64(Int32.max)).described("Default: the newest"),
                 ]
             ).named("WorkflowCall")),
@@ -49,9 +49,11 @@ extension Endpoint<Context> {
             guard let stored = try StoredFlow.find(id, of: owner, version: wanted, on: context.connection) else {
                 throw try missing(wanted, of: id, context)
             }
+            let input = context.input["input"] ?? .object(JSONObject())
+            let problems = stored.problems(ofInput: input, at: "/input")
+            guard problems.isEmpty else { throw Problem.invalid(problems) }
             let execution = try Execution(
-                id: UUIDv7.make(), userID: stored.userID, source: stored.source, flow: stored.flow,
-                input: context.input["input"] ?? .object(JSONObject()),
+                id: UUIDv7.make(), userID: stored.userID, source: stored.source, flow: stored.flow, input: input,
                 starter: context.starter(ofRunOf: stored.userID))
             let plan = try context.plan(stored.flow)
             do {
