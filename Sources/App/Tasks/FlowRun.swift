@@ -69,7 +69,8 @@ struct FlowMap: WaitingTask {
 
 /// The members of the input that name the workflow of the runs that a step starts.
 private enum SubFlow {
-    static let workflow = JSONSchema.string(format: .uuid).described("The workflow's id")
+    static let workflow = JSONSchema.string(minLength: 1, maxLength: WorkflowKey.maximumLength).described(
+        "The workflow's id or its key")
     static let version = JSONSchema.integer(1...Int64(Int32.max)).described(
         "The version to run. Default: the current one")
 

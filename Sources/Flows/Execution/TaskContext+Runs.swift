@@ -69,7 +69,7 @@ extension TaskContext {
 
 extension TaskFailure {
     package static let workflowNotFound = TaskFailure(
-        code: "workflow_not_found", message: "There is no workflow with this id and version")
+        code: "workflow_not_found", message: "There is no workflow with this id or key and version")
 
     /// Why a step fails that could not start its runs.
     fileprivate init(_ refusal: LaunchRefusal) {

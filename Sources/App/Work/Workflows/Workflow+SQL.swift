@@ -11,7 +11,8 @@ extension Workflow {
         let content = try Content(&columns)
         self.init(
             id: id, userID: userID, content: content, version: try columns.next(), revision: try columns.next(),
-            concurrency: try columns.next(), createdAt: try columns.next(), updatedAt: try columns.next())
+            concurrency: try columns.next(), key: try columns.next(), createdAt: try columns.next(),
+            updatedAt: try columns.next())
     }
 
     /// All workflows that are not deleted, each with its current version.
@@ -46,7 +47,7 @@ extension Workflow {
 
     private static func selection(_ id: String) -> SQL {
         """
-        SELECT w.id, w.user_id, \(Content.columns), w.version, w.revision, w.concurrency,
+        SELECT w.id, w.user_id, \(Content.columns), w.version, w.revision, w.concurrency, w.key,
             rfc3339(w.created_at), rfc3339(w.updated_at)
         FROM \(current) AND w.id = \(id)
         """
@@ -76,8 +77,9 @@ extension Workflow {
             guard !user.isEmpty else { throw Problem.invalidToken }
             let id = UUIDv7.make()
             let row: SQL = """
-                INSERT INTO workflows (id, user_id, version, concurrency)
-                SELECT \(id)::uuid, \(userID)::uuid, 1, \(optional: draft.concurrency)::integer
+                INSERT INTO workflows (id, user_id, version, concurrency, key)
+                SELECT \(id)::uuid, \(userID)::uuid, 1, \(optional: draft.concurrency)::integer,
+                    \(optional: draft.key)::text
                 WHERE (
                     SELECT count(*) FROM workflows WHERE user_id = \(userID) AND deleted_at IS NULL
                 ) < \(maximumWorkflows)
@@ -99,7 +101,7 @@ extension Workflow {
         let change: SQL = """
             UPDATE workflows
             SET version = version + \(addsVersion ? 1 : 0), revision = revision + 1,
-                concurrency = \(optional: draft.concurrency),
+                concurrency = \(optional: draft.concurrency), key = \(optional: draft.key),
                 updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
             WHERE id = \(id)
             """

@@ -27,6 +27,8 @@ struct Workflow {
     let revision: Int64
     /// The maximum number of concurrent runs; nil: no limit. It applies to all versions and belongs to none.
     let concurrency: Int64?
+    /// Names the workflow as its id does; nil: nothing else does. Like the limit, it belongs to no version.
+    let key: String?
     let createdAt: String
     let updatedAt: String
 
@@ -37,6 +39,11 @@ struct Workflow {
 
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)
     static let description = JSONSchema.string(maxLength: 10_000).nullable.described("For readers; it has no effect")
+    static let keyText = JSONSchema.string(minLength: 1, maxLength: WorkflowKey.maximumLength)
+    static let key = keyText.nullable.described(
+        "A name that works wherever the workflow's id does, in paths and in flows: a letter from a to z, then up to 62 "
+            + "such letters, digits and hyphens. Not the form of an id, and no word of a path, such as `versions`. "
+            + "Unique among the user's workflows that are not deleted. Default: null")
     static let inputSchema = JSONSchema.unchecked(JSONSchema.object(additional: .any).nullable).described(
         "The JSON Schema (2020-12) of the inputs that runs may have; others are refused with 422. It may use `type` (one "
             + "type), `const`, `enum` (of strings), `anyOf`, `properties`, `required`, `additionalProperties`, `items`, "
@@ -49,6 +56,7 @@ struct Workflow {
     /// The members of a workflow in a list. The flow is left out, because a page of flows could be 100 MiB.
     static let summary = Resource(
         "WorkflowSummary", .id("id", sql: "w.id"), .id("user_id", sql: "w.user_id").described("The owner"),
+        .text("key", key, sql: "w.key"),
         .text("name", name, sql: "v.name"), .text("description", description, sql: "v.description"),
         .integer("version", sql: "w.version").described("The number of the current version, from 1"),
         .integer("concurrency", concurrency, sql: "w.concurrency"),
@@ -61,7 +69,7 @@ struct Workflow {
 
     var json: JSON {
         [
-            "id": .string(id), "user_id": .string(userID), "name": .string(content.name),
+            "id": .string(id), "user_id": .string(userID), "key": JSON(key), "name": .string(content.name),
             "description": JSON(content.description), "version": .integer(version), "concurrency": JSON(concurrency),
             "created_at": .string(createdAt), "updated_at": .string(updatedAt), "flow": content.flow,
             "input_schema": content.inputSchema ?? .null,
@@ -72,7 +80,7 @@ struct Workflow {
 
     /// Whether saving the draft would change nothing.
     func isIdentical(to draft: WorkflowDraft) -> Bool {
-        draft.concurrency == concurrency && draft.content.isIdentical(to: content)
+        draft.concurrency == concurrency && draft.key == key && draft.content.isIdentical(to: content)
     }
 
     func isOpen(to principal: Principal) -> Bool { userID == principal.id || principal.isAdmin }

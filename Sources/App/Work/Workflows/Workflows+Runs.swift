@@ -10,7 +10,7 @@ extension Endpoint<Context> {
         execute,
         list(
             at: "/api/workflows/{id}/executions", operation: "listWorkflowExecutions", tag: .workflows,
-            summary: "List the runs of a workflow"),
+            summary: "List the runs of a workflow", parameters: [.workflow]),
     ]
 
     private static let execute = Endpoint(
@@ -21,6 +21,7 @@ extension Endpoint<Context> {
             200 and the whole run if that ends in time. A run that an admin starts belongs to the owner of the
             workflow, and uses the owner's documents, credits and limits.
             """,
+        parameters: [.workflow],
         body: .optionalJSON(
             JSONSchema.object(
                 optional: [
@@ -42,7 +43,7 @@ extension Endpoint<Context> {
         ]
     ) { context in
         try context.launchingOnce(answer: \.answer) {
-            let id = try context.id()
+            let id = try context.workflowID()
             let wanted = context.input["version"]?.integerValue.map { Int($0) }
             let user = try context.user
             let owner = user.isAdmin ? nil : user.id
