@@ -67,19 +67,18 @@ package final class Engine: Sendable {
     /// Plans runs that a step of another run starts at once, in a transaction that is open afterwards. Returns the
     /// statement, too, that counts them when they are queued.
     ///
-    /// - Parameter count: how many; the queue and the tree must have room for all of them, and the credits must cover
-    ///   them.
+    /// - Parameter groups: the queue and the tree must have room for all their runs, and the credits must cover them.
     /// - Throws: `LaunchRefusal`.
     func planChildren(
-        _ count: Int, of parentID: String, _ workflow: StoredFlow, for userID: String, on connection: Connection
-    ) throws -> (plan: Plan, counting: SQL) {
-        let read = try flows.read(workflow.flow)
+        _ groups: [ChildGroup], of parentID: String, for userID: String, on connection: Connection
+    ) throws -> (plans: [Plan], counting: SQL) {
+        let count = groups.reduce(0) { $0 + $1.inputs.count }
+        let readings = try groups.map { try flows.read($0.workflow.flow) }
         let place = try Tree.place(of: parentID, limit: Engine.maxDepth, on: connection)
         guard place.depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
-        let plan = try price(read, on: connection)
-        guard try plan.budget.isCovered(by: userID, times: count, on: connection) else {
-            throw LaunchRefusal.insufficientCredits
-        }
+        let plans = try readings.map { try price($0, on: connection) }
+        let costs = zip(groups, plans).map { (cost: $1.maxCost, count: $0.inputs.count) }
+        guard try Budget.isCovered(costs, by: userID, on: connection) else { throw LaunchRefusal.insufficientCredits }
         if connection.transactionStatus == .idle { try connection.begin() }
         try connection.execute(Places.lock(of: userID))
         guard try Queue.hasCapacity(for: userID, count: count, isLocked: true, on: connection) else {
@@ -92,10 +91,12 @@ package final class Engine: Sendable {
             throw LaunchRefusal.treeFull(limit: limits.descendants)
         case .isFull: throw LaunchRefusal.treeFull(limit: limits.descendants)
         }
-        if let lock = RunRemoval.keepingVersion(of: workflow.source), try connection.query(lock).isEmpty {
-            throw LaunchRefusal.versionRemoved
+        for group in groups {
+            if let lock = RunRemoval.keepingVersion(of: group.workflow.source), try connection.query(lock).isEmpty {
+                throw LaunchRefusal.versionRemoved
+            }
         }
-        return (plan, Tree.growing(place.root, by: count))
+        return (plans, Tree.growing(place.root, by: count))
     }
 
     /// Executes a new run on the thread of its call, until it ends, has to wait, or has had its time, and then calls

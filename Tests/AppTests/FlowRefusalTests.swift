@@ -150,7 +150,7 @@ import Testing
             ]))
         for item in answer["items"].arrayValue ?? [] {
             #expect(item.names == ["type", "summary", "effect", "cost", "active", "input", "output"])
-            let waiting: Set<JSON?> = ["wait", "approval", "flow.run", "map"]
+            let waiting: Set<JSON?> = ["wait", "approval", "flow.run", "map", "parallel"]
             let effect: JSON =
                 item["type"] == "data.store" ? "transactional" : waiting.contains(item["type"]) ? "waiting" : "pure"
             #expect(item["effect"] == effect)

@@ -78,11 +78,18 @@ struct Budget: Sendable {
         return statements
     }
 
-    /// Whether the user's balance covers the maximum cost of `count` runs. Checked before the first step; the
-    /// commit that takes the credits checks again.
-    func isCovered(by userID: String, times count: Int = 1, on connection: Connection) throws -> Bool {
-        guard maximumCost > 0 else { return true }
-        let required = maximumCost.multipliedClamped(by: Int64(count))
+    /// Whether the user's balance covers the maximum cost of a run. Checked before the first step; the commit that
+    /// takes the credits checks again.
+    func isCovered(by userID: String, on connection: Connection) throws -> Bool {
+        try Budget.isCovered([(maximumCost, 1)], by: userID, on: connection)
+    }
+
+    /// The same for several runs of each of these costs.
+    static func isCovered(
+        _ costs: [(cost: Int64, count: Int)], by userID: String, on connection: Connection
+    ) throws -> Bool {
+        let required = costs.reduce(Int64(0)) { $0.addingClamped($1.cost.multipliedClamped(by: Int64($1.count))) }
+        guard required > 0 else { return true }
         let balance = try connection.query("SELECT balance FROM credits WHERE user_id = \(userID)").first
         return try balance.map { try $0.decode(Int64.self) >= required } ?? false
     }

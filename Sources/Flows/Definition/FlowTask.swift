@@ -165,14 +165,17 @@ package struct Fenced: Error {}
 package struct TaskFailure: Error, Sendable, Equatable {
     package let code: String
     package let message: String
+    /// The first of the runs because of which a step failed, as `FailedRun.json` shows them; nil for any other failure.
+    package let failedRuns: JSON?
 
     /// The maximum length of a message, in Unicode scalars, without the ellipsis of a shortened one: it is stored with
     /// its step, and a run may have thousands of steps.
     package static let maximumLength = 1_000
 
-    package init(code: String, message: String) {
+    package init(code: String, message: String, failedRuns: JSON? = nil) {
         self.code = code
         self.message = message.shortened(to: TaskFailure.maximumLength)
+        self.failedRuns = failedRuns
     }
 
     /// The input violates the task's schema. The message has no pointer if the violation concerns the whole input.
@@ -192,10 +195,16 @@ package struct TaskFailure: Error, Sendable, Equatable {
     /// False for invalid input, which stays invalid in the next attempt.
     var isWorthRetrying: Bool { code != "invalid_input" }
 
-    package var json: JSON { ["code": .string(code), "message": .string(message)] }
+    package var json: JSON {
+        var object = JSONObject([
+            .init(name: "code", value: .string(code)), .init(name: "message", value: .string(message)),
+        ])
+        object["failures"] = failedRuns
+        return .object(object)
+    }
 
     package init?(json: JSON) {
         guard let code = json["code"]?.stringValue, let message = json["message"]?.stringValue else { return nil }
-        self.init(code: code, message: message)
+        self.init(code: code, message: message, failedRuns: json["failures"])
     }
 }

@@ -2,6 +2,18 @@ import Crypto
 package import JSON
 package import Postgres
 
+/// Runs that a step starts: of one version of a workflow, for some of its items.
+package struct ChildGroup {
+    package let workflow: StoredFlow
+    /// The input of each run, and the position of its item among all for which the step starts runs.
+    package let inputs: [(item: Int, input: JSON)]
+
+    package init(_ workflow: StoredFlow, _ inputs: [(item: Int, input: JSON)]) {
+        self.workflow = workflow
+        self.inputs = inputs
+    }
+}
+
 /// Runs that a step has started.
 package struct ChildRuns {
     package let ids: [String]
@@ -15,22 +27,31 @@ extension TaskContext {
     /// - Parameter firstItem: the position of the first input among all inputs for which the step starts runs.
     /// - Throws: `TaskFailure` if none of them can be started.
     package func start(_ workflow: StoredFlow, on inputs: [JSON], firstItem: Int = 0) throws -> ChildRuns {
+        try start([ChildGroup(workflow, inputs.enumerated().map { (firstItem + $0, $1) })])
+    }
+
+    /// Starts runs of several stored workflows.
+    ///
+    /// - Throws: `TaskFailure` if not all of them can be started.
+    package func start(_ groups: [ChildGroup]) throws -> ChildRuns {
         do {
-            let (plan, counting) = try engine.planChildren(
-                inputs.count, of: executionID, workflow, for: userID, on: connection)
-            let children = inputs.enumerated().map { offset, input in
-                var child = Execution(
-                    id: UUIDv7.make(), userID: userID, source: workflow.source, flow: workflow.flow, input: input)
-                child.parent = Execution.Parent(
-                    executionID: executionID, step: step, attempt: attempt, item: firstItem + offset)
-                return child
+            let (plans, counting) = try engine.planChildren(groups, of: executionID, for: userID, on: connection)
+            let children = zip(groups, plans).map { group, plan in
+                (executions: group.inputs.map { child(of: group.workflow, $1, item: $0) }, budget: plan.budget)
             }
             return ChildRuns(
-                ids: children.map(\.id),
-                statements: [counting] + Queue.enqueue(children, budget: plan.budget, counting: engine.storage))
+                ids: children.flatMap { $0.executions.map(\.id) },
+                statements: [counting] + Queue.enqueue(children, counting: engine.storage))
         } catch let refusal as LaunchRefusal {
             throw TaskFailure(refusal)
         }
+    }
+
+    private func child(of workflow: StoredFlow, _ input: JSON, item: Int) -> Execution {
+        var child = Execution(
+            id: UUIDv7.make(), userID: userID, source: workflow.source, flow: workflow.flow, input: input)
+        child.parent = Execution.Parent(executionID: executionID, step: step, attempt: attempt, item: item)
+        return child
     }
 
     /// The number of active runs that the step has started.
@@ -40,29 +61,31 @@ extension TaskContext {
         ).only.decode(Int.self)
     }
 
-    /// The number of runs that this attempt has started and that have not completed.
-    package func failedRuns() throws -> Int {
-        try connection.query("SELECT count(*) FROM executions e WHERE \(ownRuns) AND e.status <> 'completed'")
-            .only.decode(Int.self)
-    }
-
-    /// The outputs of all runs that this attempt has started, in the order of their items.
+    /// The outputs of all runs that this attempt has started, in the order of their items; null for one that has not
+    /// completed.
     ///
     /// - Throws: `TaskFailure` before any output is loaded, if they exceed the rest of the run's record together.
     package func outputs() throws -> [JSON] {
         // The size of a stored value is known without reading it, but a compressed value may be larger than that.
         for size: SQL in ["pg_column_size(s.output)", "octet_length(s.output::text)"] {
             let total = try connection.query(
-                "SELECT coalesce(sum(\(size)), 0)::bigint FROM executions e \(RunResult.lastStep) WHERE \(ownRuns)"
+                """
+                SELECT coalesce(sum(\(size)), 0)::bigint FROM executions e \(RunResult.lastStep)
+                WHERE \(ownRuns) AND e.status = 'completed'
+                """
             ).only.decode(Int.self)
             guard total <= outputRoom else { throw TaskFailure.outputTooLarge }
         }
         return try connection.query(
-            "SELECT s.output FROM executions e \(RunResult.lastStep) WHERE \(ownRuns) ORDER BY e.item"
+            """
+            SELECT CASE WHEN e.status = 'completed' THEN s.output END
+            FROM executions e \(RunResult.lastStep) WHERE \(ownRuns) ORDER BY e.item
+            """
         ).map { try $0.decode(JSON?.self) ?? .null }
     }
 
-    private var ownRuns: SQL {
+    /// The condition on `executions e` for the runs of this attempt.
+    var ownRuns: SQL {
         "e.parent_id = \(executionID) AND e.parent_step = \(step) AND coalesce(e.parent_attempt, 1) = \(attempt)"
     }
 }

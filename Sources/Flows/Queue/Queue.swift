@@ -151,16 +151,27 @@ enum Queue {
     /// Returns the statements that put new runs of the same flow into the queue and hold the credits for their worst
     /// cases. The caller executes them in its transaction.
     static func enqueue(_ executions: [Execution], budget: Budget, counting quota: StorageQuota) -> [SQL] {
+        enqueue([(executions, budget)], counting: quota)
+    }
+
+    /// The same for runs of several flows. Credits are locked last.
+    static func enqueue(_ groups: [(executions: [Execution], budget: Budget)], counting quota: StorageQuota) -> [SQL] {
         var payments: [SQL] = []
+        return groups.flatMap { insertions(of: $0.executions, $0.budget, counting: quota, &payments) } + payments
+    }
+
+    private static func insertions(
+        of executions: [Execution], _ budget: Budget, counting quota: StorageQuota, _ payments: inout [SQL]
+    ) -> [SQL] {
         let insertions = executions.flatMap { execution in
             var budget = budget
             payments += budget.hold(for: execution)
             return [insertion(of: execution, budget, counting: quota)] + copySteps(execution, counting: quota)
         }
         guard let source = executions.first?.source, source.isLimited, let workflowID = source.workflowID else {
-            return Places.reading(limitOf: executions.first?.source, before: insertions) + payments
+            return Places.reading(limitOf: executions.first?.source, before: insertions)
         }
-        return Places.around(insertions, of: workflowID, executions[0].userID) + payments
+        return Places.around(insertions, of: workflowID, executions[0].userID)
     }
 
     private static func insertion(of execution: Execution, _ budget: Budget, counting quota: StorageQuota) -> SQL {

@@ -140,8 +140,14 @@ extension StepStatus {
 }
 
 extension TaskFailure {
-    fileprivate static let schema = JSONSchema.object(required: [
-        "code": JSONSchema.string(maxLength: 100).described("What happened, for programs"),
-        "message": JSONSchema.string(maxLength: maximumLength + 1).described("What happened, for people"),
-    ]).named("TaskError")
+    fileprivate static let schema = JSONSchema.object(
+        required: [
+            "code": JSONSchema.string(maxLength: 100).described("What happened, for programs"),
+            "message": JSONSchema.string(maxLength: maximumLength + 1).described("What happened, for people"),
+        ],
+        optional: [
+            "failures": JSONSchema.array(of: FailedRun.schema, count: 0...FailedRun.maximumInErrors).described(
+                "The first runs that failed, of a step that started several")
+        ]
+    ).named("TaskError")
 }
