@@ -23,7 +23,7 @@ extension Engine {
             throw LaunchRefusal.invalid("/step", "is superseded: since a resume, a later step repeats it")
         }
         let (source, flow, stored) = try source(of: former, version: version, on: connection)
-        let plan = try plan(flow, on: connection)
+        let plan = try plan(flow, for: former.userID, on: connection)
         let copied = former.steps.filter { $0.number < number }
         guard plan.flow.leads(copied, to: step.task, input: former.input) else {
             throw LaunchRefusal.invalid("/version", "does not lead to this step in the same way")
@@ -101,7 +101,9 @@ extension StoredFlow {
 extension Engine.Plan {
     /// The plan of a run that continues after these steps.
     fileprivate func remaining(after steps: [Step]) -> Engine.Plan {
-        Engine.Plan(flow: flow, warnings: warnings, budget: budget.remaining(of: flow, after: steps))
+        Engine.Plan(
+            flow: flow, warnings: warnings, budget: budget.remaining(of: flow, after: steps),
+            unboundedBecause: unboundedBecause)
     }
 }
 

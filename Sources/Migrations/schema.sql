@@ -309,6 +309,7 @@ CREATE TABLE public.executions (
     flow_id text,
     flow_name text,
     traceparent text,
+    pins json,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
@@ -318,10 +319,11 @@ ALTER TABLE ONLY public.executions ALTER COLUMN error SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions ALTER COLUMN fork_input SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions ALTER COLUMN differs SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions ALTER COLUMN copied_inputs SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions ALTER COLUMN pins SET COMPRESSION lz4;
 
 CREATE FUNCTION public.stored_bytes(e public.executions) RETURNS bigint
     LANGUAGE sql STABLE
-    RETURN ((((512 + COALESCE(octet_length(((e).flow)::text), 0)) + octet_length(((e).input)::text)) + COALESCE(octet_length(((e).fork_input)::text), 0)) + COALESCE(octet_length(((e).copied_inputs)::text), 0));
+    RETURN (((((512 + COALESCE(octet_length(((e).flow)::text), 0)) + octet_length(((e).input)::text)) + COALESCE(octet_length(((e).fork_input)::text), 0)) + COALESCE(octet_length(((e).copied_inputs)::text), 0)) + COALESCE(octet_length(((e).pins)::text), 0));
 
 CREATE TABLE public.posts (
     id uuid NOT NULL,
@@ -439,6 +441,7 @@ CREATE TABLE public.executions_default (
     flow_id text,
     flow_name text,
     traceparent text,
+    pins json,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
 ALTER TABLE ONLY public.executions_default ALTER COLUMN flow SET COMPRESSION lz4;
@@ -447,6 +450,7 @@ ALTER TABLE ONLY public.executions_default ALTER COLUMN error SET COMPRESSION lz
 ALTER TABLE ONLY public.executions_default ALTER COLUMN fork_input SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions_default ALTER COLUMN differs SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions_default ALTER COLUMN copied_inputs SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions_default ALTER COLUMN pins SET COMPRESSION lz4;
 
 CREATE TABLE public.guests (
     network text NOT NULL,

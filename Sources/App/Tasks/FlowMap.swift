@@ -2,7 +2,7 @@ import Flows
 import JSON
 
 /// Runs a stored workflow for each item of an array, a limited number of them at a time.
-struct FlowMap: WaitingTask {
+struct FlowMap: RunStartingTask {
     /// The maximum number of items, which `max_items` may lower or raise within the second.
     private static let (defaultItems, maximumItems): (Int64, Int) = (1_000, 10_000)
 
@@ -33,25 +33,25 @@ struct FlowMap: WaitingTask {
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         let items = input["items"]?.arrayValue ?? []
         let maxFailures = input["max_failures"]?.integerValue.map { Int($0) }
-        let started = Int(context.stored?["started"]?.integerValue ?? 0)
-        if started == 0 { try checkCount(items, input) }
-        if let maxFailures, started > 0, try context.failedRunCount() > maxFailures {
+        let started = try StartedItems(context, concurrency: input["concurrency"])
+        if started.isFirst { try checkCount(items, input) }
+        if let maxFailures, started.count > 0, try context.failedRunCount() > maxFailures {
             throw try failure(items.count, context)
         }
-        let active = started > 0 ? try context.activeRuns() : 0
-        let room = Int(input["concurrency"]?.integerValue ?? SubFlow.defaultConcurrency) - active
-        if started < items.count, room > 0 {
-            let next = started..<min(items.count, started + room)
+        let next = try started.progress(of: items.count) { indices in
             let workflow = try SubFlow.named(in: input, context)
-            // All of them before the first one starts, and again if the newest version has changed since.
-            try workflow.check(Array(items[started...]), at: { "/items/\(started + $0)" })
-            let runs = try context.start(workflow, on: Array(items[next]), firstItem: next.lowerBound)
-            return .wait(until: .runs(), storing: ["started": JSON(next.upperBound)], starting: runs)
+            try workflow.check(indices.map { items[$0] }, at: { "/items/\(indices[$0])" })
+            return [ChildGroup(workflow, indices.map { ($0, items[$0]) })]
         }
-        if started < items.count || active > 0 {
-            return .wait(until: .runs(), storing: ["started": JSON(started)])
-        }
+        if let next { return next }
         return .done(try result(items.count, maxFailures, context))
+    }
+
+    func demands(of input: JSON?) -> [ChildDemand] {
+        guard let items = input?["items"] else { return [.unknown] }
+        let maximum = input?["max_items"].map { Int($0.integerValue ?? Int64(Self.maximumItems)) }
+        let count = min(maximum ?? Int(Self.defaultItems), items.arrayValue?.count ?? .max)
+        return [ChildDemand(input, count: count)]
     }
 
     private func checkCount(_ items: [JSON], _ input: JSON) throws {

@@ -2,7 +2,7 @@ import Flows
 import JSON
 
 /// Runs different workflows side by side, a limited number of them at a time.
-struct FlowParallel: WaitingTask {
+struct FlowParallel: RunStartingTask {
     private static let maximumBranches = 100
 
     let type = "parallel"
@@ -17,22 +17,16 @@ struct FlowParallel: WaitingTask {
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         let branches = input["branches"]?.objectValue?.members ?? []
-        let started = Int(context.stored?["started"]?.integerValue ?? 0)
-        if started == 0 { try check(branches) }
-        let active = started > 0 ? try context.activeRuns() : 0
-        let room = Int(input["concurrency"]?.integerValue ?? SubFlow.defaultConcurrency) - active
-        if started < branches.count, room > 0 {
-            let next = started..<min(branches.count, started + room)
-            // Workflows and inputs of all branches are checked before the first one starts.
-            let calls = try branches[started...].map { try call($0, context) }
-            let runs = try context.start(
-                zip(next, calls).map { index, call in ChildGroup(call.workflow, [(index, call.input)]) })
-            return .wait(until: .runs(), storing: ["started": JSON(next.upperBound)], starting: runs)
-        }
-        if started < branches.count || active > 0 {
-            return .wait(until: .runs(), storing: ["started": JSON(started)])
-        }
+        let started = try StartedItems(context, concurrency: input["concurrency"])
+        if started.isFirst { try check(branches) }
+        let next = try started.progress(of: branches.count) { try $0.map { try group(branches[$0], $0, context) } }
+        if let next { return next }
         return .done(try result(branches.map(\.name), context))
+    }
+
+    func demands(of input: JSON?) -> [ChildDemand] {
+        guard let branches = input?["branches"]?.objectValue else { return [.unknown] }
+        return branches.members.prefix(Self.maximumBranches).map { ChildDemand($0.value, count: 1) }
     }
 
     private func check(_ branches: [JSONObject.Member]) throws {
@@ -46,13 +40,12 @@ struct FlowParallel: WaitingTask {
         }
     }
 
-    private func call(_ branch: JSONObject.Member, _ context: TaskContext) throws -> (workflow: StoredFlow, input: JSON)
-    {
+    private func group(_ branch: JSONObject.Member, _ index: Int, _ context: TaskContext) throws -> ChildGroup {
         let workflow = try SubFlow.named(in: branch.value, context)
         let input = branch.value["input"] ?? [:]
         let pointer = JSONPointer(["branches", .name(branch.name), "input"]).description
         try workflow.check([input], at: { _ in pointer })
-        return (workflow, input)
+        return ChildGroup(workflow, [(index, input)], demand: index)
     }
 
     private func result(_ names: [String], _ context: TaskContext) throws -> JSON {

@@ -1,9 +1,8 @@
 import Flows
 import JSON
-import Postgres
 
 /// Runs a stored workflow and waits for its result.
-struct FlowRun: WaitingTask {
+struct FlowRun: RunStartingTask {
     let type = "flow.run"
     let summary = "Runs one of the user's workflows and returns its result"
     let input = SubFlow.call
@@ -14,7 +13,12 @@ struct FlowRun: WaitingTask {
             let workflow = try SubFlow.named(in: input, context)
             let runInput = input["input"] ?? [:]
             try workflow.check([runInput], at: { _ in "/input" })
-            let started = try context.start(workflow, on: [runInput])
+            let run = ChildGroup(workflow, [(0, runInput)])
+            if let id = try context.completedRuns(of: [run]).first {
+                return .wait(
+                    until: .after(.zero), storing: ["execution_id": .string(id)], starting: context.takingOver([id]))
+            }
+            let started = try context.start([run])
             return .wait(until: .runs(), storing: ["execution_id": .string(started.ids[0])], starting: started)
         }
         guard let child = try RunResult.find(id, on: context.connection), child.status.isEnd else {
@@ -23,6 +27,8 @@ struct FlowRun: WaitingTask {
         guard child.status == .completed else { throw child.failure }
         return .done(child.output)
     }
+
+    func demands(of input: JSON?) -> [ChildDemand] { [ChildDemand(input, count: 1)] }
 }
 
 /// The members of the input that name the workflow of the runs that a step starts.
@@ -30,7 +36,7 @@ enum SubFlow {
     static let workflow = JSONSchema.string(minLength: 1, maxLength: WorkflowKey.maximumLength).described(
         "The workflow's id or its key")
     static let version = JSONSchema.integer(1...Int64(Int32.max)).described(
-        "The version to run. Default: the current one")
+        "The version to run. Default: the one that is current when the run of this step starts")
     static let concurrency = JSONSchema.integer(1...100).described("Maximum number of concurrent runs. Default: 10")
     static let defaultConcurrency: Int64 = 10
     /// One run.
@@ -41,10 +47,8 @@ enum SubFlow {
     /// The user's workflow that the input names.
     static func named(in input: JSON, _ context: TaskContext) throws -> StoredFlow {
         let version = input["version"]?.integerValue.map { Int($0) }
-        guard
-            let found = try StoredFlow.find(
-                input["workflow"]?.stringValue ?? "", of: context.userID, version: version, on: context.connection)
-        else { throw TaskFailure.workflowNotFound }
+        let text = input["workflow"]?.stringValue ?? ""
+        guard let found = try context.workflow(text, version: version) else { throw TaskFailure.workflowNotFound }
         return found
     }
 }

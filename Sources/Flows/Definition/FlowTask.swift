@@ -89,6 +89,10 @@ package struct TaskContext {
     /// The number of the attempt, from 1.
     package let attempt: Int
     package let userID: String
+    /// The name of the task in the flow.
+    let task: String
+    /// What the run holds; nil outside of a run.
+    let budget: Budget?
     /// For a `.transactional` task it has the open transaction; other tasks only read through it.
     package let connection: Connection
     /// The `traceparent` of the call that started the run, or the run that started it; nil without one. A task that
@@ -110,6 +114,19 @@ package struct TaskContext {
         cancellation: Cancellation? = nil, outputRoom: Int = .max,
         trace: String? = nil
     ) {
+        self.init(
+            executionID: executionID, step: step, attempt: attempt, userID: userID, task: "", budget: nil,
+            connection: connection, engine: engine, deadline: deadline, stored: stored, signal: signal,
+            cancellation: cancellation, outputRoom: outputRoom, trace: trace)
+    }
+
+    init(
+        executionID: String, step: Int, attempt: Int, userID: String, task: String, budget: Budget?,
+        connection: Connection, engine: Engine, deadline: ContinuousClock.Instant?, stored: JSON?, signal: JSON?,
+        cancellation: Cancellation?, outputRoom: Int, trace: String?
+    ) {
+        self.task = task
+        self.budget = budget
         self.executionID = executionID
         self.step = step
         self.attempt = attempt

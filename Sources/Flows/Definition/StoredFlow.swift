@@ -3,7 +3,7 @@ package import Postgres
 
 /// A version of a stored workflow, reduced to what its execution needs.
 package struct StoredFlow: Sendable {
-    private let workflowID: String
+    let workflowID: String
     /// The owner of the workflow, and so of its runs.
     package let userID: String
     package let flow: JSON

@@ -7,10 +7,13 @@ package struct ChildGroup {
     package let workflow: StoredFlow
     /// The input of each run, and the position of its item among all for which the step starts runs.
     package let inputs: [(item: Int, input: JSON)]
+    /// The position of the demand of the task that these runs meet.
+    package let demand: Int
 
-    package init(_ workflow: StoredFlow, _ inputs: [(item: Int, input: JSON)]) {
+    package init(_ workflow: StoredFlow, _ inputs: [(item: Int, input: JSON)], demand: Int = 0) {
         self.workflow = workflow
         self.inputs = inputs
+        self.demand = demand
     }
 }
 
@@ -19,9 +22,26 @@ package struct ChildRuns {
     package let ids: [String]
     /// The statements that queue the runs. They must commit together with the wait of the step.
     package let statements: [SQL]
+    /// The credits that these runs hold from then on, and the run of the step no longer does.
+    let transferred: Int64
+
+    init(ids: [String], statements: [SQL], transferred: Int64 = 0) {
+        self.ids = ids
+        self.statements = statements
+        self.transferred = transferred
+    }
 }
 
 extension TaskContext {
+    /// The user's workflow that a text names, its id or its key: in the given version, or else in the one that was
+    /// fixed when the run of the step started, or else in the current one. Nil if there is none.
+    package func workflow(_ text: String, version: Int?) throws -> StoredFlow? {
+        if version == nil, let (id, number) = try Pins.find(of: executionID, on: connection).version(of: text) {
+            return try StoredFlow.find(id, of: userID, version: number, on: connection)
+        }
+        return try StoredFlow.find(text, of: userID, version: version, on: connection)
+    }
+
     /// Starts runs of a stored workflow, one for each input.
     ///
     /// - Parameter firstItem: the position of the first input among all inputs for which the step starts runs.
@@ -35,13 +55,15 @@ extension TaskContext {
     /// - Throws: `TaskFailure` if not all of them can be started.
     package func start(_ groups: [ChildGroup]) throws -> ChildRuns {
         do {
-            let (plans, counting) = try engine.planChildren(groups, of: executionID, for: userID, on: connection)
-            let children = zip(groups, plans).map { group, plan in
-                (executions: group.inputs.map { child(of: group.workflow, $1, item: $0) }, budget: plan.budget)
+            let (budgets, counting) = try engine.planChildren(
+                groups, of: (executionID, task, budget), for: userID, on: connection)
+            let children = zip(groups, budgets).map { group, budget in
+                (executions: group.inputs.map { child(of: group.workflow, $1, item: $0) }, budget: budget)
             }
             return ChildRuns(
                 ids: children.flatMap { $0.executions.map(\.id) },
-                statements: [counting] + Queue.enqueue(children, counting: engine.storage))
+                statements: [counting] + Queue.enqueue(children, counting: engine.storage),
+                transferred: children.reduce(0) { $0 + $1.budget.covered * Int64($1.executions.count) })
         } catch let refusal as LaunchRefusal {
             throw TaskFailure(refusal)
         }

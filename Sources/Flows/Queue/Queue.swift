@@ -183,7 +183,7 @@ enum Queue {
             WITH opened AS (
                 INSERT INTO executions AS e (id, user_id, flow, flow_id, flow_name, input, status, created_at,
                     workflow_id, version, parent_id, parent_step, parent_attempt, item, forked_from, fork_step,
-                    fork_input, copied_inputs, differs, started_by, started_by_key, traceparent)
+                    fork_input, copied_inputs, differs, pins, started_by, started_by_key, traceparent)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(execution.flowID), \(execution.flowName), \(execution.input), 'running', clock_timestamp(),
                     \(optional: workflowID), \(optional: version),
@@ -191,7 +191,8 @@ enum Queue {
                     \(optional: parent?.item),
                     \(optional: fork?.executionID), \(optional: fork?.step),
                     \(optional: fork?.input), \(optional: fork?.storedEarlierInputs),
-                    \(optional: fork?.differences?.json), \(starter(of: execution)))
+                    \(optional: fork?.differences?.json), \(optional: budget.pins),
+                    \(starter(of: execution)))
                 RETURNING stored_bytes(e) AS bytes),
             counted AS (\(quota.counting("(SELECT bytes FROM opened)", of: execution.userID)))\(notifyIdleWorker)
             \(queueRow(execution, budget))
@@ -240,7 +241,8 @@ enum Queue {
         let payment = budget.hold(for: execution)
         let reopening: SQL = """
             WITH opened AS (
-                UPDATE executions SET status = 'running', stopped_at = NULL, error = NULL, finished_at = NULL
+                UPDATE executions SET status = 'running', stopped_at = NULL, error = NULL, finished_at = NULL,
+                    pins = \(optional: budget.pins)
                 WHERE id = \(execution.id))\(notifyIdleWorker)
             \(queueRow(execution, budget))
             """

@@ -7,7 +7,13 @@ import Postgres
 extension Context {
     /// Reads, checks and prices a flow. Throws 422 for one that is not valid: a stored flow was valid when it was
     /// stored, but may name a task type that no longer exists or is switched off.
-    func plan(_ flow: JSON) throws -> Engine.Plan { try launching { try $0.plan(flow, on: connection) } }
+    ///
+    /// - Parameters:
+    ///   - userID: the owner of the run.
+    ///   - executionID: the run that continues with the flow; nil: a new one.
+    func plan(_ flow: JSON, for userID: String, continuing executionID: String? = nil) throws -> Engine.Plan {
+        try launching { try $0.plan(flow, for: userID, continuing: executionID, on: connection) }
+    }
 
     /// Queues a run. Throws 402, 413, 429, and 404 if its version of the workflow was removed in the meantime.
     func enqueue(_ execution: Execution, _ plan: Engine.Plan) throws {

@@ -56,7 +56,7 @@ extension Endpoint<Context> {
             let execution = try Execution(
                 id: UUIDv7.make(), userID: stored.userID, source: stored.source, flow: stored.flow, input: input,
                 starter: context.starter(ofRunOf: stored.userID))
-            let plan = try context.plan(stored.flow)
+            let plan = try context.plan(stored.flow, for: stored.userID)
             do {
                 try context.launch(execution, plan)
             } catch let problem as Problem where problem.status == .notFound {
