@@ -22,8 +22,9 @@ extension Engine {
         guard !step.isSuperseded else {
             throw LaunchRefusal.invalid("/step", "is superseded: since a resume, a later step repeats it")
         }
-        let (source, flow, passesErrors) = try source(of: former, version: version, on: connection)
-        let plan = try plan(flow, passesErrors: passesErrors, on: connection)
+        let (source, flow, stored) = try source(of: former, version: version, on: connection)
+        let passesErrors = stored?.passesErrors ?? former.passesErrors
+        let plan = try plan(flow, passesErrors: passesErrors, for: former.userID, on: connection)
         let copied = former.steps.filter { $0.number < number }
         guard plan.flow.leads(copied, to: step.task, input: former.input) else {
             throw LaunchRefusal.invalid("/version", "does not lead to this step in the same way")
@@ -32,6 +33,10 @@ extension Engine {
         var execution = Execution(
             id: id, userID: former.userID, source: source, flow: flow, passesErrors: passesErrors,
             input: number == 1 ? ownInput ?? former.input : former.input, starter: starter)
+        let givesInput = number == 1 && input != nil && !plan.flow.startsWithOwnInput
+        if givesInput || version != nil && (number > 1 || ownInput == nil) {
+            try stored?.check(inputOfFork: execution.input, isGiven: givesInput)
+        }
         var fork = Execution.Fork(executionID: former.id, step: number, input: ownInput)
         fork.earlierInputs = former.forkInputs(before: number)
         fork.differences = Execution.Fork.Differences(
@@ -56,17 +61,17 @@ extension Engine {
     /// The source and flow of a run, or those of another version of its workflow.
     private func source(
         of former: Execution, version: Int?, on connection: Connection
-    ) throws -> (source: FlowSource, flow: JSON, passesErrors: Bool) {
+    ) throws -> (source: FlowSource, flow: JSON, stored: StoredFlow?) {
         guard case .workflow(let id, let formerVersion, _) = former.source else {
             guard version == nil else {
                 throw LaunchRefusal.invalid("/version", "is not allowed: the run's flow is not a stored workflow's")
             }
-            return (.call, former.flow, former.passesErrors)
+            return (.call, former.flow, nil)
         }
         guard let stored = try StoredFlow.find(id, version: version ?? formerVersion, on: connection) else {
             throw LaunchRefusal.invalid("/version", "is not a version of the run's workflow")
         }
-        return (stored.source, stored.flow, stored.passesErrors)
+        return (stored.source, stored.flow, stored)
     }
 }
 
@@ -78,10 +83,28 @@ extension Execution {
     }
 }
 
+extension Flow {
+    /// Whether the first task defines its input. Then the run's input is not what a fork of its step gets.
+    fileprivate var startsWithOwnInput: Bool { tasks[start].input != nil }
+}
+
+extension StoredFlow {
+    /// Throws if this version does not accept the input of a fork: the caller has given it, or has named the version.
+    fileprivate func check(inputOfFork input: JSON, isGiven: Bool) throws {
+        let problems = problems(ofInput: input, at: isGiven ? "/input" : "")
+        guard let first = problems.first else { return }
+        guard !isGiven else { throw LaunchRefusal.invalid(problems) }
+        throw LaunchRefusal.invalid(
+            "/version", "does not accept the run's input: \(first.pointer) \(first.message)")
+    }
+}
+
 extension Engine.Plan {
     /// The plan of a run that continues after these steps.
     fileprivate func remaining(after steps: [Step]) -> Engine.Plan {
-        Engine.Plan(flow: flow, warnings: warnings, budget: budget.remaining(of: flow, after: steps))
+        Engine.Plan(
+            flow: flow, warnings: warnings, budget: budget.remaining(of: flow, after: steps),
+            unboundedBecause: unboundedBecause)
     }
 }
 

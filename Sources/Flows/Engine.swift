@@ -38,8 +38,11 @@ package final class Engine: Sendable {
         package let flow: Flow
         package let warnings: Violations
         let budget: Budget
+        /// Why the cost has no known maximum; nil if it has one.
+        package let unboundedBecause: String?
 
-        /// The cost of the run, in credits, if every task succeeds on the maximum number of visits.
+        /// The cost of the run and of those that it starts, in credits, if every task succeeds on the maximum number of
+        /// visits, as far as it is known in advance.
         package var maxCost: Int64 { budget.maximumCost }
     }
 
@@ -48,13 +51,28 @@ package final class Engine: Sendable {
 
     /// Reads, checks and prices a flow, which may be any JSON value.
     ///
-    /// - Parameter passesErrors: false for flows that were stored by earlier releases.
+    /// - Parameters:
+    ///   - passesErrors: false for flows that were stored by earlier releases.
+    ///   - userID: the owner of the run, and of the workflows that its steps name.
+    ///   - executionID: the run that continues with the flow; nil: a new one.
     /// - Throws: `LaunchRefusal.invalid` or `.inactive`.
-    package func plan(_ flow: JSON, passesErrors: Bool = true, on connection: Connection) throws -> Plan {
-        try price(try flows.read(flow, passesErrors: passesErrors), on: connection)
+    package func plan(
+        _ flow: JSON, passesErrors: Bool = true, for userID: String, continuing executionID: String? = nil,
+        on connection: Connection
+    ) throws -> Plan {
+        let read = try flows.read(flow, passesErrors: passesErrors)
+        let isPinned = executionID != nil && read.flow.startsRuns
+        let pins = isPinned ? try executionID.map { try Pins.find(of: $0, on: connection) } : nil
+        return try price(read, for: userID, pins?.inherited ?? Pins(), on: connection)
     }
 
-    private func price(_ read: FlowCache.Reading, on connection: Connection) throws -> Plan {
+    /// - Parameters:
+    ///   - pins: versions that are fixed already.
+    ///   - list: the prices; nil: those of now.
+    private func price(
+        _ read: FlowCache.Reading, for userID: String, _ pins: Pins, at list: PriceList? = nil,
+        on connection: Connection
+    ) throws -> Plan {
         let prices = try prices(on: connection)
         var inactive = Violations()
         for (index, type) in read.flow.taskTypes.enumerated() where !prices.isActive(type) {
@@ -62,25 +80,48 @@ package final class Engine: Sendable {
                 Violation(pointer: "/flow/tasks/\(index)", message: "the task type '\(type)' is switched off"))
         }
         guard inactive.isEmpty else { throw LaunchRefusal.inactive(inactive) }
-        return Plan(flow: read.flow, warnings: read.warnings, budget: Budget(for: read.flow, at: prices))
+        guard read.flow.startsRuns else {
+            let budget = Budget(for: read.flow, at: list ?? prices)
+            return Plan(flow: read.flow, warnings: read.warnings, budget: budget, unboundedBecause: nil)
+        }
+        var tree = TreePrice(at: list ?? prices, flows, of: userID, pins, on: connection)
+        let children = try tree.childCosts(of: read.flow)
+        let budget = Budget(
+            for: read.flow, at: list ?? prices, children: children, types: tree.types, pins: tree.pins.json)
+        return Plan(
+            flow: read.flow, warnings: read.warnings, budget: budget, unboundedBecause: tree.unboundedBecause)
     }
 
     /// Plans runs that a step of another run starts at once, in a transaction that is open afterwards. Returns the
     /// statement, too, that counts them when they are queued.
     ///
-    /// - Parameter count: how many; the queue and the tree must have room for all of them, and the credits must cover
-    ///   them.
+    /// - Parameters:
+    ///   - groups: the queue and the tree must have room for all their runs, and the credits must cover what the parent
+    ///     does not hold for them.
+    ///   - parent: the run and its task; `budget` is what it holds.
     /// - Throws: `LaunchRefusal`.
     func planChildren(
-        _ count: Int, of parentID: String, _ workflow: StoredFlow, for userID: String, on connection: Connection
-    ) throws -> (plan: Plan, counting: SQL) {
-        let read = try flows.read(workflow.flow, passesErrors: workflow.passesErrors)
-        let place = try Tree.place(of: parentID, limit: Engine.maxDepth, on: connection)
-        guard place.depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
-        let plan = try price(read, on: connection)
-        guard try plan.budget.isCovered(by: userID, times: count, on: connection) else {
-            throw LaunchRefusal.insufficientCredits
+        _ groups: [ChildGroup], of parent: (id: String, task: String, budget: Budget?), for userID: String,
+        on connection: Connection
+    ) throws -> (budgets: [Budget], counting: SQL) {
+        let count = groups.reduce(0) { $0 + $1.inputs.count }
+        let readings = try groups.map {
+            try flows.read($0.workflow.flow, passesErrors: $0.workflow.passesErrors)
         }
+        let place = try Tree.place(of: parent.id, limit: Engine.maxDepth, on: connection)
+        guard place.depth < Engine.maxDepth else { throw LaunchRefusal.tooDeep }
+        let pins = try Pins.find(of: parent.id, on: connection)
+        var budgets = try zip(groups, readings).map { group, reading in
+            let held = parent.budget == nil ? nil : pins.held(for: parent.task, demand: group.demand)
+            let list = held == nil ? nil : parent.budget?.priceList
+            var budget = try price(reading, for: userID, pins.inherited, at: list, on: connection).budget
+            if let held { budget.cover(held) }
+            return budget
+        }
+        let covered = zip(groups, budgets).reduce(0) { $0 + $1.1.covered * Int64($1.0.inputs.count) }
+        if covered > parent.budget?.held ?? 0 { for index in budgets.indices { budgets[index].cover(0) } }
+        let costs = zip(groups, budgets).map { (cost: $1.maximumCost - $1.covered, count: $0.inputs.count) }
+        guard try Budget.isCovered(costs, by: userID, on: connection) else { throw LaunchRefusal.insufficientCredits }
         if connection.transactionStatus == .idle { try connection.begin() }
         try connection.execute(Places.lock(of: userID))
         guard try Queue.hasCapacity(for: userID, count: count, isLocked: true, on: connection) else {
@@ -93,10 +134,12 @@ package final class Engine: Sendable {
             throw LaunchRefusal.treeFull(limit: limits.descendants)
         case .isFull: throw LaunchRefusal.treeFull(limit: limits.descendants)
         }
-        if let lock = RunRemoval.keepingVersion(of: workflow.source), try connection.query(lock).isEmpty {
-            throw LaunchRefusal.versionRemoved
+        for group in groups {
+            if let lock = RunRemoval.keepingVersion(of: group.workflow.source), try connection.query(lock).isEmpty {
+                throw LaunchRefusal.versionRemoved
+            }
         }
-        return (plan, Tree.growing(place.root, by: count))
+        return (budgets, Tree.growing(place.root, by: count))
     }
 
     /// Executes a new run on the thread of its call, until it ends, has to wait, or has had its time, and then calls

@@ -132,6 +132,8 @@ extension ProblemCode {
                 .conflict, "The workflow has its maximum number of versions",
                 "Delete versions with `DELETE /api/workflows/{id}/versions/{version}` first."
             )
+        case .keyTaken:
+            (.conflict, "Another workflow has this key", "Choose another key, or change that workflow's first.")
         case .tooManyDocuments:
             (.conflict, "The account has its maximum number of documents", "Delete documents first.")
         case .versionInUse:

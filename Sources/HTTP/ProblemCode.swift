@@ -35,6 +35,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case tooManyKeys = "too_many_keys"
     case tooManyWorkflows = "too_many_workflows"
     case tooManyVersions = "too_many_versions"
+    case keyTaken = "key_taken"
     case tooManyDocuments = "too_many_documents"
     case versionInUse = "version_in_use"
     case guest

@@ -1,10 +1,12 @@
+import System
+
 extension JSONSchema.Format {
     /// The noun for such a string in messages.
     var noun: String {
         switch self {
         case .email: "an e-mail address"
         case .uuid: "a UUID"
-        case .dateTime: "a date and time"
+        case .dateTime: "a date and time with an offset (RFC 3339)"
         }
     }
 
@@ -12,7 +14,7 @@ extension JSONSchema.Format {
         switch self {
         case .email: isEmail(string)
         case .uuid: string.isUUID
-        case .dateTime: true
+        case .dateTime: RFC3339.milliseconds(string) != nil
         }
     }
 }

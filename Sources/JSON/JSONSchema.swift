@@ -4,8 +4,7 @@
 /// In addition to what the rendering says, no checked string or name may contain U+0000, because stored text cannot. A
 /// class, because each check passes its parts on and none is ever changed.
 package final class JSONSchema: Sendable {
-    /// The meaning of a string. E-mail addresses and UUIDs are checked for their form; the code that reads a date
-    /// checks it.
+    /// The meaning of a string, which is checked for its form.
     package enum Format: String, Sendable {
         case email
         case uuid
@@ -104,6 +103,11 @@ extension JSONSchema {
     package static func object(members: some Sequence<(name: String, schema: JSONSchema)>) -> JSONSchema {
         let properties = members.map { Property(name: $0.name, schema: $0.schema, isRequired: true) }
         return JSONSchema(.object(properties, additional: nil))
+    }
+
+    /// The properties must have distinct names.
+    static func object(properties: [Property], additional: JSONSchema?) -> JSONSchema {
+        JSONSchema(.object(properties, additional: additional))
     }
 
     package static func anyOf(_ schemas: [JSONSchema]) -> JSONSchema { JSONSchema(.anyOf(schemas)) }

@@ -46,6 +46,8 @@ package enum Migrations {
         migration(29, "work_of_earlier_releases", PackageResources._029_work_of_earlier_releases_sql),
         migration(30, "traces", PackageResources._030_traces_sql),
         migration(31, "templates", PackageResources._031_templates_sql),
+        migration(32, "callable_workflows", PackageResources._032_callable_workflows_sql),
+        migration(33, "pins", PackageResources._033_pins_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a Swift name cannot begin with a digit, so `_` replaces it.

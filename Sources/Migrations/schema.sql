@@ -310,6 +310,7 @@ CREATE TABLE public.executions (
     flow_name text,
     traceparent text,
     passes_errors boolean,
+    pins json,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
@@ -319,10 +320,11 @@ ALTER TABLE ONLY public.executions ALTER COLUMN error SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions ALTER COLUMN fork_input SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions ALTER COLUMN differs SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions ALTER COLUMN copied_inputs SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions ALTER COLUMN pins SET COMPRESSION lz4;
 
 CREATE FUNCTION public.stored_bytes(e public.executions) RETURNS bigint
     LANGUAGE sql STABLE
-    RETURN ((((512 + COALESCE(octet_length(((e).flow)::text), 0)) + octet_length(((e).input)::text)) + COALESCE(octet_length(((e).fork_input)::text), 0)) + COALESCE(octet_length(((e).copied_inputs)::text), 0));
+    RETURN (((((512 + COALESCE(octet_length(((e).flow)::text), 0)) + octet_length(((e).input)::text)) + COALESCE(octet_length(((e).fork_input)::text), 0)) + COALESCE(octet_length(((e).copied_inputs)::text), 0)) + COALESCE(octet_length(((e).pins)::text), 0));
 
 CREATE TABLE public.posts (
     id uuid NOT NULL,
@@ -373,13 +375,15 @@ CREATE TABLE public.workflow_versions (
     flow json NOT NULL,
     created_at timestamp with time zone NOT NULL,
     passes_errors boolean DEFAULT false NOT NULL,
+    input_schema json,
     CONSTRAINT workflow_versions_version_check CHECK ((version > 0))
 );
 ALTER TABLE ONLY public.workflow_versions ALTER COLUMN flow SET COMPRESSION lz4;
+ALTER TABLE ONLY public.workflow_versions ALTER COLUMN input_schema SET COMPRESSION lz4;
 
 CREATE FUNCTION public.stored_bytes(v public.workflow_versions) RETURNS bigint
     LANGUAGE sql STABLE
-    RETURN (((128 + octet_length((v).name)) + COALESCE(octet_length((v).description), 0)) + octet_length(((v).flow)::text));
+    RETURN ((((128 + octet_length((v).name)) + COALESCE(octet_length((v).description), 0)) + octet_length(((v).flow)::text)) + COALESCE(octet_length(((v).input_schema)::text), 0));
 
 CREATE FUNCTION public.uuid_v7() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE
@@ -442,6 +446,7 @@ CREATE TABLE public.executions_default (
     flow_name text,
     traceparent text,
     passes_errors boolean,
+    pins json,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
 ALTER TABLE ONLY public.executions_default ALTER COLUMN flow SET COMPRESSION lz4;
@@ -450,6 +455,7 @@ ALTER TABLE ONLY public.executions_default ALTER COLUMN error SET COMPRESSION lz
 ALTER TABLE ONLY public.executions_default ALTER COLUMN fork_input SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions_default ALTER COLUMN differs SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions_default ALTER COLUMN copied_inputs SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions_default ALTER COLUMN pins SET COMPRESSION lz4;
 
 CREATE TABLE public.guests (
     network text NOT NULL,
@@ -624,7 +630,9 @@ CREATE TABLE public.workflows (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    key text,
     CONSTRAINT workflows_concurrency_check CHECK ((concurrency > 0)),
+    CONSTRAINT workflows_key_check CHECK ((key ~ '^[a-z][a-z0-9-]{0,62}$'::text)),
     CONSTRAINT workflows_version_check CHECK ((version > 0))
 );
 
@@ -881,6 +889,8 @@ CREATE UNIQUE INDEX users_username ON public.users USING btree (public.folded(us
 CREATE INDEX users_with_runs_to_end ON public.users USING btree (disabled_at) WHERE ((disabled_at IS NOT NULL) AND ((runs_ended_at IS NULL) OR (runs_ended_at < disabled_at)));
 
 CREATE INDEX workflow_versions_newest ON public.workflow_versions USING btree (workflow_id, created_at);
+
+CREATE UNIQUE INDEX workflows_key ON public.workflows USING btree (user_id, key) WHERE ((deleted_at IS NULL) AND (key IS NOT NULL));
 
 CREATE INDEX workflows_newest ON public.workflows USING btree (created_at, id) WHERE (deleted_at IS NULL);
 

@@ -207,7 +207,7 @@ import Testing
         let engine = Engine(catalog: Tasks.makeCatalog())
         let execution = try engine.run(
             Execution(id: "00000000-0000-7000-8000-0000000000ee", userID: Self.userID, flow: flow, input: [:]),
-            engine.plan(flow, on: connection), on: connection, with: nil
+            engine.plan(flow, for: Self.userID, on: connection), on: connection, with: nil
         ).execution
         let statistics: JSON = ["count": 4, "sum": 29, "min": 3, "max": 13, "mean": 7.25]
         #expect(execution.status == .completed)

@@ -52,7 +52,7 @@ import Testing
                 try StoredFlow.find(workflowID, of: user.id, version: version, on: connection))
             let run = Execution(
                 id: UUIDv7.make(), userID: user.id, source: stored.source, flow: stored.flow, input: 1)
-            try engine.enqueue(run, try engine.plan(stored.flow, on: connection), on: connection)
+            try engine.enqueue(run, try engine.plan(stored.flow, for: user.id, on: connection), on: connection)
         }
     }
 

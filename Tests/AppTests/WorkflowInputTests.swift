@@ -82,7 +82,10 @@ import Testing
         let made = try application.post("/api/workflows", draft, token: user.token)
         let exported = try application.get("\(made.headers["location"] ?? "")/export", token: user.token)
         #expect(exported.status == 200)
-        #expect(exported.json.names == ["format", "format_version", "name", "description", "concurrency", "flow"])
+        #expect(
+            exported.json.names == [
+                "format", "format_version", "key", "name", "description", "concurrency", "flow", "input_schema",
+            ])
         #expect(exported["format"] == "flow-manager.workflow" && exported["format_version"] == 1)
         let other = try application.makeUser()
         let imported = try application.post("/api/workflows/import", exported.json, token: other.token)

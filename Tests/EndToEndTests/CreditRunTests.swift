@@ -147,7 +147,10 @@ import Testing
         let items = JSON.array(Array(repeating: 1, count: 4))
         let map = JSON.task("m", "map", ["items": items, "workflow": .string(child)])
         let store = JSON.task("k", "data.store", ["name": "kept", "value": 1])
-        let failed = try caller.end(caller.start(keeping: .chain([store, map])))
+        // The runs of the step are known, so they have to be covered at the start.
+        expectProblem(try caller.post("/flow-manager", .chain([store, map])), 402, "insufficient_credits")
+        let named = JSON.task("n", "pass", ["items": items, "workflow": .string(child)])
+        let failed = try caller.end(caller.start(keeping: .chain([store, named, .task("m", "map")])))
         #expect(failed["status"] == "failed" && failed["error"]?["code"] == "insufficient_credits", "\(failed.text)")
         #expect(try caller.get("/api/data/kept")["value"] == 1)
         try expectCredits(15)

@@ -36,7 +36,8 @@ import Testing
         #expect(path == "/api/workflows/\(created["id"].stringValue ?? "")")
         #expect(
             created.json.names == [
-                "id", "user_id", "name", "description", "version", "concurrency", "created_at", "updated_at", "flow",
+                "id", "user_id", "key", "name", "description", "version", "concurrency", "created_at", "updated_at",
+                "flow", "input_schema",
             ])
         #expect(created["user_id"] == .string(user.id) && created["version"] == 1)
         for name in draft.names { #expect(created[name] == draft[name], "\(name)") }
@@ -62,7 +63,7 @@ import Testing
 
         let first = try stack.get("\(path)/versions/1", token: user.token)
         #expect(first.status == 200)
-        #expect(first.json.names == ["version", "name", "description", "created_at", "flow"])
+        #expect(first.json.names == ["version", "name", "description", "created_at", "flow", "input_schema"])
         #expect(first["name"] == "a" && first["description"] == "d" && first["flow"] == created["flow"])
         #expect(
             try versions(path, "fields=version,name") == [["version": 2, "name": "b"], ["version": 1, "name": "a"]],
@@ -190,7 +191,7 @@ import Testing
         #expect(try list("")["items"].each("id") == ids.reversed())
         #expect(
             try list("limit=1")["items"].arrayValue?.first?.names == [
-                "id", "user_id", "name", "description", "version", "concurrency", "created_at", "updated_at",
+                "id", "user_id", "key", "name", "description", "version", "concurrency", "created_at", "updated_at",
             ])
         #expect(try list("name=b&sort=created_at")["items"].each("id") == [ids[1], ids[2]])
         #expect(try list("name=B")["items"] == [])

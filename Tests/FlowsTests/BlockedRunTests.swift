@@ -41,7 +41,7 @@ import Testing
     }
 
     private func enqueue() throws {
-        let plan = try engine.plan(FlowText.chain(["keep"]), on: connection)
+        let plan = try engine.plan(FlowText.chain(["keep"]), for: RunnerFixture.userID, on: connection)
         try engine.enqueue(
             Execution(
                 id: RunnerFixture.executionID, userID: RunnerFixture.userID, flow: plan.flow.definition, input: 1),

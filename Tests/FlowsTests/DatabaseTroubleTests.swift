@@ -37,7 +37,7 @@ import Testing
     }
 
     private func enqueue() throws {
-        let plan = try engine.plan(FlowText.chain(["store"]), on: connection)
+        let plan = try engine.plan(FlowText.chain(["store"]), for: RunnerFixture.userID, on: connection)
         try engine.enqueue(
             Execution(
                 id: RunnerFixture.executionID, userID: RunnerFixture.userID, flow: plan.flow.definition, input: 1),

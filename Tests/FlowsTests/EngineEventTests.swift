@@ -34,11 +34,14 @@ import Testing
     }
 
     private func run(_ execution: Execution) throws {
-        _ = try engine.run(execution, engine.plan(execution.flow, on: connection), on: connection, with: nil)
+        _ = try engine.run(
+            execution, engine.plan(execution.flow, for: RunnerFixture.userID, on: connection), on: connection, with: nil
+        )
     }
 
     private func enqueue(_ execution: Execution) throws {
-        try engine.enqueue(execution, engine.plan(execution.flow, on: connection), on: connection)
+        try engine.enqueue(
+            execution, engine.plan(execution.flow, for: RunnerFixture.userID, on: connection), on: connection)
     }
 
     /// The events since the last call, as text. Checks that durations are not negative.

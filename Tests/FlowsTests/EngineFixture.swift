@@ -84,7 +84,9 @@ struct EngineFixture {
         Execution(id: UUIDv7.make(), userID: RunnerFixture.userID, flow: FlowText.chain(types), input: input)
     }
 
-    func plan(_ execution: Execution) throws -> Engine.Plan { try engine.plan(execution.flow, on: connection) }
+    func plan(_ execution: Execution) throws -> Engine.Plan {
+        try engine.plan(execution.flow, for: RunnerFixture.userID, on: connection)
+    }
 
     func enqueue(_ types: [String], input: JSON = [:]) throws -> Execution {
         let execution = execution(types, input: input)

@@ -36,7 +36,7 @@ import Testing
             start: "a", ["a": "question"], [FlowText.condition("c", after: "a", success: "a", failure: "end")]
         ).replacing(["tasks", "0", "max_visits"], with: 100)
         let run = Execution(id: UUIDv7.make(), userID: RunnerFixture.userID, flow: flow, input: "start")
-        try engine.enqueue(run, try engine.plan(flow, on: connection), on: connection)
+        try engine.enqueue(run, try engine.plan(flow, for: RunnerFixture.userID, on: connection), on: connection)
         try work(engine)
         let text = JSON.string(String(repeating: "x", count: 3_000))
         for _ in 0..<40 {

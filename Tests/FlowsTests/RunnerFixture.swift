@@ -42,7 +42,9 @@ struct RunnerFixture {
             ])
         let engine = Engine(catalog: catalog)
         let execution = Execution(id: id, userID: Self.userID, flow: json, input: input)
-        return try engine.run(execution, engine.plan(json, on: connection), on: connection, with: hooks).execution
+        return try engine.run(
+            execution, engine.plan(json, for: RunnerFixture.userID, on: connection), on: connection, with: hooks
+        ).execution
     }
 
     static func keep(_ input: JSON, _ context: TaskContext) throws -> JSON {

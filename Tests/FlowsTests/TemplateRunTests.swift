@@ -39,7 +39,8 @@ import Testing
         let execution = Execution(
             id: UUIDv7.make(), userID: RunnerFixture.userID, flow: flow, passesErrors: passesErrors, input: input)
         try fixture.engine.enqueue(
-            execution, try fixture.engine.plan(flow, passesErrors: passesErrors, on: fixture.connection),
+            execution, try fixture.engine.plan(
+                flow, passesErrors: passesErrors, for: RunnerFixture.userID, on: fixture.connection),
             on: fixture.connection)
         try fixture.work()
         return try fixture.find(execution)

@@ -51,7 +51,8 @@ import Testing
     }
 
     private func enqueue(_ execution: Execution, by engine: Engine) throws {
-        try engine.enqueue(execution, try engine.plan(execution.flow, on: connection), on: connection)
+        try engine.enqueue(
+            execution, try engine.plan(execution.flow, for: RunnerFixture.userID, on: connection), on: connection)
     }
 
     /// Claims the run that is first in line and executes it; returns its id and the number of its steps.
@@ -66,7 +67,7 @@ import Testing
     @Test func aWorkerContinuesARunThatHasOccupiedTheThreadOfItsCall() throws {
         let engine = engine { $0.callTime = .milliseconds(10) }
         let run = execution(["slow", "slow", "keep", "pass"])
-        let plan = try engine.plan(run.flow, on: connection)
+        let plan = try engine.plan(run.flow, for: RunnerFixture.userID, on: connection)
         guard case .waits(let waiting) = try engine.call(run, plan, on: connection, with: nil, answer: { $0 }) else {
             throw TestFailure("the run keeps its thread")
         }
@@ -92,7 +93,9 @@ import Testing
     @Test func aRunHasABudgetOfProcessorTime() throws {
         let engine = engine { $0.processorTime = .milliseconds(50) }
         let run = execution(Array(repeating: "busy", count: 10))
-        let ended = try engine.run(run, try engine.plan(run.flow, on: connection), on: connection, with: nil).execution
+        let ended = try engine.run(
+            run, try engine.plan(run.flow, for: RunnerFixture.userID, on: connection), on: connection, with: nil
+        ).execution
         #expect(ended.status == .failed && ended.failure?.code == "processor_time_exceeded")
         #expect((2...3).contains(ended.steps.count) && ended.stoppedAt == "t\(ended.steps.count + 1)")
     }
@@ -101,7 +104,9 @@ import Testing
     @Test func aRunThatSleepsUsesNoProcessorTime() throws {
         let engine = engine { $0.processorTime = .milliseconds(50) }
         let run = execution(["sleep", "sleep", "sleep", "pass"])
-        let ended = try engine.run(run, try engine.plan(run.flow, on: connection), on: connection, with: nil).execution
+        let ended = try engine.run(
+            run, try engine.plan(run.flow, for: RunnerFixture.userID, on: connection), on: connection, with: nil
+        ).execution
         #expect(ended.status == .completed)
     }
 
@@ -121,7 +126,9 @@ import Testing
             #expect(try ended().failure?.code == "processor_time_exceeded")
         }
         let resumed = try ended()
-        #expect(try engine.resume(resumed, try engine.plan(run.flow, on: connection), on: connection))
+        #expect(
+            try engine.resume(
+                resumed, try engine.plan(run.flow, for: RunnerFixture.userID, on: connection), on: connection))
         while try work(by: engine) != nil {}
         let last = try ended()
         #expect(last.failure?.code == "processor_time_exceeded")
@@ -141,7 +148,7 @@ import Testing
         }
         let engine = engine { $0.threadsPerUser = 0 }
         let run = execution(["pass"])
-        let plan = try engine.plan(run.flow, on: connection)
+        let plan = try engine.plan(run.flow, for: RunnerFixture.userID, on: connection)
         #expect(try engine.call(run, plan, on: connection, with: nil, answer: { _ in () }) == nil)
     }
 }

@@ -55,7 +55,7 @@ import WorkerPool
             "INSERT INTO users (id, username, password_hash) VALUES (\(user), 'tester', '-') ON CONFLICT DO NOTHING")
         let flow = try #require(JSON.flow([.task("a", "pass")])["flow"])
         let run = Execution(id: UUIDv7.make(), userID: user, flow: flow, input: [:])
-        try engine.enqueue(run, try engine.plan(flow, on: connection), on: connection)
+        try engine.enqueue(run, try engine.plan(flow, for: user, on: connection), on: connection)
     }
 
     @Test func showsWhatWasObserved() throws {

@@ -91,7 +91,7 @@ extension Column.Reader {
         case (.integer, false): .integer(try columns.next())
         case (.integer, true): JSON(try columns.next() as Int64?)
         case (.boolean, _): .bool(try columns.next())
-        case (.json, _): try columns.next()
+        case (.json, _): try columns.next(JSON?.self) ?? .null
         }
     }
 
@@ -103,7 +103,7 @@ extension Column.Reader {
         case (.integer, false): object.member(name, try columns.next() as Int64)
         case (.integer, true): object.member(name, JSON(try columns.next() as Int64?))
         case (.boolean, _): object.member(name, .bool(try columns.next()))
-        case (.json, _): object.member(name, try columns.next(JSONText.self))
+        case (.json, _): object.member(name, try columns.next(JSONText?.self) ?? .null)
         }
     }
 }

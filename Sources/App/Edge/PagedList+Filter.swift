@@ -98,6 +98,17 @@ extension PagedList {
             ) { $0.isUUID || $0 == "null" ? "true" : nil }
         }
 
+        /// An id or a name that the list's source resolves.
+        static func reference(
+            _ name: StaticString, _ schema: JSONSchema, fits: @escaping @Sendable (String) -> Bool
+        ) -> Filter {
+            Filter(
+                name.description, schema,
+                "Only items whose `\(name)` is this id, or that of your workflow with this key",
+                reason: { _ in "must be an id or a key" }
+            ) { fits($0) ? "true" : nil }
+        }
+
         static func idOfSource(_ name: StaticString) -> Filter {
             Filter(name.description, .string(format: .uuid), nil) { $0.isUUID ? "true" : nil }
         }

@@ -22,6 +22,7 @@ package enum Tasks {
                 Approval(),
                 FlowRun(),
                 FlowMap(),
+                FlowParallel(),
             ],
             // Short names for the demo chain.
             aliases: [

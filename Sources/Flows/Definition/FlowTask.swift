@@ -89,6 +89,10 @@ package struct TaskContext {
     /// The number of the attempt, from 1.
     package let attempt: Int
     package let userID: String
+    /// The name of the task in the flow.
+    let task: String
+    /// What the run holds; nil outside of a run.
+    let budget: Budget?
     /// For a `.transactional` task it has the open transaction; other tasks only read through it.
     package let connection: Connection
     /// The `traceparent` of the call that started the run, or the run that started it; nil without one. A task that
@@ -110,6 +114,19 @@ package struct TaskContext {
         cancellation: Cancellation? = nil, outputRoom: Int = .max,
         trace: String? = nil
     ) {
+        self.init(
+            executionID: executionID, step: step, attempt: attempt, userID: userID, task: "", budget: nil,
+            connection: connection, engine: engine, deadline: deadline, stored: stored, signal: signal,
+            cancellation: cancellation, outputRoom: outputRoom, trace: trace)
+    }
+
+    init(
+        executionID: String, step: Int, attempt: Int, userID: String, task: String, budget: Budget?,
+        connection: Connection, engine: Engine, deadline: ContinuousClock.Instant?, stored: JSON?, signal: JSON?,
+        cancellation: Cancellation?, outputRoom: Int, trace: String?
+    ) {
+        self.task = task
+        self.budget = budget
         self.executionID = executionID
         self.step = step
         self.attempt = attempt
@@ -165,14 +182,17 @@ package struct Fenced: Error {}
 package struct TaskFailure: Error, Sendable, Equatable {
     package let code: String
     package let message: String
+    /// The first of the runs because of which a step failed, as `FailedRun.json` shows them; nil for any other failure.
+    package let failedRuns: JSON?
 
     /// The maximum length of a message, in Unicode scalars, without the ellipsis of a shortened one: it is stored with
     /// its step, and a run may have thousands of steps.
     package static let maximumLength = 1_000
 
-    package init(code: String, message: String) {
+    package init(code: String, message: String, failedRuns: JSON? = nil) {
         self.code = code
         self.message = message.shortened(to: TaskFailure.maximumLength)
+        self.failedRuns = failedRuns
     }
 
     /// The input violates the task's schema. The message has no pointer if the violation concerns the whole input.
@@ -192,10 +212,16 @@ package struct TaskFailure: Error, Sendable, Equatable {
     /// False for invalid input, which stays invalid in the next attempt.
     var isWorthRetrying: Bool { code != "invalid_input" }
 
-    package var json: JSON { ["code": .string(code), "message": .string(message)] }
+    package var json: JSON {
+        var object = JSONObject([
+            .init(name: "code", value: .string(code)), .init(name: "message", value: .string(message)),
+        ])
+        object["failures"] = failedRuns
+        return .object(object)
+    }
 
     package init?(json: JSON) {
         guard let code = json["code"]?.stringValue, let message = json["message"]?.stringValue else { return nil }
-        self.init(code: code, message: message)
+        self.init(code: code, message: message, failedRuns: json["failures"])
     }
 }

@@ -63,6 +63,9 @@ struct Checkpoint {
     /// read with it: from a superseded step alone, neither the current task nor its input is known.
     var lastCounted: Int { execution.steps.last { !$0.isSuperseded }?.number ?? 0 }
 
+    /// Leaves credits to the runs that the next commit starts.
+    mutating func transfer(_ credits: Int64) { budget.transfer(credits) }
+
     mutating func append(_ step: Step) {
         var step = step
         if step.status == .success { step.cost = budget.price(of: step.type) }

@@ -20,6 +20,7 @@ extension ExecutionRow {
         SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
             (extract(epoch FROM e.created_at) * 1000000)::bigint,
             (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint, e.copied_inputs, e.differs,
+            \(costOfStartedRuns),
             (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt,
                 num_nonnulls(s.input, s.output) > 0, s.error, s.condition, s.next, s.started_us, s.duration_us,
                 s.cost, s.superseded) ORDER BY s.seq)
@@ -27,6 +28,21 @@ extension ExecutionRow {
         FROM executions e \(joins) \(queueJoin) WHERE e.id = \(id) AND \(visibility.condition)
         """
     }
+
+    /// The cost of all runs that the run led to. Only a run that can start others has pins. The planner could read the
+    /// whole table for a join, so each run's children are selected by the index.
+    private static let costOfStartedRuns: SQL = """
+        CASE WHEN e.pins IS NULL THEN 0 ELSE (
+            WITH RECURSIVE started AS (
+                SELECT c.id, c.status, c.cost FROM executions c WHERE c.parent_id = e.id
+                UNION ALL
+                SELECT c.id, c.status, c.cost FROM started p CROSS JOIN LATERAL (
+                    SELECT r.id, r.status, r.cost FROM executions r WHERE r.parent_id = p.id OFFSET 0) c)
+            SELECT coalesce(sum(CASE WHEN s.status = 'running' THEN (
+                SELECT (q.progress->>'cost')::bigint FROM queue q WHERE q.execution_id = s.id)
+                ELSE s.cost END), 0)::bigint
+            FROM started s) END
+        """
 
     /// The outputs and the stored inputs of the steps that have one, in order.
     fileprivate static func values(_ id: String, in visibility: Visibility, if condition: SQL = "true") -> SQL {
@@ -170,6 +186,7 @@ private struct StoredRecord<Value: JSONValue & PostgresDecodable> {
         }
         let differences = try columns.next(JSON?.self)
         execution.fork?.differences = differences.map { ExecutionOf.Fork.Differences(json: $0) }
+        execution.costOfStartedRuns = try columns.next(Int64.self)
         let steps = try StepOf<Value>.fields(&columns)
         execution.steps = try steps.map { try StepOf($0, output: .null) }
         stepsWithValues = steps.indices.filter { steps[$0][5] == true }

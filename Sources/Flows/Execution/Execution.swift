@@ -28,6 +28,8 @@ package struct ExecutionOf<Value: JSONValue>: Sendable {
     package internal(set) var createdAt: Int64?
     /// From the creation of the run to its end; zero while it is active.
     package internal(set) var duration = Duration.zero
+    /// What the runs that it started, directly and indirectly, have cost so far, in credits; of those on record.
+    package internal(set) var costOfStartedRuns: Int64 = 0
 
     package init(
         id: String, userID: String, source: FlowSource = .call, flow: JSON, passesErrors: Bool = true, input: Value,

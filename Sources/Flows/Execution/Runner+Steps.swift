@@ -6,7 +6,7 @@ extension Runner {
     private enum Outcome {
         case done(JSON)
         case failed(TaskFailure)
-        case waits(Due, storing: JSON, together: [SQL])
+        case waits(Due, storing: JSON, starting: ChildRuns?)
     }
 
     /// Executes one attempt of a step, or checks once what the step waits for.
@@ -30,9 +30,10 @@ extension Runner {
             }
             weight += inputWeight(of: definition)
             return end(definition, TaskResult(.failure, failure: failure, attempt: attempt), started: started)
-        case .waits(let due, let stored, let statements):
+        case .waits(let due, let stored, let runs):
             checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, stored, started: started)
-            others = statements
+            others = runs?.statements ?? []
+            checkpoint.transfer(runs?.transferred ?? 0)
             return .waits(due)
         }
     }
@@ -87,7 +88,8 @@ extension Runner {
             let open = checkpoint.openStep
             let context = TaskContext(
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
-                userID: checkpoint.execution.userID, connection: connection, engine: engine, deadline: deadline,
+                userID: checkpoint.execution.userID, task: definition.name, budget: checkpoint.budget,
+                connection: connection, engine: engine, deadline: deadline,
                 stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation,
                 outputRoom: engine.limits.recordSize - weight - inputWeight(of: definition),
                 trace: checkpoint.execution.starter.trace)
@@ -100,7 +102,7 @@ extension Runner {
             case .done(let output): return .done(try checkedOutput(output, definition))
             case .wait(let due, let stored, let runs):
                 if let deadline, .now >= deadline { throw TaskFailure.timeout }
-                return .waits(due.noLater(than: deadline), storing: stored, together: runs?.statements ?? [])
+                return .waits(due.noLater(than: deadline), storing: stored, starting: runs)
             }
         } catch let failure as TaskFailure {
             // The effect of a failed task is rolled back; a failed pure task keeps the effect of the step before it.

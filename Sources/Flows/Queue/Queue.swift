@@ -151,16 +151,27 @@ enum Queue {
     /// Returns the statements that put new runs of the same flow into the queue and hold the credits for their worst
     /// cases. The caller executes them in its transaction.
     static func enqueue(_ executions: [Execution], budget: Budget, counting quota: StorageQuota) -> [SQL] {
+        enqueue([(executions, budget)], counting: quota)
+    }
+
+    /// The same for runs of several flows. Credits are locked last.
+    static func enqueue(_ groups: [(executions: [Execution], budget: Budget)], counting quota: StorageQuota) -> [SQL] {
         var payments: [SQL] = []
+        return groups.flatMap { insertions(of: $0.executions, $0.budget, counting: quota, &payments) } + payments
+    }
+
+    private static func insertions(
+        of executions: [Execution], _ budget: Budget, counting quota: StorageQuota, _ payments: inout [SQL]
+    ) -> [SQL] {
         let insertions = executions.flatMap { execution in
             var budget = budget
             payments += budget.hold(for: execution)
             return [insertion(of: execution, budget, counting: quota)] + copySteps(execution, counting: quota)
         }
         guard let source = executions.first?.source, source.isLimited, let workflowID = source.workflowID else {
-            return Places.reading(limitOf: executions.first?.source, before: insertions) + payments
+            return Places.reading(limitOf: executions.first?.source, before: insertions)
         }
-        return Places.around(insertions, of: workflowID, executions[0].userID) + payments
+        return Places.around(insertions, of: workflowID, executions[0].userID)
     }
 
     private static func insertion(of execution: Execution, _ budget: Budget, counting quota: StorageQuota) -> SQL {
@@ -172,8 +183,7 @@ enum Queue {
             WITH opened AS (
                 INSERT INTO executions AS e (id, user_id, flow, passes_errors, flow_id, flow_name, input, status,
                     created_at, workflow_id, version, parent_id, parent_step, parent_attempt, item, forked_from,
-                    fork_step,
-                    fork_input, copied_inputs, differs, started_by, started_by_key, traceparent)
+                    fork_step, fork_input, copied_inputs, differs, pins, started_by, started_by_key, traceparent)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(optional: ownFlow.map { _ in execution.passesErrors }),
                     \(execution.flowID), \(execution.flowName), \(execution.input), 'running', clock_timestamp(),
@@ -182,7 +192,8 @@ enum Queue {
                     \(optional: parent?.item),
                     \(optional: fork?.executionID), \(optional: fork?.step),
                     \(optional: fork?.input), \(optional: fork?.storedEarlierInputs),
-                    \(optional: fork?.differences?.json), \(starter(of: execution)))
+                    \(optional: fork?.differences?.json), \(optional: budget.pins),
+                    \(starter(of: execution)))
                 RETURNING stored_bytes(e) AS bytes),
             counted AS (\(quota.counting("(SELECT bytes FROM opened)", of: execution.userID)))\(notifyIdleWorker)
             \(queueRow(execution, budget))
@@ -232,7 +243,8 @@ enum Queue {
         let payment = budget.hold(for: execution)
         let reopening: SQL = """
             WITH opened AS (
-                UPDATE executions SET status = 'running', stopped_at = NULL, error = NULL, finished_at = NULL
+                UPDATE executions SET status = 'running', stopped_at = NULL, error = NULL, finished_at = NULL,
+                    pins = \(optional: budget.pins)
                 WHERE id = \(execution.id))\(notifyIdleWorker)
             \(queueRow(execution, budget))
             """

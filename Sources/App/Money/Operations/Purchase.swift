@@ -26,7 +26,7 @@ struct Purchase {
                     [
                         "id": name, "name": name, "start_task": name,
                         "tasks": [["name": name, "type": .string(operation.taskType)]],
-                    ], on: context.connection)
+                    ], for: context.user.id, on: context.connection)
             } catch LaunchRefusal.inactive {
                 throw Problem(.operationInactive)
             }

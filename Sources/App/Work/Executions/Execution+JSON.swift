@@ -41,6 +41,7 @@ extension ExecutionOf {
             }
             answer.member("error", (failure ?? steps.last?.failure)?.json ?? .null)
             answer.member("credits_charged", cost)
+            answer.member("total_credits_charged", cost + costOfStartedRuns)
             answer.member("duration_ms", thousandths: duration.microseconds)
             answer.member("created_at", optional: time(after: .zero))
             answer.member("finished_at", optional: time(after: duration))
@@ -144,6 +145,7 @@ extension RecordedExecution {
         object.member("forked_from", optional: execution.fork?.executionID)
         object.member("differs", execution.fork?.differences?.json ?? .null)
         object.member("credits_charged", execution.cost)
+        object.member("total_credits_charged", execution.cost + execution.costOfStartedRuns)
         object.arrayMember("steps") { steps in
             for (step, input) in zip(execution.steps, stepInputs) {
                 steps.element { step.write(to: &$0, input: input, of: execution) }

@@ -20,7 +20,9 @@ enum ExecutionField {
     static let failure = TaskFailure.schema.nullable.described(
         "Why the run failed or was canceled; else the error of its last step. A run that is active or `completed` has "
             + "one too if the last attempt failed: a retry follows, or a condition leads to `END_SUCCESS`. Else null")
-    static let creditsCharged = JSONSchema.integer.described("What the run has cost so far")
+    static let creditsCharged = JSONSchema.integer.described("What the run's own steps have cost so far")
+    static let totalCreditsCharged = JSONSchema.integer.described(
+        "What the run has cost so far, with all runs that it led to and that are on record")
     static let workflowID = JSONSchema.string(format: .uuid).nullable.described(
         "The workflow that is run; null for a flow that the call contained")
     static let version = JSONSchema.integer.nullable.described("The version of the workflow")
@@ -68,6 +70,7 @@ enum ExecutionAnswer {
         "status": .string(enum: ["completed", "ended_early", "failed", "canceled"]).named("FinalStatus"),
         "stopped_at": ExecutionField.stoppedAt, "result": ExecutionField.result,
         "error": ExecutionField.failure, "credits_charged": ExecutionField.creditsCharged,
+        "total_credits_charged": ExecutionField.totalCreditsCharged,
         "duration_ms": ExecutionField.duration, "created_at": ExecutionField.createdAt,
         "finished_at": ExecutionField.createdAt,
         "executed_tasks": JSONSchema.array(of: executedTask).described("In the order in which they ran"),
@@ -87,6 +90,7 @@ enum ExecutionAnswer {
         "differs": ForkDifferences.schema.nullable.described(
             "What differs from the run `forked_from`; null if it is no fork"),
         "credits_charged": ExecutionField.creditsCharged,
+        "total_credits_charged": ExecutionField.totalCreditsCharged,
         "steps": JSONSchema.array(of: step).described("In the order in which they ran"),
         "created_at": ExecutionField.createdAt, "finished_at": ExecutionField.finishedAt,
     ]).named("Execution")
@@ -140,8 +144,14 @@ extension StepStatus {
 }
 
 extension TaskFailure {
-    fileprivate static let schema = JSONSchema.object(required: [
-        "code": JSONSchema.string(maxLength: 100).described("What happened, for programs"),
-        "message": JSONSchema.string(maxLength: maximumLength + 1).described("What happened, for people"),
-    ]).named("TaskError")
+    fileprivate static let schema = JSONSchema.object(
+        required: [
+            "code": JSONSchema.string(maxLength: 100).described("What happened, for programs"),
+            "message": JSONSchema.string(maxLength: maximumLength + 1).described("What happened, for people"),
+        ],
+        optional: [
+            "failures": JSONSchema.array(of: FailedRun.schema, count: 0...FailedRun.maximumInErrors).described(
+                "The first runs that failed, of a step that started several")
+        ]
+    ).named("TaskError")
 }

@@ -32,20 +32,21 @@ extension Endpoint<Context> {
         .time("finished_at", ExecutionField.finishedAt, sql: ExecutionSummary.finishedAt))
 
     /// The runs that the caller may read; if the path contains an id, those of that workflow.
-    static func list(at path: String, operation: String, tag: Tag, summary text: String, examples: [Example] = [])
-        -> Endpoint
-    {
+    static func list(
+        at path: String, operation: String, tag: Tag, summary text: String, parameters: [Parameter] = [],
+        examples: [Example] = []
+    ) -> Endpoint {
         page(
             of: PagedList(
                 path, of: summary, filters: RunSelection.filters, partitions: RunSelection.partitions), at: path,
             operation: operation, tag: tag, access: .user,
-            limitedScope: .run, summary: text,
+            limitedScope: .run, summary: text, parameters: parameters,
             description:
                 "Admins get those of all users. An API key without the scope `read` gets those that it started.",
             answer: "A page of runs, without their steps", examples: examples
         ) { context in
             try RunSelection.source(
-                context, workflowID: context.endpoint.parameterNames.isEmpty ? nil : try context.workflowID())
+                context, workflowID: context.endpoint.parameterNames.isEmpty ? nil : try context.readableWorkflowID())
         }
     }
 
@@ -76,8 +77,8 @@ extension Endpoint<Context> {
 
 extension Context {
     /// The id of the workflow that the path names, if the caller may see it.
-    fileprivate func workflowID() throws -> String {
-        let (id, user) = (try id(), try user)
+    fileprivate func readableWorkflowID() throws -> String {
+        let (id, user) = (try workflowID(), try user)
         guard let owner = try Workflow.owner(of: id, on: connection), owner == user.id || user.isAdmin else {
             throw Problem.notFound
         }

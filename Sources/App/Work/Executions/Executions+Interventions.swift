@@ -45,7 +45,8 @@ extension Endpoint<Context> {
     ) { context in
         try context.launchingOnce(answer: \.answer) {
             let found = try context.changeableExecution()
-            let plan = try context.plan(found.flow, passesErrors: found.passesErrors)
+            let plan = try context.plan(
+                found.flow, passesErrors: found.passesErrors, for: found.userID, continuing: found.id)
             try context.claimingKey(for: found.id) {
                 try context.operating(onRunOf: found.userID, isStarting: true) { connection in
                     guard try context.launching({ try $0.resume(found, plan, on: connection) }) else {

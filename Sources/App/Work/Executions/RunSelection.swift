@@ -7,7 +7,7 @@ import Postgres
 enum RunSelection {
     static let filters: [PagedList.Filter] =
         [
-            .idOfSource("user_id"), .choices("status", of: ExecutionStatus.schema), .idOfSource("workflow_id"),
+            .idOfSource("user_id"), .choices("status", of: ExecutionStatus.schema), .workflowOfSource("workflow_id"),
             .idOrNull("parent_id", summary: "Only runs that this run started; `null`: only runs that no run started"),
             .boolean(
                 "dead_letter",
@@ -47,9 +47,13 @@ enum RunSelection {
         let ownerID = query["user_id"]?.lowercased()
         var conditions = [user.readableRuns.condition]
         if let ownerID { conditions.append("\(ExecutionSummary.userID) = \(ownerID)") }
-        let workflows = Set([workflowID, query["workflow_id"]].compactMap { $0?.lowercased() })
+        // A key that names no workflow selects no run.
+        let named = try query["workflow_id"].map {
+            try WorkflowKey.resolve($0, of: user.id, on: context.connection) ?? $0
+        }
+        let workflows = Set([workflowID, named].compactMap(\.self))
         if let id = workflows.first {
-            let owner = workflows.count == 1 ? try Workflow.owner(of: id, on: context.connection) : nil
+            let owner = workflows.count == 1 && id.isUUID ? try Workflow.owner(of: id, on: context.connection) : nil
             guard let owner, user.isAdmin || owner == user.id, ownerID == nil || owner == ownerID else {
                 return ExecutionSummary.all(where: ["false"])
             }

@@ -8,9 +8,16 @@ extension Context {
     /// Reads, checks and prices a flow. Throws 422 for one that is not valid: a stored flow was valid when it was
     /// stored, but may name a task type that no longer exists or is switched off.
     ///
-    /// - Parameter passesErrors: false for flows that were stored by earlier releases.
-    func plan(_ flow: JSON, passesErrors: Bool = true) throws -> Engine.Plan {
-        try launching { try $0.plan(flow, passesErrors: passesErrors, on: connection) }
+    /// - Parameters:
+    ///   - passesErrors: false for flows that were stored by earlier releases.
+    ///   - userID: the owner of the run.
+    ///   - executionID: the run that continues with the flow; nil: a new one.
+    func plan(
+        _ flow: JSON, passesErrors: Bool = true, for userID: String, continuing executionID: String? = nil
+    ) throws -> Engine.Plan {
+        try launching {
+            try $0.plan(flow, passesErrors: passesErrors, for: userID, continuing: executionID, on: connection)
+        }
     }
 
     /// Queues a run. Throws 402, 413, 429, and 404 if its version of the workflow was removed in the meantime.

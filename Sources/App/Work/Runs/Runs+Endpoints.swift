@@ -26,8 +26,8 @@ extension Endpoint<Context> {
     ) { context in
         try context.launchingOnce(answer: answer) {
             try context.checkStorage()
-            let plan = try context.plan(context.input["flow"] ?? .null)
             let user = try context.user
+            let plan = try context.plan(context.input["flow"] ?? .null, for: user.id)
             let execution = try Execution(
                 id: UUIDv7.make(), userID: user.id, flow: plan.flow.definition,
                 input: context.input["input"] ?? .object(JSONObject()), starter: context.starter(ofRunOf: user.id))
@@ -104,7 +104,7 @@ extension Endpoint<Context> {
         .post, "/api/flows/validate", operation: "validateFlow", tag: .flows, access: .user, scope: .run,
         summary: "Check a flow without running it",
         description: """
-            Reports all problems at once, and what a run may cost at most. It warns about tasks that are never reached,
+            Reports all problems at once, and what a run may cost at most, with those that its steps start. It warns about tasks that are never reached,
             and about a run that may become too large.
             """,
         body: .json(callBody), idempotency: .wholeCall, rateClass: .read,
@@ -114,7 +114,10 @@ extension Endpoint<Context> {
                 JSONSchema.object(
                     required: [
                         "valid": .constant(true), "task_count": .integer,
-                        "max_cost": JSONSchema.integer.described("Credits that a run costs at most"),
+                        "max_cost": JSONSchema.integer.nullable.described(
+                            "Credits that a run costs at most, with the runs that it starts; null if that is not known"),
+                        "unbounded_because": Violation.textSchema.nullable.described(
+                            "Why `max_cost` is null; it names the task. Else null"),
                         "warnings": .array(
                             of: JSONSchema.object(required: [
                                 "pointer": Violation.pointerSchema, "message": Violation.textSchema,
@@ -129,7 +132,7 @@ extension Endpoint<Context> {
         ],
         examples: [Example("Check the demo chain", body: ["flow": FlowFormat.example])]
     ) { context in
-        let plan = try context.plan(context.input["flow"] ?? .null)
+        let plan = try context.plan(context.input["flow"] ?? .null, for: context.user.id)
         var warnings = plan.warnings
         let tooLarge = try context.services.engine.sizeWarning(plan, of: context.user.id, on: context.connection)
         if let tooLarge { warnings.append(tooLarge) }
@@ -137,7 +140,8 @@ extension Endpoint<Context> {
             JSON(object: { answer in
                 answer.member("valid", true)
                 answer.member("task_count", JSON(plan.flow.taskCount))
-                answer.member("max_cost", plan.maxCost)
+                answer.member("max_cost", plan.unboundedBecause == nil ? .integer(plan.maxCost) : .null)
+                answer.member("unbounded_because", JSON(plan.unboundedBecause))
                 answer.member(
                     "warnings",
                     .array(warnings.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }))

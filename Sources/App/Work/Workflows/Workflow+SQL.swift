@@ -6,13 +6,13 @@ import Postgres
 
 extension Workflow {
     private init(_ row: Row) throws {
-        let (id, userID, name, description, flow, version, revision, concurrency, createdAt, updatedAt) =
-            try row.decode(
-                String.self, String.self, String.self, String?.self, JSON.self, Int64.self, Int64.self, Int64?.self,
-                String.self, String.self)
+        var columns = row.columns
+        let (id, userID) = (try columns.next(String.self), try columns.next(String.self))
+        let content = try Content(&columns)
         self.init(
-            id: id, userID: userID, content: Content(name: name, description: description, flow: flow),
-            version: version, revision: revision, concurrency: concurrency, createdAt: createdAt, updatedAt: updatedAt)
+            id: id, userID: userID, content: content, version: try columns.next(), revision: try columns.next(),
+            concurrency: try columns.next(), key: try columns.next(), createdAt: try columns.next(),
+            updatedAt: try columns.next())
     }
 
     /// All workflows that are not deleted, each with its current version.
@@ -47,7 +47,7 @@ extension Workflow {
 
     private static func selection(_ id: String) -> SQL {
         """
-        SELECT w.id, w.user_id, v.name, v.description, v.flow, w.version, w.revision, w.concurrency,
+        SELECT w.id, w.user_id, \(Content.columns), w.version, w.revision, w.concurrency, w.key,
             rfc3339(w.created_at), rfc3339(w.updated_at)
         FROM \(current) AND w.id = \(id)
         """
@@ -77,8 +77,9 @@ extension Workflow {
             guard !user.isEmpty else { throw Problem.invalidToken }
             let id = UUIDv7.make()
             let row: SQL = """
-                INSERT INTO workflows (id, user_id, version, concurrency)
-                SELECT \(id)::uuid, \(userID)::uuid, 1, \(optional: draft.concurrency)::integer
+                INSERT INTO workflows (id, user_id, version, concurrency, key)
+                SELECT \(id)::uuid, \(userID)::uuid, 1, \(optional: draft.concurrency)::integer,
+                    \(optional: draft.key)::text
                 WHERE (
                     SELECT count(*) FROM workflows WHERE user_id = \(userID) AND deleted_at IS NULL
                 ) < \(maximumWorkflows)
@@ -100,7 +101,7 @@ extension Workflow {
         let change: SQL = """
             UPDATE workflows
             SET version = version + \(addsVersion ? 1 : 0), revision = revision + 1,
-                concurrency = \(optional: draft.concurrency),
+                concurrency = \(optional: draft.concurrency), key = \(optional: draft.key),
                 updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
             WHERE id = \(id)
             """
@@ -123,13 +124,24 @@ extension Workflow {
 }
 
 extension Workflow.Content {
+    /// Of `workflow_versions v`.
+    fileprivate static let columns: SQL = "v.name, v.description, v.flow, v.input_schema, v.passes_errors"
+
+    fileprivate init(_ columns: inout Columns) throws {
+        self.init(
+            name: try columns.next(), description: try columns.next(), flow: try columns.next(),
+            inputSchema: try columns.next(JSON?.self), passesErrors: try columns.next())
+    }
+
     /// The statement that inserts the content as the current version in the workflow's row.
     fileprivate func insertion(as workflowID: String, of userID: String, counting quota: StorageQuota) -> SQL {
         """
         WITH saved AS (
             INSERT INTO workflow_versions AS v (
-                workflow_id, version, name, description, flow, passes_errors, created_at)
-            SELECT id, version, \(name), \(optional: description), \(flow), \(passesErrors), updated_at FROM workflows
+                workflow_id, version, name, description, flow, passes_errors, input_schema, created_at)
+            SELECT id, version, \(name), \(optional: description), \(flow), \(passesErrors),
+                \(optional: inputSchema)::json, updated_at
+            FROM workflows
             WHERE id = \(workflowID)
             RETURNING stored_bytes(v) AS bytes
         )
@@ -143,16 +155,13 @@ extension WorkflowVersion {
     static func find(_ number: Int64, of workflow: Workflow, on connection: Connection) throws -> WorkflowVersion? {
         try connection.query(
             """
-            SELECT version, name, description, flow, passes_errors FROM workflow_versions
+            SELECT v.version, \(Workflow.Content.columns) FROM workflow_versions v
             WHERE workflow_id = \(workflow.id) AND version = \(number)
             """
         ).first.map { row in
-            let (number, name, description, flow, passesErrors) = try row.decode(
-                Int64.self, String.self, String?.self, JSON.self, Bool.self)
-            return WorkflowVersion(
-                number: number,
-                content: Workflow.Content(
-                    name: name, description: description, flow: flow, passesErrors: passesErrors))
+            var columns = row.columns
+            let number = try columns.next(Int64.self)
+            return WorkflowVersion(number: number, content: try Workflow.Content(&columns))
         }
     }
 

@@ -14,15 +14,10 @@ struct Workflow {
         let description: String?
         /// As the caller sent it.
         let flow: JSON
+        /// The JSON Schema of the inputs that runs may have, as the caller sent it; nil: any input.
+        var inputSchema: JSON?
         /// As `Flow.passesErrors`; it stays as it is until other content is saved.
-        let passesErrors: Bool
-
-        init(name: String, description: String?, flow: JSON, passesErrors: Bool = true) {
-            self.name = name
-            self.description = description
-            self.flow = flow
-            self.passesErrors = passesErrors
-        }
+        var passesErrors = true
     }
 
     let id: String
@@ -34,6 +29,8 @@ struct Workflow {
     let revision: Int64
     /// The maximum number of concurrent runs; nil: no limit. It applies to all versions and belongs to none.
     let concurrency: Int64?
+    /// Names the workflow as its id does; nil: nothing else does. Like the limit, it belongs to no version.
+    let key: String?
     let createdAt: String
     let updatedAt: String
 
@@ -44,25 +41,40 @@ struct Workflow {
 
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)
     static let description = JSONSchema.string(maxLength: 10_000).nullable.described("For readers; it has no effect")
+    static let keyText = JSONSchema.string(minLength: 1, maxLength: WorkflowKey.maximumLength)
+    static let key = keyText.nullable.described(
+        "A name that works wherever the workflow's id does, in paths and in flows: a letter from a to z, then up to 62 "
+            + "such letters, digits and hyphens. Not the form of an id, and no word of a path, such as `versions`. "
+            + "Unique among the user's workflows that are not deleted. Default: null")
+    static let inputSchema = JSONSchema.unchecked(JSONSchema.object(additional: .any).nullable).described(
+        "The JSON Schema (2020-12) of the inputs that runs may have; others are refused with 422. It may use `type` (one "
+            + "type), `const`, `enum` (of strings), `anyOf`, `properties`, `required`, `additionalProperties`, `items`, "
+            + "`minItems`, `maxItems`, `minLength`, `maxLength`, `format` (`email`, `uuid`, `date-time`), `minimum`, "
+            + "`maximum`, `title`, `description`, `examples`, `$schema` and `$comment`. An integer has no fraction and "
+            + "no exponent. Default: null, which accepts any input")
     static let concurrency = JSONSchema.integer(1...1_000).nullable.described(
         "Maximum number of concurrent runs. Further runs wait in the queue. Default: null, which means no limit")
 
     /// The members of a workflow in a list. The flow is left out, because a page of flows could be 100 MiB.
     static let summary = Resource(
         "WorkflowSummary", .id("id", sql: "w.id"), .id("user_id", sql: "w.user_id").described("The owner"),
+        .text("key", key, sql: "w.key"),
         .text("name", name, sql: "v.name"), .text("description", description, sql: "v.description"),
         .integer("version", sql: "w.version").described("The number of the current version, from 1"),
         .integer("concurrency", concurrency, sql: "w.concurrency"),
         .time("created_at", sql: "w.created_at"), .time("updated_at", sql: "w.updated_at"))
 
-    static let resource = Resource("Workflow", extending: summary, .json("flow", FlowFormat.flow, sql: "v.flow"))
+    static let resource = Resource(
+        "Workflow", extending: summary, .json("flow", FlowFormat.flow, sql: "v.flow"),
+        .json("input_schema", inputSchema, sql: "v.input_schema"))
     static let schema = resource.schema
 
     var json: JSON {
         [
-            "id": .string(id), "user_id": .string(userID), "name": .string(content.name),
+            "id": .string(id), "user_id": .string(userID), "key": JSON(key), "name": .string(content.name),
             "description": JSON(content.description), "version": .integer(version), "concurrency": JSON(concurrency),
             "created_at": .string(createdAt), "updated_at": .string(updatedAt), "flow": content.flow,
+            "input_schema": content.inputSchema ?? .null,
         ]
     }
 
@@ -70,7 +82,7 @@ struct Workflow {
 
     /// Whether saving the draft would change nothing.
     func isIdentical(to draft: WorkflowDraft) -> Bool {
-        draft.concurrency == concurrency && draft.content.isIdentical(to: content)
+        draft.concurrency == concurrency && draft.key == key && draft.content.isIdentical(to: content)
     }
 
     func isOpen(to principal: Principal) -> Bool { userID == principal.id || principal.isAdmin }
@@ -80,7 +92,12 @@ extension Workflow.Content {
     /// Whether both are the same bytes: in Swift, strings that differ in Unicode normalization are equal.
     func isIdentical(to other: Workflow.Content) -> Bool { json.serialized() == other.json.serialized() }
 
-    private var json: JSON { ["name": .string(name), "description": JSON(description), "flow": flow] }
+    private var json: JSON {
+        [
+            "name": .string(name), "description": JSON(description), "flow": flow,
+            "input_schema": inputSchema ?? .null,
+        ]
+    }
 }
 
 /// One version of a workflow, as it was saved.
@@ -93,5 +110,7 @@ struct WorkflowVersion {
         .integer("version").described("The number of the version, from 1"), .text("name", Workflow.name),
         .text("description", Workflow.description), .time("created_at"))
 
-    static let resource = Resource("WorkflowVersion", extending: summary, .json("flow", FlowFormat.flow))
+    static let resource = Resource(
+        "WorkflowVersion", extending: summary, .json("flow", FlowFormat.flow),
+        .json("input_schema", Workflow.inputSchema))
 }

@@ -6,10 +6,14 @@ import JSON
 struct WorkflowDraft {
     let content: Workflow.Content
     let concurrency: Int64?
+    let key: String?
 
     private static let members = JSONSchema.object(
         required: ["name": Workflow.name, "flow": .unchecked(FlowFormat.flow)],
-        optional: ["description": Workflow.description, "concurrency": Workflow.concurrency]
+        optional: [
+            "key": Workflow.key, "description": Workflow.description, "input_schema": Workflow.inputSchema,
+            "concurrency": Workflow.concurrency,
+        ]
     ).example(["name": "Nightly figures", "flow": FlowFormat.example, "concurrency": 1])
 
     /// A new workflow.
@@ -18,21 +22,30 @@ struct WorkflowDraft {
     static let replacement = ResourceChange(
         members.named("WorkflowReplacement"), of: Workflow.schema, figures: ["updated_at"])
 
-    init(_ content: Workflow.Content, concurrency: Int64?) {
+    init(_ content: Workflow.Content, concurrency: Int64?, key: String?) {
         self.content = content
         self.concurrency = concurrency
+        self.key = key
     }
 
     /// Throws 422 with every error in the workflow and its flow.
     init(_ json: JSON, by schema: JSONSchema = schema, catalog: TaskCatalog) throws {
         var problems = schema.violations(in: json)
         if let flow = json["flow"] { problems.append(contentsOf: Self.problems(of: flow, catalog)) }
+        let inputSchema = json["input_schema"] == .null ? Optional.none : json["input_schema"]
+        if let inputSchema { problems.append(contentsOf: RunInput.problems(ofSchema: inputSchema)) }
+        let key = json["key"]?.stringValue
+        if let key, problems.allSatisfy({ $0.pointer != "/key" }), let mistake = WorkflowKey.mistake(in: key) {
+            problems.append(Violation(at: ["key"], mistake))
+        }
         guard problems.isEmpty, let name = json["name"]?.stringValue, let flow = json["flow"] else {
             throw Problem.invalid(problems)
         }
         self.init(
-            Workflow.Content(name: name, description: json["description"]?.stringValue, flow: flow),
-            concurrency: json["concurrency"]?.integerValue)
+            Workflow.Content(
+                name: name, description: json["description"]?.stringValue, flow: flow,
+                inputSchema: inputSchema),
+            concurrency: json["concurrency"]?.integerValue, key: key)
     }
 
     /// The content of an older version, to be saved again. Throws 422 if its flow is no longer valid, for example
@@ -40,7 +53,7 @@ struct WorkflowDraft {
     init(restoring version: WorkflowVersion, of workflow: Workflow, catalog: TaskCatalog) throws {
         let problems = Self.problems(of: version.content.flow, catalog)
         guard problems.isEmpty else { throw Problem.invalid(problems) }
-        self.init(version.content, concurrency: workflow.concurrency)
+        self.init(version.content, concurrency: workflow.concurrency, key: workflow.key)
     }
 
     private static func problems(of flow: JSON, _ catalog: TaskCatalog) -> Violations {
@@ -62,16 +75,20 @@ enum WorkflowDocument {
             "format_version": JSONSchema.constant(version).described("The version of the document's format"),
             "name": Workflow.name, "flow": .unchecked(FlowFormat.flow),
         ],
-        optional: ["description": Workflow.description, "concurrency": Workflow.concurrency]
+        optional: [
+            "key": Workflow.key, "description": Workflow.description, "input_schema": Workflow.inputSchema,
+            "concurrency": Workflow.concurrency,
+        ]
     ).example(
         ["format": format, "format_version": version, "name": "Nightly figures", "flow": FlowFormat.example]
     ).named("WorkflowDocument")
 
     static func json(of workflow: Workflow) -> JSON {
         [
-            "format": format, "format_version": version, "name": .string(workflow.content.name),
+            "format": format, "format_version": version, "key": JSON(workflow.key),
+            "name": .string(workflow.content.name),
             "description": JSON(workflow.content.description), "concurrency": JSON(workflow.concurrency),
-            "flow": workflow.content.flow,
+            "flow": workflow.content.flow, "input_schema": workflow.content.inputSchema ?? .null,
         ]
     }
 

@@ -13,7 +13,11 @@ extension Endpoint<Context> {
     private static let list = page(
         of: PagedList(
             "workflows", of: Workflow.summary,
-            filters: [.text("name", fitting: Workflow.name, sql: "v.name"), .id("user_id", sql: "w.user_id")]),
+            filters: [
+                .text("name", fitting: Workflow.name, sql: "v.name"),
+                .text("key", fitting: Workflow.keyText, sql: "w.key"),
+                .id("user_id", sql: "w.user_id"),
+            ]),
         at: "/api/workflows", operation: "listWorkflows", tag: .workflows, access: .user,
         summary: "List your workflows", description: "Admins get those of all users. Items do not contain the flow.",
         answer: "A page of workflows"
@@ -25,11 +29,14 @@ extension Endpoint<Context> {
     private static let create = Endpoint(
         .post, "/api/workflows", operation: "createWorkflow", tag: .workflows, access: .user,
         summary: "Store a flow as a workflow", body: .json(.unchecked(WorkflowDraft.schema)),
-        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows, .quotaExceeded],
+        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows, .keyTaken, .quotaExceeded],
         examples: [
             Example(
                 "Store the demo chain",
-                body: ["name": "Nightly figures", "description": "Sums up the day", "flow": FlowFormat.example],
+                body: [
+                    "name": "Nightly figures", "description": "Sums up the day", "flow": FlowFormat.example,
+                    "input_schema": ["type": "object", "properties": ["amount": ["type": "number", "minimum": 0]]],
+                ],
                 stores: ["workflow_id": "/id"])
         ]
     ) { context in
@@ -38,13 +45,13 @@ extension Endpoint<Context> {
 
     private static let read = Endpoint(
         .get, "/api/workflows/{id}", operation: "getWorkflow", tag: .workflows, access: .user,
-        summary: "Read a workflow with its flow", headers: [.ifNoneMatch],
+        summary: "Read a workflow with its flow", parameters: [.workflow], headers: [.ifNoneMatch],
         answers: [
             Answer(.ok, "The workflow", Workflow.schema, headers: [.etag]),
             Answer(.notModified, "The version that `If-None-Match` names is current", headers: [.etag]),
         ]
     ) { context in
-        let shown = try Workflow.shown(context.id(), to: context.user, on: context.connection)
+        let shown = try Workflow.shown(context.workflowID(), to: context.user, on: context.connection)
         guard let (text, tag) = shown else { throw Problem.notFound }
         if let known = context.request.headers.list("if-none-match"), tag.matches(ifNoneMatch: known) {
             return Response(status: .notModified, headers: ["ETag": tag.description])
@@ -56,12 +63,12 @@ extension Endpoint<Context> {
         .put, "/api/workflows/{id}", operation: "replaceWorkflow", tag: .workflows, access: .user,
         summary: "Replace a workflow",
         description: """
-            A changed name, description or flow becomes a new version. The same content again changes nothing, so a
+            A changed name, description, flow or input schema becomes a new version. The same content again changes nothing, so a
             program may put its workflows at each of its starts. A `version` in the body must be the newest one: a
             change of what has become an older version is refused. A call that changes nothing may have an older one.
             """,
-        headers: [.ifMatch], body: .json(.unchecked(WorkflowDraft.replacement.schema)), answers: changed,
-        problems: [.versionMismatch, .tooManyVersions, .quotaExceeded],
+        parameters: [.workflow], headers: [.ifMatch], body: .json(.unchecked(WorkflowDraft.replacement.schema)),
+        answers: changed, problems: [.versionMismatch, .tooManyVersions, .keyTaken, .quotaExceeded],
         examples: [
             Example(
                 "Rename the workflow and limit its runs",
@@ -82,7 +89,8 @@ extension Endpoint<Context> {
 
     private static let remove = Endpoint(
         .delete, "/api/workflows/{id}", operation: "deleteWorkflow", tag: .workflows, access: .user,
-        summary: "Delete a workflow", description: "Its runs stay on record.", headers: [.ifMatch],
+        summary: "Delete a workflow", description: "Its runs stay on record. Its key may be given again.",
+        parameters: [.workflow], headers: [.ifMatch],
         answers: [Answer(.noContent, "The workflow is deleted")], problems: [.versionMismatch],
         examples: [Example("Delete the imported workflow", path: ["id": "{{imported_workflow_id}}"])]
     ) { context in
@@ -95,10 +103,11 @@ extension Endpoint<Context> {
     private static let listVersions = page(
         of: PagedList("versions of", of: WorkflowVersion.summary, id: "workflow_id"),
         at: "/api/workflows/{id}/versions", operation: "listWorkflowVersions", tag: .workflows, access: .user,
-        summary: "List the versions of a workflow", description: "Items do not contain the flow.",
+        summary: "List the versions of a workflow", parameters: [.workflow],
+        description: "Items do not contain the flow.",
         answer: "A page of versions"
     ) { context in
-        let id = try context.id()
+        let id = try context.workflowID()
         guard try Workflow.mayBeRead(id, by: context.user, on: context.connection) else { throw Problem.notFound }
         return WorkflowVersion.all(ofWorkflow: id)
     }
@@ -106,11 +115,11 @@ extension Endpoint<Context> {
     private static let readVersion = Endpoint(
         .get, "/api/workflows/{id}/versions/{version}", operation: "getWorkflowVersion", tag: .workflows,
         access: .user, summary: "Read a version of a workflow with its flow",
-        parameters: [versionNumber],
+        parameters: [.workflow, versionNumber],
         answers: [Answer(.ok, "The version", WorkflowVersion.resource.schema)],
         examples: [Example("Read the first version", path: ["version": "1"])]
     ) { context in
-        let id = try context.id()
+        let id = try context.workflowID()
         guard let number = Int32(plain: context.path("version")),
             try Workflow.mayBeRead(id, by: context.user, on: context.connection),
             let version = try WorkflowVersion.text(Int64(number), ofWorkflow: id, on: context.connection)
@@ -131,7 +140,7 @@ extension Endpoint<Context> {
 
     private static let rollback = Endpoint(
         .post, "/api/workflows/{id}/rollback", operation: "rollbackWorkflow", tag: .workflows, access: .user,
-        summary: "Make an earlier version the newest", headers: [.ifMatch],
+        summary: "Make an earlier version the newest", parameters: [.workflow], headers: [.ifMatch],
         body: .json(.object(required: ["version": .integer(1...Int64(Int32.max))]).named("WorkflowRollback")),
         idempotency: .wholeCall, answers: changed, problems: [.versionMismatch, .tooManyVersions, .quotaExceeded],
         examples: [Example("Return to the first version", body: ["version": 1])]
@@ -151,7 +160,7 @@ extension Endpoint<Context> {
         .delete, "/api/workflows/{id}/versions/{version}", operation: "deleteWorkflowVersion", tag: .workflows,
         access: .user, summary: "Delete a version of a workflow",
         description: "Not the current one, and none that a run names. Its number is not used again.",
-        parameters: [versionNumber], answers: [Answer(.noContent, "The version is deleted")],
+        parameters: [.workflow, versionNumber], answers: [Answer(.noContent, "The version is deleted")],
         problems: [.versionInUse], examples: [Example("Delete the second version", path: ["version": "2"])]
     ) { context in
         try context.connection.transaction { connection in
@@ -168,7 +177,7 @@ extension Endpoint<Context> {
 
     private static let export = Endpoint(
         .get, "/api/workflows/{id}/export", operation: "exportWorkflow", tag: .workflows, access: .user,
-        summary: "Export a workflow as a document",
+        summary: "Export a workflow as a document", parameters: [.workflow],
         answers: [Answer(.ok, "What `POST /api/workflows/import` takes", WorkflowDocument.schema)]
     ) { context in
         .json(WorkflowDocument.json(of: try found(context)))
@@ -177,7 +186,7 @@ extension Endpoint<Context> {
     private static let importDocument = Endpoint(
         .post, "/api/workflows/import", operation: "importWorkflow", tag: .workflows, access: .user,
         summary: "Create a workflow from an exported document", body: .json(.unchecked(WorkflowDocument.schema)),
-        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows, .quotaExceeded],
+        idempotency: .wholeCall, answers: created, problems: [.tooManyWorkflows, .keyTaken, .quotaExceeded],
         examples: [
             Example(
                 "Import a workflow",
@@ -225,7 +234,7 @@ extension Endpoint<Context> {
 
     /// The workflow of the path, if the caller may see it.
     private static func found(_ context: Context, locked: Bool = false) throws -> Workflow {
-        guard let workflow = try Workflow.find(try context.id(), locked: locked, on: context.connection),
+        guard let workflow = try Workflow.find(try context.workflowID(), locked: locked, on: context.connection),
             workflow.isOpen(to: try context.user)
         else { throw Problem.notFound }
         return workflow

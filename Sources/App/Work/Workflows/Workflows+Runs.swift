@@ -10,7 +10,7 @@ extension Endpoint<Context> {
         execute,
         list(
             at: "/api/workflows/{id}/executions", operation: "listWorkflowExecutions", tag: .workflows,
-            summary: "List the runs of a workflow"),
+            summary: "List the runs of a workflow", parameters: [.workflow]),
     ]
 
     private static let execute = Endpoint(
@@ -21,10 +21,11 @@ extension Endpoint<Context> {
             200 and the whole run if that ends in time. A run that an admin starts belongs to the owner of the
             workflow, and uses the owner's documents, credits and limits.
             """,
+        parameters: [.workflow],
         body: .optionalJSON(
             JSONSchema.object(
                 optional: [
-                    "input": JSONSchema.any.described("Default: `{}`"),
+                    "input": JSONSchema.any.described("It must fit the workflow's `input_schema`. Default: `{}`"),
                     "version": JSONSchema.integer(1...Int64(Int32.max)).described("Default: the newest"),
                 ]
             ).named("WorkflowCall")),
@@ -42,18 +43,21 @@ extension Endpoint<Context> {
         ]
     ) { context in
         try context.launchingOnce(answer: \.answer) {
-            let id = try context.id()
+            let id = try context.workflowID()
             let wanted = context.input["version"]?.integerValue.map { Int($0) }
             let user = try context.user
             let owner = user.isAdmin ? nil : user.id
             guard let stored = try StoredFlow.find(id, of: owner, version: wanted, on: context.connection) else {
                 throw try missing(wanted, of: id, context)
             }
+            let input = context.input["input"] ?? .object(JSONObject())
+            let problems = stored.problems(ofInput: input, at: "/input")
+            guard problems.isEmpty else { throw Problem.invalid(problems) }
             let execution = try Execution(
                 id: UUIDv7.make(), userID: stored.userID, source: stored.source, flow: stored.flow,
-                passesErrors: stored.passesErrors, input: context.input["input"] ?? .object(JSONObject()),
+                passesErrors: stored.passesErrors, input: input,
                 starter: context.starter(ofRunOf: stored.userID))
-            let plan = try context.plan(stored.flow, passesErrors: stored.passesErrors)
+            let plan = try context.plan(stored.flow, passesErrors: stored.passesErrors, for: stored.userID)
             do {
                 try context.launch(execution, plan)
             } catch let problem as Problem where problem.status == .notFound {
