@@ -165,13 +165,19 @@ package struct Fenced: Error {}
 package struct TaskFailure: Error, Sendable, Equatable {
     package let code: String
     package let message: String
+    /// What the program knows besides, such as the status of a service and the beginning of its answer; nil: nothing.
+    package let details: JSON?
+    /// The least time until the next attempt, as a service asked for; not stored.
+    package let retryAfter: Duration?
 
     /// The maximum length of a message, in Unicode scalars, without the ellipsis of a shortened one: it is stored with
     /// its step, and a run may have thousands of steps.
     package static let maximumLength = 1_000
 
-    package init(code: String, message: String) {
+    package init(code: String, message: String, details: JSON? = nil, retryAfter: Duration? = nil) {
         self.code = code
+        self.details = details
+        self.retryAfter = retryAfter
         self.message = message.shortened(to: TaskFailure.maximumLength)
     }
 
@@ -192,10 +198,17 @@ package struct TaskFailure: Error, Sendable, Equatable {
     /// False for invalid input, which stays invalid in the next attempt.
     var isWorthRetrying: Bool { code != "invalid_input" }
 
-    package var json: JSON { ["code": .string(code), "message": .string(message)] }
+    package var json: JSON {
+        var object = JSONObject([
+            JSONObject.Member(name: "code", value: .string(code)),
+            JSONObject.Member(name: "message", value: .string(message)),
+        ])
+        if let details { object["details"] = details }
+        return .object(object)
+    }
 
     package init?(json: JSON) {
         guard let code = json["code"]?.stringValue, let message = json["message"]?.stringValue else { return nil }
-        self.init(code: code, message: message)
+        self.init(code: code, message: message, details: json["details"])
     }
 }

@@ -140,8 +140,14 @@ extension StepStatus {
 }
 
 extension TaskFailure {
-    fileprivate static let schema = JSONSchema.object(required: [
-        "code": JSONSchema.string(maxLength: 100).described("What happened, for programs"),
-        "message": JSONSchema.string(maxLength: maximumLength + 1).described("What happened, for people"),
-    ]).named("TaskError")
+    fileprivate static let schema = JSONSchema.object(
+        required: [
+            "code": JSONSchema.string(maxLength: 100).described("What happened, for programs"),
+            "message": JSONSchema.string(maxLength: maximumLength + 1).described("What happened, for people"),
+        ],
+        optional: [
+            "details": JSONSchema.any.described(
+                "More about what happened: of `http_status`, the `status` and the first 2 KiB of the `body`")
+        ]
+    ).named("TaskError")
 }
