@@ -84,7 +84,7 @@ let package = Package(
         tests("JSONTests", "JSON"),
         tests("HTTPTests", "HTTP", "JSON", "TestSupport"),
         tests("FastCGITests", "FastCGI", "HTTP", "TestSupport"),
-        tests("HTTPClientTests", "HTTPClient", "HTTP", "TestSupport"),
+        tests("HTTPClientTests", "HTTPClient", "HTTP", "System", "TestSupport"),
         tests("PostgresTests", "Postgres", "JSON", "TestSupport"),
         tests("CryptoTests", "Crypto", "SharedMemory", "System"),
         tests("TokensTests", "Tokens", "Crypto", "JSON", "TestSupport"),

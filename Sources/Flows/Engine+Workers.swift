@@ -52,16 +52,16 @@ extension Engine {
 
     /// Releases the lease of a claimed run that was interrupted or not begun, so that it is due at once for the next
     /// worker. Does nothing if the lease was lost.
-    package func release(_ claim: Claim, on connection: Connection) throws {
-        try release(claim, after: .zero, isCounted: false, on: connection)
+    package func release(_ executionID: String, lease: String, on connection: Connection) throws {
+        try release(executionID, lease, after: .zero, isCounted: false, on: connection)
     }
 
     /// A lease that cannot be released was lost.
     private func release(
-        _ claim: Claim, after delay: Duration, isCounted: Bool, on connection: Connection
+        _ executionID: String, _ lease: String, after delay: Duration, isCounted: Bool, on connection: Connection
     ) throws {
-        let isReleased = try Queue.release(claim, after: delay, isCounted: isCounted, on: connection)
-        if !isReleased { observe(.leaseLost(executionID: claim.execution.id)) }
+        let isReleased = try Queue.release(executionID, lease, after: delay, isCounted: isCounted, on: connection)
+        if !isReleased { observe(.leaseLost(executionID: executionID)) }
     }
 
     /// Makes the runs due whose leases have expired because their process died or was stopped; returns how many. If the
@@ -94,6 +94,14 @@ extension Engine {
     package func execute(
         _ claim: Claim, on connection: Connection, _ cancellation: Cancellation
     ) throws -> ClaimOutcome {
+        try execute(claim, ending: nil, on: connection, cancellation)
+    }
+
+    /// - Parameter ending: the run's open step, whose call has ended.
+    func execute(
+        _ claim: Claim, ending: (run: ParkedRun, end: CallEnd)?, on connection: Connection,
+        _ cancellation: Cancellation
+    ) throws -> ClaimOutcome {
         guard claim.claims <= Claim.maximumClaims else {
             return try giveUp(
                 claim,
@@ -111,9 +119,14 @@ extension Engine {
         }
         do {
             if claim.isSuspect, try !Queue.isolate(claim, on: connection) { throw Fenced() }
-            let outcome = try Runner.resume(flow, claim, engine: self, on: connection, cancellation)
+            let outcome = try Runner.resume(
+                flow, claim, ending: ending, engine: self, on: connection, cancellation)
             trouble.end()
-            return if case .waits = outcome { .waits } else { .ended }
+            return switch outcome {
+            case .ended: .ended
+            case .waits: .waits
+            case .calls(let run): .calls(run)
+            }
         } catch is Fenced {
             return .lost
         } catch is InsufficientCredits {
@@ -122,7 +135,8 @@ extension Engine {
             return try giveUp(claim, refusal.failure, on: connection)
         } catch let error as PostgresError where error.isDatabaseTrouble {
             trouble.record(mayExpireLeases: error.isUnavailability)
-            try Queue.release(claim, after: trouble.delay, isCounted: false, on: connection)
+            try Queue.release(
+                claim.execution.id, claim.lease, after: trouble.delay, isCounted: false, on: connection)
             if error.isContention { return .postponed(error) }
             throw error
         } catch {
@@ -135,7 +149,8 @@ extension Engine {
 
     /// Releases the run with a delay, because after an unknown error an immediate retry would most likely fail again.
     private func postpone(_ claim: Claim, _ error: any Error, on connection: Connection) throws -> ClaimOutcome {
-        try release(claim, after: .seconds(claim.claims), isCounted: true, on: connection)
+        try release(
+            claim.execution.id, claim.lease, after: .seconds(claim.claims), isCounted: true, on: connection)
         return .postponed(error)
     }
 

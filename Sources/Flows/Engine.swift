@@ -9,6 +9,8 @@ package final class Engine: Sendable {
     let limits: Limits
     let flows: FlowCache
     let observe: @Sendable (EngineEvent) -> Void
+    /// Nil in a process that executes no steps with calls.
+    let calls: ExternalCalls?
     private let prices = RecentPrices()
     private let shares: ThreadShares
     /// The user whose run this process claimed last.
@@ -20,10 +22,11 @@ package final class Engine: Sendable {
 
     /// - Parameter observe: called on the thread that runs or changes a run.
     package init(
-        catalog: TaskCatalog, limits: Limits = Limits(),
+        catalog: TaskCatalog, limits: Limits = Limits(), calls: ExternalCalls? = nil,
         observe: @escaping @Sendable (EngineEvent) -> Void = { _ in }
     ) {
         self.catalog = catalog
+        self.calls = calls
         self.observe = observe
         flows = FlowCache(catalog: catalog)
         self.limits = limits

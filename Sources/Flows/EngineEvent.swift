@@ -14,6 +14,23 @@ package enum EngineEvent: Sendable, Equatable {
     case treeFull(executionID: String)
     /// A run was executed here until its lease was lost: it was canceled, or another worker has claimed it.
     case leaseLost(executionID: String)
+    /// How many external calls more or fewer run and wait.
+    case callsChanged(running: Int, waiting: Int)
+    case callEnded(FinishedCall)
+}
+
+/// An external call that has ended.
+package struct FinishedCall: Sendable, Equatable {
+    /// The task type of its step.
+    package let type: String
+    /// What was called, such as a host. Users choose it, so it is for the log only.
+    package let target: String
+    /// From a list of the program: `2xx`, `timeout`, `canceled`.
+    package let outcome: String
+    /// Whether the target could not be reached, or is in trouble.
+    package let isTrouble: Bool
+    /// Without the wait for the limits.
+    package let duration: Duration
 }
 
 /// A step that has ended.

@@ -8,9 +8,9 @@ func requireSuccess(_ code: CURLcode) {
     precondition(code == CURLE_OK, "libcurl refuses an option")
 }
 
-/// One `CURL` handle and the connections that it keeps between transfers.
+/// One `CURL` handle. It keeps connections between the transfers that it performs by itself.
 @safe final class EasyHandle {
-    private let easy: UnsafeMutableRawPointer
+    let easy: UnsafeMutableRawPointer
     private let addresses: AddressGuard
 
     init(_ addresses: AddressGuard) {
@@ -21,32 +21,38 @@ func requireSuccess(_ code: CURLcode) {
 
     deinit { unsafe curl_easy_cleanup(easy) }
 
-    private static let isStarted = flow_start() == CURLE_OK
+    static let isStarted = flow_start() == CURLE_OK
 
     /// Sends one request and waits for its response, which may be a redirect.
     func perform(
         _ hop: Hop, _ settings: HTTPClientSettings, timeLeft: Duration
     ) throws(HTTPClientError) -> IncomingResponse {
         guard timeLeft > .zero else { throw .timedOut }
-        // The connections remain; the options are reset, and with them the pointers to objects that live only during
-        // this call.
-        defer { unsafe curl_easy_reset(easy) }
-        let transfer = Transfer(settings, addresses: addresses)
-        let fields = unsafe Self.list(of: hop.request)
-        defer { unsafe curl_slist_free_all(fields) }
+        defer { reset() }
+        let transfer = prepare(hop, settings, timeLeft: timeLeft)
+        let code = withExtendedLifetime(transfer) { unsafe curl_easy_perform(easy) }
+        return try response(of: transfer, after: code)
+    }
 
+    /// Sets the options of one transfer. The object that it returns must exist until `reset`.
+    func prepare(_ hop: Hop, _ settings: HTTPClientSettings, timeLeft: Duration) -> Transfer {
+        let transfer = Transfer(hop, settings, addresses: addresses)
         unsafe transfer.attach(to: easy)
         restrict(to: settings)
         limit(to: settings, timeLeft: timeLeft)
-        unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_CURLU, UnsafeRawPointer(hop.url.handle)))
-        unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_HTTPHEADER, fields))
         setMethodAndBody(of: hop.request)
+        return transfer
+    }
 
-        let code = withExtendedLifetime((hop, transfer)) { unsafe curl_easy_perform(easy) }
+    /// The response of a transfer that has ended.
+    func response(of transfer: Transfer, after code: CURLcode) throws(HTTPClientError) -> IncomingResponse {
         guard code == CURLE_OK else { throw transfer.error(for: code) }
         return unsafe IncomingResponse(
             status: Status(rawValue: flow_status(easy)), headers: Self.headers(of: easy), body: transfer.body)
     }
+
+    /// Resets the options, and with them the pointers to objects that live only during a transfer. Connections remain.
+    func reset() { unsafe curl_easy_reset(easy) }
 
     private func restrict(to settings: HTTPClientSettings) {
         set(CURLOPT_PROTOCOLS_STR, "http,https")

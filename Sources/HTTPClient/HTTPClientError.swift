@@ -19,6 +19,8 @@ package enum HTTPClientError: Error, Equatable, Sendable {
     case tooLarge
     /// The deadline passed, or the transfer stalled. The server may have acted on the request.
     case timedOut
+    /// The caller canceled the request. The server may have acted on it.
+    case canceled
     /// The connection ended during the exchange, or the response is not HTTP. The server may have acted on the request.
     case interrupted
 }

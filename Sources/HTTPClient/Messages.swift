@@ -49,6 +49,15 @@ extension OutgoingRequest {
         }
     }
 
+    /// The host of the URL, in lower case, of a request that can be sent.
+    ///
+    /// - Throws: `invalidURL` or `invalidHeader`.
+    package func checkedHost() throws(HTTPClientError) -> String {
+        try checkHeaders()
+        guard let host = URLReference(url)?.origin.host else { throw .invalidURL }
+        return host
+    }
+
     /// - Throws: `invalidHeader` for a field that is malformed (RFC 9110, sections 5.1 and 5.5) or reserved.
     func checkHeaders() throws(HTTPClientError) {
         for field in headers.fields {

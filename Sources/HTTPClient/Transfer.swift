@@ -1,8 +1,11 @@
 import CCurl
 import Glibc
 
-/// The state of the callbacks of one transfer. It must exist until the transfer has ended.
-final class Transfer {
+/// The state of the callbacks of one transfer, and what libcurl does not copy. It must exist until the transfer has
+/// ended.
+@safe final class Transfer {
+    let hop: Hop
+    private let fields: UnsafeMutablePointer<curl_slist>?
     private let addresses: AddressGuard
     private let bodyLimit: Int
     private let headerLimit: Int
@@ -13,11 +16,15 @@ final class Transfer {
     /// Whether the response was aborted because it is too long.
     private(set) var isTooLarge = false
 
-    init(_ settings: HTTPClientSettings, addresses: AddressGuard) {
+    init(_ hop: Hop, _ settings: HTTPClientSettings, addresses: AddressGuard) {
+        self.hop = hop
+        unsafe fields = EasyHandle.list(of: hop.request)
         self.addresses = addresses
         bodyLimit = settings.bodyLimit
         headerLimit = settings.headerLimit
     }
+
+    deinit { unsafe curl_slist_free_all(fields) }
 
     /// A socket for an address that is about to be connected to; `CURL_SOCKET_BAD` if the address is refused.
     private func open(_ socket: curl_sockaddr, at address: UnsafeRawPointer) -> curl_socket_t {
@@ -47,9 +54,11 @@ final class Transfer {
 }
 
 extension Transfer {
-    /// Registers this object's callbacks with the handle.
+    /// Registers this object's callbacks, its URL and its header fields with the handle.
     func attach(to easy: UnsafeMutableRawPointer) {
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+        unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_CURLU, UnsafeRawPointer(hop.url.handle)))
+        unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_HTTPHEADER, fields))
         unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_OPENSOCKETDATA, context))
         unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_WRITEDATA, context))
         unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_HEADERDATA, context))

@@ -26,6 +26,10 @@ package struct Scoreboard: Sendable {
         case connections
         /// Threads that have no row, because none was free.
         case hidden
+        /// External calls of steps that are being made.
+        case callsRunning
+        /// External calls of steps that wait for a limit.
+        case callsWaiting
     }
 
     static let processRows = Rows(of: SharedMemory.Layout.processes, length: processWidth)

@@ -4,6 +4,9 @@ package struct Job {
     package enum Ending: Sendable {
         /// It has ended, waits for something, or will be retried: there is no lease to release.
         case settled
+        /// It waits for something outside of the database and needs no slot. It keeps its lease, and is continued by
+        /// `WorkerQueue.Access.resume` when the closure that `begin` receives has been called, which happens once.
+        case parked(begin: @Sendable (@escaping @Sendable () -> Void) -> Void)
         /// It was interrupted before its end.
         case unfinished
         /// It could not continue, for a reason of its own. It is retried later.
@@ -18,8 +21,8 @@ package struct Job {
     /// Releases the lease of a run that was interrupted or not begun, so that it is due at once for the next worker.
     /// Does nothing if the lease was lost.
     package let release: () throws -> Void
-    /// Makes `run` end early. Called on other threads and under a lock, so it must not block; possibly more than once,
-    /// and after `run` has ended.
+    /// Makes `run` end early, or ends what a parked run waits for. Called on other threads and under a lock, so it must
+    /// not block; possibly more than once, and after `run` has ended.
     package let interrupt: @Sendable (Interruption) -> Void
 
     package init(

@@ -11,6 +11,8 @@ package final class Worker: Sendable {
         var state: WorkerState
         /// How to interrupt the run of each slot.
         var interrupts: [(@Sendable (Interruption) -> Void)?]
+        /// How to interrupt each parked run.
+        var parkedInterrupts: [Lease: @Sendable (Interruption) -> Void] = [:]
         /// Why the queue was unavailable last time; nil if it was available.
         var failure: (any Error)?
         var lastFailure: Monotonic?
@@ -77,10 +79,11 @@ package final class Worker: Sendable {
 
 extension Worker {
     private func work(as slot: Int) {
-        let poll = queue.makePoll()
+        let access = queue.makeAccess()
         while true {
-            switch shared.withLock({ $0.state.order(for: slot) }) {
-            case .poll: pollOnce(poll, as: slot)
+            switch shared.withLock({ order(for: slot, &$0) }) {
+            case .poll: pollOnce(access.poll, as: slot)
+            case .resume(let lease): execute(access.resume(lease), as: slot, isResumed: true)
             case .wait: wakeUps[slot].wait()
             case .stop:
                 handle(.stopped(slot: slot))
@@ -89,12 +92,29 @@ extension Worker {
         }
     }
 
+    /// Under the lock, so that an interruption reaches a run that is parked or executed.
+    private func order(for slot: Int, _ shared: inout Shared) -> WorkerState.Order {
+        let order = shared.state.order(for: slot)
+        if case .resume(let lease) = order {
+            shared.interrupts[slot] = shared.parkedInterrupts.removeValue(forKey: lease)
+            handle(.resumed(slot: slot), &shared)
+        }
+        return order
+    }
+
     /// Polls the queue once, and executes the run that it claims.
     private func pollOnce(_ poll: WorkerQueue.Poll, as slot: Int) {
         let requested = Monotonic.now
         do {
             switch try poll() {
-            case .job(let job): execute(job, as: slot, requested)
+            case .job(let job):
+                shared.withLock { shared in
+                    shared.interrupts[slot] = job.interrupt
+                    let isSuspect = job.isSuspect
+                    handle(
+                        .found(slot: slot, lease: job.lease, isSuspect: isSuspect, requested: requested), &shared)
+                }
+                execute(job, as: slot, isResumed: false)
             case .nothing(let next):
                 queueAnswered()
                 handle(.foundNothing(slot: slot, next: next.map { .now + $0 }))
@@ -105,38 +125,45 @@ extension Worker {
         }
     }
 
-    private func execute(_ job: Job, as slot: Int, _ requested: Monotonic) {
-        var permission = shared.withLock { shared in
-            shared.interrupts[slot] = job.interrupt
-            handle(.found(slot: slot, lease: job.lease, isSuspect: job.isSuspect, requested: requested), &shared)
-            return shared.state.permission(for: slot)
+    private func execute(_ job: Job, as slot: Int, isResumed: Bool) {
+        func permission() -> WorkerState.Permission {
+            shared.withLock { $0.state.permission(for: slot, isResumed: isResumed) }
         }
-        while permission == .wait {
+        var permitted = permission()
+        while permitted == .wait {
             wakeUps[slot].wait()
-            permission = shared.withLock { $0.state.permission(for: slot) }
+            permitted = permission()
         }
-        let isQueueFine = runToEnd(job, permission == .run)
-        shared.withLock { shared in
-            shared.interrupts[slot] = nil
-            handle(isQueueFine ? .finished(slot: slot) : .queueFailed(slot: slot), &shared)
-        }
-    }
-
-    /// Returns whether the queue was available.
-    ///
-    /// - Parameter isPermitted: if false, the run is released without being started.
-    private func runToEnd(_ job: Job, _ isPermitted: Bool) -> Bool {
         do {
-            switch isPermitted ? try job.run() : .unfinished {
+            switch permitted == .run ? try job.run() : .unfinished {
             case .settled: queueAnswered()
             case .failed(let error): observe(.runFailed(error))
             case .unfinished: release(job)
+            case .parked(let begin): return park(job, as: slot, begin)
             }
-            return true
+            finish(slot, .finished(slot: slot))
         } catch {
             queueFailed(error)
-            return false
+            finish(slot, .queueFailed(slot: slot))
         }
+    }
+
+    private func finish(_ slot: Int, _ event: WorkerState.Event) {
+        shared.withLock { shared in
+            shared.interrupts[slot] = nil
+            handle(event, &shared)
+        }
+    }
+
+    /// Begins what the run waits for, after it has been parked: it may be ready at once.
+    private func park(_ job: Job, as slot: Int, _ begin: (@escaping @Sendable () -> Void) -> Void) {
+        queueAnswered()
+        shared.withLock { shared in
+            shared.parkedInterrupts[job.lease] = shared.interrupts[slot]
+            shared.interrupts[slot] = nil
+            handle(.parked(slot: slot), &shared)
+        }
+        begin { [self, lease = job.lease] in handle(.ready(lease)) }
     }
 
     private func release(_ job: Job) {
@@ -233,6 +260,7 @@ extension Worker {
             case .wake(let slot): wakeUps[slot].signal()
             case .wakeKeeper: leaseKeeperWakeUp.signal()
             case .interrupt(let slot, let interruption): shared.interrupts[slot]?(interruption)
+            case .interruptParked(let lease, let interruption): shared.parkedInterrupts[lease]?(interruption)
             case .end: ended.signal()
             }
         }

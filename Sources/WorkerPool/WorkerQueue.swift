@@ -13,6 +13,18 @@ package struct WorkerQueue: Sendable {
         case nothing(next: Duration?)
     }
 
+    /// The operations that a slot needs.
+    package struct Access {
+        package let poll: Poll
+        /// A parked run of this process that can be continued.
+        package let resume: (Lease) -> Job
+
+        package init(poll: @escaping Poll, resume: @escaping (Lease) -> Job) {
+            self.poll = poll
+            self.resume = resume
+        }
+    }
+
     /// The operations that the thread of the lease keeper needs.
     package struct LeaseKeeper {
         /// Renews the leases, and returns those that are lost.
@@ -41,11 +53,13 @@ package struct WorkerQueue: Sendable {
         }
     }
 
-    package let makePoll: @Sendable () -> Poll
+    package let makeAccess: @Sendable () -> Access
     package let makeLeaseKeeper: @Sendable () -> LeaseKeeper
 
-    package init(makePoll: @escaping @Sendable () -> Poll, makeLeaseKeeper: @escaping @Sendable () -> LeaseKeeper) {
-        self.makePoll = makePoll
+    package init(
+        makeAccess: @escaping @Sendable () -> Access, makeLeaseKeeper: @escaping @Sendable () -> LeaseKeeper
+    ) {
+        self.makeAccess = makeAccess
         self.makeLeaseKeeper = makeLeaseKeeper
     }
 }

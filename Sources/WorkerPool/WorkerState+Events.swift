@@ -7,6 +7,12 @@ extension WorkerState {
         case foundNothing(slot: Int, next: Monotonic? = nil)
         /// The run has ended, or its lease was released.
         case finished(slot: Int)
+        /// The run of the slot keeps its lease and waits without a slot.
+        case parked(slot: Int)
+        /// A parked run can be continued.
+        case ready(Lease)
+        /// The slot was ordered to continue a run.
+        case resumed(slot: Int)
         /// The slot's poll or run failed because of the queue.
         case queueFailed(slot: Int)
         /// A slot that was ordered to stop is about to end its thread.

@@ -33,10 +33,17 @@ extension WorkerState {
     mutating func endIsolation(of slot: Int) {
         guard isolated == slot else { return }
         isolated = nil
+        wakeForReady()
         for (slot, state) in slots.enumerated() {
             if case .notified = state { actions.append(.wake(slot: slot)) }
         }
         notifyOne()
+    }
+
+    mutating func finished(_ slot: Int) {
+        slots[slot] = .notified
+        (pause, pausedUntil) = (policy.pause, nil)
+        endIsolation(of: slot)
     }
 
     mutating func foundNothing(_ slot: Int, _ next: Monotonic?) {
@@ -75,6 +82,9 @@ extension WorkerState {
             guard case .running(_, let renewed) = state, renewed + policy.lease <= now else { continue }
             actions.append(.interrupt(slot: slot, .atOnce))
         }
+        for (lease, run) in parked where run.renewed + policy.lease <= now {
+            actions.append(.interruptParked(lease, .atOnce))
+        }
     }
 
     mutating func renewed(_ leases: [Lease], lost: Set<Lease>, requested: Monotonic) {
@@ -86,6 +96,7 @@ extension WorkerState {
                 slots[slot] = .running(lease: lease, renewed: requested)
             }
         }
+        renewedParked(leases, lost: lost, requested: requested)
     }
 
     /// If the worker has stopped waiting for the slots, the last one to end repeats the action `end`.
@@ -102,6 +113,7 @@ extension WorkerState {
             for slot in slots.indices { actions.append(.wake(slot: slot)) }
             actions.append(.wakeKeeper)
             interruptAll(.afterStep)
+            interruptParked(.afterStep)
         case .stopping: abort(at: now)
         case .aborting, .ended: break
         }
@@ -111,17 +123,22 @@ extension WorkerState {
         phase = .aborting(until: now + policy.abortTimeout)
         actions.append(.wakeKeeper)
         interruptAll(.atOnce)
+        interruptParked(.atOnce)
     }
 
-    private mutating func interruptAll(_ interruption: Interruption, except spared: Int? = nil) {
+    mutating func interruptAll(_ interruption: Interruption, except spared: Int? = nil) {
         for (slot, state) in slots.enumerated() where slot != spared {
             if case .running = state { actions.append(.interrupt(slot: slot, interruption)) }
         }
     }
 
+    private mutating func interruptParked(_ interruption: Interruption) {
+        for lease in parked.keys { actions.append(.interruptParked(lease, interruption)) }
+    }
+
     /// Performs the transitions that have become due or possible.
     mutating func settle(at now: Monotonic) {
-        if case .working = phase, policy.exitsWhenIdle, hasBegun, isAllIdle { stop(at: now) }
+        if case .working = phase, policy.exitsWhenIdle, hasBegun, isAllIdle, parked.isEmpty { stop(at: now) }
         if let isolated, isAlone(isolated) { actions.append(.wake(slot: isolated)) }
         if case .stopping(let limit) = phase, limit <= now { abort(at: now) }
         switch phase {

@@ -14,6 +14,9 @@ package import System
 /// notified, when a run becomes due that an earlier poll announced, and one of them in each round of the lease keeper.
 /// After a failure of the queue idle slots pause, for longer after each failure, until a run ends or waits.
 ///
+/// A run can be parked: it keeps its lease, which is renewed, and occupies no slot. When it is ready, the next slot
+/// that asks for an order continues it, before it polls.
+///
 /// The process registers for a notification while a slot is idle, and is notified once per registration. A run that
 /// became due just before the registration notifies no worker, and a poll that began before it may have missed the run.
 /// So a slot polls once more after each registration.
@@ -21,6 +24,8 @@ package struct WorkerState: Sendable {
     /// What a slot is to do.
     package enum Order: Hashable, Sendable {
         case poll
+        /// Continue the parked run; the event `resumed` follows.
+        case resume(Lease)
         /// Wait for the wake-up, then get the next order.
         case wait
         case stop
@@ -30,6 +35,7 @@ package struct WorkerState: Sendable {
         case wake(slot: Int)
         case wakeKeeper
         case interrupt(slot: Int, Interruption)
+        case interruptParked(Lease, Interruption)
         /// All slots have ended, or the worker no longer waits for the rest. In the second case the action is repeated
         /// when all have ended.
         case end
@@ -67,6 +73,10 @@ package struct WorkerState: Sendable {
     var phase = Phase.working
     /// The idle slot with the lowest number is notified first, so that a worker with little to do uses few connections.
     var slots: [Slot]
+    /// The parked runs.
+    var parked: [Lease: ParkedRun] = [:]
+    /// Those that can be continued, in the order of their events.
+    var ready: [Lease] = []
     /// The slot whose run is executed alone, or is about to be.
     var isolated: Int?
     var hasBegun = false
@@ -90,7 +100,8 @@ package struct WorkerState: Sendable {
 
     /// The next order for a slot that executes no run.
     package mutating func order(for slot: Int) -> Order {
-        guard isWorking else { return .stop }
+        if let lease = resumeNext(by: slot) { return .resume(lease) }
+        guard isWorking else { return parked.isEmpty || hasEnded ? .stop : .wait }
         guard case .notified = slots[slot], isolated == nil else { return .wait }
         slots[slot] = .polling(registration: registration)
         return .poll
@@ -98,7 +109,11 @@ package struct WorkerState: Sendable {
 
     /// Whether a slot executes the run that it has claimed. While a suspect run is executed alone, or waits for the
     /// other slots to finish, the others start nothing.
-    package func permission(for slot: Int) -> Permission {
+    ///
+    /// - Parameter isResumed: whether the run was parked. It is not released, because what it has waited for would be
+    ///   lost.
+    package func permission(for slot: Int, isResumed: Bool = false) -> Permission {
+        if isResumed { return isolated != slot || isAlone(slot) ? .run : .wait }
         guard isWorking, isolated == nil || isolated == slot else { return .release }
         return isolated == nil || isAlone(slot) ? .run : .wait
     }
@@ -110,10 +125,12 @@ package struct WorkerState: Sendable {
         case .found(let slot, let lease, let isSuspect, let requested):
             found(lease, by: slot, isSuspect: isSuspect, requested)
         case .foundNothing(let slot, let next): foundNothing(slot, next)
-        case .finished(let slot):
-            slots[slot] = .notified
-            (pause, pausedUntil) = (policy.pause, nil)
-            endIsolation(of: slot)
+        case .finished(let slot): finished(slot)
+        case .parked(let slot):
+            park(slot)
+            finished(slot)
+        case .ready(let lease): becameReady(lease)
+        case .resumed(let slot): resumed(slot)
         case .queueFailed(let slot): queueFailed(slot, at: now)
         case .stopped(let slot): stopped(slot)
         case .round: round(at: now)
@@ -136,6 +153,10 @@ package struct WorkerState: Sendable {
 extension WorkerState {
     /// The leases to renew.
     package var leases: [Lease] {
+        runningLeases + parked.keys
+    }
+
+    private var runningLeases: [Lease] {
         slots.compactMap { if case .running(let lease, _) = $0 { lease } else { nil } }
     }
 
@@ -146,7 +167,7 @@ extension WorkerState {
 
     /// Whether all slots are busy or stopping, so that other workers should be notified.
     package var needsUnregistration: Bool {
-        registration != nil && (!isWorking || leases.count == slots.count)
+        registration != nil && (!isWorking || runningLeases.count == slots.count)
     }
 
     package var isWorking: Bool {

@@ -59,6 +59,8 @@ import Testing
                 return "run \(status)"
             case .treeFull: return "tree full"
             case .leaseLost: return "lease lost"
+            case .callsChanged(let running, let waiting): return "calls \(running) \(waiting)"
+            case .callEnded(let call): return "\(call.type) \(call.outcome)"
             }
         }
     }
@@ -88,7 +90,7 @@ import Testing
     @Test func aReleasedRunReportsNoLostLease() throws {
         try enqueue(execution(["pass"]))
         let claim = try #require(try engine.claim(on: connection))
-        try engine.release(claim, on: connection)
+        try engine.release(claim.execution.id, lease: claim.lease, on: connection)
         #expect(eventTexts() == ["claimed"])
     }
 
@@ -106,7 +108,7 @@ import Testing
             return
         }
         #expect(eventTexts() == [], "its commit failed")
-        try engine.release(first, on: connection)
+        try engine.release(first.execution.id, lease: first.lease, on: connection)
         #expect(events.take() == [.leaseLost(executionID: queued.id)])
         _ = try engine.execute(second, on: connection, Cancellation())
         #expect(eventTexts() == ["committed", "keep success", "run completed"])

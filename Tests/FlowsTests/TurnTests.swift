@@ -57,7 +57,7 @@ import Testing
     @Test func anOlderRunComesFirst() throws {
         try enqueue(3, ofEachOf: 1...1)
         let first = try #require(try engine.claim(on: fixture.connection))
-        #expect(try Queue.release(first, isCounted: false, on: fixture.connection))
+        #expect(try Queue.release(first.execution.id, first.lease, isCounted: false, on: fixture.connection))
         #expect(try engine.claim(on: fixture.connection)?.execution.id == first.execution.id)
     }
 

@@ -66,6 +66,8 @@ import WorkerPool
         for _ in 0..<4 { metrics.observe(.database(.connectionOpened)) }
         metrics.observe(.database(.connectionLost))
         metrics.observe(.worker(.rescued(5)))
+        metrics.observe(.engine(.callsChanged(running: 4, waiting: 3)))
+        metrics.observe(.engine(.callsChanged(running: -1, waiting: -1)))
         let slots = try (0..<2).map { _ in try #require(hashing.tryAcquire()) }
         for _ in 0..<7 { try enqueue() }
         let owner = database.connect()
@@ -92,6 +94,7 @@ import WorkerPool
                 #"flow_manager_threads{role="worker",state="busy"} 0"#,
                 #"flow_manager_threads{role="worker",state="idle"} 0"#,
                 #"flow_manager_processes{role="responder"} 1"#, #"flow_manager_processes{role="worker"} 0"#,
+                #"flow_manager_external_calls{state="running"} 3"#, #"flow_manager_external_calls{state="waiting"} 2"#,
                 "flow_manager_database_up 1", "flow_manager_database_connections 3",
                 "flow_manager_password_hashes_running 2", "flow_manager_runs_rescued_total 5",
                 #"flow_manager_queue_runs{state="queued"} 4"#, #"flow_manager_queue_runs{state="running"} 1"#,

@@ -67,7 +67,11 @@ final class MemoryQueue: Sendable {
     /// The access of a worker, which rescues runs in each round and has these duties.
     func access(_ duties: @escaping @Sendable () -> [Duty] = { [] }) -> WorkerQueue {
         WorkerQueue(
-            makePoll: { { try self.claim().map(WorkerQueue.PollResult.job) ?? .nothing(next: self.nextDue()) } },
+            makeAccess: {
+                WorkerQueue.Access(
+                    poll: { try self.claim().map(WorkerQueue.PollResult.job) ?? .nothing(next: self.nextDue()) },
+                    resume: { self.job(Int($0.run) ?? 0, lease: $0.token) })
+            },
             makeLeaseKeeper: {
                 // A separate one, so that a notification differs from the worker's wake-up.
                 let notified = Result { try WakeUp() }
@@ -103,6 +107,10 @@ final class MemoryQueue: Sendable {
         }
         changed.signal()
         guard let (lease, run, isSuspect) = found else { return nil }
+        return job(run, lease: lease, isSuspect: isSuspect)
+    }
+
+    private func job(_ run: Int, lease: String, isSuspect: Bool = false) -> Job {
         let flag = Flag()
         return Job(
             lease: Lease(run: "\(run)", token: lease), isSuspect: isSuspect,

@@ -1,9 +1,12 @@
 package import Flows
+package import HTTPClient
 
 /// The list of all task types.
 package enum Tasks {
     /// A catalog of them, made for the engine of one process.
-    package static func makeCatalog() -> TaskCatalog {
+    ///
+    /// - Parameter driver: sends the requests of steps; nil in a process that executes no such steps.
+    package static func makeCatalog(calling driver: HTTPDriver? = nil) -> TaskCatalog {
         TaskCatalog(
             [
                 Pass(),
@@ -23,6 +26,7 @@ package enum Tasks {
                 FlowRun(),
                 FlowMap(),
                 FlowParallel(),
+                HTTPRequest(driver),
             ],
             // Short names for the demo chain.
             aliases: [

@@ -184,13 +184,21 @@ package struct TaskFailure: Error, Sendable, Equatable {
     package let message: String
     /// The first of the runs because of which a step failed, as `FailedRun.json` shows them; nil for any other failure.
     package let failedRuns: JSON?
+    /// What the program knows besides, such as the status of a service and the beginning of its answer; nil: nothing.
+    package let details: JSON?
+    /// The least time until the next attempt, as a service asked for; not stored.
+    package let retryAfter: Duration?
 
     /// The maximum length of a message, in Unicode scalars, without the ellipsis of a shortened one: it is stored with
     /// its step, and a run may have thousands of steps.
     package static let maximumLength = 1_000
 
-    package init(code: String, message: String, failedRuns: JSON? = nil) {
+    package init(
+        code: String, message: String, failedRuns: JSON? = nil, details: JSON? = nil, retryAfter: Duration? = nil
+    ) {
         self.code = code
+        self.details = details
+        self.retryAfter = retryAfter
         self.message = message.shortened(to: TaskFailure.maximumLength)
         self.failedRuns = failedRuns
     }
@@ -209,19 +217,20 @@ package struct TaskFailure: Error, Sendable, Equatable {
     package static let insufficientCredits = TaskFailure(
         code: "insufficient_credits", message: "Not enough credits")
 
-    /// False for invalid input, which stays invalid in the next attempt.
-    var isWorthRetrying: Bool { code != "invalid_input" }
+    /// False for input that is not valid or that templates cannot give: it would be the same in the next attempt.
+    var isWorthRetrying: Bool { code != "invalid_input" && !code.hasPrefix("template_") }
 
     package var json: JSON {
         var object = JSONObject([
             .init(name: "code", value: .string(code)), .init(name: "message", value: .string(message)),
         ])
         object["failures"] = failedRuns
+        object["details"] = details
         return .object(object)
     }
 
     package init?(json: JSON) {
         guard let code = json["code"]?.stringValue, let message = json["message"]?.stringValue else { return nil }
-        self.init(code: code, message: message, failedRuns: json["failures"])
+        self.init(code: code, message: message, failedRuns: json["failures"], details: json["details"])
     }
 }

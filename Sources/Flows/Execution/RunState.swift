@@ -227,6 +227,16 @@ struct RunState {
         (uncommittedSteps, holdsEffect, mustRecord) = (0, false, false)
     }
 
+    /// Continues the attempt that `replay` has found to have begun, because its outcome is known after all; returns its
+    /// task.
+    mutating func continueAttempt() -> TaskDefinition {
+        attempt -= 1
+        isAnnounced = true
+        let task = flow.tasks[current]
+        stepInput = stepInput ?? input(of: task)
+        return task
+    }
+
     /// Begins the first attempt of the current task. Returns the failure if a limit is exceeded.
     private mutating func enter() -> TaskFailure? {
         visits[current] += 1

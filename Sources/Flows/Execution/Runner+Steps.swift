@@ -3,32 +3,47 @@ import Postgres
 
 /// The execution of one step.
 extension Runner {
-    private enum Outcome {
+    enum Outcome {
         case done(JSON)
         case failed(TaskFailure)
+        case calls(ExternalCall)
         case waits(Due, storing: JSON, starting: ChildRuns?)
     }
 
-    /// Executes one attempt of a step, or checks once what the step waits for.
+    /// Executes one attempt of a step, or checks once what the step waits for. Returns nil if the attempt makes a call,
+    /// which `call` then is.
     mutating func advance(
         _ definition: TaskDefinition, _ input: Result<JSON, TaskFailure>, _ attempt: Int
-    ) throws -> RunState.Event {
+    ) throws -> RunState.Event? {
         if executor.cancellation?.isRequested == true { throw Fenced() }
         let now = elapsed
         let started = began ?? now
-        switch try result(of: definition, input, attempt, started: started) {
+        return try conclude(
+            definition, try result(of: definition, input, attempt, started: started), attempt, started: started)
+    }
+
+    /// Records the result of an attempt, or keeps the call that it makes.
+    mutating func conclude(
+        _ definition: TaskDefinition, _ result: Outcome, _ attempt: Int, started: Duration
+    ) throws -> RunState.Event? {
+        switch result {
+        case .calls(let call):
+            self.call = call
+            return nil
         case .done(let output):
             return end(definition, TaskResult(.success, output, attempt: attempt), started: started)
         case .failed(let failure):
             if began != nil, definition.task.effect == .waiting { try endChildren() }
-            if let delay = state.delay(after: failure, chance: .random(in: 0...1)) {
+            if let delay = state.delay(after: failure, chance: .random(in: 0...1)).map({
+                max($0, failure.retryAfter ?? .zero)
+            }) {
                 checkpoint.openStep = step(
                     of: definition, attempt: attempt, .waiting, failure: failure, started: started)
                 // The signal was for this attempt; the next attempt waits for its own.
                 signal = nil
                 return .retries(after: delay)
             }
-            weight += inputWeight(of: definition)
+            weight += inputWeight(of: definition) + (failure.details?.weight ?? 0)
             return end(definition, TaskResult(.failure, failure: failure, attempt: attempt), started: started)
         case .waits(let due, let stored, let runs):
             checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, stored, started: started)
@@ -93,6 +108,9 @@ extension Runner {
                 stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation,
                 outputRoom: engine.limits.recordSize - weight - inputWeight(of: definition),
                 trace: checkpoint.execution.starter.trace)
+            if executor.cancellation != nil, engine.calls != nil, let external = task as? any ExternalTask {
+                return .calls(try external.prepare(input, in: context))
+            }
             guard task.effect == .waiting, let waiting = task as? any WaitingTask else {
                 let output = try task.run(input, in: context)
                 if let deadline, .now > deadline { throw TaskFailure.timeout }
@@ -107,6 +125,15 @@ extension Runner {
         } catch let failure as TaskFailure {
             // The effect of a failed task is rolled back; a failed pure task keeps the effect of the step before it.
             if task.effect == .transactional { connection.rollback() }
+            return .failed(failure)
+        }
+    }
+
+    /// The result of an attempt whose call has ended.
+    mutating func result(of end: CallEnd, _ definition: TaskDefinition) throws -> Outcome {
+        do {
+            return .done(try checkedOutput(try end.output(), definition))
+        } catch let failure as TaskFailure {
             return .failed(failure)
         }
     }

@@ -27,6 +27,8 @@ struct Runner {
     var others: [SQL] = []
     /// The ends of started runs that the next commit makes final.
     var endedChildren: [EngineEvent] = []
+    /// The call that the current step makes.
+    var call: ExternalCall?
 
     private init(
         _ flow: Flow, from checkpoint: Checkpoint, _ state: RunState, start: ContinuousClock.Instant,
@@ -67,15 +69,20 @@ struct Runner {
             flow, from: Checkpoint(execution, budget: budget, hooks: hooks),
             RunState(flow, input: execution.input, scope: try scope(of: execution, flow, on: connection)),
             start: .now, engine: engine, on: connection)
-        return try runner.runOrRollBack()
+        switch try runner.runOrRollBack() {
+        case .ended: return .ended(runner.checkpoint.execution, outputs: runner.checkpoint.outputs)
+        case .waits, .calls: return .waits(runner.checkpoint.execution)
+        }
     }
 
     /// Continues a claimed run. Throws like `run`; the caller then releases the lease.
     ///
+    /// - Parameter ending: the run's open step, whose call has ended.
     /// - Throws: `Fenced` if another worker has claimed the run in the meantime, or if it was canceled.
     static func resume(
-        _ flow: Flow, _ claim: Claim, engine: Engine, on connection: Connection, _ cancellation: Cancellation
-    ) throws -> RunOutcome {
+        _ flow: Flow, _ claim: Claim, ending: (run: ParkedRun, end: CallEnd)? = nil, engine: Engine,
+        on connection: Connection, _ cancellation: Cancellation
+    ) throws -> Continuation {
         let execution = claim.execution
         var state = RunState(
             flow, input: execution.input, fork: execution.fork,
@@ -90,7 +97,7 @@ struct Runner {
             on: connection)
         runner.earlierProcessorTime = claim.processorTime
         runner.weight = claim.progress?.weight ?? weight(of: runner.checkpoint.execution)
-        return try runner.runOrRollBack()
+        return try runner.runOrRollBack(ending)
     }
 
     private static func scope(
@@ -100,17 +107,17 @@ struct Runner {
         return try RunScope.Run(of: execution, on: flow.references.includesUser ? connection : nil)
     }
 
-    private mutating func runOrRollBack() throws -> RunOutcome {
+    private mutating func runOrRollBack(_ ending: (run: ParkedRun, end: CallEnd)? = nil) throws -> Continuation {
         do {
-            return try run()
+            return try run(from: try ending.flatMap { try conclude($0.run, with: $0.end) } ?? .started)
         } catch {
             connection.rollback()
             throw (error as? PostgresError).flatMap { StorageRefusal($0) } ?? error
         }
     }
 
-    private mutating func run() throws -> RunOutcome {
-        var event = RunState.Event.started
+    private mutating func run(from first: RunState.Event) throws -> Continuation {
+        var event = first
         while true {
             let action = state.next(event, at: elapsed)
             if action.isStep, mayYield, hasToYield { return try suspend(until: .after(.zero)) }
@@ -123,13 +130,17 @@ struct Runner {
             case .announce(let definition, _) where hasUsedProcessorTime,
                 .run(let definition, _, _) where hasUsedProcessorTime:
                 return try end(.failed, stoppedAt: definition.name, .processorTimeExceeded)
+            case .announce(let definition, _) where lacksRoom(for: definition):
+                return try suspend(until: .after(pauseBeforeCall))
             case .announce(let definition, let attempt):
                 checkpoint.openStep = step(of: definition, attempt: attempt, .running, started: began ?? elapsed)
                 try commit(.running)
                 event = .committed
             case .run(let definition, let input, let attempt):
                 engine.observe(.stepStarted(type: definition.task.type))
-                event = try advance(definition, input, attempt)
+                let next = try advance(definition, input, attempt)
+                if let call { return .calls(parked(call, definition, attempt)) }
+                event = next ?? event
             case .commit:
                 try commit(.running)
                 event = .committed
@@ -164,10 +175,10 @@ struct Runner {
 
     private mutating func end(
         _ status: ExecutionStatus, stoppedAt: String?, _ failure: TaskFailure?
-    ) throws -> RunOutcome {
+    ) throws -> Continuation {
         checkpoint.end(status, stoppedAt: stoppedAt, failure, after: elapsed)
         try commit(.finished, together: executor.hooks?.close(checkpoint.execution) ?? [])
-        return .ended(checkpoint.execution, outputs: checkpoint.outputs)
+        return .ended
     }
 
     /// Whether the run may be interrupted before the next attempt. A pending signal is used first, because the step
@@ -182,7 +193,7 @@ struct Runner {
     /// Leaves the run to the next worker.
     ///
     /// - Throws: `LaunchRefusal.queueFull` if it is not in the queue yet and that has no room. Nothing is stored then.
-    private mutating func suspend(until due: Due) throws -> RunOutcome {
+    private mutating func suspend(until due: Due) throws -> Continuation {
         if !checkpoint.isStored {
             try openTransaction()
             guard try Queue.hasCapacity(for: checkpoint.execution.userID, on: connection) else {
@@ -190,7 +201,7 @@ struct Runner {
             }
         }
         try commit(.waits(due), together: others)
-        return .waits(checkpoint.execution)
+        return .waits
     }
 
     var executor: Executor { checkpoint.executor }

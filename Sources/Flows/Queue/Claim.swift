@@ -31,6 +31,8 @@ package enum ClaimOutcome: Sendable {
     case ended
     /// The run is in the queue again.
     case waits
+    /// The run waits for a call, and keeps its lease: the caller begins the call.
+    case calls(ParkedRun)
     /// Another worker has the run, or it was canceled or aborted. Nothing since its last commit is recorded.
     case lost
     /// The run could not continue; a worker retries it later. The error is for the log.

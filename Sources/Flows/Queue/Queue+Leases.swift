@@ -48,7 +48,7 @@ extension Queue {
     /// - Parameter isCounted: whether this claim counts towards giving the run up.
     @discardableResult
     static func release(
-        _ claim: Claim, after delay: Duration = .zero, isCounted: Bool, on connection: Connection
+        _ id: String, _ lease: String, after delay: Duration = .zero, isCounted: Bool, on connection: Connection
     ) throws -> Bool {
         try connection.execute(
             """
@@ -56,7 +56,7 @@ extension Queue {
             SET lease = NULL, lease_until = NULL, is_alone = false, state = \(Due.after(delay).state),
                 claims = greatest(0, claims - \(isCounted ? 0 : 1)),
                 available_at = \(Due.after(delay).moment)
-            WHERE execution_id = \(claim.execution.id) AND lease = \(claim.lease)
+            WHERE execution_id = \(id) AND lease = \(lease)
             """) == 1
     }
 

@@ -68,13 +68,31 @@ enum Queue {
                 WHERE q.execution_id = coalesce(
                     (SELECT execution_id FROM another), (SELECT execution_id FROM again))
                 RETURNING q.*)
-            SELECT \(ExecutionRow.columns), c.claims, c.held, c.prices, c.signal, c.is_limited, c.progress,
-                c.is_suspect,
-                (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint, e.processor_us,
-                \(ExecutionRow.steps(from: "coalesce((c.progress->>'number')::int, 0)"))
-            FROM claimed c JOIN executions e ON e.id = c.execution_id \(ExecutionRow.joins)
+            \(claimedRow)
             """)
-        guard let row = found.first else { return nil }
+        return try found.first.map { try claim($0, lease: lease) }
+    }
+
+    /// The run that this process has claimed under that lease, as it is now; nil if the lease is lost.
+    static func claimed(_ id: String, lease: String, on connection: Connection) throws -> Claim? {
+        try connection.query(
+            """
+            WITH claimed AS (SELECT * FROM queue WHERE execution_id = \(id) AND lease = \(lease))
+            \(claimedRow)
+            """
+        ).first.map { try claim($0, lease: lease) }
+    }
+
+    /// Selects what `claim` reads, of the row of the queue that is called `claimed`.
+    private static let claimedRow: SQL = """
+        SELECT \(ExecutionRow.columns), c.claims, c.held, c.prices, c.signal, c.is_limited, c.progress,
+            c.is_suspect,
+            (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint, e.processor_us,
+            \(ExecutionRow.steps(from: "coalesce((c.progress->>'number')::int, 0)"))
+        FROM claimed c JOIN executions e ON e.id = c.execution_id \(ExecutionRow.joins)
+        """
+
+    private static func claim(_ row: Row, lease: String) throws -> Claim {
         var columns = row.columns
         var execution = try Execution(&columns)
         let claims = try columns.next(Int.self)

@@ -1,6 +1,7 @@
 import App
 import Flows
 import Glibc
+import HTTPClient
 import Postgres
 import System
 import SharedMemory
@@ -24,11 +25,17 @@ enum Work {
         defer { log.close() }
         control.reopenLog = { log.reopen() }
         let database = try configuration.database.observed(by: observe)
+        var client = HTTPClientSettings()
+        client.allowedAddresses = try configuration.httpAllowAddresses
+        let calls = ExternalCalls(ExternalCalls.Limits(atOnce: try configuration.externalCalls)) {
+            observe(.engine($0))
+        }
         let worker = try Worker(
             policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
                 of: Engine(
-                    catalog: Tasks.makeCatalog(), limits: try configuration.runLimits,
+                    catalog: Tasks.makeCatalog(calling: try HTTPDriver(client)), limits: try configuration.runLimits,
+                    calls: calls,
                     observe: { event in
                         if case .stepStarted(let type) = event { WorkerSeat.current?.show(SeriesKey(type)) }
                         observe(.engine(event))

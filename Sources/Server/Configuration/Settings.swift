@@ -157,6 +157,11 @@ struct Settings: Sendable {
         "USER_CONCURRENCY", default: .text("50"), .limit(),
         "Limit of runs that workers execute at the same time, per user. `off`: no limit")
 
+    let externalCalls = Setting(
+        "EXTERNAL_CALLS", default: .text("64"), .number(in: 1...1_024),
+        "Calls that the steps of one worker process make at once, such as `http.request`: at most half of them for one "
+            + "user, and 8 to one host. Further ones wait without a thread")
+
     let memoryLimit = Setting(
         "MEMORY_LIMIT", default: .text("1024"), .limit(from: 64),
         "Limit of a responder's or worker's memory, in MiB. One that has grown to half of it is replaced")

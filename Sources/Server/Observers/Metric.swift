@@ -26,6 +26,9 @@ enum Metric: String, CaseIterable {
     case stepsFinished = "flow_manager_steps_finished_total"
     case stepDuration = "flow_manager_step_duration_seconds_total"
     case stepRetries = "flow_manager_step_retries_total"
+    case externalCalls = "flow_manager_external_calls"
+    case externalCallsEnded = "flow_manager_external_calls_ended_total"
+    case externalCallTime = "flow_manager_external_call_seconds_total"
     case creditsSettled = "flow_manager_credits_settled_total"
     case queueRuns = "flow_manager_queue_runs"
     case oldestDue = "flow_manager_queue_oldest_due_seconds"
@@ -79,6 +82,9 @@ enum Metric: String, CaseIterable {
         case .stepsFinished: "Steps that have ended, by the status of their last attempt"
         case .stepDuration: "Duration of ended steps"
         case .stepRetries: "Attempts of steps after the first one"
+        case .externalCalls: "Calls that steps make outside of the program, or that wait for EXTERNAL_CALLS"
+        case .externalCallsEnded: "Calls that steps have made, by the class of the status or why there is none"
+        case .externalCallTime: "Duration of calls that steps have made"
         case .creditsSettled: "Credits that were charged for steps"
         case .queueRuns: "Runs in the queue, by their state; at most 100000 are counted"
         case .oldestDue: "How long the oldest run that is due has been due"
@@ -98,7 +104,7 @@ enum Metric: String, CaseIterable {
     }
 
     /// Whether the value is stored in nanoseconds and shown in seconds.
-    var isDuration: Bool { self == .hashWaitTime || self == .stepDuration }
+    var isDuration: Bool { self == .hashWaitTime || self == .stepDuration || self == .externalCallTime }
 
     /// The text of a series: the name and its labels.
     func series(_ labels: KeyValuePairs<String, String> = [:]) -> String { rawValue + Self.text(of: labels) }

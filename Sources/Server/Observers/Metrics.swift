@@ -27,6 +27,8 @@ final class Metrics: Sendable {
     private let stepsFinished: LabelledCounter<StepLabels>
     private let stepDuration: LabelledCounter<String>
     private let runsFinished: LabelledCounter<ExecutionStatus>
+    private let externalCallsEnded: LabelledCounter<String>
+    private let externalCallTime: Counter
     private let stepRetries, creditsSettled, leaseLosses, runsRescued, logLinesDropped: Counter
     private let processStarts: LabelledCounter<Role>
     private let processExits: LabelledCounter<ExitLabels>
@@ -62,6 +64,8 @@ final class Metrics: Sendable {
         }
         stepDuration = LabelledCounter(.stepDuration, in: table) { ["type": $0] }
         runsFinished = LabelledCounter(.runsFinished, in: table) { ["status": $0.rawValue] }
+        externalCallsEnded = LabelledCounter(.externalCallsEnded, in: table) { ["outcome": $0] }
+        externalCallTime = Counter(.externalCallTime, in: table)
         stepRetries = Counter(.stepRetries, in: table)
         creditsSettled = Counter(.creditsSettled, in: table)
         leaseLosses = Counter(.leaseLosses, in: table)
@@ -150,6 +154,12 @@ final class Metrics: Sendable {
             if step.cost > 0 { creditsSettled.add(UInt64(step.cost)) }
         case .runFinished(let status, _): runsFinished.add(for: status)
         case .leaseLost: leaseLosses.add()
+        case .callsChanged(let running, let waiting):
+            add(running, to: .callsRunning)
+            add(waiting, to: .callsWaiting)
+        case .callEnded(let call):
+            externalCallsEnded.add(for: call.outcome)
+            externalCallTime.add(call.duration.nanoseconds)
         case .claimed, .committed, .treeFull, .stepStarted: break
         }
     }

@@ -75,6 +75,13 @@ extension Observation {
         case .supervisor(.connectionDropped): .warning("connection-dropped")
         case .supervisor(.terminating): .info("terminating")
 
+        case .engine(.callEnded(let call)) where call.isTrouble:
+            .warning(
+                "external-call-failed",
+                [
+                    "type": .text(call.type), "host": .text(call.target), "outcome": .text(call.outcome),
+                    "seconds": .seconds(call.duration),
+                ])
         case .engine(.treeFull(let id)): .warning("descendant-limit-reached", ["execution_id": .text(id)])
         case .sharedMemoryRefused(let error): .warning("shared-memory-refused", ["reason": "\(error)"])
         case .memoryFileRefused(let folder, let error):
@@ -89,7 +96,7 @@ extension Observation {
         case .edge(.parkingFull), .application(.limitHit), .hashWaited,
             .engine(.claimed),
             .engine(.committed), .engine(.stepStarted), .engine(.stepFinished), .engine(.runFinished),
-            .engine(.leaseLost),
+            .engine(.leaseLost), .engine(.callsChanged), .engine(.callEnded),
             .database(.connectionOpened), .database(.connectionLost), .database(.connectionClosed),
             .database(.roundTrip), .database(.failed), .edge(.parked), .application(.hashRefused):
             nil
@@ -109,6 +116,10 @@ extension Observation {
                 ["type": .text(step.type), "status": "\(step.status)", "seconds": .seconds(step.duration)])
         case .engine(.runFinished(let status, let duration)):
             .debug("run-finished", ["status": "\(status)", "seconds": .seconds(duration)])
+        case .engine(.callEnded(let call)):
+            .debug(
+                "external-call-ended",
+                ["type": .text(call.type), "outcome": .text(call.outcome), "seconds": .seconds(call.duration)])
         case .engine(.leaseLost(let id)): .debug("lease-lost", ["execution_id": .text(id)])
         case .database(.connectionOpened): .debug("connection-opened")
         case .database(.connectionLost): .debug("connection-lost")

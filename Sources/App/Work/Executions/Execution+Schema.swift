@@ -151,7 +151,9 @@ extension TaskFailure {
         ],
         optional: [
             "failures": JSONSchema.array(of: FailedRun.schema, count: 0...FailedRun.maximumInErrors).described(
-                "The first runs that failed, of a step that started several")
+                "The first runs that failed, of a step that started several"),
+            "details": JSONSchema.any.described(
+                "More about what happened: of `http_status`, the `status` and the first 2 KiB of the `body`"),
         ]
     ).named("TaskError")
 }

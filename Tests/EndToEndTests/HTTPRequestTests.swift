@@ -1,0 +1,50 @@
+import Glibc
+import HTTP
+import JSON
+import TestSupport
+import Testing
+
+/// Steps that send requests, with a real worker.
+@Suite(.timeLimit(.minutes(3))) struct HTTPRequestTests {
+    private func call(_ url: String) -> JSON { .flow([.task("a", "http.request", ["url": .string(url)])]) }
+
+    /// The worker is killed while the service answers: the step is repeated with the same key.
+    @Test func aKilledWorkerRepeatsTheRequestWithItsKey() throws {
+        let stack = try Stack(settings: ["HTTP_ALLOW_ADDRESSES": "127.0.0.1"])
+        let caller = try RunCaller(stack)
+        let worker = try #require(stack.processes.first { $0.arguments.contains("work") })
+        // The first request is never answered: its worker dies.
+        let server = try LoopbackServer { request in
+            request.target == "/" && kill(worker.id, 0) == 0 && kill(worker.id, SIGKILL) == 0
+                ? .trickle("HTTP/1.1 200 OK\r\nX: ")
+                : .ok(#"{"paid":true}"#, fields: "Content-Type: application/json\r\n")
+        }
+        let id = try caller.start(keeping: call(server.url + "/"))
+        let run = try caller.end(id)
+        #expect(run["status"] == "completed", "\(run.text)")
+        #expect(run["steps"]?.each("output").first?["body"] == ["paid": true])
+        #expect(run["steps"]?.each("attempts") == [2])
+        #expect(server.requests.map { $0.fields["idempotency-key"] } == ["\(id)-1", "\(id)-1"])
+    }
+
+    /// Calls to a silent host occupy no thread, and cancel ends them.
+    @Test func callsThatWaitDelayNoOtherRun() throws {
+        let stack = try Stack(settings: [
+            "HTTP_ALLOW_ADDRESSES": "127.0.0.1", "WORKER_THREADS": "1", "EXTERNAL_CALLS": "4",
+        ])
+        let (silent, busy, other) = (try LoopbackListener(), try RunCaller(stack), try RunCaller(stack))
+        let workflow = try busy.keep(call("http://127.0.0.1:\(silent.port)/"))
+        let ids = try (0..<20).map { _ in try busy.start(workflow) }
+        _ = try busy.run(ids[0]) { $0["steps"]?.each("status") == ["running"] }
+        let duration = try ContinuousClock().measure {
+            let run = try other.end(other.start(keeping: .flow([.task("a", "pass")])))
+            #expect(run["status"] == "completed")
+        }
+        #expect(duration < .seconds(5))
+        #expect(try busy.act("cancel", ids[0]).status == 200)
+        #expect(try busy.run(ids[0])["status"] == "canceled")
+        let server = try LoopbackServer { _ in .ok("hello") }
+        let run = try other.end(other.start(keeping: call(server.url)))
+        #expect(run["steps"]?.each("output").first?["body"] == "hello")
+    }
+}
