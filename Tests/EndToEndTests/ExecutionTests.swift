@@ -26,7 +26,7 @@ import Testing
             execution.json.names == [
                 "id", "user_id", "started_by", "started_by_key", "flow_id", "flow_name", "status", "stopped_at",
                 "input", "result", "error", "workflow_id", "version", "parent_id", "forked_from", "differs",
-                "credits_charged",
+                "credits_charged", "total_credits_charged",
                 "steps", "created_at", "finished_at",
             ])
         #expect(execution["id"] == .string(id))

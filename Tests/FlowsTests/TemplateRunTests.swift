@@ -39,7 +39,8 @@ import Testing
         let execution = Execution(
             id: UUIDv7.make(), userID: RunnerFixture.userID, flow: flow, passesErrors: passesErrors, input: input)
         try fixture.engine.enqueue(
-            execution, try fixture.engine.plan(
+            execution,
+            try fixture.engine.plan(
                 flow, passesErrors: passesErrors, for: RunnerFixture.userID, on: fixture.connection),
             on: fixture.connection)
         try fixture.work()
@@ -137,6 +138,14 @@ import Testing
         #expect(run.status == .completed)
         #expect(run.steps.map { $0.failure?.code } == ["template_empty", nil])
         #expect(run.steps.last?.output == "template_empty")
+    }
+
+    @Test func onlyInputsThatCannotBeDerivedAreStored() throws {
+        let run = try run(
+            Self.flow(
+                [Self.task("a"), Self.task("b", "pass", "own"), Self.task("c", "fail"), Self.task("d")],
+                [Self.condition("a", "b"), Self.condition("b", "c"), Self.condition("c", "end", "d")]))
+        #expect(run.steps.map { $0.input?.text } == [nil, nil, "\"own\"", nil])
     }
 
     @Test func aTaskOnAFailureEdgeGetsTheErrorAndTheInput() throws {

@@ -154,8 +154,8 @@ struct RunState {
 
     /// The input of the current step if it is to be stored with it: it cannot be derived from what else is stored.
     ///
-    /// - Parameter decision: what follows the step; nil: it has not ended.
-    func storedInput(before decision: Decision? = nil) -> JSON? {
+    /// - Parameter failed: what follows the step if it has failed; nil: it has not.
+    func storedInput(failed decision: Decision?) -> JSON? {
         guard case .success(let input)? = stepInput else { return nil }
         if inputs.forkInput != nil { return nil }
         if let own = flow.tasks[current].input { return own.isLiteral ? Optional.none : input }

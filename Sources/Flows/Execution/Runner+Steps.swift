@@ -84,7 +84,8 @@ extension Runner {
         if case .target(let known, let name)? = decision { (target, condition) = (known, name) }
         return Step(
             number: checkpoint.nextNumber, task: definition.name, type: definition.task.type, status: status,
-            attempt: attempt, input: state.storedInput(before: decision), output: output, failure: failure,
+            attempt: attempt, input: state.storedInput(failed: status == .failure ? decision : nil), output: output,
+            failure: failure,
             condition: condition, next: target.map(flow.name(of:)), started: started,
             duration: status.isEnd ? elapsed - started : .zero)
     }

@@ -104,8 +104,8 @@ extension Endpoint<Context> {
         .post, "/api/flows/validate", operation: "validateFlow", tag: .flows, access: .user, scope: .run,
         summary: "Check a flow without running it",
         description: """
-            Reports all problems at once, and what a run may cost at most, with those that its steps start. It warns about tasks that are never reached,
-            and about a run that may become too large.
+            Reports all problems at once, and what a run may cost at most, with those that its steps start. It warns
+            about tasks that are never reached, and about a run that may become too large.
             """,
         body: .json(callBody), idempotency: .wholeCall, rateClass: .read,
         answers: [

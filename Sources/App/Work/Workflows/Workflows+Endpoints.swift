@@ -63,9 +63,10 @@ extension Endpoint<Context> {
         .put, "/api/workflows/{id}", operation: "replaceWorkflow", tag: .workflows, access: .user,
         summary: "Replace a workflow",
         description: """
-            A changed name, description, flow or input schema becomes a new version. The same content again changes nothing, so a
-            program may put its workflows at each of its starts. A `version` in the body must be the newest one: a
-            change of what has become an older version is refused. A call that changes nothing may have an older one.
+            A changed name, description, flow or input schema becomes a new version. The same content again changes
+            nothing, so a program may put its workflows at each of its starts. A `version` in the body must be the
+            newest one: a change of what has become an older version is refused. A call that changes nothing may have
+            an older one.
             """,
         parameters: [.workflow], headers: [.ifMatch], body: .json(.unchecked(WorkflowDraft.replacement.schema)),
         answers: changed, problems: [.versionMismatch, .tooManyVersions, .keyTaken, .quotaExceeded],
