@@ -20,7 +20,8 @@ import Testing
         #expect(
             answer.json.names == [
                 "message", "execution_id", "id", "flow_id", "flow_name", "status", "stopped_at", "result", "error",
-                "credits_charged", "total_credits_charged", "duration_ms", "created_at", "finished_at", "executed_tasks",
+                "credits_charged", "total_credits_charged", "duration_ms", "created_at", "finished_at",
+                "executed_tasks",
             ])
         #expect(answer["message"] == "Task completed successfully!")
         #expect(answer["flow_id"] == "flow123")
