@@ -88,7 +88,7 @@ let package = Package(
         tests("PostgresTests", "Postgres", "JSON", "TestSupport"),
         tests("CryptoTests", "Crypto", "SharedMemory", "System"),
         tests("TokensTests", "Tokens", "Crypto", "JSON", "TestSupport"),
-        tests("SharedMemoryTests", "SharedMemory"),
+        tests("SharedMemoryTests", "SharedMemory", "System"),
         tests("SystemTests", "System", "supervised"),
         tests("SupervisionTests", "Supervision", "supervised", "System", "TestSupport"),
         tests("WorkerPoolTests", "WorkerPool", "System"),

@@ -13,3 +13,14 @@ package enum ExitCause: Hashable, Sendable {
         self = signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(Signal(rawValue: signal))
     }
 }
+
+extension ExitCause: CustomStringConvertible {
+    /// As the log has it: `exited(1)`, `signalled(9)`.
+    package var description: String {
+        switch self {
+        case .exited(let status): "exited(\(status))"
+        case .signalled(let signal): "signalled(\(signal.rawValue))"
+        case .unknown: "unknown"
+        }
+    }
+}

@@ -22,6 +22,18 @@ import Testing
             text.matches(of: #/`[A-Z]\w+\.[a-z]\w+`/#).count == named.count + text.matches(of: #/`README.md`/#).count)
     }
 
+    /// `docs/operations.md` explains each event of the log, and each metric.
+    @Test func eventsAndMetricsAreExplained() throws {
+        let source = try sourceText("Sources/Server/Observers/Observation+Log.swift")
+        let text = try sourceText("docs/operations.md")
+        let events = source.matches(of: #/"((?:\\\(role\))?-?[a-z]+(?:-[a-z]+)+)"/#).map { String($0.1) }
+        #expect(events.count > 40)
+        for event in Set(events) {
+            let name = event.replacing("\\(role)", with: "responder")
+            #expect(text.contains("`\(name)`"), "docs/operations.md does not explain \(name)")
+        }
+    }
+
     @Test func mapOfRoomsListsTheFoldersOfSources() throws {
         let section = try #require(
             try Readme.text().split(separator: "\n## The rooms\n").last?.split(separator: "\n## ").first)

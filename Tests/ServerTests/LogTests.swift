@@ -103,6 +103,10 @@ import WorkerPool
                 "warning responder-exited slot=0 child=9 cause=exited(1) seconds=0.900"
             ),
             (
+                .supervisor(.exited(.worker, slot: 0, pid: 9, .signalled(.kill), age: .seconds(3))),
+                "warning worker-exited slot=0 child=9 cause=signalled(9) seconds=3.000"
+            ),
+            (
                 .supervisor(.backingOff(.worker, slot: 2, delay: .seconds(5))),
                 "warning worker-backing-off slot=2 seconds=5.000"
             ),

@@ -104,7 +104,7 @@ struct Settings: Sendable {
 
     let threads = Setting(
         "THREADS", default: .text("4"), .number(in: 1...64),
-        "Threads per responder, each with its own database connection")
+        "Threads per responder, each with its own database connection. Calls that wait add up to two of both")
 
     let workers = Setting(
         "WORKERS", default: .text("1"), .number(in: 0...64), "Number of worker processes, which execute queued runs")
@@ -121,7 +121,7 @@ struct Settings: Sendable {
 
     let logLevel = Setting<Log.Level>(
         "LOG_LEVEL", default: .text("info"), .logLevel,
-        "What is logged: `error` alone, `warning` and that, `info` and those, or `debug`, which is all")
+        "The least severe level that is logged: `error`, `warning`, `info` or `debug`")
 
     let metricsAllow = Setting(
         "METRICS_ALLOW", default: .text("127.0.0.0/8,::1"), .addressesWithoutPorts,
