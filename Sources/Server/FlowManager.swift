@@ -76,7 +76,7 @@ struct FlowManager {
             // The operator sees the database's own message too; clients never do.
             let reason = (error as? PostgresError)?.debugDescription ?? "\(error)"
             Files.write(Array("flow-manager \(command.name): \(reason)\n".utf8), to: 2)
-            exit(error is InvalidArgument ? 2 : 1)
+            exit(error is InvalidArgument || error is UsageError ? 2 : 1)
         }
     }
 
@@ -156,7 +156,7 @@ struct Invocation {
     }
 }
 
-/// The command's arguments are not valid; the description shows the valid ones.
+/// The command's arguments are not valid; the description shows the valid ones. The exit status is 2.
 struct UsageError: Error, CustomStringConvertible {
     let description: String
 

@@ -4,9 +4,10 @@ package import System
 /// A child's side of the supervision: the signals that order it to exit or to open its log again and, under a
 /// supervisor, the control channel.
 ///
-/// It is used on the main thread, while the child drains on any thread, one at a time. Its initializer blocks the signals that it reads, so it must precede the start of any
-/// other thread. Without a supervisor (spawn-fcgi, mod_fcgid, lighttpd, a worker started by itself) there are only the
-/// signals, and a responder cannot hand over its idle kept connections.
+/// It is used on the main thread, while the child drains on any thread, one at a time. Its initializer blocks the
+/// signals that it reads, so it must precede the start of any other thread. Without a supervisor (spawn-fcgi,
+/// mod_fcgid, lighttpd, a worker started by itself) there are only the signals, and a responder cannot hand over its
+/// idle kept connections.
 package final class ChildControl {
     /// The environment variable that names the channel's descriptor.
     package static let variable = "FLOW_MANAGER_CONTROL"

@@ -81,7 +81,7 @@ package final class LineWriter: Sendable {
     }
 
     /// Makes the thread open the target file again, after it has written what waits. If it cannot be opened, the thread
-    /// goes on with the one that is open.
+    /// continues with the one that is open.
     package func reopen() {
         waiting.withLock { $0.mustReopen = true }
         wake.signal()

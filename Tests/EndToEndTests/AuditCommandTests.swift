@@ -73,7 +73,7 @@ import Testing
 
     @Test(arguments: ["", "check", "verify --head", "verify --head 1", "verify --head 1:00", "verify --all"])
     func invalidArgumentsPrintTheUsage(arguments: String) throws {
-        let usage = "flow-manager audit: usage: flow-manager audit verify [--head POSITION:HEX]\n1\n"
+        let usage = "flow-manager audit: usage: flow-manager audit verify [--head POSITION:HEX]\n2\n"
         #expect(try command("audit \(arguments)") == usage)
     }
 }

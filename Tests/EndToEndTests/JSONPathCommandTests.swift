@@ -66,7 +66,7 @@ import Testing
     @Test(arguments: [[], ["--paths"], ["$", "a", "b"]])
     func wrongArgumentsPrintTheUsage(arguments: [String]) throws {
         let result = try jsonpath(arguments)
-        #expect(result.status == 1)
+        #expect(result.status == 2)
         #expect(result.output == "flow-manager jsonpath: usage: flow-manager jsonpath [--paths] QUERY [FILE]\n")
     }
 }

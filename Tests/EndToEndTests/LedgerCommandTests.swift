@@ -36,7 +36,7 @@ import Testing
     @Test(arguments: [[], ["check"], ["verify", "all"], ["verify", "--all"]])
     func invalidArgumentsPrintTheUsage(arguments: [String]) throws {
         let answer = try ledger(arguments)
-        #expect(answer.status == 1)
+        #expect(answer.status == 2)
         #expect(answer.output == "flow-manager ledger: usage: flow-manager ledger verify\n")
     }
 }

@@ -18,12 +18,13 @@ import Testing
         #expect(sample.contains(paths))
         try write(sample.replacing(paths, with: "\(folder)/flow-manager.log {"), to: folder + "/logrotate.conf")
         unsafe mkdir(folder + "/bin", 0o700)
+        let signal = main.map { "kill -USR1 \($0)" } ?? "exit 1"
         try write(
             """
             #!/bin/sh
             case "$*" in
                 'is-active --quiet flow-manager.service') \(main == nil ? "exit 3" : "exit 0") ;;
-                'kill --kill-whom=main --signal=USR1 flow-manager.service') \(main.map { "kill -USR1 \($0)" } ?? "exit 1") ;;
+                'kill --kill-whom=main --signal=USR1 flow-manager.service') \(signal) ;;
                 *) exit 1 ;;
             esac
 

@@ -100,7 +100,7 @@ import Testing
         #expect(missing.status == 1)
         #expect(missing.output == "flow-manager status: no pool listens on \(stack.folder)/none.sock\n")
         let unknown = try stack.command(["status", "all"])
-        #expect(unknown.status == 1)
+        #expect(unknown.status == 2)
         #expect(unknown.output.contains("usage: flow-manager status [--full] [--json]"))
     }
 }

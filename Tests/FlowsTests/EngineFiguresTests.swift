@@ -32,7 +32,7 @@ import Testing
         #expect(try counts(figures()) == [.queued: 2, .running: 1, .waiting: 3])
     }
 
-    /// Those that have to wait for another run of their workflow, or that a worker has only just claimed, are queued too.
+    /// Those that wait for another run of their workflow, or that a worker has only just claimed, are queued too.
     @Test func runsThatAreNotDueAreQueued() throws {
         let workflow = try fixture.store(["pass"], concurrency: 1)
         for _ in 0..<3 { _ = try fixture.start(workflow) }

@@ -22,8 +22,8 @@ import Testing
             text.matches(of: #/`[A-Z]\w+\.[a-z]\w+`/#).count == named.count + text.matches(of: #/`README.md`/#).count)
     }
 
-    /// `docs/operations.md` explains each event of the log, and each metric.
-    @Test func eventsAndMetricsAreExplained() throws {
+    /// `docs/operations.md` explains each event of the log that has a name of several words.
+    @Test func eventsAreExplained() throws {
         let source = try sourceText("Sources/Server/Observers/Observation+Log.swift")
         let text = try sourceText("docs/operations.md")
         let events = source.matches(of: #/"((?:\\\(role\))?-?[a-z]+(?:-[a-z]+)+)"/#).map { String($0.1) }

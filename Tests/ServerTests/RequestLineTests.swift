@@ -78,7 +78,8 @@ import Testing
         #expect(lines.count == 4)
         #expect(
             lines[1].hasSuffix(
-                " warning slow-request request_id=r1 trace_id=t1 route=/api/executions/{id}/signal duration_ms=12.345"))
+                " warning slow-request request_id=r1 trace_id=t1 method=POST route=/api/executions/{id}/signal"
+                    + " user_id=u1 duration_ms=12.345"))
         #expect(try self.lines(of: [full], from: .warning).count == 5)
     }
 

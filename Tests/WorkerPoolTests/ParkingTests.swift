@@ -85,15 +85,24 @@ import WorkerPool
     @Test func parkedRunsOccupyNoSlot() throws {
         let begun = Mutex<[@Sendable () -> Void]>([])
         let parked = Mutex<Set<Int>>([])
+        let allParked = try WakeUp()
         let queue = try MemoryQueue { run, _ in
             guard run <= 20, parked.withLock({ $0.insert(run).inserted }) else { return .settled }
-            return .parked { ready in begun.withLock { $0.append(ready) } }
+            return .parked { ready in
+                let count = begun.withLock {
+                    $0.append(ready)
+                    return $0.count
+                }
+                if count == 20 { allParked.signal() }
+            }
         }
         let worker = try Worker(
             policy: WorkerPolicy(slots: 2), queue: queue.access(), observe: { _ in })
         try worker.start()
         queue.change { $0.due = Array(1...21) }
         #expect(queue.wait { $0.done == [21] })
+        // The other slot may still be about to park its run.
+        allParked.wait(until: .now + .seconds(20))
         for ready in begun.withLock({ $0 }) { ready() }
         #expect(queue.wait { $0.done.count == 21 })
         worker.stop()

@@ -30,7 +30,7 @@ struct HTTPRequest: ExternalTask {
         ])
     let output = JSONSchema.object(required: [
         "status": .integer(100...599),
-        "headers": JSONSchema.object(additional: .string).described("By names in lower case"),
+        "headers": JSONSchema.object(additional: .string(maxLength: 32 << 10)).described("By names in lower case"),
         "body": JSONSchema.any.described("The value of a JSON answer; else its text"),
         "encoding": JSONSchema.string(enum: ServiceAnswer.Encoding.allCases.map(\.rawValue)).described(
             "What `body` is: the value of JSON, a text, or what is no text, in base64url"),

@@ -6,8 +6,8 @@ import Postgres
 /// What is not known in advance is left out of the price, and named by `unboundedBecause`: the credits for it are held
 /// when its run starts.
 struct TreePrice {
-    /// More workflows, and more bytes of flows, are not priced in advance: they would be read by each call that starts a
-    /// run.
+    /// More workflows, and more bytes of flows, are not priced in advance: they would be read by each call that starts
+    /// a run.
     private static let (maximumWorkflows, maximumWeight) = (50, 4 << 20)
 
     private let prices: PriceList

@@ -107,8 +107,7 @@ final class Log: Sendable {
         let head = LogLine.Head(format, level: Level.info.name, event: "request", process: process)
         writer.append(head, limit: Self.longestRequest) { line in
             line.field("request_id", request.requestID)
-            // nginx takes any word as a method.
-            line.field("method", request.method.utf8.count > 32 ? "-" : request.method)
+            line.field("method", Self.method(of: request))
             line.field("route", optional: request.route)
             line.field("status", request.status)
             line.field("duration_ms", thousandths: request.duration.microseconds)
@@ -121,13 +120,20 @@ final class Log: Sendable {
         }
     }
 
+    /// nginx takes any word as a method.
+    private static func method(of request: FinishedRequest) -> String {
+        request.method.utf8.count > 32 ? "-" : request.method
+    }
+
     private func writeSlow(_ request: FinishedRequest) {
         guard level.rawValue <= Level.warning.rawValue else { return }
         let head = LogLine.Head(format, level: Level.warning.name, event: "slow-request", process: process)
         writer.append(head) { line in
             line.field("request_id", request.requestID)
             line.field("trace_id", optional: request.traceID)
+            line.field("method", Self.method(of: request))
             line.field("route", optional: request.route)
+            line.field("user_id", optional: request.userID)
             line.field("duration_ms", thousandths: (request.threadTime ?? request.duration).microseconds)
             guard let slowest = request.slowestStatement else { return }
             line.field("statement_ms", thousandths: slowest.duration.microseconds)

@@ -115,7 +115,7 @@ extension Endpoint<Context> {
                     required: [
                         "valid": .constant(true), "task_count": .integer,
                         "max_cost": JSONSchema.integer.nullable.described(
-                            "Credits that a run costs at most, with the runs that it starts; null if that is not known"),
+                            "Credits that a run costs at most, with the runs that it starts; null if not known"),
                         "unbounded_because": Violation.textSchema.nullable.described(
                             "Why `max_cost` is null; it names the task. Else null"),
                         "warnings": .array(

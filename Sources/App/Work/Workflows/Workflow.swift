@@ -47,9 +47,9 @@ struct Workflow {
             + "such letters, digits and hyphens. Not the form of an id, and no word of a path, such as `versions`. "
             + "Unique among the user's workflows that are not deleted. Default: null")
     static let inputSchema = JSONSchema.unchecked(JSONSchema.object(additional: .any).nullable).described(
-        "The JSON Schema (2020-12) of the inputs that runs may have; others are refused with 422. It may use `type` (one "
-            + "type), `const`, `enum` (of strings), `anyOf`, `properties`, `required`, `additionalProperties`, `items`, "
-            + "`minItems`, `maxItems`, `minLength`, `maxLength`, `format` (`email`, `uuid`, `date-time`), `minimum`, "
+        "The JSON Schema (2020-12) of the inputs that runs may have; others are refused with 422. It may use `type` "
+            + "(one type), `const`, `enum` (of strings), `anyOf`, `properties`, `required`, `additionalProperties`, "
+            + "`items`, `minItems`, `maxItems`, `minLength`, `maxLength`, `format` (`email`, `uuid`, `date-time`), `minimum`, "
             + "`maximum`, `title`, `description`, `examples`, `$schema` and `$comment`. An integer has no fraction and "
             + "no exponent. Default: null, which accepts any input")
     static let concurrency = JSONSchema.integer(1...1_000).nullable.described(
