@@ -86,7 +86,7 @@ import Testing
         expectProblem(try stack.client.finish(call), 502, "bad_gateway")
         held.release()
         #expect(try stack.get("/api/executions", token: user.token)["items"] == [])
-        #expect(stack.log.contains("call-not-repeated"))
+        try stack.waitForLog { stack.log.contains("call-not-repeated") }
     }
 
     /// Stops a process and waits until each of its threads has stopped: until then it may read a call.
