@@ -4,10 +4,13 @@ import Synchronization
 /// Limits how many password hashes all processes of the pool compute at once, and how many more calls may wait here.
 ///
 /// Each hash takes a core for tens of milliseconds and 19 MiB of memory: without the limit a burst of logins would
-/// starve all other requests. A client that already has a call in progress here gets a free slot or none. It never
-/// waits, so that however many calls it makes at once, the next slot goes to another client.
+/// starve all other requests. A client that has a slot in any process, or another call in progress here, gets a free
+/// slot or none. It never waits, so that however many calls it makes at once, the next slot goes to another client, and
+/// so do the few places to wait.
 package final class HashingSlots: Sendable {
     private let slots: Slots
+    /// Not secret: no client chooses the address of another one.
+    private static let clientHash = ShortHash(key: [UInt8](repeating: 0, count: 16))
     private let queued = Atomic(0)
     /// The number of calls in progress per client in this process, in a slot or waiting for one.
     private let underWay = Mutex<[String: Int]>([:])
@@ -35,13 +38,13 @@ package final class HashingSlots: Sendable {
     package var waiting: Int { queued.load(ordering: .relaxed) }
 
     /// Runs the body in a slot, waiting for one if necessary; throws `.busy` when too many calls wait already, the
-    /// client has another call in progress, or no slot became free in time.
+    /// client has a slot or another call in progress, or no slot became free in time.
     ///
     /// - Parameter client: nil for a call that belongs to no client in particular.
     package func withSlot<Value>(for client: String? = nil, _ body: () -> Value) throws(PasswordError) -> Value {
         let isFirst = client.map(begin) ?? true
         defer { client.map(end) }
-        guard let slot = takeSlot(orWait: isFirst) else { throw .busy }
+        guard let slot = takeSlot(for: client.map(Self.clientHash.digest), mayWait: isFirst) else { throw .busy }
         defer { slots.release(slot) }
         return body()
     }
@@ -61,17 +64,17 @@ package final class HashingSlots: Sendable {
         }
     }
 
-    private func takeSlot(orWait mayWait: Bool) -> Slots.Slot? {
+    private func takeSlot(for client: UInt64?, mayWait: Bool) -> Slots.Slot? {
         // If calls are waiting already, a new one must not overtake them.
-        if waiting == 0, let slot = slots.tryAcquire() {
+        if waiting == 0, let slot = slots.tryAcquire(for: client ?? 0) {
             observeWait(.zero)
             return slot
         }
-        guard mayWait else { return nil }
+        guard mayWait, client.map(slots.isHeld) != true else { return nil }
         defer { queued.subtract(1, ordering: .relaxed) }
         guard queued.add(1, ordering: .relaxed).newValue <= queueLimit else { return nil }
         let start = ContinuousClock.now
         defer { observeWait(.now - start) }
-        return slots.acquire(within: timeout)
+        return slots.acquire(for: client ?? 0, within: timeout)
     }
 }

@@ -15,12 +15,13 @@ import System
 package final class SharedMemory: @unchecked Sendable {
     /// The layout, in words; any change of it, or of the meaning of a word, requires a new `version`.
     enum Layout {
-        /// "flowmem4", the value of the first word.
-        static let version: UInt64 = 0x666C_6F77_6D65_6D34
+        /// "flowmem5", the value of the first word.
+        static let version: UInt64 = 0x666C_6F77_6D65_6D35
         /// The second word is the futex; the rest of its cache line is unused.
         static let futex = 1
         static let holders = 8..<264
-        static let failures = after(holders, FailureTable.rows * FailureTable.rowLength)
+        static let holderClients = after(holders, holders.count)
+        static let failures = after(holderClients, FailureTable.rows * FailureTable.rowLength)
         static let calls = after(failures, BegunCalls.rows * BegunCalls.rowLength)
         static let buckets = after(calls, TokenBuckets.rows * TokenBuckets.rowLength)
         static let counters = after(buckets, CounterTable.capacity * CounterTable.width)

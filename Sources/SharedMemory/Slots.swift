@@ -15,6 +15,8 @@ package struct Slots: Sendable {
     private let memory: SharedMemory
     private let indices: Range<Int>
     private let holder = Holder(id: getpid())
+    /// From the index of a slot to that of its client.
+    private static let toClient = SharedMemory.Layout.holderClients.lowerBound - SharedMemory.Layout.holders.lowerBound
 
     /// - Parameter limit: how many may be held at once, 1 to `capacity`; the same in all processes.
     package init(in memory: SharedMemory, limit: Int) {
@@ -25,7 +27,15 @@ package struct Slots: Sendable {
     }
 
     /// A slot that is free, or was held by a process that has died; nil if there is none.
-    package func tryAcquire() -> Slot? {
+    ///
+    /// - Parameter client: a digest of on whose behalf, for `isHeld(for:)`; 0 if it is for no client in particular.
+    package func tryAcquire(for client: UInt64 = 0) -> Slot? {
+        guard let slot = tryTake() else { return nil }
+        memory.set(client, at: slot.index + Self.toClient)
+        return slot
+    }
+
+    private func tryTake() -> Slot? {
         for index in indices where memory.word(index) == 0 && memory.replace(0, by: holder.word, at: index) {
             return Slot(index: index)
         }
@@ -39,12 +49,12 @@ package struct Slots: Sendable {
     }
 
     /// A slot, waiting for one if necessary; nil after the timeout. Waiting threads are not served in order.
-    package func acquire(within timeout: Duration) -> Slot? {
+    package func acquire(for client: UInt64 = 0, within timeout: Duration) -> Slot? {
         let deadline = ContinuousClock.now + timeout
         while true {
             // Read before the check: a slot released after it ends the wait before it begins.
             let seen = memory.signals
-            if let slot = tryAcquire() { return slot }
+            if let slot = tryAcquire(for: client) { return slot }
             let left = deadline - .now
             guard left > .zero else { return nil }
             memory.awaitSignal(after: seen, atMost: min(left, Self.maximumSleep))
@@ -52,11 +62,16 @@ package struct Slots: Sendable {
     }
 
     /// How many slots running processes hold.
-    package var held: Int {
-        indices.count { index in
-            let word = memory.word(index)
-            return word != 0 && Holder(word: word).isAlive
-        }
+    package var held: Int { indices.count(where: isHeld) }
+
+    /// Whether a running process holds a slot for that client. One that is acquired right now may be overlooked.
+    package func isHeld(for client: UInt64) -> Bool {
+        indices.contains { memory.word($0 + Self.toClient) == client && isHeld($0) }
+    }
+
+    private func isHeld(_ index: Int) -> Bool {
+        let word = memory.word(index)
+        return word != 0 && Holder(word: word).isAlive
     }
 
     /// Releases the slot, and wakes one waiting thread in any process.

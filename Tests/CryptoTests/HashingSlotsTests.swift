@@ -43,6 +43,22 @@ import Testing
         try slots.withSlot(for: "a") {}
     }
 
+    /// Else it would take the places to wait of one process while it computes in another.
+    @Test func aClientThatHoldsASlotInAnotherProcessDoesNotWait() throws {
+        let memory = try SharedMemory()
+        let slots = HashingSlots(Slots(in: memory, limit: 1), waiting: 1, timeout: .seconds(60))
+        let others = HashingSlots(Slots(in: memory, limit: 1), waiting: 1, timeout: .seconds(60))
+        let holders = Holders(1, of: others, for: "a")
+        #expect(throws: PasswordError.busy) { try slots.withSlot(for: "a") {} }
+        let waiter = Holders(0, of: slots, for: "b")
+        waiter.add()
+        while slots.waiting == 0 { sched_yield() }
+        holders.leave()
+        waiter.awaitEntry()
+        waiter.leave()
+        try slots.withSlot(for: "a") {}
+    }
+
     @Test func aClientMayHoldAllFreeSlots() throws {
         let slots = HashingSlots(Slots(in: try SharedMemory(), limit: 3), waiting: 1)
         Holders(3, of: slots, for: "a").leave()
