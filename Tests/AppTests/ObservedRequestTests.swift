@@ -132,12 +132,12 @@ import Testing
         _ = reply("GET", "/broken/7")
         let kinds = events.take().map { event in
             switch event {
-            case .requestFailed(let id, _, let status, _): "failed \(id) \(status)"
+            case .requestFailed(let id, _, let route, let status, _): "failed \(id) \(route ?? "nil") \(status)"
             case .requestFinished(let finished): "finished \(finished.requestID) \(finished.status)"
             default: "\(event)"
             }
         }
-        #expect(kinds == ["failed r1 500", "finished r1 500"])
+        #expect(kinds == ["failed r1 /broken/{id} 500", "finished r1 500"])
         try expectFinished("GET", "/broken/7", route: "/broken/{id}", status: 500)
     }
 

@@ -138,7 +138,7 @@ import Testing
         expectProblem(answer, status, code)
         #expect(!answer.text.contains("secret") && !answer.text.contains("no_such_table"), "\(answer.text)")
         #expect(answer.headers["retry-after"] != nil || status == 500)
-        guard case .requestFailed(let id, "POST", status, let detail) = application.events.all.dropLast().last else {
+        guard case .requestFailed(let id, "POST", _, status, let detail) = application.events.all.dropLast().last else {
             Issue.record("\(application.events.all)")
             return
         }

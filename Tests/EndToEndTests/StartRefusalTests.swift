@@ -72,7 +72,6 @@ import Testing
         }
     }
 
-    /// Each command refuses a settings file that its group or other users can access.
     /// `prune --dry-run` must not delete anything.
     @Test(arguments: ["serve", "migrate", "seed-demo", "prune", "config", "nginx", "version", "openapi", "postman"])
     func commandsWithoutArgumentsRefuseThem(command: String) throws {
@@ -81,6 +80,25 @@ import Testing
         #expect(result.output == "flow-manager \(command): unknown argument '--dry-run'\n")
     }
 
+    @Test(arguments: ["user", "keys", "audit", "ledger"])
+    func commandsCheckTheirArgumentsBeforeTheSettings(command: String) throws {
+        let result = try Stack.command([command, "prnt"], environment: ["DATABASE_URL": ""])
+        #expect(result.status == 2 && result.output.contains("usage: "), "\(result.output)")
+    }
+
+    @Test func supervisorWarnsOfUnknownNamesInTheSettingsFile() throws {
+        let file = "/tmp/" + unique("settings")
+        defer { try? run("/bin/rm", ["-f", file], [:]) }
+        let descriptor = try Files.openToAppend(file)
+        Files.write(Array("THREDS=8\nTHREADS=2\n".utf8), to: descriptor)
+        close(descriptor)
+        let environment = Self.validSettings.merging(["FLOW_MANAGER_ENV": file]) { $1 }
+        let result = try Stack.command(["serve"], environment: environment)
+        #expect(result.output.contains(#""event":"settings-unknown""#), "\(result.output)")
+        #expect(result.output.contains(#""names":"THREDS""#), "\(result.output)")
+    }
+
+    /// Each command refuses a settings file that its group or other users can access.
     @Test(arguments: [0o644, 0o640, 0o604, 0o660, 0o606, 0o666, 0o777, 0o620] as [mode_t])
     func commandsRefuseAFileAccessibleToOtherUsers(mode: mode_t) throws {
         let folder = "/tmp/" + unique("settings")

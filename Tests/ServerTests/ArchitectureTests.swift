@@ -2,6 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import flow_manager
+
 /// The functions named in `docs/architecture.md` and the rooms in the README's map exist.
 @Suite struct ArchitectureTests {
     /// Each function is named with its file, in a table row or in parentheses.
@@ -32,6 +34,12 @@ import Testing
             let name = event.replacing("\\(role)", with: "responder")
             #expect(text.contains("`\(name)`"), "docs/operations.md does not explain \(name)")
         }
+    }
+
+    @Test func metricsAreExplained() throws {
+        let text = try sourceText("docs/operations.md")
+        let named = text.matches(of: #/`((?:flow_manager|http|process)_\w+)`/#).map { String($0.1) }
+        #expect(Set(named) == Set(Metric.allCases.map(\.rawValue)))
     }
 
     @Test func mapOfRoomsListsTheFoldersOfSources() throws {

@@ -33,12 +33,12 @@ import Testing
     }
 
     private func failure(_ detail: String) -> Observation {
-        .application(.requestFailed(requestID: "r1", method: "GET", status: 503, detail: detail))
+        .application(.requestFailed(requestID: "r1", method: "GET", route: "/r", status: 503, detail: detail))
     }
 
     @Test func aLineOfJSONHasItsFieldsInOrder() throws {
         let line = try #require(try lines(.json, of: [failure("a b")]).first)
-        let end = "\"request_id\":\"r1\",\"method\":\"GET\",\"status\":503,\"detail\":\"a b\"}"
+        let end = "\"request_id\":\"r1\",\"method\":\"GET\",\"route\":\"/r\",\"status\":503,\"detail\":\"a b\"}"
         #expect(line.hasSuffix("\"level\":\"error\",\"event\":\"request-failed\",\"pid\":\(getpid()),\(end)"))
         #expect(line.prefixMatch(of: #/\{"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",/#) != nil)
     }
@@ -64,7 +64,7 @@ import Testing
         let observations = Self.hostile.flatMap { text -> [Observation] in
             [
                 failure(text), .application(.issuerUnavailable(issuer: text, reason: text)),
-                .application(.requestFailed(requestID: text, method: text, status: -1, detail: text)),
+                .application(.requestFailed(requestID: text, method: text, route: text, status: -1, detail: text)),
             ]
         }
         let found = try lines(.json, of: observations)
@@ -86,7 +86,7 @@ import Testing
         for line in found {
             #expect(line.utf8.count < LineWriter.longestLine)
             #expect(line.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) })
-            #expect(line.contains(" error request-failed request_id=r1 method=GET status=503 detail="))
+            #expect(line.contains(" error request-failed request_id=r1 method=GET route=/r status=503 detail="))
         }
     }
 

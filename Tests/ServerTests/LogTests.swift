@@ -31,18 +31,18 @@ import WorkerPool
         }
     }
 
-    private static func failure(_ detail: String) -> Observation {
-        .application(.requestFailed(requestID: "", method: "GET", status: 503, detail: detail))
+    private static func failure(_ detail: String, of id: String = "") -> Observation {
+        .application(.requestFailed(requestID: id, method: "GET", route: "/r", status: 503, detail: detail))
     }
 
     @Test func eachObservationIsOneLine() throws {
-        log.write(.application(.requestFailed(requestID: "r1", method: "GET", status: 503, detail: "/a/b.c")))
+        log.write(Self.failure("/a/b.c", of: "r1"))
         log.write(Self.failure(""))
         log.write(.supervisor(.reloaded))
         #expect(
             try lines() == [
-                "error request-failed request_id=r1 method=GET status=503 detail=/a/b.c",
-                "error request-failed request_id=\"\" method=GET status=503 detail=\"\"", "info reloaded",
+                "error request-failed request_id=r1 method=GET route=/r status=503 detail=/a/b.c",
+                "error request-failed request_id=\"\" method=GET route=/r status=503 detail=\"\"", "info reloaded",
             ])
         let text = String(decoding: try Files.read(file), as: UTF8.self)
         #expect(text.prefixMatch(of: #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z error /#) != nil)

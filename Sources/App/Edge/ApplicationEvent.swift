@@ -5,7 +5,9 @@ package enum ApplicationEvent: Sendable {
     /// A request has its response.
     case requestFinished(FinishedRequest)
     /// A request was answered 500 or 503; the detail is for the log only.
-    case requestFailed(requestID: String, method: String, status: Int, detail: String)
+    ///
+    /// - Parameter route: the path of the endpoint, with the names of its parameters; nil if no endpoint matched.
+    case requestFailed(requestID: String, method: String, route: String?, status: Int, detail: String)
     /// A request was answered 429, with this code.
     case limitHit(code: String)
     /// A call was answered 503 because too many passwords are being hashed.

@@ -10,15 +10,20 @@ enum KeysCommand {
     ]
 
     static func run(_ invocation: Invocation) throws {
-        let configuration = invocation.configuration
-        let keys = KeyAdministration(
-            on: Connection(try configuration.database), tokenKeys: try configuration.tokenKeys,
-            sealingKeys: try configuration.sealingKeys)
         switch invocation.words(flags: ["--force"]) {
-        case ["list"]: try keys.list { print($0) }
-        case ["rotate", "jwt"]: print(try keys.rotateTokenKey(isForced: invocation.arguments.contains("--force")))
-        case ["reseal"]: try keys.reseal { print($0) }
+        case ["list"]: try administration(invocation).list { print($0) }
+        case ["rotate", "jwt"]:
+            let isForced = invocation.arguments.contains("--force")
+            print(try administration(invocation).rotateTokenKey(isForced: isForced))
+        case ["reseal"]: try administration(invocation).reseal { print($0) }
         default: throw UsageError("keys", forms)
         }
+    }
+
+    private static func administration(_ invocation: Invocation) throws -> KeyAdministration {
+        let configuration = invocation.configuration
+        return KeyAdministration(
+            on: Connection(try configuration.database), tokenKeys: try configuration.tokenKeys,
+            sealingKeys: try configuration.sealingKeys)
     }
 }

@@ -13,6 +13,7 @@ enum Serve {
         let (log, memory, observe) = (observers.log, observers.memory.memory, observers.observe)
         defer { log.close() }
         try check(configuration, observers.memory, observe)
+        if !invocation.unknownSettings.isEmpty { observe(.settingsUnknown(invocation.unknownSettings)) }
         let listener = try Listener.bind(path: try configuration.socket)
         defer { listener.removeFile() }
         var policy = SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)

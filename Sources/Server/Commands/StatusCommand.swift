@@ -87,7 +87,7 @@ struct RunningPool {
             case .notFound(let path):
                 """
                 no pool listens on \(path), or it belongs to a different user: only that user and root can read its \
-                state
+                state; run this command as one of them
                 """
             case .otherVersion:
                 "the pool runs another version of the program: use the executable that `flow-manager serve` was "

@@ -16,13 +16,17 @@ enum UserCommand {
     ]
 
     static func run(_ invocation: Invocation) throws {
+        let words = invocation.words(flags: ["--admin"])
+        let changes = forms.filter { $0.arguments.contains(" NAME") }
+        let isChange = words.count == 2 && changes.contains { $0.arguments.hasPrefix(words[0] + " ") }
+        guard isChange || words == ["list"] else { throw UsageError("user", forms) }
         let connection = Connection(try invocation.configuration.database)
         let users = UserAdministration(
             on: connection, passwords: try PasswordHasher.alone, welcome: try invocation.configuration.welcome)
-        switch invocation.words(flags: ["--admin"]) {
-        case ["list"]: try users.list { print($0) }
-        case let words where words.count == 2: try change(words[1], by: words[0], users, invocation)
-        default: throw UsageError("user", forms)
+        if isChange {
+            try change(words[1], by: words[0], users, invocation)
+        } else {
+            try users.list { print($0) }
         }
         // The change is committed. If sealing its audit entry fails now, a later command or request seals it.
         _ = try? AuditLog.seal(on: connection)

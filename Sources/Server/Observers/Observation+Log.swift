@@ -22,10 +22,13 @@ extension Observation {
         case .edge(.answerLost(let id)): .info("answer-lost", ["request_id": .text(id)])
         case .edge(.acceptPaused(let code)): .error("accept-paused", ["errno": .number(Int(code))])
 
-        case .application(.requestFailed(let id, let method, let status, let detail)):
+        case .application(.requestFailed(let id, let method, let route, let status, let detail)):
             .error(
                 "request-failed",
-                ["request_id": .text(id), "method": .text(method), "status": .number(status), "detail": .text(detail)])
+                [
+                    "request_id": .text(id), "method": .text(method), "route": .text(route ?? ""),
+                    "status": .number(status), "detail": .text(detail),
+                ])
         case .application(.auditNotSealed(let detail)): .warning("audit-not-sealed", ["detail": .text(detail)])
         case .application(.issuerUnavailable(let issuer, let reason)):
             .warning("issuer-unavailable", ["issuer": .text(issuer), "reason": .text(reason)])
@@ -83,6 +86,7 @@ extension Observation {
                     "seconds": .seconds(call.duration),
                 ])
         case .engine(.treeFull(let id)): .warning("descendant-limit-reached", ["execution_id": .text(id)])
+        case .settingsUnknown(let names): .warning("settings-unknown", ["names": .text(names.joined(separator: " "))])
         case .sharedMemoryRefused(let error): .warning("shared-memory-refused", ["reason": "\(error)"])
         case .memoryFileRefused(let folder, let error):
             .warning("memory-file-refused", ["folder": .text(folder), "reason": "\(error)"])

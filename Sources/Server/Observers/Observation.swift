@@ -15,6 +15,8 @@ enum Observation: Sendable {
     case supervisor(SupervisorEvent)
     /// A password hash waited that long for a slot.
     case hashWaited(Duration)
+    /// The settings file has names that no setting has.
+    case settingsUnknown([String])
     /// The supervisor's shared memory cannot be used; this process uses that of a file.
     case sharedMemoryRefused(any Error)
     /// The file of the shared memory cannot be used; this process uses memory of its own, and counts calls in the

@@ -85,6 +85,7 @@ package struct Application: Sendable {
             finished.endpoint = position
             seat?.show(activities[position])
             finished.route = endpoint.path
+            call.route = endpoint.path
             do {
                 return try reply(
                     to: &call, at: endpoint, parameters, into: &finished, readingBody: read, audit: audit,

@@ -9,6 +9,8 @@ struct Call: Sendable {
     /// Correlates the response with the logs.
     let id: String
     let services: Services
+    /// The path of the endpoint, with the names of its parameters; nil if no endpoint matched.
+    var route: String?
     /// The state of its rate limit after this call; nil until it is counted, and if it has none.
     var rateLimit: RateLimit.State?
 
@@ -69,7 +71,8 @@ struct Call: Sendable {
         case .internalError, .unavailable:
             services.observe(
                 .requestFailed(
-                    requestID: id, method: request.method, status: problem.status.rawValue, detail: detail))
+                    requestID: id, method: request.method, route: route, status: problem.status.rawValue,
+                    detail: detail))
         case .tooManyRequests: services.observe(.limitHit(code: problem.code))
         default: break
         }
