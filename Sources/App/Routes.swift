@@ -6,10 +6,10 @@ package enum Routes {
     package static let all: [Endpoint<Context>] =
         Endpoint.site + Endpoint.description + Endpoint.health + Endpoint.monitoring + Endpoint.accounts
         + Endpoint.sessions
-        + Endpoint.runs + Endpoint.prices + Endpoint.executions + Endpoint.workflows + Endpoint.workflowRuns
-        + Endpoint.documents + Endpoint.posts + Endpoint.arrays + Endpoint.operations + Endpoint.records
-        + Endpoint.credits + Endpoint.apiKeys + Endpoint.secondFactors + Endpoint.guests + Endpoint.users
-        + Endpoint.identities + Endpoint.removal + Endpoint.audit
+        + Endpoint.runs + Endpoint.prices + Endpoint.executions + Endpoint.approvals + Endpoint.workflows
+        + Endpoint.workflowRuns + Endpoint.documents + Endpoint.posts + Endpoint.arrays + Endpoint.operations
+        + Endpoint.records + Endpoint.credits + Endpoint.apiKeys + Endpoint.secondFactors + Endpoint.guests
+        + Endpoint.users + Endpoint.identities + Endpoint.removal + Endpoint.audit
 
     /// The maximum length of a body at any endpoint, in bytes.
     package static let maximumBodyLength = all.map(\.body.policy.limit).max() ?? 0

@@ -253,12 +253,13 @@ package final class Engine: Sendable {
         try connection.atomically { try Places.apply(limitOf: id, userID, on: $0) }
     }
 
-    /// Delivers the signal that the run's open step waits for; returns false if none waits for one.
+    /// Delivers the signal that a step of the run waits for; returns false if it does not wait for one.
+    ///
+    /// - Parameter step: the number of the step.
     package func signal(
-        _ execution: ExecutionOf<some JSONValue>, with value: JSON, on connection: Connection
+        _ executionID: String, step: Int, with value: JSON, on connection: Connection
     ) throws -> Bool {
-        try Queue.signal(
-            execution.id, of: execution.userID, with: value, types: catalog.signaledTypes, on: connection)
+        try Queue.signal(executionID, step: step, with: value, types: catalog.signaledTypes, on: connection)
     }
 }
 

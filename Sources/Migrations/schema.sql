@@ -172,6 +172,21 @@ CREATE FUNCTION public.lock_places(owner uuid) RETURNS void
     LANGUAGE sql
     AS $$ SELECT pg_advisory_xact_lock(hashtextextended(owner::text, x'666C6F7700000003'::bigint)) $$;
 
+CREATE FUNCTION public.pass_approvals_to_admins() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO approvers (execution_id, approver_id, step, owner_id, created_at)
+    SELECT a.execution_id, '00000000-0000-0000-0000-000000000000', a.step, a.owner_id, a.created_at
+    FROM approvers a
+    WHERE a.approver_id = NEW.id AND NOT EXISTS (
+        SELECT FROM approvers o JOIN users u ON u.id = o.approver_id
+        WHERE o.execution_id = a.execution_id AND u.disabled_at IS NULL)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION public.refuse_bytes() RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -211,6 +226,7 @@ CREATE TABLE public.users (
     is_full boolean DEFAULT false NOT NULL,
     removal_due timestamp with time zone,
     email_digest bytea,
+    email_confirmed boolean DEFAULT false NOT NULL,
     CONSTRAINT users_age_check CHECK (((age >= 0) AND (age <= 150))),
     CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['guest'::text, 'client'::text, 'admin'::text]))),
     CONSTRAINT users_with_a_password_have_a_name CHECK (((password_hash IS NULL) OR (num_nonnulls(email, username) > 0)))
@@ -399,6 +415,14 @@ CREATE TABLE public.api_keys (
     expires_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     CONSTRAINT api_keys_scopes_check CHECK ((cardinality(scopes) > 0))
+);
+
+CREATE TABLE public.approvers (
+    execution_id uuid NOT NULL,
+    approver_id uuid NOT NULL,
+    step integer NOT NULL,
+    owner_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE public.credits (
@@ -686,6 +710,9 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.approvers
+    ADD CONSTRAINT approvers_pkey PRIMARY KEY (execution_id, approver_id);
+
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
 
@@ -785,6 +812,10 @@ ALTER TABLE ONLY public.workflows
 CREATE INDEX api_keys_owner ON public.api_keys USING btree (user_id);
 
 CREATE INDEX api_keys_user ON public.api_keys USING btree (user_id, created_at, id) WHERE (ended_at IS NULL);
+
+CREATE INDEX approvers_inbox ON public.approvers USING btree (approver_id, created_at, execution_id);
+
+CREATE INDEX approvers_of_owner ON public.approvers USING btree (owner_id, approver_id);
 
 CREATE INDEX audit_log_actor ON public.audit_log USING btree (actor, created_at, id);
 
@@ -928,12 +959,17 @@ CREATE TRIGGER documents_counted AFTER INSERT OR DELETE ON public.documents FOR 
 
 CREATE TRIGGER ledger_stays BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ledger FOR EACH STATEMENT EXECUTE FUNCTION public.guard_ledger();
 
+CREATE TRIGGER users_pass_approvals AFTER UPDATE OF disabled_at ON public.users FOR EACH ROW WHEN (((old.disabled_at IS NULL) AND (new.disabled_at IS NOT NULL))) EXECUTE FUNCTION public.pass_approvals_to_admins();
+
 CREATE TRIGGER workflow_versions_removed BEFORE DELETE ON public.workflow_versions FOR EACH ROW EXECUTE FUNCTION public.guard_removed_version();
 
 CREATE TRIGGER workflow_versions_stay BEFORE UPDATE OR TRUNCATE ON public.workflow_versions FOR EACH STATEMENT EXECUTE FUNCTION public.guard_workflow_versions();
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.approvers
+    ADD CONSTRAINT approvers_execution_id_fkey FOREIGN KEY (execution_id) REFERENCES public.queue(execution_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.credits
     ADD CONSTRAINT credits_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

@@ -186,7 +186,7 @@ import Testing
         try owner.execute("UPDATE users SET disabled_at = NULL WHERE id = \(user.id)")
         #expect(try !endSomeRuns() && activeRuns() == 2)
         let waiting = try owner.query("SELECT id FROM executions WHERE parent_id = \(parent)").only.decode(String.self)
-        #expect(try post("/api/executions/\(waiting)/signal", ["approved": true]).status == 202)
+        #expect(try post("/api/executions/\(waiting)/signal", ["step": 1, "approved": true]).status == 202)
         try application.work()
         #expect(try application.get("/api/executions/\(parent)", token: user.token)["status"] == "completed")
         try start(1)

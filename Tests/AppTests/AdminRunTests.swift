@@ -144,7 +144,8 @@ import Testing
     /// An approval is the owner's decision, and so is what is on record.
     @Test func adminsCannotSignalOrDeleteTheRunsOfOthers() throws {
         let id = try waitingRun()
-        expectProblem(try post("/api/executions/\(id)/signal", ["approved": true], by: admin), 403, "forbidden")
+        let signal: JSON = ["step": 1, "approved": true]
+        expectProblem(try post("/api/executions/\(id)/signal", signal, by: admin), 403, "forbidden")
         #expect(try post("/api/executions/\(id)/cancel", by: admin).status == 200)
         expectProblem(try application.send("DELETE", "/api/executions/\(id)", token: admin), 403, "forbidden")
         #expect(try application.send("DELETE", "/api/executions/\(id)", token: user.token).status == 204)
@@ -214,9 +215,10 @@ import Testing
         let stranger = try application.makeUser().token
         expectProblem(try post("/api/workflows/\(workflow)/execute", by: stranger), 404, "not_found")
         expectProblem(try application.get("/api/workflows/\(workflow)/executions", token: stranger), 404, "not_found")
-        for (verb, body) in [("cancel", [:]), ("resume", [:]), ("fork", ["step": 1]), ("signal", ["approved": true])]
-            as [(String, JSON)]
-        {
+        let calls: [(String, JSON)] = [
+            ("cancel", [:]), ("resume", [:]), ("fork", ["step": 1]), ("signal", ["step": 1, "approved": true]),
+        ]
+        for (verb, body) in calls {
             expectProblem(try post("/api/executions/\(id)/\(verb)", body, by: stranger), 404, "not_found", verb)
         }
     }

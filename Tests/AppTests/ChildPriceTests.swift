@@ -192,7 +192,7 @@ import Testing
         let child = try application.get(
             "/api/executions?parent_id=\(answer["id"].stringValue ?? "")", token: user.token)["items"].arrayValue?.first
         let path = "/api/executions/\(child?["id"]?.stringValue ?? "")"
-        #expect(try application.post("\(path)/signal", ["approved": true], token: user.token).status == 202)
+        #expect(try application.post("\(path)/signal", ["step": 1, "approved": true], token: user.token).status == 202)
         try application.work()
         let run = try read(answer)
         #expect(run["status"] == "completed", "\(run.text)")

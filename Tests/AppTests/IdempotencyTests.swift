@@ -162,7 +162,7 @@ import Testing
             #expect(again.headers["idempotency-replayed"] == "true")
             return again
         }
-        _ = try twice("\(run)/signal", ["approved": true], 202, then: (202, "waiting"))
+        _ = try twice("\(run)/signal", ["step": 1, "approved": true], 202, then: (202, "waiting"))
         let canceled = try twice("\(run)/cancel", [:], 200, then: (200, "canceled"))
         #expect(canceled["steps"].each("status") == ["success", "canceled"])
         _ = try twice("\(run)/resume", [:], 202, then: (202, "waiting"))

@@ -36,6 +36,7 @@ import Testing
             "/api/workflows/{id}/versions": (
                 "/api/workflows/\(workflow)/versions?", "workflow_versions WHERE workflow_id = \(workflow)"
             ),
+            "/api/approvals": ("/api/approvals?", "approvers"),
             "/api/executions": ("/api/executions?", "executions \(mine)"),
             "/api/workflows/{id}/executions": (
                 "/api/workflows/\(workflow)/executions?", "executions WHERE workflow_id = \(workflow)"
@@ -86,6 +87,19 @@ import Testing
             SELECT gen_random_uuid(), \(id), '1', 'completed', \(time), \(workflow)::uuid, 1 FROM \(n)
             """,
             """
+            INSERT INTO queue (execution_id, user_id, state, available_at)
+            SELECT id, user_id, 'waiting', 'infinity' FROM executions
+            """,
+            """
+            INSERT INTO steps (execution_id, seq, task, type, status, attempt, started_us, duration_us)
+            SELECT id, 1, 'a', 'approval', 'waiting', 1, 0, 0 FROM executions
+            """,
+            """
+            INSERT INTO approvers (execution_id, approver_id, step, owner_id, created_at)
+            SELECT id, (ARRAY[user_id, \(Approvers.anyAdmin)::uuid])[1 + floor(2 * random())], 1, user_id, created_at
+            FROM executions
+            """,
+            """
             INSERT INTO records (id, user_id, operation, arguments, amount, user_balance, result, execution_id,
                 created_at)
             SELECT gen_random_uuid(), \(id), 'addition', '[]', n % 3, 0, '1', gen_random_uuid(), \(time) FROM \(n)
@@ -112,7 +126,7 @@ import Testing
             try #require(page.status == 200, "\(target): \(page.text.prefix(300))")
             let some = try #require(page["items"].arrayValue)
             #expect(some.count <= 100, "\(target)")
-            items += some.map { ($0["id"] ?? $0["version"] ?? $0["name"] ?? .null).text }
+            items += some.map { ($0["id"] ?? $0["execution_id"] ?? $0["version"] ?? $0["name"] ?? .null).text }
             cursor = page["next_cursor"].stringValue
         } while cursor != nil && items.count < 2 * Self.count
         return items

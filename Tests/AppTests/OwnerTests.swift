@@ -76,7 +76,7 @@ import Testing
         try expectHidden(
             run,
             [
-                ("POST", "/cancel", [:]), ("POST", "/signal", ["approved": true]), ("POST", "/resume", [:]),
+                ("POST", "/cancel", [:]), ("POST", "/signal", ["step": 1, "approved": true]), ("POST", "/resume", [:]),
                 ("POST", "/fork", ["step": 1]), ("DELETE", "", nil),
             ])
         #expect(try application.get("/api/executions", token: stranger.token)["items"] == [])

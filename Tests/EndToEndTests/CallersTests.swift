@@ -21,8 +21,8 @@ import Testing
         "DELETE /me",
     ]
     private static let reads: Set = [
-        "GET /me", "GET /api/executions", "GET /api/executions/{id}", "GET /api/data", "GET /api/data/{name}",
-        "GET /posts", "GET /posts/{id}", "GET /api/workflows", "GET /api/workflows/{id}",
+        "GET /me", "GET /api/executions", "GET /api/executions/{id}", "GET /api/approvals", "GET /api/data",
+        "GET /api/data/{name}", "GET /posts", "GET /posts/{id}", "GET /api/workflows", "GET /api/workflows/{id}",
         "GET /api/workflows/{id}/versions", "GET /api/workflows/{id}/versions/{version}",
         "GET /api/workflows/{id}/export", "GET /api/workflows/{id}/executions", "GET /api/credits", "GET /api/ledger",
         "GET /api/operations", "GET /api/operations/{type}", "GET /api/records", "GET /api/records/{id}",
@@ -100,7 +100,7 @@ import Testing
         let bodies: [String: JSON] = [
             "PUT /api/workflows/{id}": flow, "POST /api/workflows/{id}/rollback": ["version": 1],
             "POST /api/workflows/{id}/execute": [:], "POST /api/executions/{id}/fork": ["step": 1],
-            "POST /api/executions/{id}/signal": ["approved": true],
+            "POST /api/executions/{id}/signal": ["step": 1, "approved": true],
         ]
         let stranger = try stack.makeUser()
         // Types have no owner.
@@ -135,7 +135,7 @@ import Testing
             ("POST", "/api/executions/\(run)/cancel", nil, 409), ("POST", "/api/executions/\(run)/resume", nil, 409),
             ("POST", "/api/executions/\(run)/fork", ["step": 1], 202),
             ("POST", "/api/workflows/\(workflow)/execute", [:], 202),
-            ("POST", "/api/executions/\(run)/signal", ["approved": true], 403),
+            ("POST", "/api/executions/\(run)/signal", ["step": 1, "approved": true], 409),
             ("DELETE", "/api/executions/\(run)", nil, 403),
         ]
         let stranger = try stack.makeUser().token

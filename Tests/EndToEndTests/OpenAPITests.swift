@@ -100,7 +100,7 @@ import Testing
             ("GET", "/api/executions/{id}", "/api/executions/\(id)", nil, 404),
             ("POST", "/api/executions/{id}/cancel", "\(waitingRun)/cancel", nil, 200),
             ("POST", "/api/executions/{id}/cancel", "\(waitingRun)/cancel", nil, 409),
-            ("POST", "/api/executions/{id}/signal", "\(waitingRun)/signal", ["approved": true], 409),
+            ("POST", "/api/executions/{id}/signal", "\(waitingRun)/signal", ["step": 1, "approved": true], 409),
             ("POST", "/api/executions/{id}/resume", "\(waitingRun)/resume", nil, 202),
             ("POST", "/api/executions/{id}/resume", "/api/executions/\(execution)/resume", nil, 409),
             ("POST", "/api/executions/{id}/fork", "/api/executions/\(execution)/fork", ["step": 1], 202),

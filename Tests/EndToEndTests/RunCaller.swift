@@ -70,9 +70,14 @@ struct RunCaller {
     /// Waits until a step of the run waits and returns the run.
     func wait(_ id: String) throws -> JSON { try run(id) { $0["status"] == "waiting" } }
 
-    /// Calls an action of a run. Default body of a signal: approval.
+    /// The signal that approves the run's last step.
+    private func approval(of id: String) throws -> JSON {
+        ["step": try run(id)["steps"]?.each("number").last ?? 1, "approved": true]
+    }
+
+    /// Calls an action of a run. Default body of a signal: approval of the last step.
     func act(_ verb: String, _ id: String, _ body: JSON? = nil) throws -> HTTPAnswer {
-        try post("/api/executions/\(id)/\(verb)", body ?? (verb == "signal" ? ["approved": true] : [:]))
+        try post("/api/executions/\(id)/\(verb)", body ?? (verb == "signal" ? approval(of: id) : [:]))
     }
 
     /// Sends these calls at once, each on its own connection.

@@ -31,7 +31,8 @@ extension Stack {
     func signal(
         _ id: String, of user: TestUser, _ data: JSON = .null, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let answer = try post("/api/executions/\(id)/signal", ["approved": true, "data": data], token: user.token)
+        let body: JSON = ["step": 1, "approved": true, "data": data]
+        let answer = try post("/api/executions/\(id)/signal", body, token: user.token)
         #expect(answer.status == 202, "\(answer.text)", sourceLocation: sourceLocation)
     }
 }

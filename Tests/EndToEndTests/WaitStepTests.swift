@@ -67,20 +67,24 @@ import Testing
         let released = try caller.start(workflow)
         let waiting = try caller.wait(released)
         #expect(waiting["steps"]?.each("output") == [["message": "Pay?"]])
-        let signal = try caller.act("signal", released, ["approved": true, "data": ["by hand": true]])
+        let signal = try caller.act("signal", released, ["step": 1, "approved": true, "data": ["by hand": true]])
         #expect(signal.status == 202 && signal.headers["location"] == "/api/executions/\(released)")
         let run = try caller.end(released)
         #expect(run["status"] == "completed" && run["steps"]?.each("task") == ["a", "yes"])
         let by = JSON.string(caller.user.id)
-        #expect(run["result"] == ["approved": true, "data": ["by hand": true], "by": by])
+        let result = try #require(run["result"])
+        #expect(result["approved"] == true && result["data"] == ["by hand": true] && result["by"] == by)
+        #expect(result["at"]?.stringValue?.hasSuffix("Z") == true, "\(result.text)")
         expectProblem(try caller.act("signal", released), 409, "execution_not_waiting")
 
         let refused = try caller.start(workflow)
         _ = try caller.wait(refused)
-        #expect(try caller.act("signal", refused, ["approved": false]).status == 202)
+        #expect(try caller.act("signal", refused, ["step": 1, "approved": false, "data": "no budget"]).status == 202)
         let other = try caller.end(refused)
         #expect(other["result"] == "refused" && other["steps"]?.each("status") == ["failure", "success"])
-        #expect(other["steps"]?.each("error").first?["code"] == "not_approved")
+        let error = try #require(other["steps"]?.each("error").first)
+        #expect(error["code"] == "not_approved")
+        #expect(error["details"]?["data"] == "no budget" && error["details"]?["by"] == by, "\(error.text)")
     }
 
     @Test func onlyApprovalsAcceptSignals() throws {
@@ -89,7 +93,7 @@ import Testing
         expectProblem(try caller.act("signal", id), 409, "execution_not_waiting")
         #expect(try caller.act("cancel", id).status == 200)
         expectProblem(try caller.act("signal", id), 409, "execution_not_waiting")
-        for body in [[:], ["approved": "yes"], ["approved": true, "user_id": "x"]] as [JSON] {
+        for body in [[:], ["approved": "yes"], ["step": 1, "approved": true, "user_id": "x"]] as [JSON] {
             expectProblem(try caller.act("signal", id, body), 422)
         }
     }
@@ -99,7 +103,7 @@ import Testing
         for _ in 1...10 {
             let id = try caller.start(workflow)
             _ = try caller.wait(id)
-            let bodies: [JSON] = [1, 2, 3].map { ["approved": true, "data": $0] }
+            let bodies: [JSON] = [1, 2, 3].map { ["step": 1, "approved": true, "data": $0] }
             let answers = try caller.atOnce(bodies.map { ("/api/executions/\(id)/signal", $0, []) })
             #expect(answers.map(\.status).sorted() == [202, 409, 409], "\(answers.map(\.text))")
             let accepted = answers.firstIndex { $0.status == 202 }.map { bodies[$0]["data"] }
@@ -111,7 +115,10 @@ import Testing
         let id = try caller.start(keeping: .chain([.task("a", "approval"), .task("b", "approval")]))
         for step in 1...2 {
             _ = try caller.run(id) { $0["status"] == "waiting" && $0["steps"]?.arrayValue?.count == step }
-            #expect(try caller.act("signal", id, ["approved": true, "data": JSON(step)]).status == 202)
+            let signal: JSON = ["step": JSON(step), "approved": true, "data": JSON(step)]
+            expectProblem(
+                try caller.act("signal", id, signal.with(["step": JSON(step + 1)])), 409, "execution_not_waiting")
+            #expect(try caller.act("signal", id, signal).status == 202)
         }
         #expect(try caller.end(id)["steps"]?.each("output").map { $0["data"] } == [1, 2])
     }
@@ -121,7 +128,7 @@ import Testing
         let task = JSON.task("a", "approval").with(["retry": ["max_attempts": 2, "initial_delay": 0]])
         let id = try caller.start(keeping: .flow([task]))
         _ = try caller.wait(id)
-        #expect(try caller.act("signal", id, ["approved": false]).status == 202)
+        #expect(try caller.act("signal", id, ["step": 1, "approved": false]).status == 202)
         let second = try caller.run(id) { $0["steps"]?.each("attempts") == [2] || $0["finished_at"] != .null }
         #expect(second["finished_at"] == .null, "\(second.text)")
         _ = try caller.wait(id)

@@ -100,7 +100,8 @@ import Testing
         for id in ids {
             try endSessions(by: stack.database.connectAsApplication())
             let target = "/api/executions/\(id)/signal"
-            let answer = try stack.patiently { try stack.post(target, ["approved": true], token: user.token) }
+            let body: JSON = ["step": 1, "approved": true]
+            let answer = try stack.patiently { try stack.post(target, body, token: user.token) }
             #expect(answer.status == 202, "\(answer.text)")
         }
         #expect(try calls.map { try stack.client.finish($0).status } == [200, 200, 200, 200])

@@ -108,7 +108,7 @@ import Testing
             "/api/workflows/\(workflow)/execute", "/api/executions/\(id)/cancel", "/api/executions/\(id)/resume",
             "/api/executions/\(id)/signal",
         ] {
-            let body: JSON = path.hasSuffix("/signal") ? ["approved": true] : [:]
+            let body: JSON = path.hasSuffix("/signal") ? ["step": 1, "approved": true] : [:]
             expectProblem(try other.post(path, body), 404, "not_found", path)
             expectProblem(try other.post(path.replacingID(id, workflow), body), 404, "not_found", path)
             expectChallenge(try stack.post(path, [:]), "token_missing", path)
@@ -179,7 +179,7 @@ import Testing
         for verb in ["signal", "cancel", "resume"] {
             expectProblem(try stack.post("\(path)/\(verb)", [:], token: read), 403, nil, verb)
         }
-        #expect(try stack.post("\(path)/signal", ["approved": true], token: run).status == 202)
+        #expect(try stack.post("\(path)/signal", ["step": 1, "approved": true], token: run).status == 202)
     }
 }
 

@@ -94,6 +94,14 @@ struct EngineFixture {
         return execution
     }
 
+    /// Gives a signal to the run's last step.
+    func signal(_ run: Execution, with value: JSON) throws -> Bool {
+        let step = try connection.query(
+            "SELECT coalesce(max(seq), 1) FROM steps WHERE execution_id = \(run.id)"
+        ).only.decode(Int.self)
+        return try engine.signal(run.id, step: step, with: value, on: connection)
+    }
+
     /// Stores a workflow of a chain of tasks of these types.
     func store(_ types: [String], concurrency: Int? = nil) throws -> StoredFlow {
         try store(FlowText.chain(types), concurrency: concurrency)

@@ -232,8 +232,10 @@ private struct GivesUp: WaitingTask {
     @Test(arguments: ExecutionStatus.allCases)
     func onlyAWaitingRunReceivesASignal(status: ExecutionStatus) throws {
         let run = try fixture.run(status)
-        #expect(try fixture.engine.signal(run, with: "yes", on: connection) == (status == .waiting))
-        #expect(try fixture.engine.signal(run, with: "no", on: connection) == false, "a run receives one signal")
+        let engine = fixture.engine
+        #expect(try engine.signal(run.id, step: 1, with: "yes", on: connection) == false, "another step waits")
+        #expect(try engine.signal(run.id, step: 2, with: "yes", on: connection) == (status == .waiting))
+        #expect(try engine.signal(run.id, step: 2, with: "no", on: connection) == false, "a run receives one signal")
         guard status == .waiting else { return }
         try fixture.work()
         #expect(try fixture.find(run).status == .completed)
@@ -244,7 +246,7 @@ private struct GivesUp: WaitingTask {
         let run = try fixture.enqueue(["sleep"])
         try fixture.work()
         #expect(try fixture.find(run).status == .waiting)
-        #expect(try fixture.engine.signal(run, with: "yes", on: connection) == false)
+        #expect(try fixture.signal(run, with: "yes") == false)
     }
 }
 
@@ -295,7 +297,7 @@ private struct GivesUp: WaitingTask {
         #expect(waiting.steps.map(\.isSuperseded) == [false, true, false])
         #expect(waiting.stepInputs == [1, "asked", "asked"])
         #expect(waiting.result == "asked", "the input of the task")
-        #expect(try fixture.engine.signal(waiting, with: 2, on: connection))
+        #expect(try fixture.signal(waiting, with: 2))
         try fixture.work()
         #expect(try fixture.find(forked).stepInputs == [1, "asked", "asked", 2])
         #expect(try fixture.find(forked).result == 2)

@@ -31,7 +31,7 @@ import Testing
     }
 
     private func answer(_ execution: Execution) throws {
-        #expect(try fixture.engine.signal(execution, with: "yes", on: connection))
+        #expect(try fixture.signal(execution, with: "yes"))
         try fixture.work()
     }
 

@@ -144,7 +144,7 @@ import Testing
     /// Answers the question, and expects that the run has completed and that no credits are held.
     private func complete(_ run: Execution) throws {
         try fixture.work()
-        #expect(try fixture.engine.signal(fixture.find(run), with: "yes", on: connection))
+        #expect(try fixture.signal(fixture.find(run), with: "yes"))
         try fixture.work()
         #expect(try fixture.find(run).status == .completed)
         #expect(try credits() == [0, 0])

@@ -40,7 +40,7 @@ import Testing
         try work(engine)
         let text = JSON.string(String(repeating: "x", count: 3_000))
         for _ in 0..<40 {
-            guard try engine.signal(run, with: text, on: connection) else { break }
+            guard try fixture.signal(run, with: text) else { break }
             try work(engine)
             _ = try limits.storage.fold(on: owner)
         }

@@ -84,7 +84,7 @@ import Testing
         let waiting = try run(flow)
         #expect(waiting.status == .waiting)
         #expect(waiting.stepInputs.last == 1)
-        #expect(try fixture.engine.signal(waiting, with: "yes", on: fixture.connection))
+        #expect(try fixture.signal(waiting, with: "yes"))
         try fixture.work()
         let ended = try fixture.find(waiting)
         #expect(ended.status == .completed)
@@ -172,7 +172,7 @@ import Testing
                 [Self.task("a"), Self.task("b", "fail"), Self.task("ask", "question")],
                 [Self.condition("a", "b"), Self.condition("b", "end", "ask")]), input: "given")
         #expect(run.status == .waiting)
-        #expect(try fixture.engine.signal(run, with: 1, on: fixture.connection))
+        #expect(try fixture.signal(run, with: 1))
         try fixture.work()
         let ended = try fixture.find(run)
         #expect(ended.stepInputs.last == ["error": ["code": "failed", "message": "on purpose"], "input": "given"])

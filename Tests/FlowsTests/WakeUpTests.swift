@@ -34,7 +34,7 @@ import Testing
     }
 
     private func answer(_ run: Execution, _ value: JSON) throws {
-        #expect(try fixture.engine.signal(run, with: value, on: connection))
+        #expect(try fixture.signal(run, with: value))
         try fixture.work()
     }
 
@@ -55,7 +55,7 @@ import Testing
         func readByWakeUps(_ count: Int) throws -> Int {
             let before = try read()
             for number in 0..<count {
-                #expect(try fixture.engine.signal(run, with: JSON(number), on: connection))
+                #expect(try fixture.signal(run, with: JSON(number)))
                 let claim = try #require(try fixture.engine.claim(on: connection))
                 #expect(claim.execution.steps.count <= 2)
                 _ = try fixture.engine.execute(claim, on: connection, Cancellation())

@@ -51,7 +51,7 @@ struct ListQuery {
             }
             return condition
         }
-        partitions = list.partitions(query)
+        partitions = list.partitions(query, userID)
         fields = query["fields"]?.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         for field in fields ?? [] where !list.items.members.contains(where: { $0.name == field }) {
             throw Problem(.badRequest, "'fields' names an unknown field: '\(field)'")

@@ -13,8 +13,8 @@ struct PagedList: Sendable {
     let orders: [Column]
     let created: SQL
     let id: SQL
-    /// The partitions of the items that a query asks for; most lists have none.
-    let partitions: @Sendable (FormFields) -> [Partition]
+    /// The partitions of the items that a query of a user asks for; most lists have none.
+    let partitions: @Sendable (FormFields, _ userID: String) -> [Partition]
 
     /// A column that precedes the time in the indexes of the list, and the array of the values that it may have. A page
     /// is then merged from one page for each of these values, so that the database reads no other items.
@@ -26,7 +26,7 @@ struct PagedList: Sendable {
     /// - Parameter id: the column that decides between items of the same instant; by default the member `id`.
     init(
         _ name: String, of items: Resource, filters: [Filter] = [], sortableBy orders: [String] = [], id: SQL? = nil,
-        partitions: @escaping @Sendable (FormFields) -> [Partition] = { _ in [] }
+        partitions: @escaping @Sendable (FormFields, _ userID: String) -> [Partition] = { _, _ in [] }
     ) {
         self.name = name
         self.items = items

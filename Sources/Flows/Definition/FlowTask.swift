@@ -52,9 +52,9 @@ extension WaitingTask {
 /// The progress of a waiting task.
 package enum Progress: Sendable {
     case done(JSON)
-    /// Waits until then, or until the run is woken. The runs are started together with the wait. The task's next call
-    /// receives `storing` as `TaskContext.stored`.
-    case wait(until: Due, storing: JSON, starting: ChildRuns? = nil)
+    /// Waits until then, or until the run is woken. The runs are started together with the wait, and the statements
+    /// commit with it. The task's next call receives `storing` as `TaskContext.stored`.
+    case wait(until: Due, storing: JSON, starting: ChildRuns? = nil, together: [SQL] = [])
 }
 
 /// When a waiting run continues.

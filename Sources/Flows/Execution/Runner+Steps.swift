@@ -7,7 +7,7 @@ extension Runner {
         case done(JSON)
         case failed(TaskFailure)
         case calls(ExternalCall)
-        case waits(Due, storing: JSON, starting: ChildRuns?)
+        case waits(Due, storing: JSON, starting: ChildRuns?, together: [SQL])
     }
 
     /// Executes one attempt of a step, or checks once what the step waits for. Returns nil if the attempt makes a call,
@@ -45,9 +45,9 @@ extension Runner {
             }
             weight += inputWeight(of: definition) + (failure.details?.weight ?? 0)
             return end(definition, TaskResult(.failure, failure: failure, attempt: attempt), started: started)
-        case .waits(let due, let stored, let runs):
+        case .waits(let due, let stored, let runs, let statements):
             checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, stored, started: started)
-            others = runs?.statements ?? []
+            others = statements + (runs?.statements ?? [])
             checkpoint.transfer(runs?.transferred ?? 0)
             return .waits(due)
         }
@@ -119,9 +119,9 @@ extension Runner {
             }
             switch try waiting.advance(input, in: context) {
             case .done(let output): return .done(try checkedOutput(output, definition))
-            case .wait(let due, let stored, let runs):
+            case .wait(let due, let stored, let runs, let statements):
                 if let deadline, .now >= deadline { throw TaskFailure.timeout }
-                return .waits(due.noLater(than: deadline), storing: stored, starting: runs)
+                return .waits(due.noLater(than: deadline), storing: stored, starting: runs, together: statements)
             }
         } catch let failure as TaskFailure {
             // The effect of a failed task is rolled back; a failed pure task keeps the effect of the step before it.

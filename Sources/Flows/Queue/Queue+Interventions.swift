@@ -129,20 +129,21 @@ extension Queue {
         }
     }
 
-    /// Delivers the signal that the run's open step waits for. Returns false if no step waits for one, or if it already
-    /// has one.
+    /// Delivers the signal that a step of the run waits for. Returns false if the step does not wait for one, or if it
+    /// already has one.
     ///
     /// - Parameter types: the task types that wait for a signal.
     static func signal(
-        _ id: String, of userID: String, with value: JSON, types: [String], on connection: Connection
+        _ id: String, step: Int, with value: JSON, types: [String], on connection: Connection
     ) throws -> Bool {
         try connection.execute(
             """
             WITH signaled AS (
                 UPDATE queue q SET signal = \(value), state = 'queued'
-                WHERE q.execution_id = \(id) AND q.user_id = \(userID) AND q.state = 'waiting' AND q.signal IS NULL
+                WHERE q.execution_id = \(id) AND q.state = 'waiting' AND q.signal IS NULL
                     AND (
-                        SELECT s.status = 'waiting' AND s.type = ANY(\(types)::text[]) AND s.error IS NULL
+                        SELECT s.seq = \(step) AND s.status = 'waiting' AND s.type = ANY(\(types)::text[])
+                            AND s.error IS NULL
                         FROM steps s WHERE s.execution_id = q.execution_id ORDER BY s.seq DESC LIMIT 1)
                 RETURNING q.execution_id)\(notifyIdleWorker)
             SELECT execution_id FROM signaled

@@ -37,7 +37,8 @@ package enum DemoProfile {
     private static func make(
         _ registration: Registration, _ passwordHash: String, _ role: Role, on connection: Connection
     ) throws -> String? {
-        let made = try Account.insert(registration, passwordHash: passwordHash, role: role, on: connection)
+        let made = try Account.insert(
+            registration, passwordHash: passwordHash, role: role, isConfirmed: true, on: connection)
         if let made { try AuditTrail(from: nil, on: connection).record(.userMade(made.id, made.role)) }
         return made?.id
     }

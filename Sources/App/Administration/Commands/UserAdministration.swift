@@ -24,7 +24,8 @@ package struct UserAdministration {
         try connection.transaction { connection in
             guard
                 let account = try Account.insert(
-                    registration, passwordHash: hash, role: isAdmin ? .admin : .client, on: connection)
+                    registration, passwordHash: hash, role: isAdmin ? .admin : .client, isConfirmed: true,
+                    on: connection)
             else { throw Refusal(description: "the name is taken") }
             try welcome.give(to: account.id, account.role, on: connection)
             try audit.record(.userMade(account.id, account.role))
@@ -43,7 +44,8 @@ package struct UserAdministration {
         }
         let hash = try passwords.hash(password)
         return try connection.transaction { connection in
-            let account = try Account.insert(registration, passwordHash: hash, role: .admin, on: connection)
+            let account = try Account.insert(
+                registration, passwordHash: hash, role: .admin, isConfirmed: true, on: connection)
             if let account { try audit.record(.userMade(account.id, account.role)) }
             return account != nil
         }

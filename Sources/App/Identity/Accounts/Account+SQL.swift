@@ -24,15 +24,18 @@ extension Account {
     }
 
     /// Creates the account; nil when its e-mail or username is taken.
+    ///
+    /// - Parameter isConfirmed: whether an admin vouches for the e-mail.
     static func insert(
-        _ registration: Registration, passwordHash: String, role: Role = .client, on connection: Connection
+        _ registration: Registration, passwordHash: String, role: Role = .client, isConfirmed: Bool,
+        on connection: Connection
     ) throws -> Account? {
         try connection.query(
             """
-            INSERT INTO users AS u (id, email, username, name, age, role, password_hash)
-            VALUES (\(UUIDv7.make()), \(optional: registration.email), \(optional: registration.username),
-                \(optional: registration.name),
-                \(optional: registration.age), \(role.rawValue), \(passwordHash))
+            INSERT INTO users AS u (id, email, email_confirmed, username, name, age, role, password_hash)
+            VALUES (\(UUIDv7.make()), \(optional: registration.email), \(isConfirmed && registration.email != nil),
+                \(optional: registration.username), \(optional: registration.name), \(optional: registration.age),
+                \(role.rawValue), \(passwordHash))
             ON CONFLICT DO NOTHING
             RETURNING \(columns)
             """
@@ -57,7 +60,7 @@ extension Account {
     func setEmail(_ email: String, ifHashIs hash: String, on connection: Connection) throws -> Account? {
         try connection.query(
             """
-            UPDATE users u SET email = \(email) WHERE id = \(id) AND password_hash = \(hash)
+            UPDATE users u SET email = \(email), email_confirmed = false WHERE id = \(id) AND password_hash = \(hash)
             RETURNING \(Account.columns)
             """
         ).first.map(Account.init)

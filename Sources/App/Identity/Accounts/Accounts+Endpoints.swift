@@ -80,16 +80,19 @@ extension Endpoint<Context> {
     }
 
     /// Nil when the name is taken.
+    ///
+    /// - Parameter isByAdmin: whether an admin makes the account for somebody, and not a caller for themself.
     static func makeAccount(
-        _ registration: Registration, role: Role = .client, _ context: Context
+        _ registration: Registration, role: Role = .client, isByAdmin: Bool = false, _ context: Context
     ) throws -> Account? {
         let hash = try context.passwords.hash(registration.password)
         return try context.connection.atomically { connection in
-            let account = try Account.insert(registration, passwordHash: hash, role: role, on: connection)
+            let account = try Account.insert(
+                registration, passwordHash: hash, role: role, isConfirmed: isByAdmin, on: connection)
             if let account {
                 try context.services.welcome.give(to: account.id, role, on: connection)
                 try context.audit.record(
-                    context.caller == nil ? .registered(account.id) : .userMade(account.id, role))
+                    isByAdmin ? .userMade(account.id, role) : .registered(account.id))
             }
             return account
         }

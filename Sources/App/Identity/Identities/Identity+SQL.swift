@@ -54,7 +54,8 @@ extension Identity {
     private func insertUser(_ id: String, email: String?, on connection: Connection) throws -> Bool {
         try connection.execute(
             """
-            INSERT INTO users (id, email, name) VALUES (\(id), \(optional: email), \(optional: name))
+            INSERT INTO users (id, email, email_confirmed, name)
+            VALUES (\(id), \(optional: email), \(email != nil), \(optional: name))
             ON CONFLICT DO NOTHING
             """) == 1
     }

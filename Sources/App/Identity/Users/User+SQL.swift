@@ -7,6 +7,7 @@ extension User {
         var columns = row.columns
         account = try Account(&columns)
         isDisabled = try columns.next()
+        isEmailConfirmed = try columns.next()
     }
 
     /// All users that are not deleted.
@@ -48,6 +49,7 @@ extension User {
             SET name = \(optional: change["name"].map(\.stringValue) ?? account.name),
                 age = \(optional: change["age"].map(\.integerValue) ?? account.age),
                 role = \(change["role"]?.stringValue ?? account.role.rawValue),
+                email_confirmed = \(change["email_confirmed"]?.boolValue ?? isEmailConfirmed) AND u.email IS NOT NULL,
                 disabled_at = CASE WHEN \(isDisabled) THEN coalesce(u.disabled_at, now()) END
             WHERE u.id = \(account.id)
             RETURNING \(User.resource.columns)

@@ -5,10 +5,17 @@ import Postgres
 struct User {
     let account: Account
     let isDisabled: Bool
+    /// Whether the e-mail is known to be the user's.
+    let isEmailConfirmed: Bool
 
     static let resource = Resource(
         "User", extending: Account.resource,
-        .boolean("disabled", sql: "u.disabled_at IS NOT NULL").described("Whether the user is disabled"))
+        .boolean("disabled", sql: "u.disabled_at IS NOT NULL").described("Whether the user is disabled"),
+        .boolean("email_confirmed", sql: "u.email_confirmed").described(
+            """
+            Whether flows may name the user by e-mail as an approver: an admin has entered or confirmed it, or its \
+            issuer has verified it
+            """))
     static let schema = resource.schema
 
     /// What an admin may change.
@@ -19,12 +26,14 @@ struct User {
                 "age": Registration.age.nullable,
                 "role": Account.role.described("A user can become a `client` or an `admin`"),
                 "disabled": .boolean,
+                "email_confirmed": JSONSchema.boolean.described("False again when the user changes the e-mail"),
             ]
         ).named("UserChange"), of: schema)
 
     var json: JSON {
         var json = account.json.objectValue ?? JSONObject()
         json["disabled"] = .bool(isDisabled)
+        json["email_confirmed"] = .bool(isEmailConfirmed)
         return .object(json)
     }
 }

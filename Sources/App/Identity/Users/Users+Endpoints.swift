@@ -39,7 +39,7 @@ extension Endpoint<Context> {
         ]
     ) { context in
         let role = (context.input["role"]?.stringValue).flatMap(Role.init) ?? .client
-        guard let account = try makeAccount(Registration(context.input), role: role, context),
+        guard let account = try makeAccount(Registration(context.input), role: role, isByAdmin: true, context),
             let user = try User.find(account.id, on: context.connection)
         else { throw Problem.nameTaken }
         return .created(user.json, at: "/api/users/\(account.id)")
@@ -56,7 +56,7 @@ extension Endpoint<Context> {
 
     private static let changeUser = Endpoint(
         .patch, "/api/users/{id}", operation: "updateUser", tag: .users, access: .admin,
-        summary: "Change a user's name or role, disable or enable the user",
+        summary: "Change a user's name or role, confirm the e-mail, disable or enable the user",
         description: """
             Disabling a user ends all sessions, API keys and active runs of the user for good: enabling the user does \
             not bring them back.

@@ -1,4 +1,5 @@
 import Flows
+import HTTP
 import JSON
 
 /// The schemas of the members of runs and steps, shared by all answers that contain them.
@@ -53,6 +54,12 @@ enum ExecutionAnswer {
     static let accepted = JSONSchema.object(required: [
         "id": ExecutionField.id, "status": activeStatus,
     ]).named("AcceptedRun")
+
+    /// Of a call after which an active run continues.
+    static let continued = [
+        Answer(.accepted, "The run is queued, or still active", accepted),
+        Answer(.ok, "The run, which ended in time", record),
+    ]
 
     static let forked = JSONSchema.object(required: [
         "id": .string(format: .uuid), "status": activeStatus, "forked_from": .string(format: .uuid),

@@ -4,10 +4,9 @@ import HTTP
 import JSON
 import Postgres
 
-/// The operations of a caller on a stored run: signal, cancel, resume and fork. Admins may do all but the first to runs
-/// that belong to other users.
+/// The operations of a caller on a stored run: cancel, resume and fork. Admins may do them to runs of other users.
 extension Endpoint<Context> {
-    static let executionInterventions: [Endpoint] = [signal, cancel, resume, fork]
+    static let executionInterventions: [Endpoint] = [cancel, resume, fork]
 
     private static let cancel = Endpoint(
         .post, "/api/executions/{id}/cancel", operation: "cancelExecution", tag: .executions, access: .user,
@@ -39,7 +38,7 @@ extension Endpoint<Context> {
         .post, "/api/executions/{id}/resume", operation: "resumeExecution", tag: .executions, access: .user,
         scope: .run, summary: "Resume a failed or canceled run",
         description: "It continues with the step that failed or was canceled: earlier steps are not repeated.",
-        idempotency: .byHandler, waits: true, answers: continued,
+        idempotency: .byHandler, waits: true, answers: ExecutionAnswer.continued,
         problems: [.executionNotResumable, .insufficientCredits, .tooManyRuns, .validationFailed, .ownerInactive],
         examples: [Example("Resume the canceled run", path: ["id": "{{waiting_execution_id}}"])]
     ) { context in
@@ -53,40 +52,6 @@ extension Endpoint<Context> {
                         throw Problem(.executionNotResumable)
                     }
                     return ((), .runResumed(found.id, of: found.userID))
-                }
-            }
-            return try context.reply(
-                whenEnded: found.id, defaultSeconds: 0, fallback: Execution.accepted(found.id, .queued),
-                answer: \.answer)
-        }
-    }
-
-    private static let signal = Endpoint(
-        .post, "/api/executions/{id}/signal", operation: "signalExecution", tag: .executions, access: .user,
-        scope: .run, summary: "Decide the approval that a run waits for",
-        description: "An approved task succeeds with `data` in its output; a refused one fails.",
-        body: .json(
-            JSONSchema.object(
-                required: ["approved": JSONSchema.boolean.described("`false` refuses: the task fails")],
-                optional: ["data": JSONSchema.any.described("Part of the task's output")]
-            ).named("Signal")),
-        idempotency: .byHandler, rateClass: .write, waits: true, answers: continued,
-        problems: [.executionNotWaiting],
-        examples: [
-            Example(
-                "Approve", path: ["id": "{{approval_execution_id}}"],
-                body: ["approved": true, "data": ["comment": "Looks good"]])
-        ]
-    ) { context in
-        try context.launchingOnce(answer: \.answer) {
-            let found = try context.ownExecution()
-            let value: JSON = [
-                "approved": context.input["approved"] ?? false, "data": context.input["data"] ?? .null,
-                "by": .string(try context.user.id),
-            ]
-            try context.claimingKey(for: found.id) {
-                guard try context.services.engine.signal(found, with: value, on: context.connection) else {
-                    throw Problem(.executionNotWaiting)
                 }
             }
             return try context.reply(
@@ -138,11 +103,6 @@ extension Endpoint<Context> {
                 whenEnded: id, defaultSeconds: 0, fallback: forked.acceptedFork(.queued), answer: \.answerOfFork)
         }
     }
-
-    private static let continued = [
-        Answer(.accepted, "The run is queued, or still active", ExecutionAnswer.accepted),
-        Answer(.ok, "The run, which ended in time", ExecutionAnswer.record),
-    ]
 }
 
 extension ExecutionOf {

@@ -19,7 +19,7 @@ enum RunSelection {
 
     /// The indexes of the lists have the status, and whether the run has a parent, before the time. The runs of one
     /// parent, and those that were given up, are few: they are sorted.
-    static func partitions(_ query: FormFields) -> [PagedList.Partition] {
+    static func partitions(_ query: FormFields, of userID: String) -> [PagedList.Partition] {
         guard !selectsFew(query) else { return [] }
         let parents = query["parent_id"] == nil ? ["true", "false"] : ["true"]
         return [
