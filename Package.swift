@@ -112,6 +112,13 @@ let package = Package(
     cxxLanguageStandard: .cxx17
 )
 
+// The thread sanitizer tests these rooms only (`scripts/check threads`), so it need not build the others.
+if let names = Context.environment["TEST_ROOMS"]?.split(separator: " ").map(String.init) {
+    package.targets.removeAll {
+        $0.type == .test && !names.contains($0.name) || ["flow-manager", "App"].contains($0.name)
+    }
+}
+
 // libFuzzer brings the main function, so this target builds only under `make fuzz`.
 if Context.environment["FUZZ"] != nil {
     package.targets.append(

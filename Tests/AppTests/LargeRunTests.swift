@@ -63,7 +63,7 @@ import Testing
         #expect(canceled.status == 200 && canceled["status"] == "canceled", "\(canceled.text.prefix(500))")
         #expect(canceled["steps"].each("output").first?.stringValue?.utf8.count == 3_000_000)
         #expect(status("POST", first + "/resume", [:]) == 202)
-        #expect(status("POST", second + "/signal", ["step": 1, "approved": true]) == 202)
+        #expect(status("POST", second + "/signal", ["step": 2, "approved": true]) == 202)
         try application.work()
         #expect(status("DELETE", second) == 204)
         for read in reads { read.onSent?() }
@@ -76,7 +76,7 @@ import Testing
         #expect(status("POST", first + "/cancel", [:]) == 409)
         #expect(status("POST", first + "/resume", [:]) == 202)
         #expect(status("DELETE", first) == 409)
-        #expect(status("POST", second + "/signal", ["step": 1, "approved": true]) == 202)
+        #expect(status("POST", second + "/signal", ["step": 2, "approved": true]) == 202)
         #expect(try blocks() == before)
         #expect(status("GET", second) == 200)
         #expect(try blocks() > before)

@@ -27,11 +27,12 @@ extension Stack {
         return ids
     }
 
-    /// Approves a run that waits for approval.
+    /// Approves the last step of a run.
     func signal(
         _ id: String, of user: TestUser, _ data: JSON = .null, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let body: JSON = ["step": 1, "approved": true, "data": data]
+        let step = try database.connect().query("SELECT max(seq) FROM steps WHERE execution_id = \(id)").only
+        let body: JSON = ["step": .integer(try step.decode(Int64.self)), "approved": true, "data": data]
         let answer = try post("/api/executions/\(id)/signal", body, token: user.token)
         #expect(answer.status == 202, "\(answer.text)", sourceLocation: sourceLocation)
     }

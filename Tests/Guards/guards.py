@@ -330,7 +330,7 @@ GUARDS = [
           "AppTests.ApprovalTests"),
     Guard("approvals: the named step", "Sources/Flows/Queue/Queue+Interventions.swift",
           "SELECT s.seq = \\(step) AND s.status", "SELECT s.status",
-          "FlowsTests.EngineTests"),
+          "FlowsTests.InterventionTests"),
     Guard("approvals: confirmed e-mails", "Sources/App/Work/Approvals/Approvers.swift",
           " AND u.email_confirmed", "",
           "AppTests.ApprovalTests"),

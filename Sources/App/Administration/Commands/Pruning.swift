@@ -56,7 +56,8 @@ package struct Pruning: Sendable {
 
     /// The tables whose rows do not expire, and what removes them. Every table is either here or in `all`.
     package static let others = [
-        "audit_log": "nothing: entries stay", "credits": "nothing: one row of each user",
+        "approvers": "the end of the run", "audit_log": "nothing: entries stay",
+        "credits": "nothing: one row of each user",
         "document_counts": "the removal of their user", "documents": "their users",
         "executions": "their users", "executions_default": "their users", "identities": "nothing: they stay blocked",
         "ledger": "nothing: entries stay", "posts": "their users", "prices": "nothing: one row of each task type",
