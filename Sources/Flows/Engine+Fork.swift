@@ -1,6 +1,7 @@
 import Crypto
 package import JSON
 package import Postgres
+import System
 
 extension Engine {
     /// Queues a new run, with that id, that copies the steps of an earlier run before `number` and executes the rest.
@@ -30,6 +31,11 @@ extension Engine {
             throw LaunchRefusal.invalid("/version", "does not lead to this step in the same way")
         }
         let ownInput = input ?? former.forkInput(of: step)
+        if let ownInput, let name = plan.flow.deferredMember(of: step.task, changedBy: ownInput) {
+            throw LaunchRefusal.invalid(
+                input == nil ? "/version" : "/input/\(name)",
+                "must leave '\(name)' of the step's input as the flow defines it")
+        }
         var execution = Execution(
             id: id, userID: former.userID, source: source, flow: flow, passesErrors: passesErrors,
             input: number == 1 ? ownInput ?? former.input : former.input, starter: starter)
@@ -86,6 +92,14 @@ extension Execution {
 extension Flow {
     /// Whether the first task defines its input. Then the run's input is not what a fork of its step gets.
     fileprivate var startsWithOwnInput: Bool { tasks[start].input != nil }
+}
+
+extension Flow {
+    /// A member of the task's input that the task evaluates itself, and that is not as in the flow; nil if none.
+    fileprivate func deferredMember(of task: String, changedBy input: JSON) -> String? {
+        guard let definition = tasks.first(where: { $0.name.hasSameBytes(as: task) }) else { return nil }
+        return definition.task.deferredInput?.members.first { input[$0] != definition.input?.definition[$0] }
+    }
 }
 
 extension StoredFlow {

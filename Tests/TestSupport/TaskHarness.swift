@@ -1,24 +1,34 @@
-package import Flows
 package import JSON
 package import Postgres
 
-/// Runs one task as the first step of an execution that is not recorded: `try run(DataProcess(), on: [1, 2])`.
+@testable package import Flows
+
+/// Runs one task as the only step of an execution that is not recorded: `try run(DataProcess(), on: [1, 2])`.
 ///
 /// Pass `connection` to a task that needs a database; without it, database access is an error. A transactional task
 /// runs in a transaction, which is committed.
 ///
-/// - Throws: `TaskFailure`, also for an input that violates the task's schema.
+/// - Parameters:
+///   - input: as a flow defines it; it may have templates.
+///   - root: what queries see as `$`.
+///   - catalog: the task types that the input may name.
+/// - Throws: `TaskFailure`, also for an input that a flow could not have, or that violates the task's schema.
 package func run(
-    _ task: some FlowTask, on input: JSON, userID: String = "00000000-0000-7000-8000-000000000001",
-    connection: Connection? = nil
+    _ task: some FlowTask, on input: JSON, seeing root: JSON = [:],
+    userID: String = "00000000-0000-7000-8000-000000000001", connection: Connection? = nil,
+    catalog: TaskCatalog = TaskCatalog([])
 ) throws -> JSON {
-    if let violation = task.input.violations(in: input).first {
-        throw TaskFailure(invalidInput: violation)
-    }
+    var reader = FlowReader(catalog: catalog, prefix: "")
+    let definition = reader.readInput(input, for: task, of: 0, at: "")
+    if let problem = reader.problems.first { throw TaskFailure(invalidInput: problem) }
+    var allowance = TaskInput.Allowance()
+    let value = try definition?.value(seeing: root, &allowance) ?? input
+    if let violation = task.input.violations(in: value).first { throw TaskFailure(invalidInput: violation) }
     let taskConnection = try connection ?? Connection(PostgresConfiguration("host=/nonexistent dbname=none"))
-    let context = TaskContext(
+    var context = TaskContext(
         executionID: "00000000-0000-7000-8000-000000000002", step: 1, userID: userID, connection: taskConnection,
-        engine: Engine(catalog: TaskCatalog([])))
-    guard task.effect == .transactional else { return try task.run(input, in: context) }
-    return try taskConnection.transaction { _ in try task.run(input, in: context) }
+        engine: Engine(catalog: catalog))
+    context.evaluation = definition?.deferred.map { TaskEvaluation($0, seeing: root) }
+    guard task.effect == .transactional else { return try task.run(value, in: context) }
+    return try taskConnection.transaction { _ in try task.run(value, in: context) }
 }

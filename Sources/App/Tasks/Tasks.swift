@@ -27,6 +27,8 @@ package enum Tasks {
                 FlowMap(),
                 FlowParallel(),
                 HTTPRequest(driver),
+                Transform(),
+                Assertion(),
             ],
             // Short names for the demo chain.
             aliases: [

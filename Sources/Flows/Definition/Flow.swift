@@ -119,12 +119,17 @@ struct Condition: Sendable {
     fileprivate func holds(in scope: RunScope, _ budget: inout JSONPathBudget) throws(TaskFailure) -> Bool {
         guard let when else { return true }
         do {
-            return try when.values(in: scope.root(for: [when]), budget: &budget).contains {
-                $0 != .null && $0 != .bool(false)
-            }
+            return try when.holds(in: scope.root(for: [when]), &budget)
         } catch {
             throw TaskFailure(code: "condition_failed", message: "The condition '\(name)' cannot be decided: \(error)")
         }
+    }
+}
+
+extension JSONPath {
+    /// Whether the query selects a node that is neither false nor null.
+    func holds(in root: JSON, _ budget: inout JSONPathBudget) throws(JSONPathLimitError) -> Bool {
+        try values(in: root, budget: &budget).contains { $0 != .null && $0 != .bool(false) }
     }
 }
 

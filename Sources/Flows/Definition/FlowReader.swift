@@ -14,13 +14,13 @@ package struct FlowReader {
     /// Problems and warnings, with pointers relative to the flow.
     private var problemsFound: Violations = []
     var warningsFound: Violations = []
-    private let catalog: TaskCatalog
+    let catalog: TaskCatalog
     private let prefix: String
     /// The names of the tasks in order, and the position of each name.
     private var names: [String] = []
     private var positions: [TextKey: Int] = [:]
     /// The queries of the flow.
-    private var queries: [PlacedQuery] = []
+    var queries: [PlacedQuery] = []
 
     /// A query, and which task it belongs to.
     struct PlacedQuery {
@@ -96,11 +96,11 @@ package struct FlowReader {
 
     private mutating func definition(_ task: JSON, _ index: Int, conditions: [Condition]) -> TaskDefinition? {
         let pointer = "/tasks/\(index)"
-        let input = task["input"].map { readInput($0, of: index, at: "\(pointer)/input") }
-        guard let name = task["name"]?.stringValue, let type = (task["type"] ?? task["name"])?.stringValue else {
-            return nil
-        }
-        guard let known = catalog[type] else {
+        let type = (task["type"] ?? task["name"])?.stringValue
+        let known = type.flatMap { catalog[$0] }
+        let input = readInput(task["input"], for: known, of: index, at: "\(pointer)/input")
+        guard let name = task["name"]?.stringValue, let type else { return nil }
+        guard let known else {
             report(
                 pointer + (task["type"] == nil ? "/name" : "/type"),
                 task["type"] == nil ? "needs a 'type': there is no task type '\(type)'" : "no task type '\(type)'",
@@ -114,17 +114,6 @@ package struct FlowReader {
             name: name, task: known, input: input, retry: task["retry"].map(Retry.init) ?? .none,
             timeout: task["timeout"]?.doubleValue.map { .seconds($0) },
             maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, conditions: conditions)
-    }
-
-    private mutating func readInput(_ json: JSON, of task: Int, at pointer: String) -> TaskInput {
-        TaskInput(json) { path, query in
-            let place = pointer + JSONPointer(path).description
-            switch query {
-            case .success(let query):
-                queries.append(PlacedQuery(query: query, pointer: place, task: task, isAfterTask: false))
-            case .failure(let error): report(place, "is not a template: \(error)")
-            }
-        }
     }
 
     /// The conditions of each task, by the task's position.
@@ -153,12 +142,16 @@ package struct FlowReader {
         return ofTask
     }
 
-    /// The query of a condition that follows the task; nil, which is reported, if it is not valid.
-    private mutating func query(_ text: String, after task: Int?, at pointer: String) -> JSONPath? {
+    /// The query of a condition that belongs to the task; nil, which is reported, if it is not valid.
+    ///
+    /// - Parameter isAfterTask: whether the condition follows the task.
+    mutating func query(
+        _ text: String, after task: Int?, at pointer: String, isAfterTask: Bool = true
+    ) -> JSONPath? {
         do {
             let query = try JSONPath(parsing: text)
             if let task {
-                queries.append(PlacedQuery(query: query, pointer: pointer, task: task, isAfterTask: true))
+                queries.append(PlacedQuery(query: query, pointer: pointer, task: task, isAfterTask: isAfterTask))
             }
             return query
         } catch {

@@ -15,6 +15,8 @@ package protocol FlowTask: Sendable {
     /// Checked before `run`; an input that does not fit fails the step.
     var input: JSONSchema { get }
     var output: JSONSchema { get }
+    /// What of its input the task evaluates itself; nil: it gets the values that the templates give.
+    var deferredInput: DeferredInput? { get }
     /// Does the work and returns the step's output. Throws `TaskFailure` if the step has failed; any other error means
     /// that the run cannot continue.
     func run(_ input: JSON, in context: TaskContext) throws -> JSON
@@ -25,6 +27,8 @@ package protocol FlowTask: Sendable {
 }
 
 extension FlowTask {
+    package var deferredInput: DeferredInput? { nil }
+
     package func expectedOutputSize(_ input: JSON?, of userID: String, on connection: Connection) throws -> Int? { nil }
 }
 
@@ -107,6 +111,8 @@ package struct TaskContext {
     let cancellation: Cancellation?
     /// The maximum size of the step's output, in approximate bytes of JSON text.
     let outputRoom: Int
+    /// What the task evaluates itself; nil: nothing.
+    var evaluation: TaskEvaluation?
 
     package init(
         executionID: String, step: Int, attempt: Int = 1, userID: String, connection: Connection, engine: Engine,

@@ -7,6 +7,8 @@ struct TaskInput: Sendable {
     let definition: JSON
     /// The queries of its templates; none in an input that is the same in each run.
     let queries: [JSONPath]
+    /// What the task evaluates itself; nil: nothing.
+    let deferred: Deferred?
     private let form: Form
 
     private indirect enum Form: Sendable {
@@ -18,12 +20,19 @@ struct TaskInput: Sendable {
         var isLiteral: Bool { if case .literal = self { true } else { false } }
     }
 
-    /// - Parameter visit: called with each query, by the place of its string in the input, and with the reason why a
-    ///   string with double braces is not a template.
-    init(_ definition: JSON, visit: ([JSONPointer.Token], Result<JSONPath, JSONPathSyntaxError>) -> Void) {
+    /// - Parameters:
+    ///   - members: the members of the input that stay as they are, because the task evaluates them itself.
+    ///   - deferred: what they mean.
+    ///   - visit: called with each query, by the place of its string in the input, and with the reason why a string
+    ///     with double braces is not a template.
+    init(
+        _ definition: JSON, leaving members: [String] = [], as deferred: Deferred? = nil,
+        visit: ([JSONPointer.Token], Result<JSONPath, JSONPathSyntaxError>) -> Void
+    ) {
         self.definition = definition
+        self.deferred = deferred
         var queries: [JSONPath] = []
-        form = Self.form(of: definition, at: { [] }) { path, query in
+        form = Self.form(of: definition, leaving: members, at: { [] }) { path, query in
             if case .success(let query) = query { queries.append(query) }
             visit(path, query)
         }
@@ -31,7 +40,7 @@ struct TaskInput: Sendable {
     }
 
     private static func form(
-        of value: JSON, at path: () -> [JSONPointer.Token],
+        of value: JSON, leaving names: [String] = [], at path: () -> [JSONPointer.Token],
         _ visit: ([JSONPointer.Token], Result<JSONPath, JSONPathSyntaxError>) -> Void
     ) -> Form {
         switch value {
@@ -55,7 +64,10 @@ struct TaskInput: Sendable {
         case .object(let object):
             var isLiteral = true
             let forms = object.members.map { member in
-                let form = form(of: member.value, at: { path() + [.name(member.name)] }, visit)
+                let isLeft = names.contains { $0.hasSameBytes(as: member.name) }
+                let form =
+                    isLeft
+                    ? .literal(member.value) : form(of: member.value, at: { path() + [.name(member.name)] }, visit)
                 isLiteral = isLiteral && form.isLiteral
                 return (name: member.name, value: form)
             }
@@ -80,8 +92,15 @@ struct TaskInput: Sendable {
     ///
     /// - Throws: the failure of the step: a query that must select a node selects none, or the value is too large.
     func value(in scope: RunScope) throws(TaskFailure) -> JSON {
+        var allowance = Allowance()
+        return try value(seeing: scope.root(for: queries), &allowance)
+    }
+
+    /// The same for this `$`.
+    func value(seeing root: @autoclosure () -> JSON, _ allowance: inout Allowance) throws(TaskFailure) -> JSON {
         if case .literal(let value) = form { return value }
-        var rendering = Rendering(root: scope.root(for: queries))
+        var rendering = Rendering(root: root(), allowance: allowance)
+        defer { allowance = rendering.allowance }
         let value = try rendering.value(of: form)
         guard value.fits(depth: JSONLimits.standard.depth) else {
             throw TaskFailure(code: "template_too_deep", message: "The templates of the input give too many levels")
@@ -91,16 +110,17 @@ struct TaskInput: Sendable {
 }
 
 extension TaskInput {
+    /// What the templates of a step may still cost and give.
+    struct Allowance {
+        var budget = JSONPathBudget()
+        /// The size of what they insert, in approximate bytes of JSON text: that of a whole record.
+        var room = 8 << 20
+    }
+
     /// One input that is being made.
     private struct Rendering {
-        /// The maximum size of an input, in approximate bytes of JSON text: that of a whole record.
-        private static let maximumWeight = 8 << 20
-
-        private let root: JSON
-        private var budget = JSONPathBudget()
-        private var room = maximumWeight
-
-        init(root: JSON) { self.root = root }
+        let root: JSON
+        var allowance: Allowance
 
         mutating func value(of form: Form) throws(TaskFailure) -> JSON {
             switch form {
@@ -126,16 +146,16 @@ extension TaskInput {
             do {
                 value =
                     query.isSingular
-                    ? try query.firstValue(in: root, budget: &budget)
-                    : .array(try query.values(in: root, budget: &budget))
+                    ? try query.firstValue(in: root, budget: &allowance.budget)
+                    : .array(try query.values(in: root, budget: &allowance.budget))
             } catch {
                 throw TaskFailure(code: "template_too_large", message: "\(query.text): \(error)")
             }
             guard let value else {
                 throw TaskFailure(code: "template_empty", message: "\(query.text) selects nothing")
             }
-            room -= value.weight(upTo: room + 1)
-            guard room >= 0 else { throw TaskFailure.templateTooLarge }
+            allowance.room -= value.weight(upTo: allowance.room + 1)
+            guard allowance.room >= 0 else { throw TaskFailure.templateTooLarge }
             return value
         }
 

@@ -123,7 +123,7 @@ struct RunState {
     }
 
     /// What queries see now.
-    private func seen() -> RunScope {
+    func seen() -> RunScope {
         RunScope(
             input: input, run: scope,
             results: zip(flow.tasks, results).compactMap { task, result in

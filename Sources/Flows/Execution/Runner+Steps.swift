@@ -102,13 +102,14 @@ extension Runner {
             let since = task.effect == .waiting ? start + started : .now
             let deadline = definition.timeout.map { since + $0 }
             let open = checkpoint.openStep
-            let context = TaskContext(
+            var context = TaskContext(
                 executionID: checkpoint.execution.id, step: number, attempt: attempt,
                 userID: checkpoint.execution.userID, task: definition.name, budget: checkpoint.budget,
                 connection: connection, engine: engine, deadline: deadline,
                 stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation,
                 outputRoom: engine.limits.recordSize - weight - inputWeight(of: definition),
                 trace: checkpoint.execution.starter.trace)
+            context.evaluation = definition.input?.deferred.map { TaskEvaluation($0, in: state.seen()) }
             if executor.cancellation != nil, engine.calls != nil, let external = task as? any ExternalTask {
                 return .calls(try external.prepare(input, in: context))
             }
