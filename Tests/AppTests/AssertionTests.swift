@@ -63,8 +63,8 @@ import Testing
             (["that": 5], "/flow/tasks/1/input/that", "must be a string"),
             (
                 ["that": "$.input["], "/flow/tasks/1/input/that",
-                "is not a JSONPath query: line 1, column 9: expected a name in quotation marks, an index, a slice, '*' or "
-                    + "'?'"
+                "is not a JSONPath query: line 1, column 9: expected a name in quotation marks, an index, a slice, "
+                    + "'*' or '?'"
             ),
             (
                 ["that": "{{ $.input }}"], "/flow/tasks/1/input/that",

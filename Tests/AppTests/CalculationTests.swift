@@ -92,10 +92,45 @@ import Testing
         arguments: [
             (.addition, []), (.subtraction, [1]), (.multiplication, []), (.division, [1]), (.division, [1, 2, 3]),
             (.squareRoot, []), (.squareRoot, [1, 2]), (.addition, ["1"]), (.addition, [nil]), (.addition, [true]),
-            (.addition, [[1]]), (.addition, Array(repeating: 1, count: 1_001)),
+            (.addition, [["1"]]), (.addition, [[[1]]]), (.addition, Array(repeating: 1, count: 10_001)),
+            (.addition, [[1, 2], [1]]), (.addition, [[1, 2], [1, 2, 3], 1]), (.division, [[1], [1], [1]]),
+            (.multiplication, [.array(Array(repeating: 1, count: 10_000))] + Array(repeating: 1, count: 100)),
         ] as [(Calculation, [JSON])])
     func refusesInvalidArguments(task: Calculation, arguments: [JSON]) throws {
         #expect(try result(task, arguments) == "invalid_input")
+    }
+
+    @Test(
+        arguments: [
+            (.addition, [[1, 2, 3], [10, 20, 30]], "[11,22,33]"), (.addition, [[1, 2], 0.5], "[1.5,2.5]"),
+            (.subtraction, [10, [1, 2], [3, 4]], "[6,4]"), (.multiplication, [[2, 3], [5, 7], 2], "[20,42]"),
+            (.division, [[6, 7], 2], "[3,3.5]"), (.squareRoot, [[4, 9]], "[2,3]"), (.addition, [[1, 2]], "[1,2]"),
+            (.addition, [[], 1], "[]"), (.addition, Array(repeating: 1, count: 10_000), "10000"),
+        ] as [(Calculation, [JSON], String)])
+    func calculatesListsElementByElement(task: Calculation, arguments: [JSON], expected: String) throws {
+        #expect(try result(task, arguments) == expected)
+    }
+
+    @Test func aFailureNamesTheElement() throws {
+        let failure = #expect(throws: TaskFailure.self) {
+            try run(Calculation.division, on: ["arguments": [[4, 1, 5], [2, 0, 0]]])
+        }
+        #expect(failure?.code == "division_by_zero")
+        #expect(failure?.message == "Item 1: Division by zero")
+        #expect(failure?.details == ["index": 1])
+    }
+
+    /// As in a flow that sums up the prices of its lines.
+    @Test func templatesGiveTheArguments() throws {
+        let root: JSON = ["input": ["lines": [["price": 3, "count": 2], ["price": 5, "count": 1]]]]
+        let products = try run(
+            Calculation.multiplication,
+            on: ["arguments": ["{{ $.input.lines[*].price }}", "{{ $.input.lines[*].count }}"]], seeing: root)
+        #expect(products == ["result": [6, 5]])
+        #expect(
+            try run(Calculation.addition, on: ["arguments": "{{ $.products }}"], seeing: ["products": [6, 5]]) == [
+                "result": 11
+            ])
     }
 
     @Test(arguments: [[], [1, 2], ["argument": [1]], ["arguments": 1], nil, "1"] as [JSON])

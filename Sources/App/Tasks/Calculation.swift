@@ -2,13 +2,21 @@ import Flows
 import JSON
 
 /// Arithmetic on the numbers in `arguments`: exact on integers if the result is an integer of at most 64 bits, even if
-/// intermediate values are larger; otherwise in doubles, from left to right.
+/// intermediate values are larger; otherwise in doubles, from left to right. With lists among the arguments it
+/// calculates element by element.
 struct Calculation: FlowTask {
     let type: String
     let summary: String
     let effect = Effect.pure
     let input: JSONSchema
-    let output = JSONSchema.object(required: ["result": .number])
+    let output = JSONSchema.object(required: [
+        "result": JSONSchema.anyOf([.number, .array(of: .number, count: 0...Calculation.maximumCount)]).described(
+            "A number; with lists among the arguments, a list")
+    ])
+    /// The maximum number of arguments, and of elements of a list.
+    private static let maximumCount = 10_000
+    /// The maximum number of arguments times the elements of a list.
+    private static let maximumWork = 1_000_000
     private let compute: @Sendable ([JSON]) throws -> JSON
 
     private init(
@@ -17,23 +25,50 @@ struct Calculation: FlowTask {
     ) {
         type = "calc.\(name)"
         self.summary = summary
-        input = .object(required: ["arguments": .array(of: .number, count: arguments)])
+        let argument = JSONSchema.anyOf([.number, .array(of: .number, count: 0...Self.maximumCount)])
+        input = .object(required: [
+            "arguments": JSONSchema.array(of: argument, count: arguments).described(
+                "Numbers. Some may be lists of one length instead: the result is then the list of the results for their "
+                    + "first elements, their second ones and so on, each with the numbers")
+        ])
         self.compute = compute
     }
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
-        ["result": try compute(input["arguments"]?.arrayValue ?? [])]
+        ["result": try result(input["arguments"]?.arrayValue ?? [])]
     }
 
-    static let addition = Calculation("addition", "Adds numbers", arguments: 1...1_000, compute: sum)
+    private func result(_ arguments: [JSON]) throws -> JSON {
+        let lists = arguments.compactMap(\.arrayValue)
+        guard let count = lists.first?.count else { return try compute(arguments) }
+        guard lists.allSatisfy({ $0.count == count }) else {
+            throw TaskFailure(code: "invalid_input", message: "/arguments: lists must have the same length")
+        }
+        guard arguments.count * count <= Self.maximumWork else {
+            throw TaskFailure(
+                code: "invalid_input",
+                message: "/arguments: arguments times elements must be at most \(Self.maximumWork)")
+        }
+        return .array(
+            try (0..<count).map { index in
+                do {
+                    return try compute(arguments.map { $0.arrayValue?[index] ?? $0 })
+                } catch let failure as TaskFailure {
+                    throw failure.ofItem(index)
+                }
+            })
+    }
+
+    static let addition = Calculation("addition", "Adds numbers", arguments: 1...maximumCount, compute: sum)
 
     static let subtraction = Calculation(
-        "subtraction", "Subtracts the later numbers from the first", arguments: 2...1_000
+        "subtraction", "Subtracts the later numbers from the first", arguments: 2...maximumCount
     ) {
         try fold($0, { $0.subtractingReportingOverflow($1) }, -)
     }
 
-    static let multiplication = Calculation("multiplication", "Multiplies numbers", arguments: 1...1_000) { numbers in
+    static let multiplication = Calculation("multiplication", "Multiplies numbers", arguments: 1...maximumCount) {
+        numbers in
         // A product that overflows returns to the range of JSON integers only if a factor is zero.
         let isZero = numbers.contains { integer($0) == 0 }
         return try fold(numbers, { isZero ? (0, false) : $0.multipliedReportingOverflow(by: $1) }, *)

@@ -215,6 +215,15 @@ package struct TaskFailure: Error, Sendable, Equatable {
         self.init(code: "invalid_input", message: location + violation.message)
     }
 
+    /// The failure of a step that has failed with one of several items.
+    package func ofItem(_ index: Int) -> TaskFailure {
+        var members = details?.objectValue ?? JSONObject()
+        members["index"] = JSON(index)
+        return TaskFailure(
+            code: code, message: "Item \(index): \(message)", failedRuns: failedRuns, details: .object(members),
+            retryAfter: retryAfter)
+    }
+
     static let outputTooLarge = TaskFailure(
         code: "output_too_large", message: "The outputs of this run are too large")
     static let processorTimeExceeded = TaskFailure(
