@@ -78,9 +78,11 @@ package final class Engine: Sendable {
     ) throws -> Plan {
         let prices = try prices(on: connection)
         var inactive = Violations()
-        for (index, type) in read.flow.taskTypes.enumerated() where !prices.isActive(type) {
-            inactive.append(
-                Violation(pointer: "/flow/tasks/\(index)", message: "the task type '\(type)' is switched off"))
+        for (index, types) in read.flow.taskTypes.enumerated() {
+            for type in types where !prices.isActive(type) {
+                inactive.append(
+                    Violation(pointer: "/flow/tasks/\(index)", message: "the task type '\(type)' is switched off"))
+            }
         }
         guard inactive.isEmpty else { throw LaunchRefusal.inactive(inactive) }
         guard read.flow.startsRuns else {

@@ -7,7 +7,9 @@ import Testing
 @Suite struct FlowCacheTests {
     private let cache = FlowCache(catalog: .plain)
 
-    private func types(_ types: [String]) throws -> [String] { try cache.read(FlowText.chain(types)).flow.taskTypes }
+    private func types(_ types: [String]) throws -> [String] {
+        try cache.read(FlowText.chain(types)).flow.taskTypes.flatMap(\.self)
+    }
 
     /// More flows than the cache holds, each read twice.
     @Test func returnsEachFlow() throws {

@@ -43,7 +43,7 @@ func readFlow(_ input: [UInt8]) {
     precondition(reader.problems.count <= Violations.maximumCount)
     guard let flow else { return }
     let price = Price(cost: .max, isActive: true)
-    let prices = PriceList(Dictionary(flow.taskTypes.map { ($0, price) }) { first, _ in first })
+    let prices = PriceList(Dictionary(flow.taskTypes.joined().map { ($0, price) }) { first, _ in first })
     precondition(Budget(for: flow, at: prices).maximumCost == .max)
     for task in flow.tasks {
         if let timeout = task.timeout { precondition(.now + timeout > ContinuousClock.now) }

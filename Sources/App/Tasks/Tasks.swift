@@ -29,6 +29,7 @@ package enum Tasks {
                 HTTPRequest(driver),
                 Transform(),
                 Assertion(),
+                Each(),
             ],
             // Short names for the demo chain.
             aliases: [

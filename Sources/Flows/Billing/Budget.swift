@@ -30,14 +30,15 @@ struct Budget: Sendable {
         for flow: Flow, at prices: PriceList, children: [Int64] = [], types: Set<String> = [], pins: JSON? = nil
     ) {
         var known: [String: Int64] = [:]
-        for type in types.union(flow.taskTypes) where prices[type] > 0 { known[type] = prices[type] }
+        for type in types.union(flow.taskTypes.joined()) where prices[type] > 0 { known[type] = prices[type] }
         self.init(prices: known, children, pins, of: flow, visits: known.isEmpty ? [] : flow.maximumVisits)
     }
 
     private init(prices: [String: Int64], _ children: [Int64], _ pins: JSON?, of flow: Flow, visits: [Int]) {
         var maximumCost: Int64 = 0
-        for (index, (type, visits)) in zip(flow.taskTypes, visits).enumerated() {
-            let cost = (prices[type] ?? 0).addingClamped(children.isEmpty ? 0 : children[index])
+        for (index, (types, visits)) in zip(flow.taskTypes, visits).enumerated() {
+            let own = types.reduce(Int64(0)) { $0.addingClamped(prices[$1] ?? 0) }
+            let cost = own.addingClamped(children.isEmpty ? 0 : children[index])
             maximumCost = maximumCost.addingClamped(cost.multipliedClamped(by: Int64(visits)))
         }
         self.prices = prices
@@ -74,7 +75,8 @@ struct Budget: Sendable {
     /// Leaves credits to runs that start, which hold them from the same commit on.
     mutating func transfer(_ credits: Int64) { held -= credits }
 
-    func price(of type: String) -> Int64 { prices[type] ?? 0 }
+    /// The price of a step that runs these types.
+    func price(of types: [String]) -> Int64 { types.reduce(0) { $0.addingClamped(prices[$1] ?? 0) } }
 
     /// The prices for the row in the queue; nil if the run is free.
     var storedPrices: JSON? {

@@ -43,7 +43,7 @@ struct TreePrice {
 
     /// - Parameter workflow: the text that names the flow's workflow; nil for the flow of the run itself.
     private mutating func childCosts(of flow: Flow, workflow: String?) throws -> [Int64] {
-        types.formUnion(flow.taskTypes)
+        types.formUnion(flow.taskTypes.joined())
         guard flow.startsRuns else { return [] }
         let visits = flow.maximumVisits
         var costs: [Int64] = []

@@ -6,26 +6,36 @@ import System
 package enum DeferredInput: Sendable {
     /// The member with this name is a JSONPath query: `TaskContext.conditionHolds` evaluates it.
     case condition(String)
+    /// The member `task` names a task type without effects, and the member `input` has the templates of its input for
+    /// each item, which also see `$.item` and `$.index`: `TaskContext.outputs(ofItems:)` runs it.
+    case items(task: String, input: String)
 
     /// The names of the members that it consists of.
     var members: [String] {
         switch self {
         case .condition(let name): [name]
+        case .items(let task, let input): [task, input]
         }
     }
 }
 
 extension TaskInput {
     /// What a deferred part of an input means.
-    enum Deferred: Sendable {
+    indirect enum Deferred: Sendable {
         case condition(JSONPath)
+        /// The input is nil if the task gets the item itself.
+        case items(any FlowTask, TaskInput?)
 
         /// Its queries, which see the run.
         var queries: [JSONPath] {
             switch self {
             case .condition(let query): [query]
+            case .items(_, let input): (input?.queries ?? []) + (input?.deferred?.queries ?? [])
             }
         }
+
+        /// The task type that is run for each item.
+        var itemTask: (any FlowTask)? { if case .items(let task, _) = self { task } else { nil } }
     }
 }
 
@@ -66,7 +76,55 @@ extension FlowReader {
         case .condition(let name):
             guard let text = json[name]?.stringValue else { return nil }
             return query(text, after: task, at: "\(pointer)/\(name)", isAfterTask: false).map { .condition($0) }
+        case .items(let name, let inputName):
+            guard let type = json[name]?.stringValue else { return nil }
+            let known = itemTask(type, at: "\(pointer)/\(name)")
+            let place = "\(pointer)/\(inputName)"
+            let input = readInput(json[inputName], for: known, of: task, at: place)
+            guard let known else { return nil }
+            if let input {
+                problemsFound.append(contentsOf: input.violations(of: known.input), at: place)
+            } else {
+                checkItems(json["items"]?.arrayValue ?? [], for: known, at: "\(pointer)/items")
+            }
+            return .items(known, input)
         }
+    }
+
+    /// The task type with that name if it can run for each item of a step; otherwise nil, which is reported.
+    private mutating func itemTask(_ type: String, at pointer: String) -> (any FlowTask)? {
+        guard !Template.isPossible(in: type) else {
+            report(pointer, "must be the name of a task type, without templates")
+            return nil
+        }
+        guard let known = catalog[type] else {
+            report(
+                pointer, "no task type '\(type)'", misspelt: type,
+                among: catalog.names.filter { catalog[$0]?.runsForItems == true })
+            return nil
+        }
+        guard known.runsForItems else {
+            report(pointer, "must be a task type that only reads and computes, for one item; '\(type)' is not")
+            return nil
+        }
+        return known
+    }
+
+    /// Reports items that do not fit the task, which gets them as its input.
+    private mutating func checkItems(_ items: [JSON], for task: any FlowTask, at pointer: String) {
+        for (index, item) in items.enumerated() {
+            problemsFound.append(
+                contentsOf: task.input.violations(in: item) { $0.isTemplate }, at: "\(pointer)/\(index)")
+        }
+    }
+}
+
+extension FlowTask {
+    /// Whether steps of a task with `DeferredInput.items` can run it.
+    fileprivate var runsForItems: Bool {
+        guard effect == .pure else { return false }
+        if case .items? = deferredInput { return false }
+        return true
     }
 }
 

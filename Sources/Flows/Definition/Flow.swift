@@ -19,8 +19,8 @@ package struct Flow: Sendable {
 
     package var taskCount: Int { tasks.count }
 
-    /// The type of each task, in the order of the tasks.
-    package var taskTypes: [String] { tasks.map(\.task.type) }
+    /// The types that each task runs, in the order of the tasks.
+    package var taskTypes: [[String]] { tasks.map(\.types) }
 
     /// Whether the flow can wait or act outside of this database. A worker then executes it.
     package var needsWorker: Bool {
@@ -90,6 +90,9 @@ final class TaskDefinition: Sendable {
         self.maxVisits = maxVisits
         self.conditions = conditions
     }
+
+    /// The types of which a step has the price: its own, and that of the task that it runs for each item.
+    var types: [String] { [task.type] + (input?.deferred?.itemTask.map { [$0.type] } ?? []) }
 
     /// The condition that decides after the task has ended; nil if none holds.
     ///

@@ -12,7 +12,7 @@ package struct FlowReader {
     package var problems: Violations { withPrefix(problemsFound) }
     package var warnings: Violations { withPrefix(warningsFound) }
     /// Problems and warnings, with pointers relative to the flow.
-    private var problemsFound: Violations = []
+    var problemsFound: Violations = []
     var warningsFound: Violations = []
     let catalog: TaskCatalog
     private let prefix: String

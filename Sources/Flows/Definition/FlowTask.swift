@@ -110,7 +110,9 @@ package struct TaskContext {
     package let signal: JSON?
     let cancellation: Cancellation?
     /// The maximum size of the step's output, in approximate bytes of JSON text.
-    let outputRoom: Int
+    var outputRoom: Int
+    /// What limits the time of a pure task besides its deadline; nil: nothing.
+    var time: StepTime?
     /// What the task evaluates itself; nil: nothing.
     var evaluation: TaskEvaluation?
 
@@ -157,10 +159,13 @@ package struct TaskContext {
     /// that the step does from now on is recorded.
     package var isCanceled: Bool { cancellation?.isRequested ?? false }
 
-    /// Throws if the step is to be aborted or has timed out. A task that takes long calls this regularly.
+    /// Throws if the step is to be aborted or has had its time. A task that takes long calls this regularly.
     package func check() throws {
         if isCanceled { throw Fenced() }
-        if let deadline, .now >= deadline { throw TaskFailure.timeout }
+        guard deadline != nil || time != nil else { return }
+        let now = ContinuousClock.now
+        if let deadline, now >= deadline { throw TaskFailure.timeout }
+        try time?.check(now)
     }
 }
 
@@ -232,8 +237,11 @@ package struct TaskFailure: Error, Sendable, Equatable {
     package static let insufficientCredits = TaskFailure(
         code: "insufficient_credits", message: "Not enough credits")
 
-    /// False for input that is not valid or that templates cannot give: it would be the same in the next attempt.
-    var isWorthRetrying: Bool { code != "invalid_input" && !code.hasPrefix("template_") }
+    /// False for input that is not valid or that templates cannot give, which would be the same in the next attempt,
+    /// and without processor time.
+    var isWorthRetrying: Bool {
+        code != "invalid_input" && !code.hasPrefix("template_") && code != Self.processorTimeExceeded.code
+    }
 
     package var json: JSON {
         var object = JSONObject([

@@ -115,6 +115,11 @@ extension TaskInput {
         var budget = JSONPathBudget()
         /// The size of what they insert, in approximate bytes of JSON text: that of a whole record.
         var room = 8 << 20
+
+        /// Of a step that makes an input for each of many items.
+        static var ofItems: Allowance {
+            Allowance(budget: JSONPathBudget(visits: 20_000_000, results: 1_000_000), room: 64 << 20)
+        }
     }
 
     /// One input that is being made.

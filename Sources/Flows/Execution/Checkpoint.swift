@@ -66,9 +66,10 @@ struct Checkpoint {
     /// Leaves credits to the runs that the next commit starts.
     mutating func transfer(_ credits: Int64) { budget.transfer(credits) }
 
-    mutating func append(_ step: Step) {
+    /// - Parameter types: those that the step has run.
+    mutating func append(_ step: Step, of types: [String]) {
         var step = step
-        if step.status == .success { step.cost = budget.price(of: step.type) }
+        if step.status == .success { step.cost = budget.price(of: types) }
         cost += step.cost
         execution.steps.append(step)
         openStep = nil

@@ -69,7 +69,7 @@ extension Runner {
         checkpoint.append(
             step(
                 of: definition, attempt: result.attempt, result.status, result.output, failure: result.failure,
-                started: started, decision))
+                started: started, decision), of: definition.types)
         signal = nil
         return .ended(result, decision)
     }
@@ -109,6 +109,7 @@ extension Runner {
                 stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation,
                 outputRoom: engine.limits.recordSize - weight - inputWeight(of: definition),
                 trace: checkpoint.execution.starter.trace)
+            if task.effect == .pure { context.time = time }
             context.evaluation = definition.input?.deferred.map { TaskEvaluation($0, in: state.seen()) }
             if executor.cancellation != nil, engine.calls != nil, let external = task as? any ExternalTask {
                 return .calls(try external.prepare(input, in: context))

@@ -138,7 +138,13 @@ struct Runner {
                 event = .committed
             case .run(let definition, let input, let attempt):
                 engine.observe(.stepStarted(type: definition.task.type))
-                let next = try advance(definition, input, attempt)
+                let next: RunState.Event?
+                do {
+                    next = try advance(definition, input, attempt)
+                } catch is ThreadTimeExceeded {
+                    // A pure step has had no effect: a worker executes it again from its beginning.
+                    return try suspend(until: .after(.zero))
+                }
                 if let call { return .calls(parked(call, definition, attempt)) }
                 event = next ?? event
             case .commit:
@@ -169,6 +175,15 @@ struct Runner {
         // It cannot have used more than the time that has passed, which is cheaper to read.
         guard checkpoint.openStep == nil, earlierProcessorTime + (.now - begun) > limit else { return false }
         return processorTime > limit
+    }
+
+    /// What limits a step that begins now.
+    var time: StepTime {
+        var leaves: ContinuousClock.Instant?
+        if case .call = executor { leaves = begun + engine.limits.callTime }
+        return StepTime(
+            leaves: leaves, processorTimeEnd: begunProcessorTime + engine.limits.processorTime - earlierProcessorTime,
+            earliestEnd: begun + engine.limits.processorTime - earlierProcessorTime)
     }
 
     private var processorTime: Duration { earlierProcessorTime + ProcessorTime.ofThread - begunProcessorTime }
