@@ -152,7 +152,10 @@ import Testing
         for item in answer["items"].arrayValue ?? [] {
             #expect(item.names == ["type", "summary", "effect", "cost", "active", "input", "output"])
             let waiting: Set<JSON?> = ["wait", "approval", "flow.run", "map", "parallel"]
-            let others: [JSON?: JSON] = ["data.store": "transactional", "http.request": "external"]
+            let others: [JSON?: JSON] = [
+                "data.store": "transactional", "posts.create": "transactional", "posts.update": "transactional",
+                "http.request": "external",
+            ]
             let effect = waiting.contains(item["type"]) ? "waiting" : others[item["type"]] ?? "pure"
             #expect(item["effect"] == effect)
         }

@@ -90,7 +90,9 @@ import Testing
     @Test func everyTypeIsListedOnce() {
         let types = Tasks.makeCatalog().tasks.map(\.type)
         #expect(Set(types).count == types.count)
-        #expect(Tasks.makeCatalog().tasks.filter { $0.effect == .transactional }.map(\.type) == ["data.store"])
+        #expect(
+            Tasks.makeCatalog().tasks.filter { $0.effect == .transactional }.map(\.type)
+                == ["data.store", "posts.create", "posts.update"])
     }
 
     @Test(arguments: [

@@ -30,6 +30,9 @@ package enum Tasks {
                 Transform(),
                 Assertion(),
                 Each(),
+                PostCreation(),
+                PostUpdate(),
+                CreditBalance(),
             ],
             // Short names for the demo chain.
             aliases: [

@@ -22,31 +22,33 @@ struct Post {
         .boolean("published", published), .time("created_at"), .time("updated_at"))
     static let schema = resource.schema
 
+    /// The members of a new post.
+    static let members = JSONSchema.object(
+        required: ["title": title, "content": content],
+        optional: [
+            "published": JSONSchema.boolean.described(
+                "Whether every signed-in user may read it; otherwise its owner and admins. Default: true")
+        ])
     /// A complete new post, as the author sends it.
-    static let draft = content(named: "PostDraft")
+    static let draft = members.named("PostDraft")
 
     /// A complete post that replaces another.
     static let replacement = ResourceChange(
-        content(named: "PostReplacement"), of: schema, figures: ["updated_at"])
+        members.named("PostReplacement"), of: schema, figures: ["updated_at"])
 
-    private static func content(named name: String) -> JSONSchema {
-        JSONSchema.object(
-            required: ["title": title, "content": content],
-            optional: [
-                "published": JSONSchema.boolean.described(
-                    "Whether every signed-in user may read it; otherwise its owner and admins. Default: true")
-            ]
-        ).named(name)
-    }
+    /// The members of a post that its author may change.
+    static let changes: KeyValuePairs<String, JSONSchema> = [
+        "title": title, "content": content, "published": published,
+    ]
 
     /// The fields to change.
     static let change = ResourceChange(
-        JSONSchema.object(
-            optional: ["title": title, "content": content, "published": published]
-        ).named("PostChange"), of: schema, figures: ["updated_at"])
+        JSONSchema.object(optional: changes).named("PostChange"), of: schema, figures: ["updated_at"])
 
     var tag: EntityTag { EntityTag(version: version) }
 
     func mayBeRead(by principal: Principal) -> Bool { isPublished || mayBeChanged(by: principal) }
+    /// The same for a run, which acts for its owner and never has admin rights.
+    func mayBeRead(byRunOf userID: String) -> Bool { isPublished || self.userID == userID }
     func mayBeChanged(by principal: Principal) -> Bool { userID == principal.id || principal.isAdmin }
 }
