@@ -47,4 +47,46 @@ import Testing
         let run = try other.end(other.start(keeping: call(server.url)))
         #expect(run["steps"]?.each("output").first?["body"] == "hello")
     }
+
+    /// A name server that never answers costs each step its own timeout, and no other step or run any time.
+    @Test(.enabled(if: TestDatabase.givesSessions)) func aSilentNameServerDelaysOnlyItsOwnSteps() throws {
+        let stack = try Stack(settings: ["WORKERS": "0"])
+        let caller = try RunCaller(stack)
+        let ids = try (0..<16).map { number in
+            let task: JSON = [
+                "name": "a", "type": "http.request", "timeout": 1,
+                "input": ["url": .string("http://name\(number).example.org/")],
+            ]
+            return try caller.start(keeping: .flow([task]))
+        }
+        let last = try caller.start(keeping: .flow([.task("a", "pass")]))
+        // A network and a file of name servers of its own, in which the worker runs.
+        let script = """
+            set -e
+            ip link set lo up
+            cd \(stack.folder)
+            mkfifo bound
+            python3 -c '
+            import socket, time
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            server.bind(("127.0.0.53", 53))
+            print("bound", flush=True)
+            time.sleep(60)' >bound &
+            read bound <bound
+            echo nameserver 127.0.0.53 >resolv.conf
+            mount --bind resolv.conf /etc/resolv.conf
+            \(Stack.executable) work --once
+            kill $!
+            """
+        let duration = try ContinuousClock().measure {
+            let result = try Stack.command(
+                ["--net", "--mount", "/bin/sh", "-c", script], of: "/usr/bin/unshare", environment: stack.environment)
+            #expect(result.status == 0, "\(result.output)")
+        }
+        #expect(duration < .seconds(8), "one after the other they would take 16 s")
+        for id in ids {
+            #expect(try caller.run(id)["steps"]?.each("error").first?["code"] == "timeout")
+        }
+        #expect(try caller.run(last)["status"] == "completed")
+    }
 }

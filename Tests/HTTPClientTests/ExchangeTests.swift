@@ -6,10 +6,18 @@ import Testing
 
 /// A client that may reach the loopback servers of these tests.
 func client(_ change: (inout HTTPClientSettings) -> Void = { _ in }) -> HTTPClient {
-    var settings = HTTPClientSettings()
-    settings.allowedAddresses = ["127.0.0.1"].compactMap(AddressRange.init(parsing:))
+    var settings = HTTPClientSettings.ofTests
     change(&settings)
     return HTTPClient(settings)
+}
+
+extension HTTPClientSettings {
+    /// Allows the address of the servers of tests.
+    static var ofTests: HTTPClientSettings {
+        var settings = HTTPClientSettings()
+        settings.allowedAddresses = ["127.0.0.1"].compactMap(AddressRange.init(parsing:))
+        return settings
+    }
 }
 
 @Suite(.timeLimit(.minutes(1))) struct ExchangeTests {

@@ -35,8 +35,7 @@ import Testing
     }
 
     private func driver(_ change: (inout HTTPClientSettings) -> Void = { _ in }) throws -> HTTPDriver {
-        var settings = HTTPClientSettings()
-        settings.allowedAddresses = ["127.0.0.1"].compactMap(AddressRange.init(parsing:))
+        var settings = HTTPClientSettings.ofTests
         change(&settings)
         return try HTTPDriver(settings)
     }

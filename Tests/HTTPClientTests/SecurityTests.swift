@@ -1,6 +1,8 @@
 import Glibc
 import HTTP
 import HTTPClient
+import Synchronization
+import System
 import class TestSupport.LoopbackListener
 import Testing
 
@@ -23,6 +25,22 @@ import Testing
         let server = try SecureServer()
         #expect(throws: HTTPClientError.tls) {
             try server.client().send(OutgoingRequest(.get, "https://localhost:\(server.port)/response"))
+        }
+    }
+
+    @Test func aDriverRefusesTheSameCertificates() throws {
+        let (unknown, other, old) = (try SecureServer(), try SecureServer(), try SecureServer(days: -1))
+        let servers = [(unknown, "127.0.0.1", false), (other, "localhost", true), (old, "127.0.0.1", true)]
+        for (server, host, isTrusted) in servers {
+            let driver = try HTTPDriver(isTrusted ? server.settings : .ofTests)
+            let answered = try WakeUp()
+            let result = Mutex<Result<IncomingResponse, HTTPClientError>?>(nil)
+            driver.send(OutgoingRequest(.get, "https://\(host):\(server.port)/response")) { answer in
+                result.withLock { $0 = answer }
+                answered.signal()
+            }
+            answered.wait(until: .now + .seconds(20))
+            #expect(throws: HTTPClientError.tls) { try result.withLock(\.self)?.get() }
         }
     }
 
@@ -52,7 +70,7 @@ import Testing
     private let folder: String
     private let output: UnsafeMutablePointer<FILE>
 
-    init(response: String = "", options: String = "") throws {
+    init(response: String = "", options: String = "", days: Int = 1) throws {
         var template = Array("/tmp/flow-manager-tls-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw Failure() }
         let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
@@ -63,9 +81,10 @@ import Testing
         guard
             let output = unsafe popen(
                 """
-                cd \(folder) && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=x \
-                -addext subjectAltName=IP:127.0.0.1 -keyout key -out certificate 2>/dev/null && \
-                exec timeout 30 openssl s_server -accept 127.0.0.1:0 -naccept 1 -HTTP -key key -cert certificate \
+                cd \(folder) && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x \
+                -addext subjectAltName=IP:127.0.0.1 -keyout key -out request 2>/dev/null && \
+                openssl x509 -req -in request -signkey key -copy_extensions copy -days \(days) -out certificate \
+                2>/dev/null && exec timeout 30 openssl s_server -accept 127.0.0.1:0 -naccept 1 -HTTP -key key -cert certificate \
                 \(options) 2>/dev/null
                 """, "r")
         else { throw Failure() }
@@ -76,13 +95,17 @@ import Testing
 
     deinit {
         unsafe pclose(output)
-        for name in ["key", "certificate", "response"] { unsafe unlink(folder + "/" + name) }
+        for name in ["key", "request", "certificate", "response"] { unsafe unlink(folder + "/" + name) }
         unsafe rmdir(folder)
     }
 
     /// A client whose only authority is the certificate of the server.
-    func client() -> HTTPClient {
-        HTTPClientTests.client { $0.authorities = folder + "/certificate" }
+    func client() -> HTTPClient { HTTPClient(settings) }
+
+    var settings: HTTPClientSettings {
+        var settings = HTTPClientSettings.ofTests
+        settings.authorities = folder + "/certificate"
+        return settings
     }
 
     /// Reads up to the line `ACCEPT 127.0.0.1:12345`.
