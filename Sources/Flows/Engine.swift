@@ -78,10 +78,12 @@ package final class Engine: Sendable {
     ) throws -> Plan {
         let prices = try prices(on: connection)
         var inactive = Violations()
-        for (index, types) in read.flow.taskTypes.enumerated() {
-            for type in types where !prices.isActive(type) {
+        for (index, definition) in read.flow.tasks.enumerated() {
+            for type in definition.types {
+                let reason = prices.isActive(type) ? catalog[type]?.unavailableBecause : "is switched off"
+                guard let reason else { continue }
                 inactive.append(
-                    Violation(pointer: "/flow/tasks/\(index)", message: "the task type '\(type)' is switched off"))
+                    Violation(pointer: "/flow/tasks/\(index)", message: "the task type '\(type)' \(reason)"))
             }
         }
         guard inactive.isEmpty else { throw LaunchRefusal.inactive(inactive) }
@@ -269,7 +271,7 @@ package final class Engine: Sendable {
 package enum LaunchRefusal: Error, Sendable {
     /// The flow's problems, all at once.
     case invalid(Violations)
-    /// An admin has switched off some of the flow's task types.
+    /// Some of the flow's task types are not offered: an admin has switched them off, or a setting is missing.
     case inactive(Violations)
     /// Runs that start runs have reached their maximum depth.
     case tooDeep

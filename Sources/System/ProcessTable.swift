@@ -15,6 +15,20 @@ package enum ProcessTable {
         return descriptors
     }
 
+    /// How many threads the processes of a user have, which is what RLIMIT_NPROC counts.
+    package static func threadCount(of user: uid_t) -> Int {
+        ids.reduce(0) { count, id in
+            guard let text = try? Files.read("/proc/\(id)/status") else { return count }
+            let fields = text.split(separator: UInt8(ascii: "\n")).map { line in
+                line.split { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") }.map {
+                    String(decoding: $0, as: UTF8.self)
+                }
+            }
+            guard fields.first(where: { $0.first == "Uid:" })?.dropFirst().first == "\(user)" else { return count }
+            return count + (fields.first { $0.first == "Threads:" }?.last.flatMap { Int($0) } ?? 1)
+        }
+    }
+
     private static func names(in folder: String) -> [String] {
         guard let directory = unsafe opendir(folder) else { return [] }
         defer { unsafe closedir(directory) }

@@ -154,7 +154,7 @@ import Testing
             let waiting: Set<JSON?> = ["wait", "approval", "flow.run", "map", "parallel"]
             let others: [JSON?: JSON] = [
                 "data.store": "transactional", "posts.create": "transactional", "posts.update": "transactional",
-                "http.request": "external",
+                "http.request": "external", "exec": "external",
             ]
             let effect = waiting.contains(item["type"]) ? "waiting" : others[item["type"]] ?? "pure"
             #expect(item["effect"] == effect)

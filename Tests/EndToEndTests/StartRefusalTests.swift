@@ -42,6 +42,41 @@ import Testing
         }
     }
 
+    /// The folder of programs, their user, and what keeps them from reading the settings.
+    @Test func programsMustBeConfined() throws {
+        let programs = try TemporaryPrograms()
+        func expect(_ settings: [String: String], _ reason: String) throws {
+            let environment = Self.validSettings.merging(["EXEC_DIR": programs.path]) { $1 }.merging(settings) { $1 }
+            for command in ["serve", "work"] {
+                try expectRefusal(of: [command], environment, "flow-manager \(command): \(reason)")
+            }
+        }
+        try expect(["EXEC_DIR": "/nonexistent"], "EXEC_DIR does not exist")
+        try expect(["EXEC_DIR": "programs"], "EXEC_DIR must be an absolute path")
+        try expect(["EXEC_USER": "no-such-user"], "EXEC_USER names no user of this machine")
+        try expect(
+            ["EXEC_USER": "root"], getuid() == 0 ? "EXEC_USER must not be root" : "EXEC_USER needs a start as root")
+        #expect(unsafe chmod(programs.path, 0o777) == 0)
+        try expect([:], "EXEC_DIR can be changed by other users: run chmod go-w \(programs.path)")
+        #expect(unsafe chmod(programs.path, 0o700) == 0)
+        guard getuid() == 0 else { return }
+        try expect([:], "EXEC_DIR is closed to the user that runs the programs: run chmod a+x \(programs.path)")
+    }
+
+    /// Without a user of their own, only Landlock keeps programs from the settings.
+    @Test(.enabled(if: getuid() == 0)) func settingsMustNotBeWhereProgramsRead() throws {
+        let programs = try TemporaryPrograms()
+        try programs.write("settings", Self.validSettings.map { "\($0)=\($1)\n" }.joined(), mode: 0o600)
+        for path in ["", "/settings"] { #expect(unsafe chown(programs.path + path, 65_533, 65_533) == 0) }
+        let result = try Stack.command(
+            [
+                "--reuid=65533", "--regid=65533", "--clear-groups", Stack.executable, "serve", "--env-file",
+                programs.path + "/settings",
+            ], of: "/usr/bin/setpriv", environment: ["EXEC_DIR": programs.path])
+        let reason = "EXEC_DIR cannot be used: programs could read \(programs.path)/settings. Move it, or set EXEC_USER"
+        #expect(result.status == 1 && result.output == "flow-manager serve: \(reason)\n")
+    }
+
     @Test func supervisorNeedsAGate() throws {
         let environment = Self.validSettings.merging(["FLOW_GATE": ""]) { $1 }
         try expectRefusal(of: ["serve"], environment, "flow-manager serve: FLOW_GATE must be set")

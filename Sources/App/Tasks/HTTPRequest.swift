@@ -2,7 +2,6 @@ import Flows
 import HTTP
 import HTTPClient
 import JSON
-import Postgres
 
 /// Sends a request to a web service, at any address that `AddressGuard` permits.
 struct HTTPRequest: ExternalTask {
@@ -51,9 +50,7 @@ struct HTTPRequest: ExternalTask {
         guard let driver else { throw TaskFailure(code: "cannot_call", message: "Requests are not possible here") }
         let request = try request(input, key: context.idempotencyKey, trace: context.trace)
         let host = try HTTPRequest.host(of: request)
-        guard try !isGuest(context) else {
-            throw TaskFailure(code: "not_for_guests", message: "Guests cannot send requests. Create an account first")
-        }
+        try context.refuseGuests("Guests cannot send requests. Create an account first")
         let seconds = input["timeout"]?.doubleValue ?? Self.defaultTimeout
         let timeout = min(.seconds(seconds), context.deadline.map { $0 - .now } ?? .seconds(seconds))
         let size = input["max_size"]?.integerValue.map { Int($0) } ?? Self.defaultSize
@@ -64,11 +61,6 @@ struct HTTPRequest: ExternalTask {
             }
             return { driver.cancel(ticket) }
         }
-    }
-
-    private func isGuest(_ context: TaskContext) throws -> Bool {
-        try context.connection.query("SELECT role = 'guest' FROM users WHERE id = \(context.userID)").first?
-            .decode(Bool.self) ?? true
     }
 
     /// The host, of a request that can be sent.

@@ -1,12 +1,18 @@
 package import Flows
 package import HTTPClient
+package import Programs
 
 /// The list of all task types.
 package enum Tasks {
     /// A catalog of them, made for the engine of one process.
     ///
-    /// - Parameter driver: sends the requests of steps; nil in a process that executes no such steps.
-    package static func makeCatalog(calling driver: HTTPDriver? = nil) -> TaskCatalog {
+    /// - Parameters:
+    ///   - driver: sends the requests of steps; nil in a process that executes no such steps.
+    ///   - programs: runs the programs of steps; nil in a process that executes no such steps.
+    ///   - hasPrograms: whether workers run programs.
+    package static func makeCatalog(
+        calling driver: HTTPDriver? = nil, running programs: ProgramRunner? = nil, hasPrograms: Bool = false
+    ) -> TaskCatalog {
         TaskCatalog(
             [
                 Pass(),
@@ -27,6 +33,7 @@ package enum Tasks {
                 FlowMap(),
                 FlowParallel(),
                 HTTPRequest(driver),
+                Exec(programs.map { .here($0) } ?? (hasPrograms ? .onWorkers : .off)),
                 Transform(),
                 Assertion(),
                 Each(),

@@ -108,12 +108,25 @@ package struct FlowReader {
             return nil
         }
         if let input { problemsFound.append(contentsOf: input.violations(of: known.input), at: "\(pointer)/input") }
+        requireLiterals(of: known, input, at: pointer)
         // Numbers outside of the schema's ranges would not be safe to convert.
         guard problemsFound.isEmpty else { return nil }
         return TaskDefinition(
             name: name, task: known, input: input, retry: task["retry"].map(Retry.init) ?? .none,
             timeout: task["timeout"]?.doubleValue.map { .seconds($0) },
             maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, conditions: conditions)
+    }
+
+    /// Reports queries where the task needs what the flow itself says.
+    private mutating func requireLiterals(of task: any FlowTask, _ input: TaskInput?, at pointer: String) {
+        guard !task.literals.isEmpty else { return }
+        guard let input else {
+            return report(pointer, "needs an 'input', with a literal '\(task.literals[0])'")
+        }
+        for path in input.queriedPaths {
+            if case .name(let name)? = path.first, !task.literals.contains(name) { continue }
+            report("\(pointer)/input\(JSONPointer(path).description)", "must be literal, without templates")
+        }
     }
 
     /// The conditions of each task, by the task's position.

@@ -17,6 +17,11 @@ package protocol FlowTask: Sendable {
     var output: JSONSchema { get }
     /// What of its input the task evaluates itself; nil: it gets the values that the templates give.
     var deferredInput: DeferredInput? { get }
+    /// The members of the input that a flow must define as they are, without queries; with such members, each task
+    /// needs an `input`.
+    var literals: [String] { get }
+    /// Why this installation does not offer the task, for its users; nil if it does.
+    var unavailableBecause: String? { get }
     /// Does the work and returns the step's output. Throws `TaskFailure` if the step has failed; any other error means
     /// that the run cannot continue.
     func run(_ input: JSON, in context: TaskContext) throws -> JSON
@@ -28,6 +33,8 @@ package protocol FlowTask: Sendable {
 
 extension FlowTask {
     package var deferredInput: DeferredInput? { nil }
+    package var literals: [String] { [] }
+    package var unavailableBecause: String? { nil }
 
     package func expectedOutputSize(_ input: JSON?, of userID: String, on connection: Connection) throws -> Int? { nil }
 }

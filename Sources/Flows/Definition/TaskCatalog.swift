@@ -36,7 +36,8 @@ extension FlowTask {
     package func json(_ price: Price) -> JSON {
         [
             "type": .string(type), "summary": .string(summary), "effect": .string(effect.rawValue),
-            "cost": .integer(price.cost), "active": .bool(price.isActive), "input": input.json, "output": output.json,
+            "cost": .integer(price.cost), "active": .bool(price.isActive && unavailableBecause == nil),
+            "input": input.json, "output": output.json,
         ]
     }
 }

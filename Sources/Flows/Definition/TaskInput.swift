@@ -9,6 +9,8 @@ struct TaskInput: Sendable {
     let queries: [JSONPath]
     /// What the task evaluates itself; nil: nothing.
     let deferred: Deferred?
+    /// The places of the strings that have queries.
+    let queriedPaths: [[JSONPointer.Token]]
     private let form: Form
 
     private indirect enum Form: Sendable {
@@ -32,11 +34,16 @@ struct TaskInput: Sendable {
         self.definition = definition
         self.deferred = deferred
         var queries: [JSONPath] = []
+        var paths: [[JSONPointer.Token]] = []
         form = Self.form(of: definition, leaving: members, at: { [] }) { path, query in
-            if case .success(let query) = query { queries.append(query) }
+            if case .success(let query) = query {
+                queries.append(query)
+                paths.append(path)
+            }
             visit(path, query)
         }
         self.queries = queries
+        queriedPaths = paths
     }
 
     private static func form(

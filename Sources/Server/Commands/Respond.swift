@@ -86,7 +86,8 @@ enum Respond {
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void
     ) throws -> Services {
         let engine = Engine(
-            catalog: Tasks.makeCatalog(), limits: try configuration.runLimits, observe: { observe(.engine($0)) })
+            catalog: Tasks.makeCatalog(hasPrograms: try configuration.execDir != nil),
+            limits: try configuration.runLimits, observe: { observe(.engine($0)) })
         let hashing = hashingSlots(in: memory.memory)
         return Services(
             tokens: try configuration.tokens, issuers: try issuers(configuration, observe),

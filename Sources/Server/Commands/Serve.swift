@@ -12,7 +12,7 @@ enum Serve {
         let observers = try Observers(invocation, as: nil)
         let (log, memory, observe) = (observers.log, observers.memory.memory, observers.observe)
         defer { log.close() }
-        try check(configuration, observers.memory, observe)
+        try check(invocation, observers.memory, observe)
         if !invocation.unknownSettings.isEmpty { observe(.settingsUnknown(invocation.unknownSettings)) }
         let listener = try Listener.bind(path: try configuration.socket)
         defer { listener.removeFile() }
@@ -45,12 +45,12 @@ enum Serve {
     private static let logDescriptor: Int32 = 5
 
     /// Reports an invalid setting once, before the socket exists, instead of once by every child.
-    private static func check(_ configuration: Configuration, _ memory: PoolMemory, _ observe: @escaping Observer)
-        throws
-    {
+    private static func check(_ invocation: Invocation, _ memory: PoolMemory, _ observe: @escaping Observer) throws {
+        let configuration = invocation.configuration
         _ = try configuration.database
         _ = try Respond.services(configuration, memory, observe) { _, _ in }
         _ = try Work.policy(configuration)
+        _ = try configuration.programs(settingsFile: invocation.settingsFile)
         guard try configuration.flowGate != nil else {
             throw ConfigurationError(\.flowGate, "must be set")
         }

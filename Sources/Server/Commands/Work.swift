@@ -3,6 +3,7 @@ import Flows
 import Glibc
 import HTTPClient
 import Postgres
+import Programs
 import System
 import SharedMemory
 import Supervision
@@ -30,12 +31,16 @@ enum Work {
         let calls = ExternalCalls(ExternalCalls.Limits(atOnce: try configuration.externalCalls)) {
             observe(.engine($0))
         }
+        let driver = try HTTPDriver(client)
+        let programs = try configuration.programs(settingsFile: invocation.settingsFile).map { policy in
+            ProgramRunner(policy, watch: { driver.whenReadable($0, $1) }, observe: { observe(.program($0)) })
+        }
         let worker = try Worker(
             policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
                 of: Engine(
-                    catalog: Tasks.makeCatalog(calling: try HTTPDriver(client)), limits: try configuration.runLimits,
-                    calls: calls,
+                    catalog: Tasks.makeCatalog(calling: driver, running: programs),
+                    limits: try configuration.runLimits, calls: calls,
                     observe: { event in
                         if case .stepStarted(let type) = event { WorkerSeat.current?.show(SeriesKey(type)) }
                         observe(.engine(event))

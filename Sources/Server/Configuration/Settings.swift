@@ -162,6 +162,22 @@ struct Settings: Sendable {
         "Calls that the steps of one worker process make at once, such as `http.request`: at most half of them for one "
             + "user, and 8 to one host. Further ones wait without a thread")
 
+    let execDir = Setting<String?>(
+        "EXEC_DIR", ifUnset: nil, .text,
+        "Folder of the programs that steps of type `exec` may run, which only root and the user of the service can "
+            + "change. Unset: none")
+
+    let execUser = Setting<String?>(
+        "EXEC_USER", ifUnset: nil, .text,
+        "User of these programs, if the service runs as root. Default then: `nobody`")
+
+    let execMemory = Setting(
+        "EXEC_MEMORY", default: .text("1024"), .limit(from: 16),
+        "Limit of the address space of each of their processes, in MiB")
+
+    let execNetwork = Setting(
+        "EXEC_NETWORK", default: .text("off"), .onOrOff, "`on`: these programs may use the network")
+
     let memoryLimit = Setting(
         "MEMORY_LIMIT", default: .text("1024"), .limit(from: 64),
         "Limit of a responder's or worker's memory, in MiB. One that has grown to half of it is replaced")

@@ -2,6 +2,7 @@ import App
 import FastCGI
 import Flows
 import Postgres
+import Programs
 import Supervision
 import System
 import WorkerPool
@@ -82,9 +83,15 @@ extension Observation {
             .warning(
                 "external-call-failed",
                 [
-                    "type": .text(call.type), "host": .text(call.target), "outcome": .text(call.outcome),
+                    "type": .text(call.type), "target": .text(call.target), "outcome": .text(call.outcome),
                     "seconds": .seconds(call.duration),
                 ])
+        case .program(.wroteErrors(let program, let id, let text)):
+            .info("program-errors", ["program": .text(program), "execution_id": .text(id), "text": .text(text)])
+        case .program(.notStarted(let program, let id, let reason)):
+            .error(
+                "program-not-started",
+                ["program": .text(program), "execution_id": .text(id), "reason": .text(reason)])
         case .engine(.treeFull(let id)): .warning("descendant-limit-reached", ["execution_id": .text(id)])
         case .settingsUnknown(let names): .warning("settings-unknown", ["names": .text(names.joined(separator: " "))])
         case .sharedMemoryRefused(let error): .warning("shared-memory-refused", ["reason": "\(error)"])

@@ -2,6 +2,7 @@ import App
 import FastCGI
 import Flows
 import Postgres
+import Programs
 import Supervision
 import WorkerPool
 
@@ -12,6 +13,7 @@ enum Observation: Sendable {
     case engine(EngineEvent)
     case database(PostgresEvent)
     case worker(WorkerEvent)
+    case program(ProgramEvent)
     case supervisor(SupervisorEvent)
     /// A password hash waited that long for a slot.
     case hashWaited(Duration)

@@ -1,0 +1,102 @@
+import Glibc
+import JSON
+import Synchronization
+import System
+
+/// A program that a step runs.
+package struct ProgramRequest: Sendable {
+    /// The name of a file of the folder.
+    package let program: String
+    package let arguments: [String]
+    /// The content of its standard input.
+    package let input: [UInt8]
+    package let environment: [String: String]
+    package let timeout: Duration
+
+    package init(
+        _ program: String, arguments: [String], input: [UInt8], environment: [String: String], timeout: Duration
+    ) {
+        self.program = program
+        self.arguments = arguments
+        self.input = input
+        self.environment = environment
+        self.timeout = timeout
+    }
+
+    /// Whether the text can be the name of a program.
+    package static func isName(_ text: String) -> Bool { ProgramFolder.isName(text) }
+}
+
+/// Runs the programs of a worker's steps, each by a stage of its own. It has no thread: the thread that watches
+/// descriptors learns of the end.
+package final class ProgramRunner: Sendable {
+    /// Calls a closure once, when a descriptor is readable; the caller closes the descriptor at the earliest then.
+    package typealias Watch = @Sendable (Int32, @escaping @Sendable () -> Void) -> Void
+
+    private let policy: ProgramPolicy
+    private let executable: String
+    private let watch: Watch
+    private let observe: @Sendable (ProgramEvent) -> Void
+
+    /// - Parameters:
+    ///   - executable: of the stage. The default is that of this process, even after a deploy has replaced it.
+    ///   - observe: called on any thread.
+    package init(
+        _ policy: ProgramPolicy, executable: String = "/proc/self/exe", watch: @escaping Watch,
+        observe: @escaping @Sendable (ProgramEvent) -> Void = { _ in }
+    ) {
+        self.policy = policy
+        self.executable = executable
+        self.watch = watch
+        self.observe = observe
+    }
+
+    /// Starts a program and calls `ended` once, on any thread, when it and all of its descendants have ended. Returns
+    /// what aborts it.
+    ///
+    /// - Parameter executionID: of the run, for the observer.
+    package func start(
+        _ request: ProgramRequest, for executionID: String, _ ended: @escaping @Sendable (ProgramResult) -> Void
+    ) -> @Sendable () -> Void {
+        let ended: @Sendable (ProgramResult) -> Void = { [observe] result in
+            for event in ProgramEvent.events(of: result, request.program, executionID) { observe(event) }
+            ended(result)
+        }
+        do {
+            let (report, lifeline) = (try MemoryFile(), try Pipe())
+            let order = try MemoryFile(StageOrder(request, policy).json.serialized())
+            let input = try MemoryFile(request.input)
+            let stage = try ChildProcess.spawn(
+                executable, arguments: [Stage.command], environment: [:],
+                descriptors: [
+                    Stage.Descriptor.order: order.descriptor, Stage.Descriptor.report: report.descriptor, 2: 2,
+                    Stage.Descriptor.lifeline: lifeline.reading, Stage.Descriptor.input: input.descriptor,
+                ])
+            let descriptor: Int32
+            do {
+                descriptor = try stage.makeDescriptor()
+            } catch {
+                // It ends by itself when the pipe is closed, and is then not reaped: this process has no descriptors.
+                lifeline.closeWriting()
+                throw error
+            }
+            watch(descriptor) {
+                close(descriptor)
+                lifeline.closeWriting()
+                ended(Self.result(of: stage, report))
+            }
+            return { lifeline.closeWriting() }
+        } catch {
+            ended(ProgramResult(end: .notStarted("\(error)")))
+            return {}
+        }
+    }
+
+    /// The result of a stage that has ended.
+    private static func result(of stage: ChildProcess, _ report: MemoryFile) -> ProgramResult {
+        let cause = stage.reap()
+        let limit = ProgramPolicy.Limit.output + (64 << 10)
+        if let bytes = try? report.bytes(limit: limit), let result = ProgramResult(report: bytes) { return result }
+        return ProgramResult(end: .notStarted("stage: \(cause.map { "\($0)" } ?? "unknown")"))
+    }
+}
