@@ -6,6 +6,19 @@ extension Engine {
     /// The maximum number of sizes that are looked up for one flow.
     private static let maximumLookups = 100
 
+    /// What is probably not meant in the inputs that the flow defines.
+    ///
+    /// - Parameter now: in milliseconds since 1970.
+    package func inputWarnings(_ plan: Plan, now: Int64) -> Violations {
+        var warnings = Violations()
+        for (index, definition) in plan.flow.tasks.enumerated() {
+            guard let input = definition.input?.definition else { continue }
+            warnings.append(
+                contentsOf: definition.task.warnings(about: input, now: now), at: "/flow/tasks/\(index)/input")
+        }
+        return warnings
+    }
+
     /// A warning if a run of the flow may exceed the maximum size of its record, as far as the sizes of its inputs and
     /// outputs are known before it; nil otherwise.
     package func sizeWarning(_ plan: Plan, of userID: String, on connection: Connection) throws -> Violation? {

@@ -56,14 +56,16 @@ package final class Engine: Sendable {
     ///
     /// - Parameters:
     ///   - passesErrors: false for flows that were stored by earlier releases.
+    ///   - isNew: whether the flow is refused for mistakes too, because it is not stored yet.
     ///   - userID: the owner of the run, and of the workflows that its steps name.
     ///   - executionID: the run that continues with the flow; nil: a new one.
     /// - Throws: `LaunchRefusal.invalid` or `.inactive`.
     package func plan(
-        _ flow: JSON, passesErrors: Bool = true, for userID: String, continuing executionID: String? = nil,
-        on connection: Connection
+        _ flow: JSON, passesErrors: Bool = true, isNew: Bool = false, for userID: String,
+        continuing executionID: String? = nil, on connection: Connection
     ) throws -> Plan {
         let read = try flows.read(flow, passesErrors: passesErrors)
+        if isNew, !read.mistakes.isEmpty { throw LaunchRefusal.invalid(read.mistakes) }
         let isPinned = executionID != nil && read.flow.startsRuns
         let pins = isPinned ? try executionID.map { try Pins.find(of: $0, on: connection) } : nil
         return try price(read, for: userID, pins?.inherited ?? Pins(), on: connection)

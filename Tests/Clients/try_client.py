@@ -57,8 +57,8 @@ def runs(client):
     assert isinstance(execution.steps[0], models.Step) and execution.steps[0].output == answer.result == {"result": 5}
 
     # Two kinds of 422: a run that failed, and a flow that is not valid.
-    flow.tasks[0] = models.FlowTask(name="add", type_="calc.division", input_={"arguments": [1, 0]})
-    failed = run_flow.sync_detailed(client=client, body=models.FlowCall(flow=flow))
+    flow.tasks[0] = models.FlowTask(name="add", type_="calc.division", input_={"arguments": [1, "{{ $.input }}"]})
+    failed = run_flow.sync_detailed(client=client, body=models.FlowCall(flow=flow, input_=0))
     assert failed.status_code == 422 and isinstance(failed.parsed, models.FlowAnswer), failed
     error = failed.parsed.executed_tasks[0].error
     assert isinstance(error, models.TaskError) and error.code == "division_by_zero", failed

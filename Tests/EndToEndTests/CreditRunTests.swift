@@ -69,9 +69,10 @@ import Testing
     @Test func chargesSuccessfulStepsOnly() throws {
         let flow = JSON.flow(
             [
-                .task("a", "calc.addition", ["arguments": [1, 2]]), .task("b", "calc.division", ["arguments": [1, 0]]),
+                .task("a", "calc.addition", ["arguments": [1, 2]]),
+                .task("b", "calc.division", ["arguments": [1, "{{ $.input.zero }}"]]),
                 .task("c", "calc.addition", ["arguments": [1, 2]]),
-            ], [.condition("a", "b", "end"), .condition("b", "c", "END_FAILED")])
+            ], [.condition("a", "b", "end"), .condition("b", "c", "END_FAILED")], input: ["zero": 0])
         let called = try caller.post("/flow-manager", flow)
         #expect(called.status == 422 && called["credits_charged"] == 5)
         try expectCredits(15)

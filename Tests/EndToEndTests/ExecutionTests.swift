@@ -15,9 +15,11 @@ import Testing
     @Test func recordsEachStepWithItsInputAndOutput() throws {
         let flow = JSON.flow(
             [
-                .task("sum", "calc.addition"), .task("odd", "calc.division", ["arguments": [1, 0]]),
+                .task("sum", "calc.addition"),
+                .task("odd", "calc.division", ["arguments": [1, "{{ $.input.arguments[2] }}"]]),
                 .task("keep", "data.store", ["name": "kept", "value": 7]),
-            ], [.condition("sum", "odd", "end"), .condition("odd", "end", "keep")], input: ["arguments": [1, 2]])
+            ], [.condition("sum", "odd", "end"), .condition("odd", "end", "keep")],
+            input: ["arguments": [1, 2, 0]])
         let answer = try stack.post("/flow-manager", flow, token: user.token)
         let id = try #require(answer["execution_id"].stringValue)
         let execution = try stack.get("/api/executions/\(id)", token: user.token)
@@ -32,7 +34,7 @@ import Testing
         #expect(execution["id"] == .string(id))
         #expect(execution["flow_name"] == "A flow")
         #expect(execution["status"] == "completed")
-        #expect(execution["input"] == ["arguments": [1, 2]])
+        #expect(execution["input"] == ["arguments": [1, 2, 0]])
         #expect(execution["result"] == ["name": "kept", "value": 7])
         #expect(execution["error"] == .null)
 
@@ -42,7 +44,8 @@ import Testing
         #expect(steps.each("type") == ["calc.addition", "calc.division", "data.store"])
         #expect(steps.each("status") == ["success", "failure", "success"])
         #expect(steps.each("attempts") == [1, 1, 1])
-        #expect(steps.each("input") == [["arguments": [1, 2]], ["arguments": [1, 0]], ["name": "kept", "value": 7]])
+        #expect(
+            steps.each("input") == [["arguments": [1, 2, 0]], ["arguments": [1, 0]], ["name": "kept", "value": 7]])
         #expect(steps.each("output") == [["result": 3], .null, ["name": "kept", "value": 7]])
         #expect(steps.each("error") == [.null, ["code": "division_by_zero", "message": "Division by zero"], .null])
         #expect(steps.each("condition") == ["after sum", "after odd", .null])

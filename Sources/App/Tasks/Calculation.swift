@@ -17,10 +17,13 @@ struct Calculation: FlowTask {
     private static let maximumCount = 10_000
     /// The maximum number of arguments times the elements of a list.
     private static let maximumWork = 1_000_000
+    /// What is wrong with an argument at its index, if the operation is not defined for it.
+    private let refusal: (@Sendable (Int, Double) -> String?)?
     private let compute: @Sendable ([JSON]) throws -> JSON
 
     private init(
         _ name: String, _ summary: String, arguments: ClosedRange<Int>,
+        refusing refusal: (@Sendable (Int, Double) -> String?)? = nil,
         compute: @escaping @Sendable ([JSON]) throws -> JSON
     ) {
         type = "calc.\(name)"
@@ -31,7 +34,25 @@ struct Calculation: FlowTask {
                 "Numbers. Some may be lists of one length instead: the result is then the list of the results for their "
                     + "first elements, their second ones and so on, each with the numbers")
         ])
+        self.refusal = refusal
         self.compute = compute
+    }
+
+    func mistakes(in input: JSON) -> Violations {
+        var mistakes = Violations()
+        let arguments = input["arguments"]?.arrayValue ?? []
+        if Set(arguments.compactMap { $0.arrayValue?.count }).count > 1 {
+            mistakes.append(Violation(at: ["arguments"], "must not have lists of different lengths"))
+        }
+        guard let refusal else { return mistakes }
+        for (index, argument) in arguments.enumerated() {
+            for (element, number) in (argument.arrayValue ?? [argument]).enumerated() {
+                guard let message = number.doubleValue.flatMap({ refusal(index, $0) }) else { continue }
+                let place: [JSONPointer.Token] = argument.arrayValue == nil ? [] : [.index(element)]
+                mistakes.append(Violation(at: JSONPointer(["arguments", .index(index)] + place), message))
+            }
+        }
+        return mistakes
     }
 
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
@@ -74,8 +95,10 @@ struct Calculation: FlowTask {
         return try fold(numbers, { isZero ? (0, false) : $0.multipliedReportingOverflow(by: $1) }, *)
     }
 
-    static let division = Calculation("division", "Divides the first number by the second", arguments: 2...2) {
-        numbers in
+    static let division = Calculation(
+        "division", "Divides the first number by the second", arguments: 2...2,
+        refusing: { index, number in index == 1 && number == 0 ? "must not be 0" : nil }
+    ) { numbers in
         guard numbers[1].doubleValue != 0 else {
             throw TaskFailure(code: "division_by_zero", message: "Division by zero")
         }
@@ -88,7 +111,8 @@ struct Calculation: FlowTask {
     }
 
     static let squareRoot = Calculation(
-        "square_root", "Computes the square root of a number", arguments: 1...1
+        "square_root", "Computes the square root of a number", arguments: 1...1,
+        refusing: { _, number in number < 0 ? "must be at least 0" : nil }
     ) { numbers in
         let number = double(numbers[0])
         guard number >= 0 else {

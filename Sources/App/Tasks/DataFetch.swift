@@ -14,6 +14,8 @@ struct DataFetch: FlowTask {
     /// The value of the document `input` for a user who has not stored one.
     private static let demoTable: JSON = ["rows": [["value": 3], ["value": 5], ["value": 8], ["value": 13]]]
 
+    func mistakes(in input: JSON) -> Violations { Document.mistakes(in: input, isNew: false) }
+
     func expectedOutputSize(_ input: JSON?, of userID: String, on connection: Connection) throws -> Int? {
         guard let input, let name = (input["name"] ?? "input").stringValue else { return nil }
         return try Document.size(of: name, of: userID, on: connection)

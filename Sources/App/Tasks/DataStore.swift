@@ -12,6 +12,10 @@ struct DataStore: FlowTask {
             + "An input without `value` is stored whole as 'result'")
     let output = JSONSchema.object(required: ["name": Document.name, "value": .any])
 
+    func mistakes(in input: JSON) -> Violations {
+        input["value"] == nil ? [] : Document.mistakes(in: input, isNew: true)
+    }
+
     func run(_ input: JSON, in context: TaskContext) throws -> JSON {
         let value = input["value"] ?? input
         let name = try input["value"] == nil ? "result" : Document.newName(in: input) ?? "result"

@@ -34,7 +34,7 @@ struct FlowMap: RunStartingTask {
         let items = input["items"]?.arrayValue ?? []
         let maxFailures = input["max_failures"]?.integerValue.map { Int($0) }
         let started = try StartedItems(context, concurrency: input["concurrency"])
-        if started.isFirst { try checkCount(items, input) }
+        if started.isFirst, let violation = tooManyItems(input) { throw TaskFailure(invalidInput: violation) }
         if let maxFailures, started.count > 0, try context.failedRunCount() > maxFailures {
             throw try failure(items.count, context)
         }
@@ -54,10 +54,14 @@ struct FlowMap: RunStartingTask {
         return [ChildDemand(input, count: count)]
     }
 
-    private func checkCount(_ items: [JSON], _ input: JSON) throws {
-        let maximum = input["max_items"]?.integerValue ?? Self.defaultItems
-        guard items.count > maximum else { return }
-        throw TaskFailure(invalidInput: Violation(at: ["items"], "must have at most \(maximum) elements"))
+    func mistakes(in input: JSON) -> Violations { tooManyItems(input).map { [$0] } ?? [] }
+
+    /// Nil as well if the number of the items, or their maximum, is not known yet.
+    private func tooManyItems(_ input: JSON) -> Violation? {
+        guard let count = input["items"]?.arrayValue?.count,
+            let maximum = (input["max_items"] ?? .integer(Self.defaultItems)).integerValue, count > maximum
+        else { return nil }
+        return Violation(at: ["items"], "must have at most \(maximum) elements")
     }
 
     /// The output once all runs have ended.

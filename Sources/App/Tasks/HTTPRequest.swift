@@ -46,6 +46,16 @@ struct HTTPRequest: ExternalTask {
     /// - Parameter driver: nil: this process sends no requests.
     init(_ driver: HTTPDriver?) { self.driver = driver }
 
+    func mistakes(in input: JSON) -> Violations {
+        if input["body"] != nil, input["text"] != nil {
+            return [Violation(at: ["text"], "and 'body' exclude each other")]
+        }
+        guard input["method"] == "HEAD", let name = ["body", "text"].first(where: { input[$0] != nil }) else {
+            return []
+        }
+        return [Violation(at: [.name(name)], "is not possible with the method HEAD")]
+    }
+
     func prepare(_ input: JSON, in context: TaskContext) throws -> ExternalCall {
         guard let driver else { throw TaskFailure(code: "cannot_call", message: "Requests are not possible here") }
         let request = try request(input, key: context.idempotencyKey, trace: context.trace)

@@ -1,6 +1,7 @@
 import Flows
 import JSON
 import Postgres
+import System
 
 /// Waits for a duration or until a time, without occupying a thread.
 struct Pause: WaitingTask {
@@ -15,6 +16,19 @@ struct Pause: WaitingTask {
     let output = JSONSchema.object(required: [
         "until": JSONSchema.string(format: .dateTime).described("When the wait ended")
     ])
+
+    func mistakes(in input: JSON) -> Violations {
+        switch (input["seconds"], input["until"]) {
+        case (_?, _?): [Violation(at: ["until"], "and 'seconds' exclude each other")]
+        case (nil, nil): [Violation(at: [], "must have 'seconds' or 'until'")]
+        default: []
+        }
+    }
+
+    func warnings(about input: JSON, now: Int64) -> Violations {
+        guard let until = input["until"]?.stringValue.flatMap(RFC3339.milliseconds), until < now else { return [] }
+        return [Violation(at: ["until"], "is in the past: the task does not wait")]
+    }
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         let moment = try context.stored?["until"]?.stringValue ?? moment(input, context)

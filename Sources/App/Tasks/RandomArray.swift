@@ -13,6 +13,13 @@ struct RandomArray: FlowTask {
 
     private static let count = JSONSchema.integer(1...10_000)
 
+    func mistakes(in input: JSON) -> Violations {
+        var mistakes = Violations()
+        guard let count = input["n"], !count.isTemplate else { return mistakes }
+        mistakes.append(contentsOf: Self.count.violations(in: count), at: "/n")
+        return mistakes
+    }
+
     func expectedOutputSize(_ input: JSON?, of userID: String, on connection: Connection) -> Int? {
         // A number has up to 20 characters; the size of a record counts each as 13.
         input.map { Int($0["n"]?.integerValue ?? 500) * 13 }

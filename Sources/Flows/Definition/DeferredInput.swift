@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 import System
 
 /// A part of its input that a task evaluates itself, by what the queries of the flow see of the run. The flow defines
@@ -83,7 +83,7 @@ extension FlowReader {
             let input = readInput(json[inputName], for: known, of: task, at: place)
             guard let known else { return nil }
             if let input {
-                problemsFound.append(contentsOf: input.violations(of: known.input), at: place)
+                check(input, for: known, at: place)
             } else {
                 checkItems(json["items"]?.arrayValue ?? [], for: known, at: "\(pointer)/items")
             }
@@ -113,9 +113,20 @@ extension FlowReader {
     /// Reports items that do not fit the task, which gets them as its input.
     private mutating func checkItems(_ items: [JSON], for task: any FlowTask, at pointer: String) {
         for (index, item) in items.enumerated() {
-            problemsFound.append(
-                contentsOf: task.input.violations(in: item) { $0.isTemplate }, at: "\(pointer)/\(index)")
+            let violations = task.input.violations(in: item) { $0.isTemplate }
+            problemsFound.append(contentsOf: violations, at: "\(pointer)/\(index)")
+            guard violations.isEmpty, !item.isTemplate else { continue }
+            mistakesFound.append(contentsOf: task.mistakes(in: item), at: "\(pointer)/\(index)")
         }
+    }
+
+    /// Reports what the task does not accept in an input that the flow defines.
+    mutating func check(_ input: TaskInput, for task: any FlowTask, at pointer: String) {
+        let violations = input.violations(of: task.input)
+        problemsFound.append(contentsOf: violations, at: pointer)
+        // Of a whole template nothing is known.
+        guard violations.isEmpty, !input.definition.isTemplate else { return }
+        mistakesFound.append(contentsOf: task.mistakes(in: input.definition), at: pointer)
     }
 }
 
@@ -135,5 +146,5 @@ extension DeferredInput {
 
 extension JSON {
     /// Whether it is a string that may contain a template.
-    var isTemplate: Bool { if case .string(let text) = self { Template.isPossible(in: text) } else { false } }
+    package var isTemplate: Bool { if case .string(let text) = self { Template.isPossible(in: text) } else { false } }
 }

@@ -7,8 +7,8 @@ import Synchronization
 /// It holds at most 64 flows of at most 64 KB of text each, and is cleared when there are more; larger ones are read
 /// each time. All threads share one cache.
 final class FlowCache: Sendable {
-    /// A valid flow, and what is unusual about it.
-    typealias Reading = (flow: Flow, warnings: Violations)
+    /// A valid flow, and what is wrong or unusual about it.
+    typealias Reading = (flow: Flow, mistakes: Violations, warnings: Violations)
 
     private static let capacity = 64
     private static let largestWeight = 64 << 10
@@ -22,7 +22,7 @@ final class FlowCache: Sendable {
     /// Reads and checks a flow, which may be any JSON value.
     ///
     /// - Parameter passesErrors: false for flows that were stored by earlier releases.
-    /// - Throws: `LaunchRefusal.invalid`.
+    /// - Throws: `LaunchRefusal.invalid`, also with the mistakes.
     func read(_ definition: JSON, passesErrors: Bool = true) throws -> Reading {
         let hash = definition.hashValue
         if let known = readings.withLock({ $0[hash] }), known.flow.passesErrors == passesErrors,
@@ -32,9 +32,9 @@ final class FlowCache: Sendable {
         }
         var reader = FlowReader(catalog: catalog)
         guard let flow = reader.read(definition, passesErrors: passesErrors) else {
-            throw LaunchRefusal.invalid(reader.problems)
+            throw LaunchRefusal.invalid(reader.problemsOfNewFlow)
         }
-        let reading = (flow, reader.warnings)
+        let reading = (flow, reader.mistakes, reader.warnings)
         if definition.weight <= FlowCache.largestWeight { keep(reading, hash) }
         return reading
     }

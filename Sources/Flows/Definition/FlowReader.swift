@@ -4,15 +4,24 @@ import System
 /// Parses and validates a flow, and reports all problems at once.
 ///
 /// The JSON pointers of problems begin with `prefix`. The hint for a misspelt name is the most similar known name.
-/// Warnings concern parts of a valid flow that are never executed.
+/// Mistakes are problems of a flow that can run, but only to a failure: a new flow is refused for them, a stored one is
+/// not. Warnings concern parts of a valid flow that are never executed.
 package struct FlowReader {
     /// The maximum number of problems with a hint: the search through a thousand names takes milliseconds.
     private static let maximumHints = 20
 
     package var problems: Violations { withPrefix(problemsFound) }
+    package var mistakes: Violations { withPrefix(mistakesFound) }
+    /// Problems and mistakes.
+    package var problemsOfNewFlow: Violations {
+        var all = problems
+        all.append(contentsOf: mistakes)
+        return all
+    }
     package var warnings: Violations { withPrefix(warningsFound) }
-    /// Problems and warnings, with pointers relative to the flow.
+    /// Problems, mistakes and warnings, with pointers relative to the flow.
     var problemsFound: Violations = []
+    var mistakesFound: Violations = []
     var warningsFound: Violations = []
     let catalog: TaskCatalog
     private let prefix: String
@@ -107,7 +116,7 @@ package struct FlowReader {
                 misspelt: type, among: catalog.names)
             return nil
         }
-        if let input { problemsFound.append(contentsOf: input.violations(of: known.input), at: "\(pointer)/input") }
+        if let input { check(input, for: known, at: "\(pointer)/input") }
         requireLiterals(of: known, input, at: pointer)
         // Numbers outside of the schema's ranges would not be safe to convert.
         guard problemsFound.isEmpty else { return nil }

@@ -22,6 +22,12 @@ package protocol FlowTask: Sendable {
     var literals: [String] { get }
     /// Why this installation does not offer the task, for its users; nil if it does.
     var unavailableBecause: String? { get }
+    /// What is wrong with an input that a flow defines, which fits the schema and yet would fail each run. Strings may be
+    /// templates (`JSON.isTemplate`), whose values are not known. It is checked before the first task runs, but not in
+    /// flows that are stored already.
+    func mistakes(in input: JSON) -> Violations
+    /// What is probably not meant in such an input at this time, in milliseconds since 1970.
+    func warnings(about input: JSON, now: Int64) -> Violations
     /// Does the work and returns the step's output. Throws `TaskFailure` if the step has failed; any other error means
     /// that the run cannot continue.
     func run(_ input: JSON, in context: TaskContext) throws -> JSON
@@ -35,6 +41,8 @@ extension FlowTask {
     package var deferredInput: DeferredInput? { nil }
     package var literals: [String] { [] }
     package var unavailableBecause: String? { nil }
+    package func mistakes(in input: JSON) -> Violations { [] }
+    package func warnings(about input: JSON, now: Int64) -> Violations { [] }
 
     package func expectedOutputSize(_ input: JSON?, of userID: String, on connection: Connection) throws -> Int? { nil }
 }

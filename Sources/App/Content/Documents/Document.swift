@@ -40,6 +40,15 @@ enum Document {
     /// The name under which a task stores a document, or nil. Throws `TaskFailure` for a name that is not valid.
     static func newName(in input: JSON) throws -> String? { try name(in: input, fitting: permits, nameRule) }
 
+    /// What is wrong with the name in the input that a flow defines for a task.
+    static func mistakes(in input: JSON, isNew: Bool) -> Violations {
+        guard let name = input["name"], !name.isTemplate else { return [] }
+        guard let text = name.stringValue, isNew ? permits(text) : permitted(text) else {
+            return [Violation(at: ["name"], "must be a string of \(isNew ? nameRule : "1 to 200 characters")")]
+        }
+        return []
+    }
+
     private static func name(
         in input: JSON, fitting isValid: (String) -> Bool, _ rule: String
     ) throws -> String? {

@@ -10,13 +10,16 @@ extension Context {
     ///
     /// - Parameters:
     ///   - passesErrors: false for flows that were stored by earlier releases.
+    ///   - isNew: whether the flow came with the call.
     ///   - userID: the owner of the run.
     ///   - executionID: the run that continues with the flow; nil: a new one.
     func plan(
-        _ flow: JSON, passesErrors: Bool = true, for userID: String, continuing executionID: String? = nil
+        _ flow: JSON, passesErrors: Bool = true, isNew: Bool = false, for userID: String,
+        continuing executionID: String? = nil
     ) throws -> Engine.Plan {
         try launching {
-            try $0.plan(flow, passesErrors: passesErrors, for: userID, continuing: executionID, on: connection)
+            try $0.plan(
+                flow, passesErrors: passesErrors, isNew: isNew, for: userID, continuing: executionID, on: connection)
         }
     }
 

@@ -27,7 +27,7 @@ extension Endpoint<Context> {
         try context.launchingOnce(answer: answer) {
             try context.checkStorage()
             let user = try context.user
-            let plan = try context.plan(context.input["flow"] ?? .null, for: user.id)
+            let plan = try context.plan(context.input["flow"] ?? .null, isNew: true, for: user.id)
             let execution = try Execution(
                 id: UUIDv7.make(), userID: user.id, flow: plan.flow.definition,
                 input: context.input["input"] ?? .object(JSONObject()), starter: context.starter(ofRunOf: user.id))
@@ -105,7 +105,7 @@ extension Endpoint<Context> {
         summary: "Check a flow without running it",
         description: """
             Reports all problems at once, and what a run may cost at most, with those that its steps start. It warns
-            about tasks that are never reached, and about a run that may become too large.
+            about tasks that are never reached, about times in the past, and about a run that may become too large.
             """,
         body: .json(callBody), idempotency: .wholeCall, rateClass: .read,
         answers: [
@@ -132,8 +132,9 @@ extension Endpoint<Context> {
         ],
         examples: [Example("Check the demo chain", body: ["flow": FlowFormat.example])]
     ) { context in
-        let plan = try context.plan(context.input["flow"] ?? .null, for: context.user.id)
+        let plan = try context.plan(context.input["flow"] ?? .null, isNew: true, for: context.user.id)
         var warnings = plan.warnings
+        warnings.append(contentsOf: context.services.engine.inputWarnings(plan, now: context.now * 1_000))
         let tooLarge = try context.services.engine.sizeWarning(plan, of: context.user.id, on: context.connection)
         if let tooLarge { warnings.append(tooLarge) }
         return .json(

@@ -31,7 +31,7 @@ struct WorkflowDraft {
     /// Throws 422 with every error in the workflow and its flow.
     init(_ json: JSON, by schema: JSONSchema = schema, catalog: TaskCatalog) throws {
         var problems = schema.violations(in: json)
-        if let flow = json["flow"] { problems.append(contentsOf: Self.problems(of: flow, catalog)) }
+        if let flow = json["flow"] { problems.append(contentsOf: Self.read(flow, catalog).problemsOfNewFlow) }
         let inputSchema = json["input_schema"] == .null ? Optional.none : json["input_schema"]
         if let inputSchema { problems.append(contentsOf: RunInput.problems(ofSchema: inputSchema)) }
         let key = json["key"]?.stringValue
@@ -49,17 +49,17 @@ struct WorkflowDraft {
     }
 
     /// The content of an older version, to be saved again. Throws 422 if its flow is no longer valid, for example
-    /// because it names a task type that no longer exists.
+    /// because it names a task type that no longer exists. Mistakes that were possible when it was stored remain so.
     init(restoring version: WorkflowVersion, of workflow: Workflow, catalog: TaskCatalog) throws {
-        let problems = Self.problems(of: version.content.flow, catalog)
+        let problems = Self.read(version.content.flow, catalog).problems
         guard problems.isEmpty else { throw Problem.invalid(problems) }
         self.init(version.content, concurrency: workflow.concurrency, key: workflow.key)
     }
 
-    private static func problems(of flow: JSON, _ catalog: TaskCatalog) -> Violations {
+    private static func read(_ flow: JSON, _ catalog: TaskCatalog) -> FlowReader {
         var reader = FlowReader(catalog: catalog)
         _ = reader.read(flow)
-        return reader.problems
+        return reader
     }
 }
 
