@@ -33,12 +33,17 @@ import Testing
         }
     }
 
-    /// The table of the flow format equals the schema, field by field.
-    @Test func theFlowFormatEqualsTheSchema() throws {
-        let rows = fields(of: FlowFormat.flow.json, under: "")
-        #expect(rows.count > 20)
-        let table = try Readme.text().split(separator: "\n").filter { $0.hasPrefix("| `") && rows.contains(String($0)) }
-        #expect(table.map(String.init) == rows)
+    /// The table of the flow format equals the schema, field by field, and that of the task types the catalog.
+    @Test func thePageOnFlowsEqualsTheProgram() throws {
+        func table(_ title: String) throws -> [String] {
+            let part = try #require(
+                try sourceText("docs/flows.md").split(separator: "\n### \(title)\n").dropFirst().first)
+            return part.prefix { $0 != "#" }.split(separator: "\n").filter { $0.hasPrefix("| `") }.map(String.init)
+        }
+        #expect(try table("The fields") == fields(of: FlowFormat.flow.json, under: ""))
+        #expect(
+            try table("The task types")
+                == Tasks.makeCatalog().tasks.map { "| `\($0.type)` | \($0.effect.rawValue) | \($0.summary) |" })
     }
 
     /// The table of the scopes of API keys follows from the endpoints.
