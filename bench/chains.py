@@ -27,6 +27,14 @@ STORES = flow("stores", *({"type": "data.store", "input": {"name": f"document{nu
                           for number in (1, 2, 3)))
 ORDER = [("ours", PURE), ("ours", STORES), ("dbos", PURE)]
 
+# The same values, written in the flow, and made by templates in the last two steps. Their chains differ in nothing else.
+SUM = {"type": "transform", "input": {"value": {"total": 6, "text": "The sum is 6"}}}
+SELECTED = {"type": "transform", "input": {"value": {"total": "{{ $.tasks.step1.output.total }}",
+                                                     "text": "The sum is {{ $.tasks.step1.output.total }}"}}}
+LITERALS, TEMPLATES = flow("literals", SUM, SUM, SUM), flow("templates", SUM, SELECTED, SELECTED)
+TEMPLATED_STEPS = 2
+VALUES = [("ours", LITERALS), ("ours", TEMPLATES)]
+
 STATISTICS = {"count": 3, "sum": 6, "min": 1, "max": 3, "mean": 2}
 # What an answer says of the run, and of each task, times and ids apart.
 RUN_MEMBERS, TASK_MEMBERS = ("flow_id", "status", "result"), ("task_name", "type", "status", "data", "next")
@@ -54,6 +62,15 @@ def check(bench):
     routes.expect("ours: on record", bench.recorded("ours"), (2, 0, 2 * routes.STEPS))
     routes.expect("documents", bench.sql("SELECT string_agg(name || value, ' ' ORDER BY name) FROM documents"),
                   " ".join(f'document{number}{{"sum":{number}}}' for number in (1, 2, 3)))
+
+
+def check_values(bench):
+    """Ends the program unless both chains give the same values."""
+    bench.empty("ours")
+    for server, route in VALUES:
+        answer = routes.call(bench, server, route)
+        routes.expect(f"{route.name}: values", [task["data"] for task in answer["executed_tasks"]],
+                      [SUM["input"]["value"]] * routes.STEPS)
 
 
 def task(number, task_type, data, successor):

@@ -35,6 +35,21 @@ def row(results, key):
             f"{len(void)}: {void[0]}" if void else "0"]
 
 
+def values(results):
+    """What a step with templates costs more than one whose input is written in the flow."""
+    literals, templates = ((CONTEST, server, route) for server, route in chains.VALUES)
+    rows = []
+    for name, key in (("literal inputs", literals), ("**two inputs by templates**", templates)):
+        measured = results.valid(*key)
+        rows.append([name, *(spread([getattr(one, figure) for one in measured], ".0f")
+                             for figure in ("rate", "own", "database"))])
+    pairs = [(a, b) for a, b in zip(results.rounds[templates], results.rounds[literals]) if not a.void and not b.void]
+    more = (spread([(getattr(a, figure) - getattr(b, figure)) / chains.TEMPLATED_STEPS for a, b in pairs], ".1f")
+            for figure in ("own", "database"))
+    rows.append(["more for each of these steps", "–", *more])
+    return markdown(["three pure steps", "flows/s", "own CPU, µs a flow", "Postgres' CPU, µs"], rows)
+
+
 def verdicts(results):
     lines = []
     for key, (name, least) in CHAINS.items():
