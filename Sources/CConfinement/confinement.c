@@ -131,6 +131,8 @@ static int fm_become_program(const struct fm_program *program, pid_t parent) {
         if (setrlimit(resource, &limit) != 0) return FM_START_LIMITS;
     }
     umask(077);
+    // The service comes first, and so does the stage that has to kill it.
+    if (setpriority(PRIO_PROCESS, 0, 10) != 0) return FM_START_LIMITS;
     if (chdir(program->folder) != 0) return FM_START_FOLDER;
     if (program->user >= 0) {
         gid_t group = (gid_t)program->group;

@@ -13,6 +13,8 @@ package struct ProgramPolicy: Sendable {
         /// Nothing keeps a program of this user from reading what this user may read.
         case noLandlock
         case noFilter
+        /// The processes that a program leaves behind could not be found.
+        case noProcessList
     }
 
     package let folder: ProgramFolder
@@ -41,6 +43,7 @@ package struct ProgramPolicy: Sendable {
             self.user = nil
         }
         guard ConfinedProgram.isFilterAvailable else { throw .noFilter }
+        guard Descendants.areListed else { throw .noProcessList }
         do throws(ProgramFolder.Refusal) {
             self.folder = try ProgramFolder(at: folder)
             try self.folder.check(isOpenTo: self.user ?? current)

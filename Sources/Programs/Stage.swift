@@ -62,7 +62,7 @@ package enum Stage {
         errors.closeWriting()
         var watch = ProgramWatch(child, output, errors, signals, until: .now + .milliseconds(order.timeout))
         let end = watch.wait()
-        guard Descendants.end() else { throw ProcessError("kill", code: 16) }
+        Descendants.end()
         return watch.result(end)
     }
 

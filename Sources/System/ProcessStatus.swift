@@ -21,8 +21,6 @@ package struct ProcessStatus {
     /// Whether the process has ended, and exists only until its parent reaps it.
     package var isDead: Bool { fields[0].first == UInt8(ascii: "Z") || fields[0].first == UInt8(ascii: "X") }
 
-    package var parent: pid_t { pid_t(truncatingIfNeeded: number(4)) }
-
     /// When it began, in clock ticks since boot.
     package var start: UInt64 { number(22) }
 }

@@ -15,6 +15,15 @@ package enum ProcessTable {
         return descriptors
     }
 
+    /// The processes that a process has started, or adopted, and that are not reaped (proc_pid_task(5), `children`).
+    package static func children(of process: pid_t) -> [pid_t] {
+        let folder = "/proc/\(process)/task"
+        return names(in: folder).flatMap { thread -> [pid_t] in
+            guard let text = try? Files.read("\(folder)/\(thread)/children") else { return [] }
+            return text.split(separator: UInt8(ascii: " ")).compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }
+        }
+    }
+
     /// How many threads the processes of a user have, which is what RLIMIT_NPROC counts.
     package static func threadCount(of user: uid_t) -> Int {
         ids.reduce(0) { count, id in

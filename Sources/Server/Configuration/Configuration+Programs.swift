@@ -32,6 +32,7 @@ extension Configuration {
             ConfigurationError(
                 \.execDir, "cannot be used: the kernel has no Landlock. Start as root, with EXEC_USER")
         case .noFilter: ConfigurationError(\.execDir, "cannot be used: the kernel does not filter system calls")
+        case .noProcessList: ConfigurationError(\.execDir, "cannot be used: the kernel does not list child processes")
         }
     }
 }

@@ -9,6 +9,9 @@ package enum Descendants {
         guard fm_adopt_descendants() == 0 else { throw ProcessError("prctl") }
     }
 
+    /// Whether the kernel lists the children of a process (CONFIG_PROC_CHILDREN), without which they cannot be ended.
+    package static var areListed: Bool { unsafe access("/proc/thread-self/children", R_OK) == 0 }
+
     /// How children have ended since the last call, by their ids; nil if there are no children left.
     package static func reap() -> [Int32: ExitCause]? {
         var ended: [Int32: ExitCause] = [:]
@@ -25,40 +28,32 @@ package enum Descendants {
         }
     }
 
-    /// Kills all of them, and returns when none is left; false after ten seconds.
+    /// Kills all of them, and returns when none is left, however long that takes.
     ///
-    /// First it stops each one: a stopped process starts no others and still counts against the limit of processes, so
-    /// that those which are being started cannot outrun this.
-    package static func end() -> Bool {
-        let deadline = Monotonic.now + .seconds(10)
+    /// First it stops each one as soon as it is found: a stopped process starts no others. One that has ended is not
+    /// reaped meanwhile, so that it still counts against the limit of processes, and those that replace themselves
+    /// cannot outrun this.
+    package static func end() {
         while reap() != nil {
-            guard .now < deadline else { return false }
             var stopped: Set<pid_t> = []
-            while true {
-                let running = all().subtracting(stopped)
-                if running.isEmpty { break }
-                for id in running { kill(id, SIGSTOP) }
-                stopped.formUnion(running)
-                guard .now < deadline else { break }
-            }
+            while stop(childrenOf: getpid(), &stopped) {}
             for id in stopped { kill(id, SIGKILL) }
             // They end as soon as the kernel schedules them.
             poll(nil, 0, 1)
         }
-        return true
     }
 
-    private static func all() -> Set<pid_t> {
-        var children: [pid_t: [pid_t]] = [:]
-        for id in ProcessTable.ids {
-            guard let status = ProcessStatus(of: id), !status.isDead else { continue }
-            children[status.parent, default: []].append(id)
+    /// Stops the processes below this one that are not among those that were stopped before; returns whether there are
+    /// any.
+    private static func stop(childrenOf parent: pid_t, _ stopped: inout Set<pid_t>) -> Bool {
+        var hasFound = false
+        for id in ProcessTable.children(of: parent) {
+            if stopped.insert(id).inserted {
+                kill(id, SIGSTOP)
+                hasFound = true
+            }
+            if stop(childrenOf: id, &stopped) { hasFound = true }
         }
-        var found: Set<pid_t> = []
-        var next = children[getpid()] ?? []
-        while let id = next.popLast() {
-            if found.insert(id).inserted { next += children[id] ?? [] }
-        }
-        return found
+        return hasFound
     }
 }
