@@ -288,7 +288,7 @@ private struct Federation {
         let stack = try Stack(settings: [
             "CLERK_FRONTEND_URL": clerk.url + "/",
             "AUTHORIZED_PARTIES": "https://admin.example.org,\(TestIssuer.party)",
-            "CLERK_SECRET_KEY": "sk_test_unused", "HTTP_ALLOW_ADDRESSES": "127.0.0.0/8",
+            "HTTP_ALLOW_ADDRESSES": "127.0.0.0/8",
         ])
         func me(_ changes: [String: JSON?]) throws -> HTTPAnswer {
             try stack.get("/me", token: clerk.token(of: "user_2abc", changes))

@@ -16,6 +16,8 @@ package enum ApplicationEvent: Sendable {
     case auditNotSealed(detail: String)
     /// The keys of a token issuer could not be fetched; the keys last fetched stay in use for up to a day.
     case issuerUnavailable(issuer: String, reason: String)
+    /// The e-mail of a user could not be fetched from Clerk; there is another attempt a minute later.
+    case emailNotFetched(reason: String)
 }
 
 /// A request whose response is known, and is about to be sent.

@@ -28,8 +28,14 @@ enum Respond {
         let gate = try configuration.flowGate
         let completions = try CompletionWatcher(database) { observe(.completionsUnavailable($0)) }
         defer { completions.stop() }
+        let listener = Listener(adopting: 0)
+        // A process that answers one call ends with it: nothing can follow.
+        let emails = try listener == nil ? nil : emailFetcher(configuration, database, observe)
+        defer { emails?.stop() }
         let application = Application(
-            services: try services(configuration, memory, observe) { try completions.add($0, $1) },
+            services: try services(configuration, memory, observe, fetchEmail: { emails?.add($0) }) {
+                try completions.add($0, $1)
+            },
             clock: { WallClock.seconds })
         var limited = database
         limited.waitLimit = WaitLimit(threads: try configuration.threads) { observe(.database($0)) }
@@ -51,7 +57,7 @@ enum Respond {
                 return reply
             }
         }
-        guard let listener = Listener(adopting: 0) else {
+        guard let listener else {
             CGI.serve(environment: invocation.environment, handler: makeHandler())
             return
         }
@@ -83,6 +89,7 @@ enum Respond {
     /// Throws for every setting that is not valid; has no effect outside this process.
     static func services(
         _ configuration: Configuration, _ memory: PoolMemory, _ observe: @escaping Observer,
+        fetchEmail: @escaping @Sendable (EmailQueue.User) -> Void = { _ in },
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void
     ) throws -> Services {
         let engine = Engine(
@@ -90,7 +97,7 @@ enum Respond {
             limits: try configuration.runLimits, observe: { observe(.engine($0)) })
         let hashing = hashingSlots(in: memory.memory)
         return Services(
-            tokens: try configuration.tokens, issuers: try issuers(configuration, observe),
+            tokens: try configuration.tokens, issuers: try issuers(configuration, observe, fetchEmail),
             passwords: try passwords(configuration, hashing, observe), engine: engine,
             callShares: CallShares(threads: try configuration.threads),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
@@ -117,16 +124,26 @@ enum Respond {
     }
 
     /// The external issuers. All threads of this process share their cached keys.
-    private static func issuers(_ configuration: Configuration, _ observe: @escaping Observer) throws
-        -> [ExternalIssuer]
-    {
+    private static func issuers(
+        _ configuration: Configuration, _ observe: @escaping Observer,
+        _ fetchEmail: @escaping @Sendable (EmailQueue.User) -> Void
+    ) throws -> [ExternalIssuer] {
         let allowed = try configuration.httpAllowAddresses
         return try configuration.issuers.map { issuer in
             let fetch = KeyFetch(issuer.keyAddress, allowing: allowed)
             let keys = IssuerKeys(fetch: { try fetch.keys() }) { error in
                 observe(.application(.issuerUnavailable(issuer: issuer.trusted.name, reason: "\(error)")))
             }
-            return ExternalIssuer(issuer.trusted, keys: keys)
+            return ExternalIssuer(issuer.trusted, keys: keys, fetchEmail: issuer.users == nil ? nil : fetchEmail)
+        }
+    }
+
+    /// Nil unless an issuer has the e-mails of its users.
+    private static func emailFetcher(
+        _ configuration: Configuration, _ database: PostgresConfiguration, _ observe: @escaping Observer
+    ) throws -> EmailFetcher? {
+        try configuration.issuers.lazy.compactMap(\.users).first.map { users in
+            try EmailFetcher(users, database) { observe(.application(.emailNotFetched(reason: "\($0)"))) }
         }
     }
 

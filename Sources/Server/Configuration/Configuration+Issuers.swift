@@ -6,6 +6,8 @@ import Tokens
 struct IssuerSettings {
     let trusted: TrustedIssuer
     let keyAddress: KeyAddress
+    /// Knows the e-mails of its users; nil: only the tokens have them.
+    var users: ClerkUsers?
 }
 
 extension Configuration {
@@ -31,7 +33,19 @@ extension Configuration {
             let name = withoutTrailingSlash(url)
             return IssuerSettings(
                 trusted: try trusted(name, .authorizedParty),
-                keyAddress: .keySet(url: name + "/.well-known/jwks.json"))
+                keyAddress: .keySet(url: name + "/.well-known/jwks.json"), users: try clerkUsers)
+        }
+    }
+
+    private var clerkUsers: ClerkUsers? {
+        get throws {
+            guard let key = try self.clerkSecretKey else { return nil }
+            let (url, allowed) = (try self.clerkAPIURL, try self.httpAllowAddresses)
+            try requireTrust(in: url, \.clerkAPIURL)
+            guard key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+                throw ConfigurationError(\.clerkSecretKey, "must have only letters, digits and signs of ASCII")
+            }
+            return ClerkUsers(at: withoutTrailingSlash(url), key: key, allowing: allowed)
         }
     }
 
@@ -57,6 +71,14 @@ extension Configuration {
     /// A trusted URL without query and fragment (OpenID Connect Core 1.0, section 2).
     private func issuerURL(_ setting: KeyPath<Settings, Setting<String?>>) throws -> String? {
         guard let url = try self[dynamicMember: setting] else { return nil }
+        try requireTrust(in: url, setting)
+        guard try url != self.jwtIssuer else {
+            throw ConfigurationError(setting, "must differ from JWT_ISSUER")
+        }
+        return url
+    }
+
+    private func requireTrust<Value>(in url: String, _ setting: KeyPath<Settings, Setting<Value>>) throws {
         var settings = HTTPClientSettings()
         settings.allowedAddresses = try self.httpAllowAddresses
         guard settings.canTrust(url), !url.contains("?"), !url.contains("#") else {
@@ -64,10 +86,6 @@ extension Configuration {
                 setting,
                 "must be an https:// URL, or http:// and in HTTP_ALLOW_ADDRESSES, without query and fragment")
         }
-        guard try url != self.jwtIssuer else {
-            throw ConfigurationError(setting, "must differ from JWT_ISSUER")
-        }
-        return url
     }
 
     private func withoutTrailingSlash(_ url: String) -> String { url.hasSuffix("/") ? String(url.dropLast()) : url }

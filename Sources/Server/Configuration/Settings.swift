@@ -69,7 +69,11 @@ struct Settings: Sendable {
 
     let clerkSecretKey = Setting<String?>(
         "CLERK_SECRET_KEY", ifUnset: nil, isSecret: true, .text,
-        "No effect: Clerk's public keys verify its tokens. Accepted because Clerk's instructions define it")
+        "Key of Clerk's Backend API, from which the verified e-mail of a user is fetched after the first call. Unset: it "
+            + "stays unknown, unless the token has it")
+
+    let clerkAPIURL = Setting<String>(
+        "CLERK_API_URL", default: .text("https://api.clerk.com"), .text, "URL of Clerk's Backend API")
 
     let oidcIssuer = Setting<String?>(
         "OIDC_ISSUER", ifUnset: nil, .text,

@@ -33,6 +33,7 @@ extension Observation {
         case .application(.auditNotSealed(let detail)): .warning("audit-not-sealed", ["detail": .text(detail)])
         case .application(.issuerUnavailable(let issuer, let reason)):
             .warning("issuer-unavailable", ["issuer": .text(issuer), "reason": .text(reason)])
+        case .application(.emailNotFetched(let reason)): .warning("email-not-fetched", ["reason": .text(reason)])
 
         case .database(.waitsRefused(let statement)):
             .error("database-waits-refused", ["statement": .text(String(statement.prefix(100)))])

@@ -7,10 +7,16 @@ package import Tokens
 package struct ExternalIssuer: Sendable {
     private let trusted: TrustedIssuer
     private let keys: IssuerKeys
+    private let fetchEmail: (@Sendable (EmailQueue.User) -> Void)?
 
-    package init(_ trusted: TrustedIssuer, keys: IssuerKeys) {
+    /// - Parameter fetchEmail: called with a user whose e-mail is not known. It returns at once: the e-mail is fetched
+    ///   later. Nil: the tokens of the issuer have it, or it stays unknown.
+    package init(
+        _ trusted: TrustedIssuer, keys: IssuerKeys, fetchEmail: (@Sendable (EmailQueue.User) -> Void)? = nil
+    ) {
         self.trusted = trusted
         self.keys = keys
+        self.fetchEmail = fetchEmail
     }
 
     /// The owner of the token. Only the configured issuers are considered.
@@ -31,7 +37,11 @@ package struct ExternalIssuer: Sendable {
         } catch {
             throw error == .expired ? Problem.tokenExpired : Problem.invalidToken
         }
-        return try Identity(issuer: issuer.trusted.name, claims).principal(
+        let principal = try Identity(issuer: issuer.trusted.name, claims).principal(
             welcome: welcome, showingStorage: showingStorage, audit, on: connection)
+        if let principal, principal.account.email == nil {
+            issuer.fetchEmail?(EmailQueue.User(subject: claims.subject, id: principal.id))
+        }
+        return principal
     }
 }

@@ -50,6 +50,18 @@ extension Identity {
         }
     }
 
+    /// Gives an account without an e-mail the one that its issuer has verified, unless another account has it: an e-mail
+    /// never links to an existing account.
+    static func keepEmail(_ email: String, of userID: String, on connection: Connection) throws {
+        try connection.execute(
+            """
+            UPDATE users SET email = \(email)
+            WHERE id = \(userID) AND email IS NULL AND disabled_at IS NULL AND deleted_at IS NULL
+                AND NOT EXISTS (
+                    SELECT FROM users o WHERE folded(o.email) = folded(\(email)) AND o.deleted_at IS NULL)
+            """)
+    }
+
     /// False when another account has the e-mail.
     private func insertUser(_ id: String, email: String?, on connection: Connection) throws -> Bool {
         try connection.execute(

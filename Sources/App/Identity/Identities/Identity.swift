@@ -23,8 +23,13 @@ struct Identity {
         self.issuer = issuer
         subject = claims.subject
         issuedAt = claims.issuedAt
-        email = Self.value(claims.email, fitting: Registration.email).map(UsernameProfile.enforced)
+        email = claims.email.flatMap(Self.email)
         name = Self.value(claims.name, fitting: Registration.name)
+    }
+
+    /// The e-mail as an account has it; nil if it cannot have it.
+    static func email(_ text: String) -> String? {
+        value(text, fitting: Registration.email).map(UsernameProfile.enforced)
     }
 
     /// A value that an account cannot have is left out; the call is not refused for it.
