@@ -55,7 +55,7 @@ extension Identity {
     static func keepEmail(_ email: String, of userID: String, on connection: Connection) throws {
         try connection.execute(
             """
-            UPDATE users SET email = \(email)
+            UPDATE users SET email = \(email), email_confirmed = true
             WHERE id = \(userID) AND email IS NULL AND disabled_at IS NULL AND deleted_at IS NULL
                 AND NOT EXISTS (
                     SELECT FROM users o WHERE folded(o.email) = folded(\(email)) AND o.deleted_at IS NULL)
