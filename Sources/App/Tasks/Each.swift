@@ -13,7 +13,7 @@ struct Each: FlowTask {
         required: [
             "items": JSONSchema.array(of: .any, count: 0...maximumItems).described("At most 10,000"),
             "task": JSONSchema.string(minLength: 1, maxLength: FlowFormat.nameLength).described(
-                "A task type whose effect is `pure`, except `each` itself; not a template"),
+                "A task type with the effect `pure`, except `each` itself; not a template"),
         ],
         optional: [
             "input": JSONSchema.any.described(

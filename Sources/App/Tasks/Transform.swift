@@ -4,7 +4,7 @@ import JSON
 /// Gives a value that the templates of its input have made.
 struct Transform: FlowTask {
     let type = "transform"
-    let summary = "Returns `value`, whose templates make it from the results of earlier tasks"
+    let summary = "Returns `value`, which its templates make from the results of earlier tasks"
     let effect = Effect.pure
     let input = JSONSchema.object(required: ["value": JSONSchema.any.described("The output, with templates")])
     let output = JSONSchema.any.described("The value")
