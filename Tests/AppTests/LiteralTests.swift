@@ -33,6 +33,8 @@ import Testing
         ("http.request", ["url": "http://example.org", "body": 1, "text": "1"], "/text"),
         ("http.request", ["url": "http://example.org", "method": "HEAD", "body": 1], "/body"),
         ("map", ["workflow": "w", "items": [1, 2], "max_items": 1], "/items"),
+        ("exec", ["program": "../sh"], "/program"),
+        ("exec", ["program": "p", "arguments": ["a", "-c"]], "/arguments/1"),
         (
             "each", ["items": [], "task": "calc.division", "input": ["arguments": ["{{ $.item }}", 0]]],
             "/input/arguments/1"

@@ -28,6 +28,7 @@ struct Exec: ExternalTask {
     let output = JSONSchema.any.described("The JSON that it has written to standard output")
     let literals = ["program", "arguments"]
 
+    private static let nameRule = "must be a name of letters, digits and . _ + -, which begins with none of the latter"
     private static let inputLimit = 1 << 20
     private static let defaultTimeout = Duration.seconds(30)
     private static let maximumTimeout = Duration.seconds(300)
@@ -38,6 +39,18 @@ struct Exec: ExternalTask {
 
     var unavailableBecause: String? {
         if case .off = availability { "is off in this installation: EXEC_DIR is not set" } else { nil }
+    }
+
+    func mistakes(in input: JSON) -> Violations {
+        var mistakes = Violations()
+        if let program = input["program"], !program.isTemplate, !ProgramRequest.isName(program.stringValue ?? "") {
+            mistakes.append(Violation(at: ["program"], Self.nameRule))
+        }
+        for (index, argument) in (input["arguments"]?.arrayValue ?? []).enumerated() {
+            guard argument.stringValue?.hasPrefix("-") == true else { continue }
+            mistakes.append(Violation(at: ["arguments", .index(index)], "must not begin with -"))
+        }
+        return mistakes
     }
 
     func prepare(_ input: JSON, in context: TaskContext) throws -> ExternalCall {
@@ -59,10 +72,7 @@ struct Exec: ExternalTask {
     private func request(_ input: JSON, in context: TaskContext) throws -> ProgramRequest {
         let program = input["program"]?.stringValue ?? ""
         guard ProgramRequest.isName(program) else {
-            throw TaskFailure(
-                code: "invalid_input",
-                message: "/program: must be a name of letters, digits and . _ + -, which begins with none of the latter"
-            )
+            throw TaskFailure(code: "invalid_input", message: "/program: \(Self.nameRule)")
         }
         let arguments = input["arguments"]?.arrayValue?.compactMap(\.stringValue) ?? []
         if let index = arguments.firstIndex(where: { $0.hasPrefix("-") }) {

@@ -23,8 +23,8 @@ package protocol FlowTask: Sendable {
     /// Why this installation does not offer the task, for its users; nil if it does.
     var unavailableBecause: String? { get }
     /// What is wrong with an input that a flow defines, which fits the schema and yet would fail each run. Strings may be
-    /// templates (`JSON.isTemplate`), whose values are not known. It is checked before the first task runs, but not in
-    /// flows that are stored already.
+    /// templates (`JSON.isTemplate`), so that their values are not known. It is checked before the first task runs, but
+    /// not in flows that are stored already.
     func mistakes(in input: JSON) -> Violations
     /// What is probably not meant in such an input at this time, in milliseconds since 1970.
     func warnings(about input: JSON, now: Int64) -> Violations
