@@ -28,9 +28,9 @@ STORES = flow("stores", *({"type": "data.store", "input": {"name": f"document{nu
 ORDER = [("ours", PURE), ("ours", STORES), ("dbos", PURE)]
 
 # The same values, written in the flow, and made by templates in the last two steps. Their chains differ in nothing else.
-SUM = {"type": "transform", "input": {"value": {"total": 6, "text": "The sum is 6"}}}
-SELECTED = {"type": "transform", "input": {"value": {"total": "{{ $.tasks.step1.output.total }}",
-                                                     "text": "The sum is {{ $.tasks.step1.output.total }}"}}}
+SUM = {"type": "pass", "input": {"total": 6, "text": "The sum is 6"}}
+SELECTED = {"type": "pass", "input": {"total": "{{ $.tasks.step1.output.total }}",
+                                      "text": "The sum is {{ $.tasks.step1.output.total }}"}}
 LITERALS, TEMPLATES = flow("literals", SUM, SUM, SUM), flow("templates", SUM, SELECTED, SELECTED)
 TEMPLATED_STEPS = 2
 VALUES = [("ours", LITERALS), ("ours", TEMPLATES)]
@@ -70,7 +70,7 @@ def check_values(bench):
     for server, route in VALUES:
         answer = routes.call(bench, server, route)
         routes.expect(f"{route.name}: values", [task["data"] for task in answer["executed_tasks"]],
-                      [SUM["input"]["value"]] * routes.STEPS)
+                      [SUM["input"]] * routes.STEPS)
 
 
 def task(number, task_type, data, successor):

@@ -36,7 +36,7 @@ def row(results, key):
 
 
 def values(results):
-    """What a step with templates costs more than one whose input is written in the flow."""
+    """What a step with templates costs more than one with its input written in the flow."""
     literals, templates = ((CONTEST, server, route) for server, route in chains.VALUES)
     rows = []
     for name, key in (("literal inputs", literals), ("**two inputs by templates**", templates)):
