@@ -1,3 +1,4 @@
+import Glibc
 import JSON
 import System
 
@@ -54,16 +55,36 @@ package enum Stage {
         program.limits = limits(order)
         program.landlock = try ConfinedProgram.isLandlockAvailable ? landlock(order, folder) : nil
         // Without it the programs of this user could read what this user may read.
-        if program.landlock == nil, order.user == nil { throw ProcessError("landlock_create_ruleset", code: 95) }
+        if program.landlock == nil, order.user == nil {
+            throw ProcessError("landlock_create_ruleset", code: EOPNOTSUPP)
+        }
         let (output, errors) = (try Pipe(), try Pipe())
-        let child = try program.start(
-            in: folder.path, input: Descriptor.input, output: output.writing, errors: errors.writing)
+        let child = try start(program, order, in: folder, output.writing, errors.writing)
         output.closeWriting()
         errors.closeWriting()
         var watch = ProgramWatch(child, output, errors, signals, until: .now + .milliseconds(order.timeout))
         let end = watch.wait()
         Descendants.end()
         return watch.result(end)
+    }
+
+    /// Starts the program. While other programs of its user start processes, it can have too few of them: then these are
+    /// counted again.
+    private static func start(
+        _ program: ConfinedProgram, _ order: StageOrder, in folder: WorkingFolder, _ output: Int32, _ errors: Int32
+    ) throws(ProcessError) -> ChildProcess {
+        var program = program
+        var attempts = 10
+        while true {
+            do throws(ProcessError) {
+                return try program.start(
+                    in: folder.path, input: Descriptor.input, output: output, errors: errors)
+            } catch {
+                attempts -= 1
+                guard error.code == EAGAIN, attempts > 0 else { throw error }
+                program.limits = limits(order)
+            }
+        }
     }
 
     private static func environment(_ order: StageOrder, _ folder: WorkingFolder) -> [String: String] {

@@ -60,6 +60,11 @@ import Testing
         let program = try #require(processes(with: word).first)
         let stages = ProcessTable.children(of: getpid()).filter { ProcessTable.children(of: $0).contains(program) }
         let stage = try #require(stages.first)
+        // Only the stage would remove it.
+        var folder = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let isFound = unsafe realpath("/proc/\(program)/cwd", &folder) != nil
+        try #require(isFound)
+        defer { unsafe rmdir(folder) }
         #expect(kill(stage, SIGKILL) == 0)
         guard case .notStarted = try running.result().end else { throw TestFailure("a lost stage has a result") }
         let deadline = Monotonic.now + .seconds(10)

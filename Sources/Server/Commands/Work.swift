@@ -25,6 +25,8 @@ enum Work {
         let (log, memory, observe) = (observers.log, observers.memory.memory, observers.observe)
         defer { log.close() }
         control.reopenLog = { log.reopen() }
+        // Before the thread of the driver exists, which would still run while a refusal ends the process.
+        let programPolicy = try configuration.programs(settingsFile: invocation.settingsFile)
         let database = try configuration.database.observed(by: observe)
         var client = HTTPClientSettings()
         client.allowedAddresses = try configuration.httpAllowAddresses
@@ -32,7 +34,7 @@ enum Work {
             observe(.engine($0))
         }
         let driver = try HTTPDriver(client)
-        let programs = try configuration.programs(settingsFile: invocation.settingsFile).map { policy in
+        let programs = programPolicy.map { policy in
             ProgramRunner(policy, watch: { driver.whenReadable($0, $1) }, observe: { observe(.program($0)) })
         }
         let worker = try Worker(
