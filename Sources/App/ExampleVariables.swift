@@ -20,6 +20,8 @@ enum ExampleVariables {
             ExampleVariable("other_token", sample: "eyJhbGciOi…", "The token of the second account"),
             ExampleVariable("admin_token", sample: "eyJhbGciOi…", "The admin's token; the login as admin sets it"),
             ExampleVariable("guest_token", sample: "eyJhbGciOi…", "The guest's token"),
+            ExampleVariable(
+                "service_token", initial: "a-token-of-a-service", "The secret of another service, to be stored"),
             ExampleVariable("totp_secret", sample: "JBSWY3DPEHPK3PXP", "The secret of the authenticator app"),
             ExampleVariable("otp", sample: "492039", "The app's current code, computed before the call is sent"),
             ExampleVariable("recovery_code", sample: "k3vq-7m2x-9wfa-5tzn", "One of the recovery codes"),
@@ -27,7 +29,7 @@ enum ExampleVariables {
 
     /// Ids that the collection takes from answers.
     private static let ids = [
-        "user_id", "new_user_id", "session_id", "key_id", "execution_id", "approval_execution_id",
+        "user_id", "new_user_id", "session_id", "key_id", "credential_id", "execution_id", "approval_execution_id",
         "waiting_execution_id", "workflow_id", "imported_workflow_id", "post_id", "record_id",
     ].map { ExampleVariable($0, sample: id, "Set by the answer of an earlier request") }
 }

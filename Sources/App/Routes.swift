@@ -8,8 +8,8 @@ package enum Routes {
         + Endpoint.sessions
         + Endpoint.runs + Endpoint.prices + Endpoint.executions + Endpoint.approvals + Endpoint.workflows
         + Endpoint.workflowRuns + Endpoint.documents + Endpoint.posts + Endpoint.arrays + Endpoint.operations
-        + Endpoint.records + Endpoint.credits + Endpoint.apiKeys + Endpoint.secondFactors + Endpoint.guests
-        + Endpoint.users + Endpoint.identities + Endpoint.removal + Endpoint.audit
+        + Endpoint.records + Endpoint.credits + Endpoint.apiKeys + Endpoint.credentials + Endpoint.secondFactors
+        + Endpoint.guests + Endpoint.users + Endpoint.identities + Endpoint.removal + Endpoint.audit
 
     /// The maximum length of a body at any endpoint, in bytes.
     package static let maximumBodyLength = all.map(\.body.policy.limit).max() ?? 0

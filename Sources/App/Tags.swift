@@ -19,6 +19,8 @@ extension Tag {
     static let records = Tag("Records", "The operations that you have run, with what each of them cost.")
     static let credits = Tag("Credits", "Your balance, and the ledger of its changes.")
     static let apiKeys = Tag("API keys", "Keys for programs, limited by scopes and by time.")
+    static let credentials = Tag(
+        "Credentials", "Secrets of other services, which tasks send and no answer shows.")
     static let secondFactor = Tag("Second factor", "An authenticator app (TOTP, RFC 6238) with recovery codes.")
     static let guests = Tag("Guests", "Try the service without an account, and turn the guest into one.")
     static let users = Tag("Users", "Administration of accounts. Only for admins.")

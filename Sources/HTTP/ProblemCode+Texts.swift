@@ -134,6 +134,10 @@ extension ProblemCode {
             )
         case .keyTaken:
             (.conflict, "Another workflow has this key", "Choose another key, or change that workflow's first.")
+        case .tooManyCredentials:
+            (.conflict, "The account has its maximum number of credentials", "Delete a credential first.")
+        case .nameTaken:
+            (.conflict, "Another credential has this name", "Choose another name, or replace that credential.")
         case .tooManyDocuments:
             (.conflict, "The account has its maximum number of documents", "Delete documents first.")
         case .versionInUse:

@@ -36,6 +36,8 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case tooManyWorkflows = "too_many_workflows"
     case tooManyVersions = "too_many_versions"
     case keyTaken = "key_taken"
+    case tooManyCredentials = "too_many_credentials"
+    case nameTaken = "name_taken"
     case tooManyDocuments = "too_many_documents"
     case versionInUse = "version_in_use"
     case guest

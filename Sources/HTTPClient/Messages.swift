@@ -68,6 +68,14 @@ extension OutgoingRequest {
         }
     }
 
+    /// Whether a field of that name may carry a secret: it is well-formed, not reserved, and not one that says what the
+    /// request is.
+    package static func mayCarrySecret(_ name: String) -> Bool {
+        let others: Set = ["content-type", "idempotency-key", "traceparent", "user-agent"]
+        return !name.isEmpty && name.utf8.allSatisfy(isTokenCharacter) && !reserved.contains(name.lowercased())
+            && !others.contains(name.lowercased())
+    }
+
     private static let reserved: Set = [
         "connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-authorization",
         "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",

@@ -425,6 +425,22 @@ CREATE TABLE public.approvers (
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.credentials (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    header text,
+    hosts text[] NOT NULL,
+    sealed bytea NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT credentials_check CHECK (((header IS NOT NULL) = (kind = 'header'::text))),
+    CONSTRAINT credentials_hosts_check CHECK ((cardinality(hosts) > 0)),
+    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['bearer'::text, 'basic'::text, 'header'::text])))
+);
+
 CREATE TABLE public.credits (
     user_id uuid NOT NULL,
     balance bigint NOT NULL,
@@ -719,6 +735,9 @@ ALTER TABLE ONLY public.audit_log
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_position_key UNIQUE ("position");
 
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.credits
     ADD CONSTRAINT credits_pkey PRIMARY KEY (user_id);
 
@@ -826,6 +845,10 @@ CREATE UNIQUE INDEX audit_log_once ON public.audit_log USING btree (action, subj
 CREATE INDEX audit_log_subject ON public.audit_log USING btree (subject, created_at, id);
 
 CREATE INDEX audit_log_unsealed ON public.audit_log USING btree (id) WHERE ("position" IS NULL);
+
+CREATE UNIQUE INDEX credentials_name ON public.credentials USING btree (user_id, public.folded(name));
+
+CREATE INDEX credentials_user ON public.credentials USING btree (user_id, created_at, id);
 
 CREATE INDEX executions_unnamed ON ONLY public.executions USING btree (created_at) WHERE (flow_id IS NULL);
 
@@ -970,6 +993,9 @@ ALTER TABLE ONLY public.api_keys
 
 ALTER TABLE ONLY public.approvers
     ADD CONSTRAINT approvers_execution_id_fkey FOREIGN KEY (execution_id) REFERENCES public.queue(execution_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.credits
     ADD CONSTRAINT credits_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

@@ -57,6 +57,8 @@ import Tokens
             "UPDATE queue SET held = 2 WHERE execution_id = \(optional: waiting["id"].stringValue)::uuid")
         let key = try application.post("/api/keys", ["name": "k"], token: user.token)
         #expect(key.status == 201)
+        let credential: JSON = ["name": "c", "value": "long enough", "hosts": ["example.org"]]
+        _ = try call("POST", "/api/credentials", credential, status: 201)
         let factor = try application.post(
             "/api/mfa/totp", ["current_password": .string(user.password)], token: user.token)
         #expect(factor.status == 201)

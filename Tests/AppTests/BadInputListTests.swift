@@ -15,7 +15,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "/posts", "/api/executions", "/api/keys", "/api/sessions", "/api/users", "/api/audit", "/api/ledger",
+        "/posts", "/api/executions", "/api/keys", "/api/credentials", "/api/sessions", "/api/users", "/api/audit",
+        "/api/ledger",
         "/api/records",
     ])
     func refusesInvalidQueries(list: String) throws {

@@ -62,6 +62,10 @@ struct CrowdedDatabase: Sendable {
             INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at)
             SELECT id, id, 'key', sha256(n::text::bytea), '{read}', now() + interval '1 day' FROM \(numbers)
             """,
+            """
+            INSERT INTO credentials (id, user_id, name, kind, hosts, sealed)
+            SELECT id, id, 'c', 'bearer', '{example.org}', '' FROM \(numbers)
+            """,
             "INSERT INTO credits (user_id, balance, entries) SELECT id, 1, 0 FROM \(numbers)",
             """
             INSERT INTO identities (issuer, subject, user_id)

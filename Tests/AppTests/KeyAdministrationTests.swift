@@ -98,18 +98,26 @@ import Tokens
         try fixture.connection.execute("INSERT INTO users (id, username) VALUES (\(user), 'ann')")
         let secret = fixture.sealingKeys.seal("totp".utf8, associated: SecondFactor.associated(user))
         try fixture.connection.execute("INSERT INTO second_factors (user_id, secret) VALUES (\(user), \(secret))")
+        let credential = UUIDv7.make()
+        let value = fixture.sealingKeys.seal(
+            "value".utf8, associated: Credential.associated(credential, of: user))
+        try fixture.connection.execute(
+            """
+            INSERT INTO credentials (id, user_id, name, kind, hosts, sealed)
+            VALUES (\(credential), \(user), 'c', 'bearer', '{example.org}', \(value))
+            """)
         try fixture.rotate()
         let token = try fixture.sign(by: fixture.process())
 
         let (old, new) = ([UInt8](repeating: 1, count: 32), [UInt8](repeating: 2, count: 32))
         let both = try KeyRing(key: new, previous: [old])
         let keys = KeyAdministration(on: fixture.connection, tokenKeys: fixture.settings, sealingKeys: both)
-        #expect(try list(keys).suffix(2).map { $0.suffix(1) } == ["0", "2"])
+        #expect(try list(keys).suffix(2).map { $0.suffix(1) } == ["0", "3"])
         var lines: [String] = []
         try keys.reseal { lines.append($0) }
-        #expect(lines.count == 2 && lines.allSatisfy { $0.hasSuffix(": 1 resealed, 0 that do not open") })
+        #expect(lines.count == 3 && lines.allSatisfy { $0.hasSuffix(": 1 resealed, 0 that do not open") })
         try keys.reseal { lines.append($0) }
-        #expect(lines.suffix(2).allSatisfy { $0.contains(": 0 resealed") })
+        #expect(lines.suffix(3).allSatisfy { $0.contains(": 0 resealed") })
 
         let alone = try KeyRing(key: new)
         #expect(throws: Never.self) {

@@ -30,7 +30,7 @@ import Testing
         return [
             "/api/data": ("/api/data?", "documents \(mine)"),
             "/posts": ("/posts?", "posts"), "/api/users": ("/api/users?", "users"),
-            "/api/keys": ("/api/keys?", "api_keys"),
+            "/api/keys": ("/api/keys?", "api_keys"), "/api/credentials": ("/api/credentials?", "credentials"),
             "/api/sessions": ("/api/sessions?", "sessions \(mine) AND ended_at IS NULL"),
             "/api/workflows": ("/api/workflows?", "workflows"),
             "/api/workflows/{id}/versions": (
@@ -62,6 +62,10 @@ import Testing
             """
             INSERT INTO api_keys (id, user_id, name, digest, scopes, expires_at, created_at)
             SELECT gen_random_uuid(), \(id), 'k', int8send(n), '{read}', now() + interval '1 day', \(time) FROM \(n)
+            """,
+            """
+            INSERT INTO credentials (id, user_id, name, kind, hosts, sealed, created_at)
+            SELECT gen_random_uuid(), \(id), 'c' || n, 'bearer', '{example.org}', '', \(time) FROM \(n)
             """,
             """
             INSERT INTO sessions (id, user_id, expires_at, created_at)

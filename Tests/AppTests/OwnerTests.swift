@@ -91,6 +91,13 @@ import Testing
         #expect(try application.get("/api/records", token: stranger.token)["items"] == [])
     }
 
+    @Test func credentialsAreHiddenFromStrangers() throws {
+        let draft: JSON = ["name": "c", "value": "long enough", "hosts": ["example.org"]]
+        let credential = "/api/credentials/\(try make("/api/credentials", draft))"
+        try expectHidden(credential, [("PUT", "", draft), ("DELETE", "", nil)])
+        #expect(try application.get("/api/credentials", token: stranger.token)["items"] == [])
+    }
+
     @Test func keysAndSessionsAreHiddenFromStrangers() throws {
         let key = try make("/api/keys", ["name": "k"])
         let session = try #require(

@@ -47,6 +47,7 @@ import Testing
         }
         let post: JSON = ["title": "a", "content": "b"]
         let workflow: JSON = ["name": "a", "flow": FlowFormat.example]
+        let credential: JSON = ["name": "c", "value": "long enough", "hosts": ["example.org"]]
         let account: JSON = ["username": "changed", "password": "long enough"]
         let document = try application.send("PUT", "/api/data/d", ["value": [1]], token: user.token)
         #expect(document.status == 200)
@@ -56,6 +57,9 @@ import Testing
             "/api/workflows/{id}": example(
                 "/api/workflows/\(try create("/api/workflows", workflow))", ("description", "other"),
                 creating: ("/api/workflows", workflow)),
+            "/api/credentials/{id}": example(
+                "/api/credentials/\(try create("/api/credentials", credential))", ("name", "other"),
+                creating: ("/api/credentials", credential)),
             "/api/data/{name}": example("/api/data/d", ("value", 7)),
             "/me": example("/me", ("name", "Other")),
             "/api/users/{id}": example(

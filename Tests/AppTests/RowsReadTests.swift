@@ -211,6 +211,24 @@ import Testing
         try expectFewRows("the end of a key", status: 204) {
             try send("DELETE", "/api/keys/\(keys[$0 - 1])", nil, [mine], from: "a").status
         }
+        var credentials: [String] = []
+        let credential: (Int) -> JSON = {
+            ["name": .string("c\($0)"), "value": "long enough", "hosts": ["example.org"]]
+        }
+        try expectFewRows("a new credential", status: 201) { number in
+            let made = try send("POST", "/api/credentials", credential(number), [mine], from: "a")
+            credentials.append("/api/credentials/\(made.body["id"]?.stringValue ?? "")")
+            return made.status
+        }
+        try expectFewRows("the credentials", status: 200) { _ in
+            try send("GET", "/api/credentials", nil, [mine], from: "a").status
+        }
+        try expectFewRows("a changed credential", status: 200) {
+            try send("PUT", credentials[$0 - 1], credential($0 + 100), [mine], from: "a").status
+        }
+        try expectFewRows("the end of a credential", status: 204) {
+            try send("DELETE", credentials[$0 - 1], nil, [mine], from: "a").status
+        }
         try expectFewRows("a new password", status: 200) { number in
             let change: JSON = [
                 "password": .string("an impression \(number)"),

@@ -13,8 +13,9 @@ import Testing
         "DELETE /api/records/{id}", "GET /api/identities", "DELETE /api/identities/{id}",
     ]
     private static let accounts: Set = [
-        "PATCH /me", "POST /api/keys", "GET /api/keys", "DELETE /api/keys/{id}", "POST /api/mfa/totp",
-        "POST /api/mfa/totp/confirm", "DELETE /api/mfa/totp",
+        "PATCH /me", "POST /api/keys", "GET /api/keys", "DELETE /api/keys/{id}", "POST /api/credentials",
+        "GET /api/credentials", "GET /api/credentials/{id}", "PUT /api/credentials/{id}",
+        "DELETE /api/credentials/{id}", "POST /api/mfa/totp", "POST /api/mfa/totp/confirm", "DELETE /api/mfa/totp",
     ]
     private static let sessions: Set = [
         "POST /logout", "GET /csrf", "GET /api/sessions", "DELETE /api/sessions/{id}", "POST /api/guests/convert",
@@ -87,6 +88,8 @@ import Testing
         let post = try stack.post("/posts", draft, token: user.token)["id"]
         let run = try stack.post("/flow-manager", .demoFlow, token: user.token)["execution_id"]
         let key = try stack.post("/api/keys", ["name": "k"], token: user.token)["id"]
+        let secret: JSON = ["name": "c", "value": "long enough", "hosts": ["example.org"]]
+        let credential = try stack.post("/api/credentials", secret, token: user.token)["id"]
         let session = try stack.get("/api/sessions", token: user.token)["items"].arrayValue?.first?["id"]
         let flow: JSON = ["name": "w", "flow": FlowFormat.example]
         let workflow = try stack.post("/api/workflows", flow, token: user.token)["id"]
@@ -94,11 +97,13 @@ import Testing
         let resources: [String: JSON?] = [
             "/api/workflows/{id}": workflow,
             "/posts/{id}": post, "/api/executions/{id}": run, "/api/keys/{id}": key, "/api/sessions/{id}": session,
+            "/api/credentials/{id}": credential,
             "/api/users/{id}": .string(user.id), "/api/identities/{id}": .string(user.id),
             "/api/data/{name}": "result", "/api/records/{id}": bought,
         ]
         let bodies: [String: JSON] = [
-            "PUT /api/workflows/{id}": flow, "POST /api/workflows/{id}/rollback": ["version": 1],
+            "PUT /api/workflows/{id}": flow, "PUT /api/credentials/{id}": secret,
+            "POST /api/workflows/{id}/rollback": ["version": 1],
             "POST /api/workflows/{id}/execute": [:], "POST /api/executions/{id}/fork": ["step": 1],
             "POST /api/executions/{id}/signal": ["step": 1, "approved": true],
         ]

@@ -52,6 +52,7 @@ struct GivenSecrets {
                 stack.get(
                     "/me", headers: [("Authorization", "Bearer \(token)"), ("Authorization", "Bearer \(secret)")]),
                 stack.post("/api/keys", ["name": [text], "scopes": [text]], token: token),
+                stack.post("/api/credentials", ["name": text, "value": text, "hosts": [text]], token: token),
                 stack.post("/api/mfa/totp", ["current_password": text], token: token),
                 stack.post("/api/mfa/totp/confirm", ["code": text], token: token),
                 stack.send("DELETE", "/api/mfa/totp", ["code": .string(secret + "A")], token: token),

@@ -55,6 +55,9 @@ import Testing
             try stack.post("/login", ["email": .string(user.email), "password": password])
         }
         let key = try stack.post("/api/keys", ["name": "k"], token: token)["id"]
+        let secret: JSON = ["name": "c", "value": "long enough", "hosts": ["example.org"]]
+        let madeCredential = try stack.post("/api/credentials", secret, token: token)
+        let credential = "/api/credentials/\(madeCredential["id"].stringValue ?? "")"
         let session = try #require(
             try stack.get("/api/sessions", token: login["token"].stringValue)["items"].arrayValue?.first?["id"])
         let post: JSON = ["title": "a", "content": "b"]
@@ -135,6 +138,14 @@ import Testing
             ("DELETE", "/api/sessions/{id}", "/api/sessions/\(session.stringValue ?? "")", nil, 204),
             ("POST", "/api/keys", "/api/keys", ["name": "k"], 201), ("GET", "/api/keys", "/api/keys", nil, 200),
             ("DELETE", "/api/keys/{id}", "/api/keys/\(key.stringValue ?? "")", nil, 204),
+            ("GET", "/api/credentials", "/api/credentials", nil, 200),
+            ("POST", "/api/credentials", "/api/credentials", secret, 409),
+            ("POST", "/api/credentials", "/api/credentials", ["name": "c"], 422),
+            ("GET", "/api/credentials/{id}", credential, nil, 200),
+            ("PUT", "/api/credentials/{id}", credential, secret, 200),
+            ("PUT", "/api/credentials/{id}", credential, ["name": "c", "hosts": ["a.example.org"]], 422),
+            ("DELETE", "/api/credentials/{id}", credential, nil, 204),
+            ("GET", "/api/credentials/{id}", credential, nil, 404),
             ("POST", "/api/mfa/totp", "/api/mfa/totp", ["current_password": password], 201),
             ("POST", "/api/mfa/totp/confirm", "/api/mfa/totp/confirm", ["code": "x"], 403),
             ("DELETE", "/api/mfa/totp", "/api/mfa/totp", ["code": "x"], 403),

@@ -13,6 +13,7 @@ extension Problem {
             switch error.kind {
             case .server where error.isInsufficientCredits: .insufficientCredits
             case .server(.uniqueViolation) where error.constraint == "workflows_key": Problem(.keyTaken)
+            case .server(.uniqueViolation) where error.constraint == "credentials_name": Problem(.nameTaken)
             case .server(let state) where state == .uniqueViolation: Problem(.conflict)
             case .server(let state) where state.isDataException: Problem(.invalidValue)
             case .server(let state) where state == .lockNotAvailable || state == .queryCanceled || state.isConflict:

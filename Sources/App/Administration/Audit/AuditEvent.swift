@@ -24,6 +24,9 @@ struct AuditEvent {
         case keyMade = "key_made"
         case keyEnded = "key_ended"
         case keyUsed = "key_used"
+        case credentialMade = "credential_made"
+        case credentialChanged = "credential_changed"
+        case credentialDeleted = "credential_deleted"
         case workflowDeleted = "workflow_deleted"
         case creditsGranted = "credits_granted"
         case priceChanged = "price_changed"
@@ -49,7 +52,7 @@ struct AuditEvent {
     }
 
     let action: Action
-    /// The object of the event: the id of a user, key, workflow, record or run.
+    /// The object of the event: the id of a user, key, credential, workflow, record or run.
     let subject: String?
     /// The user who acted, if it is not the caller.
     let actor: String?
@@ -131,6 +134,12 @@ extension AuditEvent {
     static func keyUsed(_ key: String, at now: Int64) -> AuditEvent {
         AuditEvent(.keyUsed, key, period: now - now % 86_400)
     }
+
+    static func credentialMade(_ credential: String) -> AuditEvent { AuditEvent(.credentialMade, credential) }
+
+    static func credentialChanged(_ credential: String) -> AuditEvent { AuditEvent(.credentialChanged, credential) }
+
+    static func credentialDeleted(_ credential: String) -> AuditEvent { AuditEvent(.credentialDeleted, credential) }
 
     static func workflowDeleted(_ workflow: String) -> AuditEvent { AuditEvent(.workflowDeleted, workflow) }
     static func creditsGranted(_ amount: Int64, to user: String) -> AuditEvent {

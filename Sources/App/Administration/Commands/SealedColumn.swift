@@ -9,18 +9,38 @@ struct SealedColumn: Sendable {
     /// The primary key, and a value that sorts before all of its values.
     private let key: SQL
     private let start: String
-    /// The associated data with which a value was sealed, by the primary key of its row.
+    /// The associated data with which a value was sealed, by its place: the primary key of its row, if `place` is nil.
     private let associated: @Sendable (String) -> [UInt8]
+    /// What the associated data is made of, as a text.
+    private let place: SQL
+
+    private init(
+        name: String, table: SQL, column: SQL, key: SQL, start: String, place: SQL? = nil,
+        associated: @escaping @Sendable (String) -> [UInt8]
+    ) {
+        self.name = name
+        self.table = table
+        self.column = column
+        self.key = key
+        self.start = start
+        self.place = place ?? key
+        self.associated = associated
+    }
 
     /// All sealed columns.
     static let all = [
         SealedColumn(
             name: "second_factors.secret", table: "second_factors", column: "secret", key: "user_id",
-            start: "00000000-0000-0000-0000-000000000000", associated: SecondFactor.associated),
+            start: leastID, associated: SecondFactor.associated),
+        SealedColumn(
+            name: "credentials.sealed", table: "credentials", column: "sealed", key: "id", start: leastID,
+            place: "user_id || ' ' || id", associated: Credential.associated(_:)),
         SealedColumn(
             name: "token_keys.secret", table: "token_keys", column: "secret", key: "id", start: "",
             associated: TokenKey.associated),
     ]
+
+    private static let leastID = "00000000-0000-0000-0000-000000000000"
 
     /// The maximum number of rows that one transaction reseals, so that it holds their locks only briefly.
     private static let batch = 500
@@ -41,14 +61,14 @@ struct SealedColumn: Sendable {
             try connection.transaction { connection in
                 let rows = try connection.query(
                     """
-                    SELECT \(key), \(column) FROM \(table)
-                    WHERE \(key) > \(position) 
+                    SELECT \(key), \(place), \(column) FROM \(table)
+                    WHERE \(key) > \(position)
                         AND substr(\(column), 1, \(keys.currentHead.count)) <> \(keys.currentHead)
                     ORDER BY \(key) LIMIT \(Self.batch) FOR UPDATE
                     """
-                ).map { try $0.decode(String.self, [UInt8].self) }
-                let updates = rows.compactMap { id, sealed -> SQL? in
-                    guard let sealed = try? keys.rewrap(sealed, associated: associated(id)) else { return nil }
+                ).map { try $0.decode(String.self, String.self, [UInt8].self) }
+                let updates = rows.compactMap { id, place, sealed -> SQL? in
+                    guard let sealed = try? keys.rewrap(sealed, associated: associated(place)) else { return nil }
                     return "UPDATE \(table) SET \(column) = \(sealed) WHERE \(key) = \(id)"
                 }
                 if !updates.isEmpty { try connection.pipeline(updates) }

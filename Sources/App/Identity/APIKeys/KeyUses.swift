@@ -31,7 +31,7 @@ extension AuditTrail {
     /// Sets the caller as the actor, and records the use of an API key.
     func note(_ principal: Principal, uses: KeyUses, at now: Int64) throws {
         actor = principal.id
-        guard case .key(let id, _) = principal.credential else { return }
+        guard case .key(let id, _) = principal.proof else { return }
         let event = AuditEvent.keyUsed(id, at: now)
         try uses.noting(KeyUses.Use(key: id, network: network, day: event.period)) { try record(event) }
     }

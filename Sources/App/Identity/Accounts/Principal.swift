@@ -3,7 +3,7 @@ import HTTP
 /// The caller: the current account of a token or key. A class, because every stage passes it on.
 package final class Principal: Sendable {
     /// How the caller was authenticated.
-    enum Credential: Sendable {
+    enum Proof: Sendable {
         case session(id: String)
         case key(id: String, Set<Scope>)
         /// A token of another issuer. It permits what a session does, but only the issuer can end it.
@@ -11,7 +11,7 @@ package final class Principal: Sendable {
     }
 
     package let account: Account
-    let credential: Credential
+    let proof: Proof
     /// The account's credits when the call was authenticated.
     let credits: Credits
     /// Whether the account keeps as many bytes as it may.
@@ -22,10 +22,10 @@ package final class Principal: Sendable {
     let issuedAt: Int64?
 
     init(
-        account: Account, credential: Credential, credits: Credits, isFull: Bool, storedBytes: Int64, issuedAt: Int64?
+        account: Account, proof: Proof, credits: Credits, isFull: Bool, storedBytes: Int64, issuedAt: Int64?
     ) {
         self.account = account
-        self.credential = credential
+        self.proof = proof
         self.credits = credits
         self.isFull = isFull
         self.storedBytes = storedBytes
@@ -36,24 +36,24 @@ package final class Principal: Sendable {
     /// Whether the caller has admin rights: an API key of an admin needs the `admin` scope.
     var isAdmin: Bool {
         guard account.role == .admin else { return false }
-        if case .key(_, let scopes) = credential { return scopes.contains(.admin) }
+        if case .key(_, let scopes) = proof { return scopes.contains(.admin) }
         return true
     }
 
     /// The session that the call belongs to; nil for a key and for a token of another issuer.
     var sessionID: String? {
-        if case .session(let id) = credential { id } else { nil }
+        if case .session(let id) = proof { id } else { nil }
     }
 
-    /// The API key that the call has; nil for any other credential.
+    /// The API key that the call has; nil for a session.
     var keyID: String? {
-        if case .key(let id, _) = credential { id } else { nil }
+        if case .key(let id, _) = proof { id } else { nil }
     }
 
-    /// Why this caller's role or credential does not permit the endpoint; nil if it does. The message names what is
+    /// Why this caller's role or API key does not permit the endpoint; nil if it does. The message names what is
     /// missing.
     func refusal<Input>(by endpoint: Endpoint<Input>) -> Problem? {
-        if case .key(_, let scopes) = credential {
+        if case .key(_, let scopes) = proof {
             guard endpoint.access.takesKeys else { return .forbidden("API keys may not do this: it needs a login") }
             guard scopes.contains(endpoint.scope) || endpoint.limitedScope.map(scopes.contains) == true else {
                 return .lacksScope(endpoint.scope)

@@ -7,18 +7,18 @@ import Postgres
 extension Principal {
     /// An API key without the scope `read` reads only what it started.
     var readableRuns: Visibility {
-        if case .key(let keyID, _) = credential, readsOnlyItsRuns { return .key(keyID, of: isAdmin ? nil : id) }
+        if case .key(let keyID, _) = proof, readsOnlyItsRuns { return .key(keyID, of: isAdmin ? nil : id) }
         return allRuns
     }
 
     /// The runs that a call may change whose answer shows them. A key with the scope `write` deletes others as well.
     var changeableRuns: Visibility {
-        if case .key(_, let scopes) = credential, scopes.contains(.write) { return allRuns }
+        if case .key(_, let scopes) = proof, scopes.contains(.write) { return allRuns }
         return readableRuns
     }
 
     var readsOnlyItsRuns: Bool {
-        if case .key(_, let scopes) = credential { return !scopes.contains(.read) }
+        if case .key(_, let scopes) = proof { return !scopes.contains(.read) }
         return false
     }
 

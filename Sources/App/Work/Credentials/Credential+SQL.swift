@@ -1,0 +1,88 @@
+import Crypto
+import HTTP
+import HTTPClient
+import JSON
+import Postgres
+
+extension Credential {
+    private static let columns: SQL = "\(resource.columns), id, user_id, version"
+
+    private init(_ row: Row) throws {
+        var columns = row.columns
+        json = try Credential.resource.json(&columns)
+        id = try columns.next()
+        userID = try columns.next()
+        version = try columns.next()
+    }
+
+    /// The user's credentials.
+    static func all(of userID: String) -> SQL { "credentials WHERE user_id = \(userID)" }
+
+    /// Stores a new credential; nil when the user has the maximum number. Throws a unique violation when another one of
+    /// the user has its name, and 401 for a user who is disabled by now.
+    static func insert(
+        _ draft: CredentialDraft, of userID: String, sealedBy keys: KeyRing, _ audit: AuditTrail,
+        on connection: Connection
+    ) throws -> Credential? {
+        let id = UUIDv7.make()
+        let sealed = keys.seal((draft.value ?? "").utf8, associated: associated(id, of: userID))
+        return try connection.atomically { connection in
+            // Locks the user, because two concurrent calls would not count each other's credential.
+            let user = try connection.query(
+                "SELECT FROM users WHERE id = \(userID) AND disabled_at IS NULL FOR NO KEY UPDATE")
+            guard !user.isEmpty else { throw Problem.invalidToken }
+            let rows = try connection.query(
+                """
+                INSERT INTO credentials (id, user_id, name, kind, header, hosts, sealed)
+                SELECT \(id), \(userID), \(draft.name), \(draft.kind.rawValue), \(optional: draft.header),
+                    \(draft.hosts.map(\.description)), \(sealed)
+                WHERE (SELECT count(*) FROM credentials WHERE user_id = \(userID)) < \(maximumCredentials)
+                RETURNING \(columns)
+                """)
+            return try rows.first.map { row in
+                try audit.record(.credentialMade(id))
+                return try Credential(row)
+            }
+        }
+    }
+
+    /// The user's credential with the id, or nil; `locked` locks the row until the transaction ends.
+    static func find(
+        _ id: String, of userID: String, locked: Bool = false, on connection: Connection
+    ) throws -> Credential? {
+        let lock: SQL = locked ? "FOR UPDATE" : ""
+        return try connection.query(
+            "SELECT \(columns) FROM credentials WHERE id = \(id) AND user_id = \(userID) \(lock)"
+        ).first.map(Credential.init)
+    }
+
+    /// Replaces all but the id. The credential must have been read with `locked`.
+    func replace(
+        by draft: CredentialDraft, sealedBy keys: KeyRing, _ audit: AuditTrail, on connection: Connection
+    ) throws -> Credential {
+        let sealed = draft.value.map { keys.seal($0.utf8, associated: Self.associated(id, of: userID)) }
+        let rows = try connection.query(
+            """
+            UPDATE credentials
+            SET name = \(draft.name), kind = \(draft.kind.rawValue), header = \(optional: draft.header),
+                hosts = \(draft.hosts.map(\.description)), sealed = coalesce(\(optional: sealed)::bytea, sealed),
+                version = version + 1, updated_at = now()
+            WHERE id = \(id)
+            RETURNING \(Self.columns)
+            """)
+        try audit.record(.credentialChanged(id))
+        return try Credential(try rows.only)
+    }
+
+    func delete(_ audit: AuditTrail, on connection: Connection) throws {
+        try connection.execute("DELETE FROM credentials WHERE id = \(id)")
+        try audit.record(.credentialDeleted(id))
+    }
+
+    /// The hosts to which the value may be sent.
+    var hosts: [HostPattern] { Self.hosts(json["hosts"]) }
+
+    static func hosts(_ texts: JSON?) -> [HostPattern] {
+        (texts?.arrayValue ?? []).compactMap { $0.stringValue.flatMap(HostPattern.init(parsing:)) }
+    }
+}
