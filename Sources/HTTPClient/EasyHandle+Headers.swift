@@ -24,6 +24,7 @@ extension EasyHandle {
             let hasValue = field.value.contains { $0 != " " && $0 != "\t" }
             lines.append(hasValue ? "\(field.name): \(field.value)" : "\(field.name);")
         }
+        if let credential = request.credential { lines.append("\(credential.field): \(credential.value)") }
         return unsafe lines.reduce(nil) { list, line in
             guard let list = unsafe curl_slist_append(list, line) else { preconditionFailure("out of memory") }
             return unsafe list

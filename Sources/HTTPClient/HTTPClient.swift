@@ -19,7 +19,7 @@ package final class HTTPClient {
     package func send(_ request: OutgoingRequest) throws(HTTPClientError) -> IncomingResponse {
         try request.checkHeaders()
         guard let url = URLReference(request.url) else { throw .invalidURL }
-        var hop = Hop(url: url, request: request)
+        var hop = try Hop(url: url, request: request)
         var redirectsLeft = settings.redirectLimit
         let deadline = ContinuousClock.now + settings.totalTimeout
         while true {

@@ -11,6 +11,8 @@ package enum HTTPClientError: Error, Equatable, Sendable {
     case unreachable
     /// No secure connection was established: the certificate is not trusted, or no protocol from TLS 1.2 on is shared.
     case tls
+    /// The request has a secret that must not be sent to this URL: see `RequestCredential`. Nothing was sent there.
+    case hostRefused
     /// There are more redirects than the settings allow.
     case tooManyRedirects
     /// A redirect leads to something other than an http or https URL, or away from https.

@@ -52,7 +52,7 @@ final class HTTPDriverLoop {
             guard settings.totalTimeout > .zero else { throw .timedOut }
             let handle = EasyHandle(addresses)
             let transfer = handle.prepare(
-                Hop(url: url, request: request), settings, timeLeft: settings.totalTimeout)
+                try Hop(url: url, request: request), settings, timeLeft: settings.totalTimeout)
             sending[handle.number] = Sending(
                 ticket: ticket, settings: settings, deadline: .now + settings.totalTimeout, ended: ended,
                 handle: handle, redirectsLeft: settings.redirectLimit, transfer: transfer)

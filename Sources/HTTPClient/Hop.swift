@@ -5,9 +5,17 @@ struct Hop {
     let url: URLReference
     let request: OutgoingRequest
 
+    /// - Throws: `hostRefused` if the secret of the request must not be sent to the URL.
+    init(url: URLReference, request: OutgoingRequest) throws(HTTPClientError) {
+        try request.credential?.check(url)
+        self.url = url
+        self.request = request
+    }
+
     /// The request to which the response redirects (RFC 9110, section 15.4); nil if the response is the final one.
     ///
-    /// - Throws: `redirectRefused` for a URL that is not http or https, that contains a user, or that leaves https.
+    /// - Throws: `redirectRefused` for a URL that is not http or https, that contains a user, or that leaves https;
+    ///   `hostRefused`.
     func redirected(by response: IncomingResponse) throws(HTTPClientError) -> Hop? {
         guard [301, 302, 303, 307, 308].contains(response.status.rawValue), let location = response.headers["Location"]
         else { return nil }
@@ -27,7 +35,7 @@ struct Hop {
             request.headers["Authorization"] = nil
             request.headers["Cookie"] = nil
         }
-        return Hop(url: next, request: request)
+        return try Hop(url: next, request: request)
     }
 
     /// 303 asks for another resource; 301 and 302 after POST are treated alike by convention. 307 and 308 repeat the

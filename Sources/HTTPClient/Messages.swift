@@ -12,6 +12,8 @@ package struct OutgoingRequest: Sendable {
     package var headers: Headers
     /// Not sent with HEAD, where it has no meaning.
     package var body: [UInt8]
+    /// A secret that is sent too, in a field that `headers` must not have.
+    package var credential: RequestCredential?
 
     package init(_ method: Method, _ url: String, headers: Headers = [:], body: [UInt8] = []) {
         self.method = method
@@ -28,6 +30,12 @@ package struct IncomingResponse: Sendable {
     package let headers: Headers
     /// As it was sent: content codings are not decoded, so a small response stays small.
     package let body: [UInt8]
+
+    package init(status: Status, headers: Headers, body: [UInt8]) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
 }
 
 extension OutgoingRequest {
@@ -51,19 +59,25 @@ extension OutgoingRequest {
 
     /// The host of the URL, in lower case, of a request that can be sent.
     ///
-    /// - Throws: `invalidURL` or `invalidHeader`.
+    /// - Throws: `invalidURL`, `invalidHeader` or `hostRefused`.
     package func checkedHost() throws(HTTPClientError) -> String {
         try checkHeaders()
-        guard let host = URLReference(url)?.origin.host else { throw .invalidURL }
-        return host
+        guard let url = URLReference(url) else { throw .invalidURL }
+        try credential?.check(url)
+        return url.origin.host
     }
 
     /// - Throws: `invalidHeader` for a field that is malformed (RFC 9110, sections 5.1 and 5.5) or reserved.
     func checkHeaders() throws(HTTPClientError) {
-        for field in headers.fields {
-            guard !field.name.isEmpty, field.name.utf8.allSatisfy(Self.isTokenCharacter),
-                field.value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }),
-                !Self.reserved.contains(field.name.lowercased())
+        var fields = headers.fields.map { ($0.name, $0.value) }
+        if let credential {
+            guard headers[credential.field] == nil, Self.mayCarrySecret(credential.field) else { throw .invalidHeader }
+            fields.append((credential.field, credential.value))
+        }
+        for (name, value) in fields {
+            guard !name.isEmpty, name.utf8.allSatisfy(Self.isTokenCharacter),
+                value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }),
+                !Self.reserved.contains(name.lowercased())
             else { throw .invalidHeader }
         }
     }

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import JSON
 import TestSupport
@@ -12,6 +13,8 @@ struct GivenSecrets {
     /// In base32.
     private let appSecret: String
     private let recoveryCodes: [String]
+    /// The value of a credential, which a step has named and not sent.
+    private let credential = unique("value-of-a-credential")
 
     init(in stack: Stack) throws {
         user = try stack.makeUser()
@@ -29,11 +32,20 @@ struct GivenSecrets {
         recoveryCodes = try #require(
             issued("/api/mfa/totp/confirm", ["code": .string(code)], "recovery_codes").arrayValue
         ).compactMap(\.stringValue)
+        let stored = try stack.post(
+            "/api/credentials", ["name": "c", "value": .string(credential), "hosts": ["localhost"]], token: token)
+        guard stored.status == 201 else { throw TestFailure("not stored: \(stored.text)") }
+        let task: JSON = [
+            "name": "a", "type": "http.request", "credential": "c", "input": ["url": "https://localhost/"],
+        ]
+        let run = try stack.post("/flow-manager", .flow([task]), token: token, headers: [("Prefer", "wait=20")])
+        guard run.text.contains("blocked_address") else { throw TestFailure("not blocked: \(run.text)") }
     }
 
     var all: [String] {
         let parts = [refreshToken.split(separator: ".").last, user.token.split(separator: ".").last]
-        return [refreshToken, key, appSecret, user.token, user.password] + recoveryCodes
+        return [refreshToken, key, appSecret, user.token, user.password, credential, Base64.encode(credential.utf8)]
+            + recoveryCodes
             + parts.compactMap { $0.map(String.init) }
     }
 
@@ -42,7 +54,7 @@ struct GivenSecrets {
         let token = user.token
         let email = JSON.string(user.email)
         var answers: [HTTPAnswer] = []
-        for secret in [refreshToken, key, appSecret, recoveryCodes[0]] {
+        for secret in [refreshToken, key, appSecret, recoveryCodes[0], credential] {
             let text = JSON.string(secret)
             answers += try [
                 stack.post("/refresh", ["refresh_token": .string(secret + "A")]),

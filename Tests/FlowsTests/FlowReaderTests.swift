@@ -115,7 +115,11 @@ import Testing
             Violation(pointer: "/flow/tasks/0/timeout", message: "must be at most 31536000.0")
         ),
         ("tasks/0/max_visits", 0, Violation(pointer: "/flow/tasks/0/max_visits", message: "must be at least 1")),
-        ("tasks/0/credential", "c", Violation(pointer: "/flow/tasks/0/credential", message: "is not a known field")),
+        ("tasks/0/colour", "c", Violation(pointer: "/flow/tasks/0/colour", message: "is not a known field")),
+        (
+            "tasks/0/credential", "c",
+            Violation(pointer: "/flow/tasks/0/credential", message: "the task type 'pass' takes no credential")
+        ),
         (
             "conditions/0/when", "$.tasks[?@.x >]",
             Violation(

@@ -41,10 +41,15 @@ struct HTTPRequest: ExternalTask {
     private static let defaultTimeout = 30.0
     private static let defaultSize = 1 << 20
 
+    let takesCredential = true
     private let driver: HTTPDriver?
+    private let credentials: CredentialStore
 
     /// - Parameter driver: nil: this process sends no requests.
-    init(_ driver: HTTPDriver?) { self.driver = driver }
+    init(_ driver: HTTPDriver?, _ credentials: CredentialStore) {
+        self.driver = driver
+        self.credentials = credentials
+    }
 
     func mistakes(in input: JSON) -> Violations {
         if input["body"] != nil, input["text"] != nil {
@@ -58,16 +63,20 @@ struct HTTPRequest: ExternalTask {
 
     func prepare(_ input: JSON, in context: TaskContext) throws -> ExternalCall {
         guard let driver else { throw TaskFailure(code: "cannot_call", message: "Requests are not possible here") }
-        let request = try request(input, key: context.idempotencyKey, trace: context.trace)
-        let host = try HTTPRequest.host(of: request)
+        var request = try request(input, key: context.idempotencyKey, trace: context.trace)
         try context.refuseGuests("Guests cannot send requests. Create an account first")
+        let credential = try context.credential.map {
+            try credentials.open($0, of: context.userID, on: context.connection)
+        }
+        request.credential = credential?.request
+        let host = try HTTPRequest.host(of: request)
         let seconds = input["timeout"]?.doubleValue ?? Self.defaultTimeout
         let timeout = min(.seconds(seconds), context.deadline.map { $0 - .now } ?? .seconds(seconds))
         let size = input["max_size"]?.integerValue.map { Int($0) } ?? Self.defaultSize
         let expected = input["expect"]?.arrayValue?.compactMap(\.integerValue)
-        return ExternalCall(to: host) { ended in
+        return ExternalCall(to: host) { [request] ended in
             let ticket = driver.send(request, timeout: timeout, bodyLimit: size) { result in
-                ended(ServiceAnswer.end(of: result, expecting: expected))
+                ended(ServiceAnswer.end(of: result, expecting: expected, masking: credential?.mask))
             }
             return { driver.cancel(ticket) }
         }
@@ -77,6 +86,13 @@ struct HTTPRequest: ExternalTask {
     private static func host(of request: OutgoingRequest) throws -> String {
         do {
             return try request.checkedHost()
+        } catch .hostRefused {
+            throw TaskFailure(
+                code: "credential_host",
+                message: "The credential is not for this URL: it is sent over https only, to the hosts that it names")
+        } catch .invalidHeader where request.credential.map({ request.headers[$0.field] != nil }) == true {
+            throw TaskFailure(
+                code: "invalid_input", message: "/headers: must not have the field that the credential sets")
         } catch .invalidHeader {
             throw TaskFailure(
                 code: "invalid_input", message: "/headers: a name or value is not valid, or reserved for the program")

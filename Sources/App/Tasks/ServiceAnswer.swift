@@ -19,9 +19,11 @@ enum ServiceAnswer {
     /// The longest delay that a service can ask for: as long as one that a flow can ask for.
     private static let longestDelay = Duration.seconds(86_400)
 
-    /// - Parameter expected: the statuses that are a success; nil: 200 to 299.
+    /// - Parameters:
+    ///   - expected: the statuses that are a success; nil: 200 to 299.
+    ///   - mask: replaces the secret of the request, before anything of the answer is kept.
     static func end(
-        of result: Result<IncomingResponse, HTTPClientError>, expecting expected: [Int64]?
+        of result: Result<IncomingResponse, HTTPClientError>, expecting expected: [Int64]?, masking mask: SecretMask?
     ) -> CallEnd {
         switch result {
         case .failure(let error):
@@ -31,10 +33,23 @@ enum ServiceAnswer {
             let status = response.status
             let isExpected = expected?.contains(Int64(status.rawValue)) ?? status.isSuccess
             return CallEnd("\(status.rawValue / 100)xx", isTrouble: !isExpected && status.rawValue >= 500) {
+                let response = try mask.map { try masked(response, by: $0) } ?? response
                 guard isExpected else { throw failure(response) }
                 return output(of: response)
             }
         }
+    }
+
+    /// - Throws: `TaskFailure` for an answer in which a secret cannot be found, because its content is encoded. The
+    ///   request has not asked for that.
+    private static func masked(_ response: IncomingResponse, by mask: SecretMask) throws -> IncomingResponse {
+        let coding = response.headers.list("Content-Encoding")?.lowercased() ?? "identity"
+        guard coding == "identity" else {
+            throw TaskFailure(
+                code: "answer_encoded",
+                message: "The answer is compressed, so that the credential cannot be masked in it")
+        }
+        return mask.masked(response)
     }
 
     private static func output(of response: IncomingResponse) -> JSON {
@@ -82,6 +97,9 @@ enum ServiceAnswer {
         case .addressRefused: TaskFailure(code: "blocked_address", message: "The address of the host is not allowed")
         case .unreachable: TaskFailure(code: "unreachable", message: "The host cannot be reached")
         case .tls: TaskFailure(code: "tls_failed", message: "No secure connection to the host is possible")
+        case .hostRefused:
+            TaskFailure(
+                code: "credential_host", message: "The service redirects to a host that the credential is not for")
         case .tooManyRedirects: TaskFailure(code: "too_many_redirects", message: "The service redirects too often")
         case .redirectRefused:
             TaskFailure(code: "redirect_refused", message: "The service redirects to a URL that is not allowed")

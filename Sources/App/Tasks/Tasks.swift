@@ -8,10 +8,12 @@ package enum Tasks {
     ///
     /// - Parameters:
     ///   - driver: sends the requests of steps; nil in a process that executes no such steps.
+    ///   - credentials: opens what the requests carry.
     ///   - programs: runs the programs of steps; nil in a process that executes no such steps.
     ///   - hasPrograms: whether workers run programs.
     package static func makeCatalog(
-        calling driver: HTTPDriver? = nil, running programs: ProgramRunner? = nil, hasPrograms: Bool = false
+        calling driver: HTTPDriver? = nil, credentials: CredentialStore = CredentialStore(sealedBy: nil),
+        running programs: ProgramRunner? = nil, hasPrograms: Bool = false
     ) -> TaskCatalog {
         TaskCatalog(
             [
@@ -32,7 +34,7 @@ package enum Tasks {
                 FlowRun(),
                 FlowMap(),
                 FlowParallel(),
-                HTTPRequest(driver),
+                HTTPRequest(driver, credentials),
                 Exec(programs.map { .here($0) } ?? (hasPrograms ? .onWorkers : .off)),
                 Transform(),
                 Assertion(),

@@ -72,6 +72,8 @@ final class TaskDefinition: Sendable {
     let retry: Retry
     /// The timeout of one attempt, or of a whole wait.
     let timeout: Duration?
+    /// The name or id of the credential of its calls; nil: none.
+    let credential: String?
     /// The maximum number of visits in a run; nil: only the limits of the other tasks on its cycles apply.
     let maxVisits: Int?
     /// What decides what follows the task: the first condition that holds. If none does, the flow ends with the task's
@@ -79,14 +81,15 @@ final class TaskDefinition: Sendable {
     let conditions: [Condition]
 
     init(
-        name: String, task: any FlowTask, input: TaskInput?, retry: Retry, timeout: Duration?, maxVisits: Int?,
-        conditions: [Condition]
+        name: String, task: any FlowTask, input: TaskInput?, retry: Retry, timeout: Duration?, credential: String?,
+        maxVisits: Int?, conditions: [Condition]
     ) {
         self.name = name
         self.task = task
         self.input = input
         self.retry = retry
         self.timeout = timeout
+        self.credential = credential
         self.maxVisits = maxVisits
         self.conditions = conditions
     }

@@ -31,6 +31,9 @@ package enum FlowFormat {
             "timeout": JSONSchema.number(0.001...31_536_000).described(
                 "Maximum duration in seconds: of each attempt, or of the whole wait of a waiting task. A task that "
                     + "takes longer fails. Default: no timeout"),
+            "credential": name.described(
+                "The name or id of one of your credentials, which the task sends with its call; only for types with "
+                    + "`takes_credential`. Default: none"),
             "max_visits": JSONSchema.integer(1...1_000).described(
                 "How often a run may enter the task; one more visit fails the run. Every cycle needs a task with this "
                     + "limit. Default: no limit"),

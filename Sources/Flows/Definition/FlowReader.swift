@@ -116,6 +116,9 @@ package struct FlowReader {
                 misspelt: type, among: catalog.names)
             return nil
         }
+        if task["credential"] != nil, !known.takesCredential {
+            report("\(pointer)/credential", "the task type '\(known.type)' takes no credential")
+        }
         if let input { check(input, for: known, at: "\(pointer)/input") }
         requireLiterals(of: known, input, at: pointer)
         // Numbers outside of the schema's ranges would not be safe to convert.
@@ -123,7 +126,8 @@ package struct FlowReader {
         return TaskDefinition(
             name: name, task: known, input: input, retry: task["retry"].map(Retry.init) ?? .none,
             timeout: task["timeout"]?.doubleValue.map { .seconds($0) },
-            maxVisits: task["max_visits"]?.integerValue.map { Int($0) }, conditions: conditions)
+            credential: task["credential"]?.stringValue, maxVisits: task["max_visits"]?.integerValue.map { Int($0) },
+            conditions: conditions)
     }
 
     /// Reports queries where the task needs what the flow itself says.

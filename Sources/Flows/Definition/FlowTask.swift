@@ -28,6 +28,8 @@ package protocol FlowTask: Sendable {
     func mistakes(in input: JSON) -> Violations
     /// What is probably not meant in such an input at this time, in milliseconds since 1970.
     func warnings(about input: JSON, now: Int64) -> Violations
+    /// Whether a flow's task of this type may name a credential, as `TaskContext.credential`.
+    var takesCredential: Bool { get }
     /// Does the work and returns the step's output. Throws `TaskFailure` if the step has failed; any other error means
     /// that the run cannot continue.
     func run(_ input: JSON, in context: TaskContext) throws -> JSON
@@ -43,6 +45,7 @@ extension FlowTask {
     package var unavailableBecause: String? { nil }
     package func mistakes(in input: JSON) -> Violations { [] }
     package func warnings(about input: JSON, now: Int64) -> Violations { [] }
+    package var takesCredential: Bool { false }
 
     package func expectedOutputSize(_ input: JSON?, of userID: String, on connection: Connection) throws -> Int? { nil }
 }
@@ -117,6 +120,8 @@ package struct TaskContext {
     /// The `traceparent` of the call that started the run, or the run that started it; nil without one. A task that
     /// calls another service passes it on.
     package let trace: String?
+    /// The name or id of the user's credential that the flow's task names; nil if it names none.
+    package let credential: String?
     let engine: Engine
     /// When the step times out; nil if its flow sets no timeout.
     package let deadline: ContinuousClock.Instant?
@@ -135,18 +140,19 @@ package struct TaskContext {
         executionID: String, step: Int, attempt: Int = 1, userID: String, connection: Connection, engine: Engine,
         deadline: ContinuousClock.Instant? = nil, stored: JSON? = nil, signal: JSON? = nil,
         cancellation: Cancellation? = nil, outputRoom: Int = .max,
-        trace: String? = nil
+        trace: String? = nil, credential: String? = nil
     ) {
         self.init(
             executionID: executionID, step: step, attempt: attempt, userID: userID, task: "", budget: nil,
             connection: connection, engine: engine, deadline: deadline, stored: stored, signal: signal,
-            cancellation: cancellation, outputRoom: outputRoom, trace: trace)
+            cancellation: cancellation, outputRoom: outputRoom, trace: trace,
+            credential: credential)
     }
 
     init(
         executionID: String, step: Int, attempt: Int, userID: String, task: String, budget: Budget?,
         connection: Connection, engine: Engine, deadline: ContinuousClock.Instant?, stored: JSON?, signal: JSON?,
-        cancellation: Cancellation?, outputRoom: Int, trace: String?
+        cancellation: Cancellation?, outputRoom: Int, trace: String?, credential: String?
     ) {
         self.task = task
         self.budget = budget
@@ -162,6 +168,7 @@ package struct TaskContext {
         self.cancellation = cancellation
         self.outputRoom = outputRoom
         self.trace = trace
+        self.credential = credential
     }
 
     /// How many bytes a user may keep.
@@ -252,10 +259,11 @@ package struct TaskFailure: Error, Sendable, Equatable {
     package static let insufficientCredits = TaskFailure(
         code: "insufficient_credits", message: "Not enough credits")
 
-    /// False for input that is not valid or that templates cannot give, which would be the same in the next attempt,
-    /// and without processor time.
+    /// False for input that is not valid or that templates cannot give, and for a credential that is missing or not for
+    /// the host, which would be the same in the next attempt; and without processor time.
     var isWorthRetrying: Bool {
-        code != "invalid_input" && !code.hasPrefix("template_") && code != Self.processorTimeExceeded.code
+        let permanent = ["invalid_input", "credential_missing", "credential_host", Self.processorTimeExceeded.code]
+        return !permanent.contains(code) && !code.hasPrefix("template_")
     }
 
     package var json: JSON {

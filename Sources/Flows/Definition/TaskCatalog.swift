@@ -37,7 +37,7 @@ extension FlowTask {
         [
             "type": .string(type), "summary": .string(summary), "effect": .string(effect.rawValue),
             "cost": .integer(price.cost), "active": .bool(price.isActive && unavailableBecause == nil),
-            "input": input.json, "output": output.json,
+            "takes_credential": .bool(takesCredential), "input": input.json, "output": output.json,
         ]
     }
 }

@@ -108,7 +108,7 @@ extension Runner {
                 connection: connection, engine: engine, deadline: deadline,
                 stored: open?.failure == nil ? open?.output : nil, signal: signal, cancellation: executor.cancellation,
                 outputRoom: engine.limits.recordSize - weight - inputWeight(of: definition),
-                trace: checkpoint.execution.starter.trace)
+                trace: checkpoint.execution.starter.trace, credential: definition.credential)
             if task.effect == .pure { context.time = time }
             context.evaluation = definition.input?.deferred.map { TaskEvaluation($0, in: state.seen()) }
             if executor.cancellation != nil, engine.calls != nil, let external = task as? any ExternalTask {

@@ -37,11 +37,13 @@ enum Work {
         let programs = programPolicy.map { policy in
             ProgramRunner(policy, watch: { driver.whenReadable($0, $1) }, observe: { observe(.program($0)) })
         }
+        let sealingKeys = try configuration.sealingKeys
         let worker = try Worker(
             policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
                 of: Engine(
-                    catalog: Tasks.makeCatalog(calling: driver, running: programs),
+                    catalog: Tasks.makeCatalog(
+                        calling: driver, credentials: CredentialStore(sealedBy: sealingKeys), running: programs),
                     limits: try configuration.runLimits, calls: calls,
                     observe: { event in
                         if case .stepStarted(let type) = event { WorkerSeat.current?.show(SeriesKey(type)) }

@@ -60,6 +60,7 @@ extension TaskCatalog {
         ).named("Effect"),
         "cost": JSONSchema.integer.described("Credits for each success"),
         "active": JSONSchema.boolean.described("Whether it is active"),
+        "takes_credential": JSONSchema.boolean.described("Whether a task of the type may name a `credential`"),
         "input": JSONSchema.any.described("The JSON Schema of its input"),
         "output": JSONSchema.any.described("The JSON Schema of its output"),
     ]).named("TaskType")
