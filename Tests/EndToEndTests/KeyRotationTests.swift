@@ -128,17 +128,19 @@ import Testing
         let next = ["SEALING_KEY": "the-sealing-key-after-it-9876543210", "SEALING_PREVIOUS_KEY": old]
         let resealed = try stack.command(["keys", "reseal"], settings: next)
         #expect(resealed.output.contains("token_keys.secret: 1 resealed, 0 that do not open"))
+        let credentials = try stack.command(["keys", "rotate", "credentials"], settings: next)
+        #expect(credentials.output == "credentials.sealed: 0 resealed, 0 that do not open\n")
         let alone = ["SEALING_KEY": "the-sealing-key-after-it-9876543210"]
         #expect(try stack.command(["keys", "list"], settings: alone).output.hasSuffix("values: 1\n"))
 
         let none = try stack.command(["keys", "rotate", "jwt", "--force"], settings: ["SEALING_KEY": ""])
         #expect(none.status == 1 && none.output.hasPrefix("flow-manager keys: SEALING_KEY "), "\(none.output)")
         // The responders do not have the new sealing key: they cannot open the secret and use no other key instead.
-        let credentials: JSON = ["email": .string(user.email), "password": .string(user.password)]
+        let login: JSON = ["email": .string(user.email), "password": .string(user.password)]
         try wait("logins succeed although the key does not open") {
-            try stack.post("/login", credentials).status == 503
+            try stack.post("/login", login).status == 503
         }
-        expectProblem(try stack.post("/login", credentials), 503, "unavailable")
+        expectProblem(try stack.post("/login", login), 503, "unavailable")
         try stack.waitForLog { stack.log.contains("SEALING_KEY does not open") }
         for output in [list.output, resealed.output, none.output] {
             for secret in [Stack.tokenSecret, old, "the-sealing-key"] { #expect(!output.contains(secret)) }

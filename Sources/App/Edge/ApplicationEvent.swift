@@ -18,6 +18,19 @@ package enum ApplicationEvent: Sendable {
     case issuerUnavailable(issuer: String, reason: String)
     /// The e-mail of a user could not be fetched from Clerk; there is another attempt a minute later.
     case emailNotFetched(reason: String)
+    /// Values are sealed with a key that is not in the settings, so that they cannot be opened.
+    case sealingKeyMissing(MissingSealingKey)
+}
+
+/// A key that is not in the settings, and how many values it has sealed.
+package struct MissingSealingKey: Sendable, Equatable {
+    package let id: String
+    package let count: Int
+
+    package init(id: String, count: Int) {
+        self.id = id
+        self.count = count
+    }
 }
 
 /// A request whose response is known, and is about to be sent.

@@ -1,12 +1,18 @@
 import App
+import Crypto
 import Flows
 import Postgres
 import WorkerPool
 
 /// The list of background duties that every worker process has.
 enum Duties {
-    static func all(of engine: Engine, on connection: Connection) -> [Duty] {
+    /// - Parameter report: takes each sealing key that the settings do not have.
+    static func all(
+        of engine: Engine, sealing keys: KeyRing?, on connection: Connection,
+        report: @escaping (MissingSealingKey) -> Void
+    ) -> [Duty] {
         var pass = Pruning.Pass()
+        var check = SealingCheck(keys)
         return [
             .rescuer(every: .seconds(1)) { try engine.rescue(on: connection) },
             Duty("waker", every: .seconds(1)) { _ in
@@ -31,6 +37,12 @@ enum Duties {
             },
             Duty("pruner", every: .seconds(600), initialDelay: 0.1...1) { _ in
                 try pass.removeSome(on: connection) ? .unfinished : .done
+            },
+            // A self-test at the start, which is repeated because other machines seal too.
+            Duty("sealing-check", every: .seconds(3_600)) { _ in
+                guard let missing = try check.lookAtSome(on: connection) else { return .unfinished }
+                missing.forEach(report)
+                return .done
             },
         ]
     }

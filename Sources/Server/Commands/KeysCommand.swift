@@ -6,6 +6,7 @@ enum KeysCommand {
     static let forms = [
         CommandForm(arguments: "list", summary: "List the keys and their states"),
         CommandForm(arguments: "rotate jwt [--force]", summary: "Add a signing key; --force ends valid tokens"),
+        CommandForm(arguments: "rotate credentials", summary: "Encrypt the values of credentials with the current key"),
         CommandForm(arguments: "reseal", summary: "Encrypt all secrets with the current key"),
     ]
 
@@ -15,6 +16,7 @@ enum KeysCommand {
         case ["rotate", "jwt"]:
             let isForced = invocation.arguments.contains("--force")
             print(try administration(invocation).rotateTokenKey(isForced: isForced))
+        case ["rotate", "credentials"]: try administration(invocation).resealCredentials { print($0) }
         case ["reseal"]: try administration(invocation).reseal { print($0) }
         default: throw UsageError("keys", forms)
         }

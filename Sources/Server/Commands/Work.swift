@@ -49,7 +49,8 @@ enum Work {
                         if case .stepStarted(let type) = event { WorkerSeat.current?.show(SeriesKey(type)) }
                         observe(.engine(event))
                     }),
-                in: database, showing: Scoreboard(in: memory)),
+                in: database, showing: Scoreboard(in: memory), sealing: sealingKeys,
+                report: { observe(.application(.sealingKeyMissing($0))) }),
             observe: { observe(.worker($0)) })
         try worker.start()
         control.reportReady()

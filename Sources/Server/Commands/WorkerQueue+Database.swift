@@ -1,3 +1,5 @@
+import App
+import Crypto
 import Flows
 import Postgres
 import SharedMemory
@@ -7,7 +9,14 @@ import WorkerPool
 extension WorkerQueue {
     /// The queue in the database; each slot and the lease keeper have a connection of their own to it. Each slot shows
     /// in the scoreboard what it executes.
-    init(of engine: Engine, in database: PostgresConfiguration, showing scoreboard: Scoreboard) {
+    ///
+    /// - Parameters:
+    ///   - keys: those of the settings.
+    ///   - report: takes each sealing key that they do not have.
+    init(
+        of engine: Engine, in database: PostgresConfiguration, showing scoreboard: Scoreboard, sealing keys: KeyRing?,
+        report: @escaping @Sendable (MissingSealingKey) -> Void
+    ) {
         let parked = ParkedRuns()
         self.init(
             makeAccess: {
@@ -27,7 +36,8 @@ extension WorkerQueue {
                             leases.map { (executionID: $0.run, lease: $0.token) }, on: notifications.connection)
                         return Set(leases.filter { !held.contains($0.token) })
                     },
-                    duties: Duties.all(of: engine, on: notifications.connection),
+                    duties: Duties.all(
+                        of: engine, sealing: keys, on: notifications.connection, report: report),
                     register: notifications.register, unregister: notifications.unregister,
                     wait: { wakeUp, deadline in
                         let limit = deadline - .now

@@ -99,10 +99,15 @@ package struct KeyAdministration {
 
     /// Reseals every value with the current sealing key, so that the previous one can be removed. It can run while the
     /// service runs, and each finished batch stays resealed if it is interrupted. Throws when a value cannot be opened.
-    package func reseal(_ line: (String) -> Void) throws {
+    package func reseal(_ line: (String) -> Void) throws { try reseal(SealedColumn.all, line) }
+
+    /// The same for the values of credentials only.
+    package func resealCredentials(_ line: (String) -> Void) throws { try reseal([.credentials], line) }
+
+    private func reseal(_ columns: [SealedColumn], _ line: (String) -> Void) throws {
         let keys = try requiredSealingKeys()
         var failed = 0
-        for column in SealedColumn.all {
+        for column in columns {
             let (resealed, unopened) = try column.reseal(keys, on: connection)
             line("\(column.name): \(resealed) resealed, \(unopened) that do not open")
             failed += unopened

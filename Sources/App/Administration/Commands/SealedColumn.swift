@@ -8,7 +8,7 @@ struct SealedColumn: Sendable {
     private let column: SQL
     /// The primary key, and a value that sorts before all of its values.
     private let key: SQL
-    private let start: String
+    let start: String
     /// The associated data with which a value was sealed, by its place: the primary key of its row, if `place` is nil.
     private let associated: @Sendable (String) -> [UInt8]
     /// What the associated data is made of, as a text.
@@ -28,17 +28,19 @@ struct SealedColumn: Sendable {
     }
 
     /// All sealed columns.
-    static let all = [
-        SealedColumn(
-            name: "second_factors.secret", table: "second_factors", column: "secret", key: "user_id",
-            start: leastID, associated: SecondFactor.associated),
-        SealedColumn(
-            name: "credentials.sealed", table: "credentials", column: "sealed", key: "id", start: leastID,
-            place: "user_id || ' ' || id", associated: Credential.associated(_:)),
-        SealedColumn(
-            name: "token_keys.secret", table: "token_keys", column: "secret", key: "id", start: "",
-            associated: TokenKey.associated),
-    ]
+    static let all = [secondFactors, credentials, tokenKeys]
+
+    static let secondFactors = SealedColumn(
+        name: "second_factors.secret", table: "second_factors", column: "secret", key: "user_id", start: leastID,
+        associated: SecondFactor.associated)
+
+    static let credentials = SealedColumn(
+        name: "credentials.sealed", table: "credentials", column: "sealed", key: "id", start: leastID,
+        place: "user_id || ' ' || id", associated: Credential.associated(_:))
+
+    static let tokenKeys = SealedColumn(
+        name: "token_keys.secret", table: "token_keys", column: "secret", key: "id", start: "",
+        associated: TokenKey.associated)
 
     private static let leastID = "00000000-0000-0000-0000-000000000000"
 
@@ -51,6 +53,28 @@ struct SealedColumn: Sendable {
             let (id, count) = try $0.decode(String.self, Int.self)
             return (id, count)
         }
+    }
+
+    /// The sealing keys of the rows that follow `position` in the order of their keys, by ids, at most `limit` rows, and
+    /// the key of the last one; nil if no row follows.
+    func keyIDs(
+        after position: String, limit: Int, on connection: Connection
+    ) throws -> (ids: [String: Int], last: String)? {
+        var ids: [String: Int] = [:]
+        var last: String?
+        let rows = try connection.query(
+            """
+            SELECT id, count(*), max(place) FROM (
+                SELECT encode(substr(\(column), 2, 8), 'hex') AS id, \(key)::text COLLATE "C" AS place
+                FROM \(table) WHERE \(key) > \(position) AND \(column) IS NOT NULL ORDER BY \(key) LIMIT \(limit)
+            ) AS part GROUP BY id
+            """)
+        for row in rows {
+            let (id, count, place) = try row.decode(String.self, Int.self, String.self)
+            ids[id] = count
+            last = max(last ?? place, place)
+        }
+        return last.map { (ids, $0) }
     }
 
     /// Rewraps every value that is not sealed with the current key.
