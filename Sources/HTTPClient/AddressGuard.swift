@@ -4,11 +4,20 @@
 /// address nor a name that resolves differently the second time gets past it.
 package struct AddressGuard: Sendable {
     private let allowed: [AddressRange]
+    private let permitsAll: Bool
 
-    package init(allowing allowed: [AddressRange]) { self.allowed = allowed }
+    package init(allowing allowed: [AddressRange]) {
+        self.allowed = allowed
+        permitsAll = false
+    }
+
+    init(_ settings: HTTPClientSettings) {
+        allowed = settings.allowedAddresses
+        permitsAll = settings.permitsAllAddresses
+    }
 
     package func permits(_ address: IPAddress, port: UInt16) -> Bool {
-        address.isPublic || allowed.contains { $0.contains(address, port: port) }
+        permitsAll || address.isPublic || allowed.contains { $0.contains(address, port: port) }
     }
 }
 

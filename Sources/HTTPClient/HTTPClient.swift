@@ -12,7 +12,7 @@ package final class HTTPClient {
 
     package init(_ settings: HTTPClientSettings = HTTPClientSettings()) {
         self.settings = settings
-        handle = EasyHandle(AddressGuard(allowing: settings.allowedAddresses))
+        handle = EasyHandle(AddressGuard(settings))
     }
 
     /// Sends the request, follows redirects and returns the final response, whatever its status.

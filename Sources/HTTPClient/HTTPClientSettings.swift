@@ -2,6 +2,8 @@
 package struct HTTPClientSettings: Sendable {
     /// Addresses that may be reached although they are not on the public internet.
     package var allowedAddresses: [AddressRange] = []
+    /// Whether all addresses may be reached: only for URLs of the operator's settings, never for those of users.
+    var permitsAllAddresses = false
     /// For one connection, including name lookup and TLS handshake.
     package var connectTimeout: Duration = .seconds(5)
     /// From the call to the complete response, including all redirects.

@@ -53,7 +53,7 @@ package final class HTTPDriver: Sendable {
         self.settings = settings
         let inbox = try Inbox()
         self.inbox = inbox
-        let addresses = AddressGuard(allowing: settings.allowedAddresses)
+        let addresses = AddressGuard(settings)
         try NativeThread { HTTPDriverLoop(inbox, addresses).run() }.detach()
     }
 

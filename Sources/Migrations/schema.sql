@@ -172,6 +172,15 @@ CREATE FUNCTION public.lock_places(owner uuid) RETURNS void
     LANGUAGE sql
     AS $$ SELECT pg_advisory_xact_lock(hashtextextended(owner::text, x'666C6F7700000003'::bigint)) $$;
 
+CREATE FUNCTION public.note_removed_secret() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO removed_secrets (credential_id, owner_id) VALUES (OLD.id, OLD.user_id) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION public.pass_approvals_to_admins() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -432,7 +441,7 @@ CREATE TABLE public.credentials (
     kind text NOT NULL,
     header text,
     hosts text[] NOT NULL,
-    sealed bytea NOT NULL,
+    sealed bytea,
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -597,6 +606,11 @@ CREATE TABLE public.recovery_codes (
     user_id uuid NOT NULL,
     digest bytea NOT NULL,
     used_at timestamp with time zone
+);
+
+CREATE TABLE public.removed_secrets (
+    credential_id uuid NOT NULL,
+    owner_id uuid NOT NULL
 );
 
 CREATE TABLE public.schema_migrations (
@@ -792,6 +806,9 @@ ALTER TABLE ONLY public.records
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (user_id, digest);
 
+ALTER TABLE ONLY public.removed_secrets
+    ADD CONSTRAINT removed_secrets_pkey PRIMARY KEY (credential_id);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
@@ -977,6 +994,10 @@ ALTER INDEX public.steps_pkey ATTACH PARTITION public.steps_default_pkey;
 CREATE TRIGGER audit_log_grows BEFORE INSERT OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.guard_audit_log();
 
 CREATE TRIGGER audit_log_stays BEFORE DELETE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.guard_audit_log();
+
+CREATE TRIGGER credentials_deleted AFTER DELETE ON public.credentials FOR EACH ROW WHEN ((old.sealed IS NULL)) EXECUTE FUNCTION public.note_removed_secret();
+
+CREATE TRIGGER credentials_moved AFTER UPDATE OF sealed ON public.credentials FOR EACH ROW WHEN (((old.sealed IS NULL) AND (new.sealed IS NOT NULL))) EXECUTE FUNCTION public.note_removed_secret();
 
 CREATE TRIGGER documents_counted AFTER INSERT OR DELETE ON public.documents FOR EACH ROW EXECUTE FUNCTION public.count_documents();
 

@@ -75,8 +75,8 @@ import Testing
         ])
         for member in members.objectValue?.members ?? [] { draft[member.name] = member.value }
         let made = try Credential.insert(
-            CredentialDraft(.object(draft)), of: userID, sealedBy: keys, AuditTrail(from: nil, on: connection),
-            on: connection)
+            CredentialDraft(.object(draft)), of: userID, in: CredentialStore(sealedBy: keys),
+            AuditTrail(from: nil, on: connection), on: connection)
         return try #require(made).id
     }
 
@@ -180,7 +180,7 @@ import Testing
         let draft: JSON = ["name": "service", "value": "another value", "hosts": hosts]
         let audit = AuditTrail(from: nil, on: connection)
         let present = try #require(try Credential.find(id, of: Self.userID, on: connection))
-        _ = try present.replace(by: CredentialDraft(draft), sealedBy: keys, audit, on: connection)
+        _ = try present.replace(by: CredentialDraft(draft), in: CredentialStore(sealedBy: keys), audit, on: connection)
         #expect(try run(["url": .string(url)]).status == .completed)
         try present.delete(audit, on: connection)
         #expect(try code(run(["url": .string(url)])) == "credential_missing")

@@ -1,6 +1,7 @@
 import Crypto
 import Flows
 import HTTP
+import HTTPClient
 import JSON
 import Migrations
 import SharedMemory
@@ -15,6 +16,8 @@ struct TestServices {
 
     /// The keys of an external issuer whose tokens are accepted; nil: no external issuer.
     var issuerKeys: JSONWebKeySet?
+    /// Where values of credentials are kept; nil: in the database.
+    var secrets: AWSSecrets?
     var loginLimits: LoginLimits?
     /// By default only the class that has a low limit is limited, so that tests may make many calls.
     var rateLimits: [RateClass: RateLimits.Numbers] = [.array: .init(user: 10, guest: 10)]
@@ -49,7 +52,8 @@ struct TestServices {
                 slots: HashingSlots(Slots(in: memory, limit: 4), waiting: 4), cost: .init(passes: 1, kibibytes: 8)),
             engine: Engine(catalog: Tasks.makeCatalog(), limits: runLimits), callShares: CallShares(threads: threads),
             bodyKeys: [HMACSHA256(key: [1])],
-            sealingKeys: sealingKeys, loginLimits: loginLimits,
+            sealingKeys: sealingKeys, credentials: CredentialStore(sealedBy: sealingKeys, in: secrets),
+            loginLimits: loginLimits,
             rateLimits: RateLimits(
                 rateLimits, key: HMACSHA256(key: [3]), in: hasSharedMemory ? memory : nil, clock: monotonicClock),
             registrationLimit: registrationLimit,

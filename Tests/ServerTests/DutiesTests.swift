@@ -14,7 +14,9 @@ import WorkerPool
         on connection: Connection, sealing keys: KeyRing? = nil,
         report: @escaping (MissingSealingKey) -> Void = { _ in }
     ) -> [Duty] {
-        Duties.all(of: Engine(catalog: Tasks.makeCatalog()), sealing: keys, on: connection, report: report)
+        Duties.all(
+            of: Engine(catalog: Tasks.makeCatalog()), credentials: CredentialStore(sealedBy: keys), sealing: keys,
+            on: connection, report: report)
     }
 
     /// At the first call after the start, with the number of values that no key of the settings opens.
@@ -86,7 +88,9 @@ import WorkerPool
             try connection.query("SELECT count(*) FROM rate_limits").only.decode(Int.self)
         }
         let engine = Engine(catalog: Tasks.makeCatalog())
-        let duties = Duties.all(of: engine, sealing: nil, on: connection) { _ in }
+        let duties = Duties.all(
+            of: engine, credentials: CredentialStore(sealedBy: nil), sealing: nil, on: connection
+        ) { _ in }
         let pruner = try #require(duties.first { $0.name == "pruner" })
         #expect(pruner.interval == .seconds(600))
         var counts: Set<Int> = []

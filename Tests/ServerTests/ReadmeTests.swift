@@ -7,7 +7,7 @@ import Testing
 @Suite struct ReadmeTests {
     @Test func tableOfSettingsMatchesTheProgram() throws {
         let rows = try Readme.text().split(separator: "\n").filter { line in
-            line.wholeMatch(of: #/\| `[A-Z_]+` \|[^|]*\|[^|]*\|/#) != nil
+            line.wholeMatch(of: #/\| `[A-Z0-9_]+` \|[^|]*\|[^|]*\|/#) != nil
         }
         #expect(
             rows.map(String.init)

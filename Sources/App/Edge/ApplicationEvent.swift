@@ -18,6 +18,8 @@ package enum ApplicationEvent: Sendable {
     case issuerUnavailable(issuer: String, reason: String)
     /// The e-mail of a user could not be fetched from Clerk; there is another attempt a minute later.
     case emailNotFetched(reason: String)
+    /// The value of a credential could not be fetched from where it is kept.
+    case secretsUnavailable(reason: String)
     /// Values are sealed with a key that is not in the settings, so that they cannot be opened.
     case sealingKeyMissing(MissingSealingKey)
 }

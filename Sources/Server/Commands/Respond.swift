@@ -101,6 +101,7 @@ enum Respond {
             passwords: try passwords(configuration, hashing, observe), engine: engine,
             callShares: CallShares(threads: try configuration.threads),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
+            credentials: try credentials(configuration, observe),
             loginLimits: try configuration.loginThrottleKey.map { key in
                 LoginLimits(throttle: LoginThrottle(in: memory.memory), key: key)
             },
@@ -116,6 +117,15 @@ enum Respond {
                 metrics: { MetricsPage(of: memory, hashing: hashing, engine: engine).text(over: $0) },
                 status: { PoolStatus.response(in: $0, of: memory.memory) }),
             observe: { observe(.application($0)) })
+    }
+
+    /// Where the values of credentials are kept.
+    static func credentials(
+        _ configuration: Configuration, _ observe: @escaping Observer
+    ) throws -> CredentialStore {
+        CredentialStore(sealedBy: try configuration.sealingKeys, in: try configuration.secrets) {
+            observe(.application($0))
+        }
     }
 
     private static func register(in memory: SharedMemory) -> CallRegister {

@@ -38,18 +38,19 @@ enum Work {
             ProgramRunner(policy, watch: { driver.whenReadable($0, $1) }, observe: { observe(.program($0)) })
         }
         let sealingKeys = try configuration.sealingKeys
+        let credentials = try Respond.credentials(configuration, observe)
         let worker = try Worker(
             policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
                 of: Engine(
                     catalog: Tasks.makeCatalog(
-                        calling: driver, credentials: CredentialStore(sealedBy: sealingKeys), running: programs),
+                        calling: driver, credentials: credentials, running: programs),
                     limits: try configuration.runLimits, calls: calls,
                     observe: { event in
                         if case .stepStarted(let type) = event { WorkerSeat.current?.show(SeriesKey(type)) }
                         observe(.engine(event))
                     }),
-                in: database, showing: Scoreboard(in: memory), sealing: sealingKeys,
+                in: database, showing: Scoreboard(in: memory), credentials: credentials, sealing: sealingKeys,
                 report: { observe(.application(.sealingKeyMissing($0))) }),
             observe: { observe(.worker($0)) })
         try worker.start()

@@ -14,7 +14,8 @@ extension WorkerQueue {
     ///   - keys: those of the settings.
     ///   - report: takes each sealing key that they do not have.
     init(
-        of engine: Engine, in database: PostgresConfiguration, showing scoreboard: Scoreboard, sealing keys: KeyRing?,
+        of engine: Engine, in database: PostgresConfiguration, showing scoreboard: Scoreboard,
+        credentials: CredentialStore, sealing keys: KeyRing?,
         report: @escaping @Sendable (MissingSealingKey) -> Void
     ) {
         let parked = ParkedRuns()
@@ -37,7 +38,8 @@ extension WorkerQueue {
                         return Set(leases.filter { !held.contains($0.token) })
                     },
                     duties: Duties.all(
-                        of: engine, sealing: keys, on: notifications.connection, report: report),
+                        of: engine, credentials: credentials, sealing: keys, on: notifications.connection,
+                        report: report),
                     register: notifications.register, unregister: notifications.unregister,
                     wait: { wakeUp, deadline in
                         let limit = deadline - .now

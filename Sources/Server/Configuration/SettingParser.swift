@@ -59,6 +59,10 @@ extension SettingParser<Bool> {
     static var onOrOff: SettingParser { SettingParser("on or off") { ["on": true, "off": false][$0] } }
 }
 
+extension SettingParser<Bool> {
+    static var trueOrFalse: SettingParser { SettingParser("true or false") { ["true": true, "false": false][$0] } }
+}
+
 extension SettingParser<Profile> {
     static var profile: SettingParser { SettingParser("demo or production", Profile.init(rawValue:)) }
 }

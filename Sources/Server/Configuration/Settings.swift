@@ -91,6 +91,55 @@ struct Settings: Sendable {
         "HTTP_ALLOW_ADDRESSES", ifUnset: [], .addresses,
         "Private addresses that outgoing requests may reach, over http too: `10.0.0.0/8,10.1.2.3:80`")
 
+    let useDBSecrets = Setting(
+        "USE_DB_SECRETS", default: .text("true"), .trueOrFalse,
+        "Where the values of credentials are kept: `true`, in the database; `false`, in AWS Secrets Manager")
+
+    let awsRegion = Setting<String>("AWS_REGION", default: .text("us-east-1"), .text, "Region of AWS' services")
+
+    let secretsEndpointURL = Setting<String?>(
+        "SECRETS_ENDPOINT_URL", ifUnset: nil, .text, "URL of Secrets Manager. Default: AWS' own in `AWS_REGION`")
+
+    let awsAccessKeyID = Setting<String?>(
+        "AWS_ACCESS_KEY_ID", ifUnset: nil, .text,
+        "Key for AWS. Without it, the settings below name the source: a web identity, a container's endpoint, or EC2")
+
+    let awsSecretAccessKey = Setting<String?>(
+        "AWS_SECRET_ACCESS_KEY", ifUnset: nil, isSecret: true, .text, "The secret of `AWS_ACCESS_KEY_ID`")
+
+    let awsSessionToken = Setting<String?>(
+        "AWS_SESSION_TOKEN", ifUnset: nil, isSecret: true, .text, "The token of a temporary `AWS_ACCESS_KEY_ID`")
+
+    let awsRoleARN = Setting<String?>(
+        "AWS_ROLE_ARN", ifUnset: nil, .text, "Role of the web identity, as EKS sets it")
+
+    let awsWebIdentityTokenFile = Setting<String?>(
+        "AWS_WEB_IDENTITY_TOKEN_FILE", ifUnset: nil, .text, "File with the token of the web identity")
+
+    let awsTokenServiceURL = Setting<String?>(
+        "AWS_ENDPOINT_URL_STS", ifUnset: nil, .text,
+        "URL of the security token service. Default: AWS' own in `AWS_REGION`")
+
+    let awsContainerRelativeURI = Setting<String?>(
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", ifUnset: nil, .text, "Path of the keys at the endpoint of ECS")
+
+    let awsContainerFullURI = Setting<String?>(
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI", ifUnset: nil, .text, "URL of the keys of a container, as EKS sets it")
+
+    let awsContainerToken = Setting<String?>(
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN", ifUnset: nil, isSecret: true, .text, "Token for that endpoint")
+
+    let awsContainerTokenFile = Setting<String?>(
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", ifUnset: nil, .text, "File with the token for that endpoint")
+
+    let awsMetadataDisabled = Setting(
+        "AWS_EC2_METADATA_DISABLED", default: .text("false"), .trueOrFalse,
+        "`true`: the metadata service of EC2 is not asked for keys")
+
+    let awsMetadataURL = Setting<String>(
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT", default: .text("http://169.254.169.254"), .text,
+        "URL of the metadata service of EC2")
+
     let flowGate = Setting<[UInt8]?>(
         "FLOW_GATE", ifUnset: nil, isSecret: true, .secret,
         "Secret that the web server sends with each request, at least 32 bytes")

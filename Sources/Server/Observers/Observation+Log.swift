@@ -34,6 +34,7 @@ extension Observation {
         case .application(.issuerUnavailable(let issuer, let reason)):
             .warning("issuer-unavailable", ["issuer": .text(issuer), "reason": .text(reason)])
         case .application(.emailNotFetched(let reason)): .warning("email-not-fetched", ["reason": .text(reason)])
+        case .application(.secretsUnavailable(let reason)): .warning("secrets-unavailable", ["reason": .text(reason)])
         case .application(.sealingKeyMissing(let key)):
             .error("sealing-key-missing", ["key": .text(key.id), "values": .number(key.count)])
 

@@ -1,5 +1,6 @@
 import Crypto
 import HTTP
+import HTTPClient
 import Postgres
 import System
 
@@ -62,6 +63,7 @@ struct Call: Sendable {
             return report(.unavailable(retryAfter: 2), "password hashing is at its limit")
         case is TokenKey.Unreadable:
             return report(.unavailable(retryAfter: 5), "SEALING_KEY does not open the token keys")
+        case let error as AWSError: return report(.unavailable(retryAfter: 5), error.description)
         default: return report(.internalError, String(describing: type(of: error)))
         }
     }

@@ -17,6 +17,7 @@ package final class Services: Sendable {
     package let bodyKeys: [HMACSHA256]
     /// The keys that seal secrets at rest; nil if none is set, and then no secrets can be stored.
     package let sealingKeys: KeyRing?
+    package let credentials: CredentialStore
     /// Nil: failed logins are not throttled.
     package let loginLimits: LoginLimits?
     /// The limits of calls by rate class.
@@ -40,8 +41,8 @@ package final class Services: Sendable {
     package init(
         tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, engine: Engine,
         callShares: CallShares,
-        bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, loginLimits: LoginLimits?, rateLimits: RateLimits,
-        registrationLimit: Int?,
+        bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, credentials: CredentialStore, loginLimits: LoginLimits?,
+        rateLimits: RateLimits, registrationLimit: Int?,
         loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin,
         readinessFailure: @escaping @Sendable (Connection) throws -> ProblemCode?,
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void, monitoring: Monitoring,
@@ -54,6 +55,7 @@ package final class Services: Sendable {
         self.callShares = callShares
         self.bodyKeys = bodyKeys
         self.sealingKeys = sealingKeys
+        self.credentials = credentials
         self.loginLimits = loginLimits
         self.rateLimits = rateLimits
         self.registrationLimit = registrationLimit

@@ -21,11 +21,11 @@ extension Credential {
     /// Stores a new credential; nil when the user has the maximum number. Throws a unique violation when another one of
     /// the user has its name, and 401 for a user who is disabled by now.
     static func insert(
-        _ draft: CredentialDraft, of userID: String, sealedBy keys: KeyRing, _ audit: AuditTrail,
+        _ draft: CredentialDraft, of userID: String, in store: CredentialStore, _ audit: AuditTrail,
         on connection: Connection
     ) throws -> Credential? {
-        let id = UUIDv7.make()
-        let sealed = keys.seal((draft.value ?? "").utf8, associated: associated(id, of: userID))
+        let (id, value) = (UUIDv7.make(), draft.value ?? "")
+        let sealed = try store.sealed(value, id, of: userID)
         return try connection.atomically { connection in
             // Locks the user, because two concurrent calls would not count each other's credential.
             let user = try connection.query(
@@ -35,11 +35,12 @@ extension Credential {
                 """
                 INSERT INTO credentials (id, user_id, name, kind, header, hosts, sealed)
                 SELECT \(id), \(userID), \(draft.name), \(draft.kind.rawValue), \(optional: draft.header),
-                    \(draft.hosts.map(\.description)), \(sealed)
+                    \(draft.hosts.map(\.description)), \(optional: sealed)::bytea
                 WHERE (SELECT count(*) FROM credentials WHERE user_id = \(userID)) < \(maximumCredentials)
                 RETURNING \(columns)
                 """)
             return try rows.first.map { row in
+                if sealed == nil { try store.send(value, id, of: userID, on: connection) }
                 try audit.record(.credentialMade(id))
                 return try Credential(row)
             }
@@ -58,18 +59,20 @@ extension Credential {
 
     /// Replaces all but the id. The credential must have been read with `locked`.
     func replace(
-        by draft: CredentialDraft, sealedBy keys: KeyRing, _ audit: AuditTrail, on connection: Connection
+        by draft: CredentialDraft, in store: CredentialStore, _ audit: AuditTrail, on connection: Connection
     ) throws -> Credential {
-        let sealed = draft.value.map { keys.seal($0.utf8, associated: Self.associated(id, of: userID)) }
+        let sealed = try draft.value.flatMap { try store.sealed($0, id, of: userID) }
         let rows = try connection.query(
             """
             UPDATE credentials
             SET name = \(draft.name), kind = \(draft.kind.rawValue), header = \(optional: draft.header),
-                hosts = \(draft.hosts.map(\.description)), sealed = coalesce(\(optional: sealed)::bytea, sealed),
+                hosts = \(draft.hosts.map(\.description)),
+                sealed = CASE WHEN \(draft.value != nil) THEN \(optional: sealed)::bytea ELSE sealed END,
                 version = version + 1, updated_at = now()
             WHERE id = \(id)
             RETURNING \(Self.columns)
             """)
+        if let value = draft.value, sealed == nil { try store.send(value, id, of: userID, on: connection) }
         try audit.record(.credentialChanged(id))
         return try Credential(try rows.only)
     }

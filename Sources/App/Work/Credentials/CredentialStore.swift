@@ -1,15 +1,44 @@
 package import Crypto
 import Flows
-import HTTPClient
+import HTTP
+package import HTTPClient
 import JSON
-import Postgres
+package import Postgres
 
-/// Opens the credentials that steps name, at the moment of their calls.
+/// Where the values of credentials are kept: sealed in the database, or in AWS Secrets Manager. A value that was stored
+/// before the setting changed is read where it is.
 package struct CredentialStore: Sendable {
-    /// Nil: none can be opened.
+    /// Nil: none can be sealed or opened.
     private let keys: KeyRing?
+    /// Nil: values are kept in the database.
+    private let manager: AWSSecrets?
+    private let observe: @Sendable (ApplicationEvent) -> Void
 
-    package init(sealedBy keys: KeyRing?) { self.keys = keys }
+    /// - Parameter observe: called on any thread.
+    package init(
+        sealedBy keys: KeyRing?, in manager: AWSSecrets? = nil,
+        observe: @escaping @Sendable (ApplicationEvent) -> Void = { _ in }
+    ) {
+        self.keys = keys
+        self.manager = manager
+        self.observe = observe
+    }
+
+    /// What the row of a credential has: the sealed value; nil if `send` stores the value elsewhere. Throws 503 if
+    /// there is no key.
+    func sealed(_ value: String, _ id: String, of userID: String) throws -> [UInt8]? {
+        guard manager == nil else { return nil }
+        guard let keys else { throw Problem.unavailable() }
+        return keys.seal(value.utf8, associated: Credential.associated(id, of: userID))
+    }
+
+    /// Stores a value that is not kept in the row, before the row is committed: if that fails, a value remains that no
+    /// row names.
+    func send(_ value: String, _ id: String, of userID: String, on connection: Connection) throws {
+        guard let manager else { return }
+        try manager.store(value, as: Self.name(id, of: userID))
+        try connection.execute("DELETE FROM removed_secrets WHERE credential_id = \(id)")
+    }
 
     /// The credential that has the name or id, of that user.
     ///
@@ -30,8 +59,8 @@ package struct CredentialStore: Sendable {
         let kind = Credential.Kind(rawValue: try columns.next())
         let header: String? = try columns.next()
         let hosts = Credential.hosts(try columns.next(JSON?.self))
-        let sealed = try columns.next([UInt8].self)
-        guard let kind, let value = value(of: sealed, id, userID) else {
+        let sealed = try columns.next([UInt8]?.self)
+        guard let kind, let value = sealed.map({ opened($0, id, userID) }) ?? fetched(id, userID) else {
             throw TaskFailure(
                 code: "credential_unavailable", message: "The value of the credential cannot be read at the moment")
         }
@@ -39,37 +68,35 @@ package struct CredentialStore: Sendable {
     }
 
     /// Nil if the key that sealed the value is not in the settings.
-    private func value(of sealed: [UInt8], _ id: String, _ userID: String) -> String? {
+    private func opened(_ sealed: [UInt8], _ id: String, _ userID: String) -> String? {
         guard var bytes = try? keys?.open(sealed, associated: Credential.associated(id, of: userID)) else { return nil }
         defer { bytes.wipe() }
         return String(validating: bytes, as: UTF8.self)
     }
-}
 
-/// A credential with its value, which only the request of one attempt has.
-struct OpenCredential {
-    let request: RequestCredential
-    /// Replaces the value in what the service answers.
-    let mask: SecretMask
-
-    init(_ value: String, as kind: Credential.Kind, header: String?, for hosts: [HostPattern]) {
-        switch kind {
-        case .bearer:
-            request = RequestCredential(field: "Authorization", value: "Bearer \(value)", hosts: hosts)
-            mask = SecretMask([value])
-        case .basic:
-            request = RequestCredential(
-                field: "Authorization", value: "Basic \(Base64.encode(value.utf8))", hosts: hosts)
-            mask = SecretMask([value, Self.secretPart(of: value)])
-        case .header:
-            request = RequestCredential(field: header ?? "", value: value, hosts: hosts)
-            mask = SecretMask([value])
+    private func fetched(_ id: String, _ userID: String) -> String? {
+        do {
+            return try manager?.value(of: Self.name(id, of: userID))
+        } catch {
+            observe(.secretsUnavailable(reason: "\(error)"))
+            return nil
         }
     }
 
-    /// The password of `USER:PASSWORD`; for services that take a key as the user, the user.
-    private static func secretPart(of value: String) -> String {
-        let parts = value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        return parts.last { $0.utf8.count >= SecretMask.minimumLength } ?? ""
+    /// Removes one value that is no longer needed from where it is kept. Returns whether there may be more; false
+    /// without a place other than the database.
+    package func removeSome(on connection: Connection) throws -> Bool {
+        guard let manager else { return false }
+        return try connection.transaction { connection in
+            let row = try connection.query(
+                "SELECT credential_id, owner_id FROM removed_secrets LIMIT 1 FOR UPDATE SKIP LOCKED"
+            ).first
+            guard let (id, userID) = try row?.decode(String.self, String.self) else { return false }
+            try manager.remove(Self.name(id, of: userID))
+            try connection.execute("DELETE FROM removed_secrets WHERE credential_id = \(id)")
+            return true
+        }
     }
+
+    private static func name(_ id: String, of userID: String) -> String { "flow-manager/\(userID)/\(id)" }
 }

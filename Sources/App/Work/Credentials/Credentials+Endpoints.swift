@@ -1,4 +1,3 @@
-import Crypto
 import HTTP
 import HTTPClient
 import JSON
@@ -31,7 +30,7 @@ extension Endpoint<Context> {
     ) { context in
         let draft = try CredentialDraft(context.input)
         let made = try Credential.insert(
-            draft, of: context.user.id, sealedBy: sealingKeys(context), context.audit, on: context.connection)
+            draft, of: context.user.id, in: context.services.credentials, context.audit, on: context.connection)
         guard let made else { throw Problem(.tooManyCredentials) }
         return .created(made.json, at: "/api/credentials/\(made.id)", headers: ["ETag": made.tag.description])
     }
@@ -84,7 +83,7 @@ extension Endpoint<Context> {
             try form.check(context.input, against: present.json)
             if draft.value == nil { try refuseWidening(present, to: draft) }
             let credential = try present.replace(
-                by: draft, sealedBy: sealingKeys(context), context.audit, on: connection)
+                by: draft, in: context.services.credentials, context.audit, on: connection)
             return .json(credential.json, headers: ["ETag": credential.tag.description])
         }
     }
@@ -98,12 +97,6 @@ extension Endpoint<Context> {
             try changeable(context).delete(context.audit, on: connection)
             return .noContent
         }
-    }
-
-    /// Without the sealing key nothing can be sealed.
-    private static func sealingKeys(_ context: Context) throws -> KeyRing {
-        guard let keys = context.services.sealingKeys else { throw Problem.unavailable() }
-        return keys
     }
 
     /// The caller's credential of the path, locked. Throws 412 unless `If-Match` names its version.

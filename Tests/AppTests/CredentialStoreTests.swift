@@ -1,0 +1,170 @@
+import Crypto
+import Flows
+import HTTP
+import JSON
+import Postgres
+import Synchronization
+import System
+import TestSupport
+import Testing
+
+@testable import App
+@testable import HTTPClient
+
+/// Credentials whose values are in AWS Secrets Manager: a fake of it, or the service at `AWS_TEST_URL`, as
+/// `scripts/check aws` starts it.
+@Suite struct CredentialStoreTests {
+    private static let value = "canary-of-a-credential"
+
+    private let fake: FakeSecrets
+    private let secrets: AWSSecrets
+    private let application: TestApplication
+    private let user: TestUser
+    private let events = Recording<String>()
+
+    init() throws {
+        fake = try FakeSecrets()
+        let secrets = Self.secrets(at: Environment.current["AWS_TEST_URL"] ?? fake.url)
+        self.secrets = secrets
+        application = try TestApplication { $0.secrets = secrets }
+        user = try application.makeUser()
+    }
+
+    private static func secrets(at url: String) -> AWSSecrets {
+        var keys = AWSKeySettings()
+        (keys.accessKeyID, keys.secretAccessKey, keys.sessionToken) = ("AKIDEXAMPLE", "secret/key+", "tok/en+==")
+        return AWSSecrets(url: url, region: "eu-central-1", keys: AWSKeyChain(keys))
+    }
+
+    private var keys: KeyRing { get throws { try #require(application.services.sealingKeys) } }
+
+    /// The stores of an installation that keeps values in AWS, and of one that keeps them in the database.
+    private func store(_ secrets: AWSSecrets?) throws -> CredentialStore {
+        CredentialStore(sealedBy: try keys, in: secrets) { [events] in events.add("\($0)") }
+    }
+
+    private func create(_ value: String = value) throws -> HTTPAnswer {
+        try application.post(
+            "/api/credentials", ["name": "c", "value": .string(value), "hosts": ["example.org"]], token: user.token)
+    }
+
+    private func sent(by store: CredentialStore) throws -> String {
+        try store.open("c", of: user.id, on: application.connection).request.value
+    }
+
+    private func name(_ made: HTTPAnswer) -> String { "flow-manager/\(user.id)/\(made["id"].stringValue ?? "")" }
+
+    private func removeAll(by store: CredentialStore) throws {
+        while try store.removeSome(on: application.connection) {}
+    }
+
+    @Test func valuesAreStoredReplacedAndRemoved() throws {
+        let (made, store) = (try create(), try store(secrets))
+        #expect(made.status == 201, "\(made.text)")
+        let row = try application.connection.query("SELECT sealed, c::text FROM credentials c").only
+        let (sealed, text) = try row.decode([UInt8]?.self, String.self)
+        #expect(sealed == nil && !text.contains(Self.value))
+        #expect(try secrets.value(of: name(made)) == Self.value)
+        #expect(try sent(by: store) == "Bearer \(Self.value)")
+
+        let path = try #require(made.headers["location"])
+        let other: JSON = ["name": "c", "value": "another value", "hosts": ["example.org"]]
+        #expect(try application.send("PUT", path, other, token: user.token).status == 200)
+        #expect(try application.send("PUT", path, made.json, token: user.token).status == 200, "without a value")
+        #expect(try sent(by: store) == "Bearer another value")
+
+        #expect(try application.send("DELETE", path, token: user.token).status == 204)
+        try removeAll(by: store)
+        #expect(try secrets.value(of: name(made)) == nil)
+        #expect(try application.count("SELECT count(*) FROM removed_secrets") == 0)
+    }
+
+    /// A value stays where it is until it is replaced.
+    @Test func theSettingMayChange() throws {
+        let (made, inAWS, inDatabase) = (try create(), try store(secrets), try store(nil))
+        #expect(throws: TaskFailure.self) { try sent(by: inDatabase) }
+        let id = try #require(made["id"].stringValue)
+        func replace(_ value: String, in store: CredentialStore) throws {
+            let present = try #require(try Credential.find(id, of: user.id, on: application.connection))
+            let draft: JSON = ["name": "c", "value": .string(value), "hosts": ["example.org"]]
+            _ = try application.connection.transaction { connection in
+                try present.replace(
+                    by: CredentialDraft(draft), in: store, AuditTrail(from: nil, on: connection), on: connection)
+            }
+        }
+        try replace("value of the database", in: inDatabase)
+        for store in [inDatabase, inAWS] { #expect(try sent(by: store) == "Bearer value of the database") }
+        // Before the former value was removed, another one is stored there.
+        try replace("value of AWS", in: inAWS)
+        try removeAll(by: inAWS)
+        #expect(try sent(by: inAWS) == "Bearer value of AWS")
+        try replace("once more", in: inDatabase)
+        try removeAll(by: inAWS)
+        #expect(try secrets.value(of: name(made)) == nil)
+    }
+
+    @Test func theEndOfAnAccountRemovesItsValues() throws {
+        let made = try create()
+        let body: JSON = ["password": .string(user.password)]
+        #expect(try application.send("DELETE", "/me", body, token: user.token).status == 204)
+        while try AccountRemoval.removeSome(on: application.connection) {}
+        try removeAll(by: store(secrets))
+        #expect(try secrets.value(of: name(made)) == nil)
+    }
+
+    @Test func aServiceThatDoesNotAnswerIsReported() throws {
+        #expect(try create().status == 201)
+        let server = try LoopbackServer { _ in .bytes("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n") }
+        let broken = Self.secrets(at: server.url)
+        let failure = #expect(throws: TaskFailure.self) { try sent(by: store(broken)) }
+        #expect(failure?.code == "credential_unavailable")
+        #expect(events.all.count == 1 && events.all[0].contains("Secrets Manager answers 500"))
+        let other = try TestApplication { $0.secrets = broken }
+        let user = try other.makeUser()
+        let draft: JSON = ["name": "c", "value": .string(Self.value), "hosts": ["example.org"]]
+        expectProblem(try other.post("/api/credentials", draft, token: user.token), 503, "unavailable")
+        #expect(try other.count("SELECT count(*) FROM credentials") == 0)
+        #expect(!other.events.all.contains { "\($0)".contains(Self.value) })
+    }
+}
+
+/// The actions of Secrets Manager that the program uses, in memory.
+private final class FakeSecrets: Sendable {
+    private let server: LoopbackServer
+
+    var url: String { server.url }
+
+    init() throws {
+        let values = Values()
+        server = try LoopbackServer { request in values.answer(to: request) }
+    }
+}
+
+private final class Values: Sendable {
+    private let values = Mutex<[String: String]>([:])
+
+    func answer(to request: LoopbackServer.Request) -> LoopbackServer.Answer {
+        guard request.fields["authorization"]?.hasPrefix("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") == true else {
+            return Self.error("AccessDeniedException")
+        }
+        let input = (try? JSON(parsing: Array(request.body.utf8))) ?? .null
+        let name = (input["SecretId"] ?? input["Name"])?.stringValue ?? ""
+        let action = request.fields["x-amz-target"]?.split(separator: ".").last ?? ""
+        return values.withLock { values in
+            switch (action, values[name]) {
+            case ("CreateSecret", .some): return Self.error("ResourceExistsException")
+            case ("CreateSecret", .none): values[name] = input["SecretString"]?.stringValue
+            case (_, .none): return Self.error("ResourceNotFoundException")
+            case ("PutSecretValue", _): values[name] = input["SecretString"]?.stringValue
+            case ("DeleteSecret", _): values[name] = nil
+            case (_, let value?): return .ok((["SecretString": .string(value)] as JSON).text)
+            }
+            return .ok("{}")
+        }
+    }
+
+    private static func error(_ type: String) -> LoopbackServer.Answer {
+        let body = "{\"__type\":\"\(type)\"}"
+        return .bytes("HTTP/1.1 400 No\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+    }
+}
