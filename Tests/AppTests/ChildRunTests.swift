@@ -28,9 +28,9 @@ import Testing
         .array(numbers.map { ["arguments": [6, .integer($0)]] })
     }
 
-    private func run(_ task: JSON) throws -> JSON {
+    private func run(_ task: JSON, input: JSON = [:]) throws -> JSON {
         let answer = try application.post(
-            "/flow-manager", .flow([task]), token: user.token, headers: [("Prefer", "wait=0")])
+            "/flow-manager", .flow([task], input: input), token: user.token, headers: [("Prefer", "wait=0")])
         try application.work()
         return try application.get(try #require(answer.headers["location"], "\(answer.text)"), token: user.token).json
     }
@@ -79,8 +79,8 @@ import Testing
 
     @Test func mapHasAMaximumOfItems() throws {
         let child = try store()
-        let run = try run(
-            .task("m", "map", ["workflow": .string(child), "items": division(by: 1, 2, 3), "max_items": 2]))
+        let input: JSON = ["workflow": .string(child), "items": "{{ $.input }}", "max_items": 2]
+        let run = try run(.task("m", "map", input), input: division(by: 1, 2, 3))
         #expect(run["error"] == ["code": "invalid_input", "message": "/items: must have at most 2 elements"])
         #expect(try children(of: run).isEmpty)
     }

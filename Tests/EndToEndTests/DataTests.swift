@@ -75,8 +75,8 @@ import Testing
             #expect([400, 404].contains(answer.status), "\(path): \(answer.status)")
         }
         for name in ["a/b", "a\\b", ".", "..", "a\nb", "a\u{85}b", String(repeating: "n", count: 129)] {
-            let task = JSON.task("a", "data.store", ["name": .string(name), "value": 1])
-            let run = try stack.post("/flow-manager", .flow([task]), token: user.token)
+            let task = JSON.task("a", "data.store", ["name": "{{ $.input }}", "value": 1])
+            let run = try stack.post("/flow-manager", .flow([task], input: .string(name)), token: user.token)
             #expect(
                 run.status == 422 && run["executed_tasks"].each("error").first?["code"] == "invalid_input", "\(name)")
         }

@@ -83,16 +83,20 @@ import Testing
     @Test func argumentsOfQueuedRunsEndNoWorker() throws {
         try grant()
         let before = servers
-        let steps = Self.operations.filter { $0.type != "random_string" }.enumerated().map { number, operation in
-            JSON.task("t\(number)", "calc.\(operation.type)", ["arguments": .array(operation.arguments)])
+        let operations = Self.operations.filter { $0.type != "random_string" }
+        // As literals, some of them would be refused before the run.
+        let steps = operations.enumerated().map { number, operation in
+            JSON.task("t\(number)", "calc.\(operation.type)", ["arguments": .string("{{ $.input[\(number)] }}")])
         }
+        let input: JSON = ["input": .array(operations.map { .array($0.arguments) })]
         let last = [JSON.task("all", "data.process", .array(Self.numbers)), JSON.task("end_of_all", "pass")]
         let workflow = try caller.keep(.chain(steps + last))
-        let run = try caller.post("/api/workflows/\(workflow)/execute", headers: [("Prefer", "wait=50")])
+        let run = try caller.post("/api/workflows/\(workflow)/execute", input, headers: [("Prefer", "wait=50")])
         #expect(run.status == 200 && run["status"] == "completed", "\(run.text.prefix(300))")
         #expect(run["steps"].arrayValue?.count == steps.count + 2)
         for wait in ["9223372036854775807", "9223372036854775808", "-9223372036854775808", "1e39", "-1"] {
-            let answer = try caller.post("/api/workflows/\(workflow)/execute", headers: [("Prefer", "wait=\(wait)")])
+            let headers = [("Prefer", "wait=\(wait)")]
+            let answer = try caller.post("/api/workflows/\(workflow)/execute", input, headers: headers)
             #expect([200, 202].contains(answer.status), "\(wait): \(answer.text.prefix(300))")
         }
         #expect(servers == before, "a process ended")
