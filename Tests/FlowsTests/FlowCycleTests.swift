@@ -81,7 +81,7 @@ import Testing
                 == [
                     [
                         "type": "sum", "summary": "For tests", "effect": "transactional", "cost": 5, "active": false,
-                        "input": ["type": "boolean"], "output": [:],
+                        "takes_credential": false, "input": ["type": "boolean"], "output": [:],
                     ]
                 ])
     }

@@ -57,11 +57,12 @@ package struct Pruning: Sendable {
     /// The tables whose rows do not expire, and what removes them. Every table is either here or in `all`.
     package static let others = [
         "approvers": "the end of the run", "audit_log": "nothing: entries stay",
-        "credits": "nothing: one row of each user",
+        "credentials": "their users", "credits": "nothing: one row of each user",
         "document_counts": "the removal of their user", "documents": "their users",
         "executions": "their users", "executions_default": "their users", "identities": "nothing: they stay blocked",
         "ledger": "nothing: entries stay", "posts": "their users", "prices": "nothing: one row of each task type",
         "queue": "the end of the run", "records": "the removal of their user",
+        "removed_secrets": "their removal in AWS Secrets Manager",
         "schema_migrations": "nothing: one row of each migration",
         "steps": "the deletion of their run", "steps_default": "the deletion of their run",
         "storage": "the removal of their user", "storage_changes": "the fold of each second",
