@@ -66,7 +66,8 @@ extension Endpoint<Context> {
         summary: "Replace a credential",
         description: """
             Without `value` the present one stays. It can then get another name and fewer hosts, but no further ones \
-            and no other kind: only who knows a value may send it elsewhere. Calls from now on use the new value.
+            and no other kind: only someone who knows the value can send it elsewhere. Calls from now on use the new \
+            value.
             """,
         headers: [.ifMatch], body: .json(CredentialDraft.replacement.schema),
         answers: [Answer(.ok, "The credential", Credential.resource.schema, headers: [.etag])],
