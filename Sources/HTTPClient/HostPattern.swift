@@ -22,7 +22,7 @@ package struct HostPattern: Sendable, Equatable, CustomStringConvertible {
         port = origin.port
         // A suffix of one label would be a whole top-level domain, and one of an address has no meaning.
         let isName = host.contains(".") && host.split(separator: ".").last?.contains { $0.isLetter } == true
-        guard !isSuffix || isName else { return nil }
+        guard !isSuffix || isName && !host.hasSuffix(".") else { return nil }
     }
 
     /// The form in which the pattern is stored and shown.

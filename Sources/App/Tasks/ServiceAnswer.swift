@@ -40,8 +40,8 @@ enum ServiceAnswer {
         }
     }
 
-    /// - Throws: `TaskFailure` for an answer in which a secret cannot be found, because its content is encoded. The
-    ///   request has not asked for that.
+    /// - Throws: `TaskFailure` for an answer in which a secret cannot be found, because its content is encoded, which
+    ///   the request has not asked for, or made to take too long.
     private static func masked(_ response: IncomingResponse, by mask: SecretMask) throws -> IncomingResponse {
         let coding = response.headers.list("Content-Encoding")?.lowercased() ?? "identity"
         guard coding == "identity" else {
@@ -49,7 +49,12 @@ enum ServiceAnswer {
                 code: "answer_encoded",
                 message: "The answer is compressed, so that the credential cannot be masked in it")
         }
-        return mask.masked(response)
+        do {
+            return try mask.masked(response)
+        } catch {
+            throw TaskFailure(
+                code: "answer_encoded", message: "The answer is such that the credential cannot be masked in it")
+        }
     }
 
     private static func output(of response: IncomingResponse) -> JSON {

@@ -41,3 +41,15 @@ CREATE TRIGGER users_pass_approvals AFTER UPDATE OF disabled_at ON users
 ALTER TABLE users ADD COLUMN email_confirmed boolean NOT NULL DEFAULT false;
 UPDATE users u SET email_confirmed = true
 WHERE u.email IS NOT NULL AND u.password_hash IS NULL AND EXISTS (SELECT FROM identities i WHERE i.user_id = u.id);
+
+-- Also where the earlier release, whose processes may still run, changes the e-mail.
+CREATE FUNCTION doubt_changed_email() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.email_confirmed := false;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER users_doubt_changed_email BEFORE UPDATE OF email ON users
+    FOR EACH ROW WHEN (OLD.email IS NOT NULL AND NEW.email IS DISTINCT FROM OLD.email)
+    EXECUTE FUNCTION doubt_changed_email();

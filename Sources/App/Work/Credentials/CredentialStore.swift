@@ -36,8 +36,9 @@ package struct CredentialStore: Sendable {
     /// row names.
     func send(_ value: String, _ id: String, of userID: String, on connection: Connection) throws {
         guard let manager else { return }
-        try manager.store(value, as: Self.name(id, of: userID))
+        // First, because whoever removes what is noted holds the row meanwhile.
         try connection.execute("DELETE FROM removed_secrets WHERE credential_id = \(id)")
+        try manager.store(value, as: Self.name(id, of: userID))
     }
 
     /// The credential that has the name or id, of that user.
@@ -75,8 +76,12 @@ package struct CredentialStore: Sendable {
     }
 
     private func fetched(_ id: String, _ userID: String) -> String? {
+        guard let manager else {
+            observe(.secretsUnavailable(reason: "the value is in AWS Secrets Manager, and USE_DB_SECRETS is true"))
+            return nil
+        }
         do {
-            return try manager?.value(of: Self.name(id, of: userID))
+            return try manager.value(of: Self.name(id, of: userID))
         } catch {
             observe(.secretsUnavailable(reason: "\(error)"))
             return nil

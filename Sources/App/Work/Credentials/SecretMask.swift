@@ -12,9 +12,16 @@ struct SecretMask: Sendable {
     /// Shorter secrets are not masked: too much else is equal to them.
     static let minimumLength = 8
 
+    /// An answer is such that a search of the secrets in it would take too long.
+    struct TooComplex: Error {}
+
+    /// How many characters of secrets may be compared for one answer: some seconds of processor time at most. An
+    /// ordinary answer of the greatest size needs a tenth of it.
+    private static let maximumSteps = 10_000_000
+
     private let patterns: [[Unicode.Scalar]]
-    /// Whether a byte may be the first of a pattern's.
-    private let starts: [Bool]
+    /// For each byte the patterns that may begin with it, by their indices.
+    private let candidates: [[Int]]
 
     init(_ secrets: [String]) {
         let secrets = secrets.filter { $0.utf8.count >= Self.minimumLength }
@@ -24,23 +31,32 @@ struct SecretMask: Sendable {
             if !patterns.contains(pattern) { patterns.append(pattern) }
         }
         self.patterns = patterns
-        var starts = [Bool](repeating: false, count: 256)
-        for byte in patterns.compactMap({ $0.first.map { String($0).utf8.first ?? 0 } }) { starts[Int(byte)] = true }
-        if patterns.contains(where: { $0.first == " " }) { starts[Int(UInt8(ascii: "+"))] = true }
-        starts[Int(UInt8(ascii: "%"))] = true
-        starts[Int(UInt8(ascii: "\\"))] = true
-        self.starts = starts
+        var candidates = [[Int]](repeating: [], count: 256)
+        for (index, pattern) in patterns.enumerated() {
+            guard let first = pattern.first, let byte = String(first).utf8.first else { continue }
+            var bytes: Set = [byte, UInt8(ascii: "%"), UInt8(ascii: "\\")]
+            if first == " " { bytes.insert(UInt8(ascii: "+")) }
+            for byte in bytes { candidates[Int(byte)].append(index) }
+        }
+        self.candidates = candidates
     }
 
-    func masked(_ text: String) -> String { String(decoding: masked(Array(text.utf8)), as: UTF8.self) }
+    func masked(_ bytes: [UInt8]) throws(TooComplex) -> [UInt8] {
+        var steps = Self.maximumSteps
+        return try masked(bytes, &steps)
+    }
 
-    func masked(_ bytes: [UInt8]) -> [UInt8] {
+    private func masked(_ text: String, _ steps: inout Int) throws(TooComplex) -> String {
+        String(decoding: try masked(Array(text.utf8), &steps), as: UTF8.self)
+    }
+
+    private func masked(_ bytes: [UInt8], _ steps: inout Int) throws(TooComplex) -> [UInt8] {
         var result: [UInt8] = []
         var position = 0
         /// Where what has been looked at and not been copied begins.
         var rest = 0
         while position < bytes.count {
-            guard starts[Int(bytes[position])], let end = end(ofSecretAt: position, in: bytes) else {
+            guard let end = try end(ofSecretAt: position, in: bytes, &steps) else {
                 position += 1
                 continue
             }
@@ -53,22 +69,30 @@ struct SecretMask: Sendable {
     }
 
     /// The answer without the secrets.
-    func masked(_ response: IncomingResponse) -> IncomingResponse {
+    func masked(_ response: IncomingResponse) throws(TooComplex) -> IncomingResponse {
+        var steps = Self.maximumSteps
         var headers: Headers = [:]
-        for field in response.headers.fields { headers.append(name: masked(field.name), value: masked(field.value)) }
-        return IncomingResponse(status: response.status, headers: headers, body: masked(response.body))
+        for field in response.headers.fields {
+            headers.append(name: try masked(field.name, &steps), value: try masked(field.value, &steps))
+        }
+        return IncomingResponse(
+            status: response.status, headers: headers, body: try masked(response.body, &steps))
     }
 
     /// The longest one, so that nothing of it stays.
-    private func end(ofSecretAt position: Int, in bytes: [UInt8]) -> Int? {
-        patterns.compactMap { pattern in
+    private func end(ofSecretAt position: Int, in bytes: [UInt8], _ steps: inout Int) throws(TooComplex) -> Int? {
+        var longest: Int?
+        for index in candidates[Int(bytes[position])] {
             var ends = [position]
-            for scalar in pattern {
+            for scalar in patterns[index] {
+                steps -= ends.count
+                guard steps >= 0 else { throw TooComplex() }
                 ends = WrittenScalar.ends(of: scalar, at: ends, in: bytes)
-                if ends.isEmpty { return nil }
+                if ends.isEmpty { break }
             }
-            return ends.max()
-        }.max()
+            if let end = ends.max() { longest = max(end, longest ?? 0) }
+        }
+        return longest
     }
 
     /// What base64 and base64url make of the secret wherever it begins within a text: the characters that are the same

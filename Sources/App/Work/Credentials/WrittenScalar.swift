@@ -40,11 +40,16 @@ enum WrittenScalar {
         return position
     }
 
+    /// As many backslashes as JSON has within three strings of JSON.
+    private static let maximumBackslashes = 8
+
     /// `\"`, `\/` or `\u0022`, each with further backslashes if the JSON is within a string of JSON.
-    private static func escaped(_ scalar: Unicode.Scalar, at position: Int, in bytes: [UInt8]) -> Int? {
-        var position = position
-        while position < bytes.count, bytes[position] == UInt8(ascii: "\\") { position += 1 }
-        guard position < bytes.count, bytes[position - 1] == UInt8(ascii: "\\") else { return nil }
+    private static func escaped(_ scalar: Unicode.Scalar, at start: Int, in bytes: [UInt8]) -> Int? {
+        var position = start
+        while position < bytes.count, bytes[position] == UInt8(ascii: "\\"), position - start < maximumBackslashes {
+            position += 1
+        }
+        guard position > start, position < bytes.count else { return nil }
         if "\"/'".unicodeScalars.contains(scalar), bytes[position] == UInt8(scalar.value) { return position + 1 }
         // A character outside of the basic plane is a surrogate pair.
         var isFirst = true
@@ -64,7 +69,7 @@ enum WrittenScalar {
 
     /// After two, four or more backslashes, of which each pair stands for one.
     private static func backslashes(at position: Int, in bytes: [UInt8]) -> [Int] {
-        let count = bytes[position...].prefix { $0 == UInt8(ascii: "\\") }.count
+        let count = bytes[position...].prefix(maximumBackslashes).prefix { $0 == UInt8(ascii: "\\") }.count
         return [2, 4, 8].filter { $0 <= count }.map { position + $0 }
     }
 
