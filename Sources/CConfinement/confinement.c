@@ -72,14 +72,24 @@ int fm_adopt_descendants(void) {
 //
 // Landlock does not restrict sockets of the file system, such as that of a database: so there are no sockets except
 // those of the network, if it is permitted, and pairs of connected ones. io_uring(7) would bypass the filter. The other
-// calls look into other processes, or reach more of the kernel than programs need.
-static int fm_filter_system_calls(int has_network) {
+// calls look into other processes, change them, or reach more of the kernel than programs need. System V's shared memory,
+// messages and semaphores outlive the processes that use them.
+//
+// Nor does Landlock restrict the owner and the permissions of files, or truncation by path before its third version: a
+// program of the service's user could change the service's files.
+static int fm_filter_system_calls(int has_network, int is_user_of_service) {
 #ifdef FM_ARCHITECTURE
 #define FM_LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, field))
 #define FM_RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
 // Skips that many instructions unless the loaded word has the value.
 #define FM_UNLESS(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, count)
 #define FM_REFUSE(name, error) FM_UNLESS(__NR_##name, 1), FM_RETURN(SECCOMP_RET_ERRNO | (error))
+// Permits the call for the calling process only, which is 0 in this argument.
+#define FM_REFUSE_OTHERS(name, argument) FM_UNLESS(__NR_##name, 4), FM_LOAD(args[argument]), \
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0), FM_RETURN(SECCOMP_RET_ERRNO | EPERM), \
+        FM_RETURN(SECCOMP_RET_ALLOW)
+#define FM_CHANGE(name) FM_UNLESS(__NR_##name, 1), FM_RETURN(attributes)
+    uint32_t attributes = is_user_of_service ? SECCOMP_RET_ERRNO | EPERM : SECCOMP_RET_ALLOW;
     uint32_t network = has_network ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EACCES;
     struct sock_filter filter[] = {
         FM_LOAD(arch), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FM_ARCHITECTURE, 1, 0),
@@ -91,6 +101,19 @@ static int fm_filter_system_calls(int has_network) {
         FM_REFUSE(kcmp, EPERM), FM_REFUSE(keyctl, EPERM), FM_REFUSE(add_key, EPERM), FM_REFUSE(request_key, EPERM),
         FM_REFUSE(bpf, EPERM), FM_REFUSE(perf_event_open, EPERM), FM_REFUSE(userfaultfd, EPERM),
         FM_REFUSE(unshare, EPERM), FM_REFUSE(setns, EPERM), FM_REFUSE(mount, EPERM), FM_REFUSE(umount2, EPERM),
+        FM_REFUSE(shmget, EPERM), FM_REFUSE(msgget, EPERM), FM_REFUSE(semget, EPERM), FM_REFUSE(truncate, EPERM),
+        FM_CHANGE(fchmod), FM_CHANGE(fchmodat), FM_CHANGE(fchown), FM_CHANGE(fchownat), FM_CHANGE(setxattr),
+        FM_CHANGE(lsetxattr), FM_CHANGE(fsetxattr), FM_CHANGE(removexattr), FM_CHANGE(lremovexattr),
+        FM_CHANGE(fremovexattr), FM_CHANGE(utimensat),
+        // fchmodat2(2), and what only older architectures have.
+        FM_UNLESS(452, 1), FM_RETURN(attributes),
+#ifdef __NR_chmod
+        FM_CHANGE(chmod), FM_CHANGE(chown), FM_CHANGE(lchown), FM_CHANGE(utime), FM_CHANGE(utimes),
+        FM_CHANGE(futimesat),
+#endif
+        FM_REFUSE_OTHERS(prlimit64, 0), FM_REFUSE_OTHERS(setpriority, 1), FM_REFUSE_OTHERS(sched_setscheduler, 0),
+        FM_REFUSE_OTHERS(sched_setparam, 0), FM_REFUSE_OTHERS(sched_setattr, 0),
+        FM_REFUSE_OTHERS(sched_setaffinity, 0), FM_REFUSE_OTHERS(ioprio_set, 1),
         // pidfd_getfd(2); clone3(2), of which a filter cannot read the flags, so that libraries use clone(2).
         FM_UNLESS(438, 1), FM_RETURN(SECCOMP_RET_ERRNO | EPERM),
         FM_UNLESS(435, 1), FM_RETURN(SECCOMP_RET_ERRNO | ENOSYS),
@@ -152,7 +175,7 @@ static int fm_become_program(const struct fm_program *program, pid_t parent) {
     if (program->ruleset >= 0 && syscall(RESTRICT_SELF, program->ruleset, 0) != 0) {
         return FM_START_LANDLOCK;
     }
-    if (fm_filter_system_calls(program->has_network) != 0) return FM_START_FILTER;
+    if (fm_filter_system_calls(program->has_network, program->user < 0) != 0) return FM_START_FILTER;
     execve(program->path, program->arguments, program->environment);
     return FM_START_PROGRAM;
 }

@@ -95,10 +95,11 @@ extension Flow {
 }
 
 extension Flow {
-    /// A member of the task's input that the task evaluates itself, and that is not as in the flow; nil if none.
+    /// A member of the task's input that only a flow defines, and that is not as in the flow; nil if none.
     fileprivate func deferredMember(of task: String, changedBy input: JSON) -> String? {
         guard let definition = tasks.first(where: { $0.name.hasSameBytes(as: task) }) else { return nil }
-        return definition.task.deferredInput?.members.first { input[$0] != definition.input?.definition[$0] }
+        let members = (definition.task.deferredInput?.members ?? []) + definition.task.literals
+        return members.first { input[$0] != definition.input?.definition[$0] }
     }
 }
 

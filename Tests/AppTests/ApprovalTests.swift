@@ -135,6 +135,9 @@ import Testing
         let guest = try #require(try application.post("/api/guests", [:], from: "192.0.2.9")["token"].stringValue)
         let id = try #require(try application.get("/me", token: guest)["id"].stringValue)
         #expect(try failure(ask([id])) == "approver_unknown")
+        let flow = JSON.flow([.task("a", "approval", ["approvers": ["admin"]])])
+        let run = try application.post("/flow-manager", flow, token: guest, headers: [("Prefer", "wait=0")])
+        #expect(run["executed_tasks"].each("error").first?["code"] == "not_for_guests", "\(run.text)")
         _ = try application.send("PATCH", "/api/users/\(approver.id)", ["disabled": true], token: admin)
         #expect(try failure(ask([approver.id])) == "approver_unknown")
     }

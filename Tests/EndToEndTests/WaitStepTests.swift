@@ -123,16 +123,13 @@ import Testing
         #expect(try caller.end(id)["steps"]?.each("output").map { $0["data"] } == [1, 2])
     }
 
-    /// The signal that rejected the first attempt does not reject the second one.
-    @Test func newAttemptNeedsANewSignal() throws {
+    /// It stays on the record of its step.
+    @Test func aRefusalIsNotRetried() throws {
         let task = JSON.task("a", "approval").with(["retry": ["max_attempts": 2, "initial_delay": 0]])
         let id = try caller.start(keeping: .flow([task]))
         _ = try caller.wait(id)
         #expect(try caller.act("signal", id, ["step": 1, "approved": false]).status == 202)
-        let second = try caller.run(id) { $0["steps"]?.each("attempts") == [2] || $0["finished_at"] != .null }
-        #expect(second["finished_at"] == .null, "\(second.text)")
-        _ = try caller.wait(id)
-        #expect(try caller.act("signal", id).status == 202)
-        #expect(try caller.end(id)["status"] == "completed")
+        let run = try caller.end(id)
+        #expect(run["status"] == "failed" && run["steps"]?.each("attempts") == [1], "\(run.text)")
     }
 }

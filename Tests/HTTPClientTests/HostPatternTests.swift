@@ -13,7 +13,8 @@ import Testing
     func patternsAreRead(text: String, shown: String) { #expect(HostPattern(parsing: text)?.description == shown) }
 
     @Test(arguments: [
-        "", "*", "*.", "*.org", "*.org.", "*.*.org", "a.*.org", "https://example.org", "example.org/", "user@example.org",
+        "", "*", "*.", "*.org", "*.org.", "*.*.org", "a.*.org",
+        "https://example.org", "example.org/", "user@example.org",
         "example.org:", "example.org:0", "example.org:65536", "example.org?a", "example.org#a", "bücher.example",
         "*.127.0.0.1", "a b", "example.org:443:1", "example%2eorg", String(repeating: "a", count: 300),
     ])

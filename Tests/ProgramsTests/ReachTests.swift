@@ -10,7 +10,7 @@ import Testing
     /// Prints what it has reached.
     private static let attempts = """
         #!/usr/bin/env python3
-        import ctypes, os, signal, socket, sys
+        import ctypes, os, resource, signal, socket, sys
         folder, worker, abstract = sys.argv[1:]
         def attempt(name, body):
             try: body()
@@ -40,6 +40,11 @@ import Testing
         attempt("trace", lambda: system_call(101, 16, int(worker), 0, 0))
         attempt("ring", lambda: system_call(425, 1, ctypes.create_string_buffer(120)))
         attempt("namespace", lambda: system_call(272, 0x10000000))
+        attempt("truncate", lambda: os.truncate(folder + "/settings", 0))
+        attempt("limits", lambda: resource.prlimit(int(worker), resource.RLIMIT_CORE, (0, 0)))
+        attempt("priority", lambda: os.setpriority(os.PRIO_PROCESS, int(worker), 19))
+        attempt("queue", lambda: system_call(68, 0, 0o1600))
+        attempt("permissions", lambda: os.chmod(folder + "/settings", 0o600))
         print("end")
         """
 
@@ -96,12 +101,18 @@ import Testing
             let result = try runs.run(Self.attempts, arguments)
             // Before version 6, Landlock does not keep a program from sending signals to processes of its user.
             let signals = confinement == .landlock && (Landlock.version ?? 0) < 6 ? "signal\n" : ""
-            #expect(String(decoding: result.output, as: UTF8.self) == signals + "end\n", "\(confinement) \(result)")
+            // Another user than that of the service owns nothing.
+            let ownFiles = confinement == .landlock ? "" : "permissions\n"
+            let expected = signals + ownFiles + "end\n"
+            #expect(String(decoding: result.output, as: UTF8.self) == expected, "\(confinement) \(result)")
             let free = try outside(runs, arguments)
             for name in ["settings", "state", "write", "create", "socket", "abstract socket", "datagram", "network"] {
                 #expect(free.contains(name), "\(confinement)")
             }
-            for name in ["environment of the worker", "signal", "namespace"] { #expect(free.contains(name)) }
+            for name in ["environment of the worker", "signal", "namespace", "truncate", "limits", "priority", "queue"]
+            {
+                #expect(free.contains(name), "\(confinement)")
+            }
         }
     }
 

@@ -260,9 +260,12 @@ package struct TaskFailure: Error, Sendable, Equatable {
         code: "insufficient_credits", message: "Not enough credits")
 
     /// False for input that is not valid or that templates cannot give, and for a credential that is missing or not for
-    /// the host, which would be the same in the next attempt; and without processor time.
+    /// the host, which would be the same in the next attempt; for a decision, which stays on the record of its step; and
+    /// without processor time.
     var isWorthRetrying: Bool {
-        let permanent = ["invalid_input", "credential_missing", "credential_host", Self.processorTimeExceeded.code]
+        let permanent = [
+            "invalid_input", "credential_missing", "credential_host", "not_approved", Self.processorTimeExceeded.code,
+        ]
         return !permanent.contains(code) && !code.hasPrefix("template_")
     }
 

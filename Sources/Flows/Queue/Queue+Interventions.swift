@@ -129,8 +129,8 @@ extension Queue {
         }
     }
 
-    /// Delivers the signal that a step of the run waits for. Returns false if the step does not wait for one, or if it
-    /// already has one.
+    /// Delivers the signal that a step of the run waits for. Returns false if the step does not wait for one, if it
+    /// already has one, or if its time has passed.
     ///
     /// - Parameter types: the task types that wait for a signal.
     static func signal(
@@ -141,7 +141,7 @@ extension Queue {
             WITH signaled AS (
                 UPDATE queue q SET signal = \(value), state = 'queued'
                 WHERE q.execution_id = \(id) AND q.state = 'waiting' AND q.signal IS NULL
-                    AND (
+                    AND q.available_at > clock_timestamp() AND (
                         SELECT s.seq = \(step) AND s.status = 'waiting' AND s.type = ANY(\(types)::text[])
                             AND s.error IS NULL
                         FROM steps s WHERE s.execution_id = q.execution_id ORDER BY s.seq DESC LIMIT 1)

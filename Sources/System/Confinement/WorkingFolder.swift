@@ -17,6 +17,8 @@ package struct WorkingFolder {
     /// Folders of any depth need neither a deep recursion nor many descriptors: a folder's content is moved to the top
     /// before the folder is removed. No symbolic link is followed.
     package func remove() {
+        // The program may have taken the permissions from itself.
+        unsafe fchmodat(AT_FDCWD, path, 0o700, AT_SYMLINK_NOFOLLOW)
         let top = Self.open(Array(path.utf8CString), at: AT_FDCWD)
         guard top >= 0 else { return }
         defer { close(top) }
@@ -30,7 +32,7 @@ package struct WorkingFolder {
     /// Removes a file or an empty folder, or moves what is in the folder to the top; false if nothing can be done.
     private static func remove(_ name: [CChar], from top: Int32) -> Bool {
         if unsafe unlinkat(top, name, 0) == 0 || unlinkat(top, name, AT_REMOVEDIR) == 0 { return true }
-        unsafe fchmodat(top, name, 0o700, 0)
+        unsafe fchmodat(top, name, 0o700, AT_SYMLINK_NOFOLLOW)
         let folder = open(name, at: top)
         guard folder >= 0 else { return false }
         defer { close(folder) }
@@ -41,7 +43,7 @@ package struct WorkingFolder {
                 continue
             }
             // A folder can be moved only by those who may write in it.
-            unsafe fchmodat(folder, inner, 0o700, 0)
+            unsafe fchmodat(folder, inner, 0o700, AT_SYMLINK_NOFOLLOW)
             let free = String(UInt64.random(in: .min ... .max), radix: 36)
             if unsafe renameat(folder, inner, top, free) == 0 { isChanged = true }
         }

@@ -23,6 +23,9 @@ struct Approvers {
     ///
     /// - Throws: `TaskFailure` if a text names no user who can decide, or somebody has too many requests.
     init(_ texts: [String], of context: TaskContext) throws {
+        if texts.contains(where: { $0 != Self.owner }) {
+            try context.refuseGuests("Guests cannot ask others. Create an account first")
+        }
         var ids: Set<String> = []
         for (position, text) in texts.enumerated() {
             guard let id = try Self.find(text, context) else {
