@@ -64,7 +64,8 @@ import Testing
         let row = try application.connection.query("SELECT sealed, c::text FROM credentials c").only
         let (sealed, text) = try row.decode([UInt8]?.self, String.self)
         #expect(sealed == nil && !text.contains(Self.value))
-        #expect(try secrets.value(of: name(made)) == Self.value)
+        let stored = try JSON(parsing: Array(try #require(try secrets.value(of: name(made))).utf8))
+        #expect(stored["value"] == .string(Self.value) && stored["hosts"] == ["example.org"], "\(stored.text)")
         #expect(try sent(by: store) == "Bearer \(Self.value)")
 
         let path = try #require(made.headers["location"])
@@ -77,6 +78,16 @@ import Testing
         try removeAll(by: store)
         #expect(try secrets.value(of: name(made)) == nil)
         #expect(try application.count("SELECT count(*) FROM removed_secrets") == 0)
+    }
+
+    /// The commit that gives a credential a new value and new hosts may fail after AWS has stored the value.
+    @Test func aValueIsNotSentToTheHostsOfTheFormerOne() throws {
+        let (made, store) = (try create(), try store(secrets))
+        let draft = try CredentialDraft(["name": "c", "value": "value of others", "hosts": ["other.example.org"]])
+        try store.send(
+            "value of others", for: draft, try #require(made["id"].stringValue), of: user.id,
+            on: application.connection)
+        #expect(throws: TaskFailure.self) { try sent(by: store) }
     }
 
     /// A value stays where it is until it is replaced.

@@ -40,7 +40,7 @@ extension Credential {
                 RETURNING \(columns)
                 """)
             return try rows.first.map { row in
-                if sealed == nil { try store.send(value, id, of: userID, on: connection) }
+                if sealed == nil { try store.send(value, for: draft, id, of: userID, on: connection) }
                 try audit.record(.credentialMade(id))
                 return try Credential(row)
             }
@@ -72,7 +72,9 @@ extension Credential {
             WHERE id = \(id)
             RETURNING \(Self.columns)
             """)
-        if let value = draft.value, sealed == nil { try store.send(value, id, of: userID, on: connection) }
+        if let value = draft.value, sealed == nil {
+            try store.send(value, for: draft, id, of: userID, on: connection)
+        }
         try audit.record(.credentialChanged(id))
         return try Credential(try rows.only)
     }

@@ -34,11 +34,20 @@ package struct CredentialStore: Sendable {
 
     /// Stores a value that is not kept in the row, before the row is committed: if that fails, a value remains that no
     /// row names.
-    func send(_ value: String, _ id: String, of userID: String, on connection: Connection) throws {
+    ///
+    /// The kind, the header and the hosts are stored with it: if the commit fails, the row still has the former ones, to
+    /// which the new value must not be sent.
+    func send(
+        _ value: String, for draft: CredentialDraft, _ id: String, of userID: String, on connection: Connection
+    ) throws {
         guard let manager else { return }
         // First, because whoever removes what is noted holds the row meanwhile.
         try connection.execute("DELETE FROM removed_secrets WHERE credential_id = \(id)")
-        try manager.store(value, as: Self.name(id, of: userID))
+        let secret: JSON = [
+            "value": .string(value), "kind": .string(draft.kind.rawValue), "header": JSON(draft.header),
+            "hosts": .array(draft.hosts.map { .string($0.description) }),
+        ]
+        try manager.store(secret.text, as: Self.name(id, of: userID))
     }
 
     /// The credential that has the name or id, of that user.
@@ -61,7 +70,13 @@ package struct CredentialStore: Sendable {
         let header: String? = try columns.next()
         let hosts = Credential.hosts(try columns.next(JSON?.self))
         let sealed = try columns.next([UInt8]?.self)
-        guard let kind, let value = sealed.map({ opened($0, id, userID) }) ?? fetched(id, userID) else {
+        let value =
+            sealed.map { opened($0, id, userID) }
+            ?? fetched(id, userID) { secret in
+                secret["kind"]?.stringValue == kind?.rawValue && secret["header"]?.stringValue == header
+                    && hosts.allSatisfy { host in Credential.hosts(secret["hosts"]).contains { $0.covers(host) } }
+            }
+        guard let kind, let value else {
             throw TaskFailure(
                 code: "credential_unavailable", message: "The value of the credential cannot be read at the moment")
         }
@@ -75,13 +90,17 @@ package struct CredentialStore: Sendable {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    private func fetched(_ id: String, _ userID: String) -> String? {
+    /// Nil if the value cannot be read, or is not for what the row says.
+    private func fetched(_ id: String, _ userID: String, ifItSuits: (JSON) -> Bool) -> String? {
         guard let manager else {
             observe(.secretsUnavailable(reason: "the value is in AWS Secrets Manager, and USE_DB_SECRETS is true"))
             return nil
         }
         do {
-            return try manager.value(of: Self.name(id, of: userID))
+            guard let text = try manager.value(of: Self.name(id, of: userID)),
+                let secret = try? JSON(parsing: Array(text.utf8)), ifItSuits(secret)
+            else { return nil }
+            return secret["value"]?.stringValue
         } catch {
             observe(.secretsUnavailable(reason: "\(error)"))
             return nil
