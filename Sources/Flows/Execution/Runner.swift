@@ -221,7 +221,8 @@ struct Runner {
 
     var executor: Executor { checkpoint.executor }
 
-    var elapsed: Duration { .now - start }
+    /// In whole microseconds, as times are stored: otherwise an answer and its record would differ by one.
+    var elapsed: Duration { .microseconds((.now - start).microseconds) }
 
     /// When the open step began; nil if no step is open.
     var began: Duration? { checkpoint.openStep?.started }
