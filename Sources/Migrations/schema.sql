@@ -72,6 +72,15 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.doubt_changed_email() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.email_confirmed := false;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.fold_storage(quota bigint, guest_quota bigint) RETURNS integer
     LANGUAGE plpgsql
     AS $$
@@ -1002,6 +1011,8 @@ CREATE TRIGGER credentials_moved AFTER UPDATE OF sealed ON public.credentials FO
 CREATE TRIGGER documents_counted AFTER INSERT OR DELETE ON public.documents FOR EACH ROW EXECUTE FUNCTION public.count_documents();
 
 CREATE TRIGGER ledger_stays BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ledger FOR EACH STATEMENT EXECUTE FUNCTION public.guard_ledger();
+
+CREATE TRIGGER users_doubt_changed_email BEFORE UPDATE OF email ON public.users FOR EACH ROW WHEN (((old.email IS NOT NULL) AND (new.email IS DISTINCT FROM old.email))) EXECUTE FUNCTION public.doubt_changed_email();
 
 CREATE TRIGGER users_pass_approvals AFTER UPDATE OF disabled_at ON public.users FOR EACH ROW WHEN (((old.disabled_at IS NULL) AND (new.disabled_at IS NOT NULL))) EXECUTE FUNCTION public.pass_approvals_to_admins();
 
