@@ -65,16 +65,21 @@ package final class HashingSlots: Sendable {
     }
 
     private func takeSlot(for client: UInt64?, mayWait: Bool) -> Slots.Slot? {
+        // Before and after the attempt: calls of the client in other processes take and give back slots meanwhile.
+        let wasServed = isServed(client)
         // If calls are waiting already, a new one must not overtake them.
         if waiting == 0, let slot = slots.tryAcquire(for: client ?? 0) {
             observeWait(.zero)
             return slot
         }
-        guard mayWait, client.map(slots.isHeld) != true else { return nil }
+        guard mayWait, !wasServed, !isServed(client) else { return nil }
         defer { queued.subtract(1, ordering: .relaxed) }
         guard queued.add(1, ordering: .relaxed).newValue <= queueLimit else { return nil }
         let start = ContinuousClock.now
         defer { observeWait(.now - start) }
         return slots.acquire(for: client ?? 0, within: timeout)
     }
+
+    /// Whether the client has a slot in any process.
+    private func isServed(_ client: UInt64?) -> Bool { client.map(slots.isHeld) == true }
 }

@@ -125,6 +125,13 @@ package struct Context {
     /// Hashes passwords and shares the slots fairly among networks.
     var passwords: PasswordHasher { services.passwords.serving(network.isShared ? nil : network.text) }
 
+    /// The same for a login: among accounts, if the network stands for all clients.
+    ///
+    /// - Parameter account: the id of the account, or the name of an unknown one.
+    func passwords(of account: String) -> PasswordHasher {
+        network.isShared ? services.passwords.serving("\(network.text)\0\(account)") : passwords
+    }
+
     /// The path parameter of that name, which the endpoint's path has.
     func path(_ name: String) -> String {
         guard let position = endpoint.parameterNames.firstIndex(of: name) else {

@@ -84,7 +84,7 @@ extension Endpoint<Context> {
             found = try Account.findForLogin(name, on: context.connection)
         }
         // An unknown name costs the same verification, so that the duration does not reveal which accounts exist.
-        let match = try context.passwords.match(password, against: found?.passwordHash)
+        let match = try context.passwords(of: found?.id ?? name).match(password, against: found?.passwordHash)
         guard match != .none, let found else {
             attempt?.ended(rightly: false)
             try context.audit.recordFailure(.loginFailed(of: found?.id, at: context.now), isReal: found != nil)
