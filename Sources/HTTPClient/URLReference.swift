@@ -1,7 +1,7 @@
 import CCurl
 
 /// An absolute http or https URL, parsed by libcurl and passed to it in parsed form: what is checked is what is used.
-@safe final class URLReference {
+@safe package final class URLReference {
     let handle: OpaquePointer
     let origin: Origin
 
@@ -29,6 +29,9 @@ import CCurl
     }
 
     deinit { unsafe curl_url_cleanup(handle) }
+
+    /// Whether it is an http or https URL with a host, a port from 1 to 65535 and no user information.
+    package static func isValid(_ text: String) -> Bool { URLReference(text) != nil }
 
     private static func origin(of handle: OpaquePointer) -> Origin? {
         guard unsafe part(CURLUPART_USER, of: handle) == nil, unsafe part(CURLUPART_PASSWORD, of: handle) == nil,

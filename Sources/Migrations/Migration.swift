@@ -51,6 +51,7 @@ package enum Migrations {
         migration(34, "approvers", PackageResources._034_approvers_sql),
         migration(35, "credentials", PackageResources._035_credentials_sql),
         migration(36, "secrets_elsewhere", PackageResources._036_secrets_elsewhere_sql),
+        migration(37, "removals_that_wait", PackageResources._037_removals_that_wait_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a Swift name cannot begin with a digit, so `_` replaces it.

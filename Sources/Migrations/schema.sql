@@ -619,7 +619,8 @@ CREATE TABLE public.recovery_codes (
 
 CREATE TABLE public.removed_secrets (
     credential_id uuid NOT NULL,
-    owner_id uuid NOT NULL
+    owner_id uuid NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE public.schema_migrations (
@@ -943,6 +944,8 @@ CREATE INDEX records_deleted ON public.records USING btree (user_id) WHERE (dele
 CREATE INDEX records_newest ON public.records USING btree (created_at, id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX records_user ON public.records USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX removed_secrets_due ON public.removed_secrets USING btree (due_at);
 
 CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 

@@ -1,5 +1,4 @@
 import Crypto
-import Flows
 import Foundation
 import HTTP
 import HTTPClient
@@ -11,6 +10,7 @@ import TestSupport
 import Testing
 
 @testable import App
+@testable import Flows
 
 /// Steps that send a credential to a TLS server on the loopback address.
 @Suite(.timeLimit(.minutes(2))) struct CredentialCallTests {
@@ -171,6 +171,35 @@ import Testing
             trusting: front.authorities, KeyRing(key: [UInt8](repeating: 2, count: 32)), events)
         #expect(try code(run(["url": .string(url)], on: lost)) == "credential_unavailable")
         #expect(server.connections == 0)
+    }
+
+    /// While the value is read elsewhere, the run occupies no thread. A cancel ends the step at once, and nothing is
+    /// sent when the value arrives after it.
+    @Test func aValueThatTakesTimeDelaysNoThread() throws {
+        try store([:])
+        try database.connect().execute("UPDATE credentials SET sealed = NULL")
+        let jobs = Mutex<[@Sendable () -> Void]>([])
+        let fake = try FakeSecrets()
+        var keys = AWSKeySettings()
+        (keys.accessKeyID, keys.secretAccessKey) = ("AKIDEXAMPLE", "secret")
+        let credentials = CredentialStore(
+            sealedBy: nil, in: AWSSecrets(url: fake.url, region: "eu-central-1", keys: AWSKeyChain(keys)),
+            later: { job in jobs.withLock { $0.append(job) } })
+        let stored = try credentials.find("service", of: Self.userID, on: connection)
+        let draft: JSON = ["name": "service", "value": .string(Self.token), "hosts": hosts]
+        try credentials.send(Self.token, for: CredentialDraft(draft), stored.id, of: Self.userID)
+        let ends = Recording<String>()
+        let request = OutgoingRequest(.get, url)
+        let call = HTTPCall(by: try HTTPDriver(), timeout: .seconds(10), bodyLimit: 1_000, expecting: nil) { end in
+            ends.add(end.outcome)
+        }
+        credentials.open(stored) { call.send(request, with: $0) }
+        #expect(ends.all.isEmpty && fake.actions == ["CreateSecret"])
+        call.cancel()
+        #expect(ends.all == ["canceled"])
+        for job in jobs.withLock(\.self) { job() }
+        #expect(fake.actions == ["CreateSecret", "GetSecretValue"])
+        #expect(ends.all == ["canceled"] && server.connections == 0)
     }
 
     /// The value is read for each call: a replaced one is sent from then on, and a deleted one no longer.

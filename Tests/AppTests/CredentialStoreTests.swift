@@ -40,7 +40,7 @@ import Testing
 
     /// The stores of an installation that keeps values in AWS, and of one that keeps them in the database.
     private func store(_ secrets: AWSSecrets?) throws -> CredentialStore {
-        CredentialStore(sealedBy: try keys, in: secrets) { [events] in events.add("\($0)") }
+        CredentialStore(sealedBy: try keys, in: secrets, observe: { [events] in events.add("\($0)") })
     }
 
     private func create(_ value: String = value) throws -> HTTPAnswer {
@@ -49,7 +49,10 @@ import Testing
     }
 
     private func sent(by store: CredentialStore) throws -> String {
-        try store.open("c", of: user.id, on: application.connection).request.value
+        let opened = Recording<Result<OpenCredential, TaskFailure>>()
+        store.open(try store.find("c", of: user.id, on: application.connection)) { opened.add($0) }
+        #expect(opened.all.count == 1)
+        return try opened.all[0].get().request.value
     }
 
     private func name(_ made: HTTPAnswer) -> String { "flow-manager/\(user.id)/\(made["id"].stringValue ?? "")" }
@@ -84,9 +87,7 @@ import Testing
     @Test func aValueIsNotSentToTheHostsOfTheFormerOne() throws {
         let (made, store) = (try create(), try store(secrets))
         let draft = try CredentialDraft(["name": "c", "value": "value of others", "hosts": ["other.example.org"]])
-        try store.send(
-            "value of others", for: draft, try #require(made["id"].stringValue), of: user.id,
-            on: application.connection)
+        try store.send("value of others", for: draft, try #require(made["id"].stringValue), of: user.id)
         #expect(throws: TaskFailure.self) { try sent(by: store) }
     }
 
@@ -137,45 +138,38 @@ import Testing
         #expect(try other.count("SELECT count(*) FROM credentials") == 0)
         #expect(!other.events.all.contains { "\($0)".contains(Self.value) })
     }
-}
 
-/// The actions of Secrets Manager that the program uses, in memory.
-private final class FakeSecrets: Sendable {
-    private let server: LoopbackServer
-
-    var url: String { server.url }
-
-    init() throws {
-        let values = Values()
-        server = try LoopbackServer { request in values.answer(to: request) }
-    }
-}
-
-private final class Values: Sendable {
-    private let values = Mutex<[String: String]>([:])
-
-    func answer(to request: LoopbackServer.Request) -> LoopbackServer.Answer {
-        guard request.fields["authorization"]?.hasPrefix("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") == true else {
-            return Self.error("AccessDeniedException")
-        }
-        let input = (try? JSON(parsing: Array(request.body.utf8))) ?? .null
-        let name = (input["SecretId"] ?? input["Name"])?.stringValue ?? ""
-        let action = request.fields["x-amz-target"]?.split(separator: ".").last ?? ""
-        return values.withLock { values in
-            switch (action, values[name]) {
-            case ("CreateSecret", .some): return Self.error("ResourceExistsException")
-            case ("CreateSecret", .none): values[name] = input["SecretString"]?.stringValue
-            case (_, .none): return Self.error("ResourceNotFoundException")
-            case ("PutSecretValue", _): values[name] = input["SecretString"]?.stringValue
-            case ("DeleteSecret", _): values[name] = nil
-            case (_, let value?): return .ok((["SecretString": .string(value)] as JSON).text)
-            }
-            return .ok("{}")
-        }
+    @Test func aCredentialThatIsRefusedLeavesNoValue() throws {
+        let fake = try FakeSecrets()
+        let application = try TestApplication { $0.secrets = Self.secrets(at: fake.url) }
+        let user = try application.makeUser()
+        let draft: JSON = ["name": "c", "value": .string(Self.value), "hosts": ["example.org"]]
+        let made = try application.post("/api/credentials", draft, token: user.token)
+        #expect(made.status == 201, "\(made.text)")
+        expectProblem(try application.post("/api/credentials", draft, token: user.token), 409, "name_taken")
+        #expect(fake.names == ["flow-manager/\(user.id)/\(made["id"].stringValue ?? "")"])
     }
 
-    private static func error(_ type: String) -> LoopbackServer.Answer {
-        let body = "{\"__type\":\"\(type)\"}"
-        return .bytes("HTTP/1.1 400 No\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+    /// A value that AWS does not delete delays no other: the first of three is refused.
+    @Test func aRefusedRemovalDelaysNoOther() throws {
+        let fake = try FakeSecrets()
+        let application = try TestApplication { $0.secrets = Self.secrets(at: fake.url) }
+        let user = try application.makeUser()
+        for name in ["a", "b", "c"] {
+            let draft: JSON = ["name": .string(name), "value": .string(Self.value), "hosts": ["example.org"]]
+            let made = try application.post("/api/credentials", draft, token: user.token)
+            let path = try #require(made.headers["location"])
+            #expect(try application.send("DELETE", path, token: user.token).status == 204)
+        }
+        let refused = try application.connection.query(
+            "SELECT credential_id::text FROM removed_secrets ORDER BY due_at LIMIT 1"
+        ).only.decode(String.self)
+        fake.refuseToDelete("flow-manager/\(user.id)/\(refused)")
+        let store = CredentialStore(
+            sealedBy: nil, in: Self.secrets(at: fake.url), observe: { [events] in events.add("\($0)") })
+        while try store.removeSome(on: application.connection) {}
+        #expect(fake.names == ["flow-manager/\(user.id)/\(refused)"])
+        #expect(events.all.count == 1 && events.all[0].contains("AccessDeniedException"), "\(events.all)")
+        #expect(try application.count("SELECT count(*) FROM removed_secrets WHERE due_at > now()") == 1)
     }
 }

@@ -58,8 +58,8 @@ import Testing
             repeat { statuses += try callAll() } while events("reloaded").count < number
         }
         // A call that waits for a worker, because others of its user occupy their share of the threads, is answered 202
-        // when its process is replaced.
-        #expect(Set(statuses).isSubset(of: [200, 202]), "\(statuses.count) answers")
+        // when its process is replaced; on a slow machine one is refused for the same reason.
+        #expect(Set(statuses).isSubset(of: [200, 202, 429]), "\(statuses.count) answers")
         #expect(before.isDisjoint(with: responders()))
         #expect(responders().count == 2)
         #expect(events("responder-exited").count == 10)

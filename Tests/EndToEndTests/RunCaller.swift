@@ -80,15 +80,22 @@ struct RunCaller {
         try post("/api/executions/\(id)/\(verb)", body ?? (verb == "signal" ? approval(of: id) : [:]))
     }
 
-    /// Sends these calls at once, each on its own connection.
+    /// Sends these calls at once, each on its own connection. On a slow machine some are refused because the others
+    /// occupy the user's share of the threads: these are sent again.
     func atOnce(_ calls: [(target: String, body: JSON, headers: [(String, String)])]) throws -> [HTTPAnswer] {
-        try stack.client.exchange(
-            atOnce: calls.map { target, body, headers in
-                stack.client.message(
-                    "POST", target,
-                    headers: [stack.bearer(user.token), ("Content-Type", "application/json")] + headers,
-                    body: body.serialized())
-            })
+        let messages = calls.map { target, body, headers in
+            stack.client.message(
+                "POST", target, headers: [stack.bearer(user.token), ("Content-Type", "application/json")] + headers,
+                body: body.serialized())
+        }
+        var answers = try stack.client.exchange(atOnce: messages)
+        while true {
+            let refused = answers.indices.filter { answers[$0]["code"] == "too_many_calls" }
+            if refused.isEmpty { return answers }
+            for (index, answer) in zip(refused, try stack.client.exchange(atOnce: refused.map { messages[$0] })) {
+                answers[index] = answer
+            }
+        }
     }
 
     /// The number that a query returns to the owner of the database.

@@ -229,6 +229,30 @@ import Testing
         #expect(refusal(["FRONTEND_URL": list]) { try $0.frontendURL }?.hasPrefix("FRONTEND_URL must be") == true)
     }
 
+    @Test(
+        arguments: [
+            ("SECRETS_ENDPOINT_URL", "secrets.example.org"), ("SECRETS_ENDPOINT_URL", "http://secrets.example.org"),
+            ("SECRETS_ENDPOINT_URL", "https://secrets.example.org/?a=1"), ("SECRETS_ENDPOINT_URL", "http://127.0.0.1"),
+            ("AWS_ENDPOINT_URL_STS", "ftp://sts.example.org"), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "/v2/keys"),
+            ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "v2/keys"), ("AWS_REGION", "eu/central"),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254"), ("AWS_ACCESS_KEY_ID", "only the id"),
+        ])
+    func invalidSettingsOfAWSAreRefused(name: String, value: String) {
+        let environment = ["USE_DB_SECRETS": "false", "HTTP_ALLOW_ADDRESSES": "10.0.0.0/8", name: value]
+        #expect(refusal(environment) { try $0.secrets }?.hasPrefix("\(name) ") == true)
+        var other = environment
+        other["USE_DB_SECRETS"] = "true"
+        #expect(refusal(other) { try $0.secrets } == nil)
+    }
+
+    @Test(arguments: ["https://secrets.example.org/", "https://10.1.2.3", "http://10.1.2.3:8080/path/"])
+    func validURLsOfServicesAreAccepted(url: String) {
+        let environment = [
+            "USE_DB_SECRETS": "false", "HTTP_ALLOW_ADDRESSES": "10.0.0.0/8", "SECRETS_ENDPOINT_URL": url,
+        ]
+        #expect(refusal(environment) { try $0.secrets } == nil)
+    }
+
     @Test func databaseURLHasTwoNames() throws {
         let url = "postgresql://app@db.example/flows"
         #expect(try Configuration(environment: ["DATABASE_URL": url]).database["dbname"] == "flows")

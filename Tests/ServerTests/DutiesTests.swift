@@ -15,8 +15,7 @@ import WorkerPool
         report: @escaping (MissingSealingKey) -> Void = { _ in }
     ) -> [Duty] {
         Duties.all(
-            of: Engine(catalog: Tasks.makeCatalog()), credentials: CredentialStore(sealedBy: keys), sealing: keys,
-            on: connection, report: report)
+            of: Engine(catalog: Tasks.makeCatalog()), sealing: keys, on: connection, report: report)
     }
 
     /// At the first call after the start, with the number of values that no key of the settings opens.
@@ -88,9 +87,7 @@ import WorkerPool
             try connection.query("SELECT count(*) FROM rate_limits").only.decode(Int.self)
         }
         let engine = Engine(catalog: Tasks.makeCatalog())
-        let duties = Duties.all(
-            of: engine, credentials: CredentialStore(sealedBy: nil), sealing: nil, on: connection
-        ) { _ in }
+        let duties = Duties.all(of: engine, sealing: nil, on: connection) { _ in }
         let pruner = try #require(duties.first { $0.name == "pruner" })
         #expect(pruner.interval == .seconds(600))
         var counts: Set<Int> = []

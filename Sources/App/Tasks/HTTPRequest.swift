@@ -66,19 +66,23 @@ struct HTTPRequest: ExternalTask {
         var request = try request(input, key: context.idempotencyKey, trace: context.trace)
         try context.refuseGuests("Guests cannot send requests. Create an account first")
         let credential = try context.credential.map {
-            try credentials.open($0, of: context.userID, on: context.connection)
+            try credentials.find($0, of: context.userID, on: context.connection)
         }
-        request.credential = credential?.request
+        // Its value follows when the call begins.
+        request.credential = credential?.opened(with: "").request
         let host = try HTTPRequest.host(of: request)
         let seconds = input["timeout"]?.doubleValue ?? Self.defaultTimeout
         let timeout = min(.seconds(seconds), context.deadline.map { $0 - .now } ?? .seconds(seconds))
         let size = input["max_size"]?.integerValue.map { Int($0) } ?? Self.defaultSize
         let expected = input["expect"]?.arrayValue?.compactMap(\.integerValue)
-        return ExternalCall(to: host) { [request] ended in
-            let ticket = driver.send(request, timeout: timeout, bodyLimit: size) { result in
-                ended(ServiceAnswer.end(of: result, expecting: expected, masking: credential?.mask))
+        return ExternalCall(to: host) { [request, credentials] ended in
+            let call = HTTPCall(by: driver, timeout: timeout, bodyLimit: size, expecting: expected, ended)
+            if let credential {
+                credentials.open(credential) { call.send(request, with: $0) }
+            } else {
+                call.send(request)
             }
-            return { driver.cancel(ticket) }
+            return { call.cancel() }
         }
     }
 

@@ -3,24 +3,27 @@ import JSON
 import Synchronization
 import System
 
-/// Why there are no keys for AWS, or no answer of it: for the log, without any secret.
-package struct AWSError: Error, Equatable, CustomStringConvertible {
-    package let description: String
-
-    package init(_ description: String) { self.description = description }
-}
-
 /// The keys for AWS, from the first source that the settings have, in the order of AWS' own programs: the environment,
 /// a web identity, a container's endpoint, the metadata of an EC2 instance.
 ///
 /// Keys that expire are kept until five minutes before that. If others cannot be fetched then, they stay in use until
-/// they expire.
+/// they expire, and the source is asked again every half minute. One thread asks it at a time.
 package final class AWSKeyChain: Sendable {
+    private struct Kept {
+        var keys: AWSKeys?
+        /// When the source was last asked, in seconds since 1970.
+        var asked = Int64.min
+    }
+
     /// How long before their end keys are replaced, in seconds.
     static let margin: Int64 = 300
+    /// The seconds between two attempts to replace keys that are still valid.
+    static let interval: Int64 = 30
 
     private let settings: AWSKeySettings
-    private let kept = Mutex<AWSKeys?>(nil)
+    private let kept = Mutex(Kept())
+    /// Held by the thread that asks the source. Threads without valid keys wait for it.
+    private let fetching = Mutex(())
 
     package init(_ settings: AWSKeySettings) { self.settings = settings }
 
@@ -28,16 +31,28 @@ package final class AWSKeyChain: Sendable {
     ///
     /// - Parameter now: in seconds since 1970.
     package func keys(at now: Int64) throws -> AWSKeys {
-        let present = kept.withLock(\.self)
-        if let present, present.expires.map({ $0 - now > Self.margin }) ?? true { return present }
-        do {
-            let keys = try fetch()
-            kept.withLock { $0 = keys }
-            return keys
-        } catch {
-            if let present, let expires = present.expires, expires > now { return present }
-            throw error
+        if let keys = usable(at: now) { return keys }
+        guard let valid = kept.withLock(\.keys), valid.areValid(at: now) else {
+            return try fetching.withLock { _ in try usable(at: now) ?? fetch(at: now) }
         }
+        let newer = fetching.withLockIfAvailable { _ in try? usable(at: now) ?? fetch(at: now) }
+        return (newer ?? nil) ?? valid
+    }
+
+    /// The present keys, if they need not be replaced now.
+    private func usable(at now: Int64) -> AWSKeys? {
+        kept.withLock { kept in
+            guard let keys = kept.keys else { return nil }
+            let isTried = keys.areValid(at: now) && now - kept.asked < Self.interval
+            return isTried || keys.areValid(at: now + Self.margin) ? keys : nil
+        }
+    }
+
+    private func fetch(at now: Int64) throws -> AWSKeys {
+        kept.withLock { $0.asked = now }
+        let keys = try fetch()
+        kept.withLock { $0.keys = keys }
+        return keys
     }
 
     private func fetch() throws -> AWSKeys {
@@ -123,29 +138,5 @@ package final class AWSKeyChain: Sendable {
             throw AWSError("the file of a token is not readable")
         }
         return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).joined()
-    }
-}
-
-/// A request to an address of the settings, which may be private: such as a container's endpoint.
-enum AWSRequest {
-    /// The body of a successful answer. No redirect is followed.
-    static func body(_ request: OutgoingRequest, of source: String) throws -> [UInt8] {
-        let response: IncomingResponse
-        do {
-            response = try client().send(request)
-        } catch {
-            throw AWSError("\(source): \(error)")
-        }
-        guard response.status.isSuccess else { throw AWSError("\(source) answers \(response.status.rawValue)") }
-        return response.body
-    }
-
-    static func client() -> HTTPClient {
-        var settings = HTTPClientSettings()
-        settings.permitsAllAddresses = true
-        settings.connectTimeout = .seconds(1)
-        settings.totalTimeout = .seconds(3)
-        settings.redirectLimit = 0
-        return HTTPClient(settings)
     }
 }

@@ -17,6 +17,9 @@ package struct AWSKeys: Sendable, Equatable {
         self.sessionToken = sessionToken
         self.expires = expires
     }
+
+    /// - Parameter now: in seconds since 1970.
+    func areValid(at now: Int64) -> Bool { expires.map { $0 > now } ?? true }
 }
 
 extension OutgoingRequest {

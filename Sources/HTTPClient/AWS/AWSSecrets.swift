@@ -1,16 +1,23 @@
 import Crypto
 import HTTP
 import JSON
+import Synchronization
 import System
 
 /// The secrets of AWS Secrets Manager: values by their names.
 ///
-/// A call blocks its thread, for some seconds at most.
-package struct AWSSecrets: Sendable {
+/// A call blocks its thread, for some seconds at most. While the service cannot be reached or is in trouble, one call
+/// in five seconds tries it, and all others fail at once.
+package final class AWSSecrets: Sendable {
+    /// The seconds from a call that met trouble to the next one that is tried.
+    static let pause: Int64 = 5
+
     private let url: String
     private let region: String
     private let keys: AWSKeyChain
     private let clock: @Sendable () -> Int64
+    /// Until when calls fail at once, in seconds since 1970.
+    private let pausedUntil = Atomic<Int64>(0)
 
     /// - Parameters:
     ///   - url: of the service, from the settings: it may have a private address. Nil: AWS' own in the region.
@@ -52,6 +59,28 @@ package struct AWSSecrets: Sendable {
 
     /// - Parameter expected: the error for which the result is nil.
     private func call(_ action: String, _ input: JSON, unless expected: String? = nil) throws -> JSON? {
+        let pause = pausedUntil.load(ordering: .relaxed)
+        if pause != 0 {
+            let now = clock()
+            // One of the threads that find the pause over begins the next one, and tries.
+            guard pause <= now,
+                pausedUntil.compareExchange(expected: pause, desired: now + Self.pause, ordering: .relaxed).exchanged
+            else { throw AWSError("Secrets Manager was in trouble a moment ago", isTrouble: false) }
+        }
+        do {
+            let answer = try attempt(action, input, unless: expected)
+            if pause != 0 { pausedUntil.store(0, ordering: .relaxed) }
+            return answer
+        } catch {
+            let isTrouble = (error as? AWSError)?.isTrouble ?? true
+            if isTrouble || pause != 0 {
+                pausedUntil.store(isTrouble ? clock() + Self.pause : 0, ordering: .relaxed)
+            }
+            throw error
+        }
+    }
+
+    private func attempt(_ action: String, _ input: JSON, unless expected: String?) throws -> JSON? {
         let now = clock()
         let request = try OutgoingRequest(
             .post, url + "/",
@@ -70,6 +99,8 @@ package struct AWSSecrets: Sendable {
         let type = answer["__type"]?.stringValue?.split(separator: "#").last.map(String.init) ?? ""
         if let expected, type == expected { return nil }
         let isName = !type.isEmpty && type.utf8.count <= 100 && type.allSatisfy { $0.isASCII && $0.isLetter }
-        throw AWSError("Secrets Manager answers \(response.status.rawValue)\(isName ? " " + type : "")")
+        throw AWSError(
+            "Secrets Manager answers \(response.status.rawValue)\(isName ? " " + type : "")",
+            isTrouble: response.status.rawValue >= 500 || type == "ThrottlingException")
     }
 }

@@ -8,7 +8,7 @@ import WorkerPool
 enum Duties {
     /// - Parameter report: takes each sealing key that the settings do not have.
     static func all(
-        of engine: Engine, credentials: CredentialStore, sealing keys: KeyRing?, on connection: Connection,
+        of engine: Engine, sealing keys: KeyRing?, on connection: Connection,
         report: @escaping (MissingSealingKey) -> Void
     ) -> [Duty] {
         var pass = Pruning.Pass()
@@ -37,9 +37,6 @@ enum Duties {
             },
             Duty("pruner", every: .seconds(600), initialDelay: 0.1...1) { _ in
                 try pass.removeSome(on: connection) ? .unfinished : .done
-            },
-            Duty("secret-remover", every: .seconds(5)) { _ in
-                try credentials.removeSome(on: connection) ? .unfinished : .done
             },
             // A self-test at the start, which is repeated because other machines seal too.
             Duty("sealing-check", every: .seconds(3_600)) { _ in

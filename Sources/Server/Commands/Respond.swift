@@ -120,12 +120,15 @@ enum Respond {
     }
 
     /// Where the values of credentials are kept.
+    ///
+    /// - Parameter later: runs what waits for AWS; nil: at once.
     static func credentials(
-        _ configuration: Configuration, _ observe: @escaping Observer
+        _ configuration: Configuration, later: (@Sendable (@escaping @Sendable () -> Void) -> Void)? = nil,
+        _ observe: @escaping Observer
     ) throws -> CredentialStore {
-        CredentialStore(sealedBy: try configuration.sealingKeys, in: try configuration.secrets) {
-            observe(.application($0))
-        }
+        CredentialStore(
+            sealedBy: try configuration.sealingKeys, in: try configuration.secrets, later: later ?? { $0() },
+            observe: { observe(.application($0)) })
     }
 
     private static func register(in memory: SharedMemory) -> CallRegister {

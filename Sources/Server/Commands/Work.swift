@@ -38,7 +38,8 @@ enum Work {
             ProgramRunner(policy, watch: { driver.whenReadable($0, $1) }, observe: { observe(.program($0)) })
         }
         let sealingKeys = try configuration.sealingKeys
-        let credentials = try Respond.credentials(configuration, observe)
+        let secrets = try configuration.useDBSecrets ? nil : SecretsThread()
+        let credentials = try Respond.credentials(configuration, later: secrets?.add, observe)
         let worker = try Worker(
             policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
             queue: WorkerQueue(
@@ -50,9 +51,13 @@ enum Work {
                         if case .stepStarted(let type) = event { WorkerSeat.current?.show(SeriesKey(type)) }
                         observe(.engine(event))
                     }),
-                in: database, showing: Scoreboard(in: memory), credentials: credentials, sealing: sealingKeys,
+                in: database, showing: Scoreboard(in: memory), sealing: sealingKeys,
                 report: { observe(.application(.sealingKeyMissing($0))) }),
             observe: { observe(.worker($0)) })
+        try secrets?.start(removingFrom: credentials, database) { error in
+            observe(.application(.secretsUnavailable(reason: "\(error)")))
+        }
+        defer { secrets?.stop() }
         try worker.start()
         control.reportReady()
         while control.run(until: worker.ended, adopt: { close($0) }) != .finished { worker.stop() }

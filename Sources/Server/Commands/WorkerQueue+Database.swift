@@ -15,7 +15,7 @@ extension WorkerQueue {
     ///   - report: takes each sealing key that they do not have.
     init(
         of engine: Engine, in database: PostgresConfiguration, showing scoreboard: Scoreboard,
-        credentials: CredentialStore, sealing keys: KeyRing?,
+        sealing keys: KeyRing?,
         report: @escaping @Sendable (MissingSealingKey) -> Void
     ) {
         let parked = ParkedRuns()
@@ -38,8 +38,7 @@ extension WorkerQueue {
                         return Set(leases.filter { !held.contains($0.token) })
                     },
                     duties: Duties.all(
-                        of: engine, credentials: credentials, sealing: keys, on: notifications.connection,
-                        report: report),
+                        of: engine, sealing: keys, on: notifications.connection, report: report),
                     register: notifications.register, unregister: notifications.unregister,
                     wait: { wakeUp, deadline in
                         let limit = deadline - .now

@@ -6,7 +6,18 @@ extension Configuration {
         get throws {
             guard try !self.useDBSecrets else { return nil }
             return AWSSecrets(
-                url: try self.secretsEndpointURL, region: try self.awsRegion, keys: AWSKeyChain(try awsKeys))
+                url: try trustedURL(\.secretsEndpointURL), region: try region, keys: AWSKeyChain(try awsKeys))
+        }
+    }
+
+    /// A part of host names.
+    private var region: String {
+        get throws {
+            let region = try self.awsRegion
+            guard !region.isEmpty, region.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }) else {
+                throw ConfigurationError(\.awsRegion, "must have only letters, digits and hyphens")
+            }
+            return region
         }
     }
 
@@ -21,12 +32,18 @@ extension Configuration {
             keys.sessionToken = try self.awsSessionToken
             keys.roleARN = try self.awsRoleARN
             keys.webIdentityTokenFile = try self.awsWebIdentityTokenFile
-            keys.tokenServiceURL = try self.awsTokenServiceURL ?? "https://sts.\(try self.awsRegion).amazonaws.com"
+            keys.tokenServiceURL = try trustedURL(\.awsTokenServiceURL) ?? "https://sts.\(region).amazonaws.com"
             keys.containerRelativeURI = try self.awsContainerRelativeURI
+            if let path = keys.containerRelativeURI, !path.hasPrefix("/") {
+                throw ConfigurationError(\.awsContainerRelativeURI, "must begin with a slash")
+            }
             keys.containerFullURI = try self.awsContainerFullURI
+            try keys.containerFullURI.map { try requireURL($0, \.awsContainerFullURI) }
             keys.containerToken = try self.awsContainerToken
             keys.containerTokenFile = try self.awsContainerTokenFile
-            keys.metadataURL = try self.awsMetadataDisabled ? nil : try self.awsMetadataURL
+            let metadataURL = try self.awsMetadataURL
+            try requireURL(metadataURL, \.awsMetadataURL)
+            keys.metadataURL = try self.awsMetadataDisabled ? nil : metadataURL.withoutTrailingSlash
             return keys
         }
     }

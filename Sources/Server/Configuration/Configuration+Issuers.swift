@@ -30,7 +30,7 @@ extension Configuration {
                 throw ConfigurationError(\.authorizedParties, "must be set if CLERK_FRONTEND_URL is set")
             }
             // The `iss` of Clerk's tokens has no trailing slash.
-            let name = withoutTrailingSlash(url)
+            let name = url.withoutTrailingSlash
             return IssuerSettings(
                 trusted: try trusted(name, .authorizedParty),
                 keyAddress: .keySet(url: name + "/.well-known/jwks.json"), users: try clerkUsers)
@@ -45,7 +45,7 @@ extension Configuration {
             guard key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
                 throw ConfigurationError(\.clerkSecretKey, "must have only letters, digits and signs of ASCII")
             }
-            return ClerkUsers(at: withoutTrailingSlash(url), key: key, allowing: allowed)
+            return ClerkUsers(at: url.withoutTrailingSlash, key: key, allowing: allowed)
         }
     }
 
@@ -56,7 +56,7 @@ extension Configuration {
                 throw ConfigurationError(\.oidcAudience, "must be set if OIDC_ISSUER is set")
             }
             // OpenID Connect Discovery 1.0, section 4.1.
-            let url = withoutTrailingSlash(name) + "/.well-known/openid-configuration"
+            let url = name.withoutTrailingSlash + "/.well-known/openid-configuration"
             return IssuerSettings(
                 trusted: try trusted(name, .audience), keyAddress: .discovery(url: url, issuer: name))
         }
@@ -77,16 +77,4 @@ extension Configuration {
         }
         return url
     }
-
-    private func requireTrust<Value>(in url: String, _ setting: KeyPath<Settings, Setting<Value>>) throws {
-        var settings = HTTPClientSettings()
-        settings.allowedAddresses = try self.httpAllowAddresses
-        guard settings.canTrust(url), !url.contains("?"), !url.contains("#") else {
-            throw ConfigurationError(
-                setting,
-                "must be an https:// URL, or http:// and in HTTP_ALLOW_ADDRESSES, without query and fragment")
-        }
-    }
-
-    private func withoutTrailingSlash(_ url: String) -> String { url.hasSuffix("/") ? String(url.dropLast()) : url }
 }

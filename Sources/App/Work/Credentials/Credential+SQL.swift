@@ -25,8 +25,26 @@ extension Credential {
         on connection: Connection
     ) throws -> Credential? {
         let (id, value) = (UUIDv7.make(), draft.value ?? "")
-        let sealed = try store.sealed(value, id, of: userID)
-        return try connection.atomically { connection in
+        guard let sealed = try store.sealed(value, id, of: userID) else {
+            // Before anything is locked, because AWS may take seconds.
+            try store.send(value, for: draft, id, of: userID)
+            do {
+                let made = try insert(draft, id, sealed: nil, of: userID, audit, on: connection)
+                if made == nil { store.withdraw(id, of: userID) }
+                return made
+            } catch {
+                store.withdraw(id, of: userID)
+                throw error
+            }
+        }
+        return try insert(draft, id, sealed: sealed, of: userID, audit, on: connection)
+    }
+
+    private static func insert(
+        _ draft: CredentialDraft, _ id: String, sealed: [UInt8]?, of userID: String, _ audit: AuditTrail,
+        on connection: Connection
+    ) throws -> Credential? {
+        try connection.atomically { connection in
             // Locks the user, because two concurrent calls would not count each other's credential.
             let user = try connection.query(
                 "SELECT FROM users WHERE id = \(userID) AND disabled_at IS NULL FOR NO KEY UPDATE")
@@ -40,7 +58,6 @@ extension Credential {
                 RETURNING \(columns)
                 """)
             return try rows.first.map { row in
-                if sealed == nil { try store.send(value, for: draft, id, of: userID, on: connection) }
                 try audit.record(.credentialMade(id))
                 return try Credential(row)
             }
@@ -73,7 +90,9 @@ extension Credential {
             RETURNING \(Self.columns)
             """)
         if let value = draft.value, sealed == nil {
-            try store.send(value, for: draft, id, of: userID, on: connection)
+            // A worker that removes the former value of this credential holds the row.
+            try connection.execute("DELETE FROM removed_secrets WHERE credential_id = \(id)")
+            try store.send(value, for: draft, id, of: userID)
         }
         try audit.record(.credentialChanged(id))
         return try Credential(try rows.only)

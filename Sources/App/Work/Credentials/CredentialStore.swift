@@ -12,15 +12,20 @@ package struct CredentialStore: Sendable {
     private let keys: KeyRing?
     /// Nil: values are kept in the database.
     private let manager: AWSSecrets?
+    private let later: @Sendable (@escaping @Sendable () -> Void) -> Void
     private let observe: @Sendable (ApplicationEvent) -> Void
 
-    /// - Parameter observe: called on any thread.
+    /// - Parameters:
+    ///   - later: runs what waits for AWS; the default is at once, for processes that execute no steps.
+    ///   - observe: called on any thread.
     package init(
         sealedBy keys: KeyRing?, in manager: AWSSecrets? = nil,
+        later: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() },
         observe: @escaping @Sendable (ApplicationEvent) -> Void = { _ in }
     ) {
         self.keys = keys
         self.manager = manager
+        self.later = later
         self.observe = observe
     }
 
@@ -32,28 +37,32 @@ package struct CredentialStore: Sendable {
         return keys.seal(value.utf8, associated: Credential.associated(id, of: userID))
     }
 
-    /// Stores a value that is not kept in the row, before the row is committed: if that fails, a value remains that no
-    /// row names.
+    /// Stores a value that is not kept in the row, before the row is committed.
     ///
-    /// The kind, the header and the hosts are stored with it: if the commit fails, the row still has the former ones, to
-    /// which the new value must not be sent.
-    func send(
-        _ value: String, for draft: CredentialDraft, _ id: String, of userID: String, on connection: Connection
-    ) throws {
-        guard let manager else { return }
-        // First, because whoever removes what is noted holds the row meanwhile.
-        try connection.execute("DELETE FROM removed_secrets WHERE credential_id = \(id)")
+    /// The kind, the header and the hosts are stored with it: if the commit fails, the row still has the former ones,
+    /// to which the new value must not be sent.
+    func send(_ value: String, for draft: CredentialDraft, _ id: String, of userID: String) throws {
         let secret: JSON = [
             "value": .string(value), "kind": .string(draft.kind.rawValue), "header": JSON(draft.header),
             "hosts": .array(draft.hosts.map { .string($0.description) }),
         ]
-        try manager.store(secret.text, as: Self.name(id, of: userID))
+        try manager?.store(secret.text, as: Self.name(id, of: userID))
+    }
+
+    /// Removes the value of a credential that was not stored after all. If that fails, a value remains that no row
+    /// names.
+    func withdraw(_ id: String, of userID: String) {
+        do {
+            try manager?.remove(Self.name(id, of: userID))
+        } catch {
+            observe(.secretsUnavailable(reason: "\(error)"))
+        }
     }
 
     /// The credential that has the name or id, of that user.
     ///
-    /// - Throws: `TaskFailure` if there is none, or its value cannot be read.
-    func open(_ reference: String, of userID: String, on connection: Connection) throws -> OpenCredential {
+    /// - Throws: `TaskFailure` if there is none.
+    func find(_ reference: String, of userID: String, on connection: Connection) throws -> StoredCredential {
         let condition: SQL = reference.isUUID ? "id = \(reference)" : "folded(name) = folded(\(reference))"
         let row = try connection.query(
             """
@@ -66,39 +75,53 @@ package struct CredentialStore: Sendable {
         }
         var columns = row.columns
         let id: String = try columns.next()
-        let kind = Credential.Kind(rawValue: try columns.next())
+        guard let kind = Credential.Kind(rawValue: try columns.next()) else { throw Self.unavailable }
         let header: String? = try columns.next()
         let hosts = Credential.hosts(try columns.next(JSON?.self))
         let sealed = try columns.next([UInt8]?.self)
-        let value =
-            sealed.map { opened($0, id, userID) }
-            ?? fetched(id, userID) { secret in
-                secret["kind"]?.stringValue == kind?.rawValue && secret["header"]?.stringValue == header
-                    && hosts.allSatisfy { host in Credential.hosts(secret["hosts"]).contains { $0.covers(host) } }
+        return StoredCredential(id: id, userID: userID, kind: kind, header: header, hosts: hosts, sealed: sealed)
+    }
+
+    /// Reads the value of the credential, and calls `opened` once: at once if the row has the value, else on the thread
+    /// that asks AWS. The failure is that of the step.
+    func open(
+        _ stored: StoredCredential, _ opened: @escaping @Sendable (Result<OpenCredential, TaskFailure>) -> Void
+    ) {
+        let read: @Sendable () -> Void = { [self] in
+            let value = stored.sealed == nil ? fetched(stored) : unsealed(stored)
+            if let value {
+                opened(.success(stored.opened(with: value)))
+            } else {
+                opened(.failure(Self.unavailable))
             }
-        guard let kind, let value else {
-            throw TaskFailure(
-                code: "credential_unavailable", message: "The value of the credential cannot be read at the moment")
         }
-        return OpenCredential(value, as: kind, header: header, for: hosts)
+        if stored.sealed == nil { later(read) } else { read() }
+    }
+
+    private static var unavailable: TaskFailure {
+        TaskFailure(
+            code: "credential_unavailable", message: "The value of the credential cannot be read at the moment")
     }
 
     /// Nil if the key that sealed the value is not in the settings.
-    private func opened(_ sealed: [UInt8], _ id: String, _ userID: String) -> String? {
-        guard var bytes = try? keys?.open(sealed, associated: Credential.associated(id, of: userID)) else { return nil }
+    private func unsealed(_ stored: StoredCredential) -> String? {
+        let associated = Credential.associated(stored.id, of: stored.userID)
+        guard let sealed = stored.sealed, var bytes = try? keys?.open(sealed, associated: associated) else {
+            return nil
+        }
         defer { bytes.wipe() }
         return String(validating: bytes, as: UTF8.self)
     }
 
     /// Nil if the value cannot be read, or is not for what the row says.
-    private func fetched(_ id: String, _ userID: String, ifItSuits: (JSON) -> Bool) -> String? {
+    private func fetched(_ stored: StoredCredential) -> String? {
         guard let manager else {
             observe(.secretsUnavailable(reason: "the value is in AWS Secrets Manager, and USE_DB_SECRETS is true"))
             return nil
         }
         do {
-            guard let text = try manager.value(of: Self.name(id, of: userID)),
-                let secret = try? JSON(parsing: Array(text.utf8)), ifItSuits(secret)
+            guard let text = try manager.value(of: Self.name(stored.id, of: stored.userID)),
+                let secret = try? JSON(parsing: Array(text.utf8)), stored.suits(secret)
             else { return nil }
             return secret["value"]?.stringValue
         } catch {
@@ -109,16 +132,30 @@ package struct CredentialStore: Sendable {
 
     /// Removes one value that is no longer needed from where it is kept. Returns whether there may be more; false
     /// without a place other than the database.
+    ///
+    /// A value that cannot be removed now has its turn again after the others.
     package func removeSome(on connection: Connection) throws -> Bool {
         guard let manager else { return false }
         return try connection.transaction { connection in
             let row = try connection.query(
-                "SELECT credential_id, owner_id FROM removed_secrets LIMIT 1 FOR UPDATE SKIP LOCKED"
+                """
+                SELECT credential_id, owner_id FROM removed_secrets WHERE due_at <= now()
+                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+                """
             ).first
             guard let (id, userID) = try row?.decode(String.self, String.self) else { return false }
-            try manager.remove(Self.name(id, of: userID))
-            try connection.execute("DELETE FROM removed_secrets WHERE credential_id = \(id)")
-            return true
+            do {
+                try manager.remove(Self.name(id, of: userID))
+                try connection.execute("DELETE FROM removed_secrets WHERE credential_id = \(id)")
+                return true
+            } catch let error as AWSError {
+                observe(.secretsUnavailable(reason: error.description))
+                try connection.execute(
+                    """
+                    UPDATE removed_secrets SET due_at = now() + interval '10 minutes' WHERE credential_id = \(id)
+                    """)
+                return !error.isTrouble
+            }
         }
     }
 

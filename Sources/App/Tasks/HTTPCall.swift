@@ -1,0 +1,72 @@
+import Flows
+import HTTPClient
+import Synchronization
+
+/// The call of one attempt of `http.request`. It may be canceled while the value of its credential is read, and while
+/// the request is being sent.
+final class HTTPCall: Sendable {
+    private enum Phase {
+        case prepared
+        case sending(HTTPDriver.Ticket)
+        case ended
+    }
+
+    private let driver: HTTPDriver
+    private let deadline: ContinuousClock.Instant
+    private let bodyLimit: Int
+    private let expected: [Int64]?
+    private let ended: ExternalCall.Ended
+    private let phase = Mutex(Phase.prepared)
+
+    /// - Parameters:
+    ///   - timeout: from now to the complete answer.
+    ///   - expected: the statuses that are a success; nil: 200 to 299.
+    ///   - ended: called once, on any thread.
+    init(
+        by driver: HTTPDriver, timeout: Duration, bodyLimit: Int, expecting expected: [Int64]?,
+        _ ended: @escaping ExternalCall.Ended
+    ) {
+        self.driver = driver
+        deadline = .now + timeout
+        self.bodyLimit = bodyLimit
+        self.expected = expected
+        self.ended = ended
+    }
+
+    /// Sends the request, or ends the call if the credential could not be read. Does nothing after a cancel.
+    func send(_ request: OutgoingRequest, with credential: Result<OpenCredential, TaskFailure>) {
+        switch credential {
+        case .success(let credential):
+            var request = request
+            request.credential = credential.request
+            send(request, masking: credential.mask)
+        case .failure(let failure):
+            if end() { ended(CallEnd(failure.code) { throw failure }) }
+        }
+    }
+
+    /// - Parameter mask: replaces the secret of the request in the answer.
+    func send(_ request: OutgoingRequest, masking mask: SecretMask? = nil) {
+        phase.withLock { phase in
+            guard case .prepared = phase else { return }
+            phase = .sending(
+                driver.send(request, timeout: deadline - .now, bodyLimit: bodyLimit) { [expected, ended] result in
+                    ended(ServiceAnswer.end(of: result, expecting: expected, masking: mask))
+                })
+        }
+    }
+
+    func cancel() {
+        if case .sending(let ticket) = phase.withLock(\.self) { return driver.cancel(ticket) }
+        if end() { ended(ServiceAnswer.end(of: .failure(.canceled), expecting: nil, masking: nil)) }
+    }
+
+    /// Whether the call ends now, and not by the driver.
+    private func end() -> Bool {
+        phase.withLock { phase in
+            guard case .prepared = phase else { return false }
+            phase = .ended
+            return true
+        }
+    }
+}
