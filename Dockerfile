@@ -45,7 +45,8 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         ca-certificates curl libcurl4 libfcgi0ldbl libpq5 libre2-9 libsimdjson14 libsodium23 libssl3 nginx-light \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin flow-manager \
+    && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
+        flow-manager \
     && install -d -m 0700 -o flow-manager -g flow-manager /var/lib/flow-manager
 COPY nginx /opt/flow-manager/nginx
 COPY deploy/container-api deploy/render-nginx /opt/flow-manager/deploy/

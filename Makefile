@@ -1,8 +1,8 @@
 # Short names for the scripts in scripts/, bench/ and drill/, which can also be run directly.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check check-guards bench bench-flows bench-compare order check-neighbours drill fuzz format lint postman
-.PHONY: check-prometheus schema image clean
+.PHONY: help run stop test check check-guards bench bench-flows bench-compare order check-neighbours drill fuzz format
+.PHONY: lint postman check-prometheus schema image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22

@@ -27,7 +27,7 @@ STORES = flow("stores", *({"type": "data.store", "input": {"name": f"document{nu
                           for number in (1, 2, 3)))
 ORDER = [("ours", PURE), ("ours", STORES), ("dbos", PURE)]
 
-# The same values, written in the flow, and made by templates in the last two steps. Their chains differ in nothing else.
+# The same values, written in the flow, and made by templates in the last two steps. The chains differ in nothing else.
 SUM = {"type": "pass", "input": {"total": 6, "text": "The sum is 6"}}
 SELECTED = {"type": "pass", "input": {"total": "{{ $.tasks.step1.output.total }}",
                                       "text": "The sum is {{ $.tasks.step1.output.total }}"}}

@@ -48,6 +48,7 @@ class Waiting:
 
     def call(self):
         connection = socket.create_connection(("127.0.0.1", self.bench.ports["ours"]), 60)
-        connection.sendall(f"POST {self.path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.bench.tokens[0]}\r\n"
+        connection.sendall(f"POST {self.path} HTTP/1.1\r\nHost: localhost\r\n"
+                           f"Authorization: Bearer {self.bench.tokens[0]}\r\n"
                            "Content-Type: application/json\r\nContent-Length: 2\r\nPrefer: wait=50\r\n\r\n{}".encode())
         return connection

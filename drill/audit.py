@@ -18,7 +18,8 @@ MONEY = ", ".join(f"coalesce(sum(amount) FILTER (WHERE (debit, credit) = {pair})
     ("available", "held"), ("held", "revenue"), ("held", "available"), ("available", "revenue")])
 
 # Signs, in the line of an error, that the database was away.
-AWAY = ["status=503", "queue-unavailable", "database-waits-refused", "run-postponed detail=\"the database cannot be reached",
+AWAY = ["status=503", "queue-unavailable", "database-waits-refused",
+        "run-postponed detail=\"the database cannot be reached",
         "run-postponed detail=\"the connection to the database was lost"]
 
 

@@ -122,7 +122,8 @@ def exhaust_connections(stack, seconds):
 
 def forbid_writing(stack, seconds):
     """The server takes no writes for a while, as one that another has taken over from."""
-    for change, pause in [("SET default_transaction_read_only = on", seconds), ("RESET default_transaction_read_only", 1.5)]:
+    for change, pause in [("SET default_transaction_read_only = on", seconds),
+                          ("RESET default_transaction_read_only", 1.5)]:
         stack.sql(f"ALTER SYSTEM {change}")
         stack.sql("SELECT pg_reload_conf()")
         time.sleep(pause)

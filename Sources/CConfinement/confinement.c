@@ -72,8 +72,8 @@ int fm_adopt_descendants(void) {
 //
 // Landlock does not restrict sockets of the file system, such as that of a database: so there are no sockets except
 // those of the network, if it is permitted, and pairs of connected ones. io_uring(7) would bypass the filter. The other
-// calls look into other processes, change them, or reach more of the kernel than programs need. System V's shared memory,
-// messages and semaphores outlive the processes that use them.
+// calls look into other processes, change them, or reach more of the kernel than programs need. System V's shared
+// memory, messages and semaphores outlive the processes that use them.
 //
 // Nor does Landlock restrict the owner and the permissions of files, or truncation by path before its third version: a
 // program of the service's user could change the service's files.

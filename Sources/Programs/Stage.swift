@@ -68,8 +68,8 @@ package enum Stage {
         return watch.result(end)
     }
 
-    /// Starts the program. While other programs of its user start processes, it can have too few of them: then these are
-    /// counted again.
+    /// Starts the program. While other programs of its user start processes, it can have too few of them: then these
+    /// are counted again.
     private static func start(
         _ program: ConfinedProgram, _ order: StageOrder, in folder: WorkingFolder, _ output: Int32, _ errors: Int32
     ) throws(ProcessError) -> ChildProcess {

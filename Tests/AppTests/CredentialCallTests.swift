@@ -217,7 +217,7 @@ import Testing
         #expect(sent == ["Bearer \(Self.token)", "Bearer another value"])
     }
 
-    /// The service answers with all it got, in all encodings: neither the steps nor any other row, nor an event, has it.
+    /// The service answers with all it got, in all encodings: no step, no other row and no event has it.
     @Test(arguments: ["bearer", "basic", "header"])
     func theAnswerIsMaskedBeforeItIsStored(kind: String) throws {
         let value = kind == "basic" ? "user:\(Self.token)" : Self.token

@@ -167,7 +167,10 @@ import Testing
         let removed = try prune()
         #expect(removed["second_factors"] == 1 && removed["recovery_codes"] == 2)
         let left = try connection.query(
-            "SELECT username FROM users JOIN second_factors f ON f.user_id = users.id JOIN recovery_codes USING (user_id)"
+            """
+            SELECT username FROM users JOIN second_factors f ON f.user_id = users.id
+            JOIN recovery_codes USING (user_id)
+            """
         ).map { try $0.decode(String.self) }
         #expect(Set(left) == ["confirmed", "begun"])
     }

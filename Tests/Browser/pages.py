@@ -34,8 +34,8 @@ def headers_over_tls(_):
     assets = re.findall(r'(?:src|href)="(/docs/[^"]+)"', index.read().decode())
     assert len(assets) == 4, assets
     fresh = {"If-None-Match": index.headers["ETag"]}
-    for path, headers, status in [("/docs", {}, 200), ("/docs", fresh, 304), ("/docs/", {}, 200), ("/docs/none", {}, 404),
-                                  *((asset, {}, 200) for asset in assets)]:
+    for path, headers, status in [("/docs", {}, 200), ("/docs", fresh, 304), ("/docs/", {}, 200),
+                                  ("/docs/none", {}, 404), *((asset, {}, 200) for asset in assets)]:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         answer.read()
@@ -158,8 +158,8 @@ def expect_quiet(browser):
 
 began = time.monotonic()
 with Browser() as browser:
-    for check in (headers_over_tls, landing_page, commands_of_the_landing_page, documentation, configuration_by_query, filter_by_path,
-                  log_in, try_out, sessions_end_with_their_tab):
+    for check in (headers_over_tls, landing_page, commands_of_the_landing_page, documentation,
+                  configuration_by_query, filter_by_path, log_in, try_out, sessions_end_with_their_tab):
         try:
             check(browser)
             expect_quiet(browser)

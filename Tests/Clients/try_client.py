@@ -1,4 +1,4 @@
-"""try_client.py: uses the Python client that was generated from the API description, on ADDRESS, as a customer would."""
+"""try_client.py: uses the Python client that was generated from the API description, on ADDRESS, as customers do."""
 
 import importlib
 import os
@@ -69,7 +69,8 @@ def runs(client):
 
 def pages(client):
     """Reads the two runs page by page, with some fields of them."""
-    found, cursor, fields = [], flow_manager_client.types.UNSET, [models.ExecutionField.ID, models.ExecutionField.STATUS]
+    found, cursor = [], flow_manager_client.types.UNSET
+    fields = [models.ExecutionField.ID, models.ExecutionField.STATUS]
     for _ in range(2):
         page = list_executions.sync(
             client=client, limit=1, sort=models.ExecutionSort.CREATED_AT_DESC, fields=fields, cursor=cursor)

@@ -32,7 +32,8 @@ import Testing
                 (SELECT count(*) FROM records WHERE user_id = \(user.id)),
                 (SELECT count(*) FROM executions WHERE user_id = \(user.id) AND status = 'completed'),
                 NOT EXISTS (
-                    SELECT FROM records r FULL JOIN (SELECT * FROM ledger WHERE credit = 'revenue') l USING (execution_id)
+                    SELECT FROM records r
+                    FULL JOIN (SELECT * FROM ledger WHERE credit = 'revenue') l USING (execution_id)
                     WHERE r.amount IS DISTINCT FROM l.amount OR r.user_balance IS DISTINCT FROM l.balance)
             """
         ).only.decode(Int.self, Int.self, Int.self, Int.self, Bool.self)

@@ -25,8 +25,8 @@ import Testing
         }
     }
 
-    /// Everything in one shell, in order. A JSON block is the file that is named last above it. What a comment quotes is
-    /// in the output.
+    /// Everything in one shell, in order. A JSON block is the file that is named last above it. What a comment quotes
+    /// is in the output.
     @Test func everyBlockWorks() throws {
         let stack = try Stack(settings: ["HTTP_ALLOW_ADDRESSES": "127.0.0.1"])
         let service = try LoopbackListener().port

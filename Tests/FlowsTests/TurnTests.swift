@@ -29,7 +29,8 @@ import Testing
                 INSERT INTO executions (id, user_id, flow, input, status, created_at)
                 SELECT gen_random_uuid(), lpad(to_hex(n), 32, '0')::uuid, \(FlowText.chain(["pass"])), '1', 'running',
                     now()
-                FROM generate_series(\(users.lowerBound)::int, \(users.upperBound)::int) AS n, generate_series(1, \(runs)::int)
+                FROM generate_series(\(users.lowerBound)::int, \(users.upperBound)::int) AS n,
+                    generate_series(1, \(runs)::int)
                 RETURNING id, user_id)
             INSERT INTO queue (execution_id, user_id, state, available_at)
             SELECT id, user_id, 'queued', now() FROM opened

@@ -110,7 +110,8 @@ def find(tree):
 def suites(tree, target, prefix=""):
     """The suites of a target whose names begin with the prefix."""
     declaration = re.compile(rf"^@Suite.* (?:struct|class) ({prefix}\w*)", re.MULTILINE)
-    return [name for file in (tree / "Tests" / target).rglob("*.swift") for name in declaration.findall(file.read_text())]
+    files = (tree / "Tests" / target).rglob("*.swift")
+    return [name for file in files for name in declaration.findall(file.read_text())]
 
 
 def main():

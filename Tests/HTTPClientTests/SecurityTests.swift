@@ -84,8 +84,8 @@ import Testing
                 cd \(folder) && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x \
                 -addext subjectAltName=IP:127.0.0.1 -keyout key -out request 2>/dev/null && \
                 openssl x509 -req -in request -signkey key -copy_extensions copy -days \(days) -out certificate \
-                2>/dev/null && exec timeout 30 openssl s_server -accept 127.0.0.1:0 -naccept 1 -HTTP -key key -cert certificate \
-                \(options) 2>/dev/null
+                2>/dev/null && exec timeout 30 openssl s_server -accept 127.0.0.1:0 -naccept 1 -HTTP \
+                -key key -cert certificate \(options) 2>/dev/null
                 """, "r")
         else { throw Failure() }
         unsafe self.output = output

@@ -21,7 +21,10 @@ import Testing
             (.array(of: .any, count: 1...2), #"{"type":"array","items":{},"minItems":1,"maxItems":2}"#),
             (
                 .object(required: ["a": .null], optional: ["b": .any]),
-                #"{"type":"object","properties":{"a":{"type":"null"},"b":{}},"required":["a"],"additionalProperties":false}"#
+                #"""
+                {"type":"object","properties":{"a":{"type":"null"},"b":{}},"required":["a"],\#
+                "additionalProperties":false}
+                """#
             ),
             (.object(additional: .string), #"{"type":"object","additionalProperties":{"type":"string"}}"#),
             (.string.nullable, #"{"anyOf":[{"type":"string"},{"type":"null"}]}"#),

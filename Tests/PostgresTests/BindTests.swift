@@ -68,7 +68,10 @@ import Testing
     @Test(arguments: [true, false]) func nilIsNull(preparing: Bool) throws {
         let (text, number, bytes, present): (String?, Int?, [UInt8]?, String?) = (nil, nil, nil, "here")
         let rows = try connection(preparing: preparing).query(
-            "SELECT \(optional: text)::text, \(optional: number)::int, \(optional: bytes)::bytea, \(optional: present)::text"
+            """
+            SELECT \(optional: text)::text, \(optional: number)::int, \(optional: bytes)::bytea,
+                \(optional: present)::text
+            """
         )
         let row = try #require(try rows.first?.decode(String?.self, Int?.self, [UInt8]?.self, String?.self))
         #expect(row == (nil, nil, nil, "here"))

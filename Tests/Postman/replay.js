@@ -1,6 +1,6 @@
 // replay.js COLLECTION [URL]: sends a Postman collection request by request, as Postman's runner does, and runs its
-// scripts. Prints a line for each request and a last one that counts the tests; exits 1 where one failed. Default of URL:
-// ADDRESS in the environment.
+// scripts. Prints a line for each request and a last one that counts the tests; exits 1 where one failed. Default of
+// URL: ADDRESS in the environment.
 //
 // It knows what this collection uses of Postman: variables, bearer and no authentication, raw and urlencoded bodies,
 // cookies of one host, `pm.test`, `pm.response`, `pm.collectionVariables`, and the HMAC of CryptoJS.

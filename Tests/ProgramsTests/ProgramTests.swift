@@ -36,7 +36,8 @@ import Testing
                 except OSError: return False
                 return True
             print(sorted(os.environ), [n for n in range(256) if is_open(n)], os.getuid(), os.getgroups(),
-                  os.listdir("."), os.getcwd() == os.environ["HOME"] == os.environ["TMPDIR"], os.getsid(0) == os.getpid(),
+                  os.listdir("."), os.getcwd() == os.environ["HOME"] == os.environ["TMPDIR"],
+                  os.getsid(0) == os.getpid(),
                   resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE)[1],
                   resource.getrlimit(resource.RLIMIT_FSIZE)[1], resource.getrlimit(resource.RLIMIT_CPU)[1])
             print(os.getcwd())

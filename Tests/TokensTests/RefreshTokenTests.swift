@@ -15,7 +15,8 @@ import Tokens
     private static func issuer(secret: UInt8, previous: UInt8? = nil) throws -> TokenIssuer {
         TokenIssuer(
             keys: try TokenKeys(
-                secret: Array(repeating: secret, count: 32), previous: previous.map { Array(repeating: $0, count: 32) }),
+                secret: Array(repeating: secret, count: 32),
+                previous: previous.map { Array(repeating: $0, count: 32) }),
             issuer: "flow-manager", audience: "api")
     }
 

@@ -12,8 +12,8 @@ struct call {
     const char *const *values;
 };
 
-/* Sends the calls in one round trip, which is a transaction. The result of the last, or NULL if one failed: then none is
- * in force, unless only the answer was lost, and the connection is a new one. Connects first where *connection is
+/* Sends the calls in one round trip, which is a transaction. The result of the last, or NULL if one failed: then none
+ * is in force, unless only the answer was lost, and the connection is a new one. Connects first where *connection is
  * NULL. */
 PGresult *database_run(PGconn **connection, const struct call *calls, int count);
 

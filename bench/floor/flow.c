@@ -262,7 +262,8 @@ int flow_run(const struct json *call, const char *user, bool step_by_step, PGcon
     put_member(answer, ",\"flow_name\":", json_member(flow, "name"));
     text_put(answer, ",\"status\":\"completed\",\"stopped_at\":null,\"result\":");
     text_add(answer, room->output.bytes, room->output.length);
-    text_format(answer, ",\"credits_charged\":0,\"duration_ms\":%.3f,\"executed_tasks\":[", (double)elapsed_microseconds(&run) / 1000);
+    text_format(answer, ",\"credits_charged\":0,\"duration_ms\":%.3f,\"executed_tasks\":[",
+                (double)elapsed_microseconds(&run) / 1000);
     text_add(answer, room->answers.bytes, room->answers.length);
     text_put(answer, "]}");
     return 200;

@@ -31,8 +31,8 @@ struct Calculation: FlowTask {
         let argument = JSONSchema.anyOf([.number, .array(of: .number, count: 0...Self.maximumCount)])
         input = .object(required: [
             "arguments": JSONSchema.array(of: argument, count: arguments).described(
-                "Numbers. Some may be lists of one length instead: the result is then the list of the results for their "
-                    + "first elements, their second ones and so on, each with the numbers")
+                "Numbers. Some may be lists of one length instead: the result is then the list of the results for "
+                    + "their first elements, their second ones and so on, each with the numbers")
         ])
         self.refusal = refusal
         self.compute = compute

@@ -22,9 +22,9 @@ package protocol FlowTask: Sendable {
     var literals: [String] { get }
     /// Why this installation does not offer the task, for its users; nil if it does.
     var unavailableBecause: String? { get }
-    /// What is wrong with an input that a flow defines, which fits the schema and yet would fail each run. Strings may be
-    /// templates (`JSON.isTemplate`), so that their values are not known. It is checked before the first task runs, but
-    /// not in flows that are stored already.
+    /// What is wrong with an input that a flow defines, which fits the schema and yet would fail each run. Strings may
+    /// be templates (`JSON.isTemplate`), so that their values are not known. It is checked before the first task runs,
+    /// but not in flows that are stored already.
     func mistakes(in input: JSON) -> Violations
     /// What is probably not meant in such an input at this time, in milliseconds since 1970.
     func warnings(about input: JSON, now: Int64) -> Violations
@@ -260,8 +260,8 @@ package struct TaskFailure: Error, Sendable, Equatable {
         code: "insufficient_credits", message: "Not enough credits")
 
     /// False for input that is not valid or that templates cannot give, and for a credential that is missing or not for
-    /// the host, which would be the same in the next attempt; for a decision, which stays on the record of its step; and
-    /// without processor time.
+    /// the host, which would be the same in the next attempt; for a decision, which stays on the record of its step;
+    /// and without processor time.
     var isWorthRetrying: Bool {
         let permanent = [
             "invalid_input", "credential_missing", "credential_host", "not_approved", Self.processorTimeExceeded.code,

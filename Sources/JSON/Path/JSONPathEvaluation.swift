@@ -12,8 +12,8 @@ struct JSONPathEvaluation {
     /// How deep the evaluation has recursed: segments, levels of descendants and expressions.
     private var depth = 0
 
-    /// So deep an evaluation takes less than a quarter of the stack of a `NativeThread`. One query reaches each level of
-    /// a value within this, and queries in its filters too.
+    /// So deep an evaluation takes less than a quarter of the stack of a `NativeThread`. One query reaches each level
+    /// of a value within this, and queries in its filters too.
     static let maximumDepth = 256
 
     init(root: JSON, budget: JSONPathBudget) {

@@ -69,8 +69,8 @@ struct Settings: Sendable {
 
     let clerkSecretKey = Setting<String?>(
         "CLERK_SECRET_KEY", ifUnset: nil, isSecret: true, .text,
-        "Key of Clerk's Backend API, from which the verified e-mail of a user is fetched after the first call. Unset: it "
-            + "stays unknown, unless the token has it")
+        "Key of Clerk's Backend API, from which the verified e-mail of a user is fetched after the first call. Unset: "
+            + "it stays unknown, unless the token has it")
 
     let clerkAPIURL = Setting<String>(
         "CLERK_API_URL", default: .text("https://api.clerk.com"), .text, "URL of Clerk's Backend API")

@@ -55,8 +55,8 @@ struct SealedColumn: Sendable {
         }
     }
 
-    /// The sealing keys of the rows that follow `position` in the order of their keys, by ids, at most `limit` rows, and
-    /// the key of the last one; nil if no row follows.
+    /// The sealing keys of the rows that follow `position` in the order of their keys, by ids, at most `limit` rows,
+    /// and the key of the last one; nil if no row follows.
     func keyIDs(
         after position: String, limit: Int, on connection: Connection
     ) throws -> (ids: [String: Int], last: String)? {

@@ -55,8 +55,8 @@ extension Account {
             "UPDATE users SET password_hash = \(hash) WHERE id = \(userID) AND password_hash = \(verified)") == 1
     }
 
-    /// Replaces the e-mail, which is not confirmed then; nil when the password's hash is no longer this one. Throws a unique violation when the name
-    /// is taken.
+    /// Replaces the e-mail, which is not confirmed then; nil when the password's hash is no longer this one. Throws a
+    /// unique violation when the name is taken.
     func setEmail(_ email: String, ifHashIs hash: String, on connection: Connection) throws -> Account? {
         try connection.query(
             """

@@ -50,8 +50,8 @@ extension Identity {
         }
     }
 
-    /// Gives an account without an e-mail the one that its issuer has verified, unless another account has it: an e-mail
-    /// never links to an existing account.
+    /// Gives an account without an e-mail the one that its issuer has verified, unless another account has it: an
+    /// e-mail never links to an existing account.
     static func keepEmail(_ email: String, of userID: String, on connection: Connection) throws {
         try connection.execute(
             """

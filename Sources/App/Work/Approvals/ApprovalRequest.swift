@@ -37,8 +37,8 @@ struct ApprovalRequest {
 
     /// The request of that run; nil if there is no such run.
     ///
-    /// The user may decide if listed. Admins may also if no approver is active any more, and the owner if the step began
-    /// to wait in an earlier release, which stored no approvers.
+    /// The user may decide if listed. Admins may also if no approver is active any more, and the owner if the step
+    /// began to wait in an earlier release, which stored no approvers.
     static func find(of executionID: String, for user: Principal, on connection: Connection) throws -> ApprovalRequest?
     {
         let approvers: SQL = "FROM approvers a WHERE a.execution_id = e.id AND a.step = s.seq"

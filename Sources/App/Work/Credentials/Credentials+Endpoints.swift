@@ -12,9 +12,9 @@ extension Endpoint<Context> {
         .post, "/api/credentials", operation: "createCredential", tag: .credentials, access: .account,
         summary: "Store a credential for the calls of your flows",
         description: """
-            A task names it by `credential`, with its name or id, and sends it to the `hosts` only. The value is stored \
-            encrypted, no answer shows it, and it is masked in what the called service answers. API keys cannot manage \
-            credentials.
+            A task names it by `credential`, with its name or id, and sends it to the `hosts` only. The value is \
+            stored encrypted, no answer shows it, and it is masked in what the called service answers. API keys \
+            cannot manage credentials.
             """,
         body: .json(CredentialDraft.schema), idempotency: .wholeCall,
         answers: [Answer(.created, "The credential", Credential.resource.schema, headers: [.etag])],

@@ -49,9 +49,9 @@ struct Workflow {
     static let inputSchema = JSONSchema.unchecked(JSONSchema.object(additional: .any).nullable).described(
         "The JSON Schema (2020-12) of the inputs that runs may have; others are refused with 422. It may use `type` "
             + "(one type), `const`, `enum` (of strings), `anyOf`, `properties`, `required`, `additionalProperties`, "
-            + "`items`, `minItems`, `maxItems`, `minLength`, `maxLength`, `format` (`email`, `uuid`, `date-time`), `minimum`, "
-            + "`maximum`, `title`, `description`, `examples`, `$schema` and `$comment`. An integer has no fraction and "
-            + "no exponent. Default: null, which accepts any input")
+            + "`items`, `minItems`, `maxItems`, `minLength`, `maxLength`, `format` (`email`, `uuid`, `date-time`), "
+            + "`minimum`, `maximum`, `title`, `description`, `examples`, `$schema` and `$comment`. An integer has "
+            + "no fraction and no exponent. Default: null, which accepts any input")
     static let concurrency = JSONSchema.integer(1...1_000).nullable.described(
         "Maximum number of concurrent runs. Further runs wait in the queue. Default: null, which means no limit")
 
