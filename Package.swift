@@ -1,6 +1,6 @@
 // swift-tools-version: 6.2
-// The map of the project: targets in the order of their arrows. A room may import only what stands above it
-// and is named in its dependencies; `make check` builds with the import check that holds this.
+// The targets in the order of their dependencies. A module may import only modules above it that its dependencies name;
+// `make check` builds with the compiler's check of that.
 import PackageDescription
 
 let settings: [SwiftSetting] = [
@@ -21,7 +21,7 @@ let hotFunctionsFirst = LinkerSetting.unsafeFlags(
         "--symbol-ordering-file=\(Context.packageDirectory)/Sources/Server/hot_functions.txt",
     ], .when(configuration: .release))
 
-func room(
+func module(
     _ name: String, _ dependencies: Target.Dependency..., exclude: [String] = [], resources: [Resource] = []
 ) -> Target {
     .target(
@@ -51,24 +51,24 @@ let package = Package(
         .target(name: "CConfinement"),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
 
-        room("System", "CSystem", "CConfinement"),
-        room("JSON", "System", "CSimdjson", "CRE2"),
-        room("HTTP", "JSON", "System"),
-        room("FastCGI", "HTTP", "System", "CFastCGI"),
-        room("Postgres", "JSON", "System", "CPostgres"),
-        room("Programs", "JSON", "System"),
-        room("SharedMemory", "System", "CSharedMemory"),
-        room("Crypto", "SharedMemory", "System", "CCrypto", "CSodium"),
-        room("HTTPClient", "HTTP", "JSON", "Crypto", "System", "CCurl"),
-        room("Tokens", "Crypto", "JSON", "System"),
-        room("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
-        room("Flows", "Postgres", "JSON", "Crypto", "System"),
-        room(
+        module("System", "CSystem", "CConfinement"),
+        module("JSON", "System", "CSimdjson", "CRE2"),
+        module("HTTP", "JSON", "System"),
+        module("FastCGI", "HTTP", "System", "CFastCGI"),
+        module("Postgres", "JSON", "System", "CPostgres"),
+        module("Programs", "JSON", "System"),
+        module("SharedMemory", "System", "CSharedMemory"),
+        module("Crypto", "SharedMemory", "System", "CCrypto", "CSodium"),
+        module("HTTPClient", "HTTP", "JSON", "Crypto", "System", "CCurl"),
+        module("Tokens", "Crypto", "JSON", "System"),
+        module("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
+        module("Flows", "Postgres", "JSON", "Crypto", "System"),
+        module(
             "App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Programs", "Tokens", "Crypto", "SharedMemory",
             "System",
-            exclude: ["WINGS"], resources: [.embedInCode("Identity/Accounts/common_passwords.txt")]),
-        room("WorkerPool", "System"),
-        room("Supervision", "System"),
+            exclude: ["LAYERS"], resources: [.embedInCode("Identity/Accounts/common_passwords.txt")]),
+        module("WorkerPool", "System"),
+        module("Supervision", "System"),
         .executableTarget(
             name: "flow-manager",
             dependencies: [
@@ -115,8 +115,8 @@ let package = Package(
     cxxLanguageStandard: .cxx17
 )
 
-// The thread sanitizer tests these rooms only (`scripts/check threads`), so it need not build the others.
-if let names = Context.environment["TEST_ROOMS"]?.split(separator: " ").map(String.init) {
+// The thread sanitizer tests these targets only (`scripts/check threads`), so it need not build the others.
+if let names = Context.environment["TEST_TARGETS"]?.split(separator: " ").map(String.init) {
     package.targets.removeAll {
         $0.type == .test && !names.contains($0.name) || ["flow-manager", "App"].contains($0.name)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import flow_manager
 
-/// The functions named in `docs/architecture.md` and the rooms in the README's map exist.
+/// The functions named in `docs/architecture.md` and the modules in the README's list exist.
 @Suite struct ArchitectureTests {
     /// Each function is named with its file, in a table row or in parentheses.
     @Test func namedFunctionsExist() throws {
@@ -42,13 +42,13 @@ import Testing
         #expect(Set(named) == Set(Metric.allCases.map(\.rawValue)))
     }
 
-    @Test func mapOfRoomsListsTheFoldersOfSources() throws {
+    @Test func listOfModulesEqualsTheFoldersOfSources() throws {
         let section = try #require(
-            try Readme.text().split(separator: "\n## The rooms\n").last?.split(separator: "\n## ").first)
+            try Readme.text().split(separator: "\n## The modules\n").last?.split(separator: "\n## ").first)
         let named = Set(section.matches(of: #/(?m)^\| `(\w+)`/#).map { String($0.1) })
-        // The modules of C libraries share one row.
-        let isModule = { (name: String) in name.hasPrefix("C") && name != "Crypto" }
+        // The module maps of C libraries share one row.
+        let isModuleMap = { (name: String) in name.hasPrefix("C") && name != "Crypto" }
         let folders = try FileManager.default.contentsOfDirectory(atPath: Stack.root + "/Sources")
-        #expect(named.filter { !isModule($0) } == Set(folders.filter { !isModule($0) }))
+        #expect(named.filter { !isModuleMap($0) } == Set(folders.filter { !isModuleMap($0) }))
     }
 }

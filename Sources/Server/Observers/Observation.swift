@@ -6,7 +6,7 @@ import Programs
 import Supervision
 import WorkerPool
 
-/// What happens in a process: what each room reports, and what only this one knows.
+/// What happens in a process: what each module reports, and what only this one knows.
 enum Observation: Sendable {
     case edge(FastCGIEvent)
     case application(ApplicationEvent)
