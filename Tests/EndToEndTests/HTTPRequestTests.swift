@@ -67,16 +67,16 @@ import Testing
             cd \(stack.folder)
             mkfifo bound
             python3 -c '
-            import socket, time
+            import socket
             server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             server.bind(("127.0.0.53", 53))
             print("bound", flush=True)
-            time.sleep(60)' >bound &
+            while True: server.recv(512)' >bound &
+            trap "kill $!" EXIT
             read bound <bound
             echo nameserver 127.0.0.53 >resolv.conf
             mount --bind resolv.conf /etc/resolv.conf
             \(Stack.executable) work --once
-            kill $!
             """
         let duration = try ContinuousClock().measure {
             let result = try Stack.command(
