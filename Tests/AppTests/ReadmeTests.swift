@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    /// The table of the flow format equals the schema, field by field, and that of the task types the catalog.
+    /// The tables equal the program: the fields those of the schema, the task types the catalog, the statuses the type.
     @Test func thePageOnFlowsEqualsTheProgram() throws {
         func table(_ title: String) throws -> [String] {
             let part = try #require(
@@ -41,6 +41,9 @@ import Testing
             return part.prefix { $0 != "#" }.split(separator: "\n").filter { $0.hasPrefix("| `") }.map(String.init)
         }
         #expect(try table("The fields") == fields(of: FlowFormat.flow.json, under: ""))
+        #expect(
+            try table("The status of a run").map { $0.split(separator: "|").prefix(2).joined() }
+                == ExecutionStatus.allCases.map { " `\($0.rawValue)`  \($0.isEnd ? "yes" : "no") " })
         #expect(
             try table("The task types")
                 == Tasks.makeCatalog().tasks.map { "| `\($0.type)` | \($0.effect.rawValue) | \($0.summary) |" })

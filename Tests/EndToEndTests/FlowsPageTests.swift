@@ -43,7 +43,7 @@ import Testing
                 Files.write(Array(text.utf8), to: descriptor)
                 close(descriptor)
             } else {
-                #expect(block.language == "sh")
+                #expect(block.language == "bash")
                 script += block.text.replacing(":8080", with: ":\(stack.client.port)")
                     .replacing(" 8090 ", with: " \(service) ")
                 quoted += block.text.split(separator: "\n").flatMap { Self.quotes(in: $0) }
