@@ -44,7 +44,7 @@ def milliseconds(bench, commands, count):
 def start(bench, command):
     path = bench.folder / "cold.sock"
     with servers.listen(path) as listener, socket.socket(socket.AF_UNIX) as client:
-        # The request waits in the socket for whoever is to answer it.
+        # The request waits in the socket for the process that is to answer it.
         client.settimeout(10)
         client.connect(str(path))
         client.sendall(health_request(bench.environment["FLOW_GATE"]))

@@ -17,7 +17,7 @@ ATTEMPTS = 3
 # So long may last what was under way when wrk left.
 PATIENCE_SECONDS = 15
 # The share of the connections that must have been served: by Little's law, requests/s x mean latency are. One that
-# waits for ever shows up nowhere else, and a server that leaves most clients waiting looks faster.
+# waits without end shows up nowhere else, and a server that leaves most clients waiting looks faster.
 LEAST_SERVED = 0.85
 
 

@@ -79,7 +79,7 @@ def say(text):
 
 
 class Failure(SystemExit):
-    """Something is not as it must be: the end of the program, with this message, unless somebody expects it."""
+    """Something is not as it must be: the end of the program, with this message, unless a caller catches it."""
 
 
 def fail(message):

@@ -40,7 +40,7 @@ def context(starts, tenths, costs, results, waited):
              "Flows/s of each tenth while many queued flows drain: " + ", ".join(f"{rate:.0f}" for rate in tenths)
              + "; CPU of the worker and Postgres, µs a flow, on the way: " + ", ".join(f"{cost:.0f}" for cost in costs)
              + ".",
-             f"Calls of {waiting.CALLS} that waited: {spread(waited, '.0f')}. /health meanwhile and alone: "
+             f"Calls of {waiting.CALLS} that waited: {spread(waited, '.0f')}. /health beside them and alone: "
              + " and ".join(f"p99 {spread([measured.p99 for measured in health(results, who)], '.2f')} ms"
                             for who in (waiting.BESIDE, waiting.ALONE)) + "."]
     return "\n\n".join(lines)

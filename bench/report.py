@@ -90,7 +90,7 @@ def costs(results):
 
 
 def verdicts(results, connections):
-    """A line for each goal whose figure was measured."""
+    """A line for each goal with a measured figure."""
     lines = []
 
     def goal(what, value, bound, at_least=False):

@@ -18,7 +18,7 @@ BATCH = ["chrt", "--batch", "0"]
 def sites(bench, site, program):
     """The product's site once for each server, without its access log; they differ in nothing but who answers.
 
-    `program` is the file that all of its locations include; those for calls whose client is watched, and for operators,
+    `program` is the file that all of its locations include; those for calls with a watched client, and for operators,
     are left out.
     """
     site = replaced(site, r"(?s)        if \(\$flow_watches_client\) \{.*?\}\n", "")

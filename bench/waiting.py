@@ -1,4 +1,4 @@
-"""Calls that wait for the end of a queued run, and what becomes of the others meanwhile."""
+"""Calls that wait for the end of a queued run, and what becomes of the others at that time."""
 
 import contextlib
 import select
@@ -15,7 +15,7 @@ ALONE, BESIDE = "alone", "waiting"
 
 
 class Waiting:
-    """Calls that prefer to wait 50 s, of runs that nobody carries out until the calls have been waiting long enough."""
+    """Calls that prefer to wait 50 s, of runs that no worker executes until the calls have been waiting long enough."""
 
     def __init__(self, queue, workflow, generator):
         self.queue, self.bench, self.generator = queue, queue.bench, generator

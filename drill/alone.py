@@ -18,7 +18,7 @@ CONNECTED = 3
 
 
 class Alone:
-    """A stack whose only workers are those that are started here, one run of NOTES and one that waits for each."""
+    """A stack with no workers but those that are started here, one run of NOTES and one that waits for each."""
 
     def __init__(self, stack, user):
         self.stack, self.user, self.orders = stack, user, []
@@ -33,7 +33,7 @@ class Alone:
         return order
 
     def work(self, *prefix, once=True, **settings):
-        """Starts a worker with one thread. What it logs is nobody's business: it is meant to fail."""
+        """Starts a worker with one thread. Its log is not checked: it is meant to fail."""
         settings = {"WORKER_THREADS": "1", "LOG_FILE": str(self.folder / "log")} | settings
         words = [*map(str, prefix), str(self.stack.binary), "work"] + ["--once"] * once
         with (self.folder / "log").open("a") as log:

@@ -1,4 +1,4 @@
-"""What the clients were told, held against what the database holds and what it has witnessed."""
+"""What was answered to the clients, compared with what the database holds and what it has witnessed."""
 
 import collections
 import json
@@ -93,10 +93,10 @@ class Audit:
         if not call.answer:
             return
         answer = json.loads(call.answer)
-        told = [[task["task_name"], task["status"], task["data"]] for task in answer["executed_tasks"]]
+        answered = [[task["task_name"], task["status"], task["data"]] for task in answer["executed_tasks"]]
         if (answer["execution_id"], answer["status"]) != (run.id, run.status):
             self.complain(call, f"answered {answer['status']}, on record {run.status}")
-        if told != [step[:3] for step in run.steps or []]:
+        if answered != [step[:3] for step in run.steps or []]:
             self.complain(call, "other steps on record than answered")
 
     def check_key(self, call, found):
@@ -151,7 +151,7 @@ class Audit:
                 self.wrong.append(f"effect {effect}: {done[effect]} times instead of {self.effects[effect]}")
         for user, name, value in self.stack.select("json_build_array(user_id, name, value)", "documents"):
             if (user, name, canonical(value)) not in self.effects:
-                self.wrong.append(f"document {name} of nobody: {value}")
+                self.wrong.append(f"document {name} of no client: {value}")
 
     def check_money(self):
         """What each run cost was taken once, nothing is held, and the books are exact."""
@@ -200,7 +200,7 @@ class Audit:
             self.wrong.append(f"{number} {what}")
 
     def is_wrong(self, event):
-        """A process that nobody killed, and any error but that the database was away."""
+        """A process that ended without a kill, and any error but that the database was away."""
         if event.name in ("responder-exited", "worker-exited"):
             return "cause=exited(0)" not in event.line and event.pid not in self.stack.killed
         return event.level == "error" and not any(sign in event.line for sign in AWAY)
@@ -215,7 +215,7 @@ def is_numbered(steps):
 
 
 class Footprint:
-    """Descriptors and threads of the processes while nobody calls, to tell whether any are left over."""
+    """Descriptors and threads of the processes while there are no calls, to see whether any are left over."""
 
     def __init__(self, stack):
         self.supervisor = parts.descriptors(stack.supervisor)

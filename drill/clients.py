@@ -1,4 +1,4 @@
-"""The load: clients that run flows one after the other, and remember what they were told."""
+"""The load: clients that run flows one after the other, and remember the answers."""
 
 import collections
 import concurrent.futures
@@ -22,7 +22,7 @@ WEALTH = 1_000_000_000
 
 
 class Call:
-    """One run that a client wanted, and what it was told."""
+    """One run that a client wanted, and what was answered."""
 
     def __init__(self, number, user, flow, key):
         self.number, self.user, self.flow, self.key = number, user, flow, key

@@ -76,7 +76,7 @@ KINDS = [demo, pure, one_effect, two_effects]
 
 # What the demo profile asks for a calculation.
 PRICE = 5
-# The output of a step that nobody can foretell.
+# The output of a step that cannot be predicted.
 ANY = object()
 
 

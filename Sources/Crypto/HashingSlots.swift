@@ -65,7 +65,7 @@ package final class HashingSlots: Sendable {
     }
 
     private func takeSlot(for client: UInt64?, mayWait: Bool) -> Slots.Slot? {
-        // Before and after the attempt: calls of the client in other processes take and give back slots meanwhile.
+        // Before and after the attempt: calls of the client in other processes take and give back slots concurrently.
         let wasServed = isServed(client)
         // If calls are waiting already, a new one must not overtake them.
         if waiting == 0, let slot = slots.tryAcquire(for: client ?? 0) {

@@ -13,7 +13,8 @@ package enum SealError: Error, Equatable {
     case notGenuine
 }
 
-/// The master keys that seal stored secrets: the current one, and its predecessors, whose values can still be opened.
+/// The master keys that seal stored secrets: the current one, and its predecessors, so that their values can still be
+/// opened.
 ///
 /// Every value is encrypted with AES-256-GCM under a random key of its own, and only that key under the master key. To
 /// replace a master key, the values are rewrapped, which changes only their first bytes and reveals no secret.

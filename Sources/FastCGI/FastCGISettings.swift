@@ -15,7 +15,7 @@ package struct FastCGISettings: Sendable {
     package var readDeadline: Duration
     /// How long a peer may be silent within a request, or leave a response unread.
     package var silenceLimit: Duration
-    /// The user ids whose processes may connect over the unix socket; nil: the socket's mode alone decides.
+    /// The ids of the users with processes that may connect over the unix socket; nil: the socket's mode alone decides.
     package var allowedPeers: Set<UInt32>?
     /// The maximum number of parked exchanges. It is lowered to half of the process's descriptor limit. Each exchange
     /// costs about 20 kB.

@@ -35,7 +35,7 @@ final class PartialArrivals: Sendable {
         entries.withLock { $0[descriptor] = nil }
     }
 
-    /// Calls `arm` for each, none of which can be removed meanwhile.
+    /// Calls `arm` for each. None of them can be removed at the same time.
     func forEach(_ arm: (Int32) -> Void) {
         entries.withLock { for descriptor in $0.keys { arm(descriptor) } }
     }

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// An idle kept connection costs a descriptor and no thread.
 package final class ResponderPool: Sendable {
-    /// Replies to one request, whose body it may read. Each handler stays on one thread.
+    /// Replies to one request, and may read its body. Each handler stays on one thread.
     package typealias Handler = (Request, BodyReader) -> Reply
 
     let settings: FastCGISettings

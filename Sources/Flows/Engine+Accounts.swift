@@ -1,7 +1,8 @@
 package import Postgres
 
 extension Engine {
-    /// Cancels active runs of a user whose account has ended, at most `Queue.maximumEnds` of them; returns how many.
+    /// Cancels active runs of a user after the end of the account, at most `Queue.maximumEnds` of them; returns how
+    /// many.
     package func endRuns(ofEndedAccount userID: String, on connection: Connection) throws -> Int {
         let reason = TaskFailure(
             code: "account_ended", message: "The account that the run belongs to was disabled or deleted")

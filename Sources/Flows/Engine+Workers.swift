@@ -64,7 +64,7 @@ extension Engine {
         if !isReleased { observe(.leaseLost(executionID: executionID)) }
     }
 
-    /// Makes the runs due whose leases have expired because their process died or was stopped; returns how many. If the
+    /// Makes runs due if their leases have expired because their process died or was stopped; returns how many. If the
     /// leases may have expired because of trouble with the database, these claims do not count.
     package func rescue(on connection: Connection) throws -> Int {
         try trouble.watching { try Queue.rescue(isTrouble: trouble.isRecent, on: connection) }
@@ -86,8 +86,8 @@ extension Engine {
 }
 
 extension Engine {
-    /// Executes a claimed run until it ends or waits. A run that repeatedly crashes its workers, or whose flow can no
-    /// longer be read, is given up: it fails, and the reason is stored.
+    /// Executes a claimed run until it ends or waits. A run that repeatedly crashes its workers, or has a flow that
+    /// can no longer be read, is given up: it fails, and the reason is stored.
     ///
     /// - Throws: `PostgresError` if the database is in trouble. The run is due again after a pause, or when its lease
     ///   has expired.
@@ -97,7 +97,7 @@ extension Engine {
         try execute(claim, ending: nil, on: connection, cancellation)
     }
 
-    /// - Parameter ending: the run's open step, whose call has ended.
+    /// - Parameter ending: the run's open step, after the end of its call.
     func execute(
         _ claim: Claim, ending: (run: ParkedRun, end: CallEnd)?, on connection: Connection,
         _ cancellation: Cancellation

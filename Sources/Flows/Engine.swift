@@ -13,7 +13,7 @@ package final class Engine: Sendable {
     let calls: ExternalCalls?
     private let prices = RecentPrices()
     private let shares: ThreadShares
-    /// The user whose run this process claimed last.
+    /// The owner of the run that this process claimed last.
     let lastTurn = Mutex(UUIDv7.make())
     let trouble = DatabaseTrouble()
 

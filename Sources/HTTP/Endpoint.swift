@@ -57,7 +57,7 @@ package final class Endpoint<Context>: Sendable {
         ) { .response(try handle($0)) }
     }
 
-    /// An endpoint whose response may come later, or in pieces.
+    /// An endpoint with a response that may come later, or in pieces.
     package init(
         _ method: Method, _ path: String, operation: String, tag: Tag, access: Access, scope: Scope? = nil,
         limitedScope: Scope? = nil, summary: String, description: String? = nil, parameters: [Parameter] = [],
@@ -144,8 +144,8 @@ package enum Idempotency: Sendable {
     case none
     /// The call runs in one transaction, which also stores its response.
     case wholeCall
-    /// The handler claims the key itself, in its first commit: it commits in several steps, or starts a run, from whose
-    /// record the answer to a repeated call is derived.
+    /// The handler claims the key itself, in its first commit: it commits in several steps, or starts a run, and the
+    /// answer to a repeated call is derived from the record of the run.
     case byHandler
     /// Responses that contain a secret are not stored; a call with a key is refused with 400.
     case refused

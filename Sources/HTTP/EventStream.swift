@@ -2,7 +2,7 @@ import Synchronization
 
 /// The open body of a response, to which events are written one after another, from any thread.
 ///
-/// Writing never blocks: a client whose socket buffer cannot hold an event is disconnected, and resumes from its
+/// Writing never blocks: a client is disconnected if its socket buffer cannot hold an event, and resumes from its
 /// cursor. After the exchange has ended, the functions of this handle have no effect.
 package final class EventStream: Sendable {
     /// How the bytes reach the peer. The stream calls one function at a time, and none after `end`.

@@ -1,6 +1,6 @@
 package import JSON
 
-/// An example with what its endpoint adds: a whole call, whose texts may contain `{{variables}}`.
+/// An example with what its endpoint adds: a whole call. Its texts may contain `{{variables}}`.
 package struct ExampleCall: Sendable {
     package let title: String
     /// What the endpoint does and who may call it, in Markdown.

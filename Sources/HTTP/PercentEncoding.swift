@@ -55,7 +55,7 @@ package struct FormFields: Sendable {
 
     /// Nil when the text is not form-encoded UTF-8 or holds too many fields.
     ///
-    /// - Parameter parameters: those whose values may contain control characters.
+    /// - Parameter parameters: those with values that may contain control characters.
     package init?(parsing text: Substring, takingControls parameters: [String] = []) {
         // By bytes: the sender decides how many bytes a character has.
         let bytes = text.utf8Span.span
@@ -84,7 +84,7 @@ package struct FormFields: Sendable {
 
     package subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
-    /// The same with one field for each of these names, whose value is all of its values, separated by commas: clients
+    /// The same with one field for each of these names, which has all of its values, separated by commas: clients
     /// send lists as `a=1&a=2`.
     package func joining(_ names: [String]) -> FormFields {
         guard !names.isEmpty, duplicate != nil else { return self }

@@ -9,7 +9,7 @@ package struct AddressRange: Hashable, Sendable {
     private let prefix: Int
     private let port: UInt16?
 
-    /// Nil for any other spelling, for a block whose address has bits set beyond the prefix, which is most likely a
+    /// Nil for any other spelling, for a block with bits of its address set beyond the prefix, which is most likely a
     /// mistake, and for IPv4 mapped into IPv6, which counts as IPv4.
     package init?(parsing text: String) {
         let halves = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)

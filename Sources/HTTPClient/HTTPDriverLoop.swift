@@ -3,7 +3,7 @@ import System
 
 /// What the thread of an `HTTPDriver` does. Only that thread uses it.
 final class HTTPDriverLoop {
-    /// A request whose response has not arrived.
+    /// A request without a response yet.
     private struct Sending {
         let ticket: HTTPDriver.Ticket
         let settings: HTTPClientSettings

@@ -1,4 +1,4 @@
-/// The hosts to which a secret may be sent: one host (`api.example.org`), or all whose names end with a suffix
+/// The hosts to which a secret may be sent: one host (`api.example.org`), or all with names that end with a suffix
 /// (`*.example.org`), at one port: 443, unless another is given (`api.example.org:8443`).
 ///
 /// The host is read by libcurl, like that of a URL, so both have the same form when they are compared.

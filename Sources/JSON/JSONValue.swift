@@ -2,7 +2,7 @@
 package protocol JSONValue: Sendable {
     init(_ value: JSON)
     static var null: Self { get }
-    /// An object with these members, whose names are distinct.
+    /// An object with these members, which have distinct names.
     static func object(_ members: KeyValuePairs<StaticString, Self>) -> Self
     func write(to writer: inout JSONWriter)
 }

@@ -45,8 +45,8 @@ extension Connection {
     }
 
     /// Defers a statement of the open transaction: it is sent with the next statement or with COMMIT, in the same round
-    /// trip. For statements whose result is not read. If it fails, that round trip fails with its error; if a savepoint
-    /// was sent after it in the same round trip, the session ends.
+    /// trip. For statements with results that are not read. If it fails, that round trip fails with its error; if a
+    /// savepoint was sent after it in the same round trip, the session ends.
     package func executeLater(_ sql: SQL) throws(PostgresError) {
         guard transaction != .none else { throw PostgresError(.server(.noActiveTransaction)) }
         guard sql.binds.areSendable else { throw PostgresError(.invalidText) }

@@ -9,8 +9,8 @@ package final class Connection {
     private(set) var link: Link?
     private var reconnection = Reconnection()
     var transaction = Transaction.none
-    /// Sent ahead of the next statement, in its round trip: SAVEPOINT, RELEASE, and statements whose results are not
-    /// read.
+    /// Sent ahead of the next statement, in its round trip: SAVEPOINT, RELEASE, and statements with results that are
+    /// not read.
     var deferred: [SQL] = []
     var savepointDepth = 0
     /// For which user the statements are executed, for `WaitLimit`; nil: unknown.

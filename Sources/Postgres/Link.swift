@@ -106,7 +106,7 @@ import System
         slowBatch = duration < SlowStatement.shortest ? nil : SlowStatement(batch.dropFirst(openingCount), duration)
     }
 
-    /// The statement whose result is awaited; the last one until the batch has ended.
+    /// The statement with the awaited result; the last one until the batch has ended.
     var awaited: SQL { batch.isEmpty ? "" : batch[min(position, batch.count - 1)] }
 
     /// The next result of what was sent; nil between the results of one statement and those of the next.

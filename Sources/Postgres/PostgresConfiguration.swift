@@ -24,7 +24,7 @@ package struct PostgresConfiguration: Sendable {
     /// Whether a session can listen for notifications: not behind a pooler that may give it to another client between
     /// two transactions.
     package var canListen: Bool { preparesStatements }
-    /// Shared by the connections whose waits must not occupy all threads; nil: each wait lasts until its own limit.
+    /// Shared by the connections with waits that must not occupy all threads; nil: each wait lasts until its own limit.
     package var waitLimit: WaitLimit?
     /// Called on the thread of the connection.
     package var observe: @Sendable (PostgresEvent) -> Void = { _ in }

@@ -1,7 +1,7 @@
 package import JSON
 
-/// A type whose values, and nil for NULL, can be bound: `\(value)` in a `SQL`. The server infers the type of each bind
-/// from its position.
+/// A type with values that can be bound, and nil for NULL: `\(value)` in a `SQL`. The server infers the type of each
+/// bind from its position.
 package protocol PostgresEncodable: Sendable {
     func encode(to binds: inout Binds)
 }

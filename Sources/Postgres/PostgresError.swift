@@ -16,7 +16,7 @@ package struct PostgresError: Error, Sendable, Equatable {
         case commitUnknown
         /// The client's deadline passed; the connection was closed, with the consequences of `connectionLost`.
         case timedOut
-        /// Nothing was sent, because other threads wait for the same statement or connection in vain.
+        /// Nothing was sent, because other threads wait for the same statement or connection, which does not answer.
         case waitRefused
         /// A row did not contain what the code expected.
         case decoding

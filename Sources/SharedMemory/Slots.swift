@@ -28,7 +28,8 @@ package struct Slots: Sendable {
 
     /// A slot that is free, or was held by a process that has died; nil if there is none.
     ///
-    /// - Parameter client: a digest of on whose behalf, for `isHeld(for:)`; 0 if it is for no client in particular.
+    /// - Parameter client: a digest of the client that gets the slot, for `isHeld(for:)`; 0 if it is for no client in
+    ///   particular.
     package func tryAcquire(for client: UInt64 = 0) -> Slot? {
         guard let slot = tryTake() else { return nil }
         memory.set(client, at: slot.index + Self.toClient)

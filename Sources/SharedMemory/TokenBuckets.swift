@@ -74,7 +74,7 @@ package struct TokenBuckets: Sendable {
     /// How exact the time of a row's last use is, in milliseconds.
     private static let exactness: UInt64 = 1_000
 
-    /// Records that the row is used, and empties the slots whose buckets are full: all, if its last use is long ago.
+    /// Records that the row is used, and empties the slots with full buckets: all, if its last use is long ago.
     ///
     /// The words are read before the time is replaced, which only one thread does: so a slot is emptied only if no
     /// other thread has used it since.

@@ -15,7 +15,7 @@ package import System
 ///
 /// A slot has one child, a responder or a worker, which is its holder. A holder that exits is replaced at once; after
 /// repeated early exits, it is replaced after a growing delay. Each reload request begins a new generation, and a slot
-/// whose holder belongs to an older generation is stale. Requests are not queued, so many of them cost no more than the
+/// with a holder of an older generation is stale. Requests are not queued, so many of them cost no more than the
 /// last one. There is at most one child besides the holders: a successor, or a predecessor that drains. Terminating
 /// takes precedence over everything else.
 package struct SupervisorState: Sendable {

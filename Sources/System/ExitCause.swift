@@ -7,7 +7,7 @@ package enum ExitCause: Hashable, Sendable {
     /// Its status was already read elsewhere (waitpid(2), `ECHILD`).
     case unknown
 
-    /// From the status word of waitpid(2), whose macros Swift does not import.
+    /// From the status word of waitpid(2). Swift does not import its macros.
     init(status: Int32) {
         let signal = status & 0x7f
         self = signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(Signal(rawValue: signal))

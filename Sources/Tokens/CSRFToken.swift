@@ -7,7 +7,7 @@ extension TokenIssuer {
         Base64URL.encode(keys.signing.csrf.code(for: session.utf8))
     }
 
-    /// Whether this server made it for that session, with a key whose access tokens are valid.
+    /// Whether this server made it for that session, with a key for valid access tokens.
     package func isCSRFToken(_ text: String, session: String) -> Bool {
         guard let code = Base64URL.decode(text.utf8) else { return false }
         return keys.verifying.contains { $0.csrf.isValid(code, for: session.utf8) }

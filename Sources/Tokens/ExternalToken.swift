@@ -3,7 +3,7 @@ import JSON
 
 /// A token (RFC 7519) that another issuer has signed, parsed under the rules of RFC 8725.
 ///
-/// Nothing in it can be trusted before `claims` has checked the signature: its issuer only says whose keys to use.
+/// Nothing in it can be trusted before `claims` has checked the signature: its issuer only says which keys to use.
 package struct ExternalToken: Sendable {
     /// The issuer that it names.
     package let issuer: String

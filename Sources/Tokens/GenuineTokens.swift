@@ -1,4 +1,4 @@
-/// A cache of tokens whose signature has been checked, with their claims: a client sends the same one with every
+/// A cache of tokens with a checked signature, with their claims: a client sends the same one with every
 /// request.
 ///
 /// A token is genuine as long as the keys are in use, and the cache is cleared when they change. What changes with time

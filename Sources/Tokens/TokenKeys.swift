@@ -29,7 +29,7 @@ package struct TokenKeys: Sendable, Equatable {
     package static let minimumLength = 32
 
     let signing: Key
-    /// The keys whose access tokens are valid.
+    /// The keys for valid access tokens.
     let verifying: [Key]
     /// Also earlier keys: for tokens that live longer than access tokens and are verified by more than the key.
     let all: [Key]

@@ -1,6 +1,6 @@
 import System
 
-/// Another issuer whose tokens are accepted, and the claims that show that a token was meant for this service.
+/// Another issuer of tokens that are accepted, and the claims that show that a token was meant for this service.
 ///
 /// Without them, a token that the issuer made for any other service would be accepted here (RFC 8725, section 3.9).
 package struct TrustedIssuer: Sendable {

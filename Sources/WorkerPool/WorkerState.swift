@@ -77,7 +77,7 @@ package struct WorkerState: Sendable {
     var parked: [Lease: ParkedRun] = [:]
     /// Those that can be continued, in the order of their events.
     var ready: [Lease] = []
-    /// The slot whose run is executed alone, or is about to be.
+    /// The slot with a run that is executed alone, or is about to be.
     var isolated: Int?
     var hasBegun = false
     /// The number of the current registration, from 1; nil if the process is not registered.
@@ -91,7 +91,7 @@ package struct WorkerState: Sendable {
     package internal(set) var nextDue: Monotonic?
     var actions: [Action] = []
 
-    /// A worker whose slots wait for the first round of the lease keeper.
+    /// A worker with slots that wait for the first round of the lease keeper.
     package init(policy: WorkerPolicy) {
         self.policy = policy
         pause = policy.pause

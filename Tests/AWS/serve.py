@@ -1,7 +1,7 @@
 """Runs a command beside moto's server, a fake of AWS, which the command reaches at AWS_TEST_URL.
 
-Usage: serve.py COMMAND... moto does not look at signatures, so a proxy in front of it refuses each request whose
-signature is not the one that botocore computes, and the command fails if one was refused or none was made.
+Usage: serve.py COMMAND... moto does not look at signatures, so a proxy in front of it refuses each request if
+its signature is not the one that botocore computes, and the command fails if one was refused or none was made.
 """
 
 import http.client

@@ -170,7 +170,7 @@ import Testing
         #expect(try !endSomeRuns() && activeRuns() == 0)
     }
 
-    /// If the account is enabled again meanwhile, the run continues with what it waits for.
+    /// If the account is enabled again before that, the run continues with what it waits for.
     @Test func aLockedRunKeepsTheRunsThatItWaitsFor() throws {
         let child = try makeWorkflow([.task("a", "approval")])
         let tasks = [JSON.task("a", "flow.run", ["workflow": .string(child)])]

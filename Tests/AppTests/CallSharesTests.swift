@@ -10,7 +10,7 @@ import Testing
     let start = Monotonic.now
     var later: Monotonic { start + CallShares.patience + .milliseconds(1) }
 
-    /// Calls `body` as a call whose answer is small.
+    /// Calls `body` as a call with a small answer.
     private func occupying(_ userID: String?, at instant: Monotonic, _ body: (CallShare?) throws -> Void) throws {
         _ = try shares.occupying(for: userID, at: instant) { call in
             try body(call)

@@ -11,7 +11,7 @@ import Testing
 @testable import App
 @testable import HTTPClient
 
-/// Credentials whose values are in AWS Secrets Manager: a fake of it, or the service at `AWS_TEST_URL`, as
+/// Credentials with values in AWS Secrets Manager: a fake of it, or the service at `AWS_TEST_URL`, as
 /// `scripts/check aws` starts it.
 @Suite struct CredentialStoreTests {
     private static let value = "canary-of-a-credential"

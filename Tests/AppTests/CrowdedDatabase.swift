@@ -30,7 +30,7 @@ struct CrowdedDatabase: Sendable {
         try fill()
     }
 
-    /// The id of a user, whose e-mail is `user{number}@example.org` and whose username is `user{number}`.
+    /// The id of the user with the e-mail `user{number}@example.org` and the username `user{number}`.
     static func id(_ number: Int) -> String {
         let digits = String(number, radix: 16)
         return "00000000-0000-7000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits

@@ -6,7 +6,7 @@ import Testing
 
 @testable import App
 
-/// What a call changes of a run whose outputs are large is decided without them.
+/// What a call changes of a run with large outputs is decided without them.
 @Suite struct LargeRunTests {
     private let application: TestApplication
     private let owner: Connection

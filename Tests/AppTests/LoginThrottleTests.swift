@@ -111,7 +111,7 @@ import Tokens
         #expect(try login(from: "192.0.2.120").status == 429)
     }
 
-    /// The e-mail and the username belong to one account, whose failures are counted together.
+    /// The e-mail and the username belong to one account, and failures of both are counted together.
     @Test func failuresByEmailAndUsernameCountTogether() throws {
         let name = unique("both")
         try application.database.connect().execute("UPDATE users SET username = \(name) WHERE id = \(user.id)")

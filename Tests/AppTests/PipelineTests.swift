@@ -16,7 +16,7 @@ import Testing
         user = try application.makeUser()
     }
 
-    /// The response to a call whose body must not be read.
+    /// The response to a call with a body that must not be read.
     private func answerUnread(
         _ endpoint: Endpoint<Context>, _ headers: [(String, String)] = [],
         sourceLocation: SourceLocation = #_sourceLocation
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    /// A 403 whose message contains what the caller lacks.
+    /// A 403 with what the caller lacks in its message.
     private func expectRefusal(_ answer: HTTPAnswer, naming missing: String, _ comment: String) {
         expectProblem(answer, 403, "forbidden", comment)
         #expect(answer["message"].stringValue?.contains(missing) == true, "\(comment): \(answer.text)")

@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    /// At endpoints whose handlers claim the key, and where the pipeline does.
+    /// At endpoints with handlers that claim the key, and where the pipeline does.
     @Test(arguments: [true, false], ["/flow-manager", "/posts"])
     func replaysDoNotCount(hasSharedMemory: Bool, path: String) throws {
         let body: JSON = path == "/posts" ? ["title": "a", "content": "b"] : .demoFlow

@@ -46,9 +46,9 @@ import Testing
             let (id, counted, stored) = try row.decode(String.self, Int64.self, Int64.self)
             #expect(counted == stored, "\(id)", sourceLocation: sourceLocation)
         }
-        let told = try application.get("/me", token: user.token)["storage"]
-        #expect(told["limit"] == 200_000)
-        return try #require(told["bytes"]?.integerValue)
+        let shown = try application.get("/me", token: user.token)["storage"]
+        #expect(shown["limit"] == 200_000)
+        return try #require(shown["bytes"]?.integerValue)
     }
 
     private static func text(_ count: Int) -> JSON { .string(String(repeating: "x", count: count)) }

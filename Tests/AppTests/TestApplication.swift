@@ -41,7 +41,7 @@ final class TestApplication: Caller {
             welcome: services.welcome, on: connection)
     }
 
-    /// The reply to a request whose body is read from these bytes.
+    /// The reply to a request with a body that is read from these bytes.
     func reply(to request: Request, body: [UInt8] = [], over other: Connection? = nil) -> Reply {
         reply(to: request, readingBody: { policy throws(Rejection) in try policy.body(from: body) }, over: other)
     }

@@ -14,7 +14,7 @@ import Tokens
 struct TestServices {
     static let issuerName = "https://issuer.example.org"
 
-    /// The keys of an external issuer whose tokens are accepted; nil: no external issuer.
+    /// The keys of an external issuer of tokens that are accepted; nil: no external issuer.
     var issuerKeys: JSONWebKeySet?
     /// Where values of credentials are kept; nil: in the database.
     var secrets: AWSSecrets?

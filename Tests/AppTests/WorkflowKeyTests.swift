@@ -64,7 +64,7 @@ import Testing
         #expect(missing["error"]?["code"] == "workflow_not_found")
     }
 
-    /// A program runs the same document in another account, whose keys name other workflows.
+    /// A program runs the same document in another account, where the keys name other workflows.
     @Test func keysAreThoseOfTheCallerAlsoOfAnAdmin() throws {
         let (other, admin) = (try application.makeUser(), try application.adminToken())
         let own = try store("same")

@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Credentials whose values are in AWS Secrets Manager, with a real worker and a fake of AWS.
+/// Credentials with values in AWS Secrets Manager, with a real worker and a fake of AWS.
 @Suite(.timeLimit(.minutes(2))) struct AWSCredentialTests {
     private let fake: FakeSecrets
     private let stack: Stack

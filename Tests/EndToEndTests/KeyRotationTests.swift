@@ -12,7 +12,7 @@ import Testing
     /// A separate stack, because the tests rotate its keys.
     let stack: Stack
     let user: TestUser
-    /// The user of the concurrent calls, whose sessions are so many that the oldest ones end.
+    /// The user of the concurrent calls, with so many sessions that the oldest ones end.
     let caller: TestUser
 
     init() throws {
@@ -65,7 +65,7 @@ import Testing
         #expect(try stack.get("/me", token: access(second)).status == 200)
     }
 
-    /// Rotates the keys and returns a login whose token is signed with the new key.
+    /// Rotates the keys and returns a login with a token that is signed with the new key.
     private func rotate(_ options: [String]) throws -> HTTPAnswer {
         let result = try stack.command(["keys", "rotate", "jwt"] + options)
         #expect(result.status == 0, "\(result.output)")

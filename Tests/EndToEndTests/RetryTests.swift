@@ -53,7 +53,7 @@ import Testing
         expect(try caller.end(caller.start(keeping: .flow([task]))), attempts: 1, atLeast: 200, "timeout")
     }
 
-    /// The response to a call whose step is retried comes when the run has ended, or earlier with the run's location.
+    /// The response to a call with a retried step comes when the run has ended, or earlier with the run's location.
     @Test func stepOfACallIsRetried() throws {
         let retry: JSON = ["max_attempts": 2, "initial_delay": 0.1, "jitter": 0]
         let flow = JSON.chain([

@@ -153,7 +153,7 @@ import Testing
         let answers = try caller.atOnce(Array(repeating: (path, [:], []), count: 30))
         #expect(answers.count { $0.status == 202 } == 10)
         #expect(answers.count { $0.status == 429 && $0["code"] == "too_many_runs" } == 20)
-        // A call whose run has to wait needs room too.
+        // A call with a run that has to wait needs room too.
         let retried = JSON.flow([
             JSON.task("f", "fail").with(["retry": ["max_attempts": 2, "initial_delay": 60]])
         ])

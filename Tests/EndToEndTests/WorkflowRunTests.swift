@@ -184,7 +184,7 @@ import Testing
 }
 
 extension JSON {
-    /// A call whose flow outputs a number.
+    /// A call with a flow that outputs a number.
     static func workflowCall(giving number: Int64) -> JSON { flow([.task("a", "pass", .integer(number))]) }
 }
 

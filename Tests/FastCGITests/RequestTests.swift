@@ -97,7 +97,7 @@ import Testing
         #expect(try client.exchange(RunningPool.params()).status == 200)
     }
 
-    /// The answer to a request with one more parameter, whose value is "a", these bytes, and "b".
+    /// The answer to a request with one more parameter, which has the value "a", these bytes, and "b".
     private func answer(_ running: RunningPool, _ name: String, _ bytes: [UInt8]) throws -> FastCGIClient.Answer {
         let value = [UInt8(ascii: "a")] + bytes + [UInt8(ascii: "b")]
         let parameter = FastCGIClient.record(

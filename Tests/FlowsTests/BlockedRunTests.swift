@@ -5,7 +5,7 @@ import Testing
 
 @testable import Flows
 
-/// A queued run whose effect is blocked by an open transaction, such as that of a stopped worker.
+/// A queued run with an effect that is blocked by an open transaction, such as that of a stopped worker.
 @Suite struct BlockedRunTests {
     private let fixture: RunnerFixture
     /// A connection with a short lock timeout.

@@ -79,7 +79,7 @@ import Testing
         #expect(try fixture.committed().status == "completed")
     }
 
-    /// An expired lease counts as the death of a process, unless the database was in trouble meanwhile.
+    /// An expired lease counts as the death of a process, unless the database was in trouble before that.
     @Test func claimsThatExpireDuringTroubleAreNotCounted() throws {
         try enqueue()
         for isTrouble in [false, true] {

@@ -22,7 +22,7 @@ private struct Question: WaitingTask {
 /// Waits without accepting a signal.
 private struct Sleep: WaitingTask {
     let type = "sleep"
-    let summary = "Waits for ever"
+    let summary = "Waits without end"
     let input = JSONSchema.any
     let output = JSONSchema.any
 

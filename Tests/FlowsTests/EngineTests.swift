@@ -97,7 +97,7 @@ private struct GivesUp: WaitingTask {
         guard case .queueFull = resumed else { Issue.record("\(resumed as Any)"); return }
     }
 
-    /// A step whose runs are refused fails with the code of the refusal.
+    /// A step with refused runs fails with the code of the refusal.
     @Test func aStepFailsWhenItsRunsAreRefused() throws {
         let workflow = try fixture.store(["pass"])
         #expect(try children(of: workflow, 3).ids.count == 3)

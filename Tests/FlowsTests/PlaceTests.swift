@@ -156,7 +156,7 @@ import Testing
         #expect(try status(first) == .waiting)
     }
 
-    /// A process died between waking a run and admitting it, or a limit changed meanwhile.
+    /// A process died between waking a run and admitting it, or a limit changed in between.
     @Test func overlookedRunsAreAdmitted() throws {
         let limited = try fixture.store(["question"], concurrency: 1)
         let free = try fixture.store(["question"])

@@ -88,7 +88,7 @@ import Testing
         return flow
     }
 
-    /// The steps of a run whose tasks succeed or fail at random.
+    /// The steps of a run with tasks that succeed or fail at random.
     private func walk(_ flow: Flow, _ random: inout SeededGenerator) -> [Step] {
         var (state, event, steps) = (RunState(flow, input: .null), RunState.Event.started, [Step]())
         while true {
@@ -189,7 +189,7 @@ import Testing
         #expect(try credits() == [0, 0])
     }
 
-    /// The caller's record of the run is out of date: meanwhile it was resumed and has failed again.
+    /// The caller's record of the run is out of date: since then it was resumed and has failed again.
     @Test func aResumeContinuesFromThePresentRecord() throws {
         try grant(5)
         let run = try fixture.enqueue(["pass", "fail"])

@@ -1,7 +1,7 @@
 import Flows
 import JSON
 
-/// A task whose body is given by the test.
+/// A task with a body that the test gives.
 struct TestTask: FlowTask {
     let type: String
     let summary = "For tests"

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Flows
 
-/// Whose run a worker claims next.
+/// Which run a worker claims next, by its owner.
 @Suite struct TurnTests {
     private let fixture: RunnerFixture
     private let engine = Engine(catalog: .plain)

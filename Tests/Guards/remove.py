@@ -3,7 +3,7 @@
 
     Tests/Guards/remove.py                  all guards of guards.py
     Tests/Guards/remove.py --find           only checks that each is in the checkout and has tests
-    Tests/Guards/remove.py NAME...          the guards whose names begin with NAME
+    Tests/Guards/remove.py NAME...          the guards with names that begin with NAME
     REVISION=... Tests/Guards/remove.py     the guards of that commit instead of the last one
 
 Works on the last commit, in a separate git worktree under .build/guards, which is kept for the next run. Before the
@@ -23,7 +23,7 @@ from guards import GUARDS
 ROOT = Path(__file__).resolve().parents[2]
 TREE = ROOT / ".build" / "guards" / "tree"
 SCRATCH = ROOT / ".build" / "guards" / "build"
-# In seconds, of one command: without its guard the product may wait forever.
+# In seconds, of one command: without its guard the product may wait without end.
 LIMIT = 240
 
 
@@ -108,7 +108,7 @@ def find(tree):
 
 
 def suites(tree, target, prefix=""):
-    """The suites of a target whose names begin with the prefix."""
+    """The suites of a target with names that begin with the prefix."""
     declaration = re.compile(rf"^@Suite.* (?:struct|class) ({prefix}\w*)", re.MULTILINE)
     files = (tree / "Tests" / target).rglob("*.swift")
     return [name for file in files for name in declaration.findall(file.read_text())]

@@ -99,7 +99,7 @@ import Testing
         unsafe rmdir(folder)
     }
 
-    /// A client whose only authority is the certificate of the server.
+    /// A client with the certificate of the server as its only authority.
     func client() -> HTTPClient { HTTPClient(settings) }
 
     var settings: HTTPClientSettings {

@@ -2,7 +2,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// A database whose settings differ from the defaults of the server.
+/// A database with settings that differ from the defaults of the server.
 @Suite struct SessionSettingsTests {
     private static let settings = [
         ("bytea_output", "escape"), ("datestyle", "German"), ("intervalstyle", "iso_8601"),

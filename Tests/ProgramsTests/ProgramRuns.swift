@@ -54,7 +54,7 @@ final class ProgramRuns: Sendable {
         }
     }
 
-    /// Starts a program, whose result comes later.
+    /// Starts a program. Its result comes later.
     func start(
         _ name: String = "program", _ arguments: [String] = [], input: String = "null",
         environment: [String: String] = [:], timeout: Duration = .seconds(20)

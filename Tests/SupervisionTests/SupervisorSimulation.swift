@@ -26,7 +26,7 @@ struct SupervisorSimulation {
         handle(.timePassed)
     }
 
-    /// A pool whose responders and workers are all ready: 101, 102, …, in slots 0, 1, ….
+    /// A pool with responders and workers that are all ready: 101, 102, …, in slots 0, 1, ….
     static func serving(_ responders: Int, workers: Int = 0) -> SupervisorSimulation {
         var simulation = SupervisorSimulation(SupervisorPolicy(responders: responders, workers: workers))
         for pid in simulation.startAll() { simulation.handle(.ready(pid)) }

@@ -32,7 +32,7 @@ import Testing
         #expect(Set([TextKey(a), TextKey(b)]).count == (areEqual ? 1 : 2))
     }
 
-    /// Each byte value at each position of a word whose other bytes do not match.
+    /// Each byte value at each position of a word with other bytes that do not match.
     @Test(arguments: 0...7) func everyByteOfAWordIsTested(position: UInt64) {
         let shift = position * 8
         for byte in 0...UInt8.max {

@@ -26,7 +26,7 @@ import Testing
         #expect(right.receive() == .nothing)
     }
 
-    /// One end of a channel whose other end is closed after `exchange(this end, other end)`.
+    /// One end of a channel; the other end is closed after `exchange(this end, other end)`.
     private func abandoned(after exchange: (ControlChannel, ControlChannel) -> Void) throws -> ControlChannel {
         let (left, right) = try ControlChannel.pair()
         exchange(left, right)

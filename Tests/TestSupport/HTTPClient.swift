@@ -87,7 +87,7 @@ package struct HTTPClient: Sendable {
         return try HTTPAnswer(parsing: readAll(descriptor), isHead: isHead)
     }
 
-    /// Opens a connection whose reads and writes time out after a minute.
+    /// Opens a connection with reads and writes that time out after a minute.
     package func connect() throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var limit = timeval(tv_sec: 60, tv_usec: 0)

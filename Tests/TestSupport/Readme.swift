@@ -1,6 +1,6 @@
 import System
 
-/// The README, whose examples and tables are compared with the program.
+/// The README. Its examples and tables are compared with the program.
 package enum Readme {
     package static func text() throws -> String { try sourceText("README.md") }
 

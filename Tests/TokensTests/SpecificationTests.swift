@@ -52,7 +52,7 @@ import Tokens
         #expect(PublicKey(jwk: .object(members)) == nil)
     }
 
-    /// RFC 7520, section 4.3: ES512, whose curve is not supported.
+    /// RFC 7520, section 4.3: ES512, with a curve that is not supported.
     @Test func refusesOtherCurves() throws {
         let coordinates = [
             "AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt",

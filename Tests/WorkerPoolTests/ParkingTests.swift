@@ -81,7 +81,7 @@ import WorkerPool
         #expect(state.permission(for: 1 - other, isResumed: true) == .run)
     }
 
-    /// Twenty parked runs wait at once on two slots, and another run is executed meanwhile.
+    /// Twenty parked runs wait at once on two slots, and another run is executed at the same time.
     @Test func parkedRunsOccupyNoSlot() throws {
         let begun = Mutex<[@Sendable () -> Void]>([])
         let parked = Mutex<Set<Int>>([])

@@ -44,7 +44,7 @@ import WorkerPool
         Lease(run: "run \(slot)", token: "\(slot)")
     }
 
-    /// Lets the slot find a run, whose lease has the number of the slot.
+    /// Lets the slot find a run with a lease that has the number of the slot.
     @discardableResult
     private mutating func find(_ slot: Int) -> [WorkerState.Action] {
         poll(slot)
@@ -282,7 +282,7 @@ extension WorkerStateTests {
         #expect(state.permission(for: 2) == .wait)
         handle(.finished(slot: 0))
         #expect(state.permission(for: 2) == .wait)
-        #expect(state.order(for: 0) == .wait, "it starts nothing meanwhile")
+        #expect(state.order(for: 0) == .wait, "it starts nothing until then")
         #expect(handle(.finished(slot: 1)).contains(.wake(slot: 2)))
         #expect(state.permission(for: 2) == .run)
         handle(.round)

@@ -1,4 +1,4 @@
-"""POST /flow-manager as somebody would build it with DBOS and FastAPI: a workflow for the flow, a step for each task.
+"""POST /flow-manager as it would be built with DBOS and FastAPI: a workflow for the flow, a step for each task.
 
 Reads the same bodies and tokens as the program and answers with the same members, as far as `bench/flows` uses them.
 """

@@ -35,7 +35,7 @@ package struct MissingSealingKey: Sendable, Equatable {
     }
 }
 
-/// A request whose response is known, and is about to be sent.
+/// A request with its response, which is about to be sent.
 package struct FinishedRequest: Sendable, Equatable {
     /// nginx's status for a client that disconnected before its response.
     package static let clientDisconnected = 499

@@ -4,10 +4,10 @@ package import Postgres
 /// A call that waits for a run to end.
 package struct CompletionWait: Sendable {
     package let executionID: String
-    /// Whose call it is.
+    /// The user who made the call.
     package let userID: String
     package let timeout: Duration
-    /// The response of a call whose time has passed before its run's record could be read.
+    /// The response of a call when its time has passed before its run's record could be read.
     package let fallback: @Sendable () -> Response
     /// Returns the response, when the run has ended or the timeout has passed; nil if the run's record is large and the
     /// second argument is false.

@@ -1,8 +1,8 @@
 import HTTP
 import System
 
-/// The origins whose pages may call the API with their user's cookies: our own, and those in the settings, whose pages
-/// may also read the answers (CORS: Fetch Standard, section 3.3).
+/// The origins from which pages may call the API with their user's cookies: our own, and those in the settings, from
+/// which pages may also read the answers (CORS: Fetch Standard, section 3.3).
 package struct CrossOrigin: Sendable {
     /// In the form in which browsers write them in `Origin`.
     package let origins: [String]

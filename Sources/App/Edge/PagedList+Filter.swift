@@ -20,7 +20,7 @@ extension PagedList {
         ) {
             self.name = name
             self.schema = schema
-            self.summary = summary ?? "Only items whose `\(name)` has this value"
+            self.summary = summary ?? "Only items with this value of `\(name)`"
             self.reason = reason ?? { schema.violations(in: .string($0)).first?.message ?? "is not valid" }
             self.condition = condition
         }
@@ -58,7 +58,7 @@ extension PagedList {
             return limits.map { suffix, text, operation, isAfter in
                 Filter(
                     "\(name)[\(suffix)]", .string(maxLength: 64, format: .dateTime),
-                    "Only items whose `\(name)` is \(text)",
+                    "Only items with a `\(name)` \(text)",
                     reason: { _ in "must be a date and time with an offset (RFC 3339)" }
                 ) { given in
                     // A `+` that is not percent-encoded is read as a space, which no such time has.
@@ -80,7 +80,7 @@ extension PagedList {
             }
             return Filter(
                 name.description, list,
-                "Only items whose `\(name)` is one of these, separated by commas",
+                "Only items with one of these values of `\(name)`, separated by commas",
                 reason: { wrong($0)?.message ?? "is not valid" }
             ) { wrong($0) == nil ? "true" : nil }
         }
@@ -104,7 +104,7 @@ extension PagedList {
         ) -> Filter {
             Filter(
                 name.description, schema,
-                "Only items whose `\(name)` is this id, or that of your workflow with this key",
+                "Only items with this id as `\(name)`, or with that of your workflow with this key",
                 reason: { _ in "must be an id or a key" }
             ) { fits($0) ? "true" : nil }
         }

@@ -53,7 +53,7 @@ final class RateLimit: Sendable {
 }
 
 extension RateLimit {
-    /// The user or network whose calls are counted.
+    /// The user or network of the calls that are counted.
     enum Subject {
         case user(String)
         case network(Network)

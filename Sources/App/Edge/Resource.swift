@@ -1,8 +1,8 @@
 import JSON
 import Postgres
 
-/// A resource of the API whose JSON is made of the columns of a row: its schema, what statements select, and its JSON
-/// follow from one declaration of the columns.
+/// A resource of the API with JSON that is made of the columns of a row: its schema, what statements select, and its
+/// JSON follow from one declaration of the columns.
 struct Resource: Sendable {
     let members: [Column]
     let schema: JSONSchema

@@ -30,7 +30,7 @@ extension Endpoint<Context> {
         title: "Flow Manager: documentation",
         content: """
             <h1>The documentation is not installed</h1>
-            <p class="lead">Its page is made of Swagger UI, whose files are missing here. Everything else works.</p>
+            <p class="lead">Its page needs the files of Swagger UI, which are missing here. Everything else works.</p>
             <ul>
             <li><a href="/openapi.json"><b>OpenAPI</b><span>Every call, for any viewer of such documents</span></a></li>
             <li><a href="/"><b>Start</b><span>What this is, and how to run a flow</span></a></li>

@@ -54,7 +54,7 @@ enum SubFlow {
 }
 
 extension RunResult {
-    /// Why a step fails whose run did not complete.
+    /// Why a step fails if its run did not complete.
     fileprivate var failure: TaskFailure {
         TaskFailure(code: "flow_\(status.rawValue)", message: error?.message ?? "The workflow did not complete")
     }

@@ -27,7 +27,7 @@ int fm_memory_file(void);
 // Lets nothing change the file any more. Returns 0, or -1 with errno set.
 int fm_seal(int descriptor);
 
-// A pipe, whose ends are close-on-exec. Returns 0, or -1 with errno set.
+// A pipe with both ends close-on-exec. Returns 0, or -1 with errno set.
 int fm_pipe(int ends[2]);
 
 // A descriptor that is readable when the child has exited (pidfd_open(2)), or -1 with errno set. It is close-on-exec.

@@ -28,7 +28,7 @@ enum csimdjson_outcome {
 };
 
 struct csimdjson_document {
-    /// The first word is the root, whose payload is the number of words.
+    /// The first word is the root; its payload is the number of words.
     const uint64_t *tape;
     /// The strings, each at the offset in the payload of its word: 32 bits of length in host order, then UTF-8.
     const uint8_t *strings;

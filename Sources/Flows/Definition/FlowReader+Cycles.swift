@@ -5,7 +5,7 @@ extension FlowReader {
         case none, open, done
     }
 
-    /// Reports every cycle that has no task with a limit of visits, because a run could loop there forever. The
+    /// Reports every cycle that has no task with a limit of visits, because a run could loop there without end. The
     /// problem points to the cycle's first task in the order of the flow.
     ///
     /// - Parameter successors: of each task, those to which its conditions lead.

@@ -1,6 +1,6 @@
 package import JSON
 
-/// A task type whose steps start runs of stored workflows.
+/// A task type with steps that start runs of stored workflows.
 package protocol RunStartingTask: WaitingTask {
     /// The runs that one attempt of a step starts at most, as far as this is known before the step runs.
     ///

@@ -21,7 +21,7 @@ package struct TaskCatalog: Sendable {
 
     package subscript(name: String) -> (any FlowTask)? { byName[name] }
 
-    /// The types whose steps wait for a signal.
+    /// The types with steps that wait for a signal.
     package var signaledTypes: [String] { tasks.filter { ($0 as? any WaitingTask)?.takesSignal == true }.map(\.type) }
 
     /// Sorted, so that the hint for a misspelt name is always the same.

@@ -1,7 +1,7 @@
 import JSON
 import System
 
-/// The input that a flow defines for a task: a value, whose strings may be templates.
+/// The input that a flow defines for a task: a value, in which strings may be templates.
 struct TaskInput: Sendable {
     /// As the flow has it.
     let definition: JSON

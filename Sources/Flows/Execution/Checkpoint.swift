@@ -130,8 +130,8 @@ struct Checkpoint {
         return [Places.lock(of: execution.userID)] + statements + admissions
     }
 
-    /// When the run was created, if a commit whose answer was lost has happened: the run and its last step are stored
-    /// as they were written.
+    /// When the run was created, if a commit has happened although its answer was lost: the run and its last step are
+    /// stored as they were written.
     private func creationIfStored(_ connection: Connection) throws -> Int64? {
         let last = openStep ?? execution.steps.last
         return try connection.query(

@@ -42,7 +42,7 @@ package enum ExecutionSummary {
     }
 
     /// The same, for few executions, which are selected first by the index that the condition names: the planner cannot
-    /// prefer another index whose order is that of the list.
+    /// prefer another index in the order of the list.
     package static func few(_ few: SQL, where conditions: [SQL]) -> SQL {
         """
         (SELECT * FROM executions e WHERE \(few) OFFSET 0) e

@@ -17,7 +17,7 @@ extension Runner {
         return !calls.hasRoom(for: checkpoint.execution.userID)
     }
 
-    /// The run of this step, whose call is to be made.
+    /// The run of this step, for which a call is to be made.
     func parked(_ call: ExternalCall, _ definition: TaskDefinition, _ attempt: Int) -> ParkedRun {
         ParkedRun(
             executionID: checkpoint.execution.id, lease: checkpoint.lease, userID: checkpoint.execution.userID,

@@ -132,7 +132,7 @@ extension Runner {
         }
     }
 
-    /// The result of an attempt whose call has ended.
+    /// The result of an attempt after the end of its call.
     mutating func result(of end: CallEnd, _ definition: TaskDefinition) throws -> Outcome {
         do {
             return .done(try checkedOutput(try end.output(), definition))

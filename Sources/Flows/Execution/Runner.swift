@@ -77,7 +77,7 @@ struct Runner {
 
     /// Continues a claimed run. Throws like `run`; the caller then releases the lease.
     ///
-    /// - Parameter ending: the run's open step, whose call has ended.
+    /// - Parameter ending: the run's open step, after the end of its call.
     /// - Throws: `Fenced` if another worker has claimed the run in the meantime, or if it was canceled.
     static func resume(
         _ flow: Flow, _ claim: Claim, ending: (run: ParkedRun, end: CallEnd)? = nil, engine: Engine,

@@ -21,7 +21,7 @@ struct StepInputs<Value: JSONValue> {
         if let fork, let input = fork.input { changes.append((fork.step, input)) }
     }
 
-    /// The input of the next step, whose task defines `own`.
+    /// The input of the next step. Its task defines `own`.
     func next(own: Value?) -> Value { forkInput ?? own ?? previous ?? input }
 
     /// The input that a fork sets for the next step; nil if none.

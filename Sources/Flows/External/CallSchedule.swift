@@ -1,7 +1,7 @@
 /// Which of the calls of a process are made at once, and which wait. It performs no IO.
 ///
-/// Users whose calls wait have turns, so that a user's calls do not wait for all calls of another user. The calls of a
-/// user begin in their order, except that one whose target has as many calls as it may have is passed over.
+/// Users with waiting calls have turns, so that a user's calls do not wait for all calls of another user. The calls of
+/// a user begin in their order, except that one to a target with as many calls as it may have is passed over.
 struct CallSchedule {
     private struct Call {
         let id: String
@@ -11,7 +11,7 @@ struct CallSchedule {
     private let limits: ExternalCalls.Limits
     /// The waiting calls of each user.
     private var waiting: [String: [Call]] = [:]
-    /// The users whose calls wait, in the order of their turns.
+    /// The users with waiting calls, in the order of their turns.
     private var turns: [String] = []
     private var running: [String: (userID: String, target: String)] = [:]
     private var runningOfUser: [String: Int] = [:]

@@ -1,7 +1,7 @@
 package import JSON
 
-/// A task whose effect is one call of something outside of this process, such as a web service. A worker executes it,
-/// and the run occupies no thread while the call lasts.
+/// A task with one call of something outside of this process as its effect, such as a web service. A worker executes
+/// it, and the run occupies no thread while the call lasts.
 package protocol ExternalTask: FlowTask {
     /// Checks the input and prepares the call of one attempt, without beginning it. Throws `TaskFailure` if there is
     /// nothing to call.

@@ -1,7 +1,7 @@
 package import Postgres
 
-/// A run whose step makes a call. It keeps its lease and occupies no thread; its record is in the database, which is
-/// read again when the call has ended.
+/// A run with a step that makes a call. It keeps its lease and occupies no thread; its record is in the database, which
+/// is read again when the call has ended.
 ///
 /// ```
 ///   announced, committed --> parked --> call waits --> call runs --> continued on a slot --> result committed

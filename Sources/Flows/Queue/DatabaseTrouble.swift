@@ -14,7 +14,7 @@ final class DatabaseTrouble: Sendable {
 
     /// How long leases may still expire as a consequence of trouble that has ended.
     private static let aftermath = Duration.seconds(2 * Lease.seconds)
-    /// A statement of the queue that takes longer is trouble too, because leases may expire meanwhile.
+    /// A statement of the queue that takes longer is trouble too, because leases may expire during it.
     private static let slowness = Duration.seconds(Lease.seconds / 2)
     private static let longestDelay = 60
 

@@ -22,7 +22,7 @@ enum Places {
     static func lock(of userID: String) -> SQL { "SELECT lock_places(\(userID))" }
 
     /// Precedes statements that insert runs of a workflow which had no limit when the caller read it. A limit that is
-    /// set meanwhile applies to them: they read it, or `apply` waits for them. `admitOverlooked` admits them.
+    /// set concurrently applies to them: they read it, or `apply` waits for them. `admitOverlooked` admits them.
     static func reading(limitOf source: FlowSource?, before statements: [SQL]) -> [SQL] {
         guard let workflowID = source?.workflowID else { return statements }
         return ["SELECT pg_advisory_xact_lock_shared(\(key(ofLimit: workflowID)))"] + statements

@@ -24,7 +24,7 @@ extension Queue {
         return Set(try rows.map { try $0.decode(String.self) })
     }
 
-    /// Frees the runs whose leases have expired because their process died or was stopped; returns how many. Each of
+    /// Frees runs if their leases have expired because their process died or was stopped; returns how many. Each of
     /// them is suspected to be the cause, and executed alone in a process next time. Only the claim of a run that was
     /// alone counts towards giving it up.
     ///

@@ -1,4 +1,4 @@
-/// Where the keys for AWS come from, as AWS' own programs are told by their environment.
+/// Where the keys for AWS come from, as AWS' own programs read it from their environment.
 package struct AWSKeySettings: Sendable {
     // Keys that do not change: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.
     package var accessKeyID: String?

@@ -23,8 +23,8 @@ package struct AWSKeys: Sendable, Equatable {
 }
 
 extension OutgoingRequest {
-    /// The request with a signature (AWS Signature Version 4), for the services whose requests have the path `/` and no
-    /// query. All of its header fields are signed.
+    /// The request with a signature (AWS Signature Version 4), for the services with requests that have the path `/`
+    /// and no query. All of its header fields are signed.
     ///
     /// libcurl 7.88 has a function for this, but also signs fields that it does not send.
     ///

@@ -3,8 +3,8 @@ import HTTP
 import HTTPClient
 
 /// `nginx`: prints what nginx has to know of this program, as a file to include in its `http` block: the longest body
-/// that an endpoint takes, the texts of the errors that nginx answers itself, whose pages may read these, and who may
-/// read `/metrics` and `/status`.
+/// that an endpoint takes, the texts of the errors that nginx answers itself, the origins of pages that may read these,
+/// and who may read `/metrics` and `/status`.
 enum PrintNginxSettings {
     static func run(_ invocation: Invocation) throws {
         let configuration = invocation.configuration

@@ -9,7 +9,7 @@ struct PoolMemory {
     let memory: SharedMemory
     /// False: no other process has this memory, so that what counts for all of them is counted in the database.
     let isShared: Bool
-    /// The process whose children are the pool: the supervisor, or without one this process.
+    /// The parent process of the pool: the supervisor, or without one this process.
     let main: pid_t
 
     /// The memory of the supervisor, or of a file in `folder` if there is no supervisor or its layout version differs;

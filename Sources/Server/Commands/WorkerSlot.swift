@@ -23,7 +23,7 @@ struct WorkerSlot {
             })
     }
 
-    /// A parked run whose call has ended.
+    /// A parked run after the end of its call.
     func resume(_ lease: Lease) -> Job {
         guard let (run, cancellation) = parked.remove(lease) else { preconditionFailure("the run is not parked") }
         return job(lease, isSuspect: false, cancellation) {

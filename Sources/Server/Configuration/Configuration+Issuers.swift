@@ -11,7 +11,7 @@ struct IssuerSettings {
 }
 
 extension Configuration {
-    /// The external issuers whose tokens are accepted.
+    /// The external issuers of tokens that are accepted.
     var issuers: [IssuerSettings] {
         get throws {
             let issuers = [try clerk, try openIDProvider].compactMap(\.self)

@@ -10,7 +10,7 @@ import System
 /// The page of `GET /metrics`: Prometheus' text format 0.0.4, for all processes of the pool together.
 struct MetricsPage {
     private let memory: SharedMemory
-    /// The process whose children are the pool.
+    /// The parent process of the pool.
     private let main: pid_t
     private let hashing: Slots
     private let engine: Engine

@@ -32,7 +32,7 @@ enum Observation: Sendable {
 typealias Observer = @Sendable (Observation) -> Void
 
 extension PostgresConfiguration {
-    /// The same configuration, whose connections report to the observer.
+    /// The same configuration, with connections that report to the observer.
     func observed(by observe: @escaping Observer) -> PostgresConfiguration {
         var configuration = self
         configuration.observe = { observe(.database($0)) }

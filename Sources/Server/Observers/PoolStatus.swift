@@ -31,7 +31,7 @@ struct PoolStatus {
         }
     }
 
-    /// The answer of a responder, whose descriptor 0 is the listening socket.
+    /// The answer of a responder, which has the listening socket as descriptor 0.
     static func response(in form: StatusForm, of memory: SharedMemory) -> Response {
         let status = PoolStatus(of: memory, queue: ListenQueue(of: 0), time: WallClock.nanoseconds / 1_000_000)
         if form.isJSON { return .json(status.json(isFull: form.isFull)) }

@@ -5,9 +5,9 @@ import Postgres
 import System
 
 /// Answers the calls of this process that wait for runs to end, with one thread and one connection for all of them, and
-/// `LargeAnswers` for those whose runs have large records.
+/// `LargeAnswers` for those of runs with large records.
 ///
-/// The first call that waits starts the thread. A call whose client has disconnected is removed within a second. While
+/// The first call that waits starts the thread. A call of a disconnected client is removed within a second. While
 /// the database is unavailable, no end of a run is noticed, and each call is answered at its deadline.
 final class CompletionWatcher: Sendable {
     private struct Call {
@@ -85,7 +85,7 @@ extension CompletionWatcher {
         try ends.unregister(over)
     }
 
-    /// Answers the calls whose deadline has passed.
+    /// Answers the calls after their deadline.
     private func removeExpired(_ ends: CompletionNotifications) throws {
         let (late, abandoned) = thread.withWork {
             $0.removeExpired(at: .now, isDisconnected: \.pending.isDisconnected)
@@ -94,7 +94,7 @@ extension CompletionWatcher {
         try ends.unregister(abandoned)
     }
 
-    /// A call whose answer fails because the database is unavailable waits again.
+    /// A call waits again if its answer fails because the database is unavailable.
     private func answer(_ calls: [Call], _ ends: CompletionNotifications) {
         for call in calls where !answer(call, on: ends.connection) {
             thread.withWork { $0.add(call, for: call.wait.executionID, until: call.deadline) }

@@ -1,7 +1,7 @@
 import Postgres
 import System
 
-/// Answers waiting calls whose runs have large records, with a thread and a connection of their own: one call at a
+/// Answers waiting calls of runs with large records, with a thread and a connection of their own: one call at a
 /// time, and the users by turns. So other waiting calls are answered in the meantime, and large answers occupy at most
 /// one thread of the process besides those that `CallShares` counts.
 ///

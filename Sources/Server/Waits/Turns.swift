@@ -11,7 +11,7 @@ struct Turns<Element: Sendable>: Sendable {
         elements[user, default: []].append(element)
     }
 
-    /// Removes the first element of the user whose turn it is; nil if there is none.
+    /// Removes the first element of the user who is next; nil if there is none.
     mutating func next() -> (user: String, element: Element)? {
         guard !users.isEmpty else { return nil }
         let user = users.removeFirst()

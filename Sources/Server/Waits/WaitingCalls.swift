@@ -73,7 +73,7 @@ struct WaitingCalls<Caller: Sendable>: Sendable {
         over.flatMap { runs.removeValue(forKey: $0)?.callers.map(\.caller) ?? [] }
     }
 
-    /// Removes callers whose deadline has passed, and callers that have disconnected. Returns the former, and the runs
+    /// Removes callers after their deadline, and callers that have disconnected. Returns the former, and the runs
     /// that have no callers left.
     mutating func removeExpired(
         at now: Monotonic, isDisconnected: (Caller) -> Bool

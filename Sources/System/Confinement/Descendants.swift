@@ -31,7 +31,7 @@ package enum Descendants {
     /// Kills all of them, and returns when none is left, however long that takes.
     ///
     /// First it stops each one as soon as it is found: a stopped process starts no others. One that has ended is not
-    /// reaped meanwhile, so that it still counts against the limit of processes, and those that replace themselves
+    /// reaped yet, so that it still counts against the limit of processes, and those that replace themselves
     /// cannot outrun this.
     package static func end() {
         while reap() != nil {

@@ -29,7 +29,7 @@ package struct Duty {
         self.body = body
     }
 
-    /// Makes runs due whose leases have expired.
+    /// Makes runs due when their leases have expired.
     ///
     /// - Parameter rescue: returns how many.
     package static func rescuer(every interval: Duration, rescue: @escaping () throws -> Int) -> Duty {

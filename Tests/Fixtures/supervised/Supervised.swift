@@ -8,7 +8,7 @@ import Supervision
 ///   `EXECUTABLE work`, and writes each event as a line.
 /// - `supervised respond`: accepts the pending connections of descriptor 0, writes its process id to each connection it
 ///   accepts or adopts, keeps them, and hands them over when it exits.
-/// - `supervised work`: waits until it is told to exit.
+/// - `supervised work`: waits for the request to exit.
 /// - `supervised grow`: occupies 256 MiB of memory, then does the same.
 /// - `supervised path`: waits for the end of its input, then writes the path of its executable.
 @main

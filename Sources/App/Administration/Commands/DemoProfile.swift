@@ -2,7 +2,7 @@ package import Crypto
 import Flows
 package import Postgres
 
-/// The accounts of the demo profile, whose passwords are in the documentation. No other profile creates them.
+/// The accounts of the demo profile. Their passwords are in the documentation. No other profile creates them.
 package enum DemoProfile {
     /// Creates the missing accounts, grants credits to those that never had any, and sets prices that are not set.
     package static func seed(

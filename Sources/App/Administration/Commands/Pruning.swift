@@ -13,8 +13,8 @@ package struct Pruning: Sendable {
     /// Whether each row counts `bytes` for its user, to whom they are given back.
     private let countsBytes: Bool
 
-    /// All tables whose rows expire, in the order of pruning: a table comes after those that refer to it. A partitioned
-    /// table cannot be listed, because one `ctid` can identify a row in each of its partitions.
+    /// All tables with rows that expire, in the order of pruning: a table comes after those that refer to it. A
+    /// partitioned table cannot be listed, because one `ctid` can identify a row in each of its partitions.
     package static let all = [
         Pruning("sessions", "sessions", "least(ended_at, expires_at) < now() - interval '1 day'"),
         Pruning("api_keys", "api_keys", "least(ended_at, expires_at) < now() - interval '30 days'"),
@@ -54,7 +54,7 @@ package struct Pruning: Sendable {
         Pruning("idle_workers", "idle_workers", "since < now() - interval '1 day'"),
     ]
 
-    /// The tables whose rows do not expire, and what removes them. Every table is either here or in `all`.
+    /// The tables with rows that do not expire, and what removes them. Every table is either here or in `all`.
     package static let others = [
         "approvers": "the end of the run", "audit_log": "nothing: entries stay",
         "credentials": "their users", "credits": "nothing: one row of each user",

@@ -8,7 +8,7 @@ import Tokens
 /// The services that all threads of the process share. A class, because every request passes it on.
 package final class Services: Sendable {
     package let tokens: SessionTokens
-    /// The external issuers whose tokens are accepted in addition to ours.
+    /// The external issuers of tokens that are accepted in addition to ours.
     package let issuers: [ExternalIssuer]
     package let passwords: PasswordHasher
     package let engine: Engine
@@ -28,7 +28,7 @@ package final class Services: Sendable {
     package let loginCreatesAccount: Bool
     /// The credits of new accounts.
     package let welcome: WelcomeCredits
-    /// The origins whose pages may send their user's cookies.
+    /// The origins from which pages may send their user's cookies.
     package let crossOrigin: CrossOrigin
     /// Why the connection's database is not usable by this version of the program; nil when it is.
     package let readinessFailure: @Sendable (Connection) throws -> ProblemCode?
@@ -86,7 +86,8 @@ package struct Context {
     /// The call's share of the threads; nil without a caller.
     let share: CallShare?
     package let idempotencyKey: IdempotencyKey?
-    /// What the first call with this key has left, at an endpoint whose handler claims the key; nil if there was none.
+    /// What the first call with this key has left, at an endpoint with a handler that claims the key; nil if there was
+    /// none.
     var earlier: IdempotencyKey.Earlier?
     package let connection: Connection
     /// Writes the audit log for this call.

@@ -20,7 +20,7 @@ package struct IdempotencyKey: Sendable {
     let storage: StorageQuota
 
     /// Nil when the call has no key or the endpoint accepts none. Throws 400 for a key that is not 1 to 255 visible
-    /// ASCII characters or is sent twice, and at an endpoint whose answer contains a secret and must not be stored.
+    /// ASCII characters or is sent twice, and at an endpoint with a secret in its answer, which must not be stored.
     ///
     /// - Parameter bodyKeys: a body may contain a password, which anyone who reads the database could guess from a
     ///   plain digest; the digest is therefore an HMAC by the first key. The other keys recognize older digests.

@@ -89,7 +89,7 @@ extension Account {
         return "\(name) = folded(\(login)) AND u.deleted_at IS NULL"
     }
 
-    /// Whether an account has that e-mail, or an admin had it whose account was deleted.
+    /// Whether an account has that e-mail, or an admin with a deleted account had it.
     static func hasEverHad(email: String, on connection: Connection) throws -> Bool {
         let rows = try connection.query(
             """

@@ -81,7 +81,7 @@ extension Endpoint<Context> {
 
     /// Nil when the name is taken.
     ///
-    /// - Parameter isByAdmin: whether an admin makes the account for somebody, and not a caller for themself.
+    /// - Parameter isByAdmin: whether an admin makes the account for another person, or the caller its own.
     static func makeAccount(
         _ registration: Registration, role: Role = .client, isByAdmin: Bool = false, _ context: Context
     ) throws -> Account? {

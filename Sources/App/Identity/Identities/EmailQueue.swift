@@ -1,4 +1,4 @@
-/// The users of an external issuer whose e-mails are fetched, one at a time. It performs no IO.
+/// The users of an external issuer for whom e-mails are fetched, one at a time. It performs no IO.
 ///
 /// Nothing is fetched in the minute after a failure. A user is given up after some failures; otherwise it is the user's
 /// next call, an hour later at the earliest, that makes the e-mail be fetched again.

@@ -9,7 +9,7 @@ package struct ExternalIssuer: Sendable {
     private let keys: IssuerKeys
     private let fetchEmail: (@Sendable (EmailQueue.User) -> Void)?
 
-    /// - Parameter fetchEmail: called with a user whose e-mail is not known. It returns at once: the e-mail is fetched
+    /// - Parameter fetchEmail: called with a user without a known e-mail. It returns at once: the e-mail is fetched
     ///   later. Nil: the tokens of the issuer have it, or it stays unknown.
     package init(
         _ trusted: TrustedIssuer, keys: IssuerKeys, fetchEmail: (@Sendable (EmailQueue.User) -> Void)? = nil
@@ -21,7 +21,7 @@ package struct ExternalIssuer: Sendable {
 
     /// The owner of the token. Only the configured issuers are considered.
     ///
-    /// Nil for a token of an unknown issuer or key, and for one whose user is disabled. Throws 401 for a token that has
+    /// Nil for a token of an unknown issuer or key, and for one of a disabled user. Throws 401 for a token that has
     /// expired or is not valid, and 503 while the issuer's keys cannot be fetched.
     static func principal(
         _ token: String, among issuers: [ExternalIssuer], welcome: WelcomeCredits, showingStorage: Bool,

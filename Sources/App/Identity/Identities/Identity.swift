@@ -2,8 +2,8 @@ import JSON
 import Postgres
 import Tokens
 
-/// A user that an external issuer has authenticated. Issuer and subject together identify one person forever (OpenID
-/// Connect Core 1.0, section 5.7), so they identify one account here.
+/// A user that an external issuer has authenticated. Issuer and subject together identify one person permanently
+/// (OpenID Connect Core 1.0, section 5.7), so they identify one account here.
 struct Identity {
     let issuer: String
     let subject: String

@@ -48,7 +48,7 @@ struct KeyCache {
         guard let attempt, !mayFetch(at: now) else { return .fetchFromIssuer }
         switch attempt.outcome {
         case .succeeded: return .none
-        // No thread waits for an issuer whose last attempt failed: such waits could block every thread.
+        // No thread waits for an issuer after a failed attempt: such waits could block every thread.
         case .underWay where !isFailing: return .fetchFromIssuer
         case .underWay, .failed: return .unavailable(retryAfter: attempt.began + KeyCache.cooldown - now)
         }

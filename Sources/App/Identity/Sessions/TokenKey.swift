@@ -9,7 +9,7 @@ enum TokenKey {
     /// so that the read in that second has found it. The remaining seconds allow for a slow commit.
     static let lead = 5
     /// Seconds for which a process signs before it checks whether another key is due. Until then it signs with the
-    /// previous key, whose tokens are still valid; therefore two keys begin to sign at least this far apart.
+    /// previous key, and its tokens are still valid; therefore two keys begin to sign at least this far apart.
     static let signingAge: Int64 = 2
     /// Seconds after which no access token of a replaced key is valid: the lifetime of a token, the permitted
     /// difference of clocks (`TokenIssuer.leeway`), and as long again for a process that signed with the old key a

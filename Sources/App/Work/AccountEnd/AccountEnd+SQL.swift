@@ -8,14 +8,14 @@ extension AccountEnd {
 
     private static let hasRuns: SQL = "EXISTS (SELECT FROM queue q WHERE q.user_id = u.id)"
 
-    /// A user whose account has ended and who still has active runs.
+    /// A user with an ended account who still has active runs.
     static func nextUser(on connection: Connection) throws -> String? {
         try connection.query(
             "SELECT u.id FROM users u WHERE \(isPending) AND \(hasRuns) ORDER BY u.disabled_at LIMIT 1"
         ).first?.decode(String.self)
     }
 
-    /// Marks users whose account ended at least a minute ago and who have no active runs. A call that was authenticated
+    /// Marks users without active runs if their account ended at least a minute ago. A call that was authenticated
     /// before the end of the account may start a run after it; none takes that long.
     static func markUsersWithoutRuns(on connection: Connection) throws {
         try connection.execute(

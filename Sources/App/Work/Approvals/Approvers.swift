@@ -21,7 +21,7 @@ struct Approvers {
 
     /// Looks up the users that these texts name. Later registrations and changes of e-mails gain nothing.
     ///
-    /// - Throws: `TaskFailure` if a text names no user who can decide, or somebody has too many requests.
+    /// - Throws: `TaskFailure` if a text names no user who can decide, or a user has too many requests.
     init(_ texts: [String], of context: TaskContext) throws {
         if texts.contains(where: { $0 != Self.owner }) {
             try context.refuseGuests("Guests cannot ask others. Create an account first")

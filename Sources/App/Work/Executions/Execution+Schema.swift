@@ -93,7 +93,7 @@ enum ExecutionAnswer {
         "error": ExecutionField.failure,
         "workflow_id": ExecutionField.workflowID, "version": ExecutionField.version,
         "parent_id": ExecutionField.parentID,
-        "forked_from": JSONSchema.string(format: .uuid).nullable.described("The run whose steps this one took over"),
+        "forked_from": JSONSchema.string(format: .uuid).nullable.described("The run from which steps were taken over"),
         "differs": ForkDifferences.schema.nullable.described(
             "What differs from the run `forked_from`; null if it is no fork"),
         "credits_charged": ExecutionField.creditsCharged,

@@ -11,7 +11,7 @@ extension Principal {
         return allRuns
     }
 
-    /// The runs that a call may change whose answer shows them. A key with the scope `write` deletes others as well.
+    /// The runs that a call may change if its answer shows them. A key with the scope `write` deletes others as well.
     var changeableRuns: Visibility {
         if case .key(_, let scopes) = proof, scopes.contains(.write) { return allRuns }
         return readableRuns
