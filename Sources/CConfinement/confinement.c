@@ -64,9 +64,9 @@ int fm_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
 int fm_process_descriptor(int process) { return (int)syscall(434 /* pidfd_open */, process, 0); }
 
-int fm_adopt_descendants(void) {
-    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) | prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-}
+int fm_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int fm_adopt_descendants(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) | fm_adopt_orphans(); }
 
 // Installs the filter for the calling process. Returns 0, or -1 with errno set.
 //

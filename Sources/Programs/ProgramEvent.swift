@@ -4,14 +4,19 @@ package enum ProgramEvent: Sendable, Equatable {
     case wroteErrors(program: String, executionID: String, String)
     /// A program was not started, because of an error of the system.
     case notStarted(program: String, executionID: String, reason: String)
+    /// The process beside a program was killed, and the program with it.
+    case lost(program: String, executionID: String, reason: String)
 
     static func events(of result: ProgramResult, _ program: String, _ executionID: String) -> [ProgramEvent] {
         var events: [ProgramEvent] = []
         if !result.errors.isEmpty {
             events.append(.wroteErrors(program: program, executionID: executionID, result.errors))
         }
-        if case .notStarted(let reason) = result.end {
+        switch result.end {
+        case .notStarted(let reason):
             events.append(.notStarted(program: program, executionID: executionID, reason: reason))
+        case .lost(let reason): events.append(.lost(program: program, executionID: executionID, reason: reason))
+        default: break
         }
         return events
     }

@@ -16,6 +16,8 @@ package struct ProgramResult: Sendable, Equatable {
         case refused(String)
         /// It was not started, because of an error of the system.
         case notStarted(String)
+        /// The stage was killed, which has ended the program, too.
+        case lost(String)
     }
 
     package let end: End
@@ -28,7 +30,7 @@ package struct ProgramResult: Sendable, Equatable {
 extension ProgramResult {
     private static let newline = UInt8(ascii: "\n")
 
-    /// As the stage reports it to the worker: one line of JSON, then the output.
+    /// As the stage reports it to the worker: one line of JSON, then the output. A stage that is lost reports nothing.
     var report: [UInt8] {
         let (name, detail): (String, JSON) =
             switch end {
@@ -39,6 +41,7 @@ extension ProgramResult {
             case .tooMuchOutput: ("too-much-output", .null)
             case .refused(let reason): ("refused", .string(reason))
             case .notStarted(let reason): ("not-started", .string(reason))
+            case .lost(let reason): ("lost", .string(reason))
             }
         let line: JSON = ["end": .string(name), "detail": detail, "errors": .string(errors)]
         return line.serialized() + [Self.newline] + output
@@ -58,6 +61,7 @@ extension ProgramResult {
         case ("too-much-output", _, _): end = .tooMuchOutput
         case ("refused", _, let reason?): end = .refused(reason)
         case ("not-started", _, let reason?): end = .notStarted(reason)
+        case ("lost", _, let reason?): end = .lost(reason)
         default: return nil
         }
         self.errors = errors

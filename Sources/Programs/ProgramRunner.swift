@@ -1,7 +1,7 @@
 import Glibc
 import JSON
 import Synchronization
-import System
+package import System
 
 /// A program that a step runs.
 package struct ProgramRequest: Sendable {
@@ -37,18 +37,29 @@ package final class ProgramRunner: Sendable {
     private let executable: String
     private let watch: Watch
     private let observe: @Sendable (ProgramEvent) -> Void
+    private let adoptsOrphans: Bool
+    /// Held while orphans are ended.
+    private let ending = Mutex(())
 
+    /// Removes what killed processes have left behind in folders.
+    ///
     /// - Parameters:
     ///   - executable: of the stage. The default is that of this process, even after a deploy has replaced it.
+    ///   - adoptsOrphans: whether this process becomes the parent of what a killed stage leaves behind, and ends it. It
+    ///     must then have no other children that begin a session.
     ///   - observe: called on any thread.
+    /// - Throws: if it cannot become their parent.
     package init(
-        _ policy: ProgramPolicy, executable: String = "/proc/self/exe", watch: @escaping Watch,
-        observe: @escaping @Sendable (ProgramEvent) -> Void = { _ in }
-    ) {
+        _ policy: ProgramPolicy, executable: String = "/proc/self/exe", adoptsOrphans: Bool = false,
+        watch: @escaping Watch, observe: @escaping @Sendable (ProgramEvent) -> Void = { _ in }
+    ) throws(ProcessError) {
         self.policy = policy
         self.executable = executable
         self.watch = watch
         self.observe = observe
+        self.adoptsOrphans = adoptsOrphans
+        if adoptsOrphans { try Descendants.adoptOrphans() }
+        removeAbandonedFolders()
     }
 
     /// Starts a program and calls `ended` once, on any thread, when it and all of its descendants have ended. Returns
@@ -80,10 +91,15 @@ package final class ProgramRunner: Sendable {
                 lifeline.closeWriting()
                 throw error
             }
-            watch(descriptor) {
+            watch(descriptor) { [self] in
                 close(descriptor)
                 lifeline.closeWriting()
-                ended(Self.result(of: stage, report))
+                let result = Self.result(of: stage, report)
+                guard case .lost = result.end else { return ended(result) }
+                onThread { [self] in
+                    endOrphans()
+                    ended(result)
+                }
             }
             return { lifeline.closeWriting() }
         } catch {
@@ -97,6 +113,22 @@ package final class ProgramRunner: Sendable {
         let cause = stage.reap()
         let limit = ProgramPolicy.Limit.output + (64 << 10)
         if let bytes = try? report.bytes(limit: limit), let result = ProgramResult(report: bytes) { return result }
-        return ProgramResult(end: .notStarted("stage: \(cause.map { "\($0)" } ?? "unknown")"))
+        let reason = "stage: \(cause.map { "\($0)" } ?? "unknown")"
+        return ProgramResult(end: cause == .exited(Stage.Status.unreadableOrder) ? .notStarted(reason) : .lost(reason))
+    }
+
+    /// Calls the closure on a thread of its own: processes can take some time to end.
+    private func onThread(_ body: @escaping @Sendable () -> Void) {
+        do { try NativeThread(body).detach() } catch { body() }
+    }
+
+    /// Ends what stages have left behind that were killed.
+    private func endOrphans() {
+        ending.withLock { _ in if adoptsOrphans { Descendants.endOrphans() } }
+        removeAbandonedFolders()
+    }
+
+    private func removeAbandonedFolders() {
+        WorkingFolder.removeAbandoned(of: [UserAccount.current.id, policy.user?.id ?? UserAccount.current.id])
     }
 }

@@ -13,7 +13,8 @@ import System
 ///
 /// The stage ends only after the last descendant, whichever of these happens first: the program ends, has had its time,
 /// writes too much, or the worker closes the pipe, which its death does too. If the stage itself is killed, the kernel
-/// kills the program, and the descendants that have left its session have what remains of their limits.
+/// kills the program, and the worker adopts and kills the descendants, and removes their folder. Only if both are
+/// killed at once, descendants live on with what remains of their limits.
 package enum Stage {
     /// The command of this executable.
     package static let command = "stage"
@@ -25,11 +26,18 @@ package enum Stage {
         static let input: Int32 = 4
     }
 
+    /// How the process exits.
+    enum Status {
+        static let reported: Int32 = 0
+        static let notReported: Int32 = 1
+        static let unreadableOrder: Int32 = 2
+    }
+
     /// Performs one order; returns the exit status of the process.
     package static func run() -> Int32 {
         guard let bytes = try? Files.read(Descriptor.order, limit: 4 << 20), let json = try? JSON(parsing: bytes),
             let order = StageOrder(json)
-        else { return 2 }
+        else { return Status.unreadableOrder }
         let result: ProgramResult
         do {
             result = try perform(order)
@@ -38,7 +46,7 @@ package enum Stage {
         } catch {
             result = ProgramResult(end: .notStarted("\(error)"))
         }
-        return Files.write(result.report, to: Descriptor.report) ? 0 : 1
+        return Files.write(result.report, to: Descriptor.report) ? Status.reported : Status.notReported
     }
 
     private static func perform(_ order: StageOrder) throws -> ProgramResult {

@@ -33,7 +33,7 @@ import Testing
     private static func engine(_ programs: TemporaryPrograms, _ events: Recording<ProgramEvent>) throws -> Engine {
         let driver = try HTTPDriver()
         let policy = try ProgramPolicy(folder: programs.path, user: nil, memory: nil, hasNetwork: false)
-        let runner = ProgramRunner(
+        let runner = try ProgramRunner(
             policy, executable: Stack.executable, watch: { driver.whenReadable($0, $1) }, observe: events.add)
         return Engine(catalog: Tasks.makeCatalog(calling: driver, running: runner), calls: ExternalCalls())
     }

@@ -29,6 +29,26 @@ import Testing
         #expect(!run.text.contains("only for the log"))
     }
 
+    /// The process beside the program is killed: all that the program has started ends before the step does.
+    @Test func aKilledStageEndsItsProgramAndFailsTheStep() throws {
+        let programs = try TemporaryPrograms()
+        let stack = try Stack(settings: ["EXEC_DIR": programs.path])
+        let caller = try RunCaller(stack)
+        let word = String(UInt64.random(in: 1 << 40...1 << 50))
+        try programs.write("program", "#!/bin/sh\n(setsid sleep \(word) <&- >&- 2>&- &)\nexec sleep \(word)\n")
+        let id = try caller.start(keeping: call("program"))
+        try eventually("the program runs") { processes(with: word).count == 2 }
+        let worker = try #require(stack.processes.first { $0.arguments.contains("work") })
+        let stages = ProcessTable.children(of: worker.id)
+        try #require(stages.count == 1)
+        #expect(kill(stages[0], SIGKILL) == 0)
+        let run = try caller.end(id)
+        #expect(processes(with: word) == [] && ProcessTable.children(of: worker.id) == [])
+        #expect(run["status"] == "failed")
+        #expect(run["steps"]?.each("error").first?["code"] == "exec_lost", "\(run.text)")
+        try stack.waitForLog { stack.log.contains("program-lost") && stack.log.contains("signalled(9)") }
+    }
+
     @Test func cancelEndsTheProgram() throws {
         let programs = try TemporaryPrograms()
         let stack = try Stack(settings: ["EXEC_DIR": programs.path])

@@ -36,19 +36,19 @@ final class ProgramRuns: Sendable {
         case (.user, _):
             let policy = try ProgramPolicy(folder: folder.path, user: nil, memory: memory, hasNetwork: hasNetwork)
             user = policy.user ?? .current
-            runner = ProgramRunner(policy, executable: Stack.executable, watch: watch)
+            runner = try ProgramRunner(policy, executable: Stack.executable, watch: watch)
         case (.landlock, 0):
             user = UserAccount(id: 65_533, group: 65_533)
             // The stage of a service with that user.
             let wrapper =
                 "#!/bin/sh\nexec setpriv --reuid=65533 --regid=65533 --clear-groups '\(Stack.executable)' \"$@\"\n"
             try folder.write("stage.sh", wrapper)
-            runner = ProgramRunner(
+            runner = try ProgramRunner(
                 ProgramPolicy(known, as: nil, memory: memory, hasNetwork: hasNetwork),
                 executable: folder.path + "/stage.sh", watch: watch)
         case (.landlock, _):
             user = .current
-            runner = ProgramRunner(
+            runner = try ProgramRunner(
                 ProgramPolicy(known, as: nil, memory: memory, hasNetwork: hasNetwork), executable: Stack.executable,
                 watch: watch)
         }

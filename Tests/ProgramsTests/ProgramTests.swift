@@ -49,7 +49,7 @@ import Testing
                 == "['HOME', 'IDEMPOTENCY_KEY', 'LANG', 'PATH', 'TMPDIR'] [0, 1, 2] \(runs.user.id) [] [] True True "
                 + "(0, 0) 256 67108864 21", "\(result)")
         let folder = try #require(lines.last)
-        #expect(folder.hasPrefix("/tmp/flow-manager."))
+        #expect(folder.hasPrefix("/tmp/flow-manager-program."))
         #expect(unsafe access(folder, F_OK) != 0)
     }
 
@@ -132,7 +132,7 @@ import Testing
             print(top)
             """)
         let folder = String(decoding: result.output.dropLast(), as: UTF8.self)
-        #expect(result.end == .exited(status: 0) && folder.hasPrefix("/tmp/flow-manager."), "\(result)")
+        #expect(result.end == .exited(status: 0) && folder.hasPrefix("/tmp/flow-manager-program."), "\(result)")
         #expect(unsafe access(folder, F_OK) != 0)
         #expect(unsafe access("/etc/passwd", F_OK) == 0)
     }

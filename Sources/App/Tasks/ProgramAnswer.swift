@@ -19,6 +19,9 @@ enum ProgramAnswer {
             failed("program_refused", "program_refused", "The program '\(program)' \(reason)")
         case .notStarted:
             failed("not_started", "exec_not_started", "The program could not be started", isTrouble: true)
+        case .lost:
+            failed(
+                "lost", "exec_lost", "The program was ended before its time, and its result is lost", isTrouble: true)
         }
     }
 

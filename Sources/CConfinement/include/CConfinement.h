@@ -37,6 +37,9 @@ int fm_process_descriptor(int process);
 // Returns 0, or another number with errno set.
 int fm_adopt_descendants(void);
 
+// The caller becomes the parent of all descendants that lose theirs. Returns 0, or -1 with errno set.
+int fm_adopt_orphans(void);
+
 // How many resources have limits (getrlimit(2)).
 enum { FM_RESOURCES = 16 };
 

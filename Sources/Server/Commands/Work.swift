@@ -34,8 +34,10 @@ enum Work {
             observe(.engine($0))
         }
         let driver = try HTTPDriver(client)
-        let programs = programPolicy.map { policy in
-            ProgramRunner(policy, watch: { driver.whenReadable($0, $1) }, observe: { observe(.program($0)) })
+        let programs = try programPolicy.map { policy in
+            try ProgramRunner(
+                policy, adoptsOrphans: true, watch: { driver.whenReadable($0, $1) },
+                observe: { observe(.program($0)) })
         }
         let sealingKeys = try configuration.sealingKeys
         let secrets = try configuration.useDBSecrets ? nil : SecretsThread()

@@ -96,6 +96,8 @@ extension Observation {
             .error(
                 "program-not-started",
                 ["program": .text(program), "execution_id": .text(id), "reason": .text(reason)])
+        case .program(.lost(let program, let id, let reason)):
+            .error("program-lost", ["program": .text(program), "execution_id": .text(id), "reason": .text(reason)])
         case .engine(.treeFull(let id)): .warning("descendant-limit-reached", ["execution_id": .text(id)])
         case .settingsUnknown(let names): .warning("settings-unknown", ["names": .text(names.joined(separator: " "))])
         case .sharedMemoryRefused(let error): .warning("shared-memory-refused", ["reason": "\(error)"])

@@ -28,31 +28,53 @@ package enum Descendants {
         }
     }
 
-    /// Kills all of them, and returns when none is left, however long that takes.
+    /// Kills all of them, and returns when none is left, however long that takes. No other thread may start any.
+    package static func end() {
+        while reap() != nil { kill { ProcessTable.children(of: getpid()) } }
+    }
+
+    /// Lets this process become the parent of what a child leaves behind when it is killed, for `endOrphans`.
+    package static func adoptOrphans() throws(ProcessError) {
+        guard fm_adopt_orphans() == 0 else { throw ProcessError("prctl") }
+    }
+
+    /// Kills what children that are no longer there have left behind, and returns when none of that is left. Only one
+    /// thread may call it at a time.
+    ///
+    /// Its own children are in the session of this process, which a process can leave but not enter: those of another
+    /// session are programs, or were started by them.
+    package static func endOrphans() {
+        let session = getsid(0)
+        var orphans: [pid_t] { ProcessTable.children(of: getpid()).filter { getsid($0) != session } }
+        while !orphans.isEmpty {
+            kill { orphans }
+            for id in orphans { waitpid(id, nil, WNOHANG) }
+        }
+    }
+
+    /// Kills these processes and those below them.
     ///
     /// First it stops each one as soon as it is found: a stopped process starts no others. One that has ended is not
     /// reaped yet, so that it still counts against the limit of processes, and those that replace themselves
     /// cannot outrun this.
-    package static func end() {
-        while reap() != nil {
-            var stopped: Set<pid_t> = []
-            while stop(childrenOf: getpid(), &stopped) {}
-            for id in stopped { kill(id, SIGKILL) }
-            // They end as soon as the kernel schedules them.
-            poll(nil, 0, 1)
-        }
+    private static func kill(_ processes: () -> [pid_t]) {
+        var stopped: Set<pid_t> = []
+        while stop(processes(), &stopped) {}
+        for id in stopped { Glibc.kill(id, SIGKILL) }
+        // They end as soon as the kernel schedules them.
+        poll(nil, 0, 1)
     }
 
-    /// Stops the processes below this one that are not among those that were stopped before; returns whether there are
-    /// any.
-    private static func stop(childrenOf parent: pid_t, _ stopped: inout Set<pid_t>) -> Bool {
+    /// Stops these processes and those below them that are not among those that were stopped before; returns whether
+    /// there are any.
+    private static func stop(_ processes: [pid_t], _ stopped: inout Set<pid_t>) -> Bool {
         var hasFound = false
-        for id in ProcessTable.children(of: parent) {
+        for id in processes {
             if stopped.insert(id).inserted {
-                kill(id, SIGSTOP)
+                Glibc.kill(id, SIGSTOP)
                 hasFound = true
             }
-            if stop(childrenOf: id, &stopped) { hasFound = true }
+            if stop(ProcessTable.children(of: id), &stopped) { hasFound = true }
         }
         return hasFound
     }

@@ -1,29 +1,69 @@
-import Glibc
+package import Glibc
 
-/// A private temporary folder, which `remove` removes with all that is in it.
+/// A private temporary folder, which `remove` removes with all that is in it. It is in use as long as the process that
+/// has made it keeps it locked (flock(2)), which ends with the process, however that ends.
 package struct WorkingFolder {
+    /// Of the name, which no other process of this machine may use for folders.
+    private static let prefix = "flow-manager-program."
+
     package let path: String
+    /// An open descriptor, which has the lock.
+    private let lock: Int32
 
     /// - Parameter user: its owner; nil: the user of this process.
-    package init(for user: UserAccount? = nil) throws(ProcessError) {
-        var template = Array("/tmp/flow-manager.XXXXXX".utf8CString)
-        guard unsafe mkdtemp(&template) != nil else { throw ProcessError("mkdtemp") }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        if let user, unsafe chown(path, user.id, user.group) != 0 { throw ProcessError("chown") }
+    package init(for user: UserAccount? = nil, in parent: String = "/tmp") throws(ProcessError) {
+        // Another process can find the folder before it is locked, and remove it.
+        for _ in 0..<10 {
+            var template = Array("\(parent)/\(Self.prefix)XXXXXX".utf8CString)
+            guard unsafe mkdtemp(&template) != nil else { throw ProcessError("mkdtemp") }
+            let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            guard let folder = Self(claiming: path, of: [geteuid()]) else { continue }
+            self = folder
+            guard let user, fchown(lock, user.id, user.group) != 0 else { return }
+            let error = ProcessError("fchown")
+            remove()
+            throw error
+        }
+        throw ProcessError("flock")
     }
 
-    /// Removes the folder; the processes that could change it must have ended.
+    /// Locks a folder; nil if it is in use, is none of these users', or does not exist. A link is not followed.
+    private init?(claiming path: String, of users: Set<uid_t>) {
+        let folder = Self.open(Array(path.utf8CString), at: AT_FDCWD)
+        guard folder >= 0 else { return nil }
+        (self.path, lock) = (path, folder)
+        // What has the name now can be another folder than the one that was opened.
+        var (held, named) = (stat(), stat())
+        guard unsafe fstat(folder, &held) == 0, users.contains(held.st_uid), flock(folder, LOCK_EX | LOCK_NB) == 0,
+            unsafe lstat(path, &named) == 0, held.st_dev == named.st_dev, held.st_ino == named.st_ino
+        else {
+            close(folder)
+            return nil
+        }
+    }
+
+    /// Removes the folders of these users that are in use no longer, because the process that had made them was killed.
+    package static func removeAbandoned(of users: Set<uid_t>, in parent: String = "/tmp") {
+        let top = open(Array(parent.utf8CString), at: AT_FDCWD)
+        guard top >= 0 else { return }
+        defer { close(top) }
+        for name in names(in: top) {
+            let name = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            guard name.hasPrefix(prefix) else { continue }
+            WorkingFolder(claiming: "\(parent)/\(name)", of: users)?.remove()
+        }
+    }
+
+    /// Removes the folder, and unlocks it; called once. The processes that could change it must have ended.
     ///
     /// Folders of any depth need neither a deep recursion nor many descriptors: a folder's content is moved to the top
     /// before the folder is removed. No symbolic link is followed.
     package func remove() {
+        defer { close(lock) }
         // The program may have taken the permissions from itself.
-        unsafe fchmodat(AT_FDCWD, path, 0o700, AT_SYMLINK_NOFOLLOW)
-        let top = Self.open(Array(path.utf8CString), at: AT_FDCWD)
-        guard top >= 0 else { return }
-        defer { close(top) }
+        fchmod(lock, 0o700)
         while true {
-            let isChanged = Self.names(in: top).map { Self.remove($0, from: top) }
+            let isChanged = Self.names(in: lock).map { Self.remove($0, from: lock) }
             guard isChanged.contains(true) else { break }
         }
         unsafe rmdir(path)
