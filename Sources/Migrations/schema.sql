@@ -194,6 +194,11 @@ CREATE FUNCTION public.pass_approvals_to_admins() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM approvers WHERE approver_id = NEW.id) THEN
+        RETURN NULL;
+    END IF;
+    -- The statements that follow see what the transaction has committed that had the lock before.
+    PERFORM pg_advisory_xact_lock(x'666C6F7700000025'::bigint);
     INSERT INTO approvers (execution_id, approver_id, step, owner_id, created_at)
     SELECT a.execution_id, '00000000-0000-0000-0000-000000000000', a.step, a.owner_id, a.created_at
     FROM approvers a
