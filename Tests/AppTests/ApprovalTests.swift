@@ -8,10 +8,10 @@ import Testing
 
 /// Who sees and decides the approvals that a task asks for.
 @Suite struct ApprovalTests {
-    private let application: TestApplication
-    private let owner: TestUser
-    private let approver: TestUser
-    private let admin: String
+    let application: TestApplication
+    let owner: TestUser
+    let approver: TestUser
+    let admin: String
 
     init() throws {
         application = try TestApplication()
@@ -21,7 +21,7 @@ import Testing
     }
 
     /// A run of the owner that waits for these approvers; nil: the task names none.
-    private func ask(_ approvers: [String]?) throws -> String {
+    func ask(_ approvers: [String]?) throws -> String {
         var input = JSONObject([.init(name: "message", value: "Pay?")])
         if let approvers { input["approvers"] = .array(approvers.map(JSON.string)) }
         let flow = JSON.flow([.task("a", "approval", .object(input))])
@@ -31,29 +31,32 @@ import Testing
         return try #require(answer["id"].stringValue, "\(answer.text)")
     }
 
-    private func decide(_ run: String, by token: String, _ signal: JSON = ["step": 1, "approved": true]) throws
-        -> HTTPAnswer
-    {
-        try application.post("/api/executions/\(run)/signal", signal, token: token, headers: [("Prefer", "wait=0")])
+    func decide(
+        _ run: String, by token: String, _ signal: JSON = ["step": 1, "approved": true], key: String? = nil
+    ) throws -> HTTPAnswer {
+        try application.post(
+            "/api/executions/\(run)/signal", signal, token: token,
+            headers: [("Prefer", "wait=0")] + (key.map { [("Idempotency-Key", $0)] } ?? []))
     }
 
-    private func record(_ run: String) throws -> HTTPAnswer {
+    func record(_ run: String) throws -> HTTPAnswer {
         try application.get("/api/executions/\(run)", token: owner.token)
     }
 
     /// The runs in the caller's inbox.
-    private func inbox(_ token: String) throws -> [String] {
+    func inbox(_ token: String) throws -> [String] {
         try application.get("/api/approvals?limit=100", token: token)["items"].each("execution_id")
             .compactMap(\.stringValue)
     }
 
-    private func confirm(_ user: TestUser, _ isConfirmed: Bool = true) throws {
+    func confirm(_ user: TestUser, _ isConfirmed: Bool = true) throws {
         let answer = try application.send(
-            "PATCH", "/api/users/\(user.id)", ["email_confirmed": .bool(isConfirmed)], token: admin)
+            "PATCH", "/api/users/\(user.id)",
+            ["email": .string(user.email), "email_confirmed": .bool(isConfirmed)], token: admin)
         #expect(answer.status == 200 && answer["email_confirmed"] == .bool(isConfirmed), "\(answer.text)")
     }
 
-    private func failure(_ run: String) throws -> JSON? { try record(run)["steps"].each("error").first?["code"] }
+    func failure(_ run: String) throws -> JSON? { try record(run)["steps"].each("error").first?["code"] }
 
     @Test func byDefaultTheOwnerDecides() throws {
         let run = try ask(nil)

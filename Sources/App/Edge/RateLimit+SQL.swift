@@ -25,5 +25,15 @@ extension RateLimit {
             limit: self, isAdmitted: counted <= calls, remaining: max(0, calls - counted), reset: max(1, wait))
     }
 
+    /// Whether the user has made as many calls in this window as the limit permits. Counts none.
+    func isReached(by userID: String, on connection: Connection) throws -> Bool {
+        try !connection.query(
+            """
+            SELECT FROM rate_limits AS r
+            WHERE user_id = \(userID) AND name = \(name) AND calls >= \(calls) AND NOT \(isOver)
+            """
+        ).isEmpty
+    }
+
     private var isOver: SQL { "r.window_start <= now() - \(seconds) * interval '1 second'" }
 }

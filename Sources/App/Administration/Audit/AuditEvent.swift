@@ -34,6 +34,7 @@ struct AuditEvent {
         case runStarted = "run_started"
         case runCanceled = "run_canceled"
         case runResumed = "run_resumed"
+        case approvalDecided = "approval_decided"
     }
 
     enum Origin: String, CaseIterable {
@@ -166,5 +167,9 @@ extension AuditEvent {
 
     static func runResumed(_ run: String, of owner: String) -> AuditEvent {
         AuditEvent(.runResumed, run, ["user": .string(owner)])
+    }
+
+    static func approvalDecided(_ run: String, of owner: String, isApproved: Bool) -> AuditEvent {
+        AuditEvent(.approvalDecided, run, ["user": .string(owner), "approved": .bool(isApproved)])
     }
 }

@@ -26,9 +26,17 @@ struct User {
                 "age": Registration.age.nullable,
                 "role": Account.role.described("A user can become a `client` or an `admin`"),
                 "disabled": .boolean,
-                "email_confirmed": JSONSchema.boolean.described("False again when the user changes the e-mail"),
+                "email_confirmed": JSONSchema.boolean.described(
+                    "`true` needs the `email` that it confirms. False again when the user changes the e-mail"),
             ]
         ).named("UserChange"), of: schema)
+
+    /// The rule of a change that its schema does not contain: an e-mail that the user has just changed is not confirmed
+    /// by an admin who has read the former one.
+    static func violations(inChange body: JSON) -> [Violation] {
+        guard body["email_confirmed"] == true, body["email"] == nil else { return [] }
+        return [Violation(pointer: "/email", message: "is required: the e-mail that is confirmed")]
+    }
 
     var json: JSON {
         var json = account.json.objectValue ?? JSONObject()

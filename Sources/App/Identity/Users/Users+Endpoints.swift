@@ -59,9 +59,10 @@ extension Endpoint<Context> {
         summary: "Change a user's name or role, confirm the e-mail, disable or enable the user",
         description: """
             Disabling a user ends all sessions, API keys and active runs of the user for good: enabling the user does \
-            not bring them back.
+            not bring them back. `email_confirmed: true` needs the `email` that you have read, and is refused with 422 \
+            if the user has another one by now.
             """,
-        body: .json(User.change.schema),
+        body: .json(User.change.schema, rules: User.violations(inChange:)),
         answers: [Answer(.ok, "The user", User.schema)], problems: [.guest, .lastAdmin],
         examples: [
             Example("Make an admin a client", path: ["id": "{{new_user_id}}"], body: ["role": "client"])

@@ -65,13 +65,26 @@ extension Endpoint<Context> {
                 "approved": isApproved, "data": context.input["data"] ?? .null, "by": .string(user.id),
                 "at": .string(request.time),
             ]
-            try context.claimingKey(for: id) {
+            func decide() throws {
                 guard let step, step == Int64(request.step),
                     try context.services.engine.signal(id, step: request.step, with: decision, on: context.connection)
                 else { throw Problem(.executionNotWaiting) }
             }
             let accepted = Execution.accepted(id, .queued)
-            guard mayReadRun else { return .response(accepted) }
+            guard mayReadRun else {
+                // The answer to a repeated call cannot come from the record of the run, so it is stored.
+                let reply = {
+                    try decide()
+                    return Reply.response(accepted)
+                }
+                return try context.idempotencyKey?.answeringOnce(over: context.connection, reply) ?? reply()
+            }
+            try context.claimingKey(for: id) {
+                try context.operating(onRunOf: request.ownerID, isStarting: false) { _ in
+                    try decide()
+                    return ((), .approvalDecided(id, of: request.ownerID, isApproved: isApproved == true))
+                }
+            }
             return try context.reply(
                 whenEnded: id, defaultSeconds: 0, fallback: accepted, answer: \.answer)
         }

@@ -13,6 +13,9 @@ struct Approvers {
     /// How many open requests one owner may have with one approver. Two steps that begin to wait in the same instant do
     /// not see each other, so it can be exceeded by a few.
     static let maximumOpen = 100
+    /// How many e-mails of no approver the runs of one user may name in an hour, so that they cannot be used to find
+    /// out who has an account. Steps that are executed at the same time may exceed it by a few.
+    static let unknownEmails = RateLimit(name: "unknown-approvers", calls: 20, seconds: 3_600)
     /// Stands for every admin in the table.
     static let anyAdmin = "00000000-0000-0000-0000-000000000000"
 
@@ -65,14 +68,27 @@ struct Approvers {
         case owner: return context.userID
         case admin: return anyAdmin
         default:
-            let isEmail = text.utf8.contains(UInt8(ascii: "@"))
-            guard isEmail || text.isUUID else { return nil }
-            let isNamed: SQL =
-                isEmail
-                ? "\(Account.isNamed(UsernameProfile.enforced(text))) AND u.email_confirmed" : "u.id = \(text)::uuid"
-            return try context.connection.query(
-                "SELECT u.id FROM users u WHERE \(isNamed) AND u.disabled_at IS NULL AND u.role <> 'guest'"
-            ).first?.decode(String.self)
+            if text.utf8.contains(UInt8(ascii: "@")) { return try find(email: text, context) }
+            return text.isUUID ? try find(where: "u.id = \(text)::uuid", context) : nil
         }
+    }
+
+    /// Throws also for an e-mail that is known if too many were not: the answer must not differ then.
+    private static func find(email: String, _ context: TaskContext) throws -> String? {
+        guard try !unknownEmails.isReached(by: context.userID, on: context.connection) else {
+            throw TaskFailure(
+                code: "too_many_unknown_approvers",
+                message: "Your runs have named too many e-mails of no approver. Try again in an hour")
+        }
+        let isNamed: SQL = "\(Account.isNamed(UsernameProfile.enforced(email))) AND u.email_confirmed"
+        let found = try find(where: isNamed, context)
+        if found == nil { _ = try unknownEmails.count(.user(context.userID), on: context.connection) }
+        return found
+    }
+
+    private static func find(where isNamed: SQL, _ context: TaskContext) throws -> String? {
+        try context.connection.query(
+            "SELECT u.id FROM users u WHERE \(isNamed) AND u.disabled_at IS NULL AND u.role <> 'guest'"
+        ).first?.decode(String.self)
     }
 }
