@@ -38,6 +38,31 @@ import Testing
         #expect(try remainder(of: text) == SecretMask.replacement)
     }
 
+    /// As pages and feeds of services write it, with the references that their libraries use.
+    @Test(arguments: [
+        "p&lt;w&gt;&amp;&quot;&#39;100%é", "p&#60;w&#62;&#38;&#34;&#39;100&#37;&#233;",
+        "p&#x3c;w&#x3E;&#x26;&#x22;&#x27;100&#x25;&#xE9;", "&#0112;&lt;w&gt;&amp;&#034;&apos;100%é",
+        "&#x70;&lt;w&gt;&amp;&quot;&#X27;100%é", "p&lt;w>&\"'100%é",
+        "p&amp;lt;w&amp;gt;&amp;amp;&amp;quot;&amp;#39;100%é",
+        "p\\u0026lt;w\\u0026gt;\\u0026amp;\\u0026quot;\\u0026#39;100%é",
+        "p%3Cw%3E%26%22%27100%25%C3%A9",
+    ])
+    func referencesOfHTMLAreReplaced(text: String) throws {
+        let mask = SecretMask(["p<w>&\"'100%é"])
+        #expect(try masked("<b>\(text)</b>", by: mask) == "<b>***</b>")
+    }
+
+    @Test(arguments: [
+        "p&lt", "p&lt;w&gt;&amp;", "p&#", "p&#;", "p&#x;", "&", "&amp;", "p&#60", "p&lt;w&gt;&lt;&quot;&#39;1",
+    ])
+    func otherReferencesStay(text: String) throws {
+        #expect(try masked(text, by: SecretMask(["p<w>&\"'100%é"])) == text)
+    }
+
+    @Test func encodedSpacesAreFoundAfterABackslash() throws {
+        #expect(try masked(#"a\\+secret"#, by: SecretMask([#"a\ secret"#])) == "***")
+    }
+
     /// Wherever the secret begins and ends within what is encoded, in both alphabets, with and without padding, and
     /// percent-encoded or escaped once more.
     @Test(arguments: ["", "a", "ab", "abc", "user:"], ["", "z", "yz", "xyz"])
@@ -73,7 +98,9 @@ import Testing
     }
 
     /// Neither takes long: what would, is refused.
-    @Test(arguments: ["a", "\\", "%61", "aaab"]) func answersThatWouldTakeLongAreRefused(unit: String) throws {
+    @Test(arguments: ["a", "\\", "%61", "aaab", "&#97;"]) func answersThatWouldTakeLongAreRefused(unit: String)
+        throws
+    {
         let mask = SecretMask([String(repeating: "a", count: 8_000) + "b"])
         let answer = Array(String(repeating: unit, count: (4 << 20) / unit.utf8.count).utf8)
         let time = ContinuousClock().measure { _ = try? mask.masked(answer) }

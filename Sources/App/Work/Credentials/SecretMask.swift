@@ -5,8 +5,9 @@ import HTTPClient
 /// Finds secrets in what a service has answered, in any of their usual forms, and replaces them.
 ///
 /// A secret is found if each of its characters is written as itself, percent-encoded (RFC 3986, section 2.1; a space
-/// also as `+`), or escaped as in JSON (RFC 8259, section 7); and if it is encoded in base64 or base64url (RFC 4648),
-/// alone or within a longer text, such as `USER:PASSWORD` in Basic authentication.
+/// also as `+`), escaped as in JSON (RFC 8259, section 7), or as a reference of XML or HTML (XML 1.0, sections 4.1 and
+/// 4.6); and if it is encoded in base64 or base64url (RFC 4648), alone or within a longer text, such as `USER:PASSWORD`
+/// in Basic authentication.
 struct SecretMask: Sendable {
     static let replacement = "***"
     /// Shorter secrets are not masked: too much else is equal to them.
@@ -34,7 +35,7 @@ struct SecretMask: Sendable {
         var candidates = [[Int]](repeating: [], count: 256)
         for (index, pattern) in patterns.enumerated() {
             guard let first = pattern.first, let byte = String(first).utf8.first else { continue }
-            var bytes: Set = [byte, UInt8(ascii: "%"), UInt8(ascii: "\\")]
+            var bytes: Set = [byte, UInt8(ascii: "%"), UInt8(ascii: "\\"), UInt8(ascii: "&")]
             if first == " " { bytes.insert(UInt8(ascii: "+")) }
             for byte in bytes { candidates[Int(byte)].append(index) }
         }
