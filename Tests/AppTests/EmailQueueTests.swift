@@ -33,18 +33,37 @@ import Testing
         #expect(isDue)
     }
 
-    @Test func nothingIsFetchedInTheMinuteAfterAFailure() throws {
+    @Test func nothingIsFetchedInTheMinuteAfterAFailureOfTheService() throws {
         var queue = try queue(of: one, two)
         var steps = steps(of: &queue, at: 0)
-        queue.failed(one, at: start)
+        queue.failed(one, at: start, isOfService: true)
         steps += self.steps(of: &queue, at: 10, 60, 60)
         #expect(steps == [.fetch(one), .wait(.seconds(50)), .fetch(two), .fetch(one)])
+    }
+
+    @Test func aFailureOfOneUserDelaysOnlyThatUser() throws {
+        var queue = try queue(of: one, two)
+        var steps = steps(of: &queue, at: 0)
+        queue.failed(one, at: start, isOfService: false)
+        steps += self.steps(of: &queue, at: 10, 10, 60, 60)
+        #expect(steps == [.fetch(one), .fetch(two), .wait(.seconds(50)), .fetch(one), .nothing])
+    }
+
+    @Test(
+        arguments: [
+            (.status(404), true), (.status(400), true), (.status(422), true), (.otherAnswer, true),
+            (.status(401), false),
+            (.status(403), false), (.status(408), false), (.status(429), false), (.status(500), false),
+            (.status(503), false), (.status(302), false),
+        ] as [(ClerkUsers.Failure, Bool)])
+    func theStatusSaysWhomAFailureConcerns(failure: ClerkUsers.Failure, concernsOneUser: Bool) {
+        #expect(failure.concernsOneUser == concernsOneUser)
     }
 
     @Test func aUserIsGivenUpAfterFiveFailures() throws {
         var (queue, now, count) = (try queue(of: one), start, 0)
         while case .fetch(let user) = queue.next(at: now), count < 100 {
-            queue.failed(user, at: now)
+            queue.failed(user, at: now, isOfService: count % 2 == 0)
             now += .seconds(60)
             count += 1
         }

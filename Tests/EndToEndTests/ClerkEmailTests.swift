@@ -95,6 +95,8 @@ import Testing
             #expect(requests(for: subject) == 1)
         }
         #expect(try stack.get("/me", token: local.token)["email"] == .string(local.email))
+        // The API has no such user.
+        try stack.waitForLog { stack.log.contains("email-not-fetched") && stack.log.contains("status(404)") }
     }
 
     /// No call waits, only one request is sent, and the log tells the operator without the key.

@@ -16,7 +16,7 @@ package enum ApplicationEvent: Sendable {
     case auditNotSealed(detail: String)
     /// The keys of a token issuer could not be fetched; the keys last fetched stay in use for up to a day.
     case issuerUnavailable(issuer: String, reason: String)
-    /// The e-mail of a user could not be fetched from Clerk; there is another attempt a minute later.
+    /// The e-mail of a user could not be fetched from Clerk; there are some more attempts, a minute apart.
     case emailNotFetched(reason: String)
     /// The value of a credential could not be fetched from where it is kept.
     case secretsUnavailable(reason: String)

@@ -9,7 +9,8 @@ final class EmailFetcher: Sendable {
     private let database: PostgresConfiguration
     private let observe: @Sendable (any Error) -> Void
 
-    /// - Parameter observe: receives the error of a failed attempt; after that there is a pause of a minute.
+    /// - Parameter observe: receives the error of a failed attempt; after one of the service there is a pause of a
+    ///   minute.
     init(
         _ users: ClerkUsers, _ database: PostgresConfiguration, observe: @escaping @Sendable (any Error) -> Void
     ) throws(ProcessError) {
@@ -41,7 +42,8 @@ final class EmailFetcher: Sendable {
                     thread.withWork { $0.ended(user) }
                 } catch {
                     connection.rollback()
-                    thread.withWork { $0.failed(user, at: .now) }
+                    let isOfUser = (error as? ClerkUsers.Failure)?.concernsOneUser == true
+                    thread.withWork { $0.failed(user, at: .now, isOfService: !isOfUser) }
                     observe(error)
                 }
             }

@@ -10,6 +10,15 @@ package struct ClerkUsers: Sendable {
         case status(Int)
         /// The answer is not that of the API, or about another user.
         case otherAnswer
+
+        /// Whether only this user's e-mail cannot be fetched. Otherwise the key is not accepted, there were too many
+        /// requests, or the API is in trouble.
+        package var concernsOneUser: Bool {
+            switch self {
+            case .status(let status): (400..<500).contains(status) && ![401, 403, 408, 429].contains(status)
+            case .otherAnswer: true
+            }
+        }
     }
 
     private let url: String
@@ -39,14 +48,12 @@ package struct ClerkUsers: Sendable {
         try Identity.keepEmail(email, of: user.id, on: connection)
     }
 
-    /// The verified e-mail of a user: the primary one, or else the first; nil if none is verified, or there is no such
-    /// user.
+    /// The verified e-mail of a user: the primary one, or else the first; nil if none is verified.
     func email(of subject: String) throws -> String? {
         let response = try HTTPClient(settings).send(
             OutgoingRequest(
                 .get, "\(url)/v1/users/\(PercentEncoding.encode(subject))",
                 headers: ["Accept": "application/json", "Authorization": "Bearer \(key)"]))
-        if response.status == .notFound { return nil }
         guard response.status == .ok else { throw Failure.status(response.status.rawValue) }
         guard let user = try? JSON(parsing: response.body), user["id"]?.stringValue == subject else {
             throw Failure.otherAnswer

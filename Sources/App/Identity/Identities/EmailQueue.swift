@@ -1,7 +1,8 @@
 /// The users of an external issuer for whom e-mails are fetched, one at a time. It performs no IO.
 ///
-/// Nothing is fetched in the minute after a failure. A user is given up after some failures; otherwise it is the user's
-/// next call, an hour later at the earliest, that makes the e-mail be fetched again.
+/// Nothing is fetched in the minute after a failure of the service. One that concerns a user delays only that user by a
+/// minute. A user is given up after some failures; otherwise it is the user's next call, an hour later at the earliest,
+/// that makes the e-mail be fetched again.
 package struct EmailQueue: Sendable {
     package struct User: Hashable, Sendable {
         package let subject: String
@@ -19,7 +20,13 @@ package struct EmailQueue: Sendable {
     private static let pauseAfterFailure = Duration.seconds(60)
     private static let maximumFailures = 5
 
-    private var waiting: [User] = []
+    private struct Waiting {
+        let user: User
+        let since: ContinuousClock.Instant
+    }
+
+    /// Those that wait, each since a time that can be in the future.
+    private var waiting: [Waiting] = []
     private var failures: [User: Int] = [:]
     /// When each user was added last.
     private var added: [User: ContinuousClock.Instant] = [:]
@@ -33,7 +40,7 @@ package struct EmailQueue: Sendable {
         guard waiting.count < Self.waitingLimit else { return false }
         if added.count >= Self.knownLimit { added = [:] }
         added[user] = now
-        waiting.append(user)
+        waiting.append(Waiting(user: user, since: now))
         return true
     }
 
@@ -45,19 +52,24 @@ package struct EmailQueue: Sendable {
 
     /// What to do now. The user that is to be fetched waits no longer.
     package mutating func next(at now: ContinuousClock.Instant) -> Next {
-        guard !waiting.isEmpty else { return .nothing }
+        guard let first = waiting.map(\.since).min() else { return .nothing }
         if let pauseEnd, now < pauseEnd { return .wait(pauseEnd - now) }
-        return .fetch(waiting.removeFirst())
+        guard let index = waiting.firstIndex(where: { $0.since <= now }) else { return .wait(first - now) }
+        return .fetch(waiting.remove(at: index).user)
     }
 
     /// What is known of a user was fetched.
     package mutating func ended(_ user: User) { failures[user] = nil }
 
     /// The e-mail could not be fetched: the user waits again, behind the others.
-    package mutating func failed(_ user: User, at now: ContinuousClock.Instant) {
-        pauseEnd = now + Self.pauseAfterFailure
+    ///
+    /// - Parameter isOfService: whether other e-mails cannot be fetched now, either.
+    package mutating func failed(_ user: User, at now: ContinuousClock.Instant, isOfService: Bool) {
+        let end = now + Self.pauseAfterFailure
+        if isOfService { pauseEnd = end }
         let count = failures[user, default: 0] + 1
         failures[user] = count < Self.maximumFailures ? count : nil
-        if count < Self.maximumFailures, waiting.count < Self.waitingLimit { waiting.append(user) }
+        guard count < Self.maximumFailures, waiting.count < Self.waitingLimit else { return }
+        waiting.append(Waiting(user: user, since: end))
     }
 }
