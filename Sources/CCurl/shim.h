@@ -1,5 +1,6 @@
 #pragma once
 #include <curl/curl.h>
+#include <stdbool.h>
 
 /* Swift cannot call variadic functions: one function for each kind of value that an option takes. */
 static inline CURLcode flow_set_number(CURL *easy, CURLoption option, long value) {
@@ -32,6 +33,13 @@ static inline long flow_status(CURL *easy) {
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     return status;
+}
+
+/* Whether the name of the host was looked up. */
+static inline bool flow_has_address(CURL *easy) {
+    curl_off_t microseconds = 0;
+    curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &microseconds);
+    return microseconds > 0;
 }
 
 /* The address of the first byte of a socket address, which is longer than the structure that declares it. */

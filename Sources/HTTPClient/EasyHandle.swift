@@ -51,6 +51,9 @@ func requireSuccess(_ code: CURLcode) {
             status: Status(rawValue: flow_status(easy)), headers: Self.headers(of: easy), body: transfer.body)
     }
 
+    /// Whether the name of the host was looked up, in the present transfer.
+    var hasAddress: Bool { unsafe flow_has_address(easy) }
+
     /// Resets the options, and with them the pointers to objects that live only during a transfer. Connections remain.
     func reset() { unsafe curl_easy_reset(easy) }
 

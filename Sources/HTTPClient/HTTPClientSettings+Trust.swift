@@ -5,8 +5,7 @@ extension HTTPClientSettings {
     package func canTrust(_ url: String) -> Bool {
         guard let origin = URLReference(url)?.origin else { return false }
         if origin.scheme == "https" { return true }
-        let host = origin.host.hasPrefix("[") ? origin.host.dropFirst().dropLast() : origin.host[...]
-        guard let address = IPAddress(parsing: host), let port = UInt16(origin.port) else { return false }
+        guard let address = origin.address, let port = UInt16(origin.port) else { return false }
         return allowedAddresses.contains { $0.contains(address, port: port) }
     }
 }

@@ -8,7 +8,9 @@ package import System
 /// block, so the closures that it calls hand their work over to other threads. It ends when the driver is released;
 /// requests that are being sent then end as canceled.
 package final class HTTPDriver: Sendable {
-    package typealias Ended = @Sendable (Result<IncomingResponse, HTTPClientError>) -> Void
+    /// `isLookingUp`: the request has ended before the lookup of the host's name. The lookup goes on, on a thread of
+    /// libcurl, until the system's resolver gives up.
+    package typealias Ended = @Sendable (Result<IncomingResponse, HTTPClientError>, _ isLookingUp: Bool) -> Void
 
     /// A request that was sent, to cancel it.
     package struct Ticket: Hashable, Sendable {

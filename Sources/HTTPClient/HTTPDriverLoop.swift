@@ -12,6 +12,9 @@ final class HTTPDriverLoop {
         let handle: EasyHandle
         var redirectsLeft: Int
         var transfer: Transfer
+
+        /// Whether the name of the host is being looked up.
+        var isLookingUp: Bool { transfer.hop.url.origin.address == nil && !handle.hasAddress }
     }
 
     private let inbox: HTTPDriver.Inbox
@@ -58,18 +61,19 @@ final class HTTPDriverLoop {
                 handle: handle, redirectsLeft: settings.redirectLimit, transfer: transfer)
             multi.add(handle)
         } catch {
-            ended(.failure(error))
+            ended(.failure(error), false)
         }
     }
 
     /// Ends the request of a transfer that has ended, or sends the one to which its response redirects.
     private func advance(_ easy: UInt, _ code: CURLcode) {
         guard var request = sending.removeValue(forKey: easy) else { return }
+        let isLookingUp = code == CURLE_OPERATION_TIMEDOUT && request.isLookingUp
         multi.remove(request.handle)
         do throws(HTTPClientError) {
             let response = try request.handle.response(of: request.transfer, after: code)
             guard let next = try request.transfer.hop.redirected(by: response) else {
-                return request.ended(.success(response))
+                return request.ended(.success(response), false)
             }
             guard request.redirectsLeft > 0 else { throw .tooManyRedirects }
             let timeLeft = request.deadline - .now
@@ -80,15 +84,16 @@ final class HTTPDriverLoop {
             sending[easy] = request
             multi.add(request.handle)
         } catch {
-            request.ended(.failure(error))
+            request.ended(.failure(error), isLookingUp)
         }
     }
 
     private func cancel(where isMeant: (HTTPDriver.Ticket) -> Bool) {
         for (easy, request) in sending where isMeant(request.ticket) {
             sending[easy] = nil
+            let isLookingUp = request.isLookingUp
             multi.remove(request.handle)
-            request.ended(.failure(.canceled))
+            request.ended(.failure(.canceled), isLookingUp)
         }
     }
 }

@@ -10,6 +10,11 @@ import CCurl
         let scheme: String
         let host: String
         let port: String
+
+        /// Nil if the host is a name.
+        var address: IPAddress? {
+            IPAddress(parsing: host.hasPrefix("[") ? host.dropFirst().dropLast() : host[...])
+        }
     }
 
     /// Parses `text`, which may be a relative reference if there is a base (RFC 3986, section 5).

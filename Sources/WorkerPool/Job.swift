@@ -1,5 +1,7 @@
 /// A run that this worker alone executes, as long as its lease is valid. Belongs to the thread that claimed it.
 package struct Job {
+    package typealias Interrupt = @Sendable (Interruption) -> Void
+
     /// The state of a run after `run` has returned.
     package enum Ending: Sendable {
         /// It has ended, waits for something, or will be retried: there is no lease to release.
@@ -21,13 +23,14 @@ package struct Job {
     /// Releases the lease of a run that was interrupted or not begun, so that it is due at once for the next worker.
     /// Does nothing if the lease was lost.
     package let release: () throws -> Void
-    /// Makes `run` end early, or ends what a parked run waits for. Called on other threads and under a lock, so it must
-    /// not block; possibly more than once, and after `run` has ended.
-    package let interrupt: @Sendable (Interruption) -> Void
+    /// Makes `run` end early, or ends what a parked run waits for, which may be ready before this returns. Called on
+    /// other threads, and during `run` under a lock, so it must not block; possibly more than once, and after `run` has
+    /// ended.
+    package let interrupt: Interrupt
 
     package init(
         lease: Lease, isSuspect: Bool = false, run: @escaping () throws -> Ending,
-        release: @escaping () throws -> Void, interrupt: @escaping @Sendable (Interruption) -> Void
+        release: @escaping () throws -> Void, interrupt: @escaping Interrupt
     ) {
         self.lease = lease
         self.isSuspect = isSuspect

@@ -10,9 +10,9 @@ package final class Worker: Sendable {
     private struct Shared {
         var state: WorkerState
         /// How to interrupt the run of each slot.
-        var interrupts: [(@Sendable (Interruption) -> Void)?]
+        var interrupts: [Job.Interrupt?]
         /// How to interrupt each parked run.
-        var parkedInterrupts: [Lease: @Sendable (Interruption) -> Void] = [:]
+        var parkedInterrupts: [Lease: Job.Interrupt] = [:]
         /// Why the queue was unavailable last time; nil if it was available.
         var failure: (any Error)?
         var lastFailure: Monotonic?
@@ -81,7 +81,7 @@ extension Worker {
     private func work(as slot: Int) {
         let access = queue.makeAccess()
         while true {
-            switch shared.withLock({ order(for: slot, &$0) }) {
+            switch order(for: slot) {
             case .poll: pollOnce(access.poll, as: slot)
             case .resume(let lease): execute(access.resume(lease), as: slot, isResumed: true)
             case .wait: wakeUps[slot].wait()
@@ -92,14 +92,16 @@ extension Worker {
         }
     }
 
-    /// Under the lock, so that an interruption reaches a run that is parked or executed.
-    private func order(for slot: Int, _ shared: inout Shared) -> WorkerState.Order {
-        let order = shared.state.order(for: slot)
-        if case .resume(let lease) = order {
-            shared.interrupts[slot] = shared.parkedInterrupts.removeValue(forKey: lease)
-            handle(.resumed(slot: slot), &shared)
+    /// An interruption reaches the run that is to be resumed while it is parked or while it is executed.
+    private func order(for slot: Int) -> WorkerState.Order {
+        changing { shared, events in
+            let order = shared.state.order(for: slot)
+            if case .resume(let lease) = order {
+                shared.interrupts[slot] = shared.parkedInterrupts.removeValue(forKey: lease)
+                events.append(.resumed(slot: slot))
+            }
+            return order
         }
-        return order
     }
 
     /// Polls the queue once, and executes the run that it claims.
@@ -108,11 +110,10 @@ extension Worker {
         do {
             switch try poll() {
             case .job(let job):
-                shared.withLock { shared in
+                changing { shared, events in
                     shared.interrupts[slot] = job.interrupt
-                    let isSuspect = job.isSuspect
-                    handle(
-                        .found(slot: slot, lease: job.lease, isSuspect: isSuspect, requested: requested), &shared)
+                    events.append(
+                        .found(slot: slot, lease: job.lease, isSuspect: job.isSuspect, requested: requested))
                 }
                 execute(job, as: slot, isResumed: false)
             case .nothing(let next):
@@ -149,19 +150,19 @@ extension Worker {
     }
 
     private func finish(_ slot: Int, _ event: WorkerState.Event) {
-        shared.withLock { shared in
+        changing { shared, events in
             shared.interrupts[slot] = nil
-            handle(event, &shared)
+            events.append(event)
         }
     }
 
     /// Begins what the run waits for, after it has been parked: it may be ready at once.
     private func park(_ job: Job, as slot: Int, _ begin: (@escaping @Sendable () -> Void) -> Void) {
         queueAnswered()
-        shared.withLock { shared in
+        changing { shared, events in
             shared.parkedInterrupts[job.lease] = shared.interrupts[slot]
             shared.interrupts[slot] = nil
-            handle(.parked(slot: slot), &shared)
+            events.append(.parked(slot: slot))
         }
         begin { [self, lease = job.lease] in handle(.ready(lease)) }
     }
@@ -250,20 +251,33 @@ extension Worker {
 
 extension Worker {
     private func handle(_ event: WorkerState.Event) {
-        shared.withLock { handle(event, &$0) }
+        changing { $1.append(event) }
     }
 
-    /// Under the lock, so that an interruption reaches the run it is meant for and no other.
-    private func handle(_ event: WorkerState.Event, _ shared: inout Shared) {
-        for action in shared.state.handle(event, at: .now) {
-            switch action {
-            case .wake(let slot): wakeUps[slot].signal()
-            case .wakeKeeper: leaseKeeperWakeUp.signal()
-            case .interrupt(let slot, let interruption): shared.interrupts[slot]?(interruption)
-            case .interruptParked(let lease, let interruption): shared.parkedInterrupts[lease]?(interruption)
-            case .end: ended.signal()
+    /// Changes what the threads share, and then lets the state handle the events that the closure appends.
+    ///
+    /// The run of a slot is interrupted under the lock, so that an interruption reaches the run it is meant for and no
+    /// other. A parked run is interrupted after it, because it may be ready at once, which is the next event.
+    @discardableResult
+    private func changing<Value: Sendable>(_ change: (inout Shared, inout [WorkerState.Event]) -> Value) -> Value {
+        let (value, interruptions) = shared.withLock { shared in
+            var events: [WorkerState.Event] = []
+            let value = change(&shared, &events)
+            var ofParked: [(interrupt: Job.Interrupt, interruption: Interruption)] = []
+            for action in events.flatMap({ shared.state.handle($0, at: .now) }) {
+                switch action {
+                case .wake(let slot): wakeUps[slot].signal()
+                case .wakeKeeper: leaseKeeperWakeUp.signal()
+                case .interrupt(let slot, let interruption): shared.interrupts[slot]?(interruption)
+                case .interruptParked(let lease, let interruption):
+                    if let interrupt = shared.parkedInterrupts[lease] { ofParked.append((interrupt, interruption)) }
+                case .end: ended.signal()
+                }
             }
+            return (value, ofParked)
         }
+        for (interrupt, interruption) in interruptions { interrupt(interruption) }
+        return value
     }
 
     private func queueFailed(_ error: any Error) {

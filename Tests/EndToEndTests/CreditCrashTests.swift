@@ -21,8 +21,8 @@ import Testing
             kill(responder.id, SIGKILL)
             answers += try calls.map { try stack.client.finish($0) }
         }
-        // nginx responds in place of the killed responders.
-        #expect(Set(answers.map(\.status)).isSubset(of: [200, 402, 502, 503, 504]))
+        // nginx responds in place of the killed responders. On a slow machine the calls exceed the user's share.
+        #expect(Set(answers.map(\.status)).isSubset(of: [200, 402, 429, 502, 503, 504]))
         let verified = try stack.command(["ledger", "verify"])
         #expect(verified.status == 0, "\(verified.output)")
         let (balance, charges, records, runs, matches) = try stack.database.connect().query(

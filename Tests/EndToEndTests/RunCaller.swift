@@ -80,22 +80,15 @@ struct RunCaller {
         try post("/api/executions/\(id)/\(verb)", body ?? (verb == "signal" ? approval(of: id) : [:]))
     }
 
-    /// Sends these calls at once, each on its own connection. On a slow machine some are refused because the others
-    /// occupy the user's share of the threads: these are sent again.
+    /// Sends these calls at once, each on its own connection.
     func atOnce(_ calls: [(target: String, body: JSON, headers: [(String, String)])]) throws -> [HTTPAnswer] {
-        let messages = calls.map { target, body, headers in
-            stack.client.message(
-                "POST", target, headers: [stack.bearer(user.token), ("Content-Type", "application/json")] + headers,
-                body: body.serialized())
-        }
-        var answers = try stack.client.exchange(atOnce: messages)
-        while true {
-            let refused = answers.indices.filter { answers[$0]["code"] == "too_many_calls" }
-            if refused.isEmpty { return answers }
-            for (index, answer) in zip(refused, try stack.client.exchange(atOnce: refused.map { messages[$0] })) {
-                answers[index] = answer
-            }
-        }
+        try stack.client.exchange(
+            atOnce: calls.map { target, body, headers in
+                stack.client.message(
+                    "POST", target,
+                    headers: [stack.bearer(user.token), ("Content-Type", "application/json")] + headers,
+                    body: body.serialized())
+            })
     }
 
     /// The number that a query returns to the owner of the database.

@@ -5,6 +5,7 @@ import Testing
 /// Which calls begin, without making any.
 @Suite struct CallScheduleTests {
     private var schedule: CallSchedule
+    private var now = ContinuousClock.now
 
     init() {
         var limits = ExternalCalls.Limits(atOnce: 4, perTarget: 2)
@@ -15,7 +16,7 @@ import Testing
     /// All calls that may begin now, in order.
     private mutating func begin() -> [String] {
         var begun: [String] = []
-        while let id = schedule.next() { begun.append(id) }
+        while let id = schedule.next(at: now) { begun.append(id) }
         return begun
     }
 
@@ -40,6 +41,23 @@ import Testing
         #expect(begin() == ["a1", "b1", "c2"])
         schedule.end("a1")
         #expect(begin() == ["c1"])
+    }
+
+    /// Such as one that has left a thread behind: it counts in all shares until then.
+    @Test mutating func aCallMayCountForATimeAfterItsEnd() {
+        for number in 1...4 { schedule.add("a\(number)", of: "a", to: "h") }
+        #expect(begin() == ["a1", "a2"])
+        schedule.end("a1", remainingUntil: now + .seconds(30))
+        schedule.end("a2", remainingUntil: now + .seconds(40))
+        schedule.add("b1", of: "b", to: "h")
+        schedule.add("b2", of: "b", to: "k")
+        #expect(begin() == ["b2"])
+        #expect(schedule.runningCount == 3)
+        now += .seconds(30)
+        #expect(begin() == ["a3"])
+        now += .seconds(10)
+        #expect(begin() == ["b1"])
+        #expect(schedule.runningCount == 3)
     }
 
     @Test mutating func aWithdrawnCallDoesNotBegin() {

@@ -117,13 +117,18 @@ import Testing
         #expect(server.requests.count == 1)
     }
 
+    /// Gives keys once.
+    private static func sourceThatFailsLater() throws -> LoopbackServer {
+        let answers = Recording<Bool>()
+        return try LoopbackServer { _ in
+            defer { answers.add(true) }
+            return answers.all.isEmpty ? json() : .bytes("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+        }
+    }
+
     /// Keys that are still valid wait half a minute for the next attempt to replace them.
     @Test func aSourceInTroubleIsAskedAtIntervals() throws {
-        let answers = Recording<Bool>()
-        let server = try LoopbackServer { _ in
-            defer { answers.add(true) }
-            return answers.all.isEmpty ? Self.json() : .bytes("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
-        }
+        let server = try Self.sourceThatFailsLater()
         let chain = chain { $0.containerFullURI = server.url }
         for now in [Self.now, Self.expires - 100, Self.expires - 71, Self.expires - 70] {
             #expect(try chain.keys(at: now) == Self.keys)
@@ -132,11 +137,7 @@ import Testing
     }
 
     @Test func presentKeysOutliveAFailure() throws {
-        let answers = Recording<Bool>()
-        let server = try LoopbackServer { _ in
-            defer { answers.add(true) }
-            return answers.all.isEmpty ? Self.json() : .bytes("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
-        }
+        let server = try Self.sourceThatFailsLater()
         let chain = chain { $0.containerFullURI = server.url }
         #expect(try chain.keys(at: Self.now) == Self.keys)
         #expect(try chain.keys(at: Self.expires - 1) == Self.keys)

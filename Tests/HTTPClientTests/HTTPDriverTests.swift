@@ -13,7 +13,8 @@ import Testing
         private let all = Mutex<[Result<IncomingResponse, HTTPClientError>]>([])
         private let changed = Result { try WakeUp() }
 
-        func add(_ result: Result<IncomingResponse, HTTPClientError>) {
+        func add(_ result: Result<IncomingResponse, HTTPClientError>, isLookingUp: Bool) {
+            #expect(!isLookingUp, "the hosts are addresses")
             all.withLock { $0.append(result) }
             try? changed.get().signal()
         }

@@ -35,7 +35,7 @@ import Testing
             let driver = try HTTPDriver(isTrusted ? server.settings : .ofTests)
             let answered = try WakeUp()
             let result = Mutex<Result<IncomingResponse, HTTPClientError>?>(nil)
-            driver.send(OutgoingRequest(.get, "https://\(host):\(server.port)/response")) { answer in
+            driver.send(OutgoingRequest(.get, "https://\(host):\(server.port)/response")) { answer, _ in
                 result.withLock { $0 = answer }
                 answered.signal()
             }

@@ -76,9 +76,16 @@ package struct HTTPClient: Sendable {
         return descriptor
     }
 
-    /// Sends all messages, each on its own connection, before it reads any response.
+    /// Sends all messages, each on its own connection, before it reads any response. On a slow machine some are refused
+    /// because the others occupy their user's share of the threads: these are sent again.
     package func exchange(atOnce messages: [[UInt8]]) throws -> [HTTPAnswer] {
-        try messages.map(begin).map { try finish($0) }
+        var answers = try messages.map(begin).map { try finish($0) }
+        while true {
+            let refused = answers.indices.filter { answers[$0]["code"] == "too_many_calls" }
+            if refused.isEmpty { return answers }
+            let connections = try refused.map { try begin(messages[$0]) }
+            for (index, connection) in zip(refused, connections) { answers[index] = try finish(connection) }
+        }
     }
 
     /// Reads the response to the end of the connection.

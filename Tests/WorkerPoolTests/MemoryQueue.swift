@@ -175,6 +175,8 @@ final class MemoryQueue: Sendable {
 final class Flag: Sendable {
     private let level = Mutex<Interruption?>(nil)
     private let raised: Result<WakeUp, any Error>
+    /// Called at each interruption, on its thread.
+    private let observer = Mutex<(@Sendable () -> Void)?>(nil)
 
     init() {
         raised = Result { try WakeUp() }
@@ -183,7 +185,10 @@ final class Flag: Sendable {
     func raise(_ interruption: Interruption) {
         level.withLock { $0 = max($0 ?? interruption, interruption) }
         try? raised.get().signal()
+        observer.withLock(\.self)?()
     }
+
+    func whenRaised(_ body: @escaping @Sendable () -> Void) { observer.withLock { $0 = body } }
 
     struct NotInterrupted: Error {}
 

@@ -109,4 +109,25 @@ import WorkerPool
         worker.ended.wait(until: .now + .seconds(20))
         try worker.finish()
     }
+
+    /// A call that has not begun is ready as soon as it is interrupted, on the same thread.
+    @Test func aParkedRunMayBeReadyWhenItIsInterrupted() throws {
+        let parked = try WakeUp()
+        let hasParked = Atomic<Bool>(false)
+        let queue = try MemoryQueue { _, flag in
+            guard !hasParked.exchange(true, ordering: .relaxed) else { return .unfinished }
+            return .parked { ready in
+                flag.whenRaised(ready)
+                parked.signal()
+            }
+        }
+        let worker = try Worker(policy: WorkerPolicy(slots: 1), queue: queue.access(), observe: { _ in })
+        try worker.start()
+        queue.change { $0.due = [1] }
+        parked.wait(until: .now + .seconds(20))
+        worker.stop()
+        worker.ended.wait(until: .now + .seconds(20))
+        try worker.finish()
+        #expect(queue.contents.withLock(\.released) == [1])
+    }
 }

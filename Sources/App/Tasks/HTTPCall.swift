@@ -11,6 +11,10 @@ final class HTTPCall: Sendable {
         case ended
     }
 
+    /// How long the system's resolver may go on with a lookup after its request has ended: by resolv.conf(5), two
+    /// attempts of five seconds at each of three name servers.
+    private static let lookupTime = Duration.seconds(30)
+
     private let driver: HTTPDriver
     private let deadline: ContinuousClock.Instant
     private let bodyLimit: Int
@@ -50,8 +54,11 @@ final class HTTPCall: Sendable {
         phase.withLock { phase in
             guard case .prepared = phase else { return }
             phase = .sending(
-                driver.send(request, timeout: deadline - .now, bodyLimit: bodyLimit) { [expected, ended] result in
-                    ended(ServiceAnswer.end(of: result, expecting: expected, masking: mask))
+                driver.send(request, timeout: deadline - .now, bodyLimit: bodyLimit) {
+                    [expected, ended] result, isLookingUp in
+                    var end = ServiceAnswer.end(of: result, expecting: expected, masking: mask)
+                    if isLookingUp { end.remains = Self.lookupTime }
+                    ended(end)
                 })
         }
     }

@@ -14,12 +14,14 @@ struct CallSchedule {
     /// The users with waiting calls, in the order of their turns.
     private var turns: [String] = []
     private var running: [String: (userID: String, target: String)] = [:]
+    /// Calls that have ended and still count as running.
+    private var remaining: [(userID: String, target: String, until: ContinuousClock.Instant)] = []
     private var runningOfUser: [String: Int] = [:]
     private var runningOfTarget: [String: Int] = [:]
 
     init(_ limits: ExternalCalls.Limits) { self.limits = limits }
 
-    var runningCount: Int { running.count }
+    var runningCount: Int { running.count + remaining.count }
     var waitingCount: Int { waiting.values.reduce(0) { $0 + $1.count } }
 
     /// How many calls of the user wait.
@@ -31,8 +33,10 @@ struct CallSchedule {
     }
 
     /// The next call that may begin, which counts as running from now on; nil if none may.
-    mutating func next() -> String? {
-        guard running.count < limits.atOnce else { return nil }
+    mutating func next(at now: ContinuousClock.Instant) -> String? {
+        for call in remaining where call.until <= now { release(call.userID, call.target) }
+        remaining.removeAll { $0.until <= now }
+        guard runningCount < limits.atOnce else { return nil }
         for (turn, userID) in turns.enumerated() where runningOfUser[userID, default: 0] < limits.perUser {
             let calls = waiting[userID] ?? []
             guard let index = calls.firstIndex(where: { runningOfTarget[$0.target, default: 0] < limits.perTarget })
@@ -50,8 +54,14 @@ struct CallSchedule {
     }
 
     /// A running call has ended.
-    mutating func end(_ id: String) {
+    ///
+    /// - Parameter until: when it no longer counts; nil: now.
+    mutating func end(_ id: String, remainingUntil until: ContinuousClock.Instant? = nil) {
         guard let (userID, target) = running.removeValue(forKey: id) else { return }
+        if let until { remaining.append((userID, target, until)) } else { release(userID, target) }
+    }
+
+    private mutating func release(_ userID: String, _ target: String) {
         Self.decrement(&runningOfUser, userID)
         Self.decrement(&runningOfTarget, target)
     }

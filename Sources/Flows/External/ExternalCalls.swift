@@ -1,7 +1,7 @@
 import Synchronization
 
 /// The external calls of one process: it begins them within their limits and keeps their ends until the runs continue.
-/// It has no thread: calls begin on the thread that adds one, or on that of a call that ends.
+/// It has no thread: calls begin on the thread that adds one, on that of a call that ends, or on that of a duty.
 package final class ExternalCalls: Sendable {
     package struct Limits: Sendable {
         /// The maximum number of calls at once.
@@ -108,9 +108,11 @@ package final class ExternalCalls: Sendable {
         return end
     }
 
-    private func beginNext() {
+    /// Begins the calls for which there is room by now. Besides the ends of calls, the time makes room: see
+    /// `CallEnd.remains`.
+    func beginNext() {
         while let (lease, entry) = changing({ state -> (String, Entry)? in
-            guard let lease = state.schedule.next() else { return nil }
+            guard let lease = state.schedule.next(at: .now) else { return nil }
             state.entries[lease]?.phase = .running(cancel: nil, isCanceled: false)
             return state.entries[lease].map { (lease, $0) }
         }) {
@@ -127,7 +129,7 @@ package final class ExternalCalls: Sendable {
 
     private func ended(_ lease: String, _ entry: Entry, _ end: CallEnd, after duration: Duration) {
         let isCanceled = changing { state in
-            state.schedule.end(lease)
+            state.schedule.end(lease, remainingUntil: end.remains > .zero ? .now + end.remains : nil)
             guard case .running(_, let isCanceled)? = state.entries[lease]?.phase else { return true }
             state.entries[lease]?.phase = .ended(isCanceled ? nil : end)
             return isCanceled

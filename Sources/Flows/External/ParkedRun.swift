@@ -36,6 +36,9 @@ extension Engine {
         if cancellation.endsAfterStep { calls.cancel(run.lease, ifWaiting: true) }
     }
 
+    /// Begins the calls of parked runs for which there is room since some time has passed.
+    package func beginCalls() { calls?.beginNext() }
+
     /// Aborts the call of a parked run.
     ///
     /// - Parameter ifWaiting: only if the call has not begun.

@@ -23,6 +23,10 @@ enum Duties {
                 try engine.admitOverlooked(on: connection)
                 return .done
             },
+            Duty("call-starter", every: .seconds(1)) { _ in
+                engine.beginCalls()
+                return .done
+            },
             Duty("account-ender", every: .seconds(1)) { _ in
                 try AccountEnd.endSomeRuns(by: engine, on: connection) ? .unfinished : .done
             },
