@@ -61,7 +61,6 @@ extension ProgramResult {
         case ("too-much-output", _, _): end = .tooMuchOutput
         case ("refused", _, let reason?): end = .refused(reason)
         case ("not-started", _, let reason?): end = .notStarted(reason)
-        case ("lost", _, let reason?): end = .lost(reason)
         default: return nil
         }
         self.errors = errors

@@ -59,7 +59,8 @@ package final class ProgramRunner: Sendable {
         self.observe = observe
         self.adoptsOrphans = adoptsOrphans
         if adoptsOrphans { try Descendants.adoptOrphans() }
-        removeAbandonedFolders()
+        // They may be large, and the worker is to be ready soon.
+        onThread { [self] in removeAbandonedFolders() }
     }
 
     /// Starts a program and calls `ended` once, on any thread, when it and all of its descendants have ended. Returns
@@ -122,9 +123,9 @@ package final class ProgramRunner: Sendable {
         do { try NativeThread(body).detach() } catch { body() }
     }
 
-    /// Ends what stages have left behind that were killed.
+    /// Ends what killed stages have left behind. What cannot be ended now is, after the next stage that is killed.
     private func endOrphans() {
-        ending.withLock { _ in if adoptsOrphans { Descendants.endOrphans() } }
+        if adoptsOrphans { ending.withLock { _ in _ = Descendants.endOrphans() } }
         removeAbandonedFolders()
     }
 

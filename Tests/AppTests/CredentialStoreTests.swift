@@ -146,7 +146,13 @@ import Testing
         let draft: JSON = ["name": "c", "value": .string(Self.value), "hosts": ["example.org"]]
         let made = try application.post("/api/credentials", draft, token: user.token)
         #expect(made.status == 201, "\(made.text)")
-        expectProblem(try application.post("/api/credentials", draft, token: user.token), 409, "name_taken")
+        for key in ["", "key-of-the-call-1"] {
+            let headers = [application.bearer(user.token), ("Content-Type", "application/json")]
+            let answer = try application.send(
+                "POST", "/api/credentials", headers: headers + (key.isEmpty ? [] : [("Idempotency-Key", key)]),
+                body: draft.serialized())
+            expectProblem(answer, 409, "name_taken")
+        }
         #expect(fake.names == ["flow-manager/\(user.id)/\(made["id"].stringValue ?? "")"])
     }
 

@@ -57,8 +57,11 @@ import Testing
     @Test func aWorkerThatStartsRemovesThem() throws {
         let folder = "/tmp/flow-manager-program.test-\(getpid())"
         try #require(unsafe mkdir(folder, 0o700) == 0)
-        _ = try ProgramRuns(.possible[0])
+        let runs = try ProgramRuns(.possible[0])
+        let deadline = Monotonic.now + .seconds(20)
+        while exists(folder), deadline > .now { poll(nil, 0, 1) }
         #expect(!exists(folder))
+        withExtendedLifetime(runs) {}
     }
 
     /// A folder can be found by another process before it is locked: it is made again.

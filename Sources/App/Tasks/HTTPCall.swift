@@ -45,7 +45,7 @@ final class HTTPCall: Sendable {
             request.credential = credential.request
             send(request, masking: credential.mask)
         case .failure(let failure):
-            if end() { ended(CallEnd(failure.code) { throw failure }) }
+            _ = end(with: CallEnd(failure.code) { throw failure })
         }
     }
 
@@ -64,16 +64,34 @@ final class HTTPCall: Sendable {
     }
 
     func cancel() {
-        if case .sending(let ticket) = phase.withLock(\.self) { return driver.cancel(ticket) }
-        if end() { ended(ServiceAnswer.end(of: .failure(.canceled), expecting: nil, masking: nil)) }
+        if let ticket = end(as: .canceled) { driver.cancel(ticket) }
     }
 
-    /// Whether the call ends now, and not by the driver.
-    private func end() -> Bool {
-        phase.withLock { phase in
-            guard case .prepared = phase else { return false }
-            phase = .ended
-            return true
+    /// Whether the request can still be sent. Ends the call if its time is over.
+    var isWanted: Bool {
+        if deadline <= .now { _ = end(as: .timedOut) }
+        return phase.withLock { if case .prepared = $0 { true } else { false } }
+    }
+
+    private func end(as error: HTTPClientError) -> HTTPDriver.Ticket? {
+        var end = ServiceAnswer.end(of: .failure(error), expecting: nil, masking: nil)
+        // The service is not to blame.
+        end.isTrouble = false
+        return self.end(with: end)
+    }
+
+    /// Ends the call if its request has not been sent; else returns the ticket.
+    private func end(with end: CallEnd) -> HTTPDriver.Ticket? {
+        let (ticket, isEnd) = phase.withLock { phase -> (HTTPDriver.Ticket?, Bool) in
+            switch phase {
+            case .prepared:
+                phase = .ended
+                return (nil, true)
+            case .sending(let ticket): return (ticket, false)
+            case .ended: return (nil, false)
+            }
         }
+        if isEnd { ended(end) }
+        return ticket
     }
 }

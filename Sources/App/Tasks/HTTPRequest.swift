@@ -78,7 +78,7 @@ struct HTTPRequest: ExternalTask {
         return ExternalCall(to: host) { [request, credentials] ended in
             let call = HTTPCall(by: driver, timeout: timeout, bodyLimit: size, expecting: expected, ended)
             if let credential {
-                credentials.open(credential) { call.send(request, with: $0) }
+                credentials.open(credential, while: { call.isWanted }) { call.send(request, with: $0) }
             } else {
                 call.send(request)
             }

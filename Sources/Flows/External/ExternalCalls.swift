@@ -108,7 +108,7 @@ package final class ExternalCalls: Sendable {
         return end
     }
 
-    /// Begins the calls for which there is room by now. Besides the ends of calls, the time makes room: see
+    /// Begins the calls for which there is room by now. Besides the ends of calls, time alone can make room: see
     /// `CallEnd.remains`.
     func beginNext() {
         while let (lease, entry) = changing({ state -> (String, Entry)? in

@@ -39,8 +39,8 @@ package struct CallEnd: Sendable {
     /// The class of the outcome for metrics, from a list of the program: `2xx`, `timeout`.
     let outcome: String
     /// Whether the operator is to be informed: the target cannot be reached, or is in trouble.
-    let isTrouble: Bool
-    /// How long something of the call goes on after this end, such as a thread: so long it counts as running.
+    package var isTrouble: Bool
+    /// How long something of the call goes on after this end, such as a thread: it counts as running for that long.
     package var remains = Duration.zero
     /// The output of the step; throws `TaskFailure` if it has failed. Called on the thread that continues the run.
     let output: @Sendable () throws -> JSON

@@ -13,6 +13,9 @@ package final class AWSKeyChain: Sendable {
         var keys: AWSKeys?
         /// When the source was last asked, in seconds since 1970.
         var asked = Int64.min
+        /// How often the source has failed, and how it did the last time.
+        var failures = 0
+        var failure: (any Error)?
     }
 
     /// How long before their end keys are replaced, in seconds.
@@ -32,8 +35,13 @@ package final class AWSKeyChain: Sendable {
     /// - Parameter now: in seconds since 1970.
     package func keys(at now: Int64) throws -> AWSKeys {
         if let keys = usable(at: now) { return keys }
-        guard let valid = kept.withLock(\.keys), valid.areValid(at: now) else {
-            return try fetching.withLock { _ in try usable(at: now) ?? fetch(at: now) }
+        let (present, failures) = kept.withLock { ($0.keys, $0.failures) }
+        guard let valid = present, valid.areValid(at: now) else {
+            return try fetching.withLock { _ in
+                // The threads that have waited for an attempt share its failure.
+                if let failure = kept.withLock({ $0.failures != failures ? $0.failure : nil }) { throw failure }
+                return try usable(at: now) ?? fetch(at: now)
+            }
         }
         let newer = fetching.withLockIfAvailable { _ in try? usable(at: now) ?? fetch(at: now) }
         return (newer ?? nil) ?? valid
@@ -50,9 +58,14 @@ package final class AWSKeyChain: Sendable {
 
     private func fetch(at now: Int64) throws -> AWSKeys {
         kept.withLock { $0.asked = now }
-        let keys = try fetch()
-        kept.withLock { $0.keys = keys }
-        return keys
+        do {
+            let keys = try fetch()
+            kept.withLock { ($0.keys, $0.failure) = (keys, nil) }
+            return keys
+        } catch {
+            kept.withLock { ($0.failures, $0.failure) = ($0.failures + 1, error) }
+            throw error
+        }
     }
 
     private func fetch() throws -> AWSKeys {

@@ -65,7 +65,7 @@ package final class AWSSecrets: Sendable {
             // One of the threads that find the pause over begins the next one, and tries.
             guard pause <= now,
                 pausedUntil.compareExchange(expected: pause, desired: now + Self.pause, ordering: .relaxed).exchanged
-            else { throw AWSError("Secrets Manager was in trouble a moment ago", isTrouble: false) }
+            else { throw AWSError("Secrets Manager was in trouble a moment ago") }
         }
         do {
             let answer = try attempt(action, input, unless: expected)

@@ -123,11 +123,10 @@ enum Respond {
     ///
     /// - Parameter later: runs what waits for AWS; nil: at once.
     static func credentials(
-        _ configuration: Configuration, later: (@Sendable (@escaping @Sendable () -> Void) -> Void)? = nil,
-        _ observe: @escaping Observer
+        _ configuration: Configuration, later: CredentialStore.Later? = nil, _ observe: @escaping Observer
     ) throws -> CredentialStore {
         CredentialStore(
-            sealedBy: try configuration.sealingKeys, in: try configuration.secrets, later: later ?? { $0() },
+            sealedBy: try configuration.sealingKeys, in: try configuration.secrets, later: later ?? { _, job in job() },
             observe: { observe(.application($0)) })
     }
 

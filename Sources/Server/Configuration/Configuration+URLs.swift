@@ -1,7 +1,7 @@
 import HTTPClient
 
 extension Configuration {
-    /// Throws unless the setting names a service of which an answer can be trusted to be its own.
+    /// Throws unless the setting names a service whose answers can be trusted to be its own.
     func requireTrust<Value>(in url: String, _ setting: KeyPath<Settings, Setting<Value>>) throws {
         var settings = HTTPClientSettings()
         settings.allowedAddresses = try self.httpAllowAddresses

@@ -38,18 +38,29 @@ package enum Descendants {
         guard fm_adopt_orphans() == 0 else { throw ProcessError("prctl") }
     }
 
-    /// Kills what children that are no longer there have left behind, and returns when none of that is left. Only one
-    /// thread may call it at a time.
+    /// Kills what dead children have left behind, until none of that is left, for some seconds at most: the kernel may
+    /// not let a process end that waits for a disk. Only one thread may call it at a time.
     ///
-    /// Its own children are in the session of this process, which a process can leave but not enter: those of another
-    /// session are programs, or were started by them.
-    package static func endOrphans() {
+    /// The children that this process starts are in its session, which a process can leave but not enter: those of
+    /// another session are programs, or were started by them.
+    ///
+    /// - Returns: whether none is left.
+    package static func endOrphans(within limit: Duration = .seconds(5)) -> Bool {
         let session = getsid(0)
-        var orphans: [pid_t] { ProcessTable.children(of: getpid()).filter { getsid($0) != session } }
+        var orphans: [pid_t] {
+            // A child that another thread has just reaped has no session.
+            ProcessTable.children(of: getpid()).filter { id in
+                let other = getsid(id)
+                return other > 0 && other != session
+            }
+        }
+        let deadline = Monotonic.now + limit
         while !orphans.isEmpty {
+            guard deadline > .now else { return false }
             kill { orphans }
             for id in orphans { waitpid(id, nil, WNOHANG) }
         }
+        return true
     }
 
     /// Kills these processes and those below them.

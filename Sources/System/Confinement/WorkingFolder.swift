@@ -3,7 +3,7 @@ package import Glibc
 /// A private temporary folder, which `remove` removes with all that is in it. It is in use as long as the process that
 /// has made it keeps it locked (flock(2)), which ends with the process, however that ends.
 package struct WorkingFolder {
-    /// Of the name, which no other process of this machine may use for folders.
+    /// How the names begin; nothing else on this machine may use it for folders.
     private static let prefix = "flow-manager-program."
 
     package let path: String
@@ -27,7 +27,7 @@ package struct WorkingFolder {
         throw ProcessError("flock")
     }
 
-    /// Locks a folder; nil if it is in use, is none of these users', or does not exist. A link is not followed.
+    /// Locks a folder; nil if it is in use, belongs to none of these users, or does not exist. A link is not followed.
     private init?(claiming path: String, of users: Set<uid_t>) {
         let folder = Self.open(Array(path.utf8CString), at: AT_FDCWD)
         guard folder >= 0 else { return nil }
@@ -42,7 +42,7 @@ package struct WorkingFolder {
         }
     }
 
-    /// Removes the folders of these users that are in use no longer, because the process that had made them was killed.
+    /// Removes the folders of these users that are no longer in use, because the process that had made them was killed.
     package static func removeAbandoned(of users: Set<uid_t>, in parent: String = "/tmp") {
         let top = open(Array(parent.utf8CString), at: AT_FDCWD)
         guard top >= 0 else { return }

@@ -81,7 +81,7 @@ extension Endpoint<Context> {
 
     /// Nil when the name is taken.
     ///
-    /// - Parameter isByAdmin: whether an admin makes the account for another person, or the caller its own.
+    /// - Parameter isByAdmin: whether an admin makes the account for another person; false: callers make their own.
     static func makeAccount(
         _ registration: Registration, role: Role = .client, isByAdmin: Bool = false, _ context: Context
     ) throws -> Account? {

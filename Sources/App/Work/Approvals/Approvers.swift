@@ -78,7 +78,9 @@ struct Approvers {
         guard try !unknownEmails.isReached(by: context.userID, on: context.connection) else {
             throw TaskFailure(
                 code: "too_many_unknown_approvers",
-                message: "Your runs have named too many e-mails of no approver. Try again in an hour")
+                message: """
+                    Your runs have named too many e-mail addresses that belong to no approver. Try again in an hour
+                    """)
         }
         let isNamed: SQL = "\(Account.isNamed(UsernameProfile.enforced(email))) AND u.email_confirmed"
         let found = try find(where: isNamed, context)

@@ -20,27 +20,9 @@ extension Credential {
 
     /// Stores a new credential; nil when the user has the maximum number. Throws a unique violation when another one of
     /// the user has its name, and 401 for a user who is disabled by now.
+    ///
+    /// - Parameter sealed: the value; nil if it is kept elsewhere: see `CredentialStore.keep`.
     static func insert(
-        _ draft: CredentialDraft, of userID: String, in store: CredentialStore, _ audit: AuditTrail,
-        on connection: Connection
-    ) throws -> Credential? {
-        let (id, value) = (UUIDv7.make(), draft.value ?? "")
-        guard let sealed = try store.sealed(value, id, of: userID) else {
-            // Before anything is locked, because AWS may take seconds.
-            try store.send(value, for: draft, id, of: userID)
-            do {
-                let made = try insert(draft, id, sealed: nil, of: userID, audit, on: connection)
-                if made == nil { store.withdraw(id, of: userID) }
-                return made
-            } catch {
-                store.withdraw(id, of: userID)
-                throw error
-            }
-        }
-        return try insert(draft, id, sealed: sealed, of: userID, audit, on: connection)
-    }
-
-    private static func insert(
         _ draft: CredentialDraft, _ id: String, sealed: [UInt8]?, of userID: String, _ audit: AuditTrail,
         on connection: Connection
     ) throws -> Credential? {

@@ -12,7 +12,10 @@ package struct CredentialStore: Sendable {
     private let keys: KeyRing?
     /// Nil: values are kept in the database.
     private let manager: AWSSecrets?
-    private let later: @Sendable (@escaping @Sendable () -> Void) -> Void
+    /// Runs a job of a user later.
+    package typealias Later = @Sendable (_ userID: String, _ job: @escaping @Sendable () -> Void) -> Void
+
+    private let later: Later
     private let observe: @Sendable (ApplicationEvent) -> Void
 
     /// - Parameters:
@@ -20,13 +23,37 @@ package struct CredentialStore: Sendable {
     ///   - observe: called on any thread.
     package init(
         sealedBy keys: KeyRing?, in manager: AWSSecrets? = nil,
-        later: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() },
+        later: @escaping Later = { _, job in job() },
         observe: @escaping @Sendable (ApplicationEvent) -> Void = { _ in }
     ) {
         self.keys = keys
         self.manager = manager
         self.later = later
         self.observe = observe
+    }
+
+    /// Seals the value of a new credential or sends it to AWS, and then lets `insert` store the row. If no row is
+    /// stored, the value is removed from AWS; if the outcome of the commit is unknown, it stays.
+    ///
+    /// Nothing may be locked before, because AWS may take seconds.
+    ///
+    /// - Parameter insert: gets what the row has, and returns whether the row is stored.
+    func keep<Result>(
+        _ draft: CredentialDraft, _ id: String, of userID: String,
+        _ insert: (_ sealed: [UInt8]?) throws -> (Result, isStored: Bool)
+    ) throws -> Result {
+        let value = draft.value ?? ""
+        let sealed = try sealed(value, id, of: userID)
+        guard sealed == nil else { return try insert(sealed).0 }
+        try send(value, for: draft, id, of: userID)
+        do {
+            let (result, isStored) = try insert(nil)
+            if !isStored { withdraw(id, of: userID) }
+            return result
+        } catch {
+            if (error as? PostgresError)?.kind != .commitUnknown { withdraw(id, of: userID) }
+            throw error
+        }
     }
 
     /// What the row of a credential has: the sealed value; nil if `send` stores the value elsewhere. Throws 503 if
@@ -51,7 +78,7 @@ package struct CredentialStore: Sendable {
 
     /// Removes the value of a credential that was not stored after all. If that fails, a value remains that no row
     /// names.
-    func withdraw(_ id: String, of userID: String) {
+    private func withdraw(_ id: String, of userID: String) {
         do {
             try manager?.remove(Self.name(id, of: userID))
         } catch {
@@ -84,10 +111,14 @@ package struct CredentialStore: Sendable {
 
     /// Reads the value of the credential, and calls `opened` once: at once if the row has the value, else on the thread
     /// that asks AWS. The failure is that of the step.
+    ///
+    /// - Parameter isWanted: whether the value is still wanted when that thread comes to it; if not, nothing is called.
     func open(
-        _ stored: StoredCredential, _ opened: @escaping @Sendable (Result<OpenCredential, TaskFailure>) -> Void
+        _ stored: StoredCredential, while isWanted: @escaping @Sendable () -> Bool = { true },
+        _ opened: @escaping @Sendable (Result<OpenCredential, TaskFailure>) -> Void
     ) {
         let read: @Sendable () -> Void = { [self] in
+            guard isWanted() else { return }
             let value = stored.sealed == nil ? fetched(stored) : unsealed(stored)
             if let value {
                 opened(.success(stored.opened(with: value)))
@@ -95,7 +126,7 @@ package struct CredentialStore: Sendable {
                 opened(.failure(Self.unavailable))
             }
         }
-        if stored.sealed == nil { later(read) } else { read() }
+        if stored.sealed == nil { later(stored.userID, read) } else { read() }
     }
 
     private static var unavailable: TaskFailure {

@@ -1,3 +1,4 @@
+import Crypto
 import HTTP
 import HTTPClient
 import JSON
@@ -16,7 +17,7 @@ extension Endpoint<Context> {
             stored encrypted, no answer shows it, and it is masked in what the called service answers. API keys \
             cannot manage credentials.
             """,
-        body: .json(CredentialDraft.schema), idempotency: .wholeCall,
+        body: .json(CredentialDraft.schema), idempotency: .byHandler,
         answers: [Answer(.created, "The credential", Credential.resource.schema, headers: [.etag])],
         problems: [.tooManyCredentials, .nameTaken],
         examples: [
@@ -28,11 +29,23 @@ extension Endpoint<Context> {
                 stores: ["credential_id": "/id"])
         ]
     ) { context in
-        let draft = try CredentialDraft(context.input)
-        let made = try Credential.insert(
-            draft, of: context.user.id, in: context.services.credentials, context.audit, on: context.connection)
-        guard let made else { throw Problem(.tooManyCredentials) }
-        return .created(made.json, at: "/api/credentials/\(made.id)", headers: ["ETag": made.tag.description])
+        let (key, connection) = (context.idempotencyKey, context.connection)
+        if let answer = try key?.answer(of: context.earlier, on: connection) { return answer }
+        let (draft, id, userID) = (try CredentialDraft(context.input), UUIDv7.make(), try context.user.id)
+        return try context.services.credentials.keep(draft, id, of: userID) { sealed in
+            var isStored = false
+            func create() throws -> Response {
+                let made = try Credential.insert(
+                    draft, id, sealed: sealed, of: userID, context.audit, on: connection)
+                guard let made else { throw Problem(.tooManyCredentials) }
+                isStored = true
+                return .created(
+                    made.json, at: "/api/credentials/\(made.id)", headers: ["ETag": made.tag.description])
+            }
+            // Another call with the key may have been first: then its answer is repeated, and nothing is stored.
+            let reply = try key?.answeringOnce(over: connection) { .response(try create()) }
+            return (try reply?.initial ?? create(), isStored)
+        }
     }
 
     private static let listCredentials = page(
