@@ -14,10 +14,14 @@ import Testing
         user = try stack.makeUser()
     }
 
+    private func message(_ path: String, _ body: JSON, key: String = "race") -> [UInt8] {
+        let headers = [stack.bearer(user.token), ("Content-Type", "application/json"), ("Idempotency-Key", key)]
+        return stack.client.message("POST", path, headers: headers, body: body.serialized())
+    }
+
     /// Sends the request; `client.finish` reads its response.
     private func begin(_ path: String, _ body: JSON, key: String = "race") throws -> Int32 {
-        let headers = [stack.bearer(user.token), ("Content-Type", "application/json"), ("Idempotency-Key", key)]
-        return try stack.client.begin(stack.client.message("POST", path, headers: headers, body: body.serialized()))
+        try stack.client.begin(message(path, body, key: key))
     }
 
     private static let calls: [(path: String, body: JSON, table: SQL)] = [
@@ -41,7 +45,7 @@ import Testing
     @Test(arguments: calls.indices)
     func concurrentRequestsHaveOneEffect(call: Int) throws {
         let (path, body, table) = IdempotencyRaceTests.calls[call]
-        let answers = try (0..<50).map { _ in try begin(path, body) }.map { try stack.client.finish($0) }
+        let answers = try stack.client.exchange(atOnce: Array(repeating: message(path, body), count: 50))
         let successful = answers.filter { [200, 201].contains($0.status) }
         #expect(Set(successful.map(\.body)).count == 1)
         #expect(successful.count { $0.headers["idempotency-replayed"] == nil } == 1)

@@ -88,12 +88,12 @@ import Testing
         let headers = [
             ("If-Match", created.headers["etag"] ?? ""), ("Content-Type", "application/json"), stack.bearer(user.token),
         ]
-        let answers = try (0..<12).map { number in
-            try stack.client.begin(
+        let answers = try stack.client.exchange(
+            atOnce: (0..<12).map { number in
                 stack.client.message(
                     "PATCH", "/posts/\(created["id"].stringValue ?? "")", headers: headers,
-                    body: JSON(dictionaryLiteral: ("title", .string("\(number)"))).serialized()))
-        }.map { try stack.client.finish($0) }
+                    body: JSON(dictionaryLiteral: ("title", .string("\(number)"))).serialized())
+            })
         #expect(answers.map(\.status).sorted() == [200] + Array(repeating: 412, count: 11))
     }
 
