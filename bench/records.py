@@ -10,7 +10,7 @@ class Record:
     count: str  # selects how many runs were completed, how many were not (yet), and how many steps there are
 
 
-PROGRAM = Record("flow_manager", ("TRUNCATE executions, steps, queue", "VACUUM documents"), """
+PROGRAM = Record("flow_manager", ("TRUNCATE executions, steps, queue CASCADE", "VACUUM documents"), """
     SELECT count(*) FILTER (WHERE status = 'completed'), count(*) FILTER (WHERE status <> 'completed'),
         (SELECT count(*) FROM steps) FROM executions""")
 
