@@ -1,6 +1,6 @@
 package import JSON
 
-/// A type whose values can be bound; nil is bound as NULL: `\(value)` in a `SQL`. The server infers the type of each
+/// A type with values that can be bound; nil is bound as NULL: `\(value)` in a `SQL`. The server infers the type of each
 /// bind from its position.
 package protocol PostgresEncodable: Sendable {
     func encode(to binds: inout Binds)

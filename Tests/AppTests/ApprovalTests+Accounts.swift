@@ -6,7 +6,7 @@ import Testing
 
 @testable import App
 
-/// Approvals of users whose accounts change, and what others learn of them.
+/// Approvals after changes of accounts, and what others learn of them.
 extension ApprovalTests {
     @Test func aRepeatedDecisionOfAnApproverHasTheStoredAnswer() throws {
         let run = try ask([approver.id])

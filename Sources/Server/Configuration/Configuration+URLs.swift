@@ -1,7 +1,7 @@
 import HTTPClient
 
 extension Configuration {
-    /// Throws unless the setting names a service whose answers can be trusted to be its own.
+    /// Throws unless answers of the service that the setting names can be trusted.
     func requireTrust<Value>(in url: String, _ setting: KeyPath<Settings, Setting<Value>>) throws {
         var settings = HTTPClientSettings()
         settings.allowedAddresses = try self.httpAllowAddresses

@@ -41,7 +41,7 @@ extension Endpoint<Context> {
                 optional: ["data": JSONSchema.any.described("Part of the task's output, or of its error")]
             ).named("Signal")),
         idempotency: .byHandler, rateClass: .write, waits: true, answers: ExecutionAnswer.continued,
-        problems: [.executionNotWaiting],
+        problems: [.executionNotWaiting, .quotaExceeded],
         examples: [
             Example(
                 "Approve", path: ["id": "{{approval_execution_id}}"],
