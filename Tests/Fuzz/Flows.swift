@@ -24,9 +24,7 @@ func runTask(_ input: [UInt8]) {
 }
 
 private let tasks = Tasks.makeCatalog().tasks.filter {
-    ![
-        "data.fetch", "data.store", "wait", "flow.run", "map", "posts.create", "posts.update", "credits.balance",
-    ].contains($0.type)
+    $0.effect == .pure && !["data.fetch", "credits.balance"].contains($0.type)
 }
 
 private let noDatabase: PostgresConfiguration = {
