@@ -1,7 +1,7 @@
 package import JSON
 
-/// A type with values that can be bound; nil is bound as NULL: `\(value)` in a `SQL`. The server infers the type of each
-/// bind from its position.
+/// A type with values that can be bound, as `\(value)` in a `SQL`; nil is bound as NULL. The server infers the type of
+/// each bind from its position.
 package protocol PostgresEncodable: Sendable {
     func encode(to binds: inout Binds)
 }
