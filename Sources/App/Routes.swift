@@ -48,7 +48,7 @@ package enum Routes {
         endpoints: all, variables: ExampleVariables.all)
 
     /// The OpenAPI document, generated once.
-    package static let document: JSON = interface.openAPI
+    package static let document: JSON = interface.openAPI()
 
     /// The calls of the Postman collection by folder, in the order in which a user makes them.
     package static let folders = interface.folders(adding: [CookieMode.folder])

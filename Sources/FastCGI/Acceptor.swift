@@ -59,6 +59,10 @@ final class Acceptor: Sendable {
                 return nil
             }
         }
+        if listener.isTCP, !admitClient(descriptor) {
+            close(descriptor)
+            return nil
+        }
         limitSilence(descriptor)
         return descriptor
     }
@@ -86,6 +90,20 @@ final class Acceptor: Sendable {
             return true
         }
         if isNew { observe(.acceptPaused(code: code)) }
+    }
+
+    /// Whether the client may connect. Its small records are then sent without delay.
+    private func admitClient(_ descriptor: Int32) -> Bool {
+        // It may have left already.
+        guard let address = clientAddress(of: descriptor) else { return false }
+        if let allows = settings.allowsClient, !allows(address) {
+            observe(.clientRefused(address: address))
+            return false
+        }
+        var isOn: Int32 = 1
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, size)
+        return true
     }
 
     /// The user id of the process at the other end of a unix socket; `UInt32.max` if it is unknown.

@@ -9,21 +9,30 @@ import Synchronization
 package enum CGI {
     /// Serves the one request that this process was started for; false when the response could not be written.
     ///
+    /// A body of unknown length ends with the input: servers pass one that was sent in chunks so, though the CGI of RFC
+    /// 3875 has none.
+    ///
     /// The gate secret is not checked: the process that started this one has set its environment. A response that comes
     /// later is awaited, since the process has nothing else to do, but no longer than `timeout`. A stream ends after
     /// the events that are available at once.
     @discardableResult
     package static func serve(
-        environment: [String: String], temporaryFolder: String = "/tmp", timeout: Duration = .seconds(20),
+        environment: [String: String], bodyLimit: Int = BodyPolicy.memoryLimit, temporaryFolder: String = "/tmp",
+        timeout: Duration = .seconds(20),
         input: Int32 = 0, output: Int32 = 1, handler: (Request, BodyReader) -> Reply
     ) -> Bool {
         var params = Params()
         for (name, value) in environment { params.add(Array("\(name)=\(value)".utf8).span) }
         params.finish()
         let request = params.request
+        let length = params.contentLength
+        let body = CGIInput(
+            input, length: length ?? (request.headers["transfer-encoding"] == nil ? 0 : nil), limit: bodyLimit)
         let reply = handler(request) { policy throws(Rejection) in
-            try readBody(params.contentLength ?? 0, by: policy, folder: temporaryFolder, from: input)
+            try body.read(by: policy, folder: temporaryFolder)
         }
+        // Apache breaks the response off if the program has not read what it sends.
+        body.drain()
         let withBody = request.method != "HEAD"
         switch reply.continuation {
         case nil:
@@ -69,42 +78,6 @@ package enum CGI {
         start(stream)
         defer { stream.end() }
         return !stream.isClosed
-    }
-
-    private static func readBody(
-        _ length: Int, by policy: BodyPolicy, folder: String, from input: Int32
-    ) throws(Rejection) -> RequestBody {
-        guard length <= policy.limit else { throw .bodyTooLarge(limit: policy.limit) }
-        switch policy {
-        case .none, .memory:
-            let bytes = read(length, from: input)
-            guard bytes.count == length else { throw .bodyIncomplete }
-            return policy == .none ? .empty : .bytes(bytes)
-        case .file:
-            guard var file = BodyFile(in: folder) else { throw .bodyNotStored }
-            var rest = length
-            while rest > 0 {
-                let piece = read(min(rest, 64 << 10), from: input)
-                guard !piece.isEmpty else { throw .bodyIncomplete }
-                unsafe piece.withUnsafeBytes { unsafe file.append($0) }
-                rest -= piece.count
-            }
-            guard file.isWhole, let opened = file.opened() else { throw .bodyNotStored }
-            return .file(opened)
-        }
-    }
-
-    /// Fewer bytes than that at the end of the input.
-    private static func read(_ length: Int, from input: Int32) -> [UInt8] {
-        unsafe [UInt8](unsafeUninitializedCapacity: length) { buffer, initialized in
-            while initialized < length {
-                let count = unsafe Glibc.read(
-                    input, buffer.baseAddress.map { unsafe $0 + initialized }, length - initialized)
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else { return }
-                initialized += count
-            }
-        }
     }
 
     private static func write(_ response: Response, _ withBody: Bool, to output: Int32) -> Bool {

@@ -6,6 +6,8 @@ package import HTTP
 package enum FastCGIEvent: Sendable, Equatable {
     /// The peer's user id may not connect; the connection was closed.
     case peerRefused(user: UInt32)
+    /// A client with that address may not connect over TCP; the connection was closed.
+    case clientRefused(address: String)
     /// The connection did not begin with a valid request for a responder and was closed.
     case strayPeer
     /// A request's params did not arrive: the peer was silent or has left.

@@ -17,6 +17,8 @@ package struct FastCGISettings: Sendable {
     package var silenceLimit: Duration
     /// The ids of the users with processes that may connect over the unix socket; nil: the socket's mode alone decides.
     package var allowedPeers: Set<UInt32>?
+    /// Whether a client with that address may connect over TCP. Nil: any may.
+    package var allowsClient: (@Sendable (_ address: String) -> Bool)?
     /// The maximum number of parked exchanges. It is lowered to half of the process's descriptor limit. Each exchange
     /// costs about 20 kB.
     package var parkingLimit: Int
@@ -31,7 +33,8 @@ package struct FastCGISettings: Sendable {
     package init(
         gate: [UInt8]? = nil, bodyLimit: Int = BodyPolicy.memoryLimit, temporaryFolder: String = "/tmp",
         readDeadline: Duration = .seconds(15), silenceLimit: Duration = .seconds(10),
-        allowedPeers: Set<UInt32>? = nil, parkingLimit: Int = 1_000, streamLimit: Int = 500,
+        allowedPeers: Set<UInt32>? = nil, allowsClient: (@Sendable (String) -> Bool)? = nil, parkingLimit: Int = 1_000,
+        streamLimit: Int = 500,
         commentInterval: Duration = .seconds(15),
         register: CallRegister? = nil
     ) {
@@ -41,6 +44,7 @@ package struct FastCGISettings: Sendable {
         self.readDeadline = readDeadline
         self.silenceLimit = silenceLimit
         self.allowedPeers = allowedPeers
+        self.allowsClient = allowsClient
         self.parkingLimit = parkingLimit
         self.streamLimit = streamLimit
         self.commentInterval = commentInterval

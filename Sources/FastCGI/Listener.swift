@@ -4,6 +4,8 @@ import Glibc
 /// A listening socket, inherited or bound here. The owner of one bound here removes its file with `removeFile()`.
 package struct Listener: Sendable {
     package let descriptor: Int32
+    /// Whether it listens on TCP.
+    let isTCP: Bool
     private let file: File?
 
     /// Identifies the socket file, to distinguish it from one that another process puts there later.
@@ -21,12 +23,16 @@ package struct Listener: Sendable {
         else { return nil }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        var family: Int32 = 0
+        unsafe getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size)
         self.descriptor = descriptor
+        isTCP = family != AF_UNIX
         self.file = nil
     }
 
     private init(descriptor: Int32, file: File) {
         self.descriptor = descriptor
+        isTCP = false
         self.file = file
     }
 

@@ -160,7 +160,9 @@ struct Params {
         return time
     }
 
+    /// Nil also for -1, which Caddy sends for a body of unknown length.
     private mutating func length(_ value: Span<UInt8>) -> Int? {
+        if value.equals("-1") { return nil }
         var length = 0
         for index in value.indices {
             let digit = value[index] &- UInt8(ascii: "0")

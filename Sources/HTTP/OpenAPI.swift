@@ -1,8 +1,8 @@
 package import JSON
 
 extension Interface {
-    /// The OpenAPI 3.1 document.
-    package var openAPI: JSON {
+    /// The OpenAPI 3.1 document of the endpoints below that path.
+    package func openAPI(below base: BasePath = .none) -> JSON {
         let schemas = NamedSchemas()
         var paths = JSONObject()
         for endpoint in endpoints {
@@ -18,7 +18,9 @@ extension Interface {
                 "description": .string(description + Interface.tableOfCodes),
                 "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
             ],
-            "servers": [["url": "/", "description": "Where this document was read"]],
+            "servers": [
+                ["url": .string(base == .none ? "/" : base.description), "description": "Where this document was read"]
+            ],
             "tags": .array(tags.map { ["name": .string($0.name), "description": .string($0.summary)] }),
             "paths": .object(paths),
             "components": [

@@ -3,6 +3,8 @@
 package struct Path: Sendable {
     package let segments: [String]
 
+    init(segments: some Sequence<String>) { self.segments = Array(segments) }
+
     /// Nil for a path that no route has and that servers read differently: not absolute, an empty segment, `.` or `..`,
     /// an encoded slash or backslash, a control character, or text that is not UTF-8.
     package init?(parsing path: Substring) {

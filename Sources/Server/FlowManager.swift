@@ -11,17 +11,13 @@ struct FlowManager {
         let summary: String
         /// Empty for a command without arguments.
         var forms: [CommandForm] = []
-        /// Whether arguments of a command that has none are ignored instead of refused.
-        var ignoresArguments = false
         let run: @Sendable (Invocation) throws -> Void
     }
 
     static let commands: [Command] = [
         Command(name: "serve", summary: "Start the supervisor, which starts responders and workers", run: Serve.run),
-        // A web server passes words of the query to a CGI program (RFC 3875, section 4.4).
         Command(
-            name: "respond", summary: "Answer FastCGI requests on descriptor 0, or one CGI request",
-            ignoresArguments: true, run: Respond.run),
+            name: "respond", summary: "Answer FastCGI requests on descriptor 0, or one CGI request", run: Respond.run),
         Command(name: "work", summary: "Execute queued runs", forms: Work.forms, run: Work.run),
         Command(
             name: "status", summary: "Print what the pool does, even while it answers no call",
@@ -55,7 +51,10 @@ struct FlowManager {
     static func main() {
         // Must be first: a standard descriptor that the parent left closed must not be reused for a socket or file.
         fillStandardDescriptors()
-        let arguments = CommandLine.arguments.dropFirst()
+        // A web server passes the words of a query to a CGI program as arguments (RFC 3875, section 4.4): a client must
+        // not choose the command with them, nor the settings file.
+        let isCGI = Environment.current["GATEWAY_INTERFACE"]?.isEmpty == false
+        let arguments = isCGI ? ["respond"] : CommandLine.arguments.dropFirst()
         // It reads no settings, which hold secrets: it runs beside a program that must not see them.
         if Array(arguments) == [Stage.command] { exit(Stage.run()) }
         guard let name = arguments.first, !["help", "--help", "-h"].contains(name) else {
@@ -69,7 +68,7 @@ struct FlowManager {
         }
         do {
             let invocation = try Invocation(arguments: Array(arguments.dropFirst()))
-            if command.forms.isEmpty, !command.ignoresArguments, let unknown = invocation.words().first {
+            if command.forms.isEmpty, let unknown = invocation.words().first {
                 let message = "flow-manager \(command.name): unknown argument '\(unknown)'\n"
                 Files.write(Array(message.utf8), to: 2)
                 exit(2)

@@ -27,6 +27,7 @@ struct TestServices {
     var monotonicClock: @Sendable () -> UInt64 = { Monotonic.now.milliseconds }
     var registrationLimit: Int?
     var loginCreatesAccount = false
+    var basePath = BasePath.none
     var runLimits = Engine.Limits()
     var threads = 4
     var monitoringAccess = MonitoringAccess(allowing: [], token: nil)
@@ -44,6 +45,7 @@ struct TestServices {
                 keys: IssuerKeys(fetch: { keys }, observe: { _ in }))
         }
         return Services(
+            basePath: basePath,
             tokens: SessionTokens(
                 keys: try TokenKeys(secret: [UInt8](repeating: 0x5a, count: 32)), issuer: "i", audience: "a",
                 sealingKeys: sealingKeys),

@@ -23,7 +23,7 @@ def operation(method, path):
     """The selector of the operation's block in the page, and the link that opens it."""
     described = DOCUMENT["paths"][path][method]
     tag, name = described.get("tags", ["default"])[0], described["operationId"]
-    return f'[id="operations-{tag.replace(" ", "_")}-{name}"]', f"/docs#/{quote(tag)}/{name}"
+    return f'[id="operations-{tag.replace(" ", "_")}-{name}"]', f"/docs/#/{quote(tag)}/{name}"
 
 
 def headers_over_tls(_):
@@ -31,10 +31,11 @@ def headers_over_tls(_):
     connection = http.client.HTTPSConnection(
         "127.0.0.1", int(os.environ["HTTPS_PORT"]), context=ssl._create_unverified_context(), timeout=10)
     index = urllib.request.urlopen(ADDRESS + "/docs", timeout=10)
-    assets = re.findall(r'(?:src|href)="(/docs/[^"]+)"', index.read().decode())
-    assert len(assets) == 4, assets
+    links = re.findall(r'(?:src|href)="([a-z][^":]+)"', index.read().decode())
+    assert index.url == ADDRESS + "/docs/" and len(links) == 4, (index.url, links)
+    assets = ["/docs/" + link for link in links]
     fresh = {"If-None-Match": index.headers["ETag"]}
-    for path, headers, status in [("/docs", {}, 200), ("/docs", fresh, 304), ("/docs/", {}, 200),
+    for path, headers, status in [("/docs", {}, 307), ("/docs/", fresh, 304), ("/docs/", {}, 200),
                                   ("/docs/none", {}, 404), *((asset, {}, 200) for asset in assets)]:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()

@@ -18,7 +18,6 @@ import Testing
 
     /// Each file with its media type and its `Cache-Control`.
     private static let files: [(path: String, type: String, cache: String)] = [
-        ("/docs", "text/html", "no-cache"),
         ("/docs/", "text/html", "no-cache"),
         ("/docs/docs.js", "text/javascript", "no-cache"),
         ("/docs/docs.css", "text/css", "no-cache"),
@@ -71,6 +70,12 @@ import Testing
         }
     }
 
+    /// The links of the page are relative, so that they hold below any base path.
+    @Test func thePageHasOneAddress() throws {
+        let answer = try stack.get("/docs")
+        #expect(answer.status == 307 && answer.headers["location"] == "docs/")
+    }
+
     /// nginx would repeat the headers in its response to an unsatisfiable range.
     @Test func rangesAreIgnored() throws {
         for range in ["bytes=0-9", "bytes=99999999-", "bytes=0-1,2-3", "lines=1"] {
@@ -81,9 +86,11 @@ import Testing
     }
 
     @Test func pageLinksOnlyToExistingFiles() throws {
-        let page = try stack.get("/docs").text
+        let page = try stack.get("/docs/").text
         #expect(!page.contains("@VERSION@"))
-        let names = page.matches(of: #/(?:src|href)="(\/[^"]*)"/#).map { String($0.1) }
+        let names = page.matches(of: #/(?:src|href)="([^":]+)"/#).map { match in
+            match.1.hasPrefix("../") ? "/" + match.1.dropFirst(3) : "/docs/" + match.1
+        }
         #expect(names.count >= 6)
         for name in names { #expect(try stack.get(name).status == 200, "\(name)") }
     }

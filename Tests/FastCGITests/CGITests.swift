@@ -45,6 +45,40 @@ import Testing
         #expect(text == "Status: 201 Created\r\nX-A: b\r\nContent-Length: 7\r\n\r\n{\"a\":1}")
     }
 
+    /// Servers pass a body that was sent in chunks without its length.
+    @Test(arguments: [(BodyPolicy.memory, 200), (.file(limit: 7), 200), (.file(limit: 6), 413)])
+    func readsABodyOfUnknownLength(policy: BodyPolicy, status: Int) {
+        let environment = ["REQUEST_METHOD": "POST", "HTTP_TRANSFER_ENCODING": "chunked"]
+        let text = output(environment, input: "{\"a\":1}") { request, read in
+            do throws(Rejection) {
+                let body = try Received(request, reading: policy, by: read).body
+                return .response(Response(status: .ok, body: body))
+            } catch {
+                return .response(Response(status: error.status))
+            }
+        }
+        #expect(text.hasPrefix("Status: \(status) "))
+        #expect(text.hasSuffix("{\"a\":1}") == (status == 200))
+    }
+
+    /// Apache breaks the response off otherwise.
+    @Test func anUnreadBodyIsDrained() {
+        var inputPipe: [Int32] = [0, 0]
+        unsafe pipe(&inputPipe)
+        _ = unsafe write(inputPipe[1], Array("{\"a\":1}rest".utf8), 11)
+        close(inputPipe[1])
+        let null = unsafe open("/dev/null", O_WRONLY)
+        CGI.serve(
+            environment: ["REQUEST_METHOD": "POST", "CONTENT_LENGTH": "7"], input: inputPipe[0], output: null
+        ) { _, _ in .response(Response(status: .unauthorized)) }
+        let rest = unsafe [UInt8](unsafeUninitializedCapacity: 100) { buffer, count in
+            count = unsafe max(0, read(inputPipe[0], buffer.baseAddress, 100))
+        }
+        #expect(String(decoding: rest, as: UTF8.self) == "rest")
+        close(inputPipe[0])
+        close(null)
+    }
+
     @Test(arguments: [BodyPolicy.none, .memory, .file(limit: 6)], ["8", "7", "x"])
     func rejectsIncompleteBodies(policy: BodyPolicy, length: String) {
         let environment = ["REQUEST_METHOD": "POST", "CONTENT_LENGTH": length]

@@ -85,7 +85,7 @@ import Testing
 
     @Test(arguments: [
         [("HTTP_X_A", "a\u{1}b")], [("HTTP_X_A", "a\nb")], [("HTTP_X A", "a")], [("REQUEST_URI", "/\u{7F}")],
-        [("CONTENT_LENGTH", "-1")], [("CONTENT_LENGTH", "1e3")], [("CONTENT_LENGTH", "99999999999999999999")],
+        [("CONTENT_LENGTH", "-2")], [("CONTENT_LENGTH", "1e3")], [("CONTENT_LENGTH", "99999999999999999999")],
     ])
     func malformedParametersAreRejected(params: [(String, String)]) throws {
         let running = try RunningPool()

@@ -47,7 +47,7 @@ import Testing
     private let document = Interface(
         title: "Posts", version: "1.2.3", summary: "Stores posts.", description: "Long story.", endpoints: endpoints,
         variables: [ExampleVariable("email", initial: "you@example.org", "Yours")]
-    ).openAPI
+    ).openAPI()
 
     /// The value at a path of member names and indices.
     private func value(_ path: String...) -> JSON? {

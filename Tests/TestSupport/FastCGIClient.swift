@@ -36,6 +36,21 @@ package final class FastCGIClient {
         guard status == 0 else { throw Failure.system(call: "connect", code: errno) }
     }
 
+    /// Connects to this machine over TCP.
+    package init(port: UInt16) throws {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let status = unsafe withUnsafePointer(to: address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else { throw Failure.system(call: "connect", code: errno) }
+    }
+
     deinit {
         close(descriptor)
     }

@@ -1,6 +1,6 @@
 "use strict";
-// The page at /docs: Swagger UI, and a log-in for the calls that it makes. The token is kept in the session storage: it
-// survives a reload, and ends with the tab. Swagger UI's own store would share it with all tabs, and keep it.
+// The page at /docs/: Swagger UI, and a log-in for the calls that it makes. The token is kept in the session storage:
+// it survives a reload, and ends with the tab. Swagger UI's own store would share it with all tabs, and keep it.
 
 const scheme = "bearer"; // of the OpenAPI document
 const form = document.getElementById("login");
@@ -43,7 +43,7 @@ function post(path, body, headers = {}) {
 
 async function logIn() {
   const { email, password, otp } = Object.fromEntries(new FormData(form));
-  const response = await post("/login", otp ? { email, password, otp } : { email, password });
+  const response = await post("../login", otp ? { email, password, otp } : { email, password });
   const answer = await response.json();
   const needsCode = ["otp_required", "otp_invalid"].includes(answer.code);
   document.getElementById("otp").hidden = !needsCode;
@@ -58,7 +58,7 @@ async function logIn() {
 async function logOut() {
   const { token } = storage.read();
   endSession("");
-  await post("/logout", {}, { Authorization: `Bearer ${token}` });
+  await post("../logout", {}, { Authorization: `Bearer ${token}` });
 }
 
 // Runs an action of the header; what it could not do is said there.
@@ -85,7 +85,7 @@ dark.addEventListener("change", showTheme);
 showTheme();
 
 const ui = SwaggerUIBundle({
-  url: "/openapi.json",
+  url: "../openapi.json",
   dom_id: "#swagger-ui",
   presets: [SwaggerUIBundle.presets.apis],
   layout: "BaseLayout",

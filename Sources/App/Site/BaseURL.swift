@@ -9,12 +9,12 @@ struct BaseURL: Sendable, CustomStringConvertible {
 
     /// Takes the host from the request's `Host` field. The client controls it: if it is not a plain name or address,
     /// the address of `make run` is used.
-    init(of request: Request) {
+    init(of request: Request, _ base: BasePath) {
         guard request.headers.count(of: "host") == 1, let host = request.headers["host"], Self.isPlain(host) else {
-            (description, isSelfSigned) = ("http://127.0.0.1:8080", false)
+            (description, isSelfSigned) = ("http://127.0.0.1:8080\(base)", false)
             return
         }
-        description = (request.isSecure ? "https://" : "http://") + host
+        description = (request.isSecure ? "https://" : "http://") + host + base.description
         isSelfSigned = request.isSecure && ["localhost", "127.0.0.1"].contains(host.prefix { $0 != ":" })
     }
 

@@ -4,23 +4,26 @@ import JSON
 
 /// The page at `/`: what the product is, where the documentation is, and three commands to paste into a shell.
 enum LandingPage {
-    static func response(to request: Request) -> Response {
-        HTMLPage(title: "Flow Manager", content: introduction + commands(BaseURL(of: request))).response()
+    static func response(to request: Request, below base: BasePath) -> Response {
+        let content = introduction(base) + commands(BaseURL(of: request, base))
+        return HTMLPage(title: "Flow Manager", content: content).response()
     }
 
-    private static let introduction = """
+    private static func introduction(_ base: BasePath) -> String {
+        """
         <h1>Flow Manager</h1>
         <p class="lead">Log in, post a chain of tasks, get the answer. Every run is on record.</p>
         <ul>
-        <li class="first"><a href="/docs"><b>Documentation</b><span>Every call, to read and try out</span></a></li>
-        <li><a href="/openapi.json"><b>OpenAPI</b><span>The same, for programs</span></a></li>
-        <li><a href="/postman.json"><b>Postman</b><span>The same, as a collection</span></a></li>
-        <li><a href="/api/task-types"><b>Task types</b><span>What the tasks of a flow can do</span></a></li>
-        <li><a href="/health"><b>Health</b><span>Is the process up?</span></a></li>
-        <li><a href="/ready"><b>Readiness</b><span>Is the database ready?</span></a></li>
+        <li class="first"><a href="\(base)/docs"><b>Documentation</b><span>Every call, to read and try out</span></a></li>
+        <li><a href="\(base)/openapi.json"><b>OpenAPI</b><span>The same, for programs</span></a></li>
+        <li><a href="\(base)/postman.json"><b>Postman</b><span>The same, as a collection</span></a></li>
+        <li><a href="\(base)/api/task-types"><b>Task types</b><span>What the tasks of a flow can do</span></a></li>
+        <li><a href="\(base)/health"><b>Health</b><span>Is the process up?</span></a></li>
+        <li><a href="\(base)/ready"><b>Readiness</b><span>Is the database ready?</span></a></li>
         </ul>
 
         """
+    }
 
     /// The commands work in every profile, because the first one creates an account.
     private static func commands(_ url: BaseURL) -> String {

@@ -58,13 +58,15 @@ enum Respond {
             }
         }
         guard let listener else {
-            CGI.serve(environment: invocation.environment, handler: makeHandler())
+            CGI.serve(
+                environment: invocation.environment, bodyLimit: Routes.maximumBodyLength, handler: makeHandler())
             return
         }
         let pool = try ResponderPool(
             listener: listener, threads: try configuration.threads,
             settings: FastCGISettings(
-                gate: gate, bodyLimit: Routes.maximumBodyLength, register: register(in: memory.memory)),
+                gate: gate, bodyLimit: Routes.maximumBodyLength, allowsClient: try configuration.allowsClient,
+                register: register(in: memory.memory)),
             observe: { observe(.edge($0)) }, makeHandler: makeHandler)
         let drained = try WakeUp()
         try pool.start()
@@ -97,7 +99,8 @@ enum Respond {
             limits: try configuration.runLimits, observe: { observe(.engine($0)) })
         let hashing = hashingSlots(in: memory.memory)
         return Services(
-            tokens: try configuration.tokens, issuers: try issuers(configuration, observe, fetchEmail),
+            basePath: try configuration.basePath, tokens: try configuration.tokens,
+            issuers: try issuers(configuration, observe, fetchEmail),
             passwords: try passwords(configuration, hashing, observe), engine: engine,
             callShares: CallShares(threads: try configuration.threads),
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,

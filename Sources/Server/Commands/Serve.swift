@@ -14,7 +14,7 @@ enum Serve {
         defer { log.close() }
         try check(invocation, observers.memory, observe)
         if !invocation.unknownSettings.isEmpty { observe(.settingsUnknown(invocation.unknownSettings)) }
-        let listener = try Listener.bind(path: try configuration.socket)
+        let listener = try Listener.inherited(invocation.environment) ?? Listener.bind(to: configuration.listening)
         defer { listener.removeFile() }
         var policy = SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
         policy.largestChild = try configuration.processMemory.map { $0 / 2 }

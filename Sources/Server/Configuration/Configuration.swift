@@ -53,7 +53,7 @@ extension Configuration {
         }
         let combined = [
             { _ = try database }, { _ = try migrationDatabase }, { _ = try issuers }, { _ = try sealingKeys },
-            { _ = try tokens }, { _ = try secrets }, { _ = try programs(settingsFile: nil) },
+            { _ = try listening }, { _ = try tokens }, { _ = try secrets }, { _ = try programs(settingsFile: nil) },
         ]
         let problems = (single + combined).compactMap { check -> String? in
             do {

@@ -1,4 +1,5 @@
 import App
+import HTTP
 import HTTPClient
 import System
 
@@ -147,6 +148,14 @@ extension SettingParser<[UInt8]?> {
         throw InvalidValue(reason: "is too easy to guess; use a random value")
     }
     return bytes
+}
+
+extension SettingParser<BasePath> {
+    static var basePath: SettingParser {
+        SettingParser(
+            "a path like /flow, of letters, digits and -_.~, at most \(BasePath.maximumLength) bytes",
+            BasePath.init(parsing:))
+    }
 }
 
 extension SettingParser<CrossOrigin> {

@@ -1,4 +1,5 @@
 import App
+import HTTP
 import HTTPClient
 import System
 
@@ -146,7 +147,17 @@ struct Settings: Sendable {
 
     let socket = Setting<String>(
         "SOCKET", default: .text("/run/flow-manager/flow-manager.sock"), .text,
-        "Unix socket on which the responders listen, at most 107 bytes")
+        "Where the responders listen: a unix socket, at most 107 bytes, or an address like `127.0.0.1:9000`. Ignored "
+            + "if systemd passes a socket")
+
+    let socketAllow = Setting(
+        "SOCKET_ALLOW", default: .text("127.0.0.0/8,::1"), .addressesWithoutPorts,
+        "Addresses of the web servers that may connect to a `SOCKET` on TCP. They can make calls for any client, so no "
+            + "other host may be among them")
+
+    let basePath = Setting<BasePath>(
+        "BASE_PATH", ifUnset: .none, .basePath,
+        "Path under which the web server has this program, such as `/flow`. Unset: it has the whole site")
 
     let stateFolder = Setting<String>(
         "STATE_DIR", default: .text("/run/flow-manager"), .text,

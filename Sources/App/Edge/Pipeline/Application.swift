@@ -75,6 +75,7 @@ package struct Application: Sendable {
         guard let path = Path(parsing: call.request.path) else {
             throw Problem(.badRequest, "The path is not valid")
         }
+        guard let path = services.basePath.relative(path) else { throw Problem.notFound }
         switch router.match(method: call.request.method, path: path) {
         case .none: throw Problem.notFound
         case .otherMethods(let allow):

@@ -44,6 +44,9 @@ struct Call: Sendable {
         if response.headers["Cache-Control"] == nil {
             response.headers.append(name: "Cache-Control", value: "no-store")
         }
+        if services.basePath != .none, let location = response.headers["Location"], location.hasPrefix("/") {
+            response.headers["Location"] = services.basePath.appending(location)
+        }
         rateLimit?.add(to: &response.headers)
         services.crossOrigin.complete(&response, to: request)
     }

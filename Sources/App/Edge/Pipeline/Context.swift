@@ -7,6 +7,7 @@ import Tokens
 
 /// The services that all threads of the process share. A class, because every request passes it on.
 package final class Services: Sendable {
+    package let basePath: BasePath
     package let tokens: SessionTokens
     /// The external issuers of tokens that are accepted in addition to ours.
     package let issuers: [ExternalIssuer]
@@ -39,7 +40,8 @@ package final class Services: Sendable {
     let keyUses = KeyUses()
 
     package init(
-        tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher, engine: Engine,
+        basePath: BasePath = .none, tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher,
+        engine: Engine,
         callShares: CallShares,
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, credentials: CredentialStore, loginLimits: LoginLimits?,
         rateLimits: RateLimits, registrationLimit: Int?,
@@ -48,6 +50,7 @@ package final class Services: Sendable {
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void, monitoring: Monitoring,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
+        self.basePath = basePath
         self.tokens = tokens
         self.issuers = issuers
         self.passwords = passwords

@@ -42,7 +42,7 @@ extension Endpoint<Context> {
             }
             try user.delete(context.audit, on: context.connection)
             var response = Response.noContent
-            SessionCookies(removedBy: context.request).add(to: &response)
+            SessionCookies(removedBy: context.request, below: context.services.basePath).add(to: &response)
             return response
         }
     }

@@ -8,22 +8,25 @@ struct SessionCookies {
     private let cookies: [Cookie]
 
     /// - Parameter secondsLeft: seconds until the session ends.
-    init(access: String, refresh: String, secondsLeft: Int, for request: Request) {
-        cookies = Self.pair(access, Int(Session.tokenLifetime), refresh, secondsLeft, request)
+    init(access: String, refresh: String, secondsLeft: Int, for request: Request, below base: BasePath) {
+        cookies = Self.pair(access, Int(Session.tokenLifetime), refresh, secondsLeft, request, base)
     }
 
     /// Cookies that delete both.
-    init(removedBy request: Request) {
-        cookies = Self.pair("", 0, "", 0, request)
+    init(removedBy request: Request, below base: BasePath) {
+        cookies = Self.pair("", 0, "", 0, request, base)
     }
 
     private static func pair(
-        _ access: String, _ accessAge: Int, _ refresh: String, _ refreshAge: Int, _ request: Request
+        _ access: String, _ accessAge: Int, _ refresh: String, _ refreshAge: Int, _ request: Request, _ base: BasePath
     ) -> [Cookie] {
         let isSecure = request.isSecure
         return [
-            Cookie(Self.access, access, path: "/", maxAge: accessAge, sameSite: .lax, isSecure: isSecure),
-            Cookie(Self.refresh, refresh, path: "/refresh", maxAge: refreshAge, sameSite: .strict, isSecure: isSecure),
+            Cookie(
+                Self.access, access, path: base.appending("/"), maxAge: accessAge, sameSite: .lax, isSecure: isSecure),
+            Cookie(
+                Self.refresh, refresh, path: base.appending("/refresh"), maxAge: refreshAge, sameSite: .strict,
+                isSecure: isSecure),
         ]
     }
 

@@ -56,7 +56,7 @@ extension Endpoint<Context> {
             _ = try Session.end(session, of: user.id, on: context.connection)
         }
         var response = Response.noContent
-        SessionCookies(removedBy: context.request).add(to: &response)
+        SessionCookies(removedBy: context.request, below: context.services.basePath).add(to: &response)
         return response
     }
 
@@ -146,8 +146,11 @@ extension Session {
         var body = tokens.objectValue ?? JSONObject()
         for (name, value) in members { body[name] = value }
         var response = Response.json(.object(body), status: status)
-        SessionCookies(access: access, refresh: refresh, secondsLeft: secondsLeft, for: context.request)
-            .add(to: &response)
+        SessionCookies(
+            access: access, refresh: refresh, secondsLeft: secondsLeft, for: context.request,
+            below: context.services.basePath
+        )
+        .add(to: &response)
         return response
     }
 }

@@ -1,0 +1,71 @@
+import Glibc
+import HTTP
+
+/// The body of a CGI request: at most `length` bytes of a descriptor, or all of it.
+final class CGIInput {
+    private let descriptor: Int32
+    /// Nil: the body ends with the input.
+    private let length: Int?
+    /// The bytes that may still be read.
+    private var rest: Int
+
+    /// The number of bytes beyond the limit that are still read, so that the client receives its 413.
+    private static let allowance = 64 << 10
+
+    /// - Parameter limit: the maximum length of a body at any endpoint, in bytes. Of a longer body, only a few bytes
+    ///   more than that are read.
+    init(_ descriptor: Int32, length: Int?, limit: Int) {
+        self.descriptor = descriptor
+        self.length = length
+        rest = min(length ?? .max, limit + Self.allowance)
+    }
+
+    func read(by policy: BodyPolicy, folder: String) throws(Rejection) -> RequestBody {
+        let limit = policy.limit
+        if let length, length > limit { throw .bodyTooLarge(limit: limit) }
+        switch policy {
+        case .none, .memory:
+            let bytes = read(atMost: length ?? limit + 1)
+            try check(bytes.count, limit)
+            return policy == .none ? .empty : .bytes(bytes)
+        case .file:
+            guard var file = BodyFile(in: folder) else { throw .bodyNotStored }
+            var count = 0
+            while count <= limit {
+                let piece = read(atMost: min(64 << 10, (length ?? limit + 1) - count))
+                if piece.isEmpty { break }
+                unsafe piece.withUnsafeBytes { unsafe file.append($0) }
+                count += piece.count
+            }
+            try check(count, limit)
+            guard file.isWhole, let opened = file.opened() else { throw .bodyNotStored }
+            return .file(opened)
+        }
+    }
+
+    /// Reads what is left.
+    func drain() {
+        while !read(atMost: 64 << 10).isEmpty {}
+    }
+
+    private func check(_ count: Int, _ limit: Int) throws(Rejection) {
+        if let length, count != length { throw .bodyIncomplete }
+        guard count <= limit else { throw .bodyTooLarge(limit: limit) }
+    }
+
+    /// Fewer bytes than that at the end of the body.
+    private func read(atMost wanted: Int) -> [UInt8] {
+        let length = min(wanted, rest)
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: length) { buffer, initialized in
+            while initialized < length {
+                let count = unsafe Glibc.read(
+                    descriptor, buffer.baseAddress.map { unsafe $0 + initialized }, length - initialized)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { return }
+                initialized += count
+            }
+        }
+        rest -= bytes.count
+        return bytes
+    }
+}

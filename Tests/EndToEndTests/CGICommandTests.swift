@@ -1,0 +1,35 @@
+import System
+import TestSupport
+import Testing
+
+/// The executable as a web server's CGI program. A server passes the words of a query without `=` as arguments (RFC
+/// 3875, section 4.4), so that clients choose them.
+@Suite struct CGICommandTests {
+    let stack: Stack
+
+    init() throws { stack = try Stack.shared.get() }
+
+    private func answer(to arguments: [String], query: String = "") throws -> String {
+        try stack.command(
+            arguments,
+            settings: [
+                "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": "/health" + query,
+                "REMOTE_ADDR": "192.0.2.1",
+            ]
+        ).output
+    }
+
+    @Test func itAnswersOneCall() throws {
+        let text = try answer(to: [])
+        #expect(text.hasPrefix("Status: 200 OK\r\n") && text.hasSuffix("{\"status\":\"ok\"}"))
+    }
+
+    @Test(arguments: [
+        ["version"], ["config"], ["user", "add", "a@example.org", "--admin"], ["respond", "--env-file", "/etc/passwd"],
+        ["--env-file", "/etc/passwd"], ["stage"],
+    ])
+    func itDoesNothingElse(arguments: [String]) throws {
+        let text = try answer(to: arguments, query: "?" + arguments.joined(separator: "+"))
+        #expect(text.hasPrefix("Status: 400 Bad Request\r\n"), "\(text)")
+    }
+}
