@@ -29,6 +29,9 @@ package enum FastCGIEvent: Sendable, Equatable {
     /// No slot was free for an exchange that would wait or stream, or its owner had half of them. It was answered at
     /// once.
     case parkingFull
+    /// Whether all threads have served one call each for longer than the limit of the wait in the queue. Others are
+    /// refused then.
+    case threadsBlocked(Bool)
     /// No connection can be accepted for now (`EMFILE`, `ENFILE`, …). The pool retries shortly.
     case acceptPaused(code: Int32)
 }

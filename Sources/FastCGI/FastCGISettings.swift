@@ -27,6 +27,9 @@ package struct FastCGISettings: Sendable {
     /// The interval between two comments on an open stream.
     package var commentInterval: Duration
 
+    /// How long each thread of a pool may serve one call before others are refused; nil: they wait.
+    package var queueTimeout: Duration?
+
     /// Records calls with the param `CALL_ID`; nil: they are executed whenever they come.
     package var register: CallRegister?
 
@@ -35,7 +38,7 @@ package struct FastCGISettings: Sendable {
         readDeadline: Duration = .seconds(15), silenceLimit: Duration = .seconds(10),
         allowedPeers: Set<UInt32>? = nil, allowsClient: (@Sendable (String) -> Bool)? = nil, parkingLimit: Int = 1_000,
         streamLimit: Int = 500,
-        commentInterval: Duration = .seconds(15),
+        commentInterval: Duration = .seconds(15), queueTimeout: Duration? = nil,
         register: CallRegister? = nil
     ) {
         self.gate = gate
@@ -48,6 +51,7 @@ package struct FastCGISettings: Sendable {
         self.parkingLimit = parkingLimit
         self.streamLimit = streamLimit
         self.commentInterval = commentInterval
+        self.queueTimeout = queueTimeout
         self.register = register
     }
 }

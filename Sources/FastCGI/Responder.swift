@@ -6,13 +6,19 @@ final class Responder {
     private let pool: ResponderPool
     private let deadline: ReadDeadline
     private let handler: ResponderPool.Handler
+    private let progress: ThreadProgress?
     /// A parked exchange takes it along; this thread then makes a new one.
     private var fcgi = FCGIRequest()
 
-    init(pool: ResponderPool, deadline: ReadDeadline, handler: @escaping ResponderPool.Handler) {
+    /// - Parameter progress: where the thread shows what it does; nil: nowhere.
+    init(
+        pool: ResponderPool, deadline: ReadDeadline, progress: ThreadProgress? = nil,
+        handler: @escaping ResponderPool.Handler
+    ) {
         self.pool = pool
         self.deadline = deadline
         self.handler = handler
+        self.progress = progress
     }
 
     /// Serves until the pool ends, then serves what is ready at that moment and wakes the next thread.
@@ -22,7 +28,17 @@ final class Responder {
         pool.events.arm(pool.events.endDescriptor)
     }
 
+    /// Serves one ready connection, if there is one before the timeout (in milliseconds).
+    func serveOne(within timeout: Int32) {
+        guard let event = pool.events.wait(milliseconds: timeout) else { return }
+        // For the threads that end by it.
+        if event.descriptor == pool.events.endDescriptor { return pool.events.arm(event.descriptor) }
+        serve(event)
+    }
+
     private func serve(_ event: EventSet.Event) {
+        progress?.change()
+        defer { progress?.change() }
         guard event.descriptor != pool.acceptor.listener.descriptor else {
             if let accepted = pool.acceptor.accept() { serveUnverified(accepted) }
             return

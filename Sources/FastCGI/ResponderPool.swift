@@ -17,6 +17,9 @@ package final class ResponderPool: Sendable {
 
     private let makeHandler: @Sendable () -> Handler
     private let deadlines: [ReadDeadline]
+    private let progress: [ThreadProgress]
+    private let spare: SpareThread?
+    private let makeSpareHandler: @Sendable () -> Handler
     private let timer: Timer
     private let threads = Mutex<[NativeThread]>([])
     private let idle = IdleConnections()
@@ -28,10 +31,12 @@ package final class ResponderPool: Sendable {
     private let comments: Mutex<Monotonic>
     private let handOver = Mutex<(@Sendable (Int32) -> Bool)?>(nil)
 
-    /// `makeHandler` is called once on each thread; the handler that it returns stays on that thread.
+    /// `makeHandler` is called once on each thread; the handler that it returns stays on that thread. One that
+    /// `makeSpareHandler` makes answers while all of these threads are blocked, if the settings limit that: at once.
     package init(
         listener: Listener, threads: Int, settings: FastCGISettings,
-        observe: @escaping @Sendable (FastCGIEvent) -> Void, makeHandler: @escaping @Sendable () -> Handler
+        observe: @escaping @Sendable (FastCGIEvent) -> Void, makeHandler: @escaping @Sendable () -> Handler,
+        makeSpareHandler: (@Sendable () -> Handler)? = nil
     ) throws(FastCGIError) {
         guard Library.status == 0 else { throw .library(code: Library.status) }
         self.settings = settings
@@ -41,21 +46,33 @@ package final class ResponderPool: Sendable {
         self.parking = try Parking(capacity: settings.parkingLimit, streamCapacity: settings.streamLimit)
         self.parts = PartialArrivals(settings)
         self.acceptor = Acceptor(listener: listener, events: events, settings: settings, observe: observe)
-        self.deadlines = (0..<threads).map { _ in ReadDeadline() }
+        self.progress = (0..<threads).map { _ in ThreadProgress() }
+        self.makeSpareHandler = makeSpareHandler ?? makeHandler
+        if makeSpareHandler != nil, let limit = settings.queueTimeout {
+            spare = try SpareThread(watching: progress, limit: limit)
+        } else {
+            spare = nil
+        }
+        self.deadlines = (0...threads).map { _ in ReadDeadline() }
         self.comments = Mutex(.now + settings.commentInterval)
         self.timer = try Timer(deadline: settings.readDeadline)
     }
 
     /// Starts to accept and to answer. After an error some threads may run, so the process should exit.
     package func start() throws(FastCGIError) {
-        for deadline in deadlines {
+        for (deadline, progress) in zip(deadlines, progress) {
             let thread = try NativeThread.start { [self] in
-                Responder(pool: self, deadline: deadline, handler: makeHandler()).run()
+                Responder(pool: self, deadline: deadline, progress: progress, handler: makeHandler()).run()
             }
             threads.withLock { $0.append(thread) }
         }
+        try spare?.start { [self] in
+            let responder = Responder(pool: self, deadline: deadlines[progress.count], handler: makeSpareHandler())
+            return { responder.serveOne(within: 100) }
+        }
         try timer.start { [self] limit in
             for deadline in deadlines { deadline.tick(limit: limit) }
+            if let areBlocked = spare?.tick() { observe(.threadsBlocked(areBlocked)) }
             acceptor.resume()
             parts.forEach { events.arm($0) }
             comments.withLock { next in
@@ -92,6 +109,7 @@ package final class ResponderPool: Sendable {
         }
         parking.close()
         for thread in running { thread.join() }
+        spare?.stop()
         for descriptor in idle.all { release(descriptor) }
         timer.stop()
     }

@@ -35,6 +35,8 @@ package final class Endpoint<Context>: Sendable {
     package let handle: @Sendable (Context) throws -> Reply
     /// The names of the path's parameters, in order.
     package let parameterNames: [String]
+    /// Whether a call may use the database; one that does not is also answered while the others have to wait.
+    package let usesDatabase: Bool
     /// Whether anyone may call it and gets cookies: then a page of another origin must not call it, because it could
     /// log its visitor in to another user's account.
     package let setsCookies: Bool
@@ -45,15 +47,16 @@ package final class Endpoint<Context>: Sendable {
         limitedScope: Scope? = nil, summary: String, description: String? = nil, parameters: [Parameter] = [],
         query: [Parameter] = [],
         headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
-        rateClass: RateClass? = nil, answers: [Answer], problems: [ProblemCode] = [], examples: [Example] = [],
+        rateClass: RateClass? = nil, usesDatabase: Bool = true, answers: [Answer], problems: [ProblemCode] = [],
+        examples: [Example] = [],
         handle: @escaping @Sendable (Context) throws -> Response
     ) {
         self.init(
             method, path, operation: operation, tag: tag, access: access, scope: scope, limitedScope: limitedScope,
             summary: summary, description: description, parameters: parameters, query: query, headers: headers,
             body: body,
-            idempotency: idempotency, rateClass: rateClass, waits: false, answers: answers, problems: problems,
-            examples: examples
+            idempotency: idempotency, rateClass: rateClass, usesDatabase: usesDatabase, waits: false, answers: answers,
+            problems: problems, examples: examples
         ) { .response(try handle($0)) }
     }
 
@@ -63,7 +66,8 @@ package final class Endpoint<Context>: Sendable {
         limitedScope: Scope? = nil, summary: String, description: String? = nil, parameters: [Parameter] = [],
         query: [Parameter] = [],
         headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
-        rateClass: RateClass? = nil, waits: Bool, answers: [Answer], problems: [ProblemCode] = [],
+        rateClass: RateClass? = nil, usesDatabase: Bool = true, waits: Bool, answers: [Answer],
+        problems: [ProblemCode] = [],
         examples: [Example] = [], handle: @escaping @Sendable (Context) throws -> Reply
     ) {
         if case .file = body {
@@ -84,6 +88,7 @@ package final class Endpoint<Context>: Sendable {
         self.body = body
         self.idempotency = idempotency
         self.rateClass = rateClass ?? RateClass(defaultFor: method, self.scope)
+        self.usesDatabase = usesDatabase
         self.waits = waits
         self.answers = answers
         self.problems = problems

@@ -28,6 +28,7 @@ struct TestServices {
     var registrationLimit: Int?
     var loginCreatesAccount = false
     var basePath = BasePath.none
+    var queueTimeout: Duration?
     var runLimits = Engine.Limits()
     var threads = 4
     var monitoringAccess = MonitoringAccess(allowing: [], token: nil)
@@ -53,6 +54,7 @@ struct TestServices {
             passwords: PasswordHasher(
                 slots: HashingSlots(Slots(in: memory, limit: 4), waiting: 4), cost: .init(passes: 1, kibibytes: 8)),
             engine: Engine(catalog: Tasks.makeCatalog(), limits: runLimits), callShares: CallShares(threads: threads),
+            queueTimeout: queueTimeout,
             bodyKeys: [HMACSHA256(key: [1])],
             sealingKeys: sealingKeys, credentials: CredentialStore(sealedBy: sealingKeys, in: secrets),
             loginLimits: loginLimits,

@@ -75,6 +75,8 @@ import WorkerPool
     @Test(
         arguments: [
             (.edge(.peerRefused(user: 7)), "warning peer-refused user=7"),
+            (.edge(.threadsBlocked(true)), "warning threads-blocked"),
+            (.edge(.threadsBlocked(false)), "info threads-free"),
             (.edge(.clientRefused(address: "192.0.2.1")), "warning client-refused address=192.0.2.1"),
             (.edge(.strayPeer), "warning stray-peer"),
             (.edge(.requestUnreadable), "warning request-unreadable"), (.edge(.gateRefused), "warning gate-refused"),

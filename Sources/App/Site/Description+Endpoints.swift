@@ -26,7 +26,7 @@ extension Endpoint<Context> {
     ) -> Endpoint {
         Endpoint(
             .get, path, operation: operation, tag: .service, access: .everyone, summary: summary,
-            description: description, headers: [.ifNoneMatch], rateClass: .unlimited,
+            description: description, headers: [.ifNoneMatch], rateClass: .unlimited, usesDatabase: false,
             answers: [
                 Answer(.ok, "The document", .any, headers: [.etag]),
                 Answer(.notModified, "The version that `If-None-Match` names is current", headers: [.etag]),

@@ -6,7 +6,7 @@ extension Endpoint<Context> {
 
     private static let landingPage = Endpoint(
         .get, "/", operation: "getLandingPage", tag: .service, access: .everyone,
-        summary: "Show what this is and how to start", rateClass: .unlimited,
+        summary: "Show what this is and how to start", rateClass: .unlimited, usesDatabase: false,
         answers: [Answer(.ok, "The page", .string, contentType: "text/html")]
     ) { context in
         LandingPage.response(to: context.request, below: context.services.basePath)
@@ -17,7 +17,7 @@ extension Endpoint<Context> {
     private static let documentation = Endpoint(
         .get, "/docs", operation: "getDocumentation", tag: .service, access: .everyone,
         summary: "Show this description as a page to read and to try out",
-        rateClass: .unlimited,
+        rateClass: .unlimited, usesDatabase: false,
         answers: [
             Answer(.ok, "The page", .string, contentType: "text/html"),
             Answer(

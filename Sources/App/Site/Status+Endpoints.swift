@@ -14,6 +14,7 @@ extension Endpoint<Context> {
             Parameter("json", flag, "As JSON; it needs no value"),
             Parameter("full", flag, "With each thread; it needs no value"),
         ],
+        usesDatabase: false,
         answers: [
             Answer(.ok, "The state of the pool", .string, contentType: "text/plain"),
             Answer(

@@ -66,8 +66,15 @@ enum Respond {
             listener: listener, threads: try configuration.threads,
             settings: FastCGISettings(
                 gate: gate, bodyLimit: Routes.maximumBodyLength, allowsClient: try configuration.allowsClient,
+                queueTimeout: try configuration.queueTimeout,
                 register: register(in: memory.memory)),
-            observe: { observe(.edge($0)) }, makeHandler: makeHandler)
+            observe: { observe(.edge($0)) }, makeHandler: makeHandler,
+            makeSpareHandler: { [limited] in
+                let connection = Connection(limited)
+                return { request, read in
+                    application.reply(to: request, readingBody: read, over: connection, isOverloaded: true)
+                }
+            })
         let drained = try WakeUp()
         try pool.start()
         let signals = control.withLock {
@@ -102,7 +109,7 @@ enum Respond {
             basePath: try configuration.basePath, tokens: try configuration.tokens,
             issuers: try issuers(configuration, observe, fetchEmail),
             passwords: try passwords(configuration, hashing, observe), engine: engine,
-            callShares: CallShares(threads: try configuration.threads),
+            callShares: CallShares(threads: try configuration.threads), queueTimeout: try configuration.queueTimeout,
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             credentials: try credentials(configuration, observe),
             loginLimits: try configuration.loginThrottleKey.map { key in

@@ -170,6 +170,10 @@ struct Settings: Sendable {
         "THREADS", default: .text("4"), .number(in: 1...64),
         "Threads per responder, each with its own database connection. Calls that wait add up to two of both")
 
+    let queueTimeout = Setting<Duration?>(
+        "QUEUE_TIMEOUT", default: .text("5"), .secondsOrOff(in: 0.1...60),
+        "Seconds that a call may wait for a thread; then it is refused with 503 and `Retry-After`. `off`: it waits")
+
     let workers = Setting(
         "WORKERS", default: .text("1"), .number(in: 0...64), "Number of worker processes, which execute queued runs")
 

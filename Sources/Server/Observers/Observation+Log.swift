@@ -12,6 +12,8 @@ extension Observation {
     var logEntry: Log.Entry? {
         switch self {
         case .edge(.peerRefused(let user)): .warning("peer-refused", ["user": .number(Int(user))])
+        case .edge(.threadsBlocked(true)): .warning("threads-blocked")
+        case .edge(.threadsBlocked(false)): .info("threads-free")
         case .edge(.clientRefused(let address)): .warning("client-refused", ["address": .text(address)])
         case .edge(.strayPeer): .warning("stray-peer")
         case .edge(.requestUnreadable): .warning("request-unreadable")

@@ -27,12 +27,16 @@ package struct Application: Sendable {
     /// Replies to one request over this thread's connection. It never throws, and its duration is limited by the
     /// timeouts of its statements. The body is read only if the endpoint's caller may call it.
     ///
-    /// - Parameter seat: where this thread shows which endpoint it serves; nil: nowhere.
+    /// - Parameters:
+    ///   - seat: where this thread shows which endpoint it serves; nil: nowhere.
+    ///   - isOverloaded: whether a call that may use the database is refused.
     package func reply(
-        to request: Request, readingBody read: BodyReader, over connection: Connection, at seat: Seat? = nil
+        to request: Request, readingBody read: BodyReader, over connection: Connection, at seat: Seat? = nil,
+        isOverloaded: Bool = false
     ) -> Reply {
         let start = Monotonic.now
         var call = Call(request, services: services)
+        call.isOverdue = isOverloaded || call.hasWaitedTooLong
         var finished = FinishedRequest(requestID: call.id, method: request.method)
         finished.traceID = request.trace?.traceID
         let audit = AuditTrail(from: request.remoteAddress, on: connection)
@@ -87,6 +91,7 @@ package struct Application: Sendable {
             seat?.show(activities[position])
             finished.route = endpoint.path
             call.route = endpoint.path
+            if call.isOverdue, endpoint.usesDatabase { throw QueueTimeout() }
             do {
                 return try reply(
                     to: &call, at: endpoint, parameters, into: &finished, readingBody: read, audit: audit,

@@ -12,6 +12,8 @@ struct Call: Sendable {
     let services: Services
     /// The path of the endpoint, with the names of its parameters; nil if no endpoint matched.
     var route: String?
+    /// Whether it has waited for a thread for too long.
+    var isOverdue = false
     /// The state of its rate limit after this call; nil until it is counted, and if it has none.
     var rateLimit: RateLimit.State?
 
@@ -64,6 +66,10 @@ struct Call: Sendable {
         case PasswordError.busy:
             services.observe(.hashRefused)
             return report(.unavailable(retryAfter: 2), "password hashing is at its limit")
+        // Under overload these come by the thousand.
+        case is QueueTimeout:
+            services.observe(.limitHit(code: "queue_timeout"))
+            return .unavailable()
         case is TokenKey.Unreadable:
             return report(.unavailable(retryAfter: 5), "SEALING_KEY does not open the token keys")
         case let error as AWSError: return report(.unavailable(retryAfter: 5), error.description)
@@ -87,6 +93,13 @@ struct Call: Sendable {
     /// The longest time in the queue that is believed: the web server gives up much earlier.
     private static let longestQueueTime = Duration.seconds(600)
 
+    /// Whether it has waited for a thread for longer than the settings permit. The client may have given up, and those
+    /// behind it wait as well: to refuse it at once shortens the queue.
+    var hasWaitedTooLong: Bool {
+        guard let limit = services.queueTimeout, let time = queueTime(before: .zero) else { return false }
+        return time > limit
+    }
+
     /// How long the request waited for this program, if it has been processed for `duration`. Nil for a time that has
     /// not come yet, or is long past: then the clocks differ.
     func queueTime(before duration: Duration) -> Duration? {
@@ -105,6 +118,9 @@ struct Call: Sendable {
         services.observe(.requestFinished(finished))
     }
 }
+
+/// A call has waited for a thread for too long.
+struct QueueTimeout: Error {}
 
 extension Problem {
     fileprivate init(for rejection: Rejection) {

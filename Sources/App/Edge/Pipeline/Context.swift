@@ -14,6 +14,8 @@ package final class Services: Sendable {
     package let passwords: PasswordHasher
     package let engine: Engine
     package let callShares: CallShares
+    /// How long a call may have waited for a thread before it is refused; nil: without a limit.
+    package let queueTimeout: Duration?
     /// The keys for digests of bodies, at least one: the first creates digests, and all of them recognize digests.
     package let bodyKeys: [HMACSHA256]
     /// The keys that seal secrets at rest; nil if none is set, and then no secrets can be stored.
@@ -42,7 +44,7 @@ package final class Services: Sendable {
     package init(
         basePath: BasePath = .none, tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher,
         engine: Engine,
-        callShares: CallShares,
+        callShares: CallShares, queueTimeout: Duration? = nil,
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, credentials: CredentialStore, loginLimits: LoginLimits?,
         rateLimits: RateLimits, registrationLimit: Int?,
         loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin,
@@ -56,6 +58,7 @@ package final class Services: Sendable {
         self.passwords = passwords
         self.engine = engine
         self.callShares = callShares
+        self.queueTimeout = queueTimeout
         self.bodyKeys = bodyKeys
         self.sealingKeys = sealingKeys
         self.credentials = credentials

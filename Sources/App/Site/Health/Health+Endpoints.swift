@@ -9,6 +9,7 @@ extension Endpoint<Context> {
         .get, "/health", operation: "getHealth", tag: .service, access: .everyone,
         summary: "Check that the process answers",
         description: "Says nothing about the database; `GET /ready` does.", rateClass: .unlimited,
+        usesDatabase: false,
         answers: [
             Answer(.ok, "The process answers", .object(required: ["status": .constant("ok")]).named("Health"))
         ]
