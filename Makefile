@@ -1,8 +1,8 @@
 # Short names for the scripts in scripts/, bench/ and drill/, which can also be run directly.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check check-guards bench bench-flows bench-compare order check-hosts check-neighbours drill
-.PHONY: fuzz format lint postman check-prometheus schema image clean
+.PHONY: help run stop test check check-guards bench bench-flows bench-hosts bench-compare order check-hosts
+.PHONY: check-neighbours drill fuzz format lint postman check-prometheus schema image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -37,6 +37,9 @@ order: ## regenerate the list of hot functions, which the linker places together
 
 check-neighbours: ## how long other clients wait while one client sends the most expensive calls
 	@drill/neighbours
+
+bench-hosts: ## measure the program behind each web server, with PHP-FPM and PHP-CGI beside it
+	@bench/hosts
 
 check-hosts: ## the same calls behind every web server: nginx, Apache, lighttpd, Caddy; with and without a base path
 	@Tests/Hosts/run

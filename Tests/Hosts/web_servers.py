@@ -25,9 +25,9 @@ class Host:
     # Whether the web server sends FLOW_GATE.
     has_gate = True
 
-    def __init__(self, base, place):
+    def __init__(self, base, place, folder=None):
         self.base, self.place = base, place
-        self.folder = place.folder / f"at-{self.name}{base.replace('/', '-')}"
+        self.folder = place.folder / (folder or f"at-{self.name}{base.replace('/', '-')}")
         self.folder.mkdir()
         self.port, self.tls_port = stand.free_ports(2)
         self.environment = place.environment | {
@@ -51,10 +51,10 @@ class Host:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.read().decode()
 
-    def start(self):
-        """Starts the server and what it forwards to; returns when both serve."""
+    def start(self, path="/ready"):
+        """Starts the server and what it forwards to; returns when both serve, which a call of that path shows."""
         process = self.serve()
-        self.place.wait_until_ready(self.folder.name, self.port, process, self.base)
+        self.place.wait_until_ready(self.folder.name, self.port, process, self.base + path)
 
     def run(self, command, name, **options):
         return self.place.start(command, name, self.environment, **options)
@@ -77,16 +77,18 @@ class Nginx(Host):
 
     def serve(self):
         self.respond()
-        static = self.place.static
-        settings = self.environment | {
-            "PORT": str(self.port), "HTTPS_PORT": str(self.tls_port), "CERTIFICATE": str(self.place.certificate),
-            "CERTIFICATE_KEY": str(self.place.key), "STATIC": str(static), "RATE_LIMIT": "off",
-            "BINARY": str(self.place.binary), "ACCESS_LOG": str(self.access_log)}
-        processes.run([CHECKOUT / "deploy/render-nginx", self.folder / "nginx"], env=os.environ | settings)
+        self.render()
         # As root nginx' workers would be another user, whom the socket refuses.
         user = ["-g", "user root;"] if os.geteuid() == 0 else []
         return self.run(
             ["/usr/sbin/nginx", "-e", "stderr", "-c", self.folder / "nginx/conf/nginx.conf", *user], self.folder.name)
+
+    def render(self):
+        settings = self.environment | {
+            "PORT": str(self.port), "HTTPS_PORT": str(self.tls_port), "CERTIFICATE": str(self.place.certificate),
+            "CERTIFICATE_KEY": str(self.place.key), "STATIC": str(self.place.static), "RATE_LIMIT": "off",
+            "BINARY": str(self.place.binary), "ACCESS_LOG": str(self.access_log)}
+        processes.run([CHECKOUT / "deploy/render-nginx", self.folder / "nginx"], env=os.environ | settings)
 
     def respond(self):
         self.supervisor()
@@ -95,8 +97,8 @@ class Nginx(Host):
 class NginxOverTCP(Nginx):
     name = "nginx-tcp"
 
-    def __init__(self, base, place):
-        super().__init__(base, place)
+    def __init__(self, base, place, folder=None):
+        super().__init__(base, place, folder)
         port, = stand.free_ports(1)
         self.environment["SOCKET"] = f"127.0.0.1:{port}"
 
@@ -278,9 +280,9 @@ class Place(stand.Stand):
                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                        "-keyout", self.key, "-out", self.certificate])
 
-    def wait_until_ready(self, name, port, process, base=""):
+    def wait_until_ready(self, name, port, process, path="/ready"):
         def answers():
             if process.poll() is not None:
                 processes.fail(f"{name} ended:\n{self.log(name).read_text()}")
-            return stand.request(port, "GET", base + "/ready")[0] == 200
+            return stand.request(port, "GET", path)[0] == 200
         processes.eventually(f"{name} does not answer; see {self.folder}", answers, 30, 0.05)
