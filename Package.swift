@@ -105,8 +105,8 @@ let package = Package(
             name: "supervised", dependencies: ["Supervision", "System"], path: "Tests/Fixtures/supervised",
             swiftSettings: settings),
         tests(
-            "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Flows", "HTTP", "JSON", "Postgres",
-            "SharedMemory", "Supervision", "System", "TestSupport", "WorkerPool"),
+            "ServerTests", "flow-manager", "App", "Tokens", "Crypto", "FastCGI", "Flows", "HTTP", "HTTPClient", "JSON",
+            "Postgres", "SharedMemory", "Supervision", "System", "TestSupport", "WorkerPool"),
         tests(
             "EndToEndTests", "TestSupport", "flow-manager", "App", "HTTP", "JSON", "Postgres", "System", "Tokens",
             "Crypto", "SharedMemory"),

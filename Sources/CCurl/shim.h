@@ -35,6 +35,19 @@ static inline long flow_status(CURL *easy) {
     return status;
 }
 
+/* The addresses of the last connection; empty without one. */
+static inline const char *flow_server_address(CURL *easy) {
+    const char *address = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
+    return address ? address : "";
+}
+
+static inline const char *flow_client_address(CURL *easy) {
+    const char *address = NULL;
+    curl_easy_getinfo(easy, CURLINFO_LOCAL_IP, &address);
+    return address ? address : "";
+}
+
 /* Whether the name of the host was looked up. */
 static inline bool flow_has_address(CURL *easy) {
     curl_off_t microseconds = 0;

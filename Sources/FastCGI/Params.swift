@@ -26,6 +26,7 @@ struct Params {
     private var id = ""
     private var queuedAt: Int64?
     private var isSecure = false
+    private var webServer: WebServer?
     private let gate: [UInt8]?
     private var redirectedAuthorization: String?
 
@@ -78,6 +79,8 @@ struct Params {
             callID = UInt64(text(value).prefix(16), radix: 16)
         } else if name.equals("QUEUE_START") {
             queuedAt = milliseconds(value)
+        } else if name.equals("SERVER_SOFTWARE") {
+            webServer = server(value)
         } else if name.equals("REDIRECT_HTTP_AUTHORIZATION") {
             redirectedAuthorization = value.isEmpty ? nil : text(value, isOpaque: true)
         }
@@ -95,7 +98,8 @@ struct Params {
     var request: Request {
         Request(
             method: method, target: target, headers: headers, remoteAddress: remoteAddress, id: id,
-            queuedAt: queuedAt, isSecure: isSecure, isMalformed: isMalformed)
+            queuedAt: queuedAt, isSecure: isSecure, webServer: webServer, hasPassedGate: hasPassedGate,
+            isMalformed: isMalformed)
     }
 
     private mutating func addHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {
@@ -142,6 +146,13 @@ struct Params {
             return ""
         }
         return unsafe value.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+    }
+
+    private func server(_ software: Span<UInt8>) -> WebServer? {
+        if software.starts(with: "nginx") { return .nginx }
+        if software.starts(with: "Apache") { return .apache }
+        if software.starts(with: "lighttpd") { return .lighttpd }
+        return software.starts(with: "Caddy") ? .caddy : nil
     }
 
     /// The time in seconds with three decimal places, as nginx writes `$msec`; nil in any other form.

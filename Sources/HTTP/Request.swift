@@ -15,12 +15,17 @@ package final class Request: Sendable {
     package let queuedAt: Int64?
     /// Whether the client spoke TLS to the web server.
     package let isSecure: Bool
+    /// The web server that passed the request on; nil if it does not say, or is another one.
+    package let webServer: WebServer?
+    /// Whether the web server sent the secret that proves that it is one; false if there is none.
+    package let hasPassedGate: Bool
     /// Whether something was left out because it is invalid; such a request must be refused with 400.
     package let isMalformed: Bool
 
     package init(
         method: String, target: String, headers: Headers = [:], remoteAddress: String = "", id: String = "",
-        queuedAt: Int64? = nil, isSecure: Bool = false, isMalformed: Bool = false
+        queuedAt: Int64? = nil, isSecure: Bool = false, webServer: WebServer? = nil,
+        hasPassedGate: Bool = false, isMalformed: Bool = false
     ) {
         self.method = method
         self.target = target
@@ -29,6 +34,8 @@ package final class Request: Sendable {
         self.id = id
         self.queuedAt = queuedAt
         self.isSecure = isSecure
+        self.webServer = webServer
+        self.hasPassedGate = hasPassedGate
         self.isMalformed = isMalformed
     }
 }

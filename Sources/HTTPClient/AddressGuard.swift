@@ -23,7 +23,7 @@ package struct AddressGuard: Sendable {
 
 extension IPAddress {
     /// Whether it is the address of one host of the public internet, as far as its form shows.
-    var isPublic: Bool {
+    package var isPublic: Bool {
         switch unmapped {
         case .v4: !Self.special.contains { $0.contains(self) }
         case .v6(let bits):

@@ -12,14 +12,22 @@ func requireSuccess(_ code: CURLcode) {
 @safe final class EasyHandle {
     let easy: UnsafeMutableRawPointer
     private let addresses: AddressGuard
+    /// What libcurl writes when a transfer fails, with a zero at its end.
+    private let message: UnsafeMutablePointer<CChar>
+    private(set) var details = TransferDetails()
 
     init(_ addresses: AddressGuard) {
         guard Self.isStarted, let easy = unsafe curl_easy_init() else { preconditionFailure("libcurl does not start") }
         unsafe self.easy = easy
         self.addresses = addresses
+        unsafe message = .allocate(capacity: Int(CURL_ERROR_SIZE))
+        unsafe message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     }
 
-    deinit { unsafe curl_easy_cleanup(easy) }
+    deinit {
+        unsafe curl_easy_cleanup(easy)
+        unsafe message.deallocate()
+    }
 
     static let isStarted = flow_start() == CURLE_OK
 
@@ -30,7 +38,12 @@ func requireSuccess(_ code: CURLcode) {
         guard timeLeft > .zero else { throw .timedOut }
         defer { reset() }
         let transfer = prepare(hop, settings, timeLeft: timeLeft)
+        unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_ERRORBUFFER, message))
         let code = withExtendedLifetime(transfer) { unsafe curl_easy_perform(easy) }
+        details = unsafe TransferDetails(
+            serverAddress: String(cString: flow_server_address(easy)),
+            clientAddress: String(cString: flow_client_address(easy)),
+            failure: code == CURLE_OK ? nil : String(cString: message))
         return try response(of: transfer, after: code)
     }
 
@@ -63,8 +76,8 @@ func requireSuccess(_ code: CURLcode) {
         set(CURLOPT_PROXY, "")
         set(CURLOPT_HTTP_VERSION, flow_http_1_1)
         set(CURLOPT_SSLVERSION, flow_tls_1_2)
-        set(CURLOPT_SSL_VERIFYPEER, 1)
-        set(CURLOPT_SSL_VERIFYHOST, 2)
+        set(CURLOPT_SSL_VERIFYPEER, settings.verifiesCertificates ? 1 : 0)
+        set(CURLOPT_SSL_VERIFYHOST, settings.verifiesCertificates ? 2 : 0)
         guard let authorities = settings.authorities else { return }
         set(CURLOPT_CAINFO, authorities)
         // Only these authorities, not those of the system in addition.
@@ -78,6 +91,11 @@ func requireSuccess(_ code: CURLcode) {
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeout.timeout)
         set(CURLOPT_TIMEOUT_MS, timeLeft.timeout)
+        if let speed = settings.sendSpeed {
+            set(CURLOPT_MAX_SEND_SPEED_LARGE, speed)
+            // A larger piece would be sent at once.
+            set(CURLOPT_UPLOAD_BUFFERSIZE, 16 << 10)
+        }
         set(CURLOPT_LOW_SPEED_LIMIT, 10)
         set(CURLOPT_LOW_SPEED_TIME, min(max(1, Int(settings.stallTimeout.components.seconds)), 65_535))
     }

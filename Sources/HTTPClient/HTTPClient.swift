@@ -15,6 +15,9 @@ package final class HTTPClient {
         handle = EasyHandle(AddressGuard(settings))
     }
 
+    /// The last transfer, in libcurl's words, which reveal addresses: for the operator only.
+    package var lastTransfer: TransferDetails { handle.details }
+
     /// Sends the request, follows redirects and returns the final response, whatever its status.
     package func send(_ request: OutgoingRequest) throws(HTTPClientError) -> IncomingResponse {
         try request.checkHeaders()
@@ -24,7 +27,7 @@ package final class HTTPClient {
         let deadline = ContinuousClock.now + settings.totalTimeout
         while true {
             let response = try handle.perform(hop, settings, timeLeft: deadline - .now)
-            guard let next = try hop.redirected(by: response) else { return response }
+            guard settings.followsRedirects, let next = try hop.redirected(by: response) else { return response }
             guard redirectsLeft > 0 else { throw .tooManyRedirects }
             redirectsLeft -= 1
             hop = next

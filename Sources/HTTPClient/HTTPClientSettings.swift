@@ -3,7 +3,9 @@ package struct HTTPClientSettings: Sendable {
     /// Addresses that may be reached although they are not on the public internet.
     package var allowedAddresses: [AddressRange] = []
     /// Whether all addresses may be reached: only for URLs of the operator's settings, never for those of users.
-    var permitsAllAddresses = false
+    package var permitsAllAddresses = false
+    /// Whether the certificate of a server is verified: false only for a diagnosis that the operator asks for.
+    package var verifiesCertificates = true
     /// For one connection, including name lookup and TLS handshake.
     package var connectTimeout: Duration = .seconds(5)
     /// From the call to the complete response, including all redirects.
@@ -16,6 +18,10 @@ package struct HTTPClientSettings: Sendable {
     package var headerLimit = 32 << 10
     /// The maximum number of redirects that are followed.
     package var redirectLimit = 3
+    /// False: a redirect is returned like any other response.
+    package var followsRedirects = true
+    /// The maximum speed at which a body is sent, in bytes per second; nil: no limit.
+    package var sendSpeed: Int?
     /// A PEM file of the certificate authorities that are trusted; nil: the system's.
     package var authorities: String?
 

@@ -22,6 +22,9 @@ struct FlowManager {
         Command(
             name: "status", summary: "Print what the pool does, even while it answers no call",
             forms: StatusCommand.forms, run: StatusCommand.run),
+        Command(
+            name: "doctor", summary: "Ask the deployed site, and say what to change", forms: DoctorCommand.forms,
+            run: DoctorCommand.run),
         Command(name: "migrate", summary: "Migrate the database schema and create the first admin", run: Migrate.run),
         Command(name: "seed-demo", summary: "Create the accounts of the demo profile", run: SeedDemo.run),
         Command(

@@ -15,8 +15,8 @@ import System
 package final class SharedMemory: @unchecked Sendable {
     /// The layout, in words; any change of it, or of the meaning of a word, requires a new `version`.
     enum Layout {
-        /// "flowmem5", the value of the first word.
-        static let version: UInt64 = 0x666C_6F77_6D65_6D35
+        /// "flowmem6", the value of the first word.
+        static let version: UInt64 = 0x666C_6F77_6D65_6D36
         /// The second word is the futex; the rest of its cache line is unused.
         static let futex = 1
         static let holders = 8..<264
@@ -28,7 +28,8 @@ package final class SharedMemory: @unchecked Sendable {
         static let histograms = after(counters, HistogramTable.capacity * HistogramTable.width)
         static let processes = after(histograms, Scoreboard.processCapacity * Scoreboard.processWidth)
         static let threads = after(processes, Scoreboard.threadCapacity * Scoreboard.threadWidth)
-        static let words = threads.upperBound
+        static let spentTokens = after(threads, SpentTokens.capacity)
+        static let words = spentTokens.upperBound
         static let bytes = words * MemoryLayout<UInt64>.size
 
         private static func after(_ former: Range<Int>, _ count: Int) -> Range<Int> {

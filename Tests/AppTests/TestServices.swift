@@ -35,6 +35,9 @@ struct TestServices {
     var crossOrigin = CrossOrigin.none
     var watchCompletion: @Sendable (CompletionWait, PendingResponse) -> Void = { _, _ in }
     var status: @Sendable (StatusForm) -> Response = { _ in .noContent }
+    static let doctorKey = HMACSHA256(key: [4])
+    /// Nil: one that accepts tokens of `doctorKey`.
+    var doctor: Doctor?
     var observe: @Sendable (ApplicationEvent) -> Void = { _ in }
 
     func make() throws -> Services {
@@ -67,6 +70,10 @@ struct TestServices {
                 return nil
             }, watchCompletion: watchCompletion,
             monitoring: Monitoring(access: monitoringAccess, metrics: { _ in "up 1\n" }, status: status),
+            doctor: doctor
+                ?? Doctor(key: Self.doctorKey, process: .init()) { [tokens = SpentTokens(in: memory)] in
+                    tokens.spend($0)
+                },
             observe: observe)
     }
 }

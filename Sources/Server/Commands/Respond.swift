@@ -33,7 +33,9 @@ enum Respond {
         let emails = try listener == nil ? nil : emailFetcher(configuration, database, observe)
         defer { emails?.stop() }
         let application = Application(
-            services: try services(configuration, memory, observe, fetchEmail: { emails?.add($0) }) {
+            services: try services(
+                configuration, memory, observe, isCGI: listener == nil, fetchEmail: { emails?.add($0) }
+            ) {
                 try completions.add($0, $1)
             },
             clock: { WallClock.seconds })
@@ -97,7 +99,7 @@ enum Respond {
 
     /// Throws for every setting that is not valid; has no effect outside this process.
     static func services(
-        _ configuration: Configuration, _ memory: PoolMemory, _ observe: @escaping Observer,
+        _ configuration: Configuration, _ memory: PoolMemory, _ observe: @escaping Observer, isCGI: Bool = false,
         fetchEmail: @escaping @Sendable (EmailQueue.User) -> Void = { _ in },
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void
     ) throws -> Services {
@@ -126,7 +128,16 @@ enum Respond {
                     allowing: try configuration.metricsAllow, token: try configuration.metricsToken),
                 metrics: { MetricsPage(of: memory, hashing: hashing, engine: engine).text(over: $0) },
                 status: { PoolStatus.response(in: $0, of: memory.memory) }),
+            doctor: try doctor(configuration, memory, isCGI: isCGI),
             observe: { observe(.application($0)) })
+    }
+
+    private static func doctor(_ configuration: Configuration, _ memory: PoolMemory, isCGI: Bool) throws -> Doctor {
+        let tokens = SpentTokens(in: memory.memory)
+        return Doctor(
+            key: try configuration.doctorKey,
+            process: .init(isCGI: isCGI, isSupervised: memory.main != getpid(), sharesMemory: memory.isShared)
+        ) { tokens.spend($0) }
     }
 
     /// Where the values of credentials are kept.

@@ -46,6 +46,11 @@ extension Configuration {
         }
     }
 
+    /// The key of the tokens of `flow-manager doctor`, which are no access tokens.
+    var doctorKey: HMACSHA256 {
+        get throws { derivedKey("doctor key", from: try self.jwtSecretKey) }
+    }
+
     private func derivedKey(_ purpose: String, from secret: [UInt8]) -> HMACSHA256 {
         HMACSHA256(key: HMACSHA256(key: secret).code(for: purpose.utf8))
     }

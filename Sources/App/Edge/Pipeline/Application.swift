@@ -10,7 +10,7 @@ package struct Application: Sendable {
     private let router: Router
     /// What the scoreboard shows of a thread that serves an endpoint.
     private let activities: [SeriesKey]
-    private let services: Services
+    let services: Services
     private let clock: @Sendable () -> Int64
 
     /// `clock` returns seconds since 1970.
@@ -81,7 +81,12 @@ package struct Application: Sendable {
         }
         guard let path = services.basePath.relative(path) else { throw Problem.notFound }
         switch router.match(method: call.request.method, path: path) {
-        case .none: throw Problem.notFound
+        case .none:
+            let now = clock()
+            guard let doctor = services.doctor, doctor.admits(call.request, at: path, now: now) else {
+                throw Problem.notFound
+            }
+            return try report(call.request, to: doctor, readingBody: read, over: connection, now: now)
         case .otherMethods(let allow):
             guard call.request.method == Method.options.rawValue else { throw Problem.methodNotAllowed(allow: allow) }
             return .response(Response(status: .noContent, headers: ["Allow": allow]))

@@ -38,6 +38,8 @@ package final class Services: Sendable {
     /// Sends the pending response when the run ends or the timeout passes.
     package let watchCompletion: @Sendable (CompletionWait, PendingResponse) throws -> Void
     package let monitoring: Monitoring
+    /// Nil: no call is answered with what has arrived of it.
+    package let doctor: Doctor?
     package let observe: @Sendable (ApplicationEvent) -> Void
     let keyUses = KeyUses()
 
@@ -50,6 +52,7 @@ package final class Services: Sendable {
         loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin,
         readinessFailure: @escaping @Sendable (Connection) throws -> ProblemCode?,
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void, monitoring: Monitoring,
+        doctor: Doctor?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         self.basePath = basePath
@@ -71,6 +74,7 @@ package final class Services: Sendable {
         self.readinessFailure = readinessFailure
         self.watchCompletion = watchCompletion
         self.monitoring = monitoring
+        self.doctor = doctor
         self.observe = observe
     }
 }

@@ -1,0 +1,117 @@
+import HTTP
+import JSON
+import TestSupport
+import Testing
+
+/// `flow-manager doctor` on real deployments: a healthy one, and ones with faults.
+@Suite struct DoctorCommandTests {
+    @Test func aHealthySitePasses() throws {
+        let site = try BrokenSite()
+        let file = site.stack.folder + "/flow-manager.env"
+        let result = try site.examine(settings: ["FLOW_MANAGER_ENV": file])
+        #expect(result.status == 0, "\(result.output)")
+        #expect(result.checks("fail").isEmpty && result.checks("skip").isEmpty, "\(result.output)")
+        // It also answers without TLS.
+        #expect(result.checks("warn") == ["plain-http"], "\(result.output)")
+        let checked: Set = [
+            "settings", "tls", "reach", "files", "server", "clock", "database", "migrations", "memory", "gate",
+            "authorization", "methods", "path", "https", "client", "body", "large-body", "buffering",
+        ]
+        #expect(result.checks("ok") == checked, "\(result.output)")
+        #expect(result.finding("settings")?["text"]?.stringValue?.contains("may read \(file) (mode 600)") == true)
+        #expect(!result.output.contains(Stack.tokenSecret) && !result.output.contains(site.stack.gate))
+        #expect(!site.stack.logs.contains("Flow-Doctor"))
+
+        // As text, without TLS, one line for each check.
+        let text = try site.stack.command(["doctor", "--url", "http://127.0.0.1:\(site.stack.client.port)/"])
+        #expect(text.status == 0, "\(text.output)")
+        #expect(text.output.contains("\nok    reach          The program answers behind nginx.\n"), "\(text.output)")
+        for line in text.output.split(separator: "\n") { #expect(line.hasPrefix("ok    "), "\(line)") }
+    }
+
+    @Test func faultsOfTheWebServerAreFound() throws {
+        let site = try BrokenSite()
+        let root = site.stack.folder + "/root"
+        try run("/bin/mkdir", [root], [:])
+        try site.write("JWT_SECRET_KEY=x\n", to: root + "/.env")
+        try site.change([
+            (
+                "fastcgi_params.conf", "fastcgi_param REQUEST_ID",
+                "fastcgi_param HTTP_AUTHORIZATION \"\";\nfastcgi_param REQUEST_ID"
+            ),
+            ("fastcgi_params.conf", "fastcgi_param HTTPS $https if_not_empty;", ""),
+            ("fastcgi_params.conf", "REQUEST_URI $request_uri", "REQUEST_URI $uri"),
+            ("application.conf", "client_max_body_size", "client_max_body_size 100k;\n#"),
+            ("program.conf", "fastcgi_request_buffering on", "fastcgi_request_buffering off"),
+            (
+                "flow-manager.conf", "    location / {",
+                """
+                    set_real_ip_from 127.0.0.0/8;
+                    real_ip_header X-Forwarded-For;
+                    location = /.env { root "\(root)"; }
+                    if ($request_method = PATCH) { return 403; }
+                    location / {
+                """
+            ),
+        ])
+        let result = try site.examine()
+        #expect(result.status == 1)
+        #expect(
+            result.checks("fail") == ["authorization", "https", "path", "body", "client", "files", "methods"],
+            "\(result.output)")
+        #expect(result.checks("warn") == ["plain-http", "buffering"], "\(result.output)")
+        func lines(_ check: String) -> [String] {
+            result.finding(check)?["lines"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        }
+        #expect(lines("authorization") == ["fastcgi_param HTTP_AUTHORIZATION $http_authorization;"])
+        #expect(lines("https").contains("fastcgi_param HTTPS $https if_not_empty;"))
+        #expect(lines("body").contains { $0.hasPrefix("client_max_body_size ") })
+        func text(_ check: String) -> String { result.finding(check)?["text"]?.stringValue ?? "" }
+        #expect(text("files").contains("/.env,") || text("files").contains("/.env."), "\(text("files"))")
+        #expect(text("body").contains("64 KiB") && text("methods").contains("PATCH"))
+
+        // Some of it can be seen without the settings of the site.
+        let outside = try site.examine(settings: ["JWT_SECRET_KEY": ""])
+        #expect(outside.status == 1)
+        #expect(outside.checks("fail") == ["authorization", "body", "files", "methods"], "\(outside.output)")
+        #expect(outside.verdict("settings") == "skip" && outside.verdict("https") == "skip")
+    }
+
+    @Test func aCertificateThatIsNotTrustedIsAFailure() throws {
+        let site = try BrokenSite()
+        let result = try site.examine(["--json"])
+        #expect(result.status == 1)
+        #expect(result.findings.compactMap { $0["check"]?.stringValue } == ["settings", "tls"], "\(result.output)")
+        let text = result.finding("tls")?["text"]?.stringValue ?? ""
+        #expect(text.contains("self-signed") || text.contains("self signed"), "\(text)")
+        let further = try site.examine(["--insecure"])
+        #expect(further.status == 1 && further.checks("fail") == ["tls"], "\(further.output)")
+        #expect(further.verdict("authorization") == "ok")
+    }
+
+    @Test func aSiteWithOtherKeysIsSeenFromOutside() throws {
+        let site = try BrokenSite()
+        let result = try site.examine(settings: ["JWT_SECRET_KEY": "another-secret-of-the-tests-0123456789"])
+        #expect(result.status == 1)
+        #expect(result.checks("fail") == ["settings"], "\(result.output)")
+        #expect(result.checks("ok").isSuperset(of: ["reach", "authorization", "methods", "body", "database"]))
+        // The web server sends another secret: no responder takes its calls.
+        try site.change([("fastcgi_params.conf", "FLOW_GATE ", "FLOW_GATE x")])
+        let gate = try site.examine()
+        #expect(gate.status == 1 && gate.verdict("reach") == "fail", "\(gate.output)")
+        #expect(gate.finding("reach")?["text"]?.stringValue?.contains("FLOW_GATE") == true)
+    }
+
+    @Test func argumentsAreChecked() throws {
+        let stack = try Stack.shared.get()
+        for arguments in [[], ["--url"], ["--url", "http://a", "b"], ["--url", "http://a", "--full"]] {
+            let result = try stack.command(["doctor"] + arguments)
+            #expect(result.status == 2 && result.output.contains("usage: flow-manager doctor --url URL"))
+        }
+        for arguments in [["--url", "ftp://a"], ["--url", "http://a?b"], ["--url", "http://a", "--http-port", "x"]] {
+            #expect(try stack.command(["doctor"] + arguments).status == 2)
+        }
+        let nothing = try stack.command(["doctor", "--url", "http://127.0.0.1:1"])
+        #expect(nothing.status == 1 && nothing.output.contains("FAIL  reach"), "\(nothing.output)")
+    }
+}
