@@ -72,7 +72,7 @@ import Tokens
     }
 
     @Test func waitsForItsAnswer() throws {
-        let reply = app.reply(to: Request("GET", "/doctor?wait=1", [token()]))
+        let reply = app.reply(to: Request("GET", "/doctor", [token(), ("Prefer", "wait=1")]))
         guard case .wait(let start) = reply.continuation else { throw TestFailure("it does not wait") }
         let (answered, arrived) = (Recording<Response?>(), try WakeUp())
         let begin = Monotonic.now

@@ -49,11 +49,14 @@ final class BrokenSite {
     }
 
     /// Runs the doctor on the site, by default over TLS with the certificate trusted.
-    func examine(_ arguments: [String] = [], url: String? = nil, settings: [String: String] = [:]) throws -> Diagnosis {
+    func examine(
+        _ arguments: [String] = [], isSlow: Bool = false, settings: [String: String] = [:]
+    ) throws -> Diagnosis {
         let port = stack.httpsPort
         let result = try stack.command(
-            ["doctor", "--json", "--url", url ?? "https://127.0.0.1:\(port)", "--http-port", "\(stack.client.port)"]
-                + (arguments.isEmpty ? ["--ca", certificate] : arguments), settings: settings)
+            ["doctor", "--json", "--url", "https://127.0.0.1:\(port)", "--http-port", "\(stack.client.port)"]
+                + (arguments.isEmpty ? ["--ca", certificate] : arguments) + (isSlow ? ["--slow"] : []),
+            settings: settings)
         let line = result.output.split(separator: "\n").first { $0.hasPrefix("{") } ?? ""
         let findings = (try? JSON(parsing: Array(line.utf8)))?["findings"]?.arrayValue ?? []
         return Diagnosis(status: result.status, output: result.output, findings: findings)

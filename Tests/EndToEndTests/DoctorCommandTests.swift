@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Postgres
 import TestSupport
 import Testing
 
@@ -56,8 +57,9 @@ import Testing
         ])
         let result = try site.examine()
         #expect(result.status == 1)
+        let faults: Set = ["authorization", "https", "path", "body", "client", "files", "methods"]
         #expect(
-            result.checks("fail") == ["authorization", "https", "path", "body", "client", "files", "methods"],
+            result.checks("fail") == faults,
             "\(result.output)")
         #expect(result.checks("warn") == ["plain-http", "buffering"], "\(result.output)")
         func lines(_ check: String) -> [String] {
@@ -95,11 +97,37 @@ import Testing
         #expect(result.status == 1)
         #expect(result.checks("fail") == ["settings"], "\(result.output)")
         #expect(result.checks("ok").isSuperset(of: ["reach", "authorization", "methods", "body", "database"]))
+        try site.change([("program.conf", "fastcgi_read_timeout 60s", "fastcgi_read_timeout 2s")])
+        let cut = try site.examine(isSlow: true)
+        #expect(cut.status == 1 && cut.checks("fail") == ["time-out"], "\(cut.output)")
+        #expect(cut.finding("time-out")?["text"]?.stringValue?.contains("cut after 2 s") == true, "\(cut.output)")
         // The web server sends another secret: no responder takes its calls.
         try site.change([("fastcgi_params.conf", "FLOW_GATE ", "FLOW_GATE x")])
         let gate = try site.examine()
         #expect(gate.status == 1 && gate.verdict("reach") == "fail", "\(gate.output)")
         #expect(gate.finding("reach")?["text"]?.stringValue?.contains("FLOW_GATE") == true)
+    }
+
+    @Test(.enabled(if: TestDatabase.givesSessions)) func faultsOfTheDatabaseAreFound() throws {
+        let site = try BrokenSite()
+        let database = site.stack.database
+        let (owner, last) = (database.connect(), database.connectAsApplication())
+        try owner.execute("DELETE FROM schema_migrations WHERE version = 1")
+        let behind = try site.examine()
+        #expect(behind.status == 1 && behind.checks("fail") == ["migrations"], "\(behind.output)")
+        let outside = try site.examine(settings: ["JWT_SECRET_KEY": ""])
+        #expect(outside.status == 1 && outside.checks("fail") == ["migrations"], "\(outside.output)")
+
+        try last.execute("SELECT 1")
+        try owner.execute("ALTER DATABASE \(unsafeRaw: database.name) CONNECTION LIMIT 0")
+        try last.execute(
+            """
+            SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+            WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+            """)
+        let down = try site.examine()
+        #expect(down.status == 1 && down.checks("fail") == ["database"], "\(down.output)")
+        #expect(down.checks("ok").isSuperset(of: ["authorization", "methods", "body", "client"]), "\(down.output)")
     }
 
     @Test func argumentsAreChecked() throws {

@@ -107,6 +107,7 @@ extension Diagnosis {
         guard arrival.bodyTime * 2 > sendTime else {
             return .ok(check, "The web server reads a body before the program gets the call.")
         }
+        if arrival.isCGI { return .ok(check, "A body that is sent slowly occupies the process of its call only.") }
         return .warning(
             check, "The web server forwards a body as it comes, so that a slow client occupies a thread.",
             host.linesForBuffering)

@@ -27,7 +27,8 @@ struct Diagnosis: Sendable {
                 check,
                 "\(answer.summary): the web server reaches no responder. Either none runs (flow-manager status), or "
                     + "the web server may not open its socket, or it does not send the value of FLOW_GATE: then the "
-                    + "log of the program has gate-refused.")
+                    + "log of the program has gate-refused.",
+                WebHost(server: answer.headers["Server"], nil).linesForGate)
         case .response(let status, let headers, _) where (300..<400).contains(status):
             return .failure(
                 check, "\(site.text)/health redirects to \(headers["Location"] ?? "another address"): pass that URL.")

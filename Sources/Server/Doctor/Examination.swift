@@ -138,7 +138,9 @@ extension Examination {
         examineBodies(diagnosis)
         guard isSlow else { return }
         let seconds = arrival.isCGI ? 15 : Doctor.longestWait
-        report(diagnosis.wait(probe.ask(suffix: "?wait=\(seconds)", timeout: .seconds(seconds + 15)), seconds: seconds))
+        report(
+            diagnosis.wait(
+                probe.ask(headers: ["Prefer": "wait=\(seconds)"], timeout: .seconds(seconds + 15)), seconds: seconds))
     }
 
     private func examineForgery(_ diagnosis: Diagnosis, _ first: SiteAnswer, _ arrival: Arrival) {

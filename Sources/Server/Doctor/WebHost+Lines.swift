@@ -6,28 +6,29 @@ extension WebHost {
     var linesForAuthorization: [String] {
         switch self {
         case .nginx: ["fastcgi_param HTTP_AUTHORIZATION $http_authorization;"]
-        case .fcgid: ["FcgidPassHeader Authorization"] + Self.apacheAuthorization
-        case .proxyFCGI, .apacheCGI, .apache: Self.apacheAuthorization
+        case .fcgid, .proxyFCGI, .apacheCGI, .apache:
+            [
+                "# in <Directory>, <Location> or .htaccess", "CGIPassAuth On", "# or, before Apache 2.4.13:",
+                "RewriteEngine On", "RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
+            ]
         case .lighttpd: ["# lighttpd passes the header: remove setenv.set-request-header of Authorization"]
         case .caddy: ["# Caddy passes the header: remove `header_up -Authorization`"]
         case .unknown: []
         }
     }
 
-    private static let apacheAuthorization = [
-        "CGIPassAuth On", "# or, before Apache 2.4.13:", "RewriteEngine On",
-        "RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
-    ]
-
     /// So that bodies of the maximum length of any endpoint are accepted.
     var linesForBodies: [String] {
         let length = Routes.maximumBodyLength
+        // mod_fcgid answers a longer body with 500: the program, which answers 413, needs to see it.
+        let fcgid = [
+            "# mod_fcgid: in the server's configuration, not in .htaccess", "FcgidMaxRequestLen \(2 * length)",
+        ]
         return switch self {
         case .nginx: ["client_max_body_size \(length);"]
-        case .fcgid:
-            ["# in the server's configuration, not in .htaccess", "FcgidMaxRequestLen \(length)"]
+        case .fcgid: fcgid
         case .proxyFCGI, .apacheCGI: ["LimitRequestBody \(length)"]
-        case .apache: ["LimitRequestBody \(length)", "# with mod_fcgid", "FcgidMaxRequestLen \(length)"]
+        case .apache: ["LimitRequestBody \(length)"] + fcgid
         case .lighttpd: ["server.max-request-size = \(length >> 10)    # KiB"]
         case .caddy: ["request_body {", "    max_size \(length)", "}"]
         case .unknown: []

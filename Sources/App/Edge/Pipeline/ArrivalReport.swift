@@ -70,7 +70,7 @@ extension Application {
             request: request, doctor: doctor, body: body, bodyTime: bodyTime, now: now,
             database: Doctor.database(connection, readinessFailure: services.readinessFailure))
         let response = Response.json(report.json, headers: [Doctor.header: request.method])
-        guard let seconds = FormFields(parsing: request.query)?["wait"].flatMap({ Int($0) }), seconds > 0 else {
+        guard let seconds = Preferences(request.headers).wait, seconds > 0 else {
             return .response(response)
         }
         let wait = Duration.seconds(min(seconds, Doctor.longestWait))

@@ -27,7 +27,7 @@ package struct Doctor: Sendable {
     package static let route = "doctor"
     /// The header of a call with its token, and of the answer with the method that arrived.
     package static let header = "Flow-Doctor"
-    /// The maximum of the seconds that a call may ask to wait for its answer (`wait=`).
+    /// The maximum of the seconds that a call may ask to wait for its answer (`Prefer: wait`).
     package static let longestWait = 50
 
     let key: HMACSHA256
