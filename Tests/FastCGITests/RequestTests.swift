@@ -67,6 +67,15 @@ import Testing
         #expect(!request.isSecure)
     }
 
+    @Test(arguments: [
+        ("nginx/1.22.1", WebServer.nginx), ("Apache/2.4.71 (Debian)", .apache), ("lighttpd/1.4.69", .lighttpd),
+        ("Caddy/v2.6.2", .caddy), ("x", nil), ("", nil),
+    ])
+    func theWebServerIsRecognized(software: String, server: WebServer?) throws {
+        let request = try #require(try received(RunningPool.params("GET", "/", [("SERVER_SOFTWARE", software)])))
+        #expect(request.webServer == server && request.hasPassedGate)
+    }
+
     /// Values are scanned eight bytes at a time.
     @Test(arguments: [("\u{1F}", 400), ("\u{7F}", 400), ("\t", 200), ("é", 200), (" ", 200), ("~", 200)])
     func invalidCharactersAreFoundAtEveryPosition(character: String, status: Int) throws {

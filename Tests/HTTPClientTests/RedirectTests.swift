@@ -26,6 +26,26 @@ import Testing
         #expect(server.connections <= 2)
     }
 
+    @Test func returnsARedirectThatMustNotBeFollowed() throws {
+        let server = try LoopbackServer { _ in .redirect(301, to: "/b") }
+        let client = client { $0.followsRedirects = false }
+        let response = try client.send(OutgoingRequest(.get, server.url))
+        #expect(response.status.rawValue == 301 && response.headers["Location"] == "/b")
+        #expect(server.requests.count == 1)
+        #expect(client.lastTransfer.serverAddress == "127.0.0.1" && client.lastTransfer.clientAddress == "127.0.0.1")
+        #expect(client.lastTransfer.failure == nil)
+    }
+
+    @Test func sendsABodyAsSlowlyAsItMust() throws {
+        let server = try LoopbackServer { _ in .ok() }
+        let start = ContinuousClock.now
+        let body = [UInt8](repeating: 97, count: 48 << 10)
+        let request = OutgoingRequest(.post, server.url, body: body)
+        #expect(try client { $0.sendSpeed = 32 << 10 }.send(request).status == .ok)
+        #expect(ContinuousClock.now - start >= .milliseconds(500))
+        #expect(server.requests.first?.body.utf8.count == body.count)
+    }
+
     @Test func credentialsAreNotSentToOtherOrigins() throws {
         let other = try LoopbackServer { _ in .ok() }
         let server = try LoopbackServer { [url = other.url] in .redirect(to: $0.target == "/a" ? "/b" : url + "/c") }

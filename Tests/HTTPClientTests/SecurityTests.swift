@@ -16,9 +16,17 @@ import Testing
 
     @Test func refusesAnUnknownAuthority() throws {
         let server = try SecureServer()
-        #expect(throws: HTTPClientError.tls) {
-            try client().send(OutgoingRequest(.get, "https://127.0.0.1:\(server.port)/response"))
-        }
+        let (client, url) = (client(), "https://127.0.0.1:\(server.port)/response")
+        #expect(throws: HTTPClientError.tls) { try client.send(OutgoingRequest(.get, url)) }
+        let reason = try #require(client.lastTransfer.failure)
+        #expect(reason.contains("self-signed") || reason.contains("self signed"))
+    }
+
+    @Test func acceptsAnyCertificateForADiagnosis() throws {
+        let server = try SecureServer(response: "HTTP/1.1 200 OK\r\n\r\nhello")
+        let request = OutgoingRequest(.get, "https://localhost:\(server.port)/response")
+        let response = try client { $0.verifiesCertificates = false }.send(request)
+        #expect(response.body == Array("hello".utf8))
     }
 
     @Test func refusesACertificateForAnotherName() throws {

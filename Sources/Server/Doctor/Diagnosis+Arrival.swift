@@ -1,7 +1,7 @@
 import HTTPClient
 import System
 
-/// What the program was told about a call.
+/// How the program sees the connection of a call.
 extension Diagnosis {
     /// - Parameter forged: a call that says of itself that it was forwarded, with or without TLS: the opposite of what
     ///   is true.
@@ -11,9 +11,9 @@ extension Diagnosis {
             return .failure(
                 check,
                 site.isSecure
-                    ? "The program does not know that the client uses TLS: its cookies are not Secure, and calls of its "
-                        + "own pages are refused."
-                    : "The program is told that the client uses TLS, and it does not.",
+                    ? "The program does not know that the client uses TLS: its cookies are not Secure, and calls of "
+                        + "its own pages are refused."
+                    : "The web server says that the client uses TLS, which it does not.",
                 site.isSecure ? host.linesForHTTPS : [])
         }
         guard forged.isSecure == site.isSecure else {
@@ -36,19 +36,19 @@ extension Diagnosis {
         }
         guard let client = IPAddress(parsing: arrival.client) else {
             return .failure(
-                check, "The program is not told the client's address (REMOTE_ADDR).", host.linesForClientAddress)
+                check, "The web server does not pass the client's address (REMOTE_ADDR).", host.linesForClientAddress)
         }
         if let own = IPAddress(parsing: transfer.clientAddress), own == client {
-            return .ok(check, "The program is told this machine's address, \(arrival.client).")
+            return .ok(check, "The program sees this machine's address, \(arrival.client).")
         }
         let isFromOutside = IPAddress(parsing: transfer.serverAddress)?.isPublic ?? false
         guard !isFromOutside || client.isPublic else {
             return .warning(
                 check,
-                "The program is told \(arrival.client), which is not this machine's public address: that of a proxy "
+                "The program sees \(arrival.client), which is not this machine's public address: that of a proxy "
                     + "in front? Then all clients share their limits.", host.linesForClientAddress)
         }
-        return .ok(check, "The program is told \(arrival.client), which a client cannot forge.")
+        return .ok(check, "The program sees \(arrival.client), which a client cannot forge.")
     }
 
     func gate(_ arrival: Arrival) -> Finding {
@@ -69,13 +69,12 @@ extension Diagnosis {
         let below = String(sent.dropFirst(site.basePath.count))
         switch arrival.target {
         case sent: return .ok(check, "The path and the query reach the program as they were sent.")
-        case below where arrival.basePath == site.basePath:
-            return .ok(check, "The path below \(site.basePath) and the query reach the program as they were sent.")
         case below:
             return .warning(
                 check,
-                "The web server removes \(site.basePath) from the path, and the program does not know it: links in "
-                    + "its pages lead elsewhere.")
+                "The web server removes \(site.basePath) from the path, so that links in the program's pages lead "
+                    + "elsewhere. Make it pass the path unchanged, and set BASE_PATH=\(site.basePath).",
+                host.linesForTarget)
         default:
             return .failure(
                 check, "The web server changes the path: \(sent) arrives as \(arrival.target).", host.linesForTarget)

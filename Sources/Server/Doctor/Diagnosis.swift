@@ -37,8 +37,9 @@ struct Diagnosis: Sendable {
         default:
             return .failure(
                 check,
-                "\(site.text)/health does not come from the program: \(answer.summary). Either the URL or the path in "
-                    + "it is wrong, or the web server does not forward this path to the program.")
+                "\(site.text)/health does not come from the program: \(answer.summary). The path in the "
+                    + "URL is wrong, or BASE_PATH is another one, or the web server does not forward this path to "
+                    + "the program.")
         }
     }
 

@@ -8,7 +8,7 @@ struct Examination {
     var probe: Probe
     /// Whether calls that wait are tried, which takes a minute.
     var isSlow = false
-    /// Whether the checks go on when the certificate is not trusted.
+    /// Whether the checks continue when the certificate is not trusted.
     var ignoresCertificate = false
     /// The port at which the site may answer without TLS; nil: the usual one, if the site is at the usual one.
     var plainPort: UInt16?

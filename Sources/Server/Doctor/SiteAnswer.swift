@@ -80,6 +80,4 @@ struct Arrival: Sendable {
     var hasDatabase: Bool { json["database"]?["up"]?.boolValue ?? false }
     var isMigrated: Bool { json["database"]?["is_migrated"]?.boolValue ?? false }
     var databaseTime: Int64? { json["database"]?["time"]?.integerValue }
-    /// The base path that the program knows; nil if it reports none.
-    var basePath: String? { json["base_path"]?.stringValue }
 }

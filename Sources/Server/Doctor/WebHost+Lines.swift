@@ -65,7 +65,7 @@ extension WebHost {
         }
     }
 
-    /// So that the client's address comes from the proxy in front, and from nobody else. 192.0.2.1 stands for it.
+    /// So that the client's address comes from the proxy in front only, which has the address 192.0.2.1 in these lines.
     var linesForClientAddress: [String] {
         let note = "# 192.0.2.1: the address of the proxy in front, if there is one"
         switch self {

@@ -16,7 +16,7 @@ enum WebHost: String, Sendable, CaseIterable {
 
     /// - Parameters:
     ///   - server: the header `Server` of a response. A proxy in front of the web server may have set it, so what the
-    ///     program was told takes precedence.
+    ///     program reports takes precedence.
     init(server: String?, _ arrival: Arrival?) {
         switch arrival?.webServer ?? server.flatMap({ WebServer(software: $0) }) {
         case .nginx: self = .nginx

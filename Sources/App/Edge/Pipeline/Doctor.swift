@@ -5,7 +5,7 @@ import Tokens
 /// Answers `flow-manager doctor`, which asks the deployed site what of its calls reaches the program.
 ///
 /// The route is in no list of endpoints: without a valid token, an answer is that of an unknown route. A token is made
-/// by whoever has the site's settings, and works once.
+/// with the site's settings, and works once.
 package struct Doctor: Sendable {
     /// How this process was started.
     package struct Process: Sendable {
