@@ -1,8 +1,13 @@
+import Crypto
 import HTTP
 import JSON
 import Postgres
+import System
 import TestSupport
 import Testing
+import Tokens
+
+@testable import flow_manager
 
 /// `flow-manager doctor` on real deployments: a healthy one, and ones with faults.
 @Suite struct DoctorCommandTests {
@@ -128,6 +133,25 @@ import Testing
         let down = try site.examine()
         #expect(down.status == 1 && down.checks("fail") == ["database"], "\(down.output)")
         #expect(down.checks("ok").isSuperset(of: ["authorization", "methods", "body", "client"]), "\(down.output)")
+    }
+
+    @Test func aTokenWorksOnceInAllProcesses() throws {
+        let stack = try Stack.shared.get()
+        let key = try Configuration(environment: stack.environment).doctorKey
+        let now = WallClock.seconds
+        func statuses(_ token: String) throws -> [Int] {
+            let message = stack.client.message("GET", "/doctor", headers: [("Flow-Doctor", token)])
+            return try (0..<16).map { _ in try stack.client.begin(message) }.map { try stack.client.finish($0).status }
+        }
+        let once = try statuses(DoctorToken.make(now: now, key: key))
+        #expect(once.count { $0 == 200 } == 1 && once.count { $0 == 404 } == 15, "\(once)")
+        let otherKey = HMACSHA256(key: Array(Stack.tokenSecret.utf8))
+        for token in [
+            DoctorToken.make(now: now - 301, key: key), DoctorToken.make(now: now + 90, key: key),
+            DoctorToken.make(now: now, key: otherKey), try stack.adminToken(),
+        ] {
+            #expect(try statuses(token).allSatisfy { $0 == 404 })
+        }
     }
 
     @Test func argumentsAreChecked() throws {
