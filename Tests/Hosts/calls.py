@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -332,9 +333,23 @@ def quiet_logs(site, user):
         expect(text not in logs, "a secret in a log", re.findall(rf".*{re.escape(text)}.*", logs)[:1])
 
 
+def doctor(site, user):
+    """`flow-manager doctor` finds nothing wrong with the samples; it warns of what the web server cannot do."""
+    host = site.host
+    done = subprocess.run(
+        [host.place.binary, "doctor", "--json", "--url", f"https://127.0.0.1:{host.tls_port}{site.base}/",
+         "--ca", host.place.certificate],
+        env={"PATH": os.environ["PATH"], "FLOW_MANAGER_ENV": str(host.settings)}, capture_output=True, text=True)
+    findings = json.loads(done.stdout)["findings"]
+    worse = {finding["check"]: finding for finding in findings if finding["verdict"] != "ok"}
+    if not host.buffers_bodies:
+        expect(worse.pop("buffering", {}).get("verdict") == "warn", "bodies are forwarded as they come", findings)
+    expect(done.returncode == 0 and not worse, "the doctor's findings", (done.returncode, worse, done.stderr))
+
+
 CALLS = [log_in_and_chain, credits, idempotency, location, bodies, methods, entity_tags, cookies, waiting, paths,
-         queries, client_address, https, headers, documentation, base_path, leaving_clients, throttle,
-         crowd_of_logins, quiet_logs]
+         queries, client_address, https, headers, documentation, base_path, doctor, leaving_clients,
+         throttle, crowd_of_logins, quiet_logs]
 
 
 class User:

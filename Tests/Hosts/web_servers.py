@@ -24,6 +24,8 @@ class Host:
     name = ""
     # Whether the web server sends FLOW_GATE.
     has_gate = True
+    # Whether a body has arrived as a whole before a thread of the program gets the call.
+    buffers_bodies = True
 
     def __init__(self, base, place, folder=None):
         self.base, self.place = base, place
@@ -179,7 +181,7 @@ Include flow-manager/{self.sample}
 
 
 class ApacheProxyFCGI(Apache):
-    name, sample = "apache-proxy-fcgi", "proxy-fcgi.conf"
+    name, sample, buffers_bodies = "apache-proxy-fcgi", "proxy-fcgi.conf", False
     modules = [*Apache.modules, "proxy", "proxy_fcgi"]
 
     def respond(self):

@@ -100,6 +100,8 @@ import Testing
         let open = diagnosis().gate(try arrival(["gate": false]))
         #expect(open.verdict == .warning && !open.lines.isEmpty)
         #expect(diagnosis().gate(try arrival(["gate": false, "interface": "cgi"])).verdict == .ok)
+        #expect(diagnosis(.fcgid).gate(try arrival(["gate": false])).verdict == .ok)
+        #expect(diagnosis(.proxyFCGI).gate(try arrival(["gate": false])).verdict == .warning)
     }
 
     @Test func thePathMustArriveAsItWasSent() throws {

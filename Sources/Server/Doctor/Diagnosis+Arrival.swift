@@ -54,6 +54,10 @@ extension Diagnosis {
     func gate(_ arrival: Arrival) -> Finding {
         let check = "gate"
         if arrival.isCGI { return .ok(check, "CGI needs no FLOW_GATE: the web server starts each process.") }
+        // The samples of deploy/ have none there.
+        if host == .fcgid, !arrival.hasPassedGate {
+            return .ok(check, "mod_fcgid needs no FLOW_GATE: only Apache reaches the sockets of its processes.")
+        }
         guard arrival.hasPassedGate else {
             return .warning(
                 check,
