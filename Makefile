@@ -57,8 +57,8 @@ fuzz: ## fuzz each parser of client input, the tasks and the flows for a minute 
 format: ## format the Swift sources in place
 	@swift format -i -r Sources Tests Package.swift
 
-lint: ## check Swift format, project rules, shell scripts, Dockerfile and nginx configuration
-	@scripts/check format rules shell docker nginx
+lint: ## check Swift format, project rules, shell scripts, Dockerfile, nginx configuration and systemd's units
+	@scripts/check format rules shell docker nginx systemd
 
 postman: ## regenerate the Postman collection from the examples of the endpoints
 	@swift build --product flow-manager
