@@ -4,19 +4,44 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/auxvec.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 // In glibc since 2.34; declared only for _GNU_SOURCE, which the Glibc module is built without.
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);
+
+// Declared here, because <sys/auxv.h> brings declarations of the Glibc module with it.
+extern unsigned long getauxval(unsigned long type);
+
+// Whether the kernel has loaded no interpreter for this process: then its executable is the dynamic loader, which was
+// started with this program as its argument (ld.so(8)).
+static inline int fm_is_run_by_loader(void) { return getauxval(AT_BASE) == 0; }
+
+// Sends one datagram to the unix socket at `path`; an `@` at its beginning stands for an abstract address. Does nothing
+// if that is not possible at once.
+static inline void fm_send_datagram(const char *path, const char *text) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length == 0 || length >= sizeof address.sun_path) return;
+    memcpy(address.sun_path, path, length);
+    if (path[0] == '@') address.sun_path[0] = 0;
+    int channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (channel < 0) return;
+    sendto(channel, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address,
+           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+    close(channel);
+}
 
 // Sends one message of one byte and, unless it is -1, one descriptor (SCM_RIGHTS, unix(7)).
 // Returns 0, or -1 with errno set. If the peer has exited, errno is EPIPE; no signal is raised.

@@ -78,7 +78,7 @@ func requireSuccess(_ code: CURLcode) {
         set(CURLOPT_SSLVERSION, flow_tls_1_2)
         set(CURLOPT_SSL_VERIFYPEER, settings.verifiesCertificates ? 1 : 0)
         set(CURLOPT_SSL_VERIFYHOST, settings.verifiesCertificates ? 2 : 0)
-        guard let authorities = settings.authorities else { return }
+        guard let authorities = settings.authorities ?? CertificateAuthorities.fileElsewhere else { return }
         set(CURLOPT_CAINFO, authorities)
         // Only these authorities, not those of the system in addition.
         unsafe requireSuccess(flow_set_text(easy, CURLOPT_CAPATH, nil))

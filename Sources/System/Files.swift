@@ -53,6 +53,14 @@ package enum Files {
         return descriptor
     }
 
+    /// Whether this process can reach a file of that path.
+    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+    /// Creates an empty file, accessible to its owner alone; has no effect if it exists.
+    package static func create(_ path: String) throws(ProcessError) {
+        close(try openToAppend(path))
+    }
+
     /// Writes all bytes; false when the descriptor accepts no more.
     @discardableResult
     package static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {

@@ -1,6 +1,7 @@
 import App
 import Crypto
 import Postgres
+import System
 import Testing
 
 @testable import flow_manager
@@ -261,6 +262,22 @@ import Testing
         let owner = ["DATABASE_URL": url, "MIGRATION_DATABASE_URL": "postgresql://owner@db.example/flows"]
         #expect(try Configuration(environment: owner).migrationDatabase["user"] == "owner")
         #expect(try Configuration(environment: owner).database["user"] == "app")
+    }
+
+    /// libpq knows no authorities by itself.
+    @Test func identityOfTheDatabaseIsProvenByTheMachinesAuthorities() throws {
+        func authorities(_ url: String, _ environment: [String: String] = [:]) throws -> String? {
+            try Configuration(environment: environment.merging(["DATABASE_URL": url]) { $1 }).database["sslrootcert"]
+        }
+        let url = "postgresql://app@db.example/flows"
+        let file = try #require(CertificateAuthorities.file)
+        #expect(try authorities(url) == file)
+        #expect(try authorities(url + "?sslmode=verify-full") == file)
+        #expect(try authorities(url + "?sslrootcert=/own.pem") == "/own.pem")
+        #expect(try authorities(url, ["PGSSLROOTCERT": "/own.pem"]) == nil)
+        // With authorities `require` would refuse certificates that it is to accept.
+        #expect(try authorities(url + "?sslmode=require") == nil)
+        #expect(try authorities("postgresql:///flows?host=/run/postgresql") == nil)
     }
 
     @Test(arguments: [("on", true), ("off", false), ("", true)]) func preparedStatementsCanBeSwitchedOff(

@@ -11,34 +11,38 @@ import System
 /// `migrate`: applies pending migrations, grants the application role its rights, and creates the first admin.
 enum Migrate {
     static func run(_ invocation: Invocation) throws {
-        let configuration = invocation.configuration
+        try carryOut(invocation.configuration) { print($0) }
+    }
+
+    /// - Parameter report: takes a sentence for each thing that was done.
+    static func carryOut(_ configuration: Configuration, _ report: (String) -> Void) throws {
         let owner = try configuration.migrationDatabase
         let connection = Connection(owner.forMigrations)
         let migrator = Migrator()
         try migrator.migrate(connection) { event in
             switch event {
-            case .waiting: print("waiting for another migration to finish")
+            case .waiting: report("waiting for another migration to finish")
             case .applying: break
             case .rolledBack(let migration, let attempt):
-                print("\(migration.label) could not get its locks, attempt \(attempt)")
-            case .applied(let migration): print("applied \(migration.label)")
+                report("\(migration.label) could not get its locks, attempt \(attempt)")
+            case .applied(let migration): report("applied \(migration.label)")
             }
         }
         if let role = try configuration.database["user"], role != owner["user"] {
             try migrator.grant(to: role, connection)
         }
-        print("the schema is up to date")
-        try makeFirstAdmin(configuration)
+        report("the schema is up to date")
+        try makeFirstAdmin(configuration, report)
     }
 
-    private static func makeFirstAdmin(_ configuration: Configuration) throws {
+    private static func makeFirstAdmin(_ configuration: Configuration, _ report: (String) -> Void) throws {
         guard let email = try configuration.adminEmail else { return }
         let users = UserAdministration(
             on: Connection(try configuration.database), passwords: try PasswordHasher.alone,
             welcome: try configuration.welcome)
         do {
             let isNew = try users.addFirstAdmin(email) { try configuration.adminPassword }
-            print(isNew ? "created the account of ADMIN_EMAIL" : "ADMIN_EMAIL is or was in use; no account created")
+            report(isNew ? "created the account of ADMIN_EMAIL" : "ADMIN_EMAIL is or was in use; no account created")
         } catch let refusal as Refusal {
             throw ConfigurationError(
                 setting: "ADMIN_EMAIL and ADMIN_PASSWORD", reason: "are not valid: \(refusal.description)")

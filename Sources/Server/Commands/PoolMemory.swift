@@ -6,6 +6,9 @@ struct PoolMemory {
     /// The environment variable that tells children of the supervisor the descriptor of its memory.
     static let variable = "FLOW_MANAGER_MEMORY"
 
+    /// Whether the environment is that of a supervisor's child.
+    static func isSupervised(_ environment: [String: String]) -> Bool { environment[variable] != nil }
+
     let memory: SharedMemory
     /// False: no other process has this memory, so that what counts for all of them is counted in the database.
     let isShared: Bool

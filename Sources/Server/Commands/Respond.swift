@@ -11,6 +11,7 @@ import Tokens
 import SharedMemory
 import Supervision
 import Synchronization
+import WorkerPool
 
 /// `respond`: the responder. FastCGI on descriptor 0 with a thread pool, or one plain CGI request.
 enum Respond {
@@ -32,11 +33,14 @@ enum Respond {
         // A process that answers one call ends with it: nothing can follow.
         let emails = try listener == nil ? nil : emailFetcher(configuration, database, observe)
         defer { emails?.stop() }
+        try AutoMigration.run(invocation, observe)
+        let calls = try callWorker(invocation, memory.memory, observe)
         let application = Application(
             services: try services(
                 configuration, memory, observe, isCGI: listener == nil, fetchEmail: { emails?.add($0) }
-            ) {
-                try completions.add($0, $1)
+            ) { wait, pending in
+                guard let calls else { return try completions.add(wait, pending) }
+                try calls.execute(until: pending) { try completions.add(wait, $0) }
             },
             clock: { WallClock.seconds })
         var limited = database
@@ -62,6 +66,10 @@ enum Respond {
         guard let listener else {
             CGI.serve(
                 environment: invocation.environment, bodyLimit: Routes.maximumBodyLength, handler: makeHandler())
+            // The web server waits for the end of the output before it ends the response.
+            close(1)
+            fillStandardDescriptors()
+            calls?.finish()
             return
         }
         let pool = try ResponderPool(
@@ -93,6 +101,7 @@ enum Respond {
             }
         }
         pool.drain { connection in control.withLock { $0.handOver(connection) } }
+        calls?.finish()
         drained.signal()
         reader?.join()
     }
@@ -149,6 +158,20 @@ enum Respond {
         CredentialStore(
             sealedBy: try configuration.sealingKeys, in: try configuration.secrets, later: later ?? { _, job in job() },
             observe: { observe(.application($0)) })
+    }
+
+    /// Nil under a supervisor, which has workers, and without any (`WORKERS=0`).
+    private static func callWorker(
+        _ invocation: Invocation, _ memory: SharedMemory, _ observe: @escaping Observer
+    ) throws -> CallWorker? {
+        var policy = try Work.policy(invocation.configuration)
+        policy.slots = min(policy.slots, 2)
+        guard !PoolMemory.isSupervised(invocation.environment), try invocation.configuration.workers > 0 else {
+            return nil
+        }
+        return CallWorker({ [policy] in try ExecutingThreads(invocation, policy, memory, observe) }) {
+            observe(.runsNotExecuted($0))
+        }
     }
 
     private static func register(in memory: SharedMemory) -> CallRegister {

@@ -16,16 +16,20 @@ enum Serve {
         if !invocation.unknownSettings.isEmpty { observe(.settingsUnknown(invocation.unknownSettings)) }
         let listener = try Listener.inherited(invocation.environment) ?? Listener.bind(to: configuration.listening)
         defer { listener.removeFile() }
+        let notifications = ServiceNotifications(environment: invocation.environment)
         var policy = SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
         policy.largestChild = try configuration.processMemory.map { $0 / 2 }
         let supervisor = Supervisor(
             listening: listener.descriptor, executable: invocation.executable,
             arguments: { role in [role == .responder ? "respond" : "work"] + invocation.arguments },
-            environment: invocation.environment.merging(
+            environment: invocation.environment.filter { $0.key != ServiceNotifications.variable }.merging(
                 [PoolMemory.variable: "\(memoryDescriptor)", Log.variable: "\(logDescriptor)"]) { $1 },
             inherited: [memoryDescriptor: memory.descriptor, logDescriptor: 2],
             policy: policy, reopenLog: { log.reopen() }, inspect: inspection(of: memory, listener)
-        ) { observe(.supervisor($0)) }
+        ) { event in
+            observe(.supervisor(event))
+            if let state = event.serviceState { notifications?.send(state) }
+        }
         try withExtendedLifetime(memory) { try supervisor.run(reading: signals) }
     }
 
@@ -53,6 +57,18 @@ enum Serve {
         _ = try configuration.programs(settingsFile: invocation.settingsFile)
         guard try configuration.flowGate != nil else {
             throw ConfigurationError(\.flowGate, "must be set")
+        }
+    }
+}
+
+extension SupervisorEvent {
+    /// What the service manager has to know of it.
+    fileprivate var serviceState: ServiceNotifications.State? {
+        switch self {
+        case .allReady, .reloaded, .reloadAbandoned: .ready
+        case .reloading: .reloading
+        case .terminating: .stopping
+        default: nil
         }
     }
 }

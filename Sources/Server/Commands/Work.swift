@@ -1,11 +1,8 @@
 import App
 import Flows
 import Glibc
-import HTTPClient
-import Postgres
-import Programs
-import System
 import SharedMemory
+import System
 import Supervision
 import WorkerPool
 
@@ -22,48 +19,17 @@ enum Work {
         let configuration = invocation.configuration
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
         let observers = try Observers(invocation, as: .worker)
-        let (log, memory, observe) = (observers.log, observers.memory.memory, observers.observe)
+        let (log, observe) = (observers.log, observers.observe)
         defer { log.close() }
         control.reopenLog = { log.reopen() }
-        // Before the thread of the driver exists, which would still run while a refusal ends the process.
-        let programPolicy = try configuration.programs(settingsFile: invocation.settingsFile)
-        let database = try configuration.database.observed(by: observe)
-        var client = HTTPClientSettings()
-        client.allowedAddresses = try configuration.httpAllowAddresses
-        let calls = ExternalCalls(ExternalCalls.Limits(atOnce: try configuration.externalCalls)) {
-            observe(.engine($0))
-        }
-        let driver = try HTTPDriver(client)
-        let programs = try programPolicy.map { policy in
-            try ProgramRunner(
-                policy, adoptsOrphans: true, watch: { driver.whenReadable($0, $1) },
-                observe: { observe(.program($0)) })
-        }
-        let sealingKeys = try configuration.sealingKeys
-        let secrets = try configuration.useDBSecrets ? nil : SecretsThread()
-        let credentials = try Respond.credentials(configuration, later: secrets?.add, observe)
-        let worker = try Worker(
-            policy: try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
-            queue: WorkerQueue(
-                of: Engine(
-                    catalog: Tasks.makeCatalog(
-                        calling: driver, credentials: credentials, running: programs),
-                    limits: try configuration.runLimits, calls: calls,
-                    observe: { event in
-                        if case .stepStarted(let type) = event { WorkerSeat.current?.show(SeriesKey(type)) }
-                        observe(.engine(event))
-                    }),
-                in: database, showing: Scoreboard(in: memory), sealing: sealingKeys,
-                report: { observe(.application(.sealingKeyMissing($0))) }),
-            observe: { observe(.worker($0)) })
-        try secrets?.start(removingFrom: credentials, database) { error in
-            observe(.application(.secretsUnavailable(reason: "\(error)")))
-        }
-        defer { secrets?.stop() }
-        try worker.start()
+        try AutoMigration.run(invocation, observe)
+        let runs = try ExecutingThreads(
+            invocation, try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
+            observers.memory.memory, observe)
+        try runs.start()
         control.reportReady()
-        while control.run(until: worker.ended, adopt: { close($0) }) != .finished { worker.stop() }
-        try worker.finish()
+        while control.run(until: runs.worker.ended, adopt: { close($0) }) != .finished { runs.worker.stop() }
+        try runs.finish()
     }
 
     /// Throws for every setting that is not valid.

@@ -1,4 +1,5 @@
 import Postgres
+import System
 
 extension Configuration {
     var database: PostgresConfiguration {
@@ -41,6 +42,12 @@ extension Configuration {
         }
     }
 
+    /// Whether libpq knows by itself which certificate authorities to trust.
+    private var namesAuthorities: Bool {
+        text(ofVariable: "PGSSLROOTCERT") != nil
+            || text(ofVariable: "HOME").map { Files.exists("\($0)/.postgresql/root.crt") } ?? false
+    }
+
     private func postgres(
         _ url: String?, _ setting: KeyPath<Settings, Setting<String?>>
     ) throws -> PostgresConfiguration {
@@ -48,6 +55,9 @@ extension Configuration {
         guard var configuration = try? PostgresConfiguration(url) else {
             throw ConfigurationError(
                 setting, "is not a valid Postgres URL like postgresql://user@host/name")
+        }
+        if configuration["sslmode"] == "verify-full", configuration["sslrootcert"] == nil, !namesAuthorities {
+            configuration["sslrootcert"] = CertificateAuthorities.file
         }
         configuration.preparesStatements = try self.dbPrepare
         // Limits how long a request waits for another one with the same Idempotency-Key.

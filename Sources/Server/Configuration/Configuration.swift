@@ -32,6 +32,9 @@ extension ConfigurationError {
         }
     }
 
+    /// A variable that is no setting; nil if it is empty.
+    func text(ofVariable name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
+
     /// The text that is set, or else the default; nil without either. An empty text counts as not set.
     func text(of setting: some SettingEntry) throws -> String? {
         for name in [setting.name, setting.otherName].compactMap(\.self) {

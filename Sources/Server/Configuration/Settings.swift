@@ -43,6 +43,11 @@ struct Settings: Sendable {
         "DB_PREPARE", default: .text("on"), .onOrOff,
         "Set `off` for pgbouncer in transaction mode, and `MIGRATION_DATABASE_URL` to bypass pgbouncer")
 
+    let autoMigrate = Setting(
+        "AUTO_MIGRATE", default: .text("off"), .onOrOff,
+        "`on`: a process without a supervisor (CGI, mod_fcgid, `work`) does at its start what `migrate` does, if this "
+            + "program has not done so yet for this database. `STATE_DIR` has a file that says so")
+
     let jwtSecretKey = Setting<[UInt8]>(
         "JWT_SECRET_KEY", isSecret: true, .secret,
         "First key that signs access tokens, at least 32 bytes. `keys rotate jwt` creates later keys")

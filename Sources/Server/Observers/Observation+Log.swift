@@ -106,6 +106,9 @@ extension Observation {
         case .sharedMemoryRefused(let error): .warning("shared-memory-refused", ["reason": "\(error)"])
         case .memoryFileRefused(let folder, let error):
             .warning("memory-file-refused", ["folder": .text(folder), "reason": "\(error)"])
+        case .migrated(let text): .info("migrated", ["text": .text(text)])
+        case .notMigrated(let error): .error("not-migrated", ["detail": .text(Self.detail(of: error))])
+        case .runsNotExecuted(let error): .error("runs-not-executed", ["detail": .text(Self.detail(of: error))])
         case .completionsUnavailable(let error):
             .warning("completions-unavailable", ["detail": .text(Self.detail(of: error))])
 

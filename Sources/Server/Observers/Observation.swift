@@ -24,6 +24,12 @@ enum Observation: Sendable {
     /// The file of the shared memory cannot be used; this process uses memory of its own, and counts calls in the
     /// database.
     case memoryFileRefused(folder: String, any Error)
+    /// `AUTO_MIGRATE` has done that.
+    case migrated(String)
+    /// `AUTO_MIGRATE` has failed; the next process attempts it again.
+    case notMigrated(any Error)
+    /// The process cannot execute the runs that its calls wait for.
+    case runsNotExecuted(any Error)
     /// The ends of runs that calls wait for cannot be read. Reported once, until they can.
     case completionsUnavailable(any Error)
 }

@@ -1,0 +1,72 @@
+import App
+import Flows
+import HTTPClient
+import Postgres
+import Programs
+import SharedMemory
+import System
+import WorkerPool
+
+/// The threads of a process that execute runs, with what the steps of these runs need.
+struct ExecutingThreads: Sendable {
+    let worker: Worker
+    private let secrets: SecretsThread?
+    private let startSecrets: @Sendable () throws -> Void
+
+    /// Throws for every setting that is not valid.
+    init(
+        _ invocation: Invocation, _ policy: WorkerPolicy, _ memory: SharedMemory, _ observe: @escaping Observer
+    ) throws {
+        let configuration = invocation.configuration
+        // Before the thread of the driver exists, which would still run while a refusal ends the process.
+        let programPolicy = try configuration.programs(settingsFile: invocation.settingsFile)
+        let database = try configuration.database.observed(by: observe)
+        var client = HTTPClientSettings()
+        client.allowedAddresses = try configuration.httpAllowAddresses
+        let calls = ExternalCalls(ExternalCalls.Limits(atOnce: try configuration.externalCalls)) {
+            observe(.engine($0))
+        }
+        let driver = try HTTPDriver(client)
+        let programs = try programPolicy.map { policy in
+            try ProgramRunner(
+                policy, executable: isRunByLoader ? invocation.executable : "/proc/self/exe", adoptsOrphans: true,
+                watch: { driver.whenReadable($0, $1) },
+                observe: { observe(.program($0)) })
+        }
+        let sealingKeys = try configuration.sealingKeys
+        let secrets = try configuration.useDBSecrets ? nil : SecretsThread()
+        let credentials = try Respond.credentials(configuration, later: secrets?.add, observe)
+        worker = try Worker(
+            policy: policy,
+            queue: WorkerQueue(
+                of: Engine(
+                    catalog: Tasks.makeCatalog(
+                        calling: driver, credentials: credentials, running: programs),
+                    limits: try configuration.runLimits, calls: calls,
+                    observe: { event in
+                        if case .stepStarted(let type) = event { WorkerSeat.current?.show(SeriesKey(type)) }
+                        observe(.engine(event))
+                    }),
+                in: database, showing: Scoreboard(in: memory), sealing: sealingKeys,
+                report: { observe(.application(.sealingKeyMissing($0))) }),
+            observe: { observe(.worker($0)) })
+        self.secrets = secrets
+        startSecrets = {
+            try secrets?.start(removingFrom: credentials, database) { error in
+                observe(.application(.secretsUnavailable(reason: "\(error)")))
+            }
+        }
+    }
+
+    /// If it throws, some of the threads may already run, so the process should exit.
+    func start() throws {
+        try startSecrets()
+        try worker.start()
+    }
+
+    /// To be called after `worker.ended` was signalled; throws as `Worker.finish` does.
+    func finish() throws {
+        defer { secrets?.stop() }
+        try worker.finish()
+    }
+}
