@@ -2,7 +2,8 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop test check check-guards bench bench-flows bench-hosts bench-compare order check-hosts
-.PHONY: check-neighbours drill fuzz format lint postman check-prometheus schema image clean
+.PHONY: check-neighbours drill fuzz format lint postman check-prometheus schema image install
+.PHONY: check-install bundle check-bundle clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -70,6 +71,18 @@ schema: ## regenerate the snapshot of the database schema from the migrations
 image: order ## build the container images flow-manager-api and flow-manager-db
 	docker build --target api -t flow-manager-api .
 	docker build --target db -t flow-manager-db .
+
+install: ## install on this Debian server: program, systemd's units, nginx's site; see docs/deploy.md
+	@deploy/install
+
+check-install: ## run deploy/install in a Debian of its own, and use what it has installed
+	@scripts/check-install
+
+bundle: ## write the archive for shared hosts, see docs/shared-hosting.md
+	@scripts/bundle
+
+check-bundle: ## use that archive on an old Debian with only Apache, as CGI and under mod_fcgid
+	@scripts/check-bundle
 
 clean: ## remove build products; keeps the data of `make run`
 	rm -rf .build
