@@ -180,7 +180,9 @@ struct Settings: Sendable {
         "Seconds that a call may wait for a thread; then it is refused with 503 and `Retry-After`. `off`: it waits")
 
     let workers = Setting(
-        "WORKERS", default: .text("1"), .number(in: 0...64), "Number of worker processes, which execute queued runs")
+        "WORKERS", default: .text("1"), .number(in: 0...64),
+        "Number of worker processes, which execute queued runs. Without a supervisor, each process executes runs while "
+            + "calls of it wait for some, unless this is 0")
 
     let workerThreads = Setting(
         "WORKER_THREADS", default: .text("4"), .number(in: 1...64),
