@@ -23,6 +23,9 @@ package final class ChildControl {
 
     /// Called when the file of the log was renamed (SIGUSR1, or SIGHUP without a supervisor).
     package var reopenLog: @Sendable () -> Void = {}
+    package var heartbeatInterval: Duration = .seconds(1)
+    /// When the next heartbeat is due; nil until this child is ready.
+    private var nextHeartbeat: Monotonic?
     private let signals: SignalDescriptor
     /// Nil without a supervisor, and after the supervisor has stopped reading or closed its end.
     private var channel: ControlChannel?
@@ -34,9 +37,25 @@ package final class ChildControl {
         channel = environment[Self.variable].flatMap { Int32($0) }.flatMap { ControlChannel(adopting: $0) }
     }
 
-    /// Reports to the supervisor that this child is ready, so that its predecessor can exit.
+    /// Reports to the supervisor that this child is ready, so that its predecessor can exit. From then on heartbeats
+    /// must follow: a child that stops sending them is killed.
     package func reportReady() {
+        // The first one goes ahead: the supervisor watches only children that send heartbeats, and this one may be
+        // stopped at any moment.
+        nextHeartbeat = .now
+        _ = sendHeartbeat()
         _ = channel?.send(.ready)
+    }
+
+    /// Sends a heartbeat if one is due, and returns when the next one is; nil if there is no supervisor. One that finds
+    /// the channel full is omitted.
+    private func sendHeartbeat() -> Monotonic? {
+        guard let channel, let due = nextHeartbeat else { return nil }
+        guard due <= .now else { return due }
+        _ = channel.send(.heartbeat)
+        let next = Monotonic.now + heartbeatInterval
+        nextHeartbeat = next
+        return next
     }
 
     /// Waits until this child must exit. Connections that other responders handed over are passed to `adopt`, which
@@ -46,7 +65,7 @@ package final class ChildControl {
     package func run(until end: WakeUp? = nil, adopt: (Int32) -> Void) -> ExitReason {
         while true {
             let sources = [signals.descriptor, channel?.descriptor, end?.descriptor].compactMap(\.self)
-            _ = readable(among: sources, until: nil)
+            _ = readable(among: sources, until: sendHeartbeat())
             if end?.clear() == true { return .finished }
             // Read before the channel, so that everything that the supervisor sent before its signal is received.
             let order = nextOrder()
@@ -58,10 +77,13 @@ package final class ChildControl {
     /// Readable while a signal is pending.
     package var signalDescriptor: Int32 { signals.descriptor }
 
-    /// Opens the log again if a signal has ordered that, for a child that drains: an order to exit has no effect on it.
-    /// Does not wait.
-    package func handleSignals() {
+    /// Opens the log again if a signal has ordered that, and sends heartbeats, for a child that drains: an order to
+    /// exit has no effect on it. Does not wait.
+    ///
+    /// - Returns: when it must be called again, if no signal arrives before; nil: only after a signal.
+    package func handleSignals() -> Monotonic? {
         while nextOrder() != nil {}
+        return sendHeartbeat()
     }
 
     /// Passes a duplicate of an idle kept connection to the supervisor, for another responder. The caller closes its
@@ -94,7 +116,7 @@ package final class ChildControl {
             switch channel.receive() {
             case .message(.adopt(let connection)): adopt(connection)
             case .message(.handOver(let stray)): close(stray)
-            case .message(.ready), .unknown: break
+            case .message(.ready), .message(.heartbeat), .unknown: break
             case .nothing: return true
             case .closed:
                 self.channel = nil

@@ -99,6 +99,7 @@ package final class Supervisor {
         guard nextInspection <= .now else { return }
         nextInspection = .now + policy.inspectionInterval
         if !state.isTerminating { inspect() }
+        handle(.inspected)
         guard let limit = policy.largestChild else { return }
         for pid in children.keys.sorted() {
             if let bytes = ProcessMemory.resident(of: pid), bytes > limit { handle(.grown(pid, bytes: bytes)) }
@@ -155,6 +156,7 @@ package final class Supervisor {
         while true {
             switch channel.receive() {
             case .message(.ready): handle(.ready(pid))
+            case .message(.heartbeat): handle(.heartbeat(pid))
             case .message(.handOver(let connection)):
                 handle(.handedOver(pid))
                 held.append(Held(descriptor: connection, sender: pid, slot: slot, until: .now + .seconds(5)))

@@ -19,6 +19,8 @@ package enum SupervisorEvent: Hashable, Sendable {
     case backingOff(Role, slot: Int, delay: Duration)
     /// A child was not ready, or did not exit, in time and is killed.
     case overdue(Role, slot: Int, pid: pid_t)
+    /// A child has sent no heartbeat for too long and is killed.
+    case hung(Role, slot: Int, pid: pid_t)
     /// A child, or a library in it, wrote this to standard error; a long line is cut.
     case output(Role, slot: Int, pid: pid_t, line: String)
     /// The children are being replaced one by one.

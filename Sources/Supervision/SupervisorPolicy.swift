@@ -10,6 +10,9 @@ package struct SupervisorPolicy: Sendable {
     package var inspectionInterval: Duration = .seconds(1)
     /// The time limit for a child to drain and exit; then it is killed.
     package var grace: Duration = .seconds(30)
+    /// A ready child that sends no heartbeat for that long is killed; nil: none is. It is counted in inspections, so
+    /// that the time in which the supervisor itself did not run does not count.
+    package var heartbeatTimeout: Duration? = .seconds(10)
     /// The time limit for a child to become ready after its start; then it is killed.
     package var readiness: Duration = .seconds(10)
     /// A child that served for less time exited early.
@@ -21,6 +24,11 @@ package struct SupervisorPolicy: Sendable {
     package init(responders: Int, workers: Int = 0) {
         self.responders = responders
         self.workers = workers
+    }
+
+    /// The number of inspections in a row without a heartbeat after which a child is killed.
+    var heartbeatInspections: Int? {
+        heartbeatTimeout.map { max(1, Int(($0 / inspectionInterval).rounded(.up))) }
     }
 
     func role(of slot: Int) -> Role { slot < responders ? .responder : .worker }

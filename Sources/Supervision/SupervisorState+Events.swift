@@ -8,6 +8,10 @@ extension SupervisorState {
         case startFailed(slot: Int, ProcessError)
         /// A child has reported that it is ready.
         case ready(pid_t)
+        /// A child has reported that it runs.
+        case heartbeat(pid_t)
+        /// An inspection interval has passed.
+        case inspected
         /// A responder has begun to hand over its connections: it is exiting, whatever the reason.
         case handedOver(pid_t)
         case exited(pid_t, ExitCause)

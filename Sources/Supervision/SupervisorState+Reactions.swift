@@ -36,6 +36,19 @@ extension SupervisorState {
         if case .child(let predecessor) = predecessor { stop(predecessor, until: now + policy.grace) }
     }
 
+    /// Kills the children that have sent no heartbeat for too long: they are stopped, or their main thread hangs. For
+    /// one that drains there is a time limit anyway.
+    mutating func killSilentChildren() {
+        guard let limit = policy.heartbeatInspections else { return }
+        for (pid, child) in children.sorted(by: { $0.key < $1.key }) {
+            guard let count = child.silentInspections, child.servingSince != nil, !child.isStopping else { continue }
+            children[pid]?.silentInspections = count + 1
+            guard count >= limit else { continue }
+            children[pid]?.isStopping = true
+            actions += [.report(.hung(policy.role(of: child.slot), slot: child.slot, pid: pid)), .send(.kill, pid)]
+        }
+    }
+
     mutating func handoverBegan(_ pid: pid_t, at now: Monotonic) {
         guard let child = children[pid], !child.isStopping else { return }
         children[pid]?.isStopping = true

@@ -47,6 +47,9 @@ package struct SupervisorState: Sendable {
         var servingSince: Monotonic?
         /// The child was ordered to exit, was killed, or hands over its connections.
         var isStopping = false
+        /// The inspections since its last heartbeat; nil until its first one. The executable of a reload may be of an
+        /// earlier version, which sends none.
+        var silentInspections: Int?
         /// A replacement was tried because of its memory. It is not tried again if the successor fails.
         var isRecycled = false
     }
@@ -81,6 +84,8 @@ package struct SupervisorState: Sendable {
         case .started(let slot, let pid): started(pid, in: slot, at: now)
         case .startFailed(let slot, let error): startFailed(in: slot, error, at: now)
         case .ready(let pid): becameReady(pid, at: now)
+        case .heartbeat(let pid): if children[pid] != nil { children[pid]?.silentInspections = 0 }
+        case .inspected: killSilentChildren()
         case .handedOver(let pid): handoverBegan(pid, at: now)
         case .exited(let pid, let cause): exited(pid, cause, at: now)
         case .grown(let pid, let bytes): recycle(pid, bytes)

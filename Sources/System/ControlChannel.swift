@@ -1,10 +1,11 @@
 import CSystem
 import Glibc
 
-/// The messages between a supervisor and one of its processes. A worker sends only `ready`.
+/// The messages between a supervisor and one of its processes. A worker sends only `ready` and `heartbeat`.
 ///
 /// ```
 /// responder, worker                           supervisor
+///     heartbeat --------------------------------->     its main thread runs; each second from now on
 ///     ready ------------------------------------->     it serves; its predecessor may now be drained
 ///     handOver + descriptor --------------------->     it is draining; another responder gets this idle connection
 ///     <------------------------- adopt + descriptor    serve this connection as if you had accepted it
@@ -12,6 +13,7 @@ import Glibc
 /// ```
 package enum ControlMessage: Hashable, Sendable {
     case ready
+    case heartbeat
     case handOver(Int32)
     case adopt(Int32)
 }
@@ -99,6 +101,7 @@ extension ControlMessage {
     fileprivate var encoded: (kind: UInt8, passenger: Int32) {
         switch self {
         case .ready: (UInt8(ascii: "r"), -1)
+        case .heartbeat: (UInt8(ascii: "b"), -1)
         case .handOver(let descriptor): (UInt8(ascii: "h"), descriptor)
         case .adopt(let descriptor): (UInt8(ascii: "a"), descriptor)
         }
@@ -107,6 +110,7 @@ extension ControlMessage {
     fileprivate init?(kind: UInt8, passenger: Int32) {
         switch (kind, passenger >= 0) {
         case (UInt8(ascii: "r"), false): self = .ready
+        case (UInt8(ascii: "b"), false): self = .heartbeat
         case (UInt8(ascii: "h"), true): self = .handOver(passenger)
         case (UInt8(ascii: "a"), true): self = .adopt(passenger)
         default: return nil

@@ -21,14 +21,16 @@ import Testing
 
     private func applyRandomEvent(to pool: inout SupervisorSimulation, _ generator: inout SplitMix64) {
         let child = pool.children.keys.sorted().randomElement(using: &generator)
-        switch Int.random(in: 0..<12, using: &generator) {
+        switch Int.random(in: 0..<14, using: &generator) {
         case 0, 1, 2: pool.start()
         case 3: Bool.random(using: &generator) ? pool.failToStart() : pool.advanceToDeadline()
         case 4, 5, 6: if let child { pool.handle(.ready(child)) }
         case 7: if let child { pool.handle(.exited(child, .exited(1))) }
         case 8: endSignalledChildren(&pool)
         case 9: pool.advance(.milliseconds(Int.random(in: 0...4000, using: &generator)))
-        case 10: if let child, Int.random(in: 0..<4, using: &generator) == 0 { pool.handle(.handedOver(child)) }
+        case 10: if let child { pool.handle(.heartbeat(child)) }
+        case 11: pool.handle(.inspected)
+        case 12: if let child, Int.random(in: 0..<4, using: &generator) == 0 { pool.handle(.handedOver(child)) }
         default: pool.handle(.reload)
         }
     }

@@ -33,7 +33,30 @@ import Testing
     @Test func readinessIsReported() throws {
         try withControl { control, supervisor in
             control.reportReady()
+            #expect(supervisor?.receive() == .message(.heartbeat))
             #expect(supervisor?.receive() == .message(.ready))
+        }
+    }
+
+    @Test func aReadyChildSendsHeartbeatsAlsoWhileItDrains() throws {
+        try withControl { control, supervisor in
+            control.heartbeatInterval = .milliseconds(1)
+            #expect(control.handleSignals() == nil, "before it is ready")
+            control.reportReady()
+            #expect(supervisor?.receive() == .message(.heartbeat))
+            #expect(supervisor?.receive() == .message(.ready))
+            let end = try WakeUp()
+            let channel = supervisor?.descriptor ?? -1
+            let thread = try NativeThread {
+                _ = readable(among: [channel], until: nil)
+                end.signal()
+            }
+            #expect(control.run(until: end) { close($0) } == .finished)
+            thread.join()
+            while supervisor?.receive() == .message(.heartbeat) {}
+            #expect(readable(among: [], until: control.handleSignals()).isEmpty)
+            #expect(control.handleSignals() != nil)
+            #expect(supervisor?.receive() == .message(.heartbeat))
         }
     }
 
@@ -76,11 +99,11 @@ import Testing
         try withControl { control, supervisor in
             let count = Atomic(0)
             control.reopenLog = { count.add(1, ordering: .relaxed) }
-            control.handleSignals()
+            #expect(control.handleSignals() == nil)
             #expect(readable(among: [control.signalDescriptor], until: .now).isEmpty)
             for signal in [SIGTERM, SIGUSR1] { pthread_kill(pthread_self(), signal) }
             #expect(readable(among: [control.signalDescriptor], until: .now) == [control.signalDescriptor])
-            control.handleSignals()
+            #expect(control.handleSignals() == nil)
             #expect(count.load(ordering: .relaxed) == 1)
             #expect(readable(among: [control.signalDescriptor], until: .now).isEmpty)
             withExtendedLifetime(supervisor) {}

@@ -71,6 +71,45 @@ import Testing
         #expect(pool.spawns == [0])
     }
 
+    @Test func aChildWithoutHeartbeatsIsKilledAndReplacedAtOnce() {
+        var pool = SupervisorSimulation.serving(1, workers: 1)
+        for pid: Int32 in [101, 102] { pool.handle(.heartbeat(pid)) }
+        pool.advance(.seconds(3))
+        for _ in 0..<10 {
+            pool.handle(.inspected)
+            pool.handle(.heartbeat(101))
+        }
+        #expect(pool.children == [101: [], 102: []])
+        pool.handle(.inspected)
+        #expect(pool.children == [101: [], 102: [.kill]])
+        for _ in 0..<20 { pool.handle(.inspected) }
+        #expect(pool.children == [101: [.kill], 102: [.kill]])
+        #expect(pool.takeReports() == [.hung(.worker, slot: 1, pid: 102), .hung(.responder, slot: 0, pid: 101)])
+        pool.handle(.exited(102, .signalled(.kill)))
+        #expect(pool.spawns == [1])
+    }
+
+    /// Of an earlier version, or one that drains, which may take longer.
+    @Test func aChildThatHasSentNoHeartbeatYetOrDrainsIsNotKilledForThat() {
+        var pool = SupervisorSimulation.serving(2)
+        pool.handle(.heartbeat(102))
+        pool.handle(.handedOver(102))
+        for _ in 0..<100 { pool.handle(.inspected) }
+        #expect(pool.children == [101: [], 102: []])
+    }
+
+    @Test func withoutATimeoutNoChildIsTakenForHung() {
+        var policy = SupervisorPolicy(responders: 1)
+        policy.heartbeatTimeout = nil
+        var pool = SupervisorSimulation(policy)
+        for pid in pool.startAll() {
+            pool.handle(.ready(pid))
+            pool.handle(.heartbeat(pid))
+        }
+        for _ in 0..<100 { pool.handle(.inspected) }
+        #expect(pool.children == [101: []])
+    }
+
     @Test func repeatedEarlyExitsBackOff() {
         var pool = SupervisorSimulation(SupervisorPolicy(responders: 1))
         var delays: [Duration] = []

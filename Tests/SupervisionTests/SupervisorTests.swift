@@ -27,6 +27,16 @@ import Testing
         }
     }
 
+    @Test func aStoppedChildIsKilledAndReplaced() throws {
+        let (pool, pids) = try pool(1, workers: 1)
+        for (slot, pid) in pids.enumerated() {
+            kill(pid, SIGSTOP)
+            try pool.line("hung")
+            #expect(try pool.line("exited") == "exited \(slot) \(pid) \(ExitCause.signalled(.kill))")
+            try pool.line("allReady")
+        }
+    }
+
     private func arguments(of pid: pid_t) throws -> [String] {
         try Files.read("/proc/\(pid)/cmdline").split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }

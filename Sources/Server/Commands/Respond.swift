@@ -93,11 +93,12 @@ enum Respond {
             if $0.run(adopt: { pool.adopt($0) }) == .supervisorExited { listener.refuseConnections() }
             return $0.signalDescriptor
         }
-        // This thread waits in `drain`. If no other can be started, only the log is not opened again.
+        // This thread waits in `drain`. If no other can be started, only the log is not opened again, and a drain that
+        // the supervisor has not ordered may be taken for a hang.
         let reader = try? NativeThread {
             while !drained.clear() {
-                _ = readable(among: [signals, drained.descriptor], until: nil)
-                control.withLock { $0.handleSignals() }
+                let next = control.withLock { $0.handleSignals() }
+                _ = readable(among: [signals, drained.descriptor], until: next)
             }
         }
         pool.drain { connection in control.withLock { $0.handOver(connection) } }

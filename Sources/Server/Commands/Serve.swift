@@ -18,6 +18,7 @@ enum Serve {
         defer { listener.removeFile() }
         let notifications = ServiceNotifications(environment: invocation.environment)
         var policy = SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
+        policy.heartbeatTimeout = try configuration.heartbeatTimeout
         policy.largestChild = try configuration.processMemory.map { $0 / 2 }
         let supervisor = Supervisor(
             listening: listener.descriptor, executable: invocation.executable,

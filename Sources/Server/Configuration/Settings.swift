@@ -188,6 +188,11 @@ struct Settings: Sendable {
         "WORKER_THREADS", default: .text("4"), .number(in: 1...64),
         "Threads per worker, each with its own database connection. A worker has one more of both")
 
+    let heartbeatTimeout = Setting<Duration?>(
+        "HEARTBEAT_TIMEOUT", default: .text("10"), .secondsOrOff(in: 2...3_600),
+        "Seconds without a sign of life after which a responder or worker is killed and replaced, because it hangs. "
+            + "`off` for a debugger")
+
     let logFile = Setting<String?>(
         "LOG_FILE", ifUnset: nil, .text, "File to append the log to. Default: standard error")
 

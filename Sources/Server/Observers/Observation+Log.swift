@@ -75,6 +75,8 @@ extension Observation {
                 ["slot": .number(slot), "child": .number(Int(pid)), "megabytes": .number(bytes >> 20)])
         case .supervisor(.overdue(let role, let slot, let pid)):
             .error("\(role)-overdue", ["slot": .number(slot), "child": .number(Int(pid))])
+        case .supervisor(.hung(let role, let slot, let pid)):
+            .error("\(role)-hung", ["slot": .number(slot), "child": .number(Int(pid))])
         case .supervisor(.output(let role, let slot, let pid, let line)):
             // Perhaps the message of a crash, so that it is in the log at each level.
             .error(

@@ -20,6 +20,7 @@ enum Supervised {
             var policy = SupervisorPolicy(responders: Int(arguments[3]) ?? 1, workers: Int(arguments[4]) ?? 0)
             policy.readiness = .milliseconds(Int(arguments[5]) ?? 0)
             (policy.largestChild, policy.inspectionInterval) = (128 << 20, .milliseconds(20))
+            policy.heartbeatTimeout = .seconds(3)
             try serve(executable: arguments[2], policy)
         case "respond": try respond()
         case "work": try work()
@@ -55,6 +56,7 @@ enum Supervised {
         let channel = unsafe getenv(ChildControl.variable).map { unsafe String(cString: $0) }
         let control = try ChildControl(environment: channel.map { [ChildControl.variable: $0] } ?? [:])
         control.reopenLog = { printLine("reopened by \(getpid())") }
+        control.heartbeatInterval = .milliseconds(50)
         return control
     }
 
