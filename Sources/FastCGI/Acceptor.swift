@@ -74,6 +74,23 @@ final class Acceptor: Sendable {
         return accepted
     }
 
+    /// Accepts from `socket` from now on, under the descriptor of the present socket, and closes `socket`. Returns the
+    /// connections that waited at the present one.
+    func replaceSocket(by socket: Int32) -> [Int32] {
+        var waiting: [Int32] = []
+        while let descriptor = accept() { waiting.append(descriptor) }
+        state.withLock {
+            if $0 == .open { events.remove(listener.descriptor) }
+            dup2(socket, listener.descriptor)
+            // Not in one step, as in Linux's dup3, because a responder starts no process that could inherit it.
+            _ = fcntl(listener.descriptor, F_SETFD, FD_CLOEXEC)
+            close(socket)
+            // The pool's timer retries.
+            if $0 == .open, !events.addListener(listener.descriptor) { $0 = .paused }
+        }
+        return waiting
+    }
+
     private func open(after expected: State) {
         state.withLock {
             if $0 == expected, events.addListener(listener.descriptor) { $0 = .open }

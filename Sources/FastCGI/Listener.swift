@@ -68,10 +68,16 @@ package struct Listener: Sendable {
 
     /// Removes the socket file, unless another file has replaced it.
     package func removeFile() {
-        guard let file, let present = Listener.file(file.path, named: file.path),
-            present.inode == file.inode, present.device == file.device
-        else { return }
+        guard let file, missingFile == nil else { return }
         unsafe unlink(file.path)
+    }
+
+    /// The path of its file, if the file was removed or replaced, so that no client can connect; nil also for a socket
+    /// on TCP or one that was inherited.
+    package var missingFile: String? {
+        guard let file else { return nil }
+        let present = Listener.file(file.path, named: file.path)
+        return present?.inode == file.inode && present?.device == file.device ? nil : file.path
     }
 
     /// Locks the directory until the caller closes the returned descriptor.

@@ -89,6 +89,11 @@ package final class ResponderPool: Sendable {
         keep(descriptor, .unverified)
     }
 
+    /// Accepts new connections from that listening socket, which the pool then owns, instead of the present one.
+    package func replaceListener(by socket: Int32) {
+        for descriptor in acceptor.replaceSocket(by: socket) { keep(descriptor, .unverified) }
+    }
+
     /// Stops accepting, lets exchanges that have begun finish, and returns when all threads have ended. Parked
     /// exchanges get their fallback response, and streams end.
     ///

@@ -23,6 +23,8 @@ package final class ChildControl {
 
     /// Called when the file of the log was renamed (SIGUSR1, or SIGHUP without a supervisor).
     package var reopenLog: @Sendable () -> Void = {}
+    /// Called with a listening socket that takes the place of descriptor 0, and which it then owns.
+    package var replaceListener: @Sendable (Int32) -> Void = { close($0) }
     package var heartbeatInterval: Duration = .seconds(1)
     /// When the next heartbeat is due; nil until this child is ready.
     private var nextHeartbeat: Monotonic?
@@ -115,6 +117,7 @@ package final class ChildControl {
         while let channel {
             switch channel.receive() {
             case .message(.adopt(let connection)): adopt(connection)
+            case .message(.listen(let socket)): replaceListener(socket)
             case .message(.handOver(let stray)): close(stray)
             case .message(.ready), .message(.heartbeat), .unknown: break
             case .nothing: return true

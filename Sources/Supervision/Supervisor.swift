@@ -29,13 +29,13 @@ package final class Supervisor {
         let until: Monotonic
     }
 
-    private let listening: Int32
+    private var listening: Int32
     private let executable: String
     private let arguments: (Role) -> [String]
     private let environment: [String: String]
     private let inherited: [Int32: Int32]
     private let reopenLog: () -> Void
-    private let inspect: () -> Void
+    private let inspect: () -> Inspection
     private let observe: (SupervisorEvent) -> Void
     private let policy: SupervisorPolicy
     private var state: SupervisorState
@@ -56,7 +56,7 @@ package final class Supervisor {
     package init(
         listening: Int32, executable: String, arguments: @escaping (Role) -> [String], environment: [String: String],
         inherited: [Int32: Int32] = [:], policy: SupervisorPolicy, reopenLog: @escaping () -> Void = {},
-        inspect: @escaping () -> Void = {},
+        inspect: @escaping () -> Inspection = { Inspection() },
         observe: @escaping (SupervisorEvent) -> Void
     ) {
         self.listening = listening
@@ -98,12 +98,28 @@ package final class Supervisor {
     private func inspectPool() {
         guard nextInspection <= .now else { return }
         nextInspection = .now + policy.inspectionInterval
-        if !state.isTerminating { inspect() }
+        if !state.isTerminating { apply(inspect()) }
         handle(.inspected)
         guard let limit = policy.largestChild else { return }
         for pid in children.keys.sorted() {
             if let bytes = ProcessMemory.resident(of: pid), bytes > limit { handle(.grown(pid, bytes: bytes)) }
         }
+    }
+
+    private func apply(_ inspection: Inspection) {
+        if let socket = inspection.socket { replaceListener(by: socket) }
+        if inspection.mustEnd { handle(.terminate) }
+    }
+
+    /// Lets all responders, also those that start, accept from that socket. The present one is not shut down: each
+    /// responder first accepts what waits there.
+    private func replaceListener(by socket: Int32) {
+        for child in children.values where policy.role(of: child.slot) == .responder {
+            // If the channel is full the child hangs, and will be killed.
+            _ = child.channel?.send(.listen(socket))
+        }
+        close(listening)
+        listening = socket
     }
 
     /// A connection in transit is retried after a short delay, because a full channel does not signal when it has
@@ -161,7 +177,7 @@ package final class Supervisor {
                 handle(.handedOver(pid))
                 held.append(Held(descriptor: connection, sender: pid, slot: slot, until: .now + .seconds(5)))
                 forward()
-            case .message(.adopt(let stray)): close(stray)
+            case .message(.adopt(let stray)), .message(.listen(let stray)): close(stray)
             case .unknown: break
             case .nothing: return
             case .closed:

@@ -9,6 +9,7 @@ import Glibc
 ///     ready ------------------------------------->     it serves; its predecessor may now be drained
 ///     handOver + descriptor --------------------->     it is draining; another responder gets this idle connection
 ///     <------------------------- adopt + descriptor    serve this connection as if you had accepted it
+///     <------------------------ listen + descriptor    accept from this socket instead of descriptor 0
 ///     end of file <------------------------------->    the other process has exited
 /// ```
 package enum ControlMessage: Hashable, Sendable {
@@ -16,6 +17,7 @@ package enum ControlMessage: Hashable, Sendable {
     case heartbeat
     case handOver(Int32)
     case adopt(Int32)
+    case listen(Int32)
 }
 
 /// One end of the socket between supervisor and child: whole messages, in order, never blocking.
@@ -104,6 +106,7 @@ extension ControlMessage {
         case .heartbeat: (UInt8(ascii: "b"), -1)
         case .handOver(let descriptor): (UInt8(ascii: "h"), descriptor)
         case .adopt(let descriptor): (UInt8(ascii: "a"), descriptor)
+        case .listen(let descriptor): (UInt8(ascii: "l"), descriptor)
         }
     }
 
@@ -113,6 +116,7 @@ extension ControlMessage {
         case (UInt8(ascii: "b"), false): self = .heartbeat
         case (UInt8(ascii: "h"), true): self = .handOver(passenger)
         case (UInt8(ascii: "a"), true): self = .adopt(passenger)
+        case (UInt8(ascii: "l"), true): self = .listen(passenger)
         default: return nil
         }
     }

@@ -71,6 +71,17 @@ import Testing
         _ = try FastCGIClient(path: path)
     }
 
+    @Test func theFileIsMissingWhenItIsRemovedOrReplaced() throws {
+        let listener = try Listener.bind(path: path)
+        defer { close(listener.descriptor) }
+        #expect(listener.missingFile == nil)
+        unsafe unlink(path)
+        #expect(listener.missingFile == path)
+        let other = try Listener.bind(path: path)
+        defer { close(other.descriptor) }
+        #expect(listener.missingFile == path && other.missingFile == nil)
+    }
+
     @Test func otherFilesAreNotReplaced() throws {
         close(unsafe open(path, O_CREAT | O_WRONLY, 0o600))
         #expect(throws: FastCGIError.notASocket(path: path)) { try Listener.bind(path: path) }

@@ -75,6 +75,23 @@ import Testing
         #expect(!threads.contains(pthread_self()))
     }
 
+    /// Connections that wait at the former socket are served, and those that are kept.
+    @Test func aPoolAcceptsFromAnotherSocket() throws {
+        let running = try RunningPool()
+        let kept = try running.client()
+        #expect(try kept.exchange(RunningPool.params()).status == 200)
+        unsafe unlink(running.path)
+        #expect(throws: FastCGIClient.Failure.self) { try running.client() }
+        let socket = try Listener.bind(path: running.path)
+        let waiting = try running.client()
+        try waiting.send(FastCGIClient.request(RunningPool.params()))
+        running.pool.replaceListener(by: socket.descriptor)
+        #expect(try waiting.answer().status == 200)
+        #expect(try running.client().exchange(RunningPool.params()).status == 200)
+        #expect(try kept.exchange(RunningPool.params()).status == 200)
+        #expect(fcntl(running.listener.descriptor, F_GETFD) & FD_CLOEXEC != 0)
+    }
+
     @Test(arguments: [SIGTERM, SIGUSR1, SIGPIPE, SIGINT, SIGHUP])
     func signalsDoNotReachResponderThreads(signal: Int32) throws {
         let running = try RunningPool { _ in

@@ -88,6 +88,7 @@ enum Respond {
         let drained = try WakeUp()
         try pool.start()
         let signals = control.withLock {
+            $0.replaceListener = { pool.replaceListener(by: $0) }
             $0.reportReady()
             // Then all responders exit, so that nothing would accept what comes.
             if $0.run(adopt: { pool.adopt($0) }) == .supervisorExited { listener.refuseConnections() }

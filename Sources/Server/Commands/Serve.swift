@@ -14,36 +14,24 @@ enum Serve {
         defer { log.close() }
         try check(invocation, observers.memory, observe)
         if !invocation.unknownSettings.isEmpty { observe(.settingsUnknown(invocation.unknownSettings)) }
-        let listener = try Listener.inherited(invocation.environment) ?? Listener.bind(to: configuration.listening)
-        defer { listener.removeFile() }
+        let inspection = try PoolInspection(invocation, memory, observe)
+        defer { inspection.end() }
         let notifications = ServiceNotifications(environment: invocation.environment)
         var policy = SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
         policy.heartbeatTimeout = try configuration.heartbeatTimeout
         policy.largestChild = try configuration.processMemory.map { $0 / 2 }
         let supervisor = Supervisor(
-            listening: listener.descriptor, executable: invocation.executable,
+            listening: inspection.listener.descriptor, executable: invocation.executable,
             arguments: { role in [role == .responder ? "respond" : "work"] + invocation.arguments },
             environment: invocation.environment.filter { $0.key != ServiceNotifications.variable }.merging(
                 [PoolMemory.variable: "\(memoryDescriptor)", Log.variable: "\(logDescriptor)"]) { $1 },
             inherited: [memoryDescriptor: memory.descriptor, logDescriptor: 2],
-            policy: policy, reopenLog: { log.reopen() }, inspect: inspection(of: memory, listener)
+            policy: policy, reopenLog: { log.reopen() }, inspect: inspection.run
         ) { event in
             observe(.supervisor(event))
             if let state = event.serviceState { notifications?.send(state) }
         }
         try withExtendedLifetime(memory) { try supervisor.run(reading: signals) }
-    }
-
-    /// Records the maxima so far.
-    private static func inspection(of memory: SharedMemory, _ listener: Listener) -> () -> Void {
-        let (record, scoreboard) = (PoolRecord(in: memory), Scoreboard(in: memory))
-        record.raise(.started, to: Int(WallClock.seconds))
-        return {
-            let responders = Load(of: scoreboard.processes, .responder)
-            record.raise(.maxActiveProcesses, to: responders.activeProcesses)
-            record.raise(.maxActiveThreads, to: responders.activeThreads)
-            if let queue = ListenQueue(of: listener.descriptor) { record.raise(.maxListenQueue, to: queue.length) }
-        }
     }
 
     private static let memoryDescriptor: Int32 = 4

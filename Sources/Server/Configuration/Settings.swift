@@ -166,7 +166,8 @@ struct Settings: Sendable {
 
     let stateFolder = Setting<String>(
         "STATE_DIR", default: .text("/run/flow-manager"), .text,
-        "Folder of the file in which processes without a supervisor (CGI, spawn-fcgi) count calls and failed logins")
+        "Folder of the supervisor's lock, and of the file in which processes without a supervisor (CGI, spawn-fcgi) count "
+            + "calls and failed logins")
 
     let responders = Setting(
         "RESPONDERS", default: .text("2"), .number(in: 1...64), "Number of responder processes")

@@ -111,6 +111,10 @@ extension Observation {
         case .migrated(let text): .info("migrated", ["text": .text(text)])
         case .notMigrated(let error): .error("not-migrated", ["detail": .text(Self.detail(of: error))])
         case .runsNotExecuted(let error): .error("runs-not-executed", ["detail": .text(Self.detail(of: error))])
+        case .socketRestored(let path): .error("socket-restored", ["path": .text(path)])
+        case .socketNotRestored(let path, let error):
+            .error("socket-not-restored", ["path": .text(path), "reason": "\(error)"])
+        case .installationLost(let lock): .error("installation-lost", ["lock": .text(lock)])
         case .completionsUnavailable(let error):
             .warning("completions-unavailable", ["detail": .text(Self.detail(of: error))])
 

@@ -30,6 +30,12 @@ enum Observation: Sendable {
     case notMigrated(any Error)
     /// The process cannot execute the runs that its calls wait for.
     case runsNotExecuted(any Error)
+    /// The file of the listening socket had vanished or was replaced by a stale one; a new socket was bound.
+    case socketRestored(path: String)
+    /// The file of the listening socket is missing or another one, and no socket can be bound. Reported once a reason.
+    case socketNotRestored(path: String, any Error)
+    /// The lock of the installation was removed, and another supervisor has acquired it.
+    case installationLost(lock: String)
     /// The ends of runs that calls wait for cannot be read. Reported once, until they can.
     case completionsUnavailable(any Error)
 }

@@ -1,0 +1,95 @@
+import FastCGI
+import SharedMemory
+import Supervision
+import System
+
+/// What the supervisor looks at once a second beside its children: whether the socket can be reached, and how busy the
+/// pool is. It owns the socket's file and the lock of the installation.
+final class PoolInspection {
+    private(set) var listener: Listener
+    /// Nil for a socket on TCP, or one that another process has opened: the kernel, or that process, gives it to one
+    /// supervisor only.
+    private let lock: InstallationLock?
+    private let record: PoolRecord
+    private let scoreboard: Scoreboard
+    private let observe: Observer
+    /// Why the socket was not bound again last time; nil if it is in place.
+    private var failure: FastCGIError?
+
+    /// Adopts a socket of a service manager, or else acquires the lock and binds the socket. Throws if another process
+    /// has either.
+    init(_ invocation: Invocation, _ memory: SharedMemory, _ observe: @escaping Observer) throws {
+        let configuration = invocation.configuration
+        let address = try configuration.listening
+        if let inherited = try Listener.inherited(invocation.environment) {
+            (listener, lock) = (inherited, nil)
+        } else {
+            lock = try Self.lock(address, inFolder: try configuration.stateFolder)
+            listener = try Listener.bind(to: address)
+        }
+        record = PoolRecord(in: memory)
+        scoreboard = Scoreboard(in: memory)
+        self.observe = observe
+        record.raise(.started, to: Int(WallClock.seconds))
+    }
+
+    func run() -> Inspection {
+        recordMaxima()
+        var inspection = Inspection()
+        if let path = listener.missingFile { inspection.socket = bindAgain(at: path) }
+        if let lock, !lock.renew() {
+            inspection.mustEnd = true
+            observe(.installationLost(lock: lock.path))
+        }
+        return inspection
+    }
+
+    /// To be called once, when the supervisor has ended.
+    func end() { listener.removeFile() }
+
+    private static func lock(_ address: ListeningAddress, inFolder folder: String) throws -> InstallationLock? {
+        guard case .unix(let path) = address else { return nil }
+        do throws(InstallationLock.Failure) {
+            return try InstallationLock(socket: path, inFolder: folder)
+        } catch {
+            throw SupervisorRefusal(error, socket: path, folder: folder)
+        }
+    }
+
+    private func recordMaxima() {
+        let responders = Load(of: scoreboard.processes, .responder)
+        record.raise(.maxActiveProcesses, to: responders.activeProcesses)
+        record.raise(.maxActiveThreads, to: responders.activeThreads)
+        if let queue = ListenQueue(of: listener.descriptor) { record.raise(.maxListenQueue, to: queue.length) }
+    }
+
+    /// The socket of a new file in place of one that was removed, or replaced by a stale one; nil if that failed, which
+    /// is reported once.
+    private func bindAgain(at path: String) -> Int32? {
+        do throws(FastCGIError) {
+            listener = try Listener.bind(path: path)
+            failure = nil
+            observe(.socketRestored(path: path))
+            return listener.descriptor
+        } catch {
+            if error != failure { observe(.socketNotRestored(path: path, error)) }
+            failure = error
+            return nil
+        }
+    }
+}
+
+/// Why a supervisor does not start beside another one.
+struct SupervisorRefusal: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ failure: InstallationLock.Failure, socket: String, folder: String) {
+        switch failure {
+        case .held(let process):
+            let holder = process.map { "process \($0)" } ?? "another process"
+            description = "\(holder) already serves \(socket); stop it first, or set another SOCKET"
+        case .system(let error):
+            description = "STATE_DIR (\(folder)) must be a folder in which the supervisor can create files: \(error)"
+        }
+    }
+}

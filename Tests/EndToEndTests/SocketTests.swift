@@ -1,0 +1,84 @@
+import Glibc
+import System
+import TestSupport
+import Testing
+
+/// The socket of a pool, and that it has one supervisor.
+@Suite(.serialized) struct SocketTests {
+    private let stack: Stack
+
+    init() throws { stack = try Stack() }
+
+    private var supervisor: Int32 {
+        get throws { try #require(stack.processes.first { $0.arguments.dropFirst().first == "serve" }?.id) }
+    }
+
+    private func status(over client: FastCGIClient) throws -> Int {
+        try client.exchange(stack.params("GET", "/health")).status
+    }
+
+    /// By removal, and by the socket of a process that has ended.
+    @Test(arguments: [false, true]) func aLostSocketIsBoundAgainWithinASecond(isReplaced: Bool) throws {
+        let kept = try (0..<8).map { _ in try FastCGIClient(path: stack.socket) }
+        for client in kept { #expect(try status(over: client) == 200) }
+        let responders = Set(stack.processes.filter { $0.arguments.contains("respond") }.map(\.id))
+        unsafe unlink(stack.socket)
+        if isReplaced { try bindStaleSocket() }
+        let lost = Monotonic.now
+        var new: FastCGIClient?
+        while new == nil, lost + .seconds(10) > .now {
+            new = try? FastCGIClient(path: stack.socket)
+            for client in kept { #expect(try status(over: client) == 200) }
+        }
+        #expect(try status(over: try #require(new)) == 200)
+        // A second, and what a busy machine adds.
+        #expect(Monotonic.now - lost < .seconds(3))
+        try stack.waitForLog { stack.log.contains(" error socket-restored ") }
+        // Each of them accepts from the new socket.
+        for _ in 0..<32 { #expect(try status(over: try FastCGIClient(path: stack.socket)) == 200) }
+        #expect(Set(stack.processes.filter { $0.arguments.contains("respond") }.map(\.id)) == responders)
+        #expect(try stack.get("/health").status == 200)
+        #expect(try stack.command(["status"]).status == 0)
+    }
+
+    private func bindStaleSocket() throws {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: stack.socket.utf8) }
+        let status = unsafe withUnsafePointer(to: address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        #expect(status == 0)
+    }
+
+    @Test func aSecondSupervisorIsRefusedAlsoWithoutTheSocketsFile() throws {
+        let supervisor = try supervisor
+        // It must find the socket missing, and so be faster than the inspection, or else be refused all the same.
+        for _ in 0..<3 {
+            unsafe unlink(stack.socket)
+            let second = try stack.command(["serve"])
+            #expect(second.status == 1)
+            #expect(
+                second.output == "flow-manager serve: process \(supervisor) already serves \(stack.socket); "
+                    + "stop it first, or set another SOCKET\n")
+        }
+        try stack.waitForLog { stack.log.contains("socket-restored") }
+        #expect(try stack.get("/ready").status == 200)
+    }
+
+    @Test func aKilledSupervisorLeavesNoLock() throws {
+        kill(try supervisor, SIGKILL)
+        try eventually("its children have ended") { stack.processes.allSatisfy { !$0.arguments.contains("respond") } }
+        let successor = try ChildProcess.spawn(
+            Stack.executable, arguments: ["serve"], environment: stack.environment, descriptors: [0: 0, 1: 2, 2: 2])
+        defer {
+            successor.send(.terminate)
+            _ = successor.wait()
+        }
+        try eventually("the successor serves") { try stack.get("/ready").status == 200 }
+    }
+}
