@@ -98,8 +98,9 @@ package final class Supervisor {
     private func inspectPool() {
         guard nextInspection <= .now else { return }
         nextInspection = .now + policy.inspectionInterval
-        if !state.isTerminating { apply(inspect()) }
-        handle(.inspected)
+        let inspection = state.isTerminating ? Inspection() : inspect()
+        apply(inspection)
+        handle(.inspected(inspection.children))
         guard let limit = policy.largestChild else { return }
         for pid in children.keys.sorted() {
             if let bytes = ProcessMemory.resident(of: pid), bytes > limit { handle(.grown(pid, bytes: bytes)) }

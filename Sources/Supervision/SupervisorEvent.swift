@@ -13,8 +13,10 @@ package enum SupervisorEvent: Hashable, Sendable {
     case startFailed(Role, slot: Int, ProcessError)
     /// A child exited, asked to or not, that long after its start.
     case exited(Role, slot: Int, pid: pid_t, ExitCause, age: Duration)
-    /// A child that has grown to that many bytes is being replaced.
-    case recycling(Role, slot: Int, pid: pid_t, bytes: Int)
+    /// A child is being replaced.
+    case recycling(Role, slot: Int, pid: pid_t, ReplacementReason)
+    /// A request has occupied a thread of that responder for too long, so that the responder is being replaced.
+    case requestOverdue(LongRequest, slot: Int, pid: pid_t)
     /// The children of that slot repeatedly exit early: the next one starts after `delay`.
     case backingOff(Role, slot: Int, delay: Duration)
     /// A child was not ready, or did not exit, in time and is killed.

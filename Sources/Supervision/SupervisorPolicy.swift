@@ -8,6 +8,8 @@ package struct SupervisorPolicy: Sendable {
     package var largestChild: Int?
     /// The interval at which the memory of the children is read, and the pool inspected.
     package var inspectionInterval: Duration = .seconds(1)
+    /// How long a request may occupy a thread before its process is replaced; nil: no limit.
+    package var requestTerminateTimeout: Duration?
     /// The time limit for a child to drain and exit; then it is killed.
     package var grace: Duration = .seconds(30)
     /// A ready child that sends no heartbeat for that long is killed; nil: none is. It is counted in inspections, so

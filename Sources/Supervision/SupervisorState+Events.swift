@@ -10,8 +10,8 @@ extension SupervisorState {
         case ready(pid_t)
         /// A child has reported that it runs.
         case heartbeat(pid_t)
-        /// An inspection interval has passed.
-        case inspected
+        /// An inspection interval has passed; what is known of children.
+        case inspected([pid_t: ChildFigures])
         /// A responder has begun to hand over its connections: it is exiting, whatever the reason.
         case handedOver(pid_t)
         case exited(pid_t, ExitCause)

@@ -70,14 +70,25 @@ extension SupervisorState {
         }
     }
 
-    /// Makes the slot stale, so that a successor starts before the child drains.
-    mutating func recycle(_ pid: pid_t, _ bytes: Int) {
+    mutating func check(_ pid: pid_t, _ figures: ChildFigures) {
+        guard let slot = children[pid]?.slot else { return }
+        if let limit = policy.requestTerminateTimeout, let request = figures.longestRequest,
+            request.duration > limit, recycle(pid, .request(request))
+        {
+            actions.append(.report(.requestOverdue(request, slot: slot, pid: pid)))
+        }
+    }
+
+    /// Makes the slot stale, so that a successor starts before the child drains. False if the child does not serve, or
+    /// this was tried before.
+    mutating func recycle(_ pid: pid_t, _ reason: ReplacementReason) -> Bool {
         guard case .running = phase, let child = children[pid], child.servingSince != nil,
             !child.isStopping, !child.isRecycled, slots[child.slot].holder == .child(pid)
-        else { return }
+        else { return false }
         children[pid]?.isRecycled = true
         slots[child.slot].generation = min(slots[child.slot].generation, generation - 1)
-        actions.append(.report(.recycling(policy.role(of: child.slot), slot: child.slot, pid: pid, bytes: bytes)))
+        actions.append(.report(.recycling(policy.role(of: child.slot), slot: child.slot, pid: pid, reason)))
+        return true
     }
 
     mutating func reload(at now: Monotonic) {

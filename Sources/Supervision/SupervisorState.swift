@@ -50,7 +50,7 @@ package struct SupervisorState: Sendable {
         /// The inspections since its last heartbeat; nil until its first one. The executable of a reload may be of an
         /// earlier version, which sends none.
         var silentInspections: Int?
-        /// A replacement was tried because of its memory. It is not tried again if the successor fails.
+        /// A replacement was tried because of its memory or a request. It is not tried again if the successor fails.
         var isRecycled = false
     }
 
@@ -85,10 +85,12 @@ package struct SupervisorState: Sendable {
         case .startFailed(let slot, let error): startFailed(in: slot, error, at: now)
         case .ready(let pid): becameReady(pid, at: now)
         case .heartbeat(let pid): if children[pid] != nil { children[pid]?.silentInspections = 0 }
-        case .inspected: killSilentChildren()
+        case .inspected(let figures):
+            killSilentChildren()
+            for (pid, figures) in figures.sorted(by: { $0.key < $1.key }) { check(pid, figures) }
         case .handedOver(let pid): handoverBegan(pid, at: now)
         case .exited(let pid, let cause): exited(pid, cause, at: now)
-        case .grown(let pid, let bytes): recycle(pid, bytes)
+        case .grown(let pid, let bytes): _ = recycle(pid, .memory(bytes: bytes))
         case .reload: reload(at: now)
         case .terminate: terminate(at: now)
         case .timePassed: break

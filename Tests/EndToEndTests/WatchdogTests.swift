@@ -1,4 +1,6 @@
 import Glibc
+import JSON
+import Postgres
 import TestSupport
 import Testing
 
@@ -16,5 +18,33 @@ import Testing
             }
         }
         #expect(try stack.get("/ready").status == 200)
+    }
+
+    /// The others are answered by its other threads, and by its successor.
+    @Test func aResponderWithARequestThatTakesTooLongIsReplaced() throws {
+        let stack = try Stack(settings: [
+            "REQUEST_TERMINATE_TIMEOUT": "0.5", "PROCESS_CONTROL_TIMEOUT": "0.5", "RESPONDERS": "1",
+        ])
+        let user = try stack.makeUser()
+        let victim = try #require(stack.processes.first { $0.arguments.contains("respond") }?.id)
+        let held = try HeldRows("LOCK TABLE documents", in: stack.database)
+        let headers = [stack.bearer(user.token), ("Content-Type", "application/json")]
+        let call = try stack.client.begin(
+            stack.client.message("POST", "/flow-manager", headers: headers, body: JSON.demoFlow.serialized()))
+        try held.waitUntilWanted()
+        try stack.waitForLog {
+            let status = try stack.get("/health").status
+            #expect(status == 200)
+            return stack.log.contains(" responder-exited ")
+        }
+        held.release()
+        #expect(try stack.client.finish(call).status == 502)
+        let lines = stack.log.split(separator: "\n")
+        func line(_ event: String) -> Substring? { lines.first { $0.contains(" \(event) ") } }
+        let slow = try #require(line("slow-request"))
+        #expect(slow.contains("child=\(victim) method=POST route=/flow-manager "))
+        #expect(line("responder-recycling")?.contains("reason=request") == true)
+        #expect(line("responder-overdue")?.contains("child=\(victim)") == true)
+        #expect(try stack.get("/status").text.contains("\nslow requests:         1\n"))
     }
 }

@@ -29,7 +29,7 @@ import Testing
         case 8: endSignalledChildren(&pool)
         case 9: pool.advance(.milliseconds(Int.random(in: 0...4000, using: &generator)))
         case 10: if let child { pool.handle(.heartbeat(child)) }
-        case 11: pool.handle(.inspected)
+        case 11: pool.inspect()
         case 12: if let child, Int.random(in: 0..<4, using: &generator) == 0 { pool.handle(.handedOver(child)) }
         default: pool.handle(.reload)
         }

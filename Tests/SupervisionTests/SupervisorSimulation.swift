@@ -27,8 +27,12 @@ struct SupervisorSimulation {
     }
 
     /// A pool with responders and workers that are all ready: 101, 102, …, in slots 0, 1, ….
-    static func serving(_ responders: Int, workers: Int = 0) -> SupervisorSimulation {
-        var simulation = SupervisorSimulation(SupervisorPolicy(responders: responders, workers: workers))
+    static func serving(
+        _ responders: Int, workers: Int = 0, setUp: (inout SupervisorPolicy) -> Void = { _ in }
+    ) -> SupervisorSimulation {
+        var policy = SupervisorPolicy(responders: responders, workers: workers)
+        setUp(&policy)
+        var simulation = SupervisorSimulation(policy)
         for pid in simulation.startAll() { simulation.handle(.ready(pid)) }
         _ = simulation.takeReports()
         return simulation
@@ -37,6 +41,11 @@ struct SupervisorSimulation {
     mutating func handle(_ event: SupervisorState.Event) {
         if case .exited(let pid, _) = event { children[pid] = nil }
         for action in state.handle(event, at: now) { perform(action) }
+    }
+
+    /// An inspection, with what it finds of one child.
+    mutating func inspect(_ pid: Int32 = 0, _ figures: ChildFigures = ChildFigures()) {
+        handle(.inspected([pid: figures]))
     }
 
     /// Advances the clock, with one event at the end.

@@ -56,7 +56,7 @@ import Testing
         pool.handle(.exited(102, .exited(0)))
         #expect(pool.spawns.isEmpty)
         let reports = pool.takeReports()
-        #expect(reports.first == .recycling(.responder, slot: 1, pid: 102, bytes: 7))
+        #expect(reports.first == .recycling(.responder, slot: 1, pid: 102, .memory(bytes: 7)))
         #expect(!reports.contains(.reloading) && !reports.contains(.reloaded))
     }
 
@@ -76,13 +76,13 @@ import Testing
         for pid: Int32 in [101, 102] { pool.handle(.heartbeat(pid)) }
         pool.advance(.seconds(3))
         for _ in 0..<10 {
-            pool.handle(.inspected)
+            pool.inspect()
             pool.handle(.heartbeat(101))
         }
         #expect(pool.children == [101: [], 102: []])
-        pool.handle(.inspected)
+        pool.inspect()
         #expect(pool.children == [101: [], 102: [.kill]])
-        for _ in 0..<20 { pool.handle(.inspected) }
+        for _ in 0..<20 { pool.inspect() }
         #expect(pool.children == [101: [.kill], 102: [.kill]])
         #expect(pool.takeReports() == [.hung(.worker, slot: 1, pid: 102), .hung(.responder, slot: 0, pid: 101)])
         pool.handle(.exited(102, .signalled(.kill)))
@@ -94,7 +94,7 @@ import Testing
         var pool = SupervisorSimulation.serving(2)
         pool.handle(.heartbeat(102))
         pool.handle(.handedOver(102))
-        for _ in 0..<100 { pool.handle(.inspected) }
+        for _ in 0..<100 { pool.inspect() }
         #expect(pool.children == [101: [], 102: []])
     }
 
@@ -106,7 +106,7 @@ import Testing
             pool.handle(.ready(pid))
             pool.handle(.heartbeat(pid))
         }
-        for _ in 0..<100 { pool.handle(.inspected) }
+        for _ in 0..<100 { pool.inspect() }
         #expect(pool.children == [101: []])
     }
 

@@ -3,8 +3,8 @@ import SharedMemory
 import Supervision
 import System
 
-/// What the supervisor looks at once a second beside its children: whether the socket can be reached, and how busy the
-/// pool is. It owns the socket's file and the lock of the installation.
+/// What the supervisor looks at once a second beside its children: whether the socket can be reached, how busy the pool
+/// is, and with what. It owns the socket's file and the lock of the installation.
 final class PoolInspection {
     private(set) var listener: Listener
     /// Nil for a socket on TCP, or one that another process has opened: the kernel, or that process, gives it to one
@@ -34,8 +34,10 @@ final class PoolInspection {
     }
 
     func run() -> Inspection {
-        recordMaxima()
+        let responders = scoreboard.processes.filter { $0.role == .responder }
+        recordMaxima(of: responders)
         var inspection = Inspection()
+        for process in responders { inspection.children[process.id] = figures(of: process) }
         if let path = listener.missingFile { inspection.socket = bindAgain(at: path) }
         if let lock, !lock.renew() {
             inspection.mustEnd = true
@@ -56,11 +58,19 @@ final class PoolInspection {
         }
     }
 
-    private func recordMaxima() {
-        let responders = Load(of: scoreboard.processes, .responder)
+    private func recordMaxima(of processes: [Scoreboard.Process]) {
+        let responders = Load(of: processes, .responder)
         record.raise(.maxActiveProcesses, to: responders.activeProcesses)
         record.raise(.maxActiveThreads, to: responders.activeThreads)
         if let queue = ListenQueue(of: listener.descriptor) { record.raise(.maxListenQueue, to: queue.length) }
+    }
+
+    private func figures(of process: Scoreboard.Process) -> ChildFigures {
+        let busy = process.threads.filter(\.isBusy).compactMap { thread in thread.since.map { (thread, $0) } }
+        let longest = busy.min { $0.1 < $1.1 }.map { thread, since in
+            LongRequest(endpoint: thread.activity.flatMap { Activities.names[$0] }, duration: .now - since)
+        }
+        return ChildFigures(longestRequest: longest)
     }
 
     /// The socket of a new file in place of one that was removed, or replaced by a stale one; nil if that failed, which

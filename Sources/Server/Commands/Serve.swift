@@ -19,6 +19,8 @@ enum Serve {
         let notifications = ServiceNotifications(environment: invocation.environment)
         var policy = SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
         policy.heartbeatTimeout = try configuration.heartbeatTimeout
+        policy.grace = try configuration.processControlTimeout
+        policy.requestTerminateTimeout = try configuration.requestTerminateTimeout
         policy.largestChild = try configuration.processMemory.map { $0 / 2 }
         let supervisor = Supervisor(
             listening: inspection.listener.descriptor, executable: invocation.executable,

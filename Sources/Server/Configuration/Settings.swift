@@ -194,6 +194,15 @@ struct Settings: Sendable {
         "Seconds without a sign of life after which a responder or worker is killed and replaced, because it hangs. "
             + "`off` for a debugger")
 
+    let processControlTimeout = Setting(
+        "PROCESS_CONTROL_TIMEOUT", default: .text("30"), .seconds(in: 0.1...3_600),
+        "Seconds that a responder or worker may take to finish what it does before it ends. After that it is killed")
+
+    let requestTerminateTimeout = Setting<Duration?>(
+        "REQUEST_TERMINATE_TIMEOUT", default: .text("120"), .secondsOrOff(in: 0.1...86_400),
+        "Seconds on a thread after which the responder of a request is replaced, and killed after "
+            + "`PROCESS_CONTROL_TIMEOUT`. More than `CALL_TIME`, and than the web server waits. `off`: no limit")
+
     let logFile = Setting<String?>(
         "LOG_FILE", ifUnset: nil, .text, "File to append the log to. Default: standard error")
 

@@ -107,6 +107,7 @@ final class Metrics: Sendable {
             hashWaitTime.add(duration.nanoseconds)
         case .worker(.rescued(let runs)): runsRescued.add(UInt64(runs))
         case .supervisor(.started(let role, _, _)): processStarts.add(for: role)
+        case .supervisor(.requestOverdue): slowRequests.add()
         case .supervisor(.exited(let role, _, _, let cause, _)):
             processExits.add(for: ExitLabels(role: role, cause: cause.label))
         default: break

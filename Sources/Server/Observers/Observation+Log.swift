@@ -69,10 +69,26 @@ extension Observation {
                 ])
         case .supervisor(.backingOff(let role, let slot, let delay)):
             .warning("\(role)-backing-off", ["slot": .number(slot), "seconds": .seconds(delay)])
-        case .supervisor(.recycling(let role, let slot, let pid, let bytes)):
+        case .supervisor(.recycling(let role, let slot, let pid, .memory(let bytes))):
             .info(
                 "\(role)-recycling",
-                ["slot": .number(slot), "child": .number(Int(pid)), "megabytes": .number(bytes >> 20)])
+                [
+                    "slot": .number(slot), "child": .number(Int(pid)), "reason": "memory",
+                    "megabytes": .number(bytes >> 20),
+                ])
+        case .supervisor(.recycling(let role, let slot, let pid, .request)):
+            .warning(
+                "\(role)-recycling", ["slot": .number(slot), "child": .number(Int(pid)), "reason": "request"])
+        // In the form of the line that the request would have had after its end.
+        case .supervisor(.requestOverdue(let request, let slot, let pid)):
+            .warning(
+                "slow-request",
+                [
+                    "slot": .number(slot), "child": .number(Int(pid)),
+                    "method": .text(request.endpoint.map { String($0.prefix { $0 != " " }) } ?? ""),
+                    "route": .text(request.endpoint.map { String($0.drop { $0 != " " }.dropFirst()) } ?? ""),
+                    "seconds": .seconds(request.duration),
+                ])
         case .supervisor(.overdue(let role, let slot, let pid)):
             .error("\(role)-overdue", ["slot": .number(slot), "child": .number(Int(pid))])
         case .supervisor(.hung(let role, let slot, let pid)):
