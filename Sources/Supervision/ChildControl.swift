@@ -35,7 +35,7 @@ package final class ChildControl {
     package init(environment: [String: String]) throws(ProcessError) {
         // libfcgi would treat SIGUSR1 as an order to exit. The last one is ignored: a broken pipe must not end the
         // process.
-        signals = try SignalDescriptor([.terminate, .interrupt, .hangUp, .user1, .brokenPipe])
+        signals = try SignalDescriptor([.terminate, .interrupt, .quit, .hangUp, .user1, .brokenPipe])
         channel = environment[Self.variable].flatMap { Int32($0) }.flatMap { ControlChannel(adopting: $0) }
     }
 
@@ -104,7 +104,7 @@ package final class ChildControl {
     private func nextOrder() -> Signal? {
         while let signal = signals.next() {
             switch signal {
-            case .terminate, .interrupt: return signal
+            case .terminate, .interrupt, .quit: return signal
             case .user1, .hangUp: reopenLog()
             default: break
             }

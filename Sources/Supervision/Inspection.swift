@@ -13,10 +13,13 @@ package struct Inspection: Sendable {
 
 /// What is known of the work of one child.
 package struct ChildFigures: Sendable {
+    /// How many requests it has answered.
+    package var requests = 0
     /// The request that has occupied one of its threads for longest; nil if all threads are idle.
     package var longestRequest: LongRequest?
 
-    package init(longestRequest: LongRequest? = nil) {
+    package init(requests: Int = 0, longestRequest: LongRequest? = nil) {
+        self.requests = requests
         self.longestRequest = longestRequest
     }
 }
@@ -37,6 +40,8 @@ package struct LongRequest: Hashable, Sendable {
 package enum ReplacementReason: Hashable, Sendable {
     /// It has grown to that many bytes.
     case memory(bytes: Int)
+    /// It has answered that many requests.
+    case requests(Int)
     /// A thread cannot be ended: a request has occupied one for too long.
     case request(LongRequest)
 }

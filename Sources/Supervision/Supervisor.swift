@@ -7,8 +7,8 @@ package import System
 /// database connection and does no other work, so that only SIGKILL can end it while its children run. The children
 /// notice its end when their control channels close.
 ///
-/// SIGTERM and SIGINT end it after its children have drained; a second one ends it at once. SIGUSR1 and SIGHUP make
-/// every process open its log again; SIGHUP then replaces the children one by one.
+/// SIGTERM, SIGQUIT and SIGINT end it after its children have drained; a second one ends it at once. SIGUSR1 and SIGHUP
+/// make every process open its log again; SIGHUP then replaces the children one by one.
 ///
 /// What a child or its libraries write to standard error is reported line by line.
 package final class Supervisor {
@@ -75,7 +75,7 @@ package final class Supervisor {
     /// before the process starts a thread that is no `NativeThread`.
     package static func signals() throws(ProcessError) -> SignalDescriptor {
         // The last one is ignored. It would end the process otherwise: the reader of the log may exit.
-        try SignalDescriptor([.terminate, .interrupt, .hangUp, .child, .user1, .brokenPipe])
+        try SignalDescriptor([.terminate, .interrupt, .quit, .hangUp, .child, .user1, .brokenPipe])
     }
 
     /// Runs until a signal to terminate arrives and the last child has exited. To be called once.
@@ -132,7 +132,7 @@ package final class Supervisor {
 
     private func take(_ signal: Signal) {
         switch signal {
-        case .terminate, .interrupt: handle(.terminate)
+        case .terminate, .interrupt, .quit: handle(.terminate)
         case .user1: reopenLogs()
         case .hangUp:
             reopenLogs()

@@ -25,6 +25,8 @@ package enum SupervisorEvent: Hashable, Sendable {
     case hung(Role, slot: Int, pid: pid_t)
     /// A child, or a library in it, wrote this to standard error; a long line is cut.
     case output(Role, slot: Int, pid: pid_t, line: String)
+    /// So many children have crashed within the interval that all are being replaced.
+    case emergencyRestart(crashes: Int)
     /// The children are being replaced one by one.
     case reloading
     /// Every child was started after the last request to reload.

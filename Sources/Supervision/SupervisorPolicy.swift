@@ -8,6 +8,11 @@ package struct SupervisorPolicy: Sendable {
     package var largestChild: Int?
     /// The interval at which the memory of the children is read, and the pool inspected.
     package var inspectionInterval: Duration = .seconds(1)
+    /// The number of requests after which a responder is replaced; nil: no limit.
+    package var maxRequests: Int?
+    /// The number of crashes within `emergencyRestartInterval` after which all children are replaced; nil: no limit.
+    package var emergencyRestartThreshold: Int?
+    package var emergencyRestartInterval: Duration = .seconds(60)
     /// How long a request may occupy a thread before its process is replaced; nil: no limit.
     package var requestTerminateTimeout: Duration?
     /// The time limit for a child to drain and exit; then it is killed.
@@ -31,6 +36,11 @@ package struct SupervisorPolicy: Sendable {
     /// The number of inspections in a row without a heartbeat after which a child is killed.
     var heartbeatInspections: Int? {
         heartbeatTimeout.map { max(1, Int(($0 / inspectionInterval).rounded(.up))) }
+    }
+
+    /// Up to a quarter fewer requests for later slots, so that responders with equal loads are not due all at once.
+    func requestLimit(of slot: Int) -> Int? {
+        maxRequests.map { $0 - $0 * slot / (4 * max(1, responders)) }
     }
 
     func role(of slot: Int) -> Role { slot < responders ? .responder : .worker }

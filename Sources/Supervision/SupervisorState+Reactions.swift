@@ -68,6 +68,19 @@ extension SupervisorState {
         } else if replacement?.pid == pid {
             abandonReload()
         }
+        if cause.isCrash { noteCrash(at: now) }
+    }
+
+    /// Replaces all children after too many crashes: they may have inherited, or share, what causes them. The delays
+    /// after early exits remain.
+    private mutating func noteCrash(at now: Monotonic) {
+        guard case .running = phase, let threshold = policy.emergencyRestartThreshold else { return }
+        crashes.removeAll { $0 + policy.emergencyRestartInterval <= now }
+        crashes.append(now)
+        guard crashes.count >= threshold else { return }
+        crashes = []
+        actions.append(.report(.emergencyRestart(crashes: threshold)))
+        beginGeneration()
     }
 
     mutating func check(_ pid: pid_t, _ figures: ChildFigures) {
@@ -76,6 +89,9 @@ extension SupervisorState {
             request.duration > limit, recycle(pid, .request(request))
         {
             actions.append(.report(.requestOverdue(request, slot: slot, pid: pid)))
+        }
+        if let limit = policy.requestLimit(of: slot), figures.requests >= limit {
+            _ = recycle(pid, .requests(figures.requests))
         }
     }
 
@@ -93,13 +109,17 @@ extension SupervisorState {
 
     mutating func reload(at now: Monotonic) {
         guard case .running = phase else { return }
-        generation += 1
         // The reload may remove the cause of the early exits.
         for slot in slots.indices {
             guard case .vacant = slots[slot].holder else { continue }
             slots[slot].holder = .vacant(until: now)
             slots[slot].earlyExits = 0
         }
+        beginGeneration()
+    }
+
+    private mutating func beginGeneration() {
+        generation += 1
         if !isReloading { actions.append(.report(.reloading)) }
         isReloading = true
     }

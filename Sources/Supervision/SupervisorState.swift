@@ -50,7 +50,7 @@ package struct SupervisorState: Sendable {
         /// The inspections since its last heartbeat; nil until its first one. The executable of a reload may be of an
         /// earlier version, which sends none.
         var silentInspections: Int?
-        /// A replacement was tried because of its memory or a request. It is not tried again if the successor fails.
+        /// A replacement was tried because of what it does. It is not tried again if the successor fails.
         var isRecycled = false
     }
 
@@ -69,6 +69,8 @@ package struct SupervisorState: Sendable {
     var replacement: Replacement?
     var pendingSpawns = 0
     var isReloading = false
+    /// When children crashed, within the interval that counts.
+    var crashes: [Monotonic] = []
     var isAllReady = false
     var actions: [Action] = []
 

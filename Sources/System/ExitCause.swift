@@ -1,3 +1,5 @@
+import Glibc
+
 /// How a child process ended.
 package enum ExitCause: Hashable, Sendable {
     /// It exited with that status.
@@ -6,6 +8,13 @@ package enum ExitCause: Hashable, Sendable {
     case signalled(Signal)
     /// Its status was already read elsewhere (waitpid(2), `ECHILD`).
     case unknown
+
+    /// Whether the process has ended because of a defect of itself (signal(7)). Swift's runtime ends a program by an
+    /// illegal instruction, or a trap, when a check fails.
+    package var isCrash: Bool {
+        guard case .signalled(let signal) = self else { return false }
+        return [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE].contains(signal.rawValue)
+    }
 
     /// From the status word of waitpid(2). Swift does not import its macros.
     init(status: Int32) {

@@ -13,6 +13,7 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
     package static let hangUp = Signal(rawValue: SIGHUP)
     package static let interrupt = Signal(rawValue: SIGINT)
     package static let kill = Signal(rawValue: SIGKILL)
+    package static let quit = Signal(rawValue: SIGQUIT)
     package static let terminate = Signal(rawValue: SIGTERM)
     package static let user1 = Signal(rawValue: SIGUSR1)
 }

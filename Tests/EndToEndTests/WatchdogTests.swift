@@ -47,4 +47,43 @@ import Testing
         #expect(line("responder-overdue")?.contains("child=\(victim)") == true)
         #expect(try stack.get("/status").text.contains("\nslow requests:         1\n"))
     }
+
+    @Test func aResponderIsReplacedAfterSoManyRequestsAndNoneFails() throws {
+        let stack = try Stack(settings: ["MAX_REQUESTS": "100"])
+        var statuses: [Int] = []
+        try eventually("both responders were replaced") {
+            for _ in 0..<20 { statuses.append(try stack.get("/health").status) }
+            return stack.log.split(separator: "\n").count { $0.contains(" responder-exited ") } > 2
+        }
+        #expect(Set(statuses) == [200])
+        #expect(!stack.log.contains(" warning ") && !stack.log.contains(" error "), "\(stack.log)")
+        #expect(stack.log.contains("reason=requests"))
+    }
+
+    private func children(of stack: Stack) -> Set<Int32> {
+        Set(stack.processes.filter { ["respond", "work"].contains($0.arguments.dropFirst().first) }.map(\.id))
+    }
+
+    @Test func soManyCrashesReplaceAllProcesses() throws {
+        // Swift's runtime would take seconds for a backtrace.
+        let stack = try Stack(settings: [
+            "EMERGENCY_RESTART_THRESHOLD": "2", "RESPONDERS": "1", "SWIFT_BACKTRACE": "enable=no",
+        ])
+        let before = children(of: stack)
+        for number in 1...2 {
+            let victim = try #require(stack.processes.last { $0.arguments.contains("respond") }?.id)
+            kill(victim, SIGSEGV)
+            try stack.waitForLog {
+                stack.log.split(separator: "\n").count { $0.contains(" responder-exited ") } >= number
+            }
+            try stack.waitForLog {
+                stack.log.split(separator: "\n").count { $0.contains(" responder-ready ") } > number
+            }
+        }
+        try stack.waitForLog { stack.log.contains(" reloaded") }
+        #expect(stack.log.contains(" error emergency-restart crashes=2"))
+        let after = children(of: stack)
+        #expect(before.isDisjoint(with: after))
+        #expect(try stack.get("/ready").status == 200)
+    }
 }

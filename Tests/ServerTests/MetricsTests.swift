@@ -1,6 +1,7 @@
 import App
 import Flows
 import HTTP
+import JSON
 import Postgres
 import SharedMemory
 import Supervision
@@ -34,6 +35,28 @@ import WorkerPool
         exposition.add(histograms: HistogramTable(in: memory).all)
         for (series, value) in CounterTable(in: memory).all { exposition.add(series, value) }
         return exposition.text.split(separator: "\n")
+    }
+
+    @Test func replacementsOfProcessesAreCountedByReason() {
+        metrics.beginWithZeros()
+        let request = LongRequest(endpoint: "GET /me", duration: .seconds(121))
+        for reason in [ReplacementReason.memory(bytes: 1), .requests(7), .request(request), .request(request)] {
+            metrics.observe(.supervisor(.recycling(.responder, slot: 0, pid: 1, reason)))
+        }
+        metrics.observe(.supervisor(.requestOverdue(request, slot: 0, pid: 1)))
+        metrics.observe(.supervisor(.hung(.worker, slot: 2, pid: 3)))
+        metrics.observe(.supervisor(.emergencyRestart(crashes: 3)))
+        let name = "flow_manager_process_replacements_total"
+        for expected in [
+            #"\#(name){role="responder",reason="memory"} 1"#, #"\#(name){role="responder",reason="requests"} 1"#,
+            #"\#(name){role="responder",reason="request"} 2"#, #"\#(name){role="responder",reason="hung"} 0"#,
+            #"\#(name){role="worker",reason="hung"} 1"#, "flow_manager_emergency_restarts_total 1",
+            "flow_manager_slow_requests_total 1",
+        ] {
+            #expect(lines.contains { $0 == expected }, "\(expected)")
+        }
+        let status = PoolStatus(of: memory, queue: nil, time: 0).json(isFull: false)
+        #expect(status["replaced processes"] == 5 && status["emergency restarts"] == 1)
     }
 
     @Test func requestsAreCountedByRouteMethodAndStatus() throws {

@@ -40,6 +40,7 @@ import Testing
         #expect(json["total threads"] == 3)
         #expect(json["max active threads"] == 1)
         #expect(json["total workers"] == 0)
+        #expect(json["replaced processes"] == 0 && json["emergency restarts"] == 0)
         #expect(json["parked calls"] == 2)
         let process = try #require(json["processes"]?.arrayValue?.first)
         #expect(process["pid"] == JSON(Int(getpid())))

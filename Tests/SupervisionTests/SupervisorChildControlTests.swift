@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [Signal.terminate, .interrupt])
+    @Test(arguments: [Signal.terminate, .interrupt, .quit])
     func connectionsSentBeforeTheSignalAreAdopted(signal: Signal) throws {
         try withControl { control, supervisor in
             #expect(supervisor?.send(.adopt(0)) == true)

@@ -113,7 +113,7 @@ import Testing
         withExtendedLifetime(pool) {}
     }
 
-    @Test(arguments: [Signal.terminate, .interrupt])
+    @Test(arguments: [Signal.terminate, .interrupt, .quit])
     func allChildrenEndBeforeTheSupervisor(signal: Signal) throws {
         let (pool, pids) = try pool(2, workers: 1)
         pool.send(signal)

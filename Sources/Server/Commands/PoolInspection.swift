@@ -70,7 +70,8 @@ final class PoolInspection {
         let longest = busy.min { $0.1 < $1.1 }.map { thread, since in
             LongRequest(endpoint: thread.activity.flatMap { Activities.names[$0] }, duration: .now - since)
         }
-        return ChildFigures(longestRequest: longest)
+        return ChildFigures(
+            requests: process.threads.reduce(0) { $0 + Int(clamping: $1.count) }, longestRequest: longest)
     }
 
     /// The socket of a new file in place of one that was removed, or replaced by a stale one; nil if that failed, which

@@ -20,6 +20,9 @@ enum Serve {
         var policy = SupervisorPolicy(responders: try configuration.responders, workers: try configuration.workers)
         policy.heartbeatTimeout = try configuration.heartbeatTimeout
         policy.grace = try configuration.processControlTimeout
+        policy.maxRequests = try configuration.maxRequests
+        policy.emergencyRestartThreshold = try configuration.emergencyRestartThreshold
+        policy.emergencyRestartInterval = try configuration.emergencyRestartInterval
         policy.requestTerminateTimeout = try configuration.requestTerminateTimeout
         policy.largestChild = try configuration.processMemory.map { $0 / 2 }
         let supervisor = Supervisor(

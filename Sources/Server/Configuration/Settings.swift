@@ -166,8 +166,8 @@ struct Settings: Sendable {
 
     let stateFolder = Setting<String>(
         "STATE_DIR", default: .text("/run/flow-manager"), .text,
-        "Folder of the supervisor's lock, and of the file in which processes without a supervisor (CGI, spawn-fcgi) count "
-            + "calls and failed logins")
+        "Folder of the supervisor's lock, and of the file in which processes without a supervisor (CGI, spawn-fcgi) "
+            + "count calls and failed logins")
 
     let responders = Setting(
         "RESPONDERS", default: .text("2"), .number(in: 1...64), "Number of responder processes")
@@ -202,6 +202,20 @@ struct Settings: Sendable {
         "REQUEST_TERMINATE_TIMEOUT", default: .text("120"), .secondsOrOff(in: 0.1...86_400),
         "Seconds on a thread after which the responder of a request is replaced, and killed after "
             + "`PROCESS_CONTROL_TIMEOUT`. More than `CALL_TIME`, and than the web server waits. `off`: no limit")
+
+    let maxRequests = Setting(
+        "MAX_REQUESTS", default: .text("off"), .limit(),
+        "Requests after which a responder is replaced; up to a quarter fewer, so that not all are due at once. "
+            + "`off`: no limit")
+
+    let emergencyRestartThreshold = Setting(
+        "EMERGENCY_RESTART_THRESHOLD", default: .text("off"), .limit(),
+        "Crashes of responders and workers within `EMERGENCY_RESTART_INTERVAL` after which all of them are replaced. "
+            + "`off`: no limit")
+
+    let emergencyRestartInterval = Setting(
+        "EMERGENCY_RESTART_INTERVAL", default: .text("60"), .seconds(in: 1...86_400),
+        "Seconds within which crashes are counted")
 
     let logFile = Setting<String?>(
         "LOG_FILE", ifUnset: nil, .text, "File to append the log to. Default: standard error")

@@ -32,6 +32,8 @@ final class Metrics: Sendable {
     private let stepRetries, creditsSettled, leaseLosses, runsRescued, logLinesDropped: Counter
     private let processStarts: LabelledCounter<Role>
     private let processExits: LabelledCounter<ExitLabels>
+    private let processReplacements: LabelledCounter<ReplacementLabels>
+    private let emergencyRestarts: Counter
 
     private struct StepLabels: Hashable {
         let type: String
@@ -44,6 +46,11 @@ final class Metrics: Sendable {
     private struct ExitLabels: Hashable {
         let role: Role
         let cause: String
+    }
+
+    private struct ReplacementLabels: Hashable {
+        let role: Role
+        let reason: String
     }
 
     init(in memory: SharedMemory, slowRequest: Duration? = nil) {
@@ -73,6 +80,10 @@ final class Metrics: Sendable {
         logLinesDropped = Counter(.logLinesDropped, in: table)
         processStarts = LabelledCounter(.processStarts, in: table) { ["role": "\($0)"] }
         processExits = LabelledCounter(.processExits, in: table) { ["role": "\($0.role)", "cause": $0.cause] }
+        processReplacements = LabelledCounter(.processReplacements, in: table) {
+            ["role": "\($0.role)", "reason": $0.reason]
+        }
+        emergencyRestarts = Counter(.emergencyRestarts, in: table)
     }
 
     /// Shows this process in the scoreboard, and from now on what it has open.
@@ -87,8 +98,14 @@ final class Metrics: Sendable {
             for cause in ["normal", "failure", "signal"] {
                 processExits.add(0, for: ExitLabels(role: role, cause: cause))
             }
+            for reason in ReplacementReason.labels + [Self.hung] {
+                processReplacements.add(0, for: ReplacementLabels(role: role, reason: reason))
+            }
         }
     }
+
+    /// The reason of a replacement of a process that has sent no heartbeat.
+    private static let hung = "hung"
 
     /// Counts lines of the log.
     func countDroppedLines(_ lines: Int) { logLinesDropped.add(UInt64(lines)) }
@@ -108,6 +125,11 @@ final class Metrics: Sendable {
         case .worker(.rescued(let runs)): runsRescued.add(UInt64(runs))
         case .supervisor(.started(let role, _, _)): processStarts.add(for: role)
         case .supervisor(.requestOverdue): slowRequests.add()
+        case .supervisor(.recycling(let role, _, _, let reason)):
+            processReplacements.add(for: ReplacementLabels(role: role, reason: reason.label))
+        case .supervisor(.hung(let role, _, _)):
+            processReplacements.add(for: ReplacementLabels(role: role, reason: Self.hung))
+        case .supervisor(.emergencyRestart): emergencyRestarts.add()
         case .supervisor(.exited(let role, _, _, let cause, _)):
             processExits.add(for: ExitLabels(role: role, cause: cause.label))
         default: break
@@ -167,6 +189,19 @@ final class Metrics: Sendable {
 
     private func add(_ change: Int, to gauge: Scoreboard.Gauge) {
         row.withLock { $0?.add(change, to: gauge) }
+    }
+}
+
+extension ReplacementReason {
+    /// All labels.
+    fileprivate static let labels = ["memory", "requests", "request"]
+
+    fileprivate var label: String {
+        switch self {
+        case .memory: "memory"
+        case .requests: "requests"
+        case .request: "request"
+        }
     }
 }
 

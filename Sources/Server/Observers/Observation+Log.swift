@@ -76,6 +76,13 @@ extension Observation {
                     "slot": .number(slot), "child": .number(Int(pid)), "reason": "memory",
                     "megabytes": .number(bytes >> 20),
                 ])
+        case .supervisor(.recycling(let role, let slot, let pid, .requests(let count))):
+            .info(
+                "\(role)-recycling",
+                [
+                    "slot": .number(slot), "child": .number(Int(pid)), "reason": "requests",
+                    "requests": .number(count),
+                ])
         case .supervisor(.recycling(let role, let slot, let pid, .request)):
             .warning(
                 "\(role)-recycling", ["slot": .number(slot), "child": .number(Int(pid)), "reason": "request"])
@@ -98,6 +105,8 @@ extension Observation {
             .error(
                 "output",
                 ["role": "\(role)", "slot": .number(slot), "child": .number(Int(pid)), "line": .text(line)])
+        case .supervisor(.emergencyRestart(let crashes)):
+            .error("emergency-restart", ["crashes": .number(crashes)])
         case .supervisor(.reloading): .info("reloading")
         case .supervisor(.reloaded): .info("reloaded")
         case .supervisor(.reloadAbandoned(let slot)): .error("reload-abandoned", ["slot": .number(slot)])

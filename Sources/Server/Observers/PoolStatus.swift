@@ -73,7 +73,11 @@ struct PoolStatus {
     ) -> Fields {
         let record = PoolRecord(in: memory)
         let calls = HistogramTable(in: memory).total
-        let slowRequests = CounterTable(in: memory).value(of: Metric.slowRequests.series()) ?? 0
+        let counters = CounterTable(in: memory)
+        func count(_ metric: Metric) -> JSON {
+            let values = counters.all.filter { $0.text.prefix { $0 != "{" } == metric.rawValue }
+            return JSON(values.reduce(0) { $0 + Int(clamping: $1.value) })
+        }
         let (responders, workers) = (Load(of: processes, .responder), Load(of: processes, .worker))
         return [
             ("pool", "flow-manager"), ("version", .string(Routes.interface.version)),
@@ -91,7 +95,9 @@ struct PoolStatus {
             ("active threads", JSON(responders.activeThreads)),
             ("total threads", JSON(responders.threads)),
             ("max active threads", JSON(max(record[.maxActiveThreads] ?? 0, responders.activeThreads))),
-            ("slow requests", JSON(Int(clamping: slowRequests))),
+            ("slow requests", count(.slowRequests)),
+            ("replaced processes", count(.processReplacements)),
+            ("emergency restarts", count(.emergencyRestarts)),
             ("parked calls", JSON(responders.sum(of: .parked))),
             ("total workers", JSON(workers.processes)),
             ("idle worker threads", JSON(workers.threads - workers.activeThreads)),
