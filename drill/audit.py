@@ -2,6 +2,7 @@
 
 import collections
 import json
+import re
 
 import flows
 import processes
@@ -28,7 +29,7 @@ class Audit:
 
     def __init__(self, stack, calls, orders):
         self.stack, self.calls, self.orders = stack, calls, orders
-        self.wrong = []
+        self.wrong, self.lost = [], set()
         runs = [Run(*row) for row in stack.select(RUN, "executions e")]
         self.by_id = {run.id: run for run in runs}
         self.runs, self.children = collections.defaultdict(list), collections.defaultdict(list)
@@ -58,6 +59,8 @@ class Audit:
             f"{len(self.keys)} keys")
 
     def complain(self, call, text):
+        if call in self.calls:
+            self.lost.add(call.number)
         name = f" ({call.name})" if hasattr(call, "name") else ""
         self.wrong.append(f"{type(call).__name__.lower()} {call.number}{name}: {text}")
 
@@ -200,9 +203,14 @@ class Audit:
             self.wrong.append(f"{number} {what}")
 
     def is_wrong(self, event):
-        """A process that ended without a kill, and any error but that the database was away."""
+        """A process that ended without a kill, and any error but those of faults and that the database was away."""
         if event.name in ("responder-exited", "worker-exited"):
+            # A process that has hardly started dies of the signal to drain.
+            if re.search(r"cause=signalled\(15\) seconds=0\.", event.line):
+                return False
             return "cause=exited(0)" not in event.line and event.pid not in self.stack.killed
+        if event.pid in self.stack.killed or event.name in self.stack.announced:
+            return False
         return event.level == "error" and not any(sign in event.line for sign in AWAY)
 
 

@@ -72,6 +72,124 @@ def reload(stack, count):
     return f"{len(exits)} replaced"
 
 
+def reload_in_a_row(stack, count):
+    """One reload after the other, each as soon as the last one has ended."""
+    for _ in range(count):
+        place = stack.events.end()
+        os.kill(stack.supervisor, signal.SIGHUP)
+        stack.events.wait("reloaded", place, 60)
+    if not lives(stack.supervisor):
+        raise Failure("the supervisor has ended")
+    return ""
+
+
+def stop_processes(stack, count):
+    """SIGSTOP to responders and workers in turn: each is noticed, killed and replaced."""
+    waits = []
+    for number in range(count):
+        role = ["responder", "worker"][number % 2]
+        alive = stack.workers() if role == "worker" else stack.responders()
+        victim, place, began = random.choice(list(alive)), stack.events.end(), time.monotonic()
+        os.kill(victim, signal.SIGSTOP)
+        stack.killed.add(victim)
+        stack.events.wait(f"{role}-hung", place, 15, victim)
+        stack.events.wait(f"{role}-exited", place, 5, victim)
+        stack.events.wait(f"{role}-ready", place, 10)
+        waits.append(time.monotonic() - began)
+    return f"replaced after {max(waits):.1f} s at most"
+
+
+def crash_in_a_row(stack, count):
+    """One responder crashes at each start: the next one starts after a delay, and the others serve."""
+    place = stack.events.end()
+    victim = seasoned(stack)
+    for _ in range(count):
+        found = stack.events.end()
+        os.kill(victim, signal.SIGSEGV)
+        stack.killed.add(victim)
+        stack.events.wait("responder-exited", found, 5, victim)
+        victim = stack.events.wait("responder-ready", found, 15).pid
+    delays = [event for event in stack.events.all()[place:] if event.name == "responder-backing-off"]
+    if count > 2 and not delays:
+        raise Failure("a responder that crashes at each start is started without a delay")
+    stack.events.wait("all-ready", place, 15)
+    return f"{len(delays)} delays"
+
+
+def restart_in_emergency(stack, count):
+    """So many crashes replace all processes."""
+    stack.announced.add("emergency-restart")
+    place, before = stack.events.end(), {*stack.responders(), *stack.workers()}
+    for _ in range(count):
+        found, victim = stack.events.end(), newest(stack)
+        os.kill(victim, signal.SIGABRT)
+        stack.killed.add(victim)
+        stack.events.wait("responder-exited", found, 5, victim)
+        stack.events.wait("responder-ready", found, 15)
+    stack.events.wait("emergency-restart", place, 5)
+    stack.events.wait("reloaded", place, 120)
+    if before & {*stack.responders(), *stack.workers()}:
+        raise Failure("a process from before the emergency restart lives")
+    return ""
+
+
+def hang_requests(stack, count):
+    """The session of a thread does not respond: its responder is replaced, and killed with that thread."""
+    kills, waits = 0, []
+    deadline = time.monotonic() + 20 * count
+    while kills < count and time.monotonic() < deadline:
+        place, began = stack.events.end(), time.monotonic()
+        sessions = stack.select("pid", "pg_stat_activity WHERE usename = 'flow_manager'")
+        session = random.choice(sessions)
+        os.kill(session, signal.SIGSTOP)
+        try:
+            # It may be that of a worker, or of a thread that gets no call.
+            slow = stack.events.wait("slow-request", place, 6)
+            stack.killed.add(slow.pid)
+            stack.events.wait("responder-exited", place, 15, slow.pid)
+            waits.append(time.monotonic() - began)
+            kills += 1
+        except Failure:
+            pass
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(session, signal.SIGCONT)
+    if kills < count:
+        raise Failure(f"{kills} of {count} hanging requests were noticed and ended")
+    return f"ended after {max(waits):.1f} s at most"
+
+
+def wear_out(stack, count):
+    """Responders are replaced after so many requests."""
+    place = stack.events.end()
+
+    def recycled():
+        events = stack.events.all()[place:]
+        return sum(event.name == "responder-recycling" and "reason=requests" in event.line for event in events) >= count
+    eventually("responders are not replaced after MAX_REQUESTS", recycled, 60)
+    stack.events.wait("responder-exited", place, 40)
+    return ""
+
+
+def remove_socket(stack, count):
+    """The socket's file vanishes, and a second supervisor starts: it is refused, and the first one binds it again."""
+    waits = []
+    stack.announced.add("socket-restored")
+    for _ in range(count):
+        place, began = stack.events.end(), time.monotonic()
+        stack.socket("ours").unlink()
+        second = subprocess.run(
+            [stack.binary, "serve"], env=stack.environment, capture_output=True, text=True, timeout=20, check=False)
+        if second.returncode != 1 or f"process {stack.supervisor} already serves" not in second.stderr:
+            raise Failure(f"a second supervisor: {second.returncode} {second.stderr}")
+        stack.events.wait("socket-restored", place, 5)
+        waits.append(time.monotonic() - began)
+        time.sleep(random.uniform(0, 0.5))
+    if statistics.median(waits) > 1.5:
+        raise Failure(f"the socket is bound again after {statistics.median(waits):.1f} s")
+    return f"bound again after {1000 * max(waits):.0f} ms at most"
+
+
 def reload_nginx(stack, count):
     """Old workers finish what they have, new ones take the port."""
     for _ in range(count):

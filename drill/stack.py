@@ -43,9 +43,12 @@ class Stack(Stand):
         self.environment |= {
             "REGISTRATION_LIMIT": "off", "USER_CONCURRENCY": "30", "WORKERS": str(WORKERS),
             "RESPONDERS": str(RESPONDERS), "THREADS": str(THREADS), "LOG_FILE": str(self.folder / "log"),
-            "SLOW_REQUEST": "off"}
+            "SLOW_REQUEST": "off",
+            # Swift's runtime would take seconds for the backtrace of a crash.
+            "SWIFT_BACKTRACE": "enable=no"}
         self.events = Log(self.folder / "log")
-        self.killed = set()
+        # The processes that faults have killed, and the errors that faults cause.
+        self.killed, self.announced = set(), set()
         run([self.binary, "seed-demo"], env=self.environment)
         self.sql(WITNESSES)
         self.start_supervisor()

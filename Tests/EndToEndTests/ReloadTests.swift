@@ -49,11 +49,11 @@ import Testing
         return try #require(pid_t(fields[3]))
     }
 
-    @Test func losesNoRequestInFiveReloads() throws {
+    @Test func losesNoRequestInTenReloads() throws {
         let supervisor = try supervisor()
         let before = Set(responders())
         var statuses: [Int] = []
-        for number in 1...5 {
+        for number in 1...10 {
             kill(supervisor, SIGHUP)
             repeat { statuses += try callAll() } while events("reloaded").count < number
         }
@@ -62,7 +62,30 @@ import Testing
         #expect(Set(statuses).isSubset(of: [200, 202, 429]), "\(statuses.count) answers")
         #expect(before.isDisjoint(with: responders()))
         #expect(responders().count == 2)
-        #expect(events("responder-exited").count == 10)
+        #expect(events("responder-exited").count == 20)
+        #expect(![" warning ", " error "].contains { stack.log.contains($0) }, "\(stack.log)")
+    }
+
+    /// Signals 0 to 24 ms apart: the pool ends up as after one reload, and its supervisor lives.
+    @Test func losesNoRequestInAStormOfReloads() throws {
+        let supervisor = try supervisor()
+        let before = Set(responders())
+        let thread = try NativeThread {
+            for _ in 0..<25 {
+                kill(supervisor, SIGHUP)
+                poll(nil, 0, Int32.random(in: 0...24))
+            }
+        }
+        var statuses: [Int] = []
+        repeat { statuses += try callAll() } while events("reloaded").isEmpty
+        thread.join()
+        try eventually("the last reload has ended") {
+            statuses += try callAll()
+            return events("reloading").count == events("reloaded").count
+        }
+        #expect(Set(statuses).isSubset(of: [200, 202, 429]), "\(statuses.count) answers")
+        #expect(before.isDisjoint(with: responders()))
+        #expect(responders().count == 2 && kill(supervisor, 0) == 0)
         #expect(![" warning ", " error "].contains { stack.log.contains($0) }, "\(stack.log)")
     }
 
