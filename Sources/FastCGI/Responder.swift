@@ -28,12 +28,18 @@ final class Responder {
         pool.events.arm(pool.events.endDescriptor)
     }
 
-    /// Serves one ready connection, if there is one before the timeout (in milliseconds).
-    func serveOne(within timeout: Int32) {
+    /// Serves one ready connection, if there is one before the timeout (in milliseconds), unless another thread can.
+    func serveOne(within timeout: Int32, if isNeeded: () -> Bool) {
         guard let event = pool.events.wait(milliseconds: timeout) else { return }
+        switch event.descriptor {
+        case pool.acceptor.listener.descriptor:
+            // It stays ready for the others.
+            if isNeeded() { serve(event) }
         // For the threads that end by it.
-        if event.descriptor == pool.events.endDescriptor { return pool.events.arm(event.descriptor) }
-        serve(event)
+        case pool.events.endDescriptor: pool.events.arm(event.descriptor)
+        case _ where event.slot != 0 || isNeeded(): serve(event)
+        default: pool.events.arm(event.descriptor)
+        }
     }
 
     private func serve(_ event: EventSet.Event) {

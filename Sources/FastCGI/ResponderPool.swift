@@ -68,7 +68,7 @@ package final class ResponderPool: Sendable {
         }
         try spare?.start { [self] in
             let responder = Responder(pool: self, deadline: deadlines[progress.count], handler: makeSpareHandler())
-            return { responder.serveOne(within: 100) }
+            return { [self] in responder.serveOne(within: 100) { spare?.isNeeded == true } }
         }
         try timer.start { [self] limit in
             for deadline in deadlines { deadline.tick(limit: limit) }

@@ -23,7 +23,7 @@ final class SpareThread: Sendable {
     private let threads: [ThreadProgress]
     private let limit: Duration
     private let state: Mutex<State>
-    private let isNeeded = Atomic(false)
+    private let isOrdered = Atomic(false)
     private let mustEnd = Atomic(false)
     private let wakeUp: WakeUp
     private let thread = Mutex<NativeThread?>(nil)
@@ -41,6 +41,9 @@ final class SpareThread: Sendable {
         wakeUp = try .make()
     }
 
+    /// Whether the others are blocked now, also between two ticks.
+    var isNeeded: Bool { isOrdered.load(ordering: .relaxed) && threads.allSatisfy { $0.work != nil } }
+
     /// - Parameter serve: serves one ready connection, if there is one before a short time has passed.
     func start(_ serve: @escaping @Sendable () -> () -> Void) throws(FastCGIError) {
         let started = try NativeThread.start { [self] in
@@ -48,7 +51,7 @@ final class SpareThread: Sendable {
             while !mustEnd.load(ordering: .acquiring) {
                 wakeUp.wait()
                 _ = wakeUp.clear()
-                while isNeeded.load(ordering: .relaxed), !mustEnd.load(ordering: .acquiring) { serve() }
+                while isOrdered.load(ordering: .relaxed), !mustEnd.load(ordering: .acquiring) { serve() }
             }
         }
         thread.withLock { $0 = started }
@@ -67,7 +70,7 @@ final class SpareThread: Sendable {
             state.since = since
             return now - since >= limit
         }
-        guard areBlocked != isNeeded.exchange(areBlocked, ordering: .relaxed) else { return nil }
+        guard areBlocked != isOrdered.exchange(areBlocked, ordering: .relaxed) else { return nil }
         if areBlocked { wakeUp.signal() }
         return areBlocked
     }

@@ -38,6 +38,7 @@ struct RunningPool {
     ///
     /// Throws `Failure`.
     static func find(listeningAt path: String, folder: String) throws -> RunningPool {
+        guard path.contains("/") else { throw Failure.onTCP(address: path) }
         let socket = SocketFile(at: path)
         var queue: ListenQueue?
         for process in socket == nil ? [] : ProcessTable.ids {
@@ -77,12 +78,16 @@ struct RunningPool {
 
     /// Why the pool cannot be shown.
     enum Failure: Error, CustomStringConvertible {
+        case onTCP(address: String)
         case noSocket(path: String)
         case notFound(path: String)
         case otherVersion
 
         var description: String {
             switch self {
+            case .onTCP(let address):
+                "the SOCKET \(address) is an address of TCP, by which the pool's memory is not found: GET /status "
+                    + "shows the same"
             case .noSocket(let path): "no pool listens on \(path)"
             case .notFound(let path):
                 """
