@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop test check check-guards bench bench-flows bench-hosts bench-compare order check-hosts
-.PHONY: check-neighbours drill fuzz format lint postman check-prometheus schema image install
+.PHONY: check-servers check-neighbours drill fuzz format lint postman check-prometheus schema image install
 .PHONY: check-install bundle check-bundle clean
 
 help: ## list the targets
@@ -41,6 +41,9 @@ check-neighbours: ## how long other clients wait while one client sends the most
 
 bench-hosts: ## measure the program behind each web server, with PHP-FPM and PHP-CGI beside it
 	@bench/hosts
+
+check-servers: ## the commands of docs/deploy.md for Apache, lighttpd and Caddy, executed in a Debian of their own
+	@scripts/check-servers
 
 check-hosts: ## the same calls behind every web server: nginx, Apache, lighttpd, Caddy; with and without a base path
 	@Tests/Hosts/run

@@ -9,6 +9,7 @@ package struct Status: RawRepresentable, Sendable, Hashable {
     package static let accepted = Status(rawValue: 202)
     package static let noContent = Status(rawValue: 204)
     package static let notModified = Status(rawValue: 304)
+    package static let temporaryRedirect = Status(rawValue: 307)
     package static let badRequest = Status(rawValue: 400)
     package static let unauthorized = Status(rawValue: 401)
     package static let paymentRequired = Status(rawValue: 402)

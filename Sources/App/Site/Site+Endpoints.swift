@@ -20,6 +20,7 @@ extension Endpoint<Context> {
         rateClass: .unlimited, usesDatabase: false,
         answers: [
             Answer(.ok, "The page", .string, contentType: "text/html"),
+            Answer(.temporaryRedirect, "The page is at `docs/`", headers: [.location]),
             Answer(
                 .notFound, "Its files are not installed: the page says how to get them", .string,
                 contentType: "text/html"),
