@@ -52,8 +52,9 @@ csimdjson_outcome outcome(simdjson::error_code error) noexcept {
     case simdjson::NUMBER_OUT_OF_RANGE:
         return CSIMDJSON_NUMBER;
     case simdjson::CAPACITY:
-    case simdjson::MEMALLOC:
         return CSIMDJSON_TOO_LARGE;
+    case simdjson::MEMALLOC:
+        return CSIMDJSON_OUT_OF_MEMORY;
     default:
         return CSIMDJSON_SYNTAX;
     }

@@ -17,6 +17,7 @@ extension JSON {
         case CSIMDJSON_ENCODING: throw .encoding
         case CSIMDJSON_TOO_DEEP: throw .tooDeep
         case CSIMDJSON_TOO_LARGE: throw .tooLarge
+        case CSIMDJSON_OUT_OF_MEMORY: throw .outOfMemory
         case CSIMDJSON_NUMBER: throw everyNumberIsWellFormed(in: bytes) ? .numberOutOfRange : .syntax
         default: throw .syntax
         }

@@ -15,8 +15,10 @@ package enum JSONError: Error, Equatable {
     case duplicateName(String)
     /// An integer beyond `UInt64` or `Int64`, or another number beyond `Double`.
     case numberOutOfRange
-    /// More than 4 GiB, or more than the available memory.
+    /// More than 4 GiB.
     case tooLarge
+    /// The process has no memory for it now; the document may be valid.
+    case outOfMemory
 }
 
 /// The limits on a document; one that exceeds them is refused.

@@ -31,6 +31,13 @@ import Testing
         #expect(try read(request(Array(body.utf8))) == JSON(parsing: Array(body.utf8)).text)
     }
 
+    /// The client did nothing wrong, and may repeat the call.
+    @Test func lackOfMemoryIsNotTheFaultOfTheBody() {
+        let problem = Problem(JSONError.outOfMemory, in: Array("{}".utf8))
+        #expect(problem.status == .unavailable)
+        #expect(problem.headers["Retry-After"] == "1")
+    }
+
     @Test(arguments: [
         ("", "400 invalid_json"), ("{", "400 invalid_json"), (#"{"a":"x"}{"#, "400 invalid_json"),
         ("NaN", "400 invalid_json"),

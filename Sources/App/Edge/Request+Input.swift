@@ -102,10 +102,11 @@ extension Problem {
             case .duplicateName(let name): (.duplicateName, "The body names '\(name)' twice")
             case .numberOutOfRange: (.numberOutOfRange, nil)
             case .tooLarge: (.contentTooLarge, nil)
+            case .outOfMemory: (.unavailable, nil)
             case .tooManyMarks: (.invalidText, nil)
             case .tooManyMembers: (.tooManyMembers, nil)
             case .tooManyElements: (.tooManyElements, nil)
             }
-        self.init(code, message)
+        self.init(code, message, headers: code == .unavailable ? ["Retry-After": "1"] : [:])
     }
 }

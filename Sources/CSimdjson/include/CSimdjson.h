@@ -23,8 +23,10 @@ enum csimdjson_outcome {
     CSIMDJSON_TOO_DEEP,
     /// A number that is malformed or out of range: simdjson does not report which.
     CSIMDJSON_NUMBER,
-    /// More than 4 GiB, or more than the available memory.
+    /// More than 4 GiB.
     CSIMDJSON_TOO_LARGE,
+    /// The process has no memory for it now.
+    CSIMDJSON_OUT_OF_MEMORY,
 };
 
 struct csimdjson_document {

@@ -61,6 +61,7 @@ extension JSONError {
         case .duplicateName(let name): return "names '\(name)' twice in one object"
         case .numberOutOfRange: return "has a number that is out of range"
         case .tooLarge: return "is too large"
+        case .outOfMemory: return "needs more memory than there is"
         }
     }
 }
