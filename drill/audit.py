@@ -183,8 +183,8 @@ class Audit:
             WHERE NOT EXISTS (SELECT FROM executions e WHERE e.id = s.execution_id)""")
         self.count("runs in the queue", "queue")
         self.check_leftovers()
-        self.count("open transactions", """pg_stat_activity
-            WHERE datname = 'flow_manager' AND state LIKE 'idle in transaction%'""")
+        if number := open_transactions(self.stack):
+            self.wrong.append(f"{number} open transactions")
         self.wrong += [f"logged: {event.line}" for event in self.stack.events.all() if self.is_wrong(event)]
 
     def check_leftovers(self):
@@ -222,18 +222,48 @@ def is_numbered(steps):
     return [step[3] for step in steps] == list(range(1, len(steps) + 1))
 
 
-class Footprint:
-    """Descriptors and threads of the processes while there are no calls, to see whether any are left over."""
+def open_transactions(stack):
+    """The number of sessions that are within a transaction and do nothing."""
+    number, = stack.select("count(*)", """pg_stat_activity
+        WHERE datname = 'flow_manager' AND state LIKE 'idle in transaction%'""")
+    return number
 
-    def __init__(self, stack):
-        self.supervisor = parts.descriptors(stack.supervisor)
-        self.responder = max(map(parts.descriptors, stack.responders()))
-        self.threads = max(map(parts.threads, stack.responders()))
+
+class Footprint:
+    """What each kind of process occupies while there are no calls, to see whether anything is left over.
+
+    - Parameter is_warm: whether every thread has served; then memory is compared, too.
+    """
+
+    # By how much a process may have grown.
+    growth = 1.2
+
+    def __init__(self, stack, is_warm=False):
+        self.is_warm = is_warm
+        kinds = {"supervisor": [stack.supervisor], "responder": stack.responders(), "worker": stack.workers(),
+                 "nginx": processes.family(stack.nginx)}
+        self.figures = {
+            (kind, name): max(map(measure, pids)) for kind, pids in kinds.items() for name, measure in
+            {"descriptors": parts.descriptors, "threads": parts.threads, "MiB": parts.resident}.items()}
+
+    def limit(self, kind, name):
+        """Each thread may have a connection to the database now; two threads begin with the first calls that wait."""
+        figure = self.figures[kind, name]
+        if name == "MiB":
+            return self.growth * figure
+        if kind in ("responder", "worker"):
+            return figure + 2 + (parts.THREADS if name == "descriptors" else 0)
+        return figure
+
+    def memory(self):
+        """Of each kind of process, as text."""
+        return ", ".join(f"{kind} {figure:.0f}" for (kind, name), figure in self.figures.items() if name == "MiB")
 
     def leftovers(self, stack):
-        """What is more than at first; each thread may have a connection to the database now, and two threads begin with
-        the first calls that wait."""
-        now = Footprint(stack)
-        names = {"supervisor": (now.supervisor, self.supervisor), "threads": (now.threads, self.threads + 2),
-                 "responder": (now.responder, self.responder + parts.THREADS + 2)}
-        return [f"{name}: {count} instead of {limit}" for name, (count, limit) in names.items() if count > limit]
+        """What is more than at first."""
+        now = Footprint(stack).figures
+        found = [f"{name} of a {kind}: {figure:.0f} instead of {self.limit(kind, name):.0f}"
+                 for (kind, name), figure in now.items()
+                 if figure > self.limit(kind, name) and (self.is_warm or name != "MiB" and kind != "nginx")]
+        number = open_transactions(stack)
+        return found + [f"{number} open transactions"] * (number > 0)

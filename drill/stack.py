@@ -49,6 +49,8 @@ class Stack(Stand):
         self.events = Log(self.folder / "log")
         # The processes that faults have killed, and the errors that faults cause.
         self.killed, self.announced = set(), set()
+        # A socket that the drill has opened and the supervisor is to take, as one of systemd; else it opens its own.
+        self.listener = None
         run([self.binary, "seed-demo"], env=self.environment)
         self.sql(WITNESSES)
         self.start_supervisor()
@@ -68,17 +70,24 @@ class Stack(Stand):
 
     def start_supervisor(self):
         """Starts the supervisor and waits until all of its responders serve."""
-        place = self.events.end()
-        self.supervisor = self.start([self.binary, "serve"], "supervisor").pid
+        place, command, options = self.events.end(), [self.binary, "serve"], {}
+        if self.listener:
+            descriptor = self.listener.fileno()
+            script = f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" serve 3<&{descriptor} {descriptor}<&-'
+            command, options = ["bash", "-c", script, self.binary], {"pass_fds": [descriptor]}
+        self.supervisor = self.start(command, "supervisor", **options).pid
         self.events.wait("all-ready", place, 30)
 
     def restart(self, **settings):
         """Ends the supervisor in good order and starts one with other settings."""
+        self.stop_supervisor()
+        self.environment |= settings
+        self.start_supervisor()
+
+    def stop_supervisor(self):
         os.kill(self.supervisor, signal.SIGTERM)
         eventually("the supervisor does not end", lambda: not lives(self.supervisor), 40)
         self.events.forget_serving()
-        self.environment |= settings
-        self.start_supervisor()
 
     def responders(self):
         """The responders that serve, and since when."""
@@ -89,6 +98,15 @@ class Stack(Stand):
         """The workers that have begun to work, and since when."""
         self.events.all()
         return self.events.working
+
+    def reopen_log(self):
+        """Has all processes open the log's file again, after it was renamed."""
+        os.kill(self.supervisor, signal.SIGUSR1)
+
+    def log_users(self, path):
+        """The processes that have this file open to write their log."""
+        pids = [self.supervisor, *self.responders(), *self.workers()]
+        return [pid for pid in pids if str(path) in opened(pid)]
 
     def restart_postgres(self):
         self.cluster("stop")
@@ -148,6 +166,7 @@ class Log:
     """The program's log, read as it grows."""
 
     def __init__(self, path):
+        self.path = path
         path.touch(mode=0o600)
         self.file = path.open()
         self.known, self.rest = [], ""
@@ -156,7 +175,9 @@ class Log:
     def all(self):
         """All until now."""
         *lines, self.rest = (self.rest + self.file.read()).split("\n")
-        for event in map(Event, (line for line in lines if " info request " not in line)):
+        # A full disk may have cut a line short.
+        events = (line for line in lines if " info request " not in line and line.count(" ") > 1)
+        for event in map(Event, events):
             self.known.append(event)
             role, _, change = event.name.partition("-")
             alive = {"responder": self.serving, "worker": self.working}.get(role, {})
@@ -165,6 +186,12 @@ class Log:
             elif change == "exited":
                 alive.pop(event.pid, None)
         return self.known
+
+    def follow(self):
+        """Continues in the file that has the log's name now; nothing writes to the other one any more."""
+        self.all()
+        self.file.close()
+        self.file = self.path.open()
 
     def forget_serving(self):
         """After the end of a supervisor that could not log its children's ends."""
@@ -187,5 +214,26 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def opened(pid):
+    """The paths of the files that a process has open."""
+    paths = set()
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                paths.add(os.readlink(entry.path))
+    return paths
+
+
 def threads(pid):
     return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def resident(pid):
+    """The memory of a process, in MiB."""
+    return size(pid, "VmRSS") / (1 << 20)
+
+
+def size(pid, field):
+    """A size in proc(5), in bytes."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(rf"{field}:\s+(\d+) kB", file.read())[1]) << 10
