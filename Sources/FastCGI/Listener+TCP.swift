@@ -4,7 +4,7 @@ import Glibc
 extension Listener {
     /// Binds the address and listens.
     ///
-    /// Whoever can connect can make calls for any client and can end a responder by certain records (`FCGX_Accept_r`
+    /// Who can connect can make calls for any client and can end a responder by certain records (`FCGX_Accept_r`
     /// aborts on them), so the address must be one that only web servers reach: see `FastCGISettings.allowsClient`.
     package static func bind(to address: ListeningAddress, backlog: Int32 = 4_096) throws(FastCGIError) -> Listener {
         switch address {

@@ -20,7 +20,7 @@ package func executablePath(argument0: String) -> String? {
     return String(actual.dropLast(mark.count))
 }
 
-/// Whether the kernel has started the dynamic loader, which was told to load this program.
+/// Whether the kernel has started the dynamic loader, with the order to load this program.
 package var isRunByLoader: Bool { fm_is_run_by_loader() != 0 }
 
 private func linkTarget(_ path: String) -> String? {

@@ -1,7 +1,7 @@
 package import Crypto
 
-/// What `flow-manager doctor` sends to prove that it has the settings of this site: a time, random bytes and their code,
-/// in base64url. It is valid for five minutes; who accepts it remembers its id, so that it works once.
+/// What `flow-manager doctor` sends to prove that it has the settings of this site: a time, random bytes and their
+/// code, in base64url. It is valid for five minutes; who accepts it remembers its id, so that it works once.
 package enum DoctorToken {
     /// In seconds.
     package static let lifetime: Int64 = 300

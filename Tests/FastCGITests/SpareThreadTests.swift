@@ -8,7 +8,7 @@ import Testing
 
 /// What happens to calls while every thread of a pool is blocked.
 @Suite struct SpareThreadTests {
-    /// Two threads that wait for `release`, once told to by the path.
+    /// Two threads, which calls of one path block until `release`.
     private final class BlockedPool {
         let release = DispatchSemaphore(value: 0)
         let begun = DispatchSemaphore(value: 0)

@@ -124,7 +124,7 @@ class SocketActivation(Nginx):
 
     def respond(self):
         socket = self.environment["SOCKET"]
-        # It passes no variables that it is not told to.
+        # It passes only the variables that are named.
         names = [f"--setenv={name}" for name in self.environment]
         self.run(["systemd-socket-activate", "--listen", socket, *names, self.place.binary, "serve"],
                  f"{self.folder.name}-supervisor")

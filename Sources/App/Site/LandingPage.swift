@@ -14,7 +14,8 @@ enum LandingPage {
         <h1>Flow Manager</h1>
         <p class="lead">Log in, post a chain of tasks, get the answer. Every run is on record.</p>
         <ul>
-        <li class="first"><a href="\(base)/docs"><b>Documentation</b><span>Every call, to read and try out</span></a></li>
+        <li class="first"><a href="\(base)/docs"><b>Documentation</b>\
+        <span>Every call, to read and try out</span></a></li>
         <li><a href="\(base)/openapi.json"><b>OpenAPI</b><span>The same, for programs</span></a></li>
         <li><a href="\(base)/postman.json"><b>Postman</b><span>The same, as a collection</span></a></li>
         <li><a href="\(base)/api/task-types"><b>Task types</b><span>What the tasks of a flow can do</span></a></li>

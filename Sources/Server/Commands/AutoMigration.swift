@@ -6,10 +6,11 @@ import System
 /// which no command is run after an update.
 ///
 /// A file in `STATE_DIR` says that this program has migrated this database, so that the other processes need no
-/// connection for it. Its name is a digest of both: with a new program, or other settings, it is another file. Processes
-/// that start at the same time wait for each other (`Migrator`), and one that is killed is followed by the next.
+/// connection for it. Its name is a digest of both: with a new program, or other settings, it is another file.
+/// Processes that start at the same time wait for each other (`Migrator`), and one that is killed is followed by the
+/// next.
 ///
-/// A process whose migration fails serves nevertheless: its calls are answered 503 by what they need, and the next
+/// A process in which the migration fails serves nevertheless: its calls are answered 503 by what they need, and the next
 /// process attempts it again.
 enum AutoMigration {
     static func run(_ invocation: Invocation, _ observe: (Observation) -> Void) throws {

@@ -13,7 +13,7 @@ final class CallWorker: Sendable {
     private struct State {
         var calls = 0
         var current: ExecutingThreads?
-        /// Those that were told to stop.
+        /// Those that were ordered to stop.
         var stopping: [ExecutingThreads] = []
     }
 

@@ -1,6 +1,6 @@
 <?php
-/* The measured calls as they would be written for PHP-FPM or PHP-CGI: /health, /me, and a chain of tasks whose run is put
-   on record in one statement. Reads the same tokens and bodies as the program, over the same database. */
+/* The measured calls as they would be written for PHP-FPM or PHP-CGI: /health, /me, and a chain of tasks, recorded in
+   one statement. Reads the same tokens and bodies as the program, over the same database. */
 
 declare(strict_types=1);
 
