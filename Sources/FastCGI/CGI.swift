@@ -18,7 +18,7 @@ package enum CGI {
     @discardableResult
     package static func serve(
         environment: [String: String], bodyLimit: Int = BodyPolicy.memoryLimit, temporaryFolder: String = "/tmp",
-        timeout: Duration = .seconds(20),
+        timeout: Duration = .seconds(20), readDeadline: Duration = .seconds(15),
         input: Int32 = 0, output: Int32 = 1, handler: (Request, BodyReader) -> Reply
     ) -> Bool {
         var params = Params()
@@ -27,7 +27,8 @@ package enum CGI {
         let request = params.request
         let length = params.contentLength
         let body = CGIInput(
-            input, length: length ?? (request.headers["transfer-encoding"] == nil ? 0 : nil), limit: bodyLimit)
+            input, length: length ?? (request.headers["transfer-encoding"] == nil ? 0 : nil), limit: bodyLimit,
+            deadline: readDeadline)
         let reply = handler(request) { policy throws(Rejection) in
             try body.read(by: policy, folder: temporaryFolder)
         }

@@ -1,5 +1,6 @@
 import Glibc
 import HTTP
+import System
 
 /// The body of a CGI request: at most `length` bytes of a descriptor, or all of it.
 final class CGIInput {
@@ -8,16 +9,19 @@ final class CGIInput {
     private let length: Int?
     /// The bytes that may still be read.
     private var rest: Int
+    /// When a body that has not arrived is given up: a client that sends single bytes must not keep the process.
+    private let deadline: Monotonic
 
     /// The number of bytes beyond the limit that are still read, so that the client receives its 413.
     private static let allowance = 64 << 10
 
     /// - Parameter limit: the maximum length of a body at any endpoint, in bytes. Of a longer body, only a few bytes
     ///   more than that are read.
-    init(_ descriptor: Int32, length: Int?, limit: Int) {
+    init(_ descriptor: Int32, length: Int?, limit: Int, deadline: Duration) {
         self.descriptor = descriptor
         self.length = length
         rest = min(length ?? .max, limit + Self.allowance)
+        self.deadline = .now + deadline
     }
 
     func read(by policy: BodyPolicy, folder: String) throws(Rejection) -> RequestBody {
@@ -53,11 +57,12 @@ final class CGIInput {
         guard count <= limit else { throw .bodyTooLarge(limit: limit) }
     }
 
-    /// Fewer bytes than that at the end of the body.
+    /// Fewer bytes than that at the end of the body, and after the deadline.
     private func read(atMost wanted: Int) -> [UInt8] {
         let length = min(wanted, rest)
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: length) { buffer, initialized in
             while initialized < length {
+                guard isReadable else { return }
                 let count = unsafe Glibc.read(
                     descriptor, buffer.baseAddress.map { unsafe $0 + initialized }, length - initialized)
                 if count < 0, errno == EINTR { continue }
@@ -67,5 +72,12 @@ final class CGIInput {
         }
         rest -= bytes.count
         return bytes
+    }
+
+    private var isReadable: Bool {
+        while readable(among: [descriptor], until: deadline).isEmpty {
+            if deadline <= .now { return false }
+        }
+        return true
     }
 }

@@ -46,11 +46,14 @@ extension Listener {
     ///
     /// Throws `.notASocket` if the descriptor does not listen: then the manager is configured for something else.
     package static func inherited(_ environment: [String: String]) throws(FastCGIError) -> Listener? {
-        guard environment["LISTEN_PID"] == String(getpid()), let count = environment["LISTEN_FDS"].flatMap({ Int($0) }),
-            count >= 1
-        else { return nil }
+        guard isInherited(by: getpid(), environment) else { return nil }
         guard let listener = Listener(adopting: firstInherited) else { throw .notASocket(path: "LISTEN_FDS") }
         return listener
+    }
+
+    /// Whether a service manager has opened the socket of that process, which then outlives it.
+    package static func isInherited(by process: pid_t, _ environment: [String: String]) -> Bool {
+        environment["LISTEN_PID"] == String(process) && environment["LISTEN_FDS"].flatMap { Int($0) } ?? 0 >= 1
     }
 
     /// `SD_LISTEN_FDS_START`.

@@ -80,16 +80,19 @@ package struct Listener: Sendable {
         return present?.inode == file.inode && present?.device == file.device ? nil : file.path
     }
 
-    /// Locks the directory until the caller closes the returned descriptor.
+    /// Locks the directory until the caller closes the returned descriptor. Throws if that takes a second: others that
+    /// bind a socket there take less, and a process that only wants to block this one must not succeed.
     private static func lockDirectory(_ path: String) throws(FastCGIError) -> Int32 {
         let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open") }
-        guard flock(descriptor, LOCK_EX) == 0 else {
-            let error = failure("flock")
-            close(descriptor)
-            throw error
+        for _ in 0..<50 {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return descriptor }
+            guard errno == EWOULDBLOCK else { break }
+            usleep(20_000)
         }
-        return descriptor
+        let error = failure("flock")
+        close(descriptor)
+        throw error
     }
 
     /// Throws unless the path is free or holds a stale socket.

@@ -46,6 +46,14 @@ package struct TCPAddress: Hashable, Sendable {
         }
     }
 
+    /// Whether only this machine reaches it (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3).
+    package var isLocal: Bool {
+        switch address {
+        case .v4(let bytes): UInt32(bigEndian: bytes) >> 24 == 127
+        case .v6(let bytes): (0..<15).allSatisfy { bytes[$0] == 0 } && bytes[15] == 1
+        }
+    }
+
     var family: Int32 {
         switch address {
         case .v4: AF_INET

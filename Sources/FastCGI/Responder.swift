@@ -29,17 +29,21 @@ final class Responder {
     }
 
     /// Serves one ready connection, if there is one before the timeout (in milliseconds), unless another thread can.
-    func serveOne(within timeout: Int32, if isNeeded: () -> Bool) {
-        guard let event = pool.events.wait(milliseconds: timeout) else { return }
+    /// False when the pool ends.
+    func serveOne(within timeout: Int32, if isNeeded: () -> Bool) -> Bool {
+        guard let event = pool.events.wait(milliseconds: timeout) else { return true }
         switch event.descriptor {
         case pool.acceptor.listener.descriptor:
             // It stays ready for the others.
             if isNeeded() { serve(event) }
         // For the threads that end by it.
-        case pool.events.endDescriptor: pool.events.arm(event.descriptor)
+        case pool.events.endDescriptor:
+            pool.events.arm(event.descriptor)
+            return false
         case _ where event.slot != 0 || isNeeded(): serve(event)
         default: pool.events.arm(event.descriptor)
         }
+        return true
     }
 
     private func serve(_ event: EventSet.Event) {

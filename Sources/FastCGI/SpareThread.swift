@@ -44,14 +44,17 @@ final class SpareThread: Sendable {
     /// Whether the others are blocked now, also between two ticks.
     var isNeeded: Bool { isOrdered.load(ordering: .relaxed) && threads.allSatisfy { $0.work != nil } }
 
-    /// - Parameter serve: serves one ready connection, if there is one before a short time has passed.
-    func start(_ serve: @escaping @Sendable () -> () -> Void) throws(FastCGIError) {
+    /// - Parameter serve: serves one ready connection, if there is one before a short time has passed; false when the
+    ///   pool ends.
+    func start(_ serve: @escaping @Sendable () -> () -> Bool) throws(FastCGIError) {
         let started = try NativeThread.start { [self] in
             let serve = serve()
             while !mustEnd.load(ordering: .acquiring) {
                 wakeUp.wait()
                 _ = wakeUp.clear()
-                while isOrdered.load(ordering: .relaxed), !mustEnd.load(ordering: .acquiring) { serve() }
+                while isOrdered.load(ordering: .relaxed), !mustEnd.load(ordering: .acquiring) {
+                    guard serve() else { return }
+                }
             }
         }
         thread.withLock { $0 = started }

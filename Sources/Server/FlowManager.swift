@@ -131,7 +131,7 @@ struct Invocation {
 
     init(arguments: [String]) throws {
         self.arguments = arguments
-        environment = Environment.current
+        environment = Self.withoutHeaders(Environment.current)
         executable = executablePath(argument0: CommandLine.arguments.first ?? "") ?? "flow-manager"
         let path = Invocation.value(of: "--env-file", in: arguments)
         let file = try SettingsFile.load(named: path, environment: environment, executable: executable)
@@ -139,6 +139,13 @@ struct Invocation {
         configuration = Configuration(environment: environment, file: file.values)
         let known = Set(Settings.all.flatMap { [$0.name, $0.otherName].compactMap(\.self) })
         unknownSettings = file.values.keys.filter { !known.contains($0) }.sorted()
+    }
+
+    /// The environment of a CGI program has the client's headers as `HTTP_…` (RFC 3875, section 4.1.18), which must not
+    /// be taken for settings such as `HTTP_ALLOW_ADDRESSES`. They remain in the call itself.
+    private static func withoutHeaders(_ environment: [String: String]) -> [String: String] {
+        guard environment["GATEWAY_INTERFACE"]?.isEmpty == false else { return environment }
+        return environment.filter { !$0.key.hasPrefix("HTTP_") }
     }
 
     /// The argument that follows `option`; nil if there is none.

@@ -30,6 +30,7 @@ package final class Supervisor {
     }
 
     private var listening: Int32
+    private let refusesConnectionsAtEnd: Bool
     private let executable: String
     private let arguments: (Role) -> [String]
     private let environment: [String: String]
@@ -46,6 +47,7 @@ package final class Supervisor {
 
     /// - Parameters:
     ///   - listening: a listening socket, which the supervisor now owns and closes; responders get it as descriptor 0.
+    ///   - refusesConnectionsAtEnd: false for a socket that outlives this process, such as one of the service manager.
     ///   - executable: a path that is resolved at each start, so that a reload starts a newly deployed executable.
     ///   - arguments: the arguments with which a child of that role is started.
     ///   - environment: the children's environment; the supervisor adds the variable for the control channel.
@@ -54,12 +56,14 @@ package final class Supervisor {
     ///   - inspect: called at each inspection while the socket listens, on the supervisor's thread; it must not block.
     ///   - observe: called on the supervisor's thread; it must not block.
     package init(
-        listening: Int32, executable: String, arguments: @escaping (Role) -> [String], environment: [String: String],
+        listening: Int32, refusesConnectionsAtEnd: Bool = true, executable: String,
+        arguments: @escaping (Role) -> [String], environment: [String: String],
         inherited: [Int32: Int32] = [:], policy: SupervisorPolicy, reopenLog: @escaping () -> Void = {},
         inspect: @escaping () -> Inspection = { Inspection() },
         observe: @escaping (SupervisorEvent) -> Void
     ) {
         self.listening = listening
+        self.refusesConnectionsAtEnd = refusesConnectionsAtEnd
         self.executable = executable
         self.arguments = arguments
         self.environment = environment.merging([ChildControl.variable: "\(ChildControl.descriptor)"]) { $1 }
@@ -220,7 +224,8 @@ package final class Supervisor {
         case .send(let signal, let pid): children[pid]?.process.send(signal)
         case .stopListening:
             // For all processes that share the socket: new connections are refused, and those that wait are accepted.
-            shutdown(listening, Int32(SHUT_RDWR))
+            // At a socket of the service manager they wait for the next supervisor.
+            if refusesConnectionsAtEnd { shutdown(listening, Int32(SHUT_RDWR)) }
             close(listening)
         case .report(let event): observe(event)
         case .end: hasEnded = true

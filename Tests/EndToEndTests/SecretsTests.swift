@@ -176,7 +176,7 @@ import Testing
             stack.get("/posts?limit=\(canary)", token: user.token),
             stack.get("/api/keys/fm_\(canary)"), stack.get("/api/keys/fm%5f\(canary)"),
             stack.get("/api/keys/%66%6D_\(canary)"), stack.get("/posts/FMR_\(canary)"),
-            stack.get("/posts/eyJ\(canary)"),
+            stack.get("/posts/eyJ\(canary)"), stack.get("/posts/%65yJ\(canary)"), stack.get("/%68ooks/\(canary)"),
             stack.get("/metrics?token=\(canary)", headers: [("Authorization", "Bearer \(canary)")]),
             stack.get("/status?json=\(canary)"), stack.get("/status", headers: [("X-Forwarded-For", canary)]),
             stack.get("/posts?cursor=\(canary)", token: user.token),

@@ -61,6 +61,22 @@ import Testing
         #expect(text.hasSuffix("{\"a\":1}") == (status == 200))
     }
 
+    /// A client may send single bytes.
+    @Test func aBodyThatDoesNotArriveIsGivenUp() {
+        var (inputPipe, outputPipe): ([Int32], [Int32]) = ([0, 0], [0, 0])
+        unsafe pipe(&inputPipe)
+        unsafe pipe(&outputPipe)
+        CGI.serve(
+            environment: ["REQUEST_METHOD": "POST", "CONTENT_LENGTH": "7"], readDeadline: .milliseconds(100),
+            input: inputPipe[0], output: outputPipe[1]
+        ) { _, _ in .response(Response(status: .unauthorized)) }
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 100) { buffer, count in
+            count = unsafe max(0, read(outputPipe[0], buffer.baseAddress, 100))
+        }
+        #expect(String(decoding: bytes, as: UTF8.self).hasPrefix("Status: 401 "))
+        for descriptor in inputPipe + outputPipe { close(descriptor) }
+    }
+
     /// Apache breaks the response off otherwise.
     @Test func anUnreadBodyIsDrained() {
         var inputPipe: [Int32] = [0, 0]

@@ -1,6 +1,7 @@
 """The calls that must have the same effect behind every web server."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import os
@@ -298,9 +299,11 @@ def crowd_of_logins(site, user):
 
     def watch():
         while not done.is_set():
-            page = site.host.metrics()
-            if found := re.search(r"^flow_manager_password_hashes_running (\d+)$", page, re.M):
-                seen.append(int(found[1]))
+            # It may be refused like other calls.
+            with contextlib.suppress(OSError):
+                page = site.host.metrics()
+                if found := re.search(r"^flow_manager_password_hashes_running (\d+)$", page, re.M):
+                    seen.append(int(found[1]))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -320,7 +323,9 @@ def crowd_of_logins(site, user):
 def quiet_logs(site, user):
     """No log has a token, a password, or the token of a web hook."""
     secret = uuid.uuid4().hex
-    for path in [f"/hooks/{secret}", f"/health?token={secret}", f"/api/keys/fm_{secret}", f"/api/data/eyJ{secret}"]:
+    for path in [f"/hooks/{secret}", f"/%68ooks/{secret}", f"/health?token={secret}", f"/api/keys/fm_{secret}",
+                 f"/api/keys/%66m_{secret}", f"/api/data/fm_{secret}/eyJx", f"/api/data/eyJ{secret}",
+                 f"/api/data/%65yJ{secret}"]:
         site.send("POST" if "hooks" in path else "GET", path, headers={"Authorization": f"Bearer {secret}"})
     marker = uuid.uuid4().hex
     site.send("GET", f"/{marker}", headers={"X-Request-Id": marker})

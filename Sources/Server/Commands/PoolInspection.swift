@@ -21,12 +21,9 @@ final class PoolInspection {
     init(_ invocation: Invocation, _ memory: SharedMemory, _ observe: @escaping Observer) throws {
         let configuration = invocation.configuration
         let address = try configuration.listening
-        if let inherited = try Listener.inherited(invocation.environment) {
-            (listener, lock) = (inherited, nil)
-        } else {
-            lock = try Self.lock(address, inFolder: try configuration.stateFolder)
-            listener = try Listener.bind(to: address)
-        }
+        let inherited = try Listener.inherited(invocation.environment)
+        lock = try Self.lock(address, inFolder: try configuration.stateFolder)
+        listener = try inherited ?? Listener.bind(to: address)
         record = PoolRecord(in: memory)
         scoreboard = Scoreboard(in: memory)
         self.observe = observe
@@ -38,10 +35,12 @@ final class PoolInspection {
         recordMaxima(of: responders)
         var inspection = Inspection()
         for process in responders { inspection.children[process.id] = figures(of: process) }
-        if let path = listener.missingFile { inspection.socket = bindAgain(at: path) }
+        // Before the socket is bound again: another supervisor, which has the lock by now, binds it.
         if let lock, !lock.renew() {
             inspection.mustEnd = true
             observe(.installationLost(lock: lock.path))
+        } else if let path = listener.missingFile {
+            inspection.socket = bindAgain(at: path)
         }
         return inspection
     }

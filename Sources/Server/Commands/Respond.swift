@@ -19,6 +19,7 @@ enum Respond {
         // First of all: it blocks signals, and threads inherit the signal mask of the thread that starts them.
         let control = Mutex(try ChildControl(environment: invocation.environment))
         Scheduling.useBatchScheduling()
+        let isOfServiceManager = Listener.isInherited(by: getppid(), invocation.environment)
         let configuration = invocation.configuration
         if let bytes = try configuration.processMemory { ProcessMemory.limit(to: bytes) }
         let observers = try Observers(invocation, as: .responder)
@@ -64,8 +65,9 @@ enum Respond {
             }
         }
         guard let listener else {
+            // With the headers, which are no settings.
             CGI.serve(
-                environment: invocation.environment, bodyLimit: Routes.maximumBodyLength, handler: makeHandler())
+                environment: Environment.current, bodyLimit: Routes.maximumBodyLength, handler: makeHandler())
             // The web server waits for the end of the output before it ends the response.
             close(1)
             fillStandardDescriptors()
@@ -90,8 +92,11 @@ enum Respond {
         let signals = control.withLock {
             $0.replaceListener = { pool.replaceListener(by: $0) }
             $0.reportReady()
-            // Then all responders exit, so that nothing would accept what comes.
-            if $0.run(adopt: { pool.adopt($0) }) == .supervisorExited { listener.refuseConnections() }
+            // Then all responders exit, so that nothing would accept what comes, unless a service manager starts a
+            // supervisor again with the same socket.
+            if $0.run(adopt: { pool.adopt($0) }) == .supervisorExited, !isOfServiceManager {
+                listener.refuseConnections()
+            }
             return $0.signalDescriptor
         }
         // This thread waits in `drain`. If no other can be started, only the log is not opened again, and a drain that
@@ -122,7 +127,8 @@ enum Respond {
             basePath: try configuration.basePath, tokens: try configuration.tokens,
             issuers: try issuers(configuration, observe, fetchEmail),
             passwords: try passwords(configuration, hashing, observe), engine: engine,
-            callShares: CallShares(threads: try configuration.threads), queueTimeout: try configuration.queueTimeout,
+            callShares: CallShares(threads: try configuration.threads),
+            queueTimeout: try configuration.queueTimeoutByClock,
             bodyKeys: try configuration.bodyKeys, sealingKeys: try configuration.sealingKeys,
             credentials: try credentials(configuration, observe),
             loginLimits: try configuration.loginThrottleKey.map { key in

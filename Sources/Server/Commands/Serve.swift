@@ -1,4 +1,5 @@
 import FastCGI
+import Glibc
 import System
 import SharedMemory
 import Supervision
@@ -26,7 +27,9 @@ enum Serve {
         policy.requestTerminateTimeout = try configuration.requestTerminateTimeout
         policy.largestChild = try configuration.processMemory.map { $0 / 2 }
         let supervisor = Supervisor(
-            listening: inspection.listener.descriptor, executable: invocation.executable,
+            listening: inspection.listener.descriptor,
+            refusesConnectionsAtEnd: !Listener.isInherited(by: getpid(), invocation.environment),
+            executable: invocation.executable,
             arguments: { role in [role == .responder ? "respond" : "work"] + invocation.arguments },
             environment: invocation.environment.filter { $0.key != ServiceNotifications.variable }.merging(
                 [PoolMemory.variable: "\(memoryDescriptor)", Log.variable: "\(logDescriptor)"]) { $1 },

@@ -13,6 +13,15 @@ extension Configuration {
         }
     }
 
+    /// Nil also for a socket on TCP, unless its address is local: how long a call has waited follows from the web
+    /// server's clock, which may be another one there.
+    var queueTimeoutByClock: Duration? {
+        get throws {
+            if case .tcp(let address) = try listening, !address.isLocal { return nil }
+            return try self.queueTimeout
+        }
+    }
+
     /// Whether a web server with that address may connect over TCP.
     var allowsClient: @Sendable (_ address: String) -> Bool {
         get throws {

@@ -178,7 +178,8 @@ struct Settings: Sendable {
 
     let queueTimeout = Setting<Duration?>(
         "QUEUE_TIMEOUT", default: .text("5"), .secondsOrOff(in: 0.1...60),
-        "Seconds that a call may wait for a thread; then it is refused with 503 and `Retry-After`. `off`: it waits")
+        "Seconds that a call may wait for a thread, if nginx says since when; then it is refused with 503 and "
+            + "`Retry-After`. All are, while all threads of a responder are blocked for that long. `off`: they wait")
 
     let workers = Setting(
         "WORKERS", default: .text("1"), .number(in: 0...64),
@@ -209,7 +210,7 @@ struct Settings: Sendable {
             + "`off`: no limit")
 
     let emergencyRestartThreshold = Setting(
-        "EMERGENCY_RESTART_THRESHOLD", default: .text("off"), .limit(),
+        "EMERGENCY_RESTART_THRESHOLD", default: .text("off"), .limit(from: 2),
         "Crashes of responders and workers within `EMERGENCY_RESTART_INTERVAL` after which all of them are replaced. "
             + "`off`: no limit")
 

@@ -72,7 +72,9 @@ final class CallWorker: Sendable {
                 state.current = threads
                 try threads.start()
             } catch {
-                Self.stop(&state)
+                // Without all of its threads its end would never be reported, so that it must not be waited for.
+                state.current?.worker.stop()
+                state.current = nil
                 observe(error)
             }
         }
