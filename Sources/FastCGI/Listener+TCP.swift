@@ -52,7 +52,7 @@ extension Listener {
     }
 
     /// Whether a service manager has opened the socket of that process, which then outlives it.
-    package static func isInherited(by process: pid_t, _ environment: [String: String]) -> Bool {
+    package static func isInherited(by process: Int32, _ environment: [String: String]) -> Bool {
         environment["LISTEN_PID"] == String(process) && environment["LISTEN_FDS"].flatMap { Int($0) } ?? 0 >= 1
     }
 

@@ -75,7 +75,7 @@ def documentation(browser):
 def configuration_by_query(browser):
     query = "&".join(f"{name}=https://evil.example/x.json" for name in ("url", "configUrl", "spec"))
     browser.open(f"{ADDRESS}/docs?{query}")
-    assert browser.text(".info .link") == "/openapi.json"
+    assert browser.text(".info .link") == "../openapi.json"
 
 
 def filter_by_path(browser):

@@ -58,8 +58,14 @@ function keepCookies(fields) {
     }
 }
 
-function send(request, usesCookies) {
+// As Postman does, it follows a redirect.
+async function send(request, usesCookies) {
     const url = new URL(resolve(request.url.raw));
+    const answer = await sendTo(url, request, usesCookies);
+    return answer.code === 307 ? sendTo(new URL(answer.location, url), request, usesCookies) : answer;
+}
+
+function sendTo(url, request, usesCookies) {
     const { text, type } = body(request);
     const headers = {
         ...(type ? { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) } : {}),
@@ -75,7 +81,8 @@ function send(request, usesCookies) {
             answer.on('data', part => parts.push(part));
             answer.on('end', () => {
                 keepCookies(answer.headers['set-cookie']);
-                settle({ code: answer.statusCode, text: Buffer.concat(parts).toString() });
+                const location = answer.headers.location;
+                settle({ code: answer.statusCode, location, text: Buffer.concat(parts).toString() });
             });
         });
         call.end(text);
