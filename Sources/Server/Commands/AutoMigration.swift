@@ -10,8 +10,8 @@ import System
 /// Processes that start at the same time wait for each other (`Migrator`), and one that is killed is followed by the
 /// next.
 ///
-/// A process in which the migration fails serves nevertheless: its calls are answered 503 by what they need, and the next
-/// process attempts it again.
+/// A process in which the migration fails serves nevertheless: its calls are answered 503 by what they need, and the
+/// next process attempts it again.
 enum AutoMigration {
     static func run(_ invocation: Invocation, _ observe: (Observation) -> Void) throws {
         let configuration = invocation.configuration
