@@ -350,6 +350,7 @@ CREATE TABLE public.executions (
     traceparent text,
     passes_errors boolean,
     pins json,
+    trigger json,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 )
 PARTITION BY RANGE (id);
@@ -360,6 +361,7 @@ ALTER TABLE ONLY public.executions ALTER COLUMN fork_input SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions ALTER COLUMN differs SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions ALTER COLUMN copied_inputs SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions ALTER COLUMN pins SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions ALTER COLUMN trigger SET COMPRESSION lz4;
 
 CREATE FUNCTION public.stored_bytes(e public.executions) RETURNS bigint
     LANGUAGE sql STABLE
@@ -510,6 +512,7 @@ CREATE TABLE public.executions_default (
     traceparent text,
     passes_errors boolean,
     pins json,
+    trigger json,
     CONSTRAINT executions_have_a_flow CHECK (((flow IS NOT NULL) OR ((workflow_id IS NOT NULL) AND (version IS NOT NULL))))
 );
 ALTER TABLE ONLY public.executions_default ALTER COLUMN flow SET COMPRESSION lz4;
@@ -519,6 +522,7 @@ ALTER TABLE ONLY public.executions_default ALTER COLUMN fork_input SET COMPRESSI
 ALTER TABLE ONLY public.executions_default ALTER COLUMN differs SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions_default ALTER COLUMN copied_inputs SET COMPRESSION lz4;
 ALTER TABLE ONLY public.executions_default ALTER COLUMN pins SET COMPRESSION lz4;
+ALTER TABLE ONLY public.executions_default ALTER COLUMN trigger SET COMPRESSION lz4;
 
 CREATE TABLE public.guests (
     network text NOT NULL,

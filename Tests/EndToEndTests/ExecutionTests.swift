@@ -26,7 +26,8 @@ import Testing
         #expect(execution.status == 200)
         #expect(
             execution.json.names == [
-                "id", "user_id", "started_by", "started_by_key", "flow_id", "flow_name", "status", "stopped_at",
+                "id", "user_id", "started_by", "started_by_key", "trigger", "flow_id", "flow_name", "status",
+                "stopped_at",
                 "input", "result", "error", "workflow_id", "version", "parent_id", "forked_from", "differs",
                 "credits_charged", "total_credits_charged",
                 "steps", "created_at", "finished_at",

@@ -10,7 +10,7 @@ enum ExecutionRow {
         coalesce(e.passes_errors, v.passes_errors, false), e.input, e.workflow_id, e.version,
         (SELECT w.concurrency IS NOT NULL FROM workflows w WHERE w.id = e.workflow_id), e.status, e.stopped_at, e.error,
         e.parent_id, e.parent_step, e.parent_attempt, e.item, e.forked_from, e.fork_step, e.fork_input, e.started_by,
-        e.started_by_key, e.traceparent
+        e.started_by_key, e.traceparent, e.trigger
         """
 
     /// Joins the workflow version that an execution of a stored workflow refers to.
@@ -51,7 +51,9 @@ extension ExecutionOf where Value: PostgresDecodable {
         )
         self.init(
             id: id, userID: userID, source: source ?? .call, flow: flow, passesErrors: passesErrors, input: input,
-            starter: Starter(userID: try columns.next(), keyID: try columns.next(), trace: try columns.next()))
+            starter: Starter(
+                userID: try columns.next(), keyID: try columns.next(), trace: try columns.next(),
+                trigger: try columns.next(JSON?.self).map(Trigger.init)))
         self.status = ExecutionStatus(rawValue: status) ?? .running
         self.stoppedAt = stoppedAt
         self.failure = failure.flatMap { TaskFailure(json: $0) }

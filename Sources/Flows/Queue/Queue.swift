@@ -201,7 +201,8 @@ enum Queue {
             WITH opened AS (
                 INSERT INTO executions AS e (id, user_id, flow, passes_errors, flow_id, flow_name, input, status,
                     created_at, workflow_id, version, parent_id, parent_step, parent_attempt, item, forked_from,
-                    fork_step, fork_input, copied_inputs, differs, pins, started_by, started_by_key, traceparent)
+                    fork_step, fork_input, copied_inputs, differs, pins, started_by, started_by_key, traceparent,
+                    trigger)
                 VALUES (\(execution.id), \(execution.userID), \(optional: ownFlow),
                     \(optional: ownFlow.map { _ in execution.passesErrors }),
                     \(execution.flowID), \(execution.flowName), \(execution.input), 'running', clock_timestamp(),
@@ -218,17 +219,20 @@ enum Queue {
             """
     }
 
-    /// The values of `started_by`, `started_by_key` and `traceparent`: those of the run that starts this one, if there
-    /// is one.
+    /// The values of `started_by`, `started_by_key`, `traceparent` and `trigger`: the first three are those of the run
+    /// that starts this one, if there is one.
     private static func starter(of execution: Execution) -> SQL {
         guard let parent = execution.parent?.executionID else {
             let starter = execution.starter
-            return "\(optional: starter.userID), \(optional: starter.keyID), \(optional: starter.trace)"
+            return """
+                \(optional: starter.userID), \(optional: starter.keyID), \(optional: starter.trace),
+                \(optional: starter.trigger?.json)
+                """
         }
         return """
             (SELECT p.started_by FROM executions p WHERE p.id = \(parent)),
             (SELECT p.started_by_key FROM executions p WHERE p.id = \(parent)),
-            (SELECT p.traceparent FROM executions p WHERE p.id = \(parent))
+            (SELECT p.traceparent FROM executions p WHERE p.id = \(parent)), NULL
             """
     }
 

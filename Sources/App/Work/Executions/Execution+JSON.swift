@@ -132,6 +132,7 @@ extension RecordedExecution {
         object.member("user_id", execution.userID)
         object.member("started_by", execution.starter.userID ?? execution.userID)
         object.member("started_by_key", optional: execution.starter.keyID)
+        object.member("trigger", execution.starter.trigger?.json ?? .null)
         object.member("flow_id", execution.flow["id"] ?? .null)
         object.member("flow_name", execution.flow["name"] ?? .null)
         object.member("status", execution.status.rawValue)

@@ -9,6 +9,17 @@ enum ExecutionField {
         "The user who started it: the owner, or an admin")
     static let startedByKey = JSONSchema.string(format: .uuid).nullable.described(
         "The API key that started it; null if none did")
+    static let trigger = JSONSchema.object(
+        required: [
+            "type": JSONSchema.string(enum: ["schedule", "hook"]).named("TriggerType"),
+            "id": JSONSchema.string(format: .uuid).described("The id of the schedule or hook"),
+        ],
+        optional: [
+            "scheduled_at": JSONSchema.string(format: .dateTime).described("When the schedule was due"),
+            "delivery_id": JSONSchema.string(maxLength: 255).nullable.described(
+                "By what the sender of the hook's call identified it; null if by nothing"),
+        ]
+    ).named("Trigger").nullable.described("What started the run without a call of a user; null if nothing did")
     static let id = JSONSchema.string(format: .uuid)
     /// A name in a flow; empty if its record has lost it.
     private static let name = JSONSchema.string(maxLength: FlowFormat.nameLength)
@@ -86,7 +97,7 @@ enum ExecutionAnswer {
     /// A run with all its steps.
     static let record = JSONSchema.object(required: [
         "id": ExecutionField.id, "user_id": ExecutionField.userID, "started_by": ExecutionField.startedBy,
-        "started_by_key": ExecutionField.startedByKey,
+        "started_by_key": ExecutionField.startedByKey, "trigger": ExecutionField.trigger,
         "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName, "status": ExecutionStatus.schema,
         "stopped_at": ExecutionField.stoppedAt,
         "input": JSONSchema.any.described("What the run was started with"), "result": ExecutionField.result,
