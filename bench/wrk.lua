@@ -44,8 +44,8 @@ end
 function done(summary, latency)
    local errors = summary.errors
    io.write(string.format(
-      '{"requests": %d, "seconds": %.6f, "mean": %.6f, "p50": %.3f, "p99": %.3f, "errors": %d}\n',
+      '{"requests": %d, "seconds": %.6f, "mean": %.6f, "p50": %.3f, "p99": %.3f, "errors": %d, "closed": %d}\n',
       summary.requests, summary.duration / 1e6, latency.mean / 1e6,
       latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-      errors.status + errors.connect + errors.read + errors.write + errors.timeout))
+      errors.status + errors.connect + errors.read + errors.write + errors.timeout, errors.read))
 end
