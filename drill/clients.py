@@ -119,6 +119,11 @@ class User:
         return headers
 
 
+def is_in_progress(status, body):
+    """Whether the first call with the key has not ended."""
+    return status == 409 and json.loads(body)["code"] == "idempotency_in_progress"
+
+
 class Load:
     """Sixteen clients in a `with` block; `tolerated` are the statuses of calls that the fault may cut off.
 
@@ -176,7 +181,7 @@ class Load:
             call.answer = body.decode()
         elif status == 202 and call.key and self.tolerated:
             return json.loads(body)["id"]
-        elif status not in self.tolerated and not (status == 409 and call.key and self.tolerated):
+        elif status not in self.tolerated and not (self.tolerated and call.key and is_in_progress(status, body)):
             raise Failure(f"{status} {body[:300]}")
         return None
 
@@ -212,7 +217,7 @@ class Order:
             if status in wanted:
                 self.execution_id = json.loads(answer)["id"]
                 return self
-            if status not in tolerated and not (status == 409 and tolerated):
+            if status not in tolerated and not (tolerated and is_in_progress(status, answer)):
                 raise Failure(f"order {self.number}: {status} {answer[:300]}")
             if time.monotonic() > deadline:
                 raise Failure(f"order {self.number}: not acknowledged within {PATIENCE} s")
