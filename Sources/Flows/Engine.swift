@@ -133,9 +133,8 @@ package final class Engine: Sendable {
         guard try Budget.isCovered(costs, by: userID, on: connection) else { throw LaunchRefusal.insufficientCredits }
         if connection.transactionStatus == .idle { try connection.begin() }
         try connection.execute(Places.lock(of: userID))
-        guard try Queue.hasCapacity(for: userID, count: count, isLocked: true, on: connection) else {
-            throw LaunchRefusal.queueFull
-        }
+        try Queue.requireCapacity(
+            for: userID, groups.map { ($0.workflow.workflowID, $0.inputs.count) }, isLocked: true, on: connection)
         switch try Tree.room(in: place.root, for: count, limit: limits.descendants, on: connection) {
         case .available: break
         case .reachedLimit:
@@ -197,9 +196,8 @@ package final class Engine: Sendable {
     package func enqueue(_ execution: Execution, _ plan: Plan, on connection: Connection) throws {
         do {
             try connection.atomically { connection in
-                guard try Queue.hasCapacity(for: execution.userID, on: connection) else {
-                    throw LaunchRefusal.queueFull
-                }
+                try Queue.requireCapacity(
+                    for: execution.userID, [(execution.source.workflowID, 1)], on: connection)
                 let lock = RunRemoval.keepingVersion(of: execution.source)
                 let results = try connection.pipeline(
                     (lock.map { [$0] } ?? []) + Queue.enqueue([execution], budget: plan.budget, counting: storage))
@@ -244,9 +242,8 @@ package final class Engine: Sendable {
     ) throws -> Bool {
         do {
             return try connection.atomically { connection in
-                guard try Queue.hasCapacity(for: execution.userID, on: connection) else {
-                    throw LaunchRefusal.queueFull
-                }
+                try Queue.requireCapacity(
+                    for: execution.userID, [(execution.source.workflowID, 1)], on: connection)
                 return try Queue.resume(execution, plan.flow, budget: plan.budget, on: connection)
             }
         } catch let error as PostgresError where error.isInsufficientCredits {
@@ -279,7 +276,7 @@ package enum LaunchRefusal: Error, Sendable {
     case tooDeep
     /// The run at the root of the tree has led to as many runs as it may.
     case treeFull(limit: Int)
-    /// The user has as many runs in the queue as the queue accepts.
+    /// The user has as many runs in the queue as the queue accepts, or as the workflow does.
     case queueFull
     /// The version of the workflow was removed after it was read.
     case versionRemoved

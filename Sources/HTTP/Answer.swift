@@ -26,6 +26,7 @@ package enum ResponseHeader: String, Sendable, CaseIterable {
     case requestID = "X-Request-Id"
     case location = "Location"
     case etag = "ETag"
+    case link = "Link"
     case retryAfter = "Retry-After"
     case rateLimit = "RateLimit"
     case rateLimitPolicy = "RateLimit-Policy"
@@ -39,6 +40,7 @@ package enum ResponseHeader: String, Sendable, CaseIterable {
         case .requestID: "Identifies the call in the operator's logs: the caller's own if it sent one, else a new one"
         case .location: "The address of the resource"
         case .etag: "The resource's version, for `If-Match` and `If-None-Match`"
+        case .link: "Of a fork, `rel=\"related\"`: the comparison with the run that it repeats (RFC 8288)"
         case .retryAfter: "Seconds to wait before the call is repeated"
         case .rateLimit:
             "What is left: the limit's name, `r` calls at once, `t` seconds until the next one or until all"

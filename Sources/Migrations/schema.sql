@@ -603,6 +603,7 @@ CREATE TABLE public.queue (
     progress json,
     is_suspect boolean DEFAULT false NOT NULL,
     is_alone boolean DEFAULT false NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
     CONSTRAINT queue_held_check CHECK ((held >= 0)),
     CONSTRAINT queue_leases_end CHECK (((lease IS NULL) = (lease_until IS NULL)))
 )
@@ -704,8 +705,12 @@ CREATE TABLE public.workflows (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
     key text,
+    priority smallint DEFAULT 0 NOT NULL,
+    max_queued integer,
     CONSTRAINT workflows_concurrency_check CHECK ((concurrency > 0)),
     CONSTRAINT workflows_key_check CHECK ((key ~ '^[a-z][a-z0-9-]{0,62}$'::text)),
+    CONSTRAINT workflows_max_queued_check CHECK ((max_queued > 0)),
+    CONSTRAINT workflows_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
     CONSTRAINT workflows_version_check CHECK ((version > 0))
 );
 
@@ -940,7 +945,7 @@ CREATE INDEX queue_leases ON public.queue USING btree (user_id, execution_id) WH
 
 CREATE INDEX queue_places ON public.queue USING btree (workflow_id) WHERE (is_limited AND is_admitted);
 
-CREATE INDEX queue_ready ON public.queue USING btree (user_id, execution_id) WHERE ((lease IS NULL) AND is_admitted AND (state = 'queued'::public.run_status));
+CREATE INDEX queue_ready ON public.queue USING btree (user_id, priority DESC, execution_id) WHERE ((lease IS NULL) AND is_admitted AND (state = 'queued'::public.run_status));
 
 CREATE INDEX queue_unadmitted ON public.queue USING btree (workflow_id, execution_id) WHERE (is_limited AND (NOT is_admitted) AND (state = 'queued'::public.run_status));
 

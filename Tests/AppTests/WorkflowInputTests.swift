@@ -84,7 +84,8 @@ import Testing
         #expect(exported.status == 200)
         #expect(
             exported.json.names == [
-                "format", "format_version", "key", "name", "description", "concurrency", "flow", "input_schema",
+                "format", "format_version", "key", "name", "description", "concurrency", "priority", "max_queued",
+                "flow", "input_schema",
             ])
         #expect(exported["format"] == "flow-manager.workflow" && exported["format_version"] == 1)
         let other = try application.makeUser()

@@ -22,7 +22,8 @@ import Testing
         "DELETE /me",
     ]
     private static let reads: Set = [
-        "GET /me", "GET /api/executions", "GET /api/executions/{id}", "GET /api/approvals", "GET /api/data",
+        "GET /me", "GET /api/executions", "GET /api/executions/{id}", "GET /api/executions/{id}/diff/{other}",
+        "GET /api/approvals", "GET /api/data",
         "GET /api/data/{name}", "GET /posts", "GET /posts/{id}", "GET /api/workflows", "GET /api/workflows/{id}",
         "GET /api/workflows/{id}/versions", "GET /api/workflows/{id}/versions/{version}",
         "GET /api/workflows/{id}/export", "GET /api/workflows/{id}/executions", "GET /api/credits", "GET /api/ledger",
@@ -43,7 +44,8 @@ import Testing
 
     /// Calls that a key with the scope `run` alone may make, for the runs that it has started.
     private static let ownRuns: Set = [
-        "GET /api/executions", "GET /api/executions/{id}", "GET /api/workflows/{id}/executions",
+        "GET /api/executions", "GET /api/executions/{id}", "GET /api/executions/{id}/diff/{other}",
+        "GET /api/workflows/{id}/executions",
     ]
 
     let stack: Stack

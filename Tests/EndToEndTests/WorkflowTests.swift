@@ -36,7 +36,8 @@ import Testing
         #expect(path == "/api/workflows/\(created["id"].stringValue ?? "")")
         #expect(
             created.json.names == [
-                "id", "user_id", "key", "name", "description", "version", "concurrency", "created_at", "updated_at",
+                "id", "user_id", "key", "name", "description", "version", "concurrency", "priority", "max_queued",
+                "created_at", "updated_at",
                 "flow", "input_schema",
             ])
         #expect(created["user_id"] == .string(user.id) && created["version"] == 1)
@@ -191,7 +192,8 @@ import Testing
         #expect(try list("")["items"].each("id") == ids.reversed())
         #expect(
             try list("limit=1")["items"].arrayValue?.first?.names == [
-                "id", "user_id", "key", "name", "description", "version", "concurrency", "created_at", "updated_at",
+                "id", "user_id", "key", "name", "description", "version", "concurrency", "priority", "max_queued",
+                "created_at", "updated_at",
             ])
         #expect(try list("name=b&sort=created_at")["items"].each("id") == [ids[1], ids[2]])
         #expect(try list("name=B")["items"] == [])

@@ -211,9 +211,7 @@ struct Runner {
     private mutating func suspend(until due: Due) throws -> Continuation {
         if !checkpoint.isStored {
             try openTransaction()
-            guard try Queue.hasCapacity(for: checkpoint.execution.userID, on: connection) else {
-                throw LaunchRefusal.queueFull
-            }
+            try Queue.requireCapacity(for: checkpoint.execution.userID, [(nil, 1)], on: connection)
         }
         try commit(.waits(due), together: others)
         return .waits

@@ -17,9 +17,10 @@ import System
 ///     +-----------------+              due
 /// ```
 enum Queue {
-    /// Claims the oldest run that is queued of the next user, if any run is queued: users have turns in the order of
-    /// their ids, so that a user's runs do not wait for all runs of another user. Users who have `maxConcurrentRuns`
-    /// leased runs are passed over. `lease` must be a UUID that was never used before.
+    /// Claims the oldest run with the highest priority that is queued of the next user, if any run is queued: users have
+    /// turns in the order of their ids, so that a user's runs do not wait for all runs of another user, whatever their
+    /// priorities. Users who have `maxConcurrentRuns` leased runs are passed over. `lease` must be a UUID that was never
+    /// used before.
     ///
     /// The cost does not depend on the number of users or queued runs: between two users that are passed over, each
     /// search reads one entry of an index. Claims that happen at the same time do not see each other, so a user may
@@ -52,14 +53,14 @@ enum Queue {
                 SELECT next.execution_id FROM ranges, relaxed, LATERAL (
                     SELECT q.execution_id FROM queue q
                     WHERE \(isReady) AND q.user_id > ranges.bound AND q.user_id < ranges.next_bound
-                    ORDER BY q.user_id, q.execution_id LIMIT 1
+                    ORDER BY q.user_id, q.priority DESC, q.execution_id LIMIT 1
                     FOR UPDATE OF q SKIP LOCKED) next
                 LIMIT 1),
             again AS (
                 SELECT q.execution_id FROM queue q
                 WHERE \(isReady) AND q.user_id = \(lastUser)::uuid AND NOT EXISTS (SELECT FROM another)
                     AND NOT EXISTS (SELECT FROM full_users f WHERE f.user_id = \(lastUser)::uuid)
-                ORDER BY q.user_id, q.execution_id LIMIT 1
+                ORDER BY q.user_id, q.priority DESC, q.execution_id LIMIT 1
                 FOR UPDATE OF q SKIP LOCKED),
             claimed AS (
                 UPDATE queue q
@@ -146,24 +147,50 @@ enum Queue {
     /// Up to so many fewer, runs are counted without a lock: other transactions that have not committed add less.
     private static let uncountedRuns = 1_000
 
-    /// Whether the user may queue `count` more runs. Close to the maximum, the transaction holds the user's lock.
+    /// Throws `LaunchRefusal.queueFull` unless the user may queue more runs. Close to the maximum, and if a workflow has
+    /// one of its own, the transaction holds the user's lock afterwards.
     ///
-    /// - Parameter isLocked: whether the transaction holds the user's lock already.
-    static func hasCapacity(
-        for userID: String, count: Int = 1, isLocked: Bool = false, on connection: Connection
-    ) throws -> Bool {
-        func queued() throws -> Int {
+    /// - Parameters:
+    ///   - runs: how many of which workflow; nil: of a flow that came with the call.
+    ///   - isLocked: whether the transaction holds the user's lock already.
+    static func requireCapacity(
+        for userID: String, _ runs: [(workflowID: String?, count: Int)], isLocked: Bool = false,
+        on connection: Connection
+    ) throws {
+        let count = runs.reduce(0) { $0 + $1.count }
+        let stored = runs.filter { $0.workflowID != nil }
+        let workflows: SQL = """
+            (SELECT n.id, sum(n.runs) AS runs
+            FROM unnest(\(stored.compactMap(\.workflowID))::uuid[], \(stored.map { Int64($0.count) })::bigint[])
+                AS n (id, runs)
+            GROUP BY n.id) AS new JOIN workflows w ON w.id = new.id AND w.max_queued IS NOT NULL
+            """
+        let hasLimit: SQL = stored.isEmpty ? "false" : "EXISTS (SELECT FROM \(workflows))"
+        func queued() throws -> (total: Int, isLimited: Bool) {
             try connection.query(
                 """
-                SELECT count(*) FROM (
-                    SELECT FROM queue WHERE user_id = \(userID) LIMIT \(maximumRunsPerUser)) AS queued
+                SELECT count(*), \(hasLimit)
+                FROM (SELECT FROM queue WHERE user_id = \(userID) LIMIT \(maximumRunsPerUser)) AS queued
                 """
-            ).only.decode(Int.self)
+            ).only.decode(Int.self, Bool.self)
         }
-        let total = try queued() + count
-        guard !isLocked, total > maximumRunsPerUser - uncountedRuns else { return total <= maximumRunsPerUser }
-        try connection.execute(Places.lock(of: userID))
-        return try queued() + count <= maximumRunsPerUser
+        var (total, isLimited) = try queued()
+        if !isLocked, isLimited || total + count > maximumRunsPerUser - uncountedRuns {
+            try connection.execute(Places.lock(of: userID))
+            (total, isLimited) = try queued()
+        }
+        guard total + count <= maximumRunsPerUser else { throw LaunchRefusal.queueFull }
+        guard isLimited else { return }
+        let full = try connection.query(
+            """
+            SELECT FROM \(workflows)
+            WHERE new.runs + (
+                SELECT count(*) FROM (
+                    SELECT FROM queue q
+                    WHERE q.user_id = \(userID) AND q.workflow_id = w.id AND q.state = 'queued' AND q.lease IS NULL
+                    LIMIT w.max_queued) AS waiting) > w.max_queued
+            """)
+        guard full.isEmpty else { throw LaunchRefusal.queueFull }
     }
 
     /// Returns the statements that put new runs of the same flow into the queue and hold the credits for their worst
@@ -276,22 +303,26 @@ enum Queue {
         return Places.around(reopening, of: workflowID, execution.userID) + payment
     }
 
-    /// Inserts the row of a queued run, with the limit that its workflow has now: it may have changed since the call
-    /// read it.
+    /// Inserts the row of a queued run, with the limit and the priority that its workflow has now: they may have changed
+    /// since the call read it. A run has at least the priority of the run that waits for it.
     private static func queueRow(_ execution: Execution, _ budget: Budget) -> SQL {
-        """
-        INSERT INTO queue (execution_id, user_id, workflow_id, state, available_at, held, prices, is_limited,
-            is_admitted, parent_id, parent_step)
-        SELECT \(execution.id)::uuid, \(execution.userID)::uuid, \(optional: execution.source.workflowID)::uuid,
-            'queued', clock_timestamp(), \(budget.held)::bigint, \(optional: budget.storedPrices)::json,
-            now.is_limited, NOT now.is_limited, \(optional: execution.parent?.executionID)::uuid,
-            \(optional: execution.parent?.step)::integer
-        FROM (
-            SELECT EXISTS (
-                SELECT FROM workflows w
-                WHERE w.id = \(optional: execution.source.workflowID) AND w.concurrency IS NOT NULL) AS is_limited
-        ) AS now
-        """
+        let inherited: SQL =
+            execution.parent.map { parent in
+                "(SELECT p.priority FROM queue p WHERE p.execution_id = \(parent.executionID))"
+            } ?? "0"
+        return """
+            INSERT INTO queue (execution_id, user_id, workflow_id, state, available_at, held, prices, is_limited,
+                is_admitted, parent_id, parent_step, priority)
+            SELECT \(execution.id)::uuid, \(execution.userID)::uuid, \(optional: execution.source.workflowID)::uuid,
+                'queued', clock_timestamp(), \(budget.held)::bigint, \(optional: budget.storedPrices)::json,
+                now.is_limited, NOT now.is_limited, \(optional: execution.parent?.executionID)::uuid,
+                \(optional: execution.parent?.step)::integer, greatest(now.priority, \(inherited))
+            FROM (
+                SELECT coalesce(bool_or(w.concurrency IS NOT NULL), false) AS is_limited,
+                    coalesce(max(w.priority), 0) AS priority
+                FROM workflows w WHERE w.id = \(optional: execution.source.workflowID)
+            ) AS now
+            """
     }
 
     /// Notifies the idle worker that started last, if there is one, that a run is due. Older ones may have been killed

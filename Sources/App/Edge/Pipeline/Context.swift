@@ -151,9 +151,9 @@ package struct Context {
         return parameters[position]
     }
 
-    /// The path parameter `id`, which must be an id, in the case in which ids are read. Throws 404 for any other text.
-    func id() throws -> String {
-        let id = path("id")
+    /// A path parameter that must be an id, in the case in which ids are read. Throws 404 for any other text.
+    func id(_ name: String = "id") throws -> String {
+        let id = path(name)
         guard id.isUUID else { throw Problem.notFound }
         return id.lowercased()
     }

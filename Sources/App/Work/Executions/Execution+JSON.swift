@@ -16,6 +16,12 @@ extension ExecutionOf {
         step.status.isEnd ? time(after: step.started + step.duration) : nil
     }
 
+    /// The header that leads from a fork to the comparison with the run that it repeats: relative to the run's own
+    /// address (RFC 8288, section 3.1).
+    var link: Headers {
+        fork.map { ["Link": "<\($0.executionID)/diff/\(id)>; rel=\"related\""] } ?? [:]
+    }
+
     /// Whether the step was copied from the run that this one was forked from.
     func isCopied(_ step: StepOf<Value>) -> Bool { fork.map { step.number < $0.step } ?? false }
 }

@@ -42,22 +42,22 @@ enum ExecutionField {
     static let createdAt = JSONSchema.string(format: .dateTime)
     static let finishedAt = JSONSchema.string(format: .dateTime).nullable.described("Null while the run is active")
 
-    fileprivate static let number = JSONSchema.integer.described("Counts the steps of a run, from 1")
-    fileprivate static let task = name.described("The name of the task")
-    fileprivate static let stepStartedAt = JSONSchema.string(format: .dateTime)
-    fileprivate static let stepFinishedAt = JSONSchema.string(format: .dateTime).nullable.described(
+    static let number = JSONSchema.integer.described("Counts the steps of a run, from 1")
+    static let task = name.described("The name of the task")
+    static let stepStartedAt = JSONSchema.string(format: .dateTime)
+    static let stepFinishedAt = JSONSchema.string(format: .dateTime).nullable.described(
         "Null while the step is active, and if it was canceled")
-    fileprivate static let cost = JSONSchema.integer.described("Credits")
-    fileprivate static let type = name.described("The task type")
-    fileprivate static let input = JSONSchema.any.described("What the task was given")
-    fileprivate static let output = JSONSchema.any.described("What the task gave; null if it failed")
-    fileprivate static let error = TaskFailure.schema.nullable.described(
+    static let cost = JSONSchema.integer.described("Credits")
+    static let type = name.described("The task type")
+    static let input = JSONSchema.any.described("What the task was given")
+    static let output = JSONSchema.any.described("What the task gave; null if it failed")
+    static let error = TaskFailure.schema.nullable.described(
         "Why the last attempt failed; null if it succeeded or has not ended")
-    fileprivate static let attempts = JSONSchema.integer.described("How often it was tried")
-    fileprivate static let condition = name.nullable.described(
+    static let attempts = JSONSchema.integer.described("How often it was tried")
+    static let condition = name.nullable.described(
         "The condition that decided what followed; null if none did")
-    fileprivate static let next = name.nullable.described("The task that followed, or the end")
-    fileprivate static let duration = JSONSchema.number.described("How long it took, in milliseconds")
+    static let next = name.nullable.described("The task that followed, or the end")
+    static let duration = JSONSchema.number.described("How long it took, in milliseconds")
 }
 
 /// The schemas of the answers that contain a run.
@@ -104,7 +104,8 @@ enum ExecutionAnswer {
         "error": ExecutionField.failure,
         "workflow_id": ExecutionField.workflowID, "version": ExecutionField.version,
         "parent_id": ExecutionField.parentID,
-        "forked_from": JSONSchema.string(format: .uuid).nullable.described("The run from which steps were taken over"),
+        "forked_from": JSONSchema.string(format: .uuid).nullable.described(
+            "The run from which steps were taken over; the header `Link` leads to a comparison with it"),
         "differs": ForkDifferences.schema.nullable.described(
             "What differs from the run `forked_from`; null if it is no fork"),
         "credits_charged": ExecutionField.creditsCharged,
@@ -158,11 +159,11 @@ extension ExecutionStatus {
 }
 
 extension StepStatus {
-    fileprivate static let schema = JSONSchema.string(enum: allCases.map(\.rawValue)).named("StepStatus")
+    static let schema = JSONSchema.string(enum: allCases.map(\.rawValue)).named("StepStatus")
 }
 
 extension TaskFailure {
-    fileprivate static let schema = JSONSchema.object(
+    static let schema = JSONSchema.object(
         required: [
             "code": JSONSchema.string(maxLength: 100).described("What happened, for programs"),
             "message": JSONSchema.string(maxLength: maximumLength + 1).described("What happened, for people"),

@@ -13,7 +13,7 @@ extension Endpoint<Context> {
                     Example(
                         "List your runs that did not complete, without those that other runs started",
                         query: ["status": "failed,canceled", "parent_id": "null"]),
-                ]), read,
+                ]), read, compare,
         ] + executionInterventions + [remove]
 
     private static let summary = Resource(
@@ -53,9 +53,26 @@ extension Endpoint<Context> {
     private static let read = Endpoint(
         .get, "/api/executions/{id}", operation: "getExecution", tag: .executions, access: .user,
         limitedScope: .run, summary: "Read a run with all its steps",
-        answers: [Answer(.ok, "The run", ExecutionAnswer.record)]
+        answers: [Answer(.ok, "The run", ExecutionAnswer.record, headers: [.link])]
     ) { context in
-        .json(try context.execution().text)
+        let found = try context.execution()
+        return .json(found.text, headers: found.execution.link)
+    }
+
+    private static let compare = Endpoint(
+        .get, "/api/executions/{id}/diff/{other}", operation: "compareExecutions", tag: .executions, access: .user,
+        limitedScope: .run, summary: "Compare two runs step by step",
+        description: """
+            Both may be of different flows: steps belong together that carry out the same task for the same time. \
+            Inputs and outputs are part of the answer where they differ. Steps that a resume has repeated are left out.
+            """,
+        answers: [Answer(.ok, "What is equal and what differs", RunComparison.schema)],
+        examples: [
+            Example(
+                "Compare the chain with the run that waits", path: ["other": "{{waiting_execution_id}}"])
+        ]
+    ) { context in
+        .json(RunComparison(run: try context.execution(), other: try context.execution("other")).text)
     }
 
     private static let remove = Endpoint(

@@ -35,8 +35,10 @@ extension Context {
     }
 
     /// The run that the path names, which the caller may read.
-    func execution() throws -> RecordedExecution<JSONText> {
-        let found = try ShownExecution.find(try id(), in: user.readableRuns, on: connection) {
+    ///
+    /// - Parameter name: the path's parameter.
+    func execution(_ name: String = "id") throws -> RecordedExecution<JSONText> {
+        let found = try ShownExecution.find(try id(name), in: user.readableRuns, on: connection) {
             try share?.countAsSlow()
         }
         guard let found else { throw Problem.notFound }

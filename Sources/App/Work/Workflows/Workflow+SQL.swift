@@ -11,8 +11,8 @@ extension Workflow {
         let content = try Content(&columns)
         self.init(
             id: id, userID: userID, content: content, version: try columns.next(), revision: try columns.next(),
-            concurrency: try columns.next(), key: try columns.next(), createdAt: try columns.next(),
-            updatedAt: try columns.next())
+            concurrency: try columns.next(), priority: try columns.next(), maxQueued: try columns.next(),
+            key: try columns.next(), createdAt: try columns.next(), updatedAt: try columns.next())
     }
 
     /// All workflows that are not deleted, each with its current version.
@@ -47,8 +47,8 @@ extension Workflow {
 
     private static func selection(_ id: String) -> SQL {
         """
-        SELECT w.id, w.user_id, \(Content.columns), w.version, w.revision, w.concurrency, w.key,
-            rfc3339(w.created_at), rfc3339(w.updated_at)
+        SELECT w.id, w.user_id, \(Content.columns), w.version, w.revision, w.concurrency, w.priority,
+            w.max_queued, w.key, rfc3339(w.created_at), rfc3339(w.updated_at)
         FROM \(current) AND w.id = \(id)
         """
     }
@@ -77,9 +77,9 @@ extension Workflow {
             guard !user.isEmpty else { throw Problem.invalidToken }
             let id = UUIDv7.make()
             let row: SQL = """
-                INSERT INTO workflows (id, user_id, version, concurrency, key)
+                INSERT INTO workflows (id, user_id, version, concurrency, priority, max_queued, key)
                 SELECT \(id)::uuid, \(userID)::uuid, 1, \(optional: draft.concurrency)::integer,
-                    \(optional: draft.key)::text
+                    \(draft.priority)::smallint, \(optional: draft.maxQueued)::integer, \(optional: draft.key)::text
                 WHERE (
                     SELECT count(*) FROM workflows WHERE user_id = \(userID) AND deleted_at IS NULL
                 ) < \(maximumWorkflows)
@@ -101,7 +101,8 @@ extension Workflow {
         let change: SQL = """
             UPDATE workflows
             SET version = version + \(addsVersion ? 1 : 0), revision = revision + 1,
-                concurrency = \(optional: draft.concurrency), key = \(optional: draft.key),
+                concurrency = \(optional: draft.concurrency), priority = \(draft.priority),
+                max_queued = \(optional: draft.maxQueued), key = \(optional: draft.key),
                 updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
             WHERE id = \(id)
             """

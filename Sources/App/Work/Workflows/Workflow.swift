@@ -29,6 +29,10 @@ struct Workflow {
     let revision: Int64
     /// The maximum number of concurrent runs; nil: no limit. It applies to all versions and belongs to none.
     let concurrency: Int64?
+    /// Of the owner's runs that are due, those of workflows with a higher priority are executed first.
+    let priority: Int64
+    /// The maximum number of runs that wait for a worker; nil: no limit of the workflow.
+    let maxQueued: Int64?
     /// Names the workflow as its id does; nil: nothing else does. Like the limit, it belongs to no version.
     let key: String?
     let createdAt: String
@@ -54,6 +58,12 @@ struct Workflow {
             + "no fraction and no exponent. Default: null, which accepts any input")
     static let concurrency = JSONSchema.integer(1...1_000).nullable.described(
         "Maximum number of concurrent runs. Further runs wait in the queue. Default: null, which means no limit")
+    static let priority = JSONSchema.integer(0...9).described(
+        "Of your runs that are due, those of workflows with a higher priority are executed first. It applies to runs that "
+            + "are queued from then on, and to those that they start. Default: 0")
+    static let maxQueued = JSONSchema.integer(1...10_000).nullable.described(
+        "Maximum number of runs that wait in the queue. Further ones are refused with 429. Default: null, which means "
+            + "no limit of the workflow")
 
     /// The members of a workflow in a list. The flow is left out, because a page of flows could be 100 MiB.
     static let summary = Resource(
@@ -62,6 +72,7 @@ struct Workflow {
         .text("name", name, sql: "v.name"), .text("description", description, sql: "v.description"),
         .integer("version", sql: "w.version").described("The number of the current version, from 1"),
         .integer("concurrency", concurrency, sql: "w.concurrency"),
+        .integer("priority", priority, sql: "w.priority"), .integer("max_queued", maxQueued, sql: "w.max_queued"),
         .time("created_at", sql: "w.created_at"), .time("updated_at", sql: "w.updated_at"))
 
     static let resource = Resource(
@@ -73,6 +84,7 @@ struct Workflow {
         [
             "id": .string(id), "user_id": .string(userID), "key": JSON(key), "name": .string(content.name),
             "description": JSON(content.description), "version": .integer(version), "concurrency": JSON(concurrency),
+            "priority": .integer(priority), "max_queued": JSON(maxQueued),
             "created_at": .string(createdAt), "updated_at": .string(updatedAt), "flow": content.flow,
             "input_schema": content.inputSchema ?? .null,
         ]
@@ -82,7 +94,8 @@ struct Workflow {
 
     /// Whether saving the draft would change nothing.
     func isIdentical(to draft: WorkflowDraft) -> Bool {
-        draft.concurrency == concurrency && draft.key == key && draft.content.isIdentical(to: content)
+        draft.concurrency == concurrency && draft.priority == priority && draft.maxQueued == maxQueued
+            && draft.key == key && draft.content.isIdentical(to: content)
     }
 
     func isOpen(to principal: Principal) -> Bool { userID == principal.id || principal.isAdmin }

@@ -6,13 +6,15 @@ import JSON
 struct WorkflowDraft {
     let content: Workflow.Content
     let concurrency: Int64?
+    let priority: Int64
+    let maxQueued: Int64?
     let key: String?
 
     private static let members = JSONSchema.object(
         required: ["name": Workflow.name, "flow": .unchecked(FlowFormat.flow)],
         optional: [
             "key": Workflow.key, "description": Workflow.description, "input_schema": Workflow.inputSchema,
-            "concurrency": Workflow.concurrency,
+            "concurrency": Workflow.concurrency, "priority": Workflow.priority, "max_queued": Workflow.maxQueued,
         ]
     ).example(["name": "Nightly figures", "flow": FlowFormat.example, "concurrency": 1])
 
@@ -22,9 +24,11 @@ struct WorkflowDraft {
     static let replacement = ResourceChange(
         members.named("WorkflowReplacement"), of: Workflow.schema, figures: ["updated_at"])
 
-    init(_ content: Workflow.Content, concurrency: Int64?, key: String?) {
+    init(_ content: Workflow.Content, concurrency: Int64?, priority: Int64, maxQueued: Int64?, key: String?) {
         self.content = content
         self.concurrency = concurrency
+        self.priority = priority
+        self.maxQueued = maxQueued
         self.key = key
     }
 
@@ -45,7 +49,8 @@ struct WorkflowDraft {
             Workflow.Content(
                 name: name, description: json["description"]?.stringValue, flow: flow,
                 inputSchema: inputSchema),
-            concurrency: json["concurrency"]?.integerValue, key: key)
+            concurrency: json["concurrency"]?.integerValue, priority: json["priority"]?.integerValue ?? 0,
+            maxQueued: json["max_queued"]?.integerValue, key: key)
     }
 
     /// The content of an older version, to be saved again. Throws 422 if its flow is no longer valid, for example
@@ -53,7 +58,9 @@ struct WorkflowDraft {
     init(restoring version: WorkflowVersion, of workflow: Workflow, catalog: TaskCatalog) throws {
         let problems = Self.read(version.content.flow, catalog).problems
         guard problems.isEmpty else { throw Problem.invalid(problems) }
-        self.init(version.content, concurrency: workflow.concurrency, key: workflow.key)
+        self.init(
+            version.content, concurrency: workflow.concurrency, priority: workflow.priority,
+            maxQueued: workflow.maxQueued, key: workflow.key)
     }
 
     private static func read(_ flow: JSON, _ catalog: TaskCatalog) -> FlowReader {
@@ -77,7 +84,7 @@ enum WorkflowDocument {
         ],
         optional: [
             "key": Workflow.key, "description": Workflow.description, "input_schema": Workflow.inputSchema,
-            "concurrency": Workflow.concurrency,
+            "concurrency": Workflow.concurrency, "priority": Workflow.priority, "max_queued": Workflow.maxQueued,
         ]
     ).example(
         ["format": format, "format_version": version, "name": "Nightly figures", "flow": FlowFormat.example]
@@ -88,6 +95,7 @@ enum WorkflowDocument {
             "format": format, "format_version": version, "key": JSON(workflow.key),
             "name": .string(workflow.content.name),
             "description": JSON(workflow.content.description), "concurrency": JSON(workflow.concurrency),
+            "priority": .integer(workflow.priority), "max_queued": JSON(workflow.maxQueued),
             "flow": workflow.content.flow, "input_schema": workflow.content.inputSchema ?? .null,
         ]
     }
