@@ -24,12 +24,13 @@ enum ExampleVariables {
                 "service_token", initial: "a-token-of-a-service", "The secret of another service, to be stored"),
             ExampleVariable("totp_secret", sample: "JBSWY3DPEHPK3PXP", "The secret of the authenticator app"),
             ExampleVariable("otp", sample: "492039", "The app's current code, computed before the call is sent"),
+            ExampleVariable("hook_token", sample: "fmh_…", "The last part of the URL of a hook"),
             ExampleVariable("recovery_code", sample: "k3vq-7m2x-9wfa-5tzn", "One of the recovery codes"),
         ] + ids
 
     /// Ids that the collection takes from answers.
     private static let ids = [
         "user_id", "new_user_id", "session_id", "key_id", "credential_id", "execution_id", "approval_execution_id",
-        "waiting_execution_id", "workflow_id", "imported_workflow_id", "post_id", "record_id",
+        "waiting_execution_id", "workflow_id", "hook_id", "imported_workflow_id", "post_id", "record_id",
     ].map { ExampleVariable($0, sample: id, "Set by the answer of an earlier request") }
 }

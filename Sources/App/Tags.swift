@@ -11,6 +11,8 @@ extension Tag {
         "Executions", "Every run is on record with all its steps: read it, cancel it, resume it or fork it.")
     static let workflows = Tag(
         "Workflows", "Flows that are stored, in versions that never change, and run by their id.")
+    static let hooks = Tag(
+        "Hooks", "URLs with which other services start workflows: signed calls, each of them once.")
     static let documents = Tag(
         "Documents", "JSON values that flows read with `data.fetch` and write with `data.store`.")
     static let posts = Tag("Posts", "Texts with a version: every signed-in user reads the published ones.")

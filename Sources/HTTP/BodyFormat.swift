@@ -15,6 +15,8 @@ package enum BodyFormat: Sendable {
     case jsonOrForm(JSONSchema, rules: Rules? = nil)
     /// The same, or no body, which counts as an empty object.
     case optionalJSONOrForm(JSONSchema)
+    /// Bytes of one of these media types, or none, which the handler reads as they were sent: a signature is of them.
+    case raw(mediaTypes: [String])
     /// A file of one of these media types, of at most `limit` bytes; the handler reads it as it was sent.
     case file(mediaTypes: [String], limit: Int)
 
@@ -22,14 +24,14 @@ package enum BodyFormat: Sendable {
     package var policy: BodyPolicy {
         switch self {
         case .none: .none
-        case .json, .optionalJSON, .jsonOrForm, .optionalJSONOrForm: .memory
+        case .json, .optionalJSON, .jsonOrForm, .optionalJSONOrForm, .raw: .memory
         case .file(_, let limit): .file(limit: limit)
         }
     }
 
     package var schema: JSONSchema? {
         switch self {
-        case .none, .file: nil
+        case .none, .raw, .file: nil
         case .json(let schema, _), .optionalJSON(let schema), .jsonOrForm(let schema, _),
             .optionalJSONOrForm(let schema):
             schema
@@ -39,13 +41,18 @@ package enum BodyFormat: Sendable {
     package var rules: Rules? {
         switch self {
         case .json(_, let rules), .jsonOrForm(_, let rules): rules
-        case .none, .optionalJSON, .optionalJSONOrForm, .file: nil
+        case .none, .optionalJSON, .optionalJSONOrForm, .raw, .file: nil
         }
+    }
+
+    /// Whether the body is read as JSON or as a form: by the edge, or by the handler.
+    package var isParsed: Bool {
+        if case .raw = self { true } else { schema != nil }
     }
 
     package var isOptional: Bool {
         switch self {
-        case .optionalJSON, .optionalJSONOrForm: true
+        case .optionalJSON, .optionalJSONOrForm, .raw: true
         case .none, .json, .jsonOrForm, .file: false
         }
     }
@@ -53,7 +60,7 @@ package enum BodyFormat: Sendable {
     package var takesForm: Bool {
         switch self {
         case .jsonOrForm, .optionalJSONOrForm: true
-        case .none, .json, .optionalJSON, .file: false
+        case .none, .json, .optionalJSON, .raw, .file: false
         }
     }
 }

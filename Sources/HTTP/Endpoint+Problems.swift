@@ -18,7 +18,7 @@ extension Endpoint {
         codes.append(.badRequest)
         if query.contains(where: { $0.name == "cursor" }) { codes.append(.invalidCursor) }
         if !query.isEmpty { codes.append(.uriTooLong) }
-        if body.schema != nil {
+        if body.isParsed {
             codes += [
                 .bodyIncomplete, .invalidJSON, .duplicateName, .numberOutOfRange, .contentTooLarge,
                 .unsupportedMediaType,

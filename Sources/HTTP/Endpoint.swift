@@ -40,6 +40,8 @@ package final class Endpoint<Context>: Sendable {
     /// Whether anyone may call it and gets cookies: then a page of another origin must not call it, because it could
     /// log its visitor in to another user's account.
     package let setsCookies: Bool
+    /// Whether programs of other services call it, with any query, which the handler reads. No page may read the answer.
+    package let isForServices: Bool
 
     /// An endpoint that always responds at once.
     package convenience init(
@@ -66,8 +68,8 @@ package final class Endpoint<Context>: Sendable {
         limitedScope: Scope? = nil, summary: String, description: String? = nil, parameters: [Parameter] = [],
         query: [Parameter] = [],
         headers: [RequestHeader] = [], body: BodyFormat = .none, idempotency: Idempotency = .none,
-        rateClass: RateClass? = nil, usesDatabase: Bool = true, waits: Bool, answers: [Answer],
-        problems: [ProblemCode] = [],
+        rateClass: RateClass? = nil, usesDatabase: Bool = true, isForServices: Bool = false, waits: Bool,
+        answers: [Answer], problems: [ProblemCode] = [],
         examples: [Example] = [], handle: @escaping @Sendable (Context) throws -> Reply
     ) {
         if case .file = body {
@@ -89,6 +91,7 @@ package final class Endpoint<Context>: Sendable {
         self.idempotency = idempotency
         self.rateClass = rateClass ?? RateClass(defaultFor: method, self.scope)
         self.usesDatabase = usesDatabase
+        self.isForServices = isForServices
         self.waits = waits
         self.answers = answers
         self.problems = problems

@@ -54,7 +54,10 @@ extension OpenAPIOperation {
 
     private func headers(of answer: Answer) -> JSON {
         var headers: [ResponseHeader] = [.requestID]
-        if answer.status == .created || answer.status == .accepted { headers.append(.location) }
+        // Other services may not read what they have started.
+        if answer.status == .created || answer.status == .accepted, !endpoint.isForServices {
+            headers.append(.location)
+        }
         if endpoint.idempotency.takesKey { headers.append(.idempotencyReplayed) }
         if endpoint.waits { headers.append(.preferenceApplied) }
         if endpoint.rateClass.countsCalls { headers += [.rateLimitPolicy, .rateLimit] }

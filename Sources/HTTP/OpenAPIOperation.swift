@@ -102,6 +102,12 @@ extension OpenAPIOperation {
                 "content": .object(JSONObject(mediaTypes.map { .init(name: $0, value: binary) })),
             ]
         }
+        if case .raw(let mediaTypes) = endpoint.body {
+            let value = media(schemas.reference(to: .any), examples(isForm: false))
+            return [
+                "required": false, "content": .object(JSONObject(mediaTypes.map { .init(name: $0, value: value) })),
+            ]
+        }
         guard let schema = endpoint.body.schema else { return nil }
         var content = JSONObject()
         content["application/json"] = media(schemas.reference(to: schema), examples(isForm: false))

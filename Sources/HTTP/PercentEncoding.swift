@@ -55,8 +55,10 @@ package struct FormFields: Sendable {
 
     /// Nil when the text is not form-encoded UTF-8 or holds too many fields.
     ///
-    /// - Parameter parameters: those with values that may contain control characters.
-    package init?(parsing text: Substring, takingControls parameters: [String] = []) {
+    /// - Parameters:
+    ///   - parameters: those with values that may contain control characters.
+    ///   - takesControls: whether all values may.
+    package init?(parsing text: Substring, takingControls parameters: [String] = [], takesControls: Bool = false) {
         // By bytes: the sender decides how many bytes a character has.
         let bytes = text.utf8Span.span
         var fields: [(name: String, value: String)] = []
@@ -73,7 +75,7 @@ package struct FormFields: Sendable {
                 guard fields.count < FormFields.limit,
                     let name = PercentEncoding.decode(bytes.extracting(start..<separator), plusIsSpace: true),
                     let value = PercentEncoding.decode(
-                        value, plusIsSpace: true, takesControls: parameters.contains(name))
+                        value, plusIsSpace: true, takesControls: takesControls || parameters.contains(name))
                 else { return nil }
                 fields.append((name: name, value: value))
             }

@@ -67,6 +67,11 @@ extension ProblemCode {
                 .unauthorized, "The one-time password is wrong",
                 "Wait for the app's next code, or use another recovery code: each code works once."
             )
+        case .signatureInvalid:
+            (
+                .unauthorized, "The signature is not valid",
+                "Sign the body as it is sent, with the secret of the hook and the time of now."
+            )
         case .insufficientCredits:
             (
                 .paymentRequired, "Not enough credits",
@@ -136,6 +141,8 @@ extension ProblemCode {
             (.conflict, "Another workflow has this key", "Choose another key, or change that workflow's first.")
         case .tooManyCredentials:
             (.conflict, "The account has its maximum number of credentials", "Delete a credential first.")
+        case .tooManyHooks:
+            (.conflict, "The account has its maximum number of hooks", "Delete a hook first.")
         case .nameTaken:
             (.conflict, "Another credential has this name", "Choose another name, or replace that credential.")
         case .tooManyDocuments:

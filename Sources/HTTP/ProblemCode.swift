@@ -18,6 +18,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case invalidCredentials = "invalid_credentials"
     case otpRequired = "otp_required"
     case otpInvalid = "otp_invalid"
+    case signatureInvalid = "signature_invalid"
     case insufficientCredits = "insufficient_credits"
     case forbidden
     case csrfFailed = "csrf_failed"
@@ -37,6 +38,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case tooManyVersions = "too_many_versions"
     case keyTaken = "key_taken"
     case tooManyCredentials = "too_many_credentials"
+    case tooManyHooks = "too_many_hooks"
     case nameTaken = "name_taken"
     case tooManyDocuments = "too_many_documents"
     case versionInUse = "version_in_use"

@@ -10,16 +10,21 @@ package enum RateClass: String, Sendable, CaseIterable {
     case run
     /// Calls that generate an array.
     case array
+    /// Calls of a hook, which are counted for each hook.
+    case hook
     /// Only the web server limits them.
     case unlimited
 
     /// Whether each call counts toward a limit of the class.
     package var countsCalls: Bool {
         switch self {
-        case .read, .write, .run, .array: true
+        case .read, .write, .run, .array, .hook: true
         case .login, .register, .unlimited: false
         }
     }
+
+    /// Whether the handler counts its calls, because only it knows of what they are calls.
+    package var isCountedByHandler: Bool { self == .hook }
 
     /// The class of an endpoint that names none.
     init(defaultFor method: Method, _ scope: Scope) {

@@ -55,6 +55,7 @@ package enum Migrations {
         migration(38, "approvals_of_ended_accounts", PackageResources._038_approvals_of_ended_accounts_sql),
         migration(39, "triggers", PackageResources._039_triggers_sql),
         migration(40, "priorities", PackageResources._040_priorities_sql),
+        migration(41, "hooks", PackageResources._041_hooks_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a Swift name cannot begin with a digit, so `_` replaces it.

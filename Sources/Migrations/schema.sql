@@ -530,6 +530,54 @@ CREATE TABLE public.guests (
     expires_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.hook_claims (
+    hook_id uuid NOT NULL,
+    delivery_id text NOT NULL,
+    user_id uuid NOT NULL,
+    execution_id uuid NOT NULL,
+    bytes bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.hook_deliveries (
+    id uuid NOT NULL,
+    hook_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    delivery_id text,
+    outcome text NOT NULL,
+    execution_id uuid,
+    is_test boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE public.hook_secrets (
+    id uuid NOT NULL,
+    hook_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    sealed bytea NOT NULL,
+    expires_at timestamp with time zone
+);
+
+CREATE TABLE public.hook_tokens (
+    digest bytea NOT NULL,
+    hook_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    expires_at timestamp with time zone
+);
+
+CREATE TABLE public.hooks (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    name text,
+    scheme text,
+    headers text[] DEFAULT '{}'::text[] NOT NULL,
+    answer text DEFAULT 'status'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT hooks_answer_check CHECK ((answer = ANY (ARRAY['status'::text, 'result'::text]))),
+    CONSTRAINT hooks_scheme_check CHECK ((scheme = ANY (ARRAY['stripe'::text, 'github'::text])))
+);
+
 CREATE TABLE public.idempotency_keys (
     user_id uuid NOT NULL,
     method text NOT NULL,
@@ -797,6 +845,21 @@ ALTER TABLE ONLY public.guests
 ALTER TABLE ONLY public.guests
     ADD CONSTRAINT guests_user_id_key UNIQUE (user_id);
 
+ALTER TABLE ONLY public.hook_claims
+    ADD CONSTRAINT hook_claims_pkey PRIMARY KEY (hook_id, delivery_id);
+
+ALTER TABLE ONLY public.hook_deliveries
+    ADD CONSTRAINT hook_deliveries_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.hook_secrets
+    ADD CONSTRAINT hook_secrets_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.hook_tokens
+    ADD CONSTRAINT hook_tokens_pkey PRIMARY KEY (digest);
+
+ALTER TABLE ONLY public.hooks
+    ADD CONSTRAINT hooks_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, method, path, key);
 
@@ -927,6 +990,36 @@ CREATE INDEX executions_version ON ONLY public.executions USING btree (workflow_
 
 CREATE INDEX executions_default_workflow_id_version_idx ON public.executions_default USING btree (workflow_id, version) WHERE (workflow_id IS NOT NULL);
 
+CREATE INDEX hook_claims_created ON public.hook_claims USING btree (created_at);
+
+CREATE INDEX hook_claims_user ON public.hook_claims USING btree (user_id);
+
+CREATE INDEX hook_deliveries_hook ON public.hook_deliveries USING btree (hook_id, created_at, id);
+
+CREATE INDEX hook_deliveries_user ON public.hook_deliveries USING btree (user_id);
+
+CREATE INDEX hook_secrets_expiry ON public.hook_secrets USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX hook_secrets_hook ON public.hook_secrets USING btree (hook_id);
+
+CREATE UNIQUE INDEX hook_secrets_present ON public.hook_secrets USING btree (hook_id) WHERE (expires_at IS NULL);
+
+CREATE INDEX hook_secrets_user ON public.hook_secrets USING btree (user_id);
+
+CREATE INDEX hook_tokens_expiry ON public.hook_tokens USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX hook_tokens_hook ON public.hook_tokens USING btree (hook_id);
+
+CREATE UNIQUE INDEX hook_tokens_present ON public.hook_tokens USING btree (hook_id) WHERE (expires_at IS NULL);
+
+CREATE INDEX hook_tokens_user ON public.hook_tokens USING btree (user_id);
+
+CREATE INDEX hooks_created ON public.hooks USING btree (created_at, id);
+
+CREATE INDEX hooks_user ON public.hooks USING btree (user_id, created_at, id);
+
+CREATE INDEX hooks_workflow ON public.hooks USING btree (workflow_id, created_at, id);
+
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
 CREATE INDEX identities_blocked ON public.identities USING btree (blocked_at, user_id) WHERE (blocked_at IS NOT NULL);
@@ -1054,6 +1147,21 @@ ALTER TABLE ONLY public.documents
 
 ALTER TABLE ONLY public.guests
     ADD CONSTRAINT guests_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.hook_deliveries
+    ADD CONSTRAINT hook_deliveries_hook_id_fkey FOREIGN KEY (hook_id) REFERENCES public.hooks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.hook_secrets
+    ADD CONSTRAINT hook_secrets_hook_id_fkey FOREIGN KEY (hook_id) REFERENCES public.hooks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.hook_tokens
+    ADD CONSTRAINT hook_tokens_hook_id_fkey FOREIGN KEY (hook_id) REFERENCES public.hooks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.hooks
+    ADD CONSTRAINT hooks_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.hooks
+    ADD CONSTRAINT hooks_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES public.workflows(id);
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

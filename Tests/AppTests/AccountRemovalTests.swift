@@ -43,6 +43,13 @@ import Tokens
         let workflow = try call("POST", "/api/workflows", .workflow("w"), status: 201)
         let path = try #require(workflow.headers["location"])
         _ = try call("POST", "\(path)/execute", [:], status: 202)
+        let hook = try application.post(
+            "\(path)/hooks", ["signature": ["scheme": "github", "secret": "a-secret-of-github"]], token: user.token)
+        #expect(hook.status == 201, "\(hook.text)")
+        let open = try application.post("\(path)/hooks", [:], token: user.token)
+        let delivery = try application.post(
+            "/hooks/\(open["token"].stringValue ?? "")", [:], headers: [("Webhook-Id", "d")])
+        #expect(delivery.status == 202, "\(delivery.text)")
         _ = try call("POST", "/flow-manager", .flow([.task("a", "pass"), .task("b", "data.store")]), status: 200)
         _ = try call("POST", "/api/operations/addition/run", ["arguments": [1]], status: 200)
         _ = try call("POST", "/generate_array", ["sentence": "x"], status: 200)

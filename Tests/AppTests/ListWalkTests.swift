@@ -21,6 +21,7 @@ import Testing
 
     /// More items than the largest page has.
     private static let count = 230
+    private static let hook = "00000000-0000-7000-8000-000000000000"
 
     /// For each list: its address and how many items it has after `fill`.
     private func lists() throws -> [String: (target: String, count: SQL)] {
@@ -44,6 +45,9 @@ import Testing
             "/api/records": ("/api/records?", "records"), "/api/ledger": ("/api/ledger?", "ledger \(mine)"),
             "/api/audit": ("/api/audit?", "audit_log"),
             "/api/identities": ("/api/identities?", "identities"),
+            "/api/hooks": ("/api/hooks?", "hooks"),
+            "/api/workflows/{id}/hooks": ("/api/workflows/\(workflow)/hooks?", "hooks"),
+            "/api/hooks/{id}/deliveries": ("/api/hooks/\(Self.hook)/deliveries?", "hook_deliveries"),
         ]
     }
 
@@ -115,6 +119,15 @@ import Testing
             """
             INSERT INTO identities (issuer, subject, user_id, blocked_at)
             SELECT 'i', u.id::text, u.id, u.created_at FROM users u
+            """,
+            """
+            INSERT INTO hooks (id, user_id, workflow_id, created_at)
+            SELECT CASE n WHEN 1 THEN \(Self.hook)::uuid ELSE gen_random_uuid() END, \(id), \(workflow)::uuid, \(time)
+            FROM \(n)
+            """,
+            """
+            INSERT INTO hook_deliveries (id, hook_id, user_id, outcome, is_test, created_at)
+            SELECT gen_random_uuid(), \(Self.hook)::uuid, \(id), 'started', false, \(time) FROM \(n)
             """,
             """
             INSERT INTO audit_log (id, action, origin, detail, created_at)

@@ -36,6 +36,7 @@ import Testing
             "POST /flow-manager": .run, "POST /api/workflows/{id}/execute": .run,
             "POST /api/executions/{id}/resume": .run, "POST /api/executions/{id}/fork": .run,
             "POST /api/operations/{type}/run": .run, "POST /api/flows/validate": .read,
+            "POST /api/hooks/{id}/test": .run, "POST /hooks/{token}": .hook,
         ]
         var known = explicit
         for endpoint in Routes.all {

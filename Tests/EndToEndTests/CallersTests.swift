@@ -16,6 +16,7 @@ import Testing
         "PATCH /me", "POST /api/keys", "GET /api/keys", "DELETE /api/keys/{id}", "POST /api/credentials",
         "GET /api/credentials", "GET /api/credentials/{id}", "PUT /api/credentials/{id}",
         "DELETE /api/credentials/{id}", "POST /api/mfa/totp", "POST /api/mfa/totp/confirm", "DELETE /api/mfa/totp",
+        "POST /api/workflows/{id}/hooks", "POST /api/hooks/{id}/rotate", "DELETE /api/hooks/{id}",
     ]
     private static let sessions: Set = [
         "POST /logout", "GET /csrf", "GET /api/sessions", "DELETE /api/sessions/{id}", "POST /api/guests/convert",
@@ -28,11 +29,13 @@ import Testing
         "GET /api/workflows/{id}/versions", "GET /api/workflows/{id}/versions/{version}",
         "GET /api/workflows/{id}/export", "GET /api/workflows/{id}/executions", "GET /api/credits", "GET /api/ledger",
         "GET /api/operations", "GET /api/operations/{type}", "GET /api/records", "GET /api/records/{id}",
+        "GET /api/workflows/{id}/hooks", "GET /api/hooks", "GET /api/hooks/{id}", "GET /api/hooks/{id}/deliveries",
     ]
     private static let runs: Set = [
         "POST /flow-manager", "POST /api/flows/validate", "POST /api/operations/{type}/run",
         "POST /api/workflows/{id}/execute", "POST /api/executions/{id}/cancel", "POST /api/executions/{id}/resume",
         "POST /api/executions/{id}/fork", "POST /api/executions/{id}/signal",
+        "POST /api/hooks/{id}/test",
     ]
     private static let writes: Set = [
         "PUT /api/data/{name}", "DELETE /api/data/{name}", "DELETE /api/data", "POST /posts", "POST /upload",
@@ -95,19 +98,23 @@ import Testing
         let session = try stack.get("/api/sessions", token: user.token)["items"].arrayValue?.first?["id"]
         let flow: JSON = ["name": "w", "flow": FlowFormat.example]
         let workflow = try stack.post("/api/workflows", flow, token: user.token)["id"]
+        let hook = try stack.post(
+            "/api/workflows/\(workflow.stringValue ?? "")/hooks", [:], token: user.token)["id"]
         let bought = try stack.post("/api/operations/addition/run", ["arguments": [1]], token: user.token)["record_id"]
         let resources: [String: JSON?] = [
             "/api/workflows/{id}": workflow,
             "/posts/{id}": post, "/api/executions/{id}": run, "/api/keys/{id}": key, "/api/sessions/{id}": session,
             "/api/credentials/{id}": credential,
             "/api/users/{id}": .string(user.id), "/api/identities/{id}": .string(user.id),
-            "/api/data/{name}": "result", "/api/records/{id}": bought,
+            "/api/data/{name}": "result", "/api/records/{id}": bought, "/api/hooks/{id}": hook,
+            "/hooks/{token}": "unknown",
         ]
         let bodies: [String: JSON] = [
             "PUT /api/workflows/{id}": flow, "PUT /api/credentials/{id}": secret,
             "POST /api/workflows/{id}/rollback": ["version": 1],
             "POST /api/workflows/{id}/execute": [:], "POST /api/executions/{id}/fork": ["step": 1],
             "POST /api/executions/{id}/signal": ["step": 1, "approved": true],
+            "POST /api/workflows/{id}/hooks": [:], "POST /api/hooks/{id}/rotate": [:], "POST /api/hooks/{id}/test": [:],
         ]
         let stranger = try stack.makeUser()
         // Types have no owner.

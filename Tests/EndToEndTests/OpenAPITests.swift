@@ -37,8 +37,8 @@ import Testing
                 // From another address, since each address can have one guest.
                 let answer = try stack.client.from("127.0.0.2").send(
                     operation.name.uppercased(), path.name.replacing("{id}", with: "x"))
-                // Only the stack of `DocumentationTests` has the files of /docs.
-                let isMissing = answer.status == 404 && path.name != "/docs"
+                // Only the stack of `DocumentationTests` has the files of /docs, and no hook has this token.
+                let isMissing = answer.status == 404 && !["/docs", "/hooks/{token}"].contains(path.name)
                 #expect(!isMissing && answer.status != 405, "\(operation.name) \(path.name)")
                 #expect(answer.status < 500)
                 #expect(operation.value["responses"]?[String(answer.status)] != nil, "\(operation.name) \(path.name)")

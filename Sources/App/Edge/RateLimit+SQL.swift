@@ -8,7 +8,7 @@ extension RateLimit {
         let column: SQL =
             switch subject {
             case .user: "user_id"
-            case .network: "network"
+            case .network, .hook: "network"
             }
         let row = try connection.query(
             """

@@ -57,12 +57,15 @@ extension RateLimit {
     enum Subject {
         case user(String)
         case network(Network)
+        /// The id of a hook.
+        case hook(String)
 
-        /// The id or the address: no text is both.
+        /// The id or the address: no text is that of two subjects.
         var text: String {
             switch self {
             case .user(let id): id
             case .network(let network): network.text
+            case .hook(let id): "hook \(id)"
             }
         }
     }

@@ -37,6 +37,7 @@ package struct RateLimits: Sendable {
     private let write: Limits?
     private let run: Limits?
     private let array: Limits?
+    private let hook: Limits?
     private let buckets: TokenBuckets?
     private let clock: @Sendable () -> UInt64
 
@@ -51,6 +52,7 @@ package struct RateLimits: Sendable {
     ) {
         func limits(_ rateClass: RateClass) -> Limits? { numbers[rateClass].map { Limits(rateClass, $0, key: key) } }
         (read, write, run, array) = (limits(.read), limits(.write), limits(.run), limits(.array))
+        hook = limits(.hook)
         buckets = memory.map { TokenBuckets(in: $0) }
         self.clock = clock
     }
@@ -80,6 +82,7 @@ package struct RateLimits: Sendable {
         case .write: write
         case .run: run
         case .array: array
+        case .hook: hook
         case .login, .register, .unlimited: nil
         }
     }

@@ -8,7 +8,7 @@ extension Request {
 
     /// The query's fields. Throws 400 for one that the endpoint does not declare.
     func fields<Input>(declaredBy endpoint: Endpoint<Input>) throws -> FormFields {
-        guard !query.isEmpty else { return FormFields.none }
+        if query.isEmpty || endpoint.isForServices { return FormFields.none }
         let controls = endpoint.query.filter(\.takesControls).map(\.name)
         guard let parsed = FormFields(parsing: query, takingControls: controls) else {
             throw Problem(.badRequest, "The query is not valid")

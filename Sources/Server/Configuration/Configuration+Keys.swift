@@ -30,7 +30,7 @@ extension Configuration {
     func rateLimits(in memory: SharedMemory?) throws -> RateLimits {
         let numbers: [RateClass: RateLimits.Numbers?] = [
             .read: try self.rateLimitRead, .write: try self.rateLimitWrite, .run: try self.rateLimitRun,
-            .array: try self.rateLimitArray,
+            .array: try self.rateLimitArray, .hook: try self.rateLimitHook,
         ]
         return RateLimits(
             numbers.compactMapValues(\.self), key: derivedKey("rate limit key", from: try self.jwtSecretKey),

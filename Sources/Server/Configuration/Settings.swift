@@ -326,6 +326,10 @@ struct Settings: Sendable {
     let rateLimitArray = Setting(
         "RATE_LIMIT_ARRAY", default: .text("10"), .callsPerMinute, "The same for `POST /generate_array`")
 
+    let rateLimitHook = Setting(
+        "RATE_LIMIT_HOOK", default: .text("60"), .callsPerMinute,
+        "The same for calls of a hook, each of which has its own")
+
     let registrationLimit = Setting(
         "REGISTRATION_LIMIT", default: .text("20"), .limit(),
         "New accounts and new e-mails per minute and network address; local addresses have no limit. `off`: no limit")

@@ -35,6 +35,9 @@ struct AuditEvent {
         case runCanceled = "run_canceled"
         case runResumed = "run_resumed"
         case approvalDecided = "approval_decided"
+        case hookMade = "hook_made"
+        case hookRotated = "hook_rotated"
+        case hookDeleted = "hook_deleted"
     }
 
     enum Origin: String, CaseIterable {
@@ -53,7 +56,7 @@ struct AuditEvent {
     }
 
     let action: Action
-    /// The object of the event: the id of a user, key, credential, workflow, record or run.
+    /// The object of the event: the id of a user, key, credential, workflow, hook, record or run.
     let subject: String?
     /// The user who acted, if it is not the caller.
     let actor: String?
@@ -143,6 +146,14 @@ extension AuditEvent {
     static func credentialDeleted(_ credential: String) -> AuditEvent { AuditEvent(.credentialDeleted, credential) }
 
     static func workflowDeleted(_ workflow: String) -> AuditEvent { AuditEvent(.workflowDeleted, workflow) }
+
+    static func hookMade(_ hook: String) -> AuditEvent { AuditEvent(.hookMade, hook) }
+
+    /// The secret or the URL of the hook was replaced.
+    static func hookRotated(_ hook: String) -> AuditEvent { AuditEvent(.hookRotated, hook) }
+
+    static func hookDeleted(_ hook: String) -> AuditEvent { AuditEvent(.hookDeleted, hook) }
+
     static func creditsGranted(_ amount: Int64, to user: String) -> AuditEvent {
         AuditEvent(.creditsGranted, user, ["amount": .integer(amount)])
     }

@@ -27,7 +27,7 @@ package enum AuditLog {
     static let entry = Resource(
         "AuditEntry", .id("id"), .time("created_at"), .text("action", action), .text("origin", origin),
         .id("actor").nullable.described("The user who did it, where that is known"),
-        .id("subject").nullable.described("The user, key, workflow, record or run it was done to"),
+        .id("subject").nullable.described("The user, key, workflow, hook, record or run it was done to"),
         .text("address", Network.schema).nullable.described(
             "The caller's address; its network for events that are logged at most once an hour or a day"),
         .json("detail"),

@@ -50,6 +50,9 @@ package struct Pruning: Sendable {
         Pruning(
             "watchers", "watchers AS w",
             "NOT EXISTS (SELECT FROM queue q WHERE q.execution_id = w.execution_id)"),
+        Pruning("hook_tokens", "hook_tokens", "expires_at < now()"),
+        Pruning("hook_secrets", "hook_secrets", "expires_at < now()"),
+        Pruning("hook_claims", "hook_claims", "created_at < now() - interval '72 hours'", countsBytes: true),
         // A worker that has been idle for so long looks for itself.
         Pruning("idle_workers", "idle_workers", "since < now() - interval '1 day'"),
     ]
@@ -60,6 +63,7 @@ package struct Pruning: Sendable {
         "credentials": "their users", "credits": "nothing: one row of each user",
         "document_counts": "the removal of their user", "documents": "their users",
         "executions": "their users", "executions_default": "their users", "identities": "nothing: they stay blocked",
+        "hook_deliveries": "newer ones of their hook", "hooks": "their users",
         "ledger": "nothing: entries stay", "posts": "their users", "prices": "nothing: one row of each task type",
         "queue": "the end of the run", "records": "the removal of their user",
         "removed_secrets": "their removal in AWS Secrets Manager",

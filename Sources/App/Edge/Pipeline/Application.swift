@@ -96,6 +96,7 @@ package struct Application: Sendable {
             seat?.show(activities[position])
             finished.route = endpoint.path
             call.route = endpoint.path
+            call.isForServices = endpoint.isForServices
             if call.isOverdue, endpoint.usesDatabase { throw QueueTimeout() }
             do {
                 return try reply(
@@ -161,10 +162,11 @@ package struct Application: Sendable {
 
     /// Counts the call toward the limit of its rate class. Throws 429.
     private func count(_ context: inout Context) throws {
-        guard context.endpoint.rateClass.countsCalls else { return }
+        let rateClass = context.endpoint.rateClass
+        guard rateClass.countsCalls, !rateClass.isCountedByHandler else { return }
         let caller = context.caller
         context.call.rateLimit = try services.rateLimits.count(
-            context.endpoint.rateClass, by: caller.map { .user($0.id) } ?? .network(context.network),
+            rateClass, by: caller.map { .user($0.id) } ?? .network(context.network),
             isGuest: caller?.account.role == .guest, on: context.connection)
         try context.call.rateLimit?.check()
     }

@@ -12,6 +12,8 @@ struct Call: Sendable {
     let services: Services
     /// The path of the endpoint, with the names of its parameters; nil if no endpoint matched.
     var route: String?
+    /// As `Endpoint.isForServices`.
+    var isForServices = false
     /// Whether it has waited for a thread for too long.
     var isOverdue = false
     /// The state of its rate limit after this call; nil until it is counted, and if it has none.
@@ -50,7 +52,7 @@ struct Call: Sendable {
             response.headers["Location"] = services.basePath.appending(location)
         }
         rateLimit?.add(to: &response.headers)
-        services.crossOrigin.complete(&response, to: request)
+        if !isForServices { services.crossOrigin.complete(&response, to: request) }
     }
 
     /// Maps an error to its problem. No other code does this.

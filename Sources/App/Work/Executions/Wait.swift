@@ -10,16 +10,19 @@ extension Context {
     /// else the default; not at all for a caller that prefers only `respond-async`.
     ///
     /// - Parameters:
+    ///   - ownerID: the owner of the run, if the call has no user.
     ///   - fallback: the response if the call cannot wait.
     ///   - answer: called when the run has ended or the time has passed.
     func reply(
-        whenEnded executionID: String, defaultSeconds: Int, fallback: Response, answer: @escaping RunAnswer
+        whenEnded executionID: String, of ownerID: String? = nil, defaultSeconds: Int, fallback: Response,
+        answer: @escaping RunAnswer
     ) throws -> Reply {
         let (preferences, applied) = (Preferences(request.headers), appliedPreference)
         let fallback = fallback.applying(applied)
         let seconds = preferences.appliedWait ?? (preferences.respondsAsync ? 0 : defaultSeconds)
         guard seconds > 0 else { return .response(fallback) }
-        let (call, userID, visibility) = (call, try user.id, try user.allRuns)
+        let (call, userID) = (call, try ownerID ?? user.id)
+        let visibility = try ownerID.map(Visibility.user) ?? user.allRuns
         return .wait(for: userID, fallback: fallback) { pending in
             let wait = CompletionWait(
                 executionID: executionID, userID: userID, timeout: .seconds(seconds),
