@@ -32,6 +32,12 @@ extension Exchange {
         return sendAtOnce(records)
     }
 
+    /// How many bytes of memory the kernel uses for what the peer has not taken.
+    var backlog: Int {
+        var count: Int32 = 0
+        return unsafe ioctl(fcgi.pointee.ipcFd, UInt(TIOCOUTQ), &count) == 0 ? Int(count) : 0
+    }
+
     /// Writes the end of the stream and of the request, and ends the exchange; false if the peer did not take them.
     consuming func endStream() -> Bool {
         let end = header(type: FCGI_STDOUT, length: 0) + header(type: FCGI_END_REQUEST, length: 8)

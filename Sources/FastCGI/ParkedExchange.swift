@@ -47,6 +47,9 @@ final class ParkedExchange: Sendable {
         exchange.withLock { $0?.stream(bytes) ?? false }
     }
 
+    /// About how many of the written bytes the peer has not taken.
+    var backlog: Int { exchange.withLock { $0?.backlog ?? 0 } }
+
     /// Ends the stream: completely, or without its end because the peer is too slow or has disconnected.
     func endStream(isComplete: Bool, in pool: ResponderPool) {
         guard let exchange = exchange.withLock({ $0.take() }) else { return }

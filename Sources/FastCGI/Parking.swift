@@ -40,6 +40,8 @@ final class Parking: Sendable {
         /// The owner of each slot that has one, and how many slots each owner has.
         var owners: [UInt32: String] = [:]
         var owned: [String: Int] = [:]
+        /// How many of them are streams.
+        var ownedStreams: [String: Int] = [:]
         var isClosed = false
     }
 
@@ -59,13 +61,17 @@ final class Parking: Sendable {
     }
 
     /// Reserves a slot until `release`, and returns its number; nil if no slot is free, the owner has half of them, or
-    /// parking has closed.
+    /// half of the streams, or parking has closed.
     func reserve(for owner: String?, isStream: Bool) -> UInt32? {
         state.withLock { state in
             guard !state.isClosed, state.count < capacity, !isStream || state.streams < streamCapacity else {
                 return nil
             }
-            if let owner, state.owned[owner, default: 0] >= max(1, capacity / 2) { return nil }
+            if let owner {
+                guard state.owned[owner, default: 0] < max(1, capacity / 2),
+                    !isStream || state.ownedStreams[owner, default: 0] < max(1, streamCapacity / 2)
+                else { return nil }
+            }
             state.count += 1
             if isStream { state.streams += 1 }
             // The epoll set uses 0 for "no slot".
@@ -73,6 +79,7 @@ final class Parking: Sendable {
             if let owner {
                 state.owners[state.lastNumber] = owner
                 state.owned[owner, default: 0] += 1
+                if isStream { state.ownedStreams[owner, default: 0] += 1 }
             }
             return state.lastNumber
         }
@@ -102,7 +109,11 @@ final class Parking: Sendable {
     func remove(_ slot: UInt32, fromStream isStream: Bool = false) {
         state.withLock {
             $0.slots[slot] = nil
-            if isStream { $0.streams -= 1 }
+            guard isStream else { return }
+            $0.streams -= 1
+            guard let owner = $0.owners[slot] else { return }
+            let left = $0.ownedStreams[owner, default: 1] - 1
+            $0.ownedStreams[owner] = left > 0 ? left : nil
         }
     }
 

@@ -156,8 +156,9 @@ final class Responder {
         case .wait(let start):
             guard let slot = pool.parking.reserve(for: reply.owner, isStream: false) else {
                 pool.observe(.parkingFull)
-                reply.onResponse?(reply.initial)
-                return end(exchange, with: reply.initial, to: request, on: descriptor)
+                let response = reply.refusal ?? reply.initial
+                reply.onResponse?(response)
+                return end(exchange, with: response, to: request, on: descriptor)
             }
             pool.park(
                 park(exchange, on: descriptor, request), on: descriptor, in: slot, fallback: reply.initial,

@@ -167,7 +167,7 @@ package final class ResponderPool: Sendable {
                     exchange.endStream(isComplete: isComplete, in: self)
                     observe(.parked(-1))
                     parking.release(slot)
-                }))
+                }, backlog: { exchange.backlog }))
         guard exchange.beginStream(head) else {
             stream.disconnect()
             return

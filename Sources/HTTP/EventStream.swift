@@ -11,12 +11,16 @@ package final class EventStream: Sendable {
         let write: @Sendable ([UInt8]) -> Bool
         /// Releases the exchange: as complete, or as aborted when false.
         let end: @Sendable (_ isComplete: Bool) -> Void
+        /// About how many of the bytes the peer has not taken yet.
+        let backlog: @Sendable () -> Int
 
         package init(
-            write: @escaping @Sendable ([UInt8]) -> Bool, end: @escaping @Sendable (_ isComplete: Bool) -> Void
+            write: @escaping @Sendable ([UInt8]) -> Bool, end: @escaping @Sendable (_ isComplete: Bool) -> Void,
+            backlog: @escaping @Sendable () -> Int = { 0 }
         ) {
             self.write = write
             self.end = end
+            self.backlog = backlog
         }
     }
 
@@ -43,6 +47,10 @@ package final class EventStream: Sendable {
             return false
         }
     }
+
+    /// About how many bytes the client has not taken yet; 0 for a closed stream. Who has many events to write waits
+    /// until it is small.
+    package var backlog: Int { transport.withLock { $0?.backlog() ?? 0 } }
 
     /// Whether no more events can be written.
     package var isClosed: Bool { transport.withLock { $0 == nil } }

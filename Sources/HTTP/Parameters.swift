@@ -23,6 +23,7 @@ package enum RequestHeader: String, Sendable {
     case prefer = "Prefer"
     case idempotencyKey = "Idempotency-Key"
     case userAgent = "User-Agent"
+    case lastEventID = "Last-Event-ID"
 
     package var summary: String {
         switch self {
@@ -35,6 +36,7 @@ package enum RequestHeader: String, Sendable {
             "1 to 255 visible ASCII characters. The call has its effect once: when it is repeated with the same key "
                 + "and body within 24 hours, it gets the stored answer; a call that started a run, the answer that "
                 + "fits the run's present state"
+        case .lastEventID: "The id of the last event that you have got: the answer continues after it"
         case .userAgent: "Your program's name: the list of sessions shows it as `agent`"
         }
     }

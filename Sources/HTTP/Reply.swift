@@ -15,8 +15,11 @@ package struct Reply: Sendable {
     /// The response that is known now: of an exchange that waits, the one that it gets if it cannot, or no longer; of a
     /// stream, its head.
     package private(set) var initial: Response
-    /// The owner of the slot in which the exchange waits: one owner gets at most half of the slots. Nil: no owner.
+    /// The owner of the slot in which the exchange waits: one owner gets at most half of the slots, and half of the
+    /// streams. Nil: no owner.
     package let owner: String?
+    /// Of an exchange that waits: the response if it cannot be parked; nil: `initial`.
+    package private(set) var refusal: Response?
     /// Nil: the exchange ends with `initial`.
     package private(set) var continuation: Continuation?
     /// The edge calls it once if the reply has a continuation: with the response that is sent first, or with nil when
@@ -36,9 +39,12 @@ package struct Reply: Sendable {
     package static func response(_ response: Response) -> Reply { Reply(response, nil) }
 
     package static func wait(
-        for owner: String? = nil, fallback: Response, start: @escaping @Sendable (PendingResponse) -> Void
+        for owner: String? = nil, fallback: Response, refusal: Response? = nil,
+        start: @escaping @Sendable (PendingResponse) -> Void
     ) -> Reply {
-        Reply(fallback, .wait(start: start), owner: owner)
+        var reply = Reply(fallback, .wait(start: start), owner: owner)
+        reply.refusal = refusal
+        return reply
     }
 
     package static func stream(
@@ -51,6 +57,10 @@ package struct Reply: Sendable {
     /// Changes each response that the reply contains.
     package mutating func update(_ change: (inout Response) -> Void) {
         change(&initial)
+        if var refusal {
+            change(&refusal)
+            self.refusal = refusal
+        }
         if case .stream(var fallback, let start) = continuation {
             change(&fallback)
             continuation = .stream(fallback: fallback, start: start)

@@ -430,6 +430,27 @@ CREATE FUNCTION public.uuid_v7() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE
     RETURN (encode(set_bit(set_bit(OVERLAY(uuid_send(gen_random_uuid()) PLACING substr(int8send((floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric)))::bigint), 3) FROM 1 FOR 6), (52)::bigint, 1), (53)::bigint, 1), 'hex'::text))::uuid;
 
+CREATE FUNCTION public.write_events(owner uuid, run uuid, key uuid, happened json) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    written bigint;
+BEGIN
+    IF EXISTS (
+        SELECT FROM event_readers r
+        WHERE r.user_id IN (owner, '00000000-0000-0000-0000-000000000000') AND r.expires_at > now())
+    THEN
+        INSERT INTO events (xid, user_id, execution_id, key_id, changes)
+        VALUES (
+            greatest(pg_current_xact_id(), (
+                SELECT e.xid FROM events e WHERE e.execution_id = run ORDER BY e.xid DESC, e.id DESC LIMIT 1)),
+            owner, run, key, happened)
+        RETURNING id INTO written;
+    END IF;
+    RETURN written;
+END
+$$;
+
 CREATE TABLE public.api_keys (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -480,6 +501,31 @@ CREATE TABLE public.document_counts (
     documents integer NOT NULL
 )
 WITH (fillfactor='70');
+
+CREATE TABLE public.event_readers (
+    user_id uuid NOT NULL,
+    since xid8,
+    expires_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.events (
+    xid xid8 NOT NULL,
+    id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    execution_id uuid NOT NULL,
+    key_id uuid,
+    changes json NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE public.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.executions_default (
     id uuid NOT NULL,
@@ -833,6 +879,12 @@ ALTER TABLE ONLY public.document_counts
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_pkey PRIMARY KEY (user_id, name);
 
+ALTER TABLE ONLY public.event_readers
+    ADD CONSTRAINT event_readers_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY public.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (xid, id);
+
 ALTER TABLE ONLY public.executions
     ADD CONSTRAINT executions_pkey PRIMARY KEY (id);
 
@@ -953,6 +1005,12 @@ CREATE INDEX audit_log_unsealed ON public.audit_log USING btree (id) WHERE ("pos
 CREATE UNIQUE INDEX credentials_name ON public.credentials USING btree (user_id, public.folded(name));
 
 CREATE INDEX credentials_user ON public.credentials USING btree (user_id, created_at, id);
+
+CREATE INDEX events_created ON public.events USING btree (created_at);
+
+CREATE INDEX events_execution ON public.events USING btree (execution_id, xid, id);
+
+CREATE INDEX events_user ON public.events USING btree (user_id, xid, id);
 
 CREATE INDEX executions_unnamed ON ONLY public.executions USING btree (created_at) WHERE (flow_id IS NULL);
 

@@ -30,6 +30,8 @@ package struct Scoreboard: Sendable {
         case callsRunning
         /// External calls of steps that wait for a limit.
         case callsWaiting
+        /// Open streams of events.
+        case streams
     }
 
     static let processRows = Rows(of: SharedMemory.Layout.processes, length: processWidth)

@@ -96,6 +96,8 @@ package struct ExternalClaims: Sendable, Equatable {
     package let name: String?
     /// When the token was issued, in seconds since 1970; nil if it does not say.
     package var issuedAt: Int64?
+    /// When the token expires, in seconds since 1970.
+    package var expires: Int64?
 }
 
 extension ExternalClaims {
@@ -108,5 +110,6 @@ extension ExternalClaims {
         email = payload["email_verified"] == true ? payload["email"]?.stringValue : nil
         name = payload["name"]?.stringValue
         issuedAt = payload["iat"]?.doubleValue.flatMap { Int64(exactly: $0.rounded(.down)) }
+        expires = payload["exp"]?.doubleValue.flatMap { Int64(exactly: $0.rounded(.down)) }
     }
 }

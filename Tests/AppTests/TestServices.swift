@@ -34,6 +34,8 @@ struct TestServices {
     var monitoringAccess = MonitoringAccess(allowing: [], token: nil)
     var crossOrigin = CrossOrigin.none
     var watchCompletion: @Sendable (CompletionWait, PendingResponse) -> Void = { _, _ in }
+    var subscribe: @Sendable (EventSubscription) -> Void = { _ in }
+    var hasStreams = true
     var status: @Sendable (StatusForm) -> Response = { _ in .noContent }
     static let doctorKey = HMACSHA256(key: [4])
     /// Nil: one that accepts tokens of `doctorKey`.
@@ -69,6 +71,7 @@ struct TestServices {
                 _ = try Migrator().state(connection)
                 return nil
             }, watchCompletion: watchCompletion,
+            events: EventService(hasStreams: hasStreams, subscribe: subscribe),
             monitoring: Monitoring(access: monitoringAccess, metrics: { _ in "up 1\n" }, status: status),
             doctor: doctor
                 ?? Doctor(key: Self.doctorKey, process: .init()) { [tokens = SpentTokens(in: memory)] in

@@ -85,6 +85,51 @@ import Testing
         #expect(throws: FastCGIClient.Failure.closed) { try client.answer() }
     }
 
+    /// So that a writer of many events can wait until the client has taken them.
+    @Test func backlogIsWhatTheClientHasNotTaken() throws {
+        let running = try pool()
+        defer { withExtendedLifetime(running) {} }
+        let client = try running.client()
+        try open(client)
+        _ = try client.output()
+        let stream = try #require(streams.take())
+        #expect(stream.backlog == 0)
+        let event = [UInt8](repeating: 0x61, count: 20_000)
+        #expect(stream.send(event) && stream.backlog >= event.count)
+        #expect(try client.output().utf8.count == event.count)
+        #expect(stream.backlog == 0)
+        stream.end()
+        #expect(stream.backlog == 0)
+    }
+
+    /// One owner leaves half of the streams to others, and can open the next one as soon as one has ended.
+    @Test func oneOwnerGetsHalfOfTheStreams() throws {
+        let running = try RunningPool(
+            threads: 1, settings: .gated.with { ($0.parkingLimit, $0.streamLimit) = (20, 4) },
+            replying: { [streams] request, _ in
+                .stream(
+                    for: request.target, head: Response(status: .ok), fallback: Response(status: .unavailable)
+                ) { streams.put($0) }
+            })
+        defer { withExtendedLifetime(running) {} }
+        var clients: [FastCGIClient] = []
+        /// Nil: the call was refused.
+        func open(_ owner: String) throws -> EventStream? {
+            let client = try running.client()
+            clients.append(client)
+            try client.send(FastCGIClient.request(RunningPool.params("GET", owner)))
+            return try client.output().hasPrefix("Status: 200") ? streams.take() : nil
+        }
+        let first = try #require(try open("/a"))
+        let others = [try open("/a"), try open("/b")]
+        #expect(!others.contains { $0 == nil })
+        #expect(try open("/a") == nil)
+        first.end()
+        let last = try open("/a")
+        #expect(last != nil)
+        for stream in others + [last] { stream?.end() }
+    }
+
     @Test func disconnectingReaderFreesTheSlot() throws {
         let running = try pool(settings: .gated.with { ($0.parkingLimit, $0.streamLimit) = (4, 1) })
         defer { withExtendedLifetime(running) {} }

@@ -32,7 +32,7 @@ extension Checkpoint {
         return """
             \(row)\(queued(disposition, progress)), counted AS (\(quota.counting(bytes, of: execution.userID))),
             written AS (\(insertion(of: steps, for: "\(execution.id)::uuid", from: "")))
-            SELECT (extract(epoch FROM created_at) * 1000000)::bigint FROM opened
+            SELECT (extract(epoch FROM created_at) * 1000000)::bigint\(logged(disposition)) FROM opened
             """
     }
 
@@ -69,8 +69,13 @@ extension Checkpoint {
         return """
             WITH advanced AS (\(advance(disposition, progress)))\(consequence(of: disposition, progress)),
             written AS (\(insertion(of: steps, for: "a.execution_id", from: "advanced a, ")))\(counted)
-            SELECT 1 / (SELECT count(*) FROM advanced)
+            SELECT 1 / count(*)\(logged(disposition)) FROM advanced
             """
+    }
+
+    /// A column that logs what the commit changes, when the row of the run has been written.
+    private func logged(_ disposition: Disposition) -> SQL {
+        loggingChanges(disposition).map { ", \($0)" } ?? SQL()
     }
 
     /// Whether the run made progress since the last commit. A step that has only begun does not count: it may be the

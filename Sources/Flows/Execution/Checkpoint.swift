@@ -28,6 +28,8 @@ struct Checkpoint {
     private(set) var cost: Int64 = 0
     /// The texts of the outputs of the stored steps, which the answer of the call contains; none for a worker.
     private(set) var outputs: [JSONText] = []
+    /// What the event log knows of the run.
+    private var logged: Logged
 
     /// The checkpoint of a new run, which the thread of its call executes.
     init(_ execution: Execution, budget: Budget, hooks: CommitHooks?) {
@@ -38,6 +40,7 @@ struct Checkpoint {
         executor = .call(hooks)
         limitedWorkflow = nil
         (isStored, storedSteps, isOpenStepStored) = (false, 0, false)
+        logged = Logged()
     }
 
     /// The checkpoint of a claimed run, with its stored steps.
@@ -53,6 +56,7 @@ struct Checkpoint {
         }
         isOpenStepStored = openStep != nil
         storedSteps = execution.steps.count
+        logged = Logged(openStep)
         cost = claim.progress?.cost ?? execution.steps.reduce(0) { $0 + $1.cost }
     }
 
@@ -106,7 +110,7 @@ struct Checkpoint {
         do {
             let results = try connection.commit(after: withPlaces(disposition, [statement] + others) + payment)
             // Its first statement: a run of a call holds no place.
-            if !isStored { execution.createdAt = try results.first?.first?.decode(Int64.self) }
+            if !isStored, var columns = results.first?.first?.columns { execution.createdAt = try columns.next() }
         } catch {
             if error.sqlState == .divisionByZero { throw Fenced() }
             if error.isInsufficientCredits { throw InsufficientCredits() }
@@ -116,7 +120,23 @@ struct Checkpoint {
         isStored = true
         storedSteps = execution.steps.count
         isOpenStepStored = openStep != nil
+        logged = Logged(openStep, disposition)
         if case .call = executor { outputs += steps.outputs }
+    }
+
+    /// The call that logs what the commit changes; nil if it changes nothing that readers see.
+    func loggingChanges(_ disposition: Disposition) -> SQL? {
+        var steps = Array(execution.steps[storedSteps...])
+        if let openStep, logged.step != Logged.Step(openStep) { steps.append(openStep) }
+        let status = disposition.isOver ? execution.status : disposition.activeStatus
+        let change =
+            logged.status == status ? nil : RunStatusChange(status, of: execution, cost: cost)
+        let isOpening = !isStored && !disposition.isOver
+        return RunChanges(status: change, isOpening: isOpening).text(with: steps).map {
+            RunChanges.writing(
+                $0, of: execution.id, ownedBy: execution.userID,
+                startedBy: "\(optional: execution.starter.keyID)::uuid")
+        }
     }
 
     /// The statements of a commit, with what it means for the places of workflows.
@@ -146,7 +166,50 @@ struct Checkpoint {
     }
 }
 
+extension Checkpoint {
+    /// The state of a run in the event log. A claim is not logged: that the run is being executed follows from its next
+    /// commit.
+    private struct Logged {
+        /// What distinguishes the events of one step.
+        struct Step: Equatable {
+            let number: Int
+            let status: StepStatus
+            let attempt: Int
+
+            init(_ step: Flows.Step) { (number, status, attempt) = (step.number, step.status, step.attempt) }
+        }
+
+        /// Nil before the first commit.
+        var status: ExecutionStatus?
+        /// The step that has not ended.
+        var step: Step?
+
+        init() {}
+
+        /// That of a claimed run.
+        init(_ openStep: Flows.Step?) {
+            step = openStep.map(Step.init)
+            status = openStep?.status == .running ? .running : openStep == nil ? .queued : .waiting
+        }
+
+        /// That after a commit.
+        init(_ openStep: Flows.Step?, _ disposition: Disposition) {
+            step = openStep.map(Step.init)
+            status = disposition.isOver ? nil : disposition.activeStatus
+        }
+    }
+}
+
 extension Checkpoint.Disposition {
+    /// The status of an active run after the commit.
+    fileprivate var activeStatus: ExecutionStatus {
+        switch self {
+        case .waits(.after(let delay)) where delay <= .zero: .queued
+        case .waits: .waiting
+        case .running, .finished: .running
+        }
+    }
+
     var isOver: Bool {
         if case .finished = self { true } else { false }
     }

@@ -1,7 +1,7 @@
 package import Postgres
 
 /// Which runs a caller may see.
-package enum Visibility: Sendable {
+package enum Visibility: Sendable, Hashable {
     case all
     /// Those that belong to the user.
     case user(String)

@@ -95,7 +95,7 @@ extension Queue {
                 WHERE (execution_id, seq) IN (
                     SELECT id, (SELECT l.seq FROM steps l WHERE l.execution_id = id ORDER BY l.seq DESC LIMIT 1)
                     FROM unnest(\(ids)::uuid[]) AS id) AND status IN ('running', 'waiting')
-                RETURNING execution_id, task)
+                RETURNING execution_id, seq, task, type, attempt, started_us)
             UPDATE executions e
             SET status = CASE WHEN e.id = \(optional: first) THEN \(status.rawValue)::run_status ELSE 'canceled' END,
                 error = \(reason.json), finished_at = clock_timestamp(), stopped_at = ending.task,
@@ -103,13 +103,14 @@ extension Queue {
                     ELSE coalesce((SELECT sum(s.cost) FROM steps s WHERE s.execution_id = e.id), 0) END,
                 processor_us = greatest(e.processor_us, ending.processor_us)
             FROM (
-                SELECT run.id, run.processor_us, run.cost, open.task
+                SELECT run.id, run.processor_us, run.cost, open.*
                 FROM unnest(\(ids)::uuid[], \(removed.map(\.processorTime))::bigint[], \(removed.map(\.cost))::bigint[])
                     AS run (id, processor_us, cost)
                 LEFT JOIN open ON open.execution_id = run.id) ending
             WHERE e.id = ending.id
-            RETURNING e.status, (extract(epoch FROM e.finished_at - e.created_at) * 1000000)::bigint
-            """)
+            RETURNING \(ClosedRun.columns)
+            """
+        ).map { try ClosedRun($0) }
         // An idle worker is notified because the parent run and the runs that are admitted may be due now. Credits are
         // locked last, as in every transaction.
         try connection.pipeline(
@@ -120,13 +121,9 @@ extension Queue {
                 """
             ] + statements
                 + (admitting ? Set(removed.compactMap(\.limitedWorkflow)).sorted().map(Places.admit) : [])
-                + ["WITH ended AS (SELECT)\(notifyIdleWorker) SELECT"]
+                + ["WITH ended AS (SELECT)\(notifyIdleWorker) SELECT", ClosedRun.logging(ended, reason, of: userID)]
                 + removed.filter { $0.held > 0 }.map { Ledger.release($0.held, of: userID, execution: $0.id) })
-        return try ended.map { row in
-            let (status, duration) = try row.decode(String.self, Int64.self)
-            return .runFinished(
-                status: ExecutionStatus(rawValue: status) ?? .canceled, duration: .microseconds(duration))
-        }
+        return ended.map { .runFinished(status: $0.change.status, duration: $0.change.duration ?? .zero) }
     }
 
     /// Delivers the signal that a step of the run waits for. Returns false if the step does not wait for one, if it

@@ -240,10 +240,19 @@ enum Queue {
                     \(optional: fork?.input), \(optional: fork?.storedEarlierInputs),
                     \(optional: fork?.differences?.json), \(optional: budget.pins),
                     \(starter(of: execution)))
-                RETURNING stored_bytes(e) AS bytes),
-            counted AS (\(quota.counting("(SELECT bytes FROM opened)", of: execution.userID)))\(notifyIdleWorker)
-            \(queueRow(execution, budget))
+                RETURNING stored_bytes(e) AS bytes, started_by_key),
+            counted AS (\(quota.counting("(SELECT bytes FROM opened)", of: execution.userID)))\(notifyIdleWorker),
+            queued AS (\(queueRow(execution, budget)) RETURNING execution_id)
+            SELECT \(loggingQueued(execution)) FROM queued, opened
             """
+    }
+
+    /// The call that logs that the run is queued. Refers to its row as `opened`.
+    private static func loggingQueued(_ execution: Execution) -> SQL {
+        let cost = execution.steps.reduce(0) { $0 + $1.cost }
+        return RunChanges.writing(
+            RunChanges.text(of: RunStatusChange(.queued, of: execution, cost: cost)), of: execution.id,
+            ownedBy: execution.userID, startedBy: "opened.started_by_key")
     }
 
     /// The values of `started_by`, `started_by_key`, `traceparent` and `trigger`: the first three are those of the run
@@ -294,8 +303,9 @@ enum Queue {
             WITH opened AS (
                 UPDATE executions SET status = 'running', stopped_at = NULL, error = NULL, finished_at = NULL,
                     pins = \(optional: budget.pins)
-                WHERE id = \(execution.id))\(notifyIdleWorker)
-            \(queueRow(execution, budget))
+                WHERE id = \(execution.id) RETURNING started_by_key)\(notifyIdleWorker),
+            queued AS (\(queueRow(execution, budget)) RETURNING execution_id)
+            SELECT \(loggingQueued(execution)) FROM queued, opened
             """
         guard execution.source.isLimited, let workflowID = execution.source.workflowID else {
             return Places.reading(limitOf: execution.source, before: [reopening]) + payment

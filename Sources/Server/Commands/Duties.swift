@@ -42,6 +42,9 @@ enum Duties {
             Duty("pruner", every: .seconds(600), initialDelay: 0.1...1) { _ in
                 try pass.removeSome(on: connection) ? .unfinished : .done
             },
+            Duty("event-pruner", every: .seconds(60), initialDelay: 0.1...1) { _ in
+                try EventLog.prune(on: connection) ? .unfinished : .done
+            },
             // A self-test at the start, which is repeated because other machines seal too.
             Duty("sealing-check", every: .seconds(3_600)) { _ in
                 guard let missing = try check.lookAtSome(on: connection) else { return .unfinished }

@@ -30,15 +30,20 @@ enum Respond {
         let gate = try configuration.flowGate
         let completions = try CompletionWatcher(database) { observe(.completionsUnavailable($0)) }
         defer { completions.stop() }
+        let events = try EventFeed(database, observe: observe)
+        defer { events.stop() }
         let listener = Listener(adopting: 0)
         // A process that answers one call ends with it: nothing can follow.
         let emails = try listener == nil ? nil : emailFetcher(configuration, database, observe)
         defer { emails?.stop() }
         try AutoMigration.run(invocation, observe)
         let calls = try callWorker(invocation, memory.memory, observe)
+        // mod_fcgid collects a response, and gives a process no other call until it ends.
+        let hasStreams = listener != nil && (PoolMemory.isSupervised(invocation.environment) || gate != nil)
         let application = Application(
             services: try services(
-                configuration, memory, observe, isCGI: listener == nil, fetchEmail: { emails?.add($0) }
+                configuration, memory, observe, isCGI: listener == nil, fetchEmail: { emails?.add($0) },
+                events: EventService(hasStreams: hasStreams) { try events.subscribe($0) }
             ) { wait, pending in
                 guard let calls else { return try completions.add(wait, pending) }
                 try calls.execute(until: pending) { try completions.add(wait, $0) }
@@ -74,10 +79,12 @@ enum Respond {
             calls?.finish()
             return
         }
+        let streams = try configuration.eventStreams
         let pool = try ResponderPool(
             listener: listener, threads: try configuration.threads,
             settings: FastCGISettings(
                 gate: gate, bodyLimit: Routes.maximumBodyLength, allowsClient: try configuration.allowsClient,
+                parkingLimit: max(1_000, 2 * streams), streamLimit: streams,
                 queueTimeout: try configuration.queueTimeout,
                 register: register(in: memory.memory)),
             observe: { observe(.edge($0)) }, makeHandler: makeHandler,
@@ -117,6 +124,7 @@ enum Respond {
     static func services(
         _ configuration: Configuration, _ memory: PoolMemory, _ observe: @escaping Observer, isCGI: Bool = false,
         fetchEmail: @escaping @Sendable (EmailQueue.User) -> Void = { _ in },
+        events: EventService,
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void
     ) throws -> Services {
         let engine = Engine(
@@ -139,7 +147,7 @@ enum Respond {
             loginCreatesAccount: try configuration.loginCreatesAccount, welcome: try configuration.welcome,
             crossOrigin: try configuration.frontendURL,
             readinessFailure: { connection in try Migrator().state(connection).readinessFailure },
-            watchCompletion: watchCompletion,
+            watchCompletion: watchCompletion, events: events,
             monitoring: Monitoring(
                 access: MonitoringAccess(
                     allowing: try configuration.metricsAllow, token: try configuration.metricsToken),

@@ -1,3 +1,4 @@
+import App
 import FastCGI
 import Glibc
 import System
@@ -49,7 +50,9 @@ enum Serve {
     private static func check(_ invocation: Invocation, _ memory: PoolMemory, _ observe: @escaping Observer) throws {
         let configuration = invocation.configuration
         _ = try configuration.database
-        _ = try Respond.services(configuration, memory, observe) { _, _ in }
+        _ = try Respond.services(
+            configuration, memory, observe, events: EventService(hasStreams: false) { _ in }
+        ) { _, _ in }
         _ = try Work.policy(configuration)
         _ = try configuration.programs(settingsFile: invocation.settingsFile)
         guard try configuration.flowGate != nil else {

@@ -218,6 +218,10 @@ struct Settings: Sendable {
         "EMERGENCY_RESTART_INTERVAL", default: .text("60"), .seconds(in: 1...86_400),
         "Seconds within which crashes are counted")
 
+    let eventStreams = Setting(
+        "EVENT_STREAMS", default: .text("1000"), .number(in: 1...20_000),
+        "Limit of the event streams per responder; one user gets at most half of them. Each takes about 20 kB")
+
     let logFile = Setting<String?>(
         "LOG_FILE", ifUnset: nil, .text, "File to append the log to. Default: standard error")
 

@@ -29,6 +29,7 @@ final class Metrics: Sendable {
     private let runsFinished: LabelledCounter<ExecutionStatus>
     private let externalCallsEnded: LabelledCounter<String>
     private let externalCallTime: Counter
+    private let eventsDelivered, slowEventReaders: Counter
     private let stepRetries, creditsSettled, leaseLosses, runsRescued, logLinesDropped: Counter
     private let processStarts: LabelledCounter<Role>
     private let processExits: LabelledCounter<ExitLabels>
@@ -73,6 +74,8 @@ final class Metrics: Sendable {
         runsFinished = LabelledCounter(.runsFinished, in: table) { ["status": $0.rawValue] }
         externalCallsEnded = LabelledCounter(.externalCallsEnded, in: table) { ["outcome": $0] }
         externalCallTime = Counter(.externalCallTime, in: table)
+        eventsDelivered = Counter(.eventsDelivered, in: table)
+        slowEventReaders = Counter(.slowEventReaders, in: table)
         stepRetries = Counter(.stepRetries, in: table)
         creditsSettled = Counter(.creditsSettled, in: table)
         leaseLosses = Counter(.leaseLosses, in: table)
@@ -116,6 +119,9 @@ final class Metrics: Sendable {
         case .application(.limitHit(let code)): callsRefused.add(for: code)
         case .application(.hashRefused): hashesRefused.add()
         case .edge(.parked(let change)): add(change, to: .parked)
+        case .eventStreams(let change): add(change, to: .streams)
+        case .eventsDelivered(let count): eventsDelivered.add(UInt64(count))
+        case .eventReaderTooSlow: slowEventReaders.add()
         case .database(let event): count(event)
         case .engine(let event): count(event)
         case .hashWaited(let duration):

@@ -40,6 +40,7 @@ struct MetricsPage {
         func sum(_ gauge: Scoreboard.Gauge) -> Int { processes.reduce(0) { $0 + ($1.gauges[gauge] ?? 0) } }
         exposition.add(.databaseConnections, sum(.connections))
         exposition.add(.parkedCalls, sum(.parked))
+        exposition.add(.eventStreams, sum(.streams))
         for (state, gauge) in [("running", Scoreboard.Gauge.callsRunning), ("waiting", .callsWaiting)] {
             exposition.add(Metric.externalCalls.series(["state": state]), UInt64(max(0, sum(gauge))))
         }

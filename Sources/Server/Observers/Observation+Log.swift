@@ -142,6 +142,7 @@ extension Observation {
         case .installationLost(let lock): .error("installation-lost", ["lock": .text(lock)])
         case .completionsUnavailable(let error):
             .warning("completions-unavailable", ["detail": .text(Self.detail(of: error))])
+        case .eventsUnavailable(let error): .warning("events-unavailable", ["detail": .text(Self.detail(of: error))])
 
         // Written by itself, because it is the line of every request.
         case .application(.requestFinished): nil
@@ -152,7 +153,8 @@ extension Observation {
             .engine(.committed), .engine(.stepStarted), .engine(.stepFinished), .engine(.runFinished),
             .engine(.leaseLost), .engine(.callsChanged), .engine(.callEnded),
             .database(.connectionOpened), .database(.connectionLost), .database(.connectionClosed),
-            .database(.roundTrip), .database(.failed), .edge(.parked), .application(.hashRefused):
+            .database(.roundTrip), .database(.failed), .edge(.parked), .application(.hashRefused),
+            .eventStreams, .eventsDelivered, .eventReaderTooSlow:
             nil
         }
     }

@@ -38,6 +38,13 @@ enum Observation: Sendable {
     case installationLost(lock: String)
     /// The ends of runs that calls wait for cannot be read. Reported once, until they can.
     case completionsUnavailable(any Error)
+    /// So many streams of events more or fewer are open.
+    case eventStreams(Int)
+    case eventsDelivered(Int)
+    /// A stream was closed because its client took nothing.
+    case eventReaderTooSlow
+    /// Events cannot be read. Reported once, until they can.
+    case eventsUnavailable(any Error)
 }
 
 /// Receives every observation of a process, on any thread.

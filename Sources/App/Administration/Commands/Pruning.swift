@@ -55,6 +55,7 @@ package struct Pruning: Sendable {
         Pruning("hook_claims", "hook_claims", "created_at < now() - interval '72 hours'", countsBytes: true),
         // A worker that has been idle for so long looks for itself.
         Pruning("idle_workers", "idle_workers", "since < now() - interval '1 day'"),
+        Pruning("event_readers", "event_readers", "expires_at < now()"),
     ]
 
     /// The tables with rows that do not expire, and what removes them. Every table is either here or in `all`.
@@ -62,6 +63,7 @@ package struct Pruning: Sendable {
         "approvers": "the end of the run", "audit_log": "nothing: entries stay",
         "credentials": "their users", "credits": "nothing: one row of each user",
         "document_counts": "the removal of their user", "documents": "their users",
+        "events": "the duty of each minute, after an hour",
         "executions": "their users", "executions_default": "their users", "identities": "nothing: they stay blocked",
         "hook_deliveries": "newer ones of their hook", "hooks": "their users",
         "ledger": "nothing: entries stay", "posts": "their users", "prices": "nothing: one row of each task type",

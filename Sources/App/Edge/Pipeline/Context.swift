@@ -37,6 +37,7 @@ package final class Services: Sendable {
     package let readinessFailure: @Sendable (Connection) throws -> ProblemCode?
     /// Sends the pending response when the run ends or the timeout passes.
     package let watchCompletion: @Sendable (CompletionWait, PendingResponse) throws -> Void
+    package let events: EventService
     package let monitoring: Monitoring
     /// Nil: no call is answered with what has arrived of it.
     package let doctor: Doctor?
@@ -51,7 +52,8 @@ package final class Services: Sendable {
         rateLimits: RateLimits, registrationLimit: Int?,
         loginCreatesAccount: Bool, welcome: WelcomeCredits, crossOrigin: CrossOrigin,
         readinessFailure: @escaping @Sendable (Connection) throws -> ProblemCode?,
-        watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void, monitoring: Monitoring,
+        watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void, events: EventService,
+        monitoring: Monitoring,
         doctor: Doctor?,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
@@ -73,6 +75,7 @@ package final class Services: Sendable {
         self.crossOrigin = crossOrigin
         self.readinessFailure = readinessFailure
         self.watchCompletion = watchCompletion
+        self.events = events
         self.monitoring = monitoring
         self.doctor = doctor
         self.observe = observe

@@ -48,7 +48,7 @@ extension APIKey {
                 AND u.disabled_at IS NULL
             """
         ).first.map { row in
-            try Principal(row, issuedAt: nil) { .key(id: try $0.next(), Scope.set(try $0.next())) }
+            try Principal(row, issuedAt: nil, expires: nil) { .key(id: try $0.next(), Scope.set(try $0.next())) }
         }
     }
 

@@ -2,7 +2,7 @@ import HTTP
 import Postgres
 
 extension Principal {
-    /// The columns that `init(_:issuedAt:proof:)` reads, in its order, from `users` aliased `u` with
+    /// The columns that `init(_:issuedAt:expires:proof:)` reads, in its order, from `users` aliased `u` with
     /// `Credits.join`.
     static func columns(showingStorage: Bool) -> SQL { showingStorage ? columnsWithStorage : columnsWithoutStorage }
 
@@ -14,14 +14,14 @@ extension Principal {
 
     /// - Parameter proof: reads the columns after those.
     convenience init(
-        _ row: Row, issuedAt: Int64?, proof: (inout Columns) throws -> Proof
+        _ row: Row, issuedAt: Int64?, expires: Int64?, proof: (inout Columns) throws -> Proof
     ) throws {
         var columns = row.columns
         let (account, credits) = (try Account(&columns), try Credits(&columns))
         let (isFull, storedBytes) = (try columns.next(Bool.self), try columns.next(Int64.self))
         self.init(
             account: account, proof: try proof(&columns), credits: credits, isFull: isFull,
-            storedBytes: storedBytes, issuedAt: issuedAt)
+            storedBytes: storedBytes, issuedAt: issuedAt, expires: expires)
     }
 }
 

@@ -20,9 +20,12 @@ package final class Principal: Sendable {
     let storedBytes: Int64
     /// When the token was issued, in seconds since 1970; nil for a key and for a token that does not say.
     let issuedAt: Int64?
+    /// When the token expires, in seconds since 1970; nil for a key, which is looked up.
+    let expires: Int64?
 
     init(
-        account: Account, proof: Proof, credits: Credits, isFull: Bool, storedBytes: Int64, issuedAt: Int64?
+        account: Account, proof: Proof, credits: Credits, isFull: Bool, storedBytes: Int64, issuedAt: Int64?,
+        expires: Int64?
     ) {
         self.account = account
         self.proof = proof
@@ -30,6 +33,7 @@ package final class Principal: Sendable {
         self.isFull = isFull
         self.storedBytes = storedBytes
         self.issuedAt = issuedAt
+        self.expires = expires
     }
 
     var id: String { account.id }

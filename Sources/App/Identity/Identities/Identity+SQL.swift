@@ -19,7 +19,7 @@ extension Identity {
             FROM identities i JOIN users u ON u.id = i.user_id \(Credits.join)
             WHERE i.issuer = \(issuer) AND i.subject = \(subject) AND u.disabled_at IS NULL
             """
-        ).first.map { row in try Principal(row, issuedAt: issuedAt) { _ in .identity } }
+        ).first.map { row in try Principal(row, issuedAt: issuedAt, expires: expires) { _ in .identity } }
     }
 
     /// Unblocks the identity of a deleted account; false if there is none.

@@ -11,6 +11,8 @@ struct Identity {
     let name: String?
     /// When the token was issued, in seconds since 1970; nil if it does not say.
     let issuedAt: Int64?
+    /// When the token expires, in seconds since 1970.
+    let expires: Int64?
 
     /// An identity of a deleted account, as admins see it.
     static let blocked = Resource(
@@ -22,7 +24,7 @@ struct Identity {
     init(issuer: String, _ claims: ExternalClaims) {
         self.issuer = issuer
         subject = claims.subject
-        issuedAt = claims.issuedAt
+        (issuedAt, expires) = (claims.issuedAt, claims.expires)
         email = claims.email.flatMap(Self.email)
         name = Self.value(claims.name, fitting: Registration.name)
     }

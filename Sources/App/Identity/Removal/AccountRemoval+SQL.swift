@@ -59,7 +59,7 @@ extension AccountRemoval {
         removeVersions, removeWorkflows,
         rows("documents", largeRows), rows("posts", largeRows), removeRecords,
         rows("idempotency_keys", largeRows), rows("sessions", smallRows), rows("api_keys", smallRows),
-        rows("credentials", smallRows),
+        rows("credentials", smallRows), rows("events", smallRows), rows("event_readers", smallRows),
         rows("recovery_codes", smallRows), rows("second_factors", smallRows), rows("rate_limits", smallRows),
     ]
 

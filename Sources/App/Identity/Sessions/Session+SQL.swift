@@ -56,7 +56,7 @@ extension Session {
                 AND u.disabled_at IS NULL
             """
         ).first.map { row in
-            try Principal(row, issuedAt: claims.issuedAt) { _ in .session(id: session) }
+            try Principal(row, issuedAt: claims.issuedAt, expires: claims.expires) { _ in .session(id: session) }
         }
     }
 

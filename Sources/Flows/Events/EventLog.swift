@@ -1,0 +1,172 @@
+import JSON
+package import Postgres
+
+/// The log of what happens to runs, from which their events are read.
+///
+/// A commit of a run writes one row, if anyone reads events of its owner. Rows of one run are committed in their order,
+/// so a reader of one run takes what it sees. Rows of different runs are not: a reader of several runs takes only those
+/// below the horizon, the oldest transaction in progress. So both continue from a place without asking which rows they
+/// have had.
+package enum EventLog {
+    /// How many rows one reader gets at once, and all readers together.
+    static let rowsPerReader = 50
+    static let rowsPerRead = 1_000
+
+    /// What a reader asks for: what follows a place in its source.
+    package struct Request: Sendable, Hashable {
+        package let source: EventSource
+        package let position: EventPosition
+
+        package init(_ source: EventSource, after position: EventPosition) {
+            (self.source, self.position) = (source, position)
+        }
+    }
+
+    package struct Answer: Sendable {
+        /// In their order, with the places after them.
+        package let events: [(event: RunEvent, position: EventPosition)]
+        /// Whether there is nothing more at present.
+        package let isComplete: Bool
+    }
+
+    /// Reads what follows each of these places, in one round trip. The answers are in the order of the requests. If
+    /// there is more than one read takes, the first requests are answered.
+    ///
+    /// - Returns: also a horizon: the events of transactions below it are in the answers that are complete.
+    package static func read(
+        _ requests: [Request], on connection: Connection
+    ) throws -> (answers: [Answer], horizon: Int64) {
+        let groups = Dictionary(grouping: requests.indices) { requests[$0].group }
+        let order = Group.allCases.filter { groups[$0] != nil }
+        let statements = order.map { group in group.statement(groups[group, default: []].map { requests[$0] }) }
+        // The first statement, so that its horizon is not later than what the others see.
+        let results = try connection.pipeline(
+            ["SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"] + statements)
+        var answers = [Answer](repeating: Answer(events: [], isComplete: false), count: requests.count)
+        for (group, rows) in zip(order, results.dropFirst()) {
+            let members = groups[group, default: []]
+            let found = try Dictionary(grouping: rows.map { try numbered($0) }, by: \.number)
+            // If the statement had as many rows as it may, those of the last request may be incomplete.
+            let end = rows.count < rowsPerRead ? members.count : found.keys.max() ?? 0
+            for (index, member) in members.enumerated() where index <= end {
+                let own = found[index] ?? []
+                let events = own.flatMap { $0.row.events(after: requests[member].position) }
+                answers[member] = Answer(events: events, isComplete: index < end && own.count < rowsPerReader)
+            }
+        }
+        return (answers, try results[results.startIndex].only.decode(Int64.self))
+    }
+
+    private static func numbered(_ row: Row) throws -> (number: Int, row: EventRow) {
+        var columns = row.columns
+        let number = try columns.next(Int.self)
+        let (transaction, id) = (try columns.next(Int64.self), try columns.next(Int64.self))
+        let (userID, executionID) = (try columns.next(String.self), try columns.next(String.self))
+        let time = try columns.next(String.self)
+        let changes = try columns.next(JSON.self).arrayValue ?? []
+        return (
+            number,
+            EventRow(
+                transaction: transaction, number: id, executionID: executionID, userID: userID, time: time,
+                changes: changes)
+        )
+    }
+
+    /// The place after the last event of these runs that is below the horizon; nil if there is none.
+    package static func latest(
+        of visibility: Visibility, on connection: Connection
+    ) throws -> EventPosition? {
+        let condition: SQL =
+            switch visibility {
+            case .all: "true"
+            case .user(let id): "e.user_id = \(id)"
+            case .key(let key, nil): "e.key_id = \(key)"
+            case .key(let key, let id?): "e.user_id = \(id) AND e.key_id = \(key)"
+            }
+        return try connection.query(
+            """
+            SELECT e.xid::text::bigint, e.id, json_array_length(e.changes) FROM events e
+            WHERE \(condition) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+            ORDER BY e.xid DESC, e.id DESC LIMIT 1
+            """
+        ).first.map { row in
+            let (transaction, number, count) = try row.decode(Int64.self, Int64.self, Int.self)
+            return EventPosition(transaction: transaction, row: number, index: count - 1, isEndOfRow: true)
+        }
+    }
+
+    /// Whether the place is after all events of the run that are in the log.
+    package static func isLast(
+        _ position: EventPosition, of executionID: String, on connection: Connection
+    ) throws -> Bool {
+        try connection.query(
+            """
+            SELECT FROM events e WHERE e.execution_id = \(executionID)
+                AND (e.xid, e.id) > (\(position.transaction)::text::xid8, \(position.row)) LIMIT 1
+            """
+        ).isEmpty
+    }
+
+    /// The runs among these that are active.
+    package static func active(among runs: [String], on connection: Connection) throws -> Set<String> {
+        let rows = try connection.query(
+            "SELECT id FROM executions WHERE id = ANY(\(runs)::uuid[]) AND status = 'running'")
+        return Set(try rows.map { try $0.decode(String.self) })
+    }
+}
+
+extension EventLog {
+    /// Requests of one kind are answered by one statement.
+    fileprivate enum Group: CaseIterable {
+        case run, user, key, all, allOfKey
+
+        func statement(_ requests: [Request]) -> SQL {
+            let sources = requests.map(\.ids)
+            let positions = requests.map(\.position)
+            return """
+                SELECT w.number - 1, e.xid::text::bigint, e.id, e.user_id, e.execution_id, rfc3339(e.created_at),
+                    e.changes
+                FROM unnest(\(sources.map(\.first))::uuid[], \(sources.map(\.second))::uuid[],
+                    \(positions.map { String($0.transaction) })::xid8[], \(positions.map(\.lastRow))::bigint[])
+                    WITH ORDINALITY AS w (first, second, xid, row, number)
+                CROSS JOIN LATERAL (
+                    SELECT * FROM events e WHERE \(condition) AND (e.xid, e.id) > (w.xid, w.row)
+                    ORDER BY e.xid, e.id LIMIT \(rowsPerReader)) e
+                ORDER BY w.number, e.xid, e.id LIMIT \(rowsPerRead)
+                """
+        }
+
+        private var condition: SQL {
+            let isFinal: SQL = "e.xid < pg_snapshot_xmin(pg_current_snapshot())"
+            return switch self {
+            case .run: "e.execution_id = w.first"
+            case .user: "e.user_id = w.first AND \(isFinal)"
+            case .key: "e.user_id = w.first AND e.key_id = w.second AND \(isFinal)"
+            case .all: isFinal
+            case .allOfKey: "e.key_id = w.second AND \(isFinal)"
+            }
+        }
+    }
+}
+
+extension EventLog.Request {
+    fileprivate var group: EventLog.Group {
+        switch source {
+        case .run: .run
+        case .runs(.all): .all
+        case .runs(.user): .user
+        case .runs(.key(_, nil)): .allOfKey
+        case .runs(.key): .key
+        }
+    }
+
+    /// The run or user, and the key; another id if there is none.
+    fileprivate var ids: (first: String, second: String) {
+        let none = "00000000-0000-0000-0000-000000000000"
+        return switch source {
+        case .run(let id), .runs(.user(let id)): (id, none)
+        case .runs(.all): (none, none)
+        case .runs(.key(let key, let userID)): (userID ?? none, key)
+        }
+    }
+}
