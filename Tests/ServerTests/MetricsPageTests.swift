@@ -88,7 +88,7 @@ import WorkerPool
             """)
         #expect(
             series(page()) == [
-                "flow_manager_requests_in_flight 3", "flow_manager_parked_calls 2",
+                "flow_manager_requests_in_flight 3", "flow_manager_parked_calls 2", "flow_manager_event_streams 0",
                 #"flow_manager_threads{role="responder",state="busy"} 1"#,
                 #"flow_manager_threads{role="responder",state="idle"} 2"#,
                 #"flow_manager_threads{role="worker",state="busy"} 0"#,
