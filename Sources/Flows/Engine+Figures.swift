@@ -13,7 +13,7 @@ package struct QueueFigures: Sendable {
 extension Engine {
     /// The longest wait for the figures. Those who ask for them do so every few seconds, and when the database is in
     /// trouble above all.
-    private static let figuresTimeout = Duration.seconds(2)
+    static let figuresTimeout = Duration.seconds(2)
 
     /// The state of the queue, read in one round trip by indexes and limits, or an error within two seconds.
     package func queueFigures(on connection: Connection) throws -> QueueFigures {
@@ -32,10 +32,12 @@ extension Engine {
             deadLetters: try deadLetters.only.decode(Int.self))
     }
 
+    /// Of the batch, which is a transaction: a statement that waits for a lock then ends on the server too.
+    static let figuresLimit: SQL = "SELECT set_config('statement_timeout', '1s', true)"
+
     private static var figures: [SQL] {
         [
-            // Of the batch, which is a transaction: a statement that waits for a lock then ends on the server too.
-            "SELECT set_config('statement_timeout', '1s', true)",
+            figuresLimit,
             """
             SELECT state::text, count(*) FROM (SELECT state FROM queue WHERE state <> 'queued' LIMIT 100000) q
             GROUP BY state

@@ -20,6 +20,10 @@ extension Engine {
         package var threadsPerUser = Int.max
         /// How many bytes a user may keep.
         package var storage = StorageQuota.unlimited
+        /// How long a run may last, from its creation to its end.
+        package var lifetime = RunLifetime(days: 30)
+        /// How long the record of a run is kept, in days, which is longer than it may last; nil: until it is deleted.
+        package var retention: Int?
 
         package init() {}
     }

@@ -21,7 +21,7 @@ extension Engine {
     private func claimQueued(on connection: Connection) throws -> Claim? {
         let claim = try Queue.claim(
             lease: UUIDv7.make(), after: lastTurn.withLock(\.self), maxConcurrentRuns: limits.concurrentRuns,
-            on: connection)
+            within: limits.lifetime, on: connection)
         if let claim { lastTurn.withLock { $0 = claim.execution.userID } }
         return claim
     }

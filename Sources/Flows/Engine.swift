@@ -244,7 +244,8 @@ package final class Engine: Sendable {
             return try connection.atomically { connection in
                 try Queue.requireCapacity(
                     for: execution.userID, [(execution.source.workflowID, 1)], on: connection)
-                return try Queue.resume(execution, plan.flow, budget: plan.budget, on: connection)
+                return try Queue.resume(
+                    execution, plan.flow, budget: plan.budget, within: limits.lifetime, on: connection)
             }
         } catch let error as PostgresError where error.isInsufficientCredits {
             throw LaunchRefusal.insufficientCredits

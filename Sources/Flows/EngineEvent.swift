@@ -17,6 +17,12 @@ package enum EngineEvent: Sendable, Equatable {
     /// How many external calls more or fewer run and wait.
     case callsChanged(running: Int, waiting: Int)
     case callEnded(FinishedCall)
+    /// No partitions of the history can be made for the months to come, because too many runs have none already.
+    case monthsMissing
+    /// The partitions of the history could not be made or dropped, because another transaction has locked the tables.
+    case historyLocked
+    /// The runs of a partition of the history are gone: of `2026_12`, or of all months before the first (`first`).
+    case historyDropped(month: String)
 }
 
 /// An external call that has ended.

@@ -170,8 +170,8 @@ extension ProblemCode {
             (.conflict, "The run has ended already", "Read its result with `GET /api/executions/{id}`.")
         case .executionNotResumable:
             (
-                .conflict, "Only a failed or canceled run can be resumed",
-                "Wait for the end of an active run; start a new run, or a fork, of a completed one."
+                .conflict, "Only a failed or canceled run can be resumed, and only within its lifetime",
+                "Wait for the end of an active run; start a new run, or a fork, of one that has completed or is too old."
             )
         case .executionNotWaiting:
             (

@@ -56,7 +56,10 @@ package enum Migrations {
         migration(39, "triggers", PackageResources._039_triggers_sql),
         migration(40, "priorities", PackageResources._040_priorities_sql),
         migration(41, "hooks", PackageResources._041_hooks_sql),
-        migration(43, "events", PackageResources._043_events_sql),
+        migration(43, "bounds_of_history", PackageResources._043_bounds_of_history_sql),
+        migration(44, "verified_bounds", PackageResources._044_verified_bounds_sql),
+        migration(45, "months", PackageResources._045_months_sql),
+        migration(46, "events", PackageResources._046_events_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a Swift name cannot begin with a digit, so `_` replaces it.

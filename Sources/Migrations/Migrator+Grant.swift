@@ -5,7 +5,8 @@ extension Migrator {
     /// role may read and write tables, use sequences, and read, but not write, `schema_migrations`. Exceptions protect
     /// the history: the role may insert audit log entries and set their seals, insert ledger entries, and insert
     /// records and set their `deleted_at`, but not change these rows otherwise, and it may not delete rows of
-    /// `credits`. The function `remove_records` deletes records of deleted accounts only.
+    /// `credits`. The function `remove_records` deletes records of deleted accounts only, and other functions make and
+    /// drop the partitions of the history, whose tables the role may not change.
     ///
     /// Tables of later migrations are included if the role that calls this creates them. The call is idempotent.
     package func grant(to role: String, _ connection: Connection) throws {
@@ -32,6 +33,10 @@ extension Migrator {
         REVOKE DELETE ON %1$I.credits FROM %2$I;
         REVOKE UPDATE, DELETE ON %1$I.records FROM %2$I;
         GRANT UPDATE (deleted_at) ON %1$I.records TO %2$I;
+        REVOKE INSERT, UPDATE, DELETE ON %1$I.dropped_history FROM %2$I;
+        GRANT EXECUTE ON FUNCTION %1$I.make_history_partitions(bigint) TO %2$I;
+        GRANT EXECUTE ON FUNCTION %1$I.drop_history_partition(timestamptz) TO %2$I;
+        GRANT EXECUTE ON FUNCTION %1$I.count_dropped_history(integer) TO %2$I;
         ALTER DEFAULT PRIVILEGES IN SCHEMA %1$I GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %2$I;
         ALTER DEFAULT PRIVILEGES IN SCHEMA %1$I GRANT USAGE ON SEQUENCES TO %2$I;
         """

@@ -5,7 +5,8 @@ CREATE TYPE public.run_status AS ENUM (
     'completed',
     'ended_early',
     'failed',
-    'canceled'
+    'canceled',
+    'expired'
 );
 
 CREATE TYPE public.step_status AS ENUM (
@@ -51,6 +52,33 @@ CREATE FUNCTION public.audit_seal(entry public.audit_log, place bigint, before b
     LANGUAGE sql STABLE
     RETURN sha256((before || convert_to((json_build_array(place, (entry).id, ((EXTRACT(epoch FROM (entry).created_at) * (1000000)::numeric))::bigint, (entry).action, (entry).origin, (entry).actor, (entry).subject, (entry).address, (entry).detail, ((EXTRACT(epoch FROM (entry).period) * (1000000)::numeric))::bigint))::text, 'UTF8'::name)));
 
+CREATE FUNCTION public.bound_default_history(month text, first text, after uuid) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    parent text;
+    part   text;
+    index  record;
+BEGIN
+    LOCK TABLE executions, steps IN ACCESS EXCLUSIVE MODE;
+    FOREACH parent IN ARRAY ARRAY['executions', 'steps'] LOOP
+        part := parent || '_' || month;
+        EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, parent || '_default');
+        EXECUTE format('ALTER TABLE %I RENAME TO %I', parent || '_default', part);
+        FOR index IN
+            SELECT c.relname AS name FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
+            WHERE x.indrelid = part::regclass
+        LOOP
+            EXECUTE format(
+                'ALTER INDEX %I RENAME TO %I', index.name, replace(index.name, parent || '_default', part));
+        END LOOP;
+        EXECUTE format(
+            'ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%L)', parent, part, first, after);
+        EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT', parent || '_default', parent);
+    END LOOP;
+END
+$$;
+
 CREATE FUNCTION public.count_documents() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -72,6 +100,54 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.count_dropped_history(maximum integer, OUT runs bigint, OUT owners uuid[], OUT workflows uuid[]) RETURNS SETOF record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '500ms'
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    dropped record;
+    last    uuid;
+BEGIN
+    SELECT d.month, d.counted INTO dropped FROM dropped_history d ORDER BY d.month LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    EXECUTE format(
+        $query$
+        WITH batch AS MATERIALIZED (
+            SELECT e.id, e.user_id, e.workflow_id, stored_bytes(ROW(%3$s)::executions) AS bytes
+            FROM %1$I e WHERE e.id > $1 ORDER BY e.id LIMIT $2
+        ), given_back AS (
+            INSERT INTO storage_changes (user_id, bytes)
+            SELECT c.user_id, -sum(c.bytes) FROM (
+                SELECT b.user_id, b.bytes + coalesce((
+                    SELECT sum(stored_bytes(ROW(%4$s)::steps)) FROM %2$I s WHERE s.execution_id = b.id), 0) AS bytes
+                FROM batch b) c
+            -- Nothing is counted for a deleted account any more.
+            JOIN users u ON u.id = c.user_id AND u.deleted_at IS NULL
+            GROUP BY c.user_id
+        ), deleted AS (
+            SELECT DISTINCT w.user_id, w.id FROM batch b JOIN workflows w ON w.id = b.workflow_id
+            WHERE w.deleted_at IS NOT NULL)
+        SELECT (SELECT count(*) FROM batch), (SELECT b.id FROM batch b ORDER BY b.id DESC LIMIT 1),
+            ARRAY(SELECT d.user_id FROM deleted d ORDER BY d.id), ARRAY(SELECT d.id FROM deleted d ORDER BY d.id)
+        $query$,
+        'executions_' || dropped.month, 'steps_' || dropped.month,
+        history_columns('executions', ('executions_' || dropped.month)::regclass, 'e'),
+        history_columns('steps', ('steps_' || dropped.month)::regclass, 's'))
+    INTO runs, last, owners, workflows USING dropped.counted, maximum;
+    IF runs < maximum THEN
+        EXECUTE format('DROP TABLE %I, %I', 'executions_' || dropped.month, 'steps_' || dropped.month);
+        DELETE FROM dropped_history d WHERE d.month = dropped.month;
+    ELSE
+        UPDATE dropped_history d SET counted = last WHERE d.month = dropped.month;
+    END IF;
+    RETURN NEXT;
+END
+$_$;
+
 CREATE FUNCTION public.doubt_changed_email() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -80,6 +156,48 @@ BEGIN
     RETURN NEW;
 END
 $$;
+
+CREATE FUNCTION public.drop_history_partition(before timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '500ms'
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    oldest record;
+    parent text;
+BEGIN
+    IF before IS NULL OR before > now() - interval '31 days' THEN
+        RAISE EXCEPTION 'history is kept for 31 days' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(x'666C6F770000002D'::bigint) THEN
+        RETURN NULL;
+    END IF;
+    SELECT h.month, h.after INTO oldest FROM history h
+    WHERE h.after <= first_id(before) ORDER BY h.after LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    -- Looked at once more under the lock, before which a run may have been resumed.
+    FOR attempt IN 1..2 LOOP
+        IF EXISTS (SELECT FROM queue q WHERE q.execution_id < oldest.after) THEN
+            RAISE EXCEPTION 'a run of this history is active' USING ERRCODE = 'object_in_use';
+        END IF;
+        IF attempt = 1 THEN
+            LOCK TABLE ONLY executions, ONLY steps IN ACCESS EXCLUSIVE MODE;
+        END IF;
+    END LOOP;
+    FOREACH parent IN ARRAY ARRAY['executions', 'steps'] LOOP
+        EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, parent || '_' || oldest.month);
+    END LOOP;
+    INSERT INTO dropped_history (month) VALUES (oldest.month);
+    RETURN oldest.month;
+END
+$$;
+
+CREATE FUNCTION public.first_id(moment timestamp with time zone) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (rpad(lpad(to_hex((GREATEST((0)::numeric, floor((EXTRACT(epoch FROM moment) * (1000)::numeric))))::bigint), 12, '0'::text), 32, '0'::text))::uuid;
 
 CREATE FUNCTION public.fold_storage(quota bigint, guest_quota bigint) RETURNS integer
     LANGUAGE plpgsql
@@ -177,9 +295,67 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.history_columns(parent regclass, part regclass, alias text) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN (SELECT string_agg(CASE WHEN (p.attname IS NULL) THEN format('NULL::%s'::text, format_type(a.atttypid, a.atttypmod)) ELSE format('%I.%I'::text, history_columns.alias, a.attname) END, ', '::text ORDER BY a.attnum) AS string_agg FROM (pg_attribute a LEFT JOIN pg_attribute p ON (((p.attrelid = (history_columns.part)::oid) AND (p.attname = a.attname) AND (NOT p.attisdropped)))) WHERE ((a.attrelid = (history_columns.parent)::oid) AND (a.attnum > 0) AND (NOT a.attisdropped)));
+
 CREATE FUNCTION public.lock_places(owner uuid) RETURNS void
     LANGUAGE sql
     AS $$ SELECT pg_advisory_xact_lock(hashtextextended(owner::text, x'666C6F7700000003'::bigint)) $$;
+
+CREATE FUNCTION public.make_history_partitions(maximum bigint) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '500ms'
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    made   integer := 0;
+    parent text;
+    part   text;
+    newest timestamptz;
+    first  uuid;
+    after  uuid;
+BEGIN
+    -- "flow" in ASCII, and any number.
+    IF NOT pg_try_advisory_xact_lock(x'666C6F770000002D'::bigint) THEN
+        RETURN 0;
+    END IF;
+    SELECT h.after INTO first FROM history h ORDER BY h.after DESC LIMIT 1;
+    SELECT time_of(rows.id) INTO newest FROM (
+        (SELECT id FROM executions_default ORDER BY id DESC LIMIT 1)
+        UNION ALL (SELECT execution_id FROM steps_default ORDER BY execution_id DESC LIMIT 1)) rows
+    ORDER BY rows.id DESC LIMIT 1;
+    IF newest IS NOT NULL THEN
+        IF maximum < (
+            SELECT count(*) FROM (
+                (SELECT FROM executions_default LIMIT maximum + 1)
+                UNION ALL (SELECT FROM steps_default LIMIT maximum + 1)) rows)
+        THEN
+            RETURN -1;
+        END IF;
+        after := first_id(date_trunc('month', greatest(now(), newest)) + interval '1 month');
+        IF after > first THEN
+            PERFORM bound_default_history(to_char(time_of(first), 'YYYY_MM'), quote_literal(first), after);
+            made := 1;
+            first := after;
+        END IF;
+    END IF;
+    WHILE first < first_id(date_trunc('month', now()) + interval '3 months') AND made < 12 LOOP
+        after := first_id(time_of(first) + interval '1 month');
+        FOREACH parent IN ARRAY ARRAY['executions', 'steps'] LOOP
+            part := parent || '_' || to_char(time_of(first), 'YYYY_MM');
+            -- Not as a partition at once, which would lock the whole table.
+            EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', part, parent);
+            EXECUTE format(
+                'ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, part, first, after);
+        END LOOP;
+        made := made + 1;
+        first := after;
+    END LOOP;
+    RETURN made;
+END
+$$;
 
 CREATE FUNCTION public.note_removed_secret() RETURNS trigger
     LANGUAGE plpgsql
@@ -426,6 +602,10 @@ CREATE FUNCTION public.stored_bytes(v public.workflow_versions) RETURNS bigint
     LANGUAGE sql STABLE
     RETURN ((((128 + octet_length((v).name)) + COALESCE(octet_length((v).description), 0)) + octet_length(((v).flow)::text)) + COALESCE(octet_length(((v).input_schema)::text), 0));
 
+CREATE FUNCTION public.time_of(id uuid) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN to_timestamp((((((('x'::text || "left"(replace((id)::text, '-'::text, ''::text), 12)))::bit(48))::bigint)::numeric / 1000.0))::double precision);
+
 CREATE FUNCTION public.uuid_v7() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE
     RETURN (encode(set_bit(set_bit(OVERLAY(uuid_send(gen_random_uuid()) PLACING substr(int8send((floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric)))::bigint), 3) FROM 1 FOR 6), (52)::bigint, 1), (53)::bigint, 1), 'hex'::text))::uuid;
@@ -525,6 +705,9 @@ ALTER TABLE public.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+CREATE TABLE public.dropped_history (
+    month text NOT NULL,
+    counted uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL
 );
 
 CREATE TABLE public.executions_default (
@@ -575,6 +758,15 @@ CREATE TABLE public.guests (
     user_id uuid NOT NULL,
     expires_at timestamp with time zone NOT NULL
 );
+
+CREATE VIEW public.history AS
+ SELECT substr((c.relname)::text, (length('executions_'::text) + 1)) AS month,
+    ("substring"(b.bound, 'FROM \(''(.{36})''\)'::text))::uuid AS first,
+    ("substring"(b.bound, 'TO \(''(.{36})''\)'::text))::uuid AS after
+   FROM ((pg_inherits i
+     JOIN pg_class c ON ((c.oid = i.inhrelid)))
+     CROSS JOIN LATERAL ( SELECT pg_get_expr(c.relpartbound, c.oid) AS bound) b)
+  WHERE ((i.inhparent = ('public.executions'::regclass)::oid) AND (b.bound <> 'DEFAULT'::text));
 
 CREATE TABLE public.hook_claims (
     hook_id uuid NOT NULL,
@@ -727,13 +919,6 @@ CREATE TABLE public.removed_secrets (
     due_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-CREATE TABLE public.schema_migrations (
-    version integer NOT NULL,
-    name text NOT NULL,
-    checksum text NOT NULL,
-    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
 CREATE TABLE public.second_factors (
     user_id uuid NOT NULL,
     secret bytea NOT NULL,
@@ -884,6 +1069,8 @@ ALTER TABLE ONLY public.event_readers
 
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (xid, id);
+ALTER TABLE ONLY public.dropped_history
+    ADD CONSTRAINT dropped_history_pkey PRIMARY KEY (month);
 
 ALTER TABLE ONLY public.executions
     ADD CONSTRAINT executions_pkey PRIMARY KEY (id);
@@ -947,9 +1134,6 @@ ALTER TABLE ONLY public.recovery_codes
 
 ALTER TABLE ONLY public.removed_secrets
     ADD CONSTRAINT removed_secrets_pkey PRIMARY KEY (credential_id);
-
-ALTER TABLE ONLY public.schema_migrations
-    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
 ALTER TABLE ONLY public.second_factors
     ADD CONSTRAINT second_factors_pkey PRIMARY KEY (user_id);
@@ -1034,7 +1218,7 @@ CREATE INDEX executions_default_started_by_key_workflow_id_expr_status_c_idx ON 
 
 CREATE INDEX executions_given_up ON ONLY public.executions USING btree (user_id, created_at, id) WHERE ((error ->> 'code'::text) = 'dead_letter'::text);
 
-CREATE INDEX executions_default_user_id_created_at_id_idx1 ON public.executions_default USING btree (user_id, created_at, id) WHERE ((error ->> 'code'::text) = 'dead_letter'::text);
+CREATE INDEX executions_default_user_id_created_at_id_idx ON public.executions_default USING btree (user_id, created_at, id) WHERE ((error ->> 'code'::text) = 'dead_letter'::text);
 
 CREATE INDEX executions_owner ON ONLY public.executions USING btree (user_id, ((parent_id IS NULL)), status, created_at, id);
 
@@ -1158,7 +1342,7 @@ ALTER INDEX public.executions_of_key ATTACH PARTITION public.executions_default_
 
 ALTER INDEX public.executions_of_key_and_workflow ATTACH PARTITION public.executions_default_started_by_key_workflow_id_expr_status_c_idx;
 
-ALTER INDEX public.executions_given_up ATTACH PARTITION public.executions_default_user_id_created_at_id_idx1;
+ALTER INDEX public.executions_given_up ATTACH PARTITION public.executions_default_user_id_created_at_id_idx;
 
 ALTER INDEX public.executions_owner ATTACH PARTITION public.executions_default_user_id_expr_status_created_at_id_idx;
 

@@ -204,7 +204,7 @@ import Testing
             """
             WITH started AS (
                 INSERT INTO executions (id, user_id, flow, input, status, created_at)
-                SELECT gen_random_uuid(), \(userID ?? user.id)::uuid, '{}', '{}', 'running', now()
+                SELECT uuid_v7(), \(userID ?? user.id)::uuid, '{}', '{}', 'running', now()
                 FROM generate_series(1, \(count))
                 RETURNING id, user_id)
             INSERT INTO queue (execution_id, user_id, state, available_at)

@@ -1,3 +1,4 @@
+import Crypto
 import Flows
 import HTTP
 import HTTPClient
@@ -40,7 +41,7 @@ import Testing
             task = .object(object)
         }
         let flow = (JSON.flow([task])["flow"]) ?? .null
-        let id = "00000000-0000-7000-8000-0000000000ee"
+        let id = UUIDv7.make()
         try engine.enqueue(
             Execution(
                 id: id, userID: Self.userID, flow: flow, input: [:],

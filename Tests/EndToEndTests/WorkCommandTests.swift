@@ -13,7 +13,7 @@ import Testing
             """
             WITH opened AS (
                 INSERT INTO executions (id, user_id, flow, input, status, created_at)
-                SELECT gen_random_uuid(), \(user.id)::uuid, \(JSON.demoFlow["flow"] ?? .null), '{}', 'running',
+                SELECT uuid_v7(), \(user.id)::uuid, \(JSON.demoFlow["flow"] ?? .null), '{}', 'running',
                     clock_timestamp()
                 FROM generate_series(1, \(count))
                 RETURNING id, user_id),

@@ -1,3 +1,4 @@
+import Crypto
 import JSON
 import Postgres
 import Synchronization
@@ -40,7 +41,7 @@ import Testing
         let plan = try engine.plan(FlowText.chain(["store"]), for: RunnerFixture.userID, on: connection)
         try engine.enqueue(
             Execution(
-                id: RunnerFixture.executionID, userID: RunnerFixture.userID, flow: plan.flow.definition, input: 1),
+                id: UUIDv7.make(), userID: RunnerFixture.userID, flow: plan.flow.definition, input: 1),
             plan, on: connection)
     }
 

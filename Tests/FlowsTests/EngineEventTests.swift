@@ -58,6 +58,7 @@ import Testing
                 #expect(duration > .zero)
                 return "run \(status)"
             case .treeFull: return "tree full"
+            case .monthsMissing, .historyLocked, .historyDropped: return "history"
             case .leaseLost: return "lease lost"
             case .callsChanged(let running, let waiting): return "calls \(running) \(waiting)"
             case .callEnded(let call): return "\(call.type) \(call.outcome)"

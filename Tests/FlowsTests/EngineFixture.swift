@@ -155,6 +155,10 @@ struct EngineFixture {
         case .canceled:
             try work()
             #expect(try engine.cancel(find(run), on: connection))
+        case .expired:
+            var limits = Engine.Limits()
+            limits.lifetime = RunLifetime(days: 0)
+            _ = try Self.engine(limits: limits).expireRuns(on: connection)
         }
         let found = try find(run)
         #expect(found.status == status)

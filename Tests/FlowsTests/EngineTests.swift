@@ -41,7 +41,7 @@ private struct GivesUp: WaitingTask {
         try fixture.runner.database.connect().execute(
             """
             INSERT INTO queue (execution_id, user_id, state, available_at)
-            SELECT gen_random_uuid(), \(RunnerFixture.userID), 'waiting', 'infinity'
+            SELECT uuid_v7(), \(RunnerFixture.userID), 'waiting', 'infinity'
             FROM generate_series(1, \(10_000 - room))
             """)
     }

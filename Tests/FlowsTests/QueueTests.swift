@@ -25,10 +25,13 @@ import Testing
         }
     }
 
+    /// The id of the run says that it is from 1970.
+    private static let lifetime = RunLifetime(days: 100_000)
+
     private func claim(_ number: Int = 1, on other: Connection? = nil) throws -> Claim? {
         try Queue.claim(
             lease: "\(Self.lease)\(number)", after: RunnerFixture.userID, maxConcurrentRuns: nil,
-            on: other ?? connection)
+            within: Self.lifetime, on: other ?? connection)
     }
 
     private func engine(_ tasks: [TestTask] = []) -> Engine {

@@ -27,7 +27,7 @@ import Testing
             """
             WITH opened AS (
                 INSERT INTO executions (id, user_id, flow, input, status, created_at)
-                SELECT gen_random_uuid(), lpad(to_hex(n), 32, '0')::uuid, \(FlowText.chain(["pass"])), '1', 'running',
+                SELECT uuid_v7(), lpad(to_hex(n), 32, '0')::uuid, \(FlowText.chain(["pass"])), '1', 'running',
                     now()
                 FROM generate_series(\(users.lowerBound)::int, \(users.upperBound)::int) AS n,
                     generate_series(1, \(runs)::int)

@@ -24,6 +24,8 @@ import Testing
             "SELECT count(*) FROM users", "DELETE FROM users", "SELECT version FROM schema_migrations",
             "INSERT INTO later (name) VALUES ('x') RETURNING id", "UPDATE later SET name = 'y'",
             "UPDATE credits SET balance = 0", "UPDATE records SET deleted_at = now()",
+            "SELECT make_history_partitions(0)", "SELECT drop_history_partition(now() - interval '31 days')",
+            "SELECT runs FROM count_dropped_history(1)", "SELECT month FROM history",
         ] as [SQL])
     func applicationMayExecute(statement: SQL) throws {
         try application.execute(statement)
@@ -36,6 +38,10 @@ import Testing
             "UPDATE schema_migrations SET checksum = ''", "SELECT setval('later_id_seq', 1)",
             "UPDATE ledger SET note = ''", "DELETE FROM ledger", "TRUNCATE ledger", "DELETE FROM credits",
             "UPDATE records SET result = '0'", "DELETE FROM records",
+            "SELECT drop_history_partition(now() - interval '30 days')", "SELECT drop_history_partition(NULL)",
+            "INSERT INTO dropped_history (month) VALUES ('first')", "DELETE FROM dropped_history",
+            "ALTER TABLE executions DETACH PARTITION executions_first", "DROP TABLE steps_first",
+            "SELECT bound_default_history('x', 'MINVALUE', first_id(now()))",
         ] as [SQL])
     func applicationMayNotExecute(statement: SQL) throws {
         let error = #expect(throws: PostgresError.self) { try application.execute(statement) }

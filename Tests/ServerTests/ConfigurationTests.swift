@@ -1,5 +1,6 @@
 import App
 import Crypto
+import Flows
 import Postgres
 import System
 import Testing
@@ -113,6 +114,21 @@ import Testing
         #expect(try Configuration(environment: ["WORKERS": "64"]).workers == 64)
         #expect(refusal(["WORKERS": "65"]) { try $0.workers } == "WORKERS must be a number from 0 to 64")
         #expect(refusal(["WORKERS": "-1"]) { try $0.workers } == "WORKERS must be a number from 0 to 64")
+    }
+
+    @Test func aRunEndsBeforeItIsDropped() throws {
+        let limits = try Configuration(environment: [:]).runLimits
+        #expect(limits.lifetime.days == 30 && limits.retention == nil)
+        #expect(try Configuration(environment: ["RETENTION": "31"]).runLimits.retention == 31)
+        for (lifetime, retention) in [("31", "31"), ("90", "60")] {
+            let settings = ["RUN_LIFETIME": lifetime, "RETENTION": retention]
+            let reason = "RUN_LIFETIME must be less than RETENTION: a run must end before it is dropped"
+            #expect(refusal(settings) { try $0.runLimits } == reason)
+            #expect(Configuration(environment: settings).problems.contains(reason))
+        }
+        #expect(
+            refusal(["RETENTION": "30"]) { try $0.runLimits } == "RETENTION must be off or a number from 31 to 1000000")
+        #expect(refusal(["RUN_LIFETIME": "0"]) { try $0.runLimits } == "RUN_LIFETIME must be a number from 1 to 3650")
     }
 
     @Test func newUsersHaveCreditsInTheDemoProfile() throws {

@@ -34,11 +34,13 @@ import WorkerPool
             .text(over: connection ?? database.connectAsApplication())
     }
 
-    /// The lines of series, but those of the processes themselves and of what has not happened yet.
+    /// The lines of series, but those of the processes themselves, of sizes in the database and of what has not happened
+    /// yet.
     private func series(_ page: String) -> Set<Substring> {
         Set(
             page.split(separator: "\n").filter {
                 !$0.hasPrefix("#") && !$0.hasPrefix("process_") && !$0.hasSuffix("_total 0")
+                    && !$0.contains("_bytes{")
             })
     }
 
@@ -99,7 +101,8 @@ import WorkerPool
                 "flow_manager_password_hashes_running 2", "flow_manager_runs_rescued_total 5",
                 #"flow_manager_queue_runs{state="queued"} 4"#, #"flow_manager_queue_runs{state="running"} 1"#,
                 #"flow_manager_queue_runs{state="waiting"} 2"#, "flow_manager_queue_oldest_due_seconds 0",
-                "flow_manager_dead_letters 1",
+                "flow_manager_dead_letters 1", "flow_manager_history_oldest_month_seconds 0",
+                "flow_manager_history_months_ahead 2", "flow_manager_history_unplanned_runs 0",
                 "flow_manager_build_info{version=\"\(Routes.interface.version)\"} 1",
             ])
         try owner.execute("UPDATE queue SET available_at = now() - interval '1 hour' WHERE state = 'queued'")

@@ -4,6 +4,8 @@ import Postgres
 
 /// Waits for a person's decision whether the run continues; fails if it is a refusal, or is not made in time.
 struct Approval: WaitingTask {
+    /// How long a run may last.
+    let lifetime: RunLifetime
     let type = "approval"
     let takesSignal = true
     let summary = "Waits for a decision by `POST /api/executions/{id}/signal`, and fails if it is a refusal"
@@ -19,7 +21,8 @@ struct Approval: WaitingTask {
                     when the wait begins. An e-mail must be confirmed: by an admin, or by its issuer. Default: the owner
                     """),
                 "timeout": JSONSchema.number(1...31_536_000).described(
-                    "Seconds after which the task fails with the code `timeout`. Default: no limit"),
+                    "Seconds after which the task fails with the code `timeout`. Default: when the run "
+                        + "expires"),
             ], additional: .any),
         .array(of: .any), .string(maxLength: Int(Int32.max)), .number, .boolean, .null,
     ])
@@ -28,6 +31,8 @@ struct Approval: WaitingTask {
         "by": JSONSchema.string(format: .uuid).described("The user who approved"),
         "at": JSONSchema.string(format: .dateTime).described("When it was approved"),
     ])
+
+    func mistakes(in input: JSON) -> Violations { lifetime.mistakes(inWait: "timeout", of: input) }
 
     func advance(_ input: JSON, in context: TaskContext) throws -> Progress {
         if let signal = context.signal {

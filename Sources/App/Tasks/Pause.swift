@@ -5,6 +5,8 @@ import System
 
 /// Waits for a duration or until a time, without occupying a thread.
 struct Pause: WaitingTask {
+    /// How long a run may last.
+    let lifetime: RunLifetime
     let type = "wait"
     let summary = "Waits for a number of seconds, or until a given time"
     let input = JSONSchema.object(
@@ -21,7 +23,7 @@ struct Pause: WaitingTask {
         switch (input["seconds"], input["until"]) {
         case (_?, _?): [Violation(at: ["until"], "and 'seconds' exclude each other")]
         case (nil, nil): [Violation(at: [], "must have 'seconds' or 'until'")]
-        default: []
+        default: lifetime.mistakes(inWait: "seconds", of: input)
         }
     }
 

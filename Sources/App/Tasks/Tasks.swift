@@ -11,9 +11,11 @@ package enum Tasks {
     ///   - credentials: opens what the requests carry.
     ///   - programs: runs the programs of steps; nil in a process that executes no such steps.
     ///   - hasPrograms: whether workers run programs.
+    ///   - lifetime: how long a run may last.
     package static func makeCatalog(
         calling driver: HTTPDriver? = nil, credentials: CredentialStore = CredentialStore(sealedBy: nil),
-        running programs: ProgramRunner? = nil, hasPrograms: Bool = false
+        running programs: ProgramRunner? = nil, hasPrograms: Bool = false,
+        lifetime: RunLifetime = Engine.Limits().lifetime
     ) -> TaskCatalog {
         TaskCatalog(
             [
@@ -29,8 +31,8 @@ package enum Tasks {
                 DataFetch(),
                 DataProcess(),
                 DataStore(),
-                Pause(),
-                Approval(),
+                Pause(lifetime: lifetime),
+                Approval(lifetime: lifetime),
                 FlowRun(),
                 FlowMap(),
                 FlowParallel(),

@@ -261,10 +261,11 @@ package struct TaskFailure: Error, Sendable, Equatable {
 
     /// False for input that is not valid or that templates cannot give, and for a credential that is missing or not for
     /// the host, which would be the same in the next attempt; for a decision, which stays on the record of its step;
-    /// and without processor time.
+    /// and without processor time, or time for a wait.
     var isWorthRetrying: Bool {
         let permanent = [
             "invalid_input", "credential_missing", "credential_host", "not_approved", Self.processorTimeExceeded.code,
+            RunLifetime.exceeded,
         ]
         return !permanent.contains(code) && !code.hasPrefix("template_")
     }

@@ -126,7 +126,7 @@ extension Checkpoint {
                 error = \(optional: execution.failure?.json), cost = \(cost),
                 processor_us = \(progress.processorTime.microseconds),
                 finished_at = created_at + \(execution.duration.microseconds) * interval '1 microsecond'
-            FROM advanced a WHERE id = a.execution_id)\(Queue.notifyWatchers(of: execution))
+            FROM advanced a WHERE id = a.execution_id AND id = \(execution.id))\(Queue.notifyWatchers(of: execution))
         """
     }
 

@@ -14,7 +14,8 @@ extension ExecutionRow {
     /// Outputs that are longer together, and inputs of steps that are, make a record large; in bytes.
     static let largeRecord = 1 << 20
 
-    /// An execution and its steps; of their values only whether there are any.
+    /// An execution and its steps; of their values only whether there are any. Of partitioned tables, the database reads
+    /// one partition for a value of the statement; for a column of another table it would prepare to read all of them.
     fileprivate static func withoutOutputs(_ id: String, in visibility: Visibility) -> SQL {
         """
         SELECT \(columns), q.state, rfc3339(e.created_at), rfc3339(e.finished_at),
@@ -24,7 +25,7 @@ extension ExecutionRow {
             (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt,
                 num_nonnulls(s.input, s.output) > 0, s.error, s.condition, s.next, s.started_us, s.duration_us,
                 s.cost, s.superseded) ORDER BY s.seq)
-            FROM steps s WHERE s.execution_id = e.id)
+            FROM steps s WHERE s.execution_id = \(id))
         FROM executions e \(joins) \(queueJoin) WHERE e.id = \(id) AND \(visibility.condition)
         """
     }

@@ -22,11 +22,13 @@ enum ExecutionRow {
     static let queueJoin: SQL = "LEFT JOIN queue q ON q.execution_id = e.id AND e.status = 'running'"
 
     /// The steps from a number on as one JSON array, in order; NULL if there are none.
-    static func steps(from number: SQL) -> SQL {
+    ///
+    /// - Parameter condition: what is known of `s.execution_id`.
+    static func steps(from number: SQL, where condition: SQL) -> SQL {
         """
         (SELECT json_agg(json_build_array(s.seq, s.task, s.type, s.status, s.attempt, s.output, s.error, s.condition,
             s.next, s.started_us, s.duration_us, s.cost, s.superseded, s.input) ORDER BY s.seq)
-        FROM steps s WHERE s.execution_id = e.id AND s.seq >= \(number))
+        FROM steps s WHERE s.execution_id = e.id AND s.seq >= \(number) AND \(condition))
         """
     }
 }

@@ -168,11 +168,13 @@ package enum ExecutionStatus: String, Sendable, CaseIterable {
     case endedEarly = "ended_early"
     case failed
     case canceled
+    /// Has lasted longer than a run may.
+    case expired
 
     package var isEnd: Bool {
         switch self {
         case .queued, .running, .waiting: false
-        case .completed, .endedEarly, .failed, .canceled: true
+        case .completed, .endedEarly, .failed, .canceled, .expired: true
         }
     }
 

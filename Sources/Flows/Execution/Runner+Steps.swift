@@ -34,9 +34,11 @@ extension Runner {
             return end(definition, TaskResult(.success, output, attempt: attempt), started: started)
         case .failed(let failure):
             if began != nil, definition.task.effect == .waiting { try endChildren() }
-            if let delay = state.delay(after: failure, chance: .random(in: 0...1)).map({
+            let pause = state.delay(after: failure, chance: .random(in: 0...1)).map {
                 max($0, failure.retryAfter ?? .zero)
-            }) {
+            }
+            // The next attempt would come too late: the step keeps the failure of this one.
+            if let delay = pause, elapsed + delay <= engine.limits.lifetime.duration {
                 checkpoint.openStep = step(
                     of: definition, attempt: attempt, .waiting, failure: failure, started: started)
                 // The signal was for this attempt; the next attempt waits for its own.
@@ -123,7 +125,9 @@ extension Runner {
             case .done(let output): return .done(try checkedOutput(output, definition))
             case .wait(let due, let stored, let runs, let statements):
                 if let deadline, .now >= deadline { throw TaskFailure.timeout }
-                return .waits(due.noLater(than: deadline), storing: stored, starting: runs, together: statements)
+                let limited = due.noLater(than: deadline)
+                try engine.limits.lifetime.check(limited, age: elapsed)
+                return .waits(limited, storing: stored, starting: runs, together: statements)
             }
         } catch let failure as TaskFailure {
             // The effect of a failed task is rolled back; a failed pure task keeps the effect of the step before it.

@@ -8,7 +8,7 @@ extension Queue {
     /// which fails. Returns the end of each of these runs; nothing if the run has already ended.
     ///
     /// - Parameters:
-    ///   - status: `canceled`, or `failed` for a run that is given up.
+    ///   - status: `canceled`, `failed` for a run that is given up, or `expired`.
     ///   - lease: if given, the run is ended only if this is still its lease.
     static func end(
         _ execution: ExecutionOf<some JSONValue>, as status: ExecutionStatus, _ reason: TaskFailure,
@@ -148,17 +148,22 @@ extension Queue {
     }
 
     /// Puts a failed or canceled run back into the queue, to continue from the step at which it ended. The credits for
-    /// the worst case of its rest are held. Returns false if the run is active or has completed.
+    /// the worst case of its rest are held. Returns false if the run is active or has completed, or if its lifetime is
+    /// over.
     ///
     /// - Parameter budget: that of a whole run of `flow`.
     static func resume(
-        _ execution: ExecutionOf<some JSONValue>, _ flow: Flow, budget: Budget, on connection: Connection
+        _ execution: ExecutionOf<some JSONValue>, _ flow: Flow, budget: Budget, within lifetime: RunLifetime,
+        on connection: Connection
     ) throws -> Bool {
         try connection.atomically { connection in
             try connection.execute(Places.lock(of: execution.userID))
             let locked = try connection.query(
                 """
-                SELECT 1 FROM executions WHERE id = \(execution.id) AND status IN ('failed', 'canceled') FOR UPDATE
+                SELECT 1 FROM executions
+                WHERE id = \(execution.id) AND status IN ('failed', 'canceled')
+                    AND \(lifetime.isLeft(for: "id"))
+                FOR UPDATE
                 """)
             // Another call may have resumed the run, and it may have ended again, after the caller read it.
             guard !locked.isEmpty,

@@ -32,9 +32,12 @@ enum Queue {
     /// - Parameters:
     ///   - lastUser: the user who had the last turn.
     ///   - maxConcurrentRuns: nil: no limit.
+    ///   - lifetime: a run that has lasted as long is not claimed any more.
     static func claim(
-        lease: String, after lastUser: String, maxConcurrentRuns: Int?, on connection: Connection
+        lease: String, after lastUser: String, maxConcurrentRuns: Int?, within lifetime: RunLifetime,
+        on connection: Connection
     ) throws -> Claim? {
+        let isReady: SQL = "\(Self.isReady) AND \(lifetime.isLeft(for: "q.execution_id"))"
         let found = try connection.query(
             """
             WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
@@ -69,7 +72,7 @@ enum Queue {
                 WHERE q.execution_id = coalesce(
                     (SELECT execution_id FROM another), (SELECT execution_id FROM again))
                 RETURNING q.*)
-            \(claimedRow)
+            \(claimedRow(lifetime.isLeft))
             """)
         return try found.first.map { try claim($0, lease: lease) }
     }
@@ -79,19 +82,25 @@ enum Queue {
         try connection.query(
             """
             WITH claimed AS (SELECT * FROM queue WHERE execution_id = \(id) AND lease = \(lease))
-            \(claimedRow)
+            \(claimedRow { "\($0) = \(id)" })
             """
         ).first.map { try claim($0, lease: lease) }
     }
 
     /// Selects what `claim` reads, of the row of the queue that is called `claimed`.
-    private static let claimedRow: SQL = """
-        SELECT \(ExecutionRow.columns), c.claims, c.held, c.prices, c.signal, c.is_limited, c.progress,
-            c.is_suspect,
-            (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint, e.processor_us,
-            \(ExecutionRow.steps(from: "coalesce((c.progress->>'number')::int, 0)"))
-        FROM claimed c JOIN executions e ON e.id = c.execution_id \(ExecutionRow.joins)
-        """
+    ///
+    /// - Parameter condition: what is known of the id of the run, so that few partitions of the history are read.
+    private static func claimedRow(_ condition: (SQL) -> SQL) -> SQL {
+        let steps = ExecutionRow.steps(
+            from: "coalesce((c.progress->>'number')::int, 0)", where: condition("s.execution_id"))
+        return """
+            SELECT \(ExecutionRow.columns), c.claims, c.held, c.prices, c.signal, c.is_limited, c.progress,
+                c.is_suspect,
+                (extract(epoch FROM clock_timestamp() - e.created_at) * 1000000)::bigint, e.processor_us,
+                \(steps)
+            FROM claimed c JOIN executions e ON e.id = c.execution_id AND \(condition("e.id")) \(ExecutionRow.joins)
+            """
+    }
 
     private static func claim(_ row: Row, lease: String) throws -> Claim {
         var columns = row.columns

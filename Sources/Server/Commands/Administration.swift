@@ -73,17 +73,26 @@ enum SeedDemo {
     }
 }
 
-/// `prune`: deletes expired rows and prints how many from which table, then removes what deleted accounts had, folds
-/// the counters of storage and names the flows of old runs: for hosts on which no worker stays running.
+/// `prune`: deletes expired rows and prints how many from which table, then removes what deleted accounts had, ends runs
+/// that have lasted too long, drops the history that is older than `RETENTION`, folds the counters of storage and names
+/// the flows of old runs: for hosts on which no worker stays running.
 enum Prune {
     static func run(_ invocation: Invocation) throws {
-        let connection = Connection(try invocation.configuration.database)
+        var database = try invocation.configuration.database
+        // The months that were missed may have many rows, and so may what is dropped.
+        (database.statementTimeout, database.answerTimeout) = (nil, nil)
+        let connection = Connection(database)
         try Pruning.run(on: connection) { table, rows in
             print(table.padded(to: 20) + String(rows))
         }
         let limits = try invocation.configuration.runLimits
-        let engine = Engine(catalog: Tasks.makeCatalog(), limits: limits)
+        let engine = Engine(catalog: Tasks.makeCatalog(), limits: limits) { event in
+            if case .historyDropped(let month) = event { print("history".padded(to: 20) + month) }
+        }
         while try AccountEnd.endSomeRuns(by: engine, on: connection) {}
+        while try engine.expireRuns(on: connection) {}
+        var history = History.Pass(readsAll: true)
+        while try history.advance(by: engine, on: connection) {}
         while try AccountRemoval.removeSome(on: connection) {}
         let storage = limits.storage
         while try storage.fold(on: connection) {}

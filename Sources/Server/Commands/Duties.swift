@@ -13,6 +13,7 @@ enum Duties {
     ) -> [Duty] {
         var pass = Pruning.Pass()
         var check = SealingCheck(keys)
+        var history = History.Pass()
         return [
             .rescuer(every: .seconds(1)) { try engine.rescue(on: connection) },
             Duty("waker", every: .seconds(1)) { _ in
@@ -44,6 +45,12 @@ enum Duties {
             },
             Duty("event-pruner", every: .seconds(60), initialDelay: 0.1...1) { _ in
                 try EventLog.prune(on: connection) ? .unfinished : .done
+            },
+            Duty("expirer", every: .seconds(60), initialDelay: 0...1) { _ in
+                try engine.expireRuns(on: connection) ? .unfinished : .done
+            },
+            Duty("retention", every: .seconds(3_600), initialDelay: 0.003...0.02) { _ in
+                try history.advance(by: engine, on: connection) ? .unfinished : .done
             },
             // A self-test at the start, which is repeated because other machines seal too.
             Duty("sealing-check", every: .seconds(3_600)) { _ in

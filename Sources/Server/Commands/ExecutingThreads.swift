@@ -41,7 +41,8 @@ struct ExecutingThreads: Sendable {
             queue: WorkerQueue(
                 of: Engine(
                     catalog: Tasks.makeCatalog(
-                        calling: driver, credentials: credentials, running: programs),
+                        calling: driver, credentials: credentials, running: programs,
+                        lifetime: try configuration.runLimits.lifetime),
                     limits: try configuration.runLimits, calls: calls,
                     observe: { event in
                         if case .stepStarted(let type) = event { WorkerSeat.current?.show(SeriesKey(type)) }

@@ -128,7 +128,8 @@ enum Respond {
         watchCompletion: @escaping @Sendable (CompletionWait, PendingResponse) throws -> Void
     ) throws -> Services {
         let engine = Engine(
-            catalog: Tasks.makeCatalog(hasPrograms: try configuration.execDir != nil),
+            catalog: Tasks.makeCatalog(
+                hasPrograms: try configuration.execDir != nil, lifetime: try configuration.runLimits.lifetime),
             limits: try configuration.runLimits, observe: { observe(.engine($0)) })
         let hashing = hashingSlots(in: memory.memory)
         return Services(

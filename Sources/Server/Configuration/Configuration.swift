@@ -57,6 +57,7 @@ extension Configuration {
         let combined = [
             { _ = try database }, { _ = try migrationDatabase }, { _ = try issuers }, { _ = try sealingKeys },
             { _ = try listening }, { _ = try tokens }, { _ = try secrets }, { _ = try programs(settingsFile: nil) },
+            { _ = try runLimits },
         ]
         let problems = (single + combined).compactMap { check -> String? in
             do {
@@ -83,6 +84,12 @@ extension Configuration {
             limits.processorTime = try self.runProcessorTime
             limits.recordSize = try self.runSize << 20
             limits.threadsPerUser = max(1, try self.threads / 2)
+            limits.lifetime = RunLifetime(days: try self.runLifetime)
+            limits.retention = try self.retention
+            if let retention = limits.retention, retention <= limits.lifetime.days {
+                throw ConfigurationError(
+                    \.runLifetime, "must be less than RETENTION: a run must end before it is dropped")
+            }
             return limits
         }
     }

@@ -314,6 +314,14 @@ struct Settings: Sendable {
         "RUN_SIZE", default: .text("8"), .number(in: 1...64),
         "Maximum size of a run's inputs and outputs together, in MiB")
 
+    let runLifetime = Setting(
+        "RUN_LIFETIME", default: .text("30"), .number(in: 1...3_650),
+        "Days that a run may last: steps cannot wait for longer, and the run ends as `expired`. Less than `RETENTION`")
+
+    let retention = Setting<Int?>(
+        "RETENTION", default: .text("off"), .limit(from: 31),
+        "Days for which runs are kept. Older ones are dropped by the month. `off`: until they are deleted")
+
     let loginThrottle = Setting(
         "LOGIN_THROTTLE", default: .text("on"), .onOrOff, "`off`: no delay after failed logins")
 

@@ -189,7 +189,9 @@ final class Metrics: Sendable {
         case .callEnded(let call):
             externalCallsEnded.add(for: call.outcome)
             externalCallTime.add(call.duration.nanoseconds)
-        case .claimed, .committed, .treeFull, .stepStarted: break
+        case .claimed, .committed, .treeFull, .stepStarted, .monthsMissing, .historyLocked,
+            .historyDropped:
+            break
         }
     }
 

@@ -83,6 +83,19 @@ struct MetricsPage {
         }
         exposition.add(.oldestDue, seconds: figures.oldestDue)
         exposition.add(.deadLetters, figures.deadLetters)
+        addHistory(over: connection, to: &exposition)
+    }
+
+    /// Without an answer the sizes are left out: a table may be locked.
+    private func addHistory(over connection: Connection, to exposition: inout Exposition) {
+        guard let figures = try? engine.historyFigures(on: connection) else { return }
+        for table in figures.tables {
+            exposition.add(Metric.tableBytes.series(["table": table.name]), UInt64(table.bytes))
+            exposition.add(Metric.indexBytes.series(["table": table.name]), UInt64(table.indexBytes))
+        }
+        if let month = figures.oldestMonth { exposition.add(.oldestMonth, month) }
+        exposition.add(.monthsAhead, figures.monthsAhead)
+        exposition.add(.unplannedRuns, figures.hasUnplannedRuns ? 1 : 0)
     }
 
     /// Of the supervisor and its children, or else of this process.

@@ -129,6 +129,9 @@ extension Observation {
         case .program(.lost(let program, let id, let reason)):
             .error("program-lost", ["program": .text(program), "execution_id": .text(id), "reason": .text(reason)])
         case .engine(.treeFull(let id)): .warning("descendant-limit-reached", ["execution_id": .text(id)])
+        case .engine(.monthsMissing): .error("history-not-prepared")
+        case .engine(.historyLocked): .warning("history-locked")
+        case .engine(.historyDropped(let month)): .info("history-dropped", ["month": .text(month)])
         case .settingsUnknown(let names): .warning("settings-unknown", ["names": .text(names.joined(separator: " "))])
         case .sharedMemoryRefused(let error): .warning("shared-memory-refused", ["reason": "\(error)"])
         case .memoryFileRefused(let folder, let error):

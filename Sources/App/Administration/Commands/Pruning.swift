@@ -58,19 +58,20 @@ package struct Pruning: Sendable {
         Pruning("event_readers", "event_readers", "expires_at < now()"),
     ]
 
-    /// The tables with rows that do not expire, and what removes them. Every table is either here or in `all`.
+    /// The tables with rows that do not expire, and what removes them. Every table is either here or in `all`, except
+    /// for the partitions of tables.
     package static let others = [
         "approvers": "the end of the run", "audit_log": "nothing: entries stay",
         "credentials": "their users", "credits": "nothing: one row of each user",
         "document_counts": "the removal of their user", "documents": "their users",
-        "events": "the duty of each minute, after an hour",
-        "executions": "their users", "executions_default": "their users", "identities": "nothing: they stay blocked",
+        "dropped_history": "the removal of their runs", "events": "the duty of each minute, after an hour",
+        "executions": "their users, or RETENTION", "identities": "nothing: they stay blocked",
         "hook_deliveries": "newer ones of their hook", "hooks": "their users",
         "ledger": "nothing: entries stay", "posts": "their users", "prices": "nothing: one row of each task type",
         "queue": "the end of the run", "records": "the removal of their user",
         "removed_secrets": "their removal in AWS Secrets Manager",
         "schema_migrations": "nothing: one row of each migration",
-        "steps": "the deletion of their run", "steps_default": "the deletion of their run",
+        "steps": "the removal of their run",
         "storage": "the removal of their user", "storage_changes": "the fold of each second",
         "workflow_versions": "their users", "workflows": "the removal of their user",
     ]

@@ -57,7 +57,7 @@ extension ExecutionOf {
                 }
             }
         }
-        return .json(text, status: status == .failed || status == .canceled ? .unprocessable : .ok)
+        return .json(text, status: status.isFailure ? .unprocessable : .ok)
     }
 
     /// The answer for a run that is still active.
@@ -69,7 +69,18 @@ extension ExecutionOf {
         case .failed: "Flow failed at \(stoppedAt ?? "")"
         case .endedEarly: "Flow ended early at \(stoppedAt ?? "")"
         case .canceled: "Flow was canceled"
+        case .expired: "Flow expired"
         case .queued, .running, .waiting: "The run is still active"
+        }
+    }
+}
+
+extension ExecutionStatus {
+    /// Whether the run has ended without reaching an end of its flow.
+    fileprivate var isFailure: Bool {
+        switch self {
+        case .failed, .canceled, .expired: true
+        case .queued, .running, .waiting, .completed, .endedEarly: false
         }
     }
 }

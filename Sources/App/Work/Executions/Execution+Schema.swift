@@ -26,11 +26,11 @@ enum ExecutionField {
     static let flowID = name.described("The `id` of the flow")
     static let flowName = name.described("The `name` of the flow")
     static let stoppedAt = name.nullable.described(
-        "The task at which the run failed, ended early or was canceled. Null if the run is active or completed, and if "
+        "The task at which the run failed, ended early, expired or was canceled. Null if the run is active or completed, and if "
             + "it was ended from outside while no step was open")
     static let result = JSONSchema.any.described("The output of the last task")
     static let failure = TaskFailure.schema.nullable.described(
-        "Why the run failed or was canceled; else the error of its last step. A run that is active or `completed` has "
+        "Why the run failed, expired or was canceled; else the error of its last step. A run that is active or `completed` has "
             + "one too if the last attempt failed: a retry follows, or a condition leads to `END_SUCCESS`. Else null")
     static let creditsCharged = JSONSchema.integer.described("What the run's own steps have cost so far")
     static let totalCreditsCharged = JSONSchema.integer.described(
@@ -85,7 +85,7 @@ enum ExecutionAnswer {
         "execution_id": ExecutionField.id.described("The run's id: `GET /api/executions/{id}` reads it"),
         "id": ExecutionField.id.described("The same as `execution_id`"),
         "flow_id": ExecutionField.flowID, "flow_name": ExecutionField.flowName,
-        "status": .string(enum: ["completed", "ended_early", "failed", "canceled"]).named("FinalStatus"),
+        "status": .string(enum: ["completed", "ended_early", "failed", "canceled", "expired"]).named("FinalStatus"),
         "stopped_at": ExecutionField.stoppedAt, "result": ExecutionField.result,
         "error": ExecutionField.failure, "credits_charged": ExecutionField.creditsCharged,
         "total_credits_charged": ExecutionField.totalCreditsCharged,
@@ -154,7 +154,8 @@ extension ExecutionStatus {
         "`queued`: waits for a worker. `running`: is being executed. `waiting`: for a time, a signal, a retry or other "
             + "runs. `completed`: reached its end, or `END_SUCCESS` after a failed task. "
             + "`ended_early`: a condition ended it after a failed task. `failed`: "
-            + "a task failed without a condition for it, or with one that says so. `canceled`: by a caller."
+            + "a task failed without a condition for it, or with one that says so. `canceled`: by a caller. "
+            + "`expired`: it had lasted longer than a run may."
     ).named("ExecutionStatus")
 }
 
