@@ -682,6 +682,11 @@ CREATE TABLE public.document_counts (
 )
 WITH (fillfactor='70');
 
+CREATE TABLE public.dropped_history (
+    month text NOT NULL,
+    counted uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL
+);
+
 CREATE TABLE public.event_readers (
     user_id uuid NOT NULL,
     since xid8,
@@ -705,9 +710,6 @@ ALTER TABLE public.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-CREATE TABLE public.dropped_history (
-    month text NOT NULL,
-    counted uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL
 );
 
 CREATE TABLE public.executions_default (
@@ -919,6 +921,13 @@ CREATE TABLE public.removed_secrets (
     due_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
 CREATE TABLE public.second_factors (
     user_id uuid NOT NULL,
     secret bytea NOT NULL,
@@ -1064,13 +1073,14 @@ ALTER TABLE ONLY public.document_counts
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_pkey PRIMARY KEY (user_id, name);
 
+ALTER TABLE ONLY public.dropped_history
+    ADD CONSTRAINT dropped_history_pkey PRIMARY KEY (month);
+
 ALTER TABLE ONLY public.event_readers
     ADD CONSTRAINT event_readers_pkey PRIMARY KEY (user_id);
 
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (xid, id);
-ALTER TABLE ONLY public.dropped_history
-    ADD CONSTRAINT dropped_history_pkey PRIMARY KEY (month);
 
 ALTER TABLE ONLY public.executions
     ADD CONSTRAINT executions_pkey PRIMARY KEY (id);
@@ -1134,6 +1144,9 @@ ALTER TABLE ONLY public.recovery_codes
 
 ALTER TABLE ONLY public.removed_secrets
     ADD CONSTRAINT removed_secrets_pkey PRIMARY KEY (credential_id);
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
 ALTER TABLE ONLY public.second_factors
     ADD CONSTRAINT second_factors_pkey PRIMARY KEY (user_id);
