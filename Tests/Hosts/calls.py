@@ -21,6 +21,10 @@ PAUSE = {"id": "pause", "name": "Pause", "start_task": "pause",
          "tasks": [{"name": "pause", "type": "wait", "input": {"seconds": 1}}]}
 
 
+APPROVAL = {"id": "approval", "name": "Approval", "start_task": "approval",
+            "tasks": [{"name": "approval", "type": "approval"}]}
+
+
 class Answer:
     def __init__(self, response, body):
         self.status, self.headers, self.body = response.status, response.headers, body
@@ -352,7 +356,42 @@ def doctor(site, user):
     expect(done.returncode == 0 and not worse, "the doctor's findings", (done.returncode, worse, done.stderr))
 
 
-CALLS = [log_in_and_chain, credits, idempotency, location, bodies, methods, entity_tags, cookies, waiting, paths,
+def events(site, user):
+    """Each event reaches the client at once, and the stream ends with its run; without streams, by several answers."""
+    accepted = site.send("POST", "/flow-manager", {"flow": APPROVAL}, user.token, {"Prefer": "respond-async"})
+    expect(accepted.status == 202, "a run that waits", accepted)
+    path, told, last, answers = f"/api/executions/{accepted.json['id']}", [], None, 0
+    while not told or told[-1] != ("execution", "canceled"):
+        connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+        fields = {"Authorization": f"Bearer {user.token}", "Accept": "text/event-stream"}
+        began, answers = time.monotonic(), answers + 1
+        try:
+            if last:
+                fields["Last-Event-ID"] = last
+            connection.request("GET", f"{site.base}{path}/events", headers=fields)
+            response = connection.getresponse()
+            expect(response.status == 200, "a stream of events", response.status)
+            while line := response.readline():
+                name, _, value = line.decode().rstrip("\n").partition(": ")
+                if name == "id":
+                    last = value
+                elif name == "event":
+                    event = value
+                elif name == "data":
+                    told.append((event, json.loads(value)["status"]))
+                    expect(time.monotonic() - began < 10, "the time until an event", told)
+                    if len(told) == 1:
+                        site.send("POST", f"{path}/cancel", {}, user.token)
+        finally:
+            connection.close()
+    expect(len(told) == len(set(told)), "events without repetition", told)
+    expect((answers == 1) == site.host.has_streams, "the answers until the end of the run", answers)
+    fields["Last-Event-ID"] = last
+    after = site.send("GET", f"{path}/events", headers=fields)
+    expect(after.status == 204, "a stream after the end of its run", after)
+
+
+CALLS = [log_in_and_chain, credits, idempotency, location, bodies, methods, entity_tags, cookies, waiting, events, paths,
          queries, client_address, https, headers, documentation, base_path, doctor, leaving_clients,
          throttle, crowd_of_logins, quiet_logs]
 

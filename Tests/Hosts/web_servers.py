@@ -26,6 +26,8 @@ class Host:
     has_gate = True
     # Whether a body has arrived as a whole before a thread of the program gets the call.
     buffers_bodies = True
+    # Whether a response of events goes on while nothing happens.
+    has_streams = True
 
     def __init__(self, base, place, folder=None):
         self.base, self.place = base, place
@@ -190,11 +192,13 @@ class ApacheProxyFCGI(Apache):
 
 class ApacheFCGID(Apache):
     name, sample, has_gate = "apache-fcgid", "fcgid.conf", False
+    has_streams = False
     modules = [*Apache.modules, "fcgid"]
 
 
 class ApacheCGI(Apache):
     name, sample = "apache-cgi", "cgi.conf"
+    has_streams = False
     modules = [*Apache.modules, "cgid"]
 
 
@@ -234,6 +238,7 @@ include "flow-manager/{self.sample}"
 
 class LighttpdCGI(Lighttpd):
     name, sample = "lighttpd-cgi", "cgi.conf"
+    has_streams = False
 
     def respond(self):
         self.worker()
