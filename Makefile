@@ -1,7 +1,7 @@
 # Short names for the scripts in scripts/, bench/ and drill/, which can also be run directly.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test check check-guards bench bench-flows bench-hosts bench-compare order check-hosts
+.PHONY: help run stop test check check-guards bench bench-flows bench-events bench-hosts bench-compare order check-hosts
 .PHONY: check-servers check-neighbours drill fuzz format lint postman check-prometheus schema image install
 .PHONY: check-install bundle check-bundle clean
 
@@ -29,6 +29,9 @@ bench: ## measure throughput, latency and resource use, compared with a minimal 
 
 bench-flows: ## measure the cost of a flow, compared with DBOS and with the plain SQL statements
 	@bench/flows
+
+bench-events: ## measure what watching runs costs: streams that wait, streams with events, other calls beside them
+	@bench/events
 
 bench-compare: ## compare two builds: OLD=… (revision or executable) with NEW=… (default: this checkout)
 	@bench/compare $(OLD) $(NEW)

@@ -12,7 +12,7 @@ class Watcher:
 
     def __init__(self, port, path, token):
         self.port, self.path, self.token = port, path, token
-        self.last, self.events, self.connections, self.ended = None, 0, 0, False
+        self.last, self.events, self.connections, self.refused, self.ended = None, 0, 0, 0, False
 
     async def watch(self):
         while not self.ended:
@@ -34,6 +34,7 @@ class Watcher:
             status = head.split(b" ")[1]
             self.ended = status == b"204"
             if status != b"200":
+                self.refused += not self.ended
                 return
             while line := await reader.readline():
                 if line.startswith(b"id: "):
@@ -46,14 +47,14 @@ class Watcher:
 
 async def main():
     """Reads the port and then a path and a token of each watcher; answers each line of what follows with its figures:
-    events, connections, watchers that have got anything, and those that have ended."""
+    events, connections, those that were refused, and watchers that have got anything."""
     port, count = map(int, sys.stdin.readline().split())
     watchers = [Watcher(port, *sys.stdin.readline().split()) for _ in range(count)]
     tasks = [asyncio.create_task(watcher.watch()) for watcher in watchers]
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline):
         print(sum(watcher.events for watcher in watchers), sum(watcher.connections for watcher in watchers),
-              sum(watcher.last is not None for watcher in watchers), sum(watcher.ended for watcher in watchers),
+              sum(watcher.refused for watcher in watchers), sum(watcher.last is not None for watcher in watchers),
               flush=True)
     for task in tasks:
         task.cancel()
@@ -77,7 +78,7 @@ class Watchers:
 
     def wait(self):
         """Until each of them has got something."""
-        processes.eventually("not all watchers are connected", lambda: self.figures()[2] == self.count, 120, 0.2)
+        processes.eventually("not all watchers are connected", lambda: self.figures()[3] == self.count, 120, 0.2)
 
     def stop(self):
         self.process.kill()
