@@ -52,6 +52,7 @@ let package = Package(
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
 
         module("System", "CSystem", "CConfinement"),
+        module("Cron"),
         module("JSON", "System", "CSimdjson", "CRE2"),
         module("HTTP", "JSON", "System"),
         module("FastCGI", "HTTP", "System", "CFastCGI"),
@@ -64,8 +65,8 @@ let package = Package(
         module("Migrations", "Postgres", exclude: ["schema.sql"], resources: [.embedInCode("SQL")]),
         module("Flows", "Postgres", "JSON", "Crypto", "System"),
         module(
-            "App", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Programs", "Tokens", "Crypto", "SharedMemory",
-            "System",
+            "App", "Cron", "HTTP", "HTTPClient", "JSON", "Flows", "Postgres", "Programs", "Tokens", "Crypto",
+            "SharedMemory", "System",
             exclude: ["LAYERS"], resources: [.embedInCode("Identity/Accounts/common_passwords.txt")]),
         module("WorkerPool", "System"),
         module("Supervision", "System"),
@@ -84,6 +85,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["HTTP", "JSON", "Postgres", "Crypto", "Migrations", "System", "Flows", "CCrypto"],
             path: "Tests/TestSupport", swiftSettings: settings),
+        tests("CronTests", "Cron"),
         tests("JSONTests", "JSON"),
         tests("HTTPTests", "HTTP", "JSON", "TestSupport"),
         tests("FastCGITests", "FastCGI", "HTTP", "TestSupport"),
@@ -99,7 +101,8 @@ let package = Package(
         tests("MigrationsTests", "Migrations", "Postgres", "TestSupport"),
         tests("FlowsTests", "Flows", "Crypto", "JSON", "Postgres", "System", "TestSupport"),
         tests(
-            "AppTests", "App", "Flows", "HTTP", "HTTPClient", "JSON", "Migrations", "Postgres", "Programs", "System",
+            "AppTests", "App", "Cron", "Flows", "HTTP", "HTTPClient", "JSON", "Migrations", "Postgres", "Programs",
+            "System",
             "Tokens", "Crypto", "SharedMemory", "TestSupport"),
         .executableTarget(
             name: "supervised", dependencies: ["Supervision", "System"], path: "Tests/Fixtures/supervised",
@@ -126,7 +129,8 @@ if let names = Context.environment["TEST_TARGETS"]?.split(separator: " ").map(St
 if Context.environment["FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["App", "Flows", "Postgres", "JSON", "HTTP", "Tokens", "Crypto", "System"],
+            name: "fuzz",
+            dependencies: ["App", "Cron", "Flows", "Postgres", "JSON", "HTTP", "Tokens", "Crypto", "System"],
             path: "Tests/Fuzz",
             exclude: ["Corpus"], swiftSettings: settings))
 }

@@ -11,6 +11,8 @@ extension Tag {
         "Executions", "Every run is on record with all its steps: read it, cancel it, resume it or fork it.")
     static let workflows = Tag(
         "Workflows", "Flows that are stored, in versions that never change, and run by their id.")
+    static let schedules = Tag(
+        "Schedules", "Workflows that run by themselves, at the times of a cron expression.")
     static let hooks = Tag(
         "Hooks", "URLs with which other services start workflows: signed calls, each of them once.")
     static let documents = Tag(

@@ -8,6 +8,8 @@ package struct QueueFigures: Sendable {
     package let oldestDue: Double
     /// How many runs workers have given up; at most 1,000 are counted.
     package let deadLetters: Int
+    /// For how long the oldest schedule that is due has been due, in seconds; zero if none is.
+    package let oldestDueSchedule: Double
 }
 
 extension Engine {
@@ -29,7 +31,8 @@ extension Engine {
         counts[.queued] = due + (try others.only.decode(Int.self))
         return QueueFigures(
             runs: counts.map { ($0.key, $0.value) }.sorted { $0.0.rawValue < $1.0.rawValue }, oldestDue: oldestDue,
-            deadLetters: try deadLetters.only.decode(Int.self))
+            deadLetters: try deadLetters.only.decode(Int.self),
+            oldestDueSchedule: try results[5].only.decode(Double.self))
     }
 
     /// Of the batch, which is a transaction: a statement that waits for a lock then ends on the server too.
@@ -53,6 +56,10 @@ extension Engine {
                 LIMIT 100000) q
             """,
             "SELECT count(*) FROM (SELECT FROM executions e WHERE \(ExecutionSummary.deadLetters) LIMIT 1000) d",
+            """
+            SELECT greatest(0, coalesce(extract(epoch FROM now() - (
+                SELECT next_at FROM schedules WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1)), 0))::float8
+            """,
         ]
     }
 }

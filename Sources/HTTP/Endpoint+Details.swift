@@ -18,6 +18,7 @@ extension Endpoint {
             } ?? "API keys need the scope `\(scope.rawValue)`."
         case .session: "Needs a login: API keys are refused."
         case .account: "Needs a login with an account: API keys and guests are refused."
+        case .member: "Guests are refused. API keys need the scope `\(scope.rawValue)`."
         case .admin: "Only for admins. Their API keys need the scope `admin`."
         }
     }

@@ -127,13 +127,15 @@ package enum Access: Sendable {
     case session
     /// A user with an account who has logged in: API keys must not manage an account, and guests have none.
     case account
+    /// A user with an account, also by an API key: guests have none.
+    case member
     case admin
 
     /// Whether a call belongs to a user.
     package var needsUser: Bool { self != .everyone && self != .operators }
 
     /// Whether an API key may be sufficient.
-    package var takesKeys: Bool { self == .user || self == .admin }
+    package var takesKeys: Bool { self == .user || self == .member || self == .admin }
 }
 
 /// What an API key permits. Default for an endpoint: the scope that follows from its access and method.

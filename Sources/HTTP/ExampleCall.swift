@@ -35,7 +35,7 @@ package struct ExampleCall: Sendable {
     private static func credentials(_ access: Access) -> Example.Credentials {
         switch access {
         case .everyone, .operators: .none
-        case .user, .session, .account: .token("token")
+        case .user, .session, .account, .member: .token("token")
         case .admin: .token("admin_token")
         }
     }

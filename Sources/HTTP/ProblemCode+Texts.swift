@@ -145,6 +145,8 @@ extension ProblemCode {
             (.conflict, "The account has its maximum number of hooks", "Delete a hook first.")
         case .nameTaken:
             (.conflict, "Another credential has this name", "Choose another name, or replace that credential.")
+        case .tooManySchedules:
+            (.conflict, "The account has its maximum number of schedules", "Delete a schedule first.")
         case .tooManyDocuments:
             (.conflict, "The account has its maximum number of documents", "Delete documents first.")
         case .versionInUse:

@@ -40,6 +40,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case tooManyCredentials = "too_many_credentials"
     case tooManyHooks = "too_many_hooks"
     case nameTaken = "name_taken"
+    case tooManySchedules = "too_many_schedules"
     case tooManyDocuments = "too_many_documents"
     case versionInUse = "version_in_use"
     case guest

@@ -56,6 +56,7 @@ package enum Migrations {
         migration(39, "triggers", PackageResources._039_triggers_sql),
         migration(40, "priorities", PackageResources._040_priorities_sql),
         migration(41, "hooks", PackageResources._041_hooks_sql),
+        migration(42, "schedules", PackageResources._042_schedules_sql),
         migration(43, "bounds_of_history", PackageResources._043_bounds_of_history_sql),
         migration(44, "verified_bounds", PackageResources._044_verified_bounds_sql),
         migration(45, "months", PackageResources._045_months_sql),

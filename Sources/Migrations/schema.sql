@@ -298,6 +298,23 @@ $$;
 CREATE FUNCTION public.history_columns(parent regclass, part regclass, alias text) RETURNS text
     LANGUAGE sql STABLE
     RETURN (SELECT string_agg(CASE WHEN (p.attname IS NULL) THEN format('NULL::%s'::text, format_type(a.atttypid, a.atttypmod)) ELSE format('%I.%I'::text, history_columns.alias, a.attname) END, ', '::text ORDER BY a.attnum) AS string_agg FROM (pg_attribute a LEFT JOIN pg_attribute p ON (((p.attrelid = (history_columns.part)::oid) AND (p.attname = a.attname) AND (NOT p.attisdropped)))) WHERE ((a.attrelid = (history_columns.parent)::oid) AND (a.attnum > 0) AND (NOT a.attisdropped)));
+CREATE FUNCTION public.instants(minutes bigint[], zone text, twice boolean) RETURNS SETOF timestamp with time zone
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT DISTINCT f.instant
+    FROM (((( SELECT ('1970-01-01 00:00:00'::timestamp without time zone + ((m.m)::double precision * '00:01:00'::interval)) AS shown
+            FROM unnest(instants.minutes) m(m)) t
+      CROSS JOIN LATERAL ( SELECT ((((t.shown - '1 day'::interval) AT TIME ZONE 'UTC'::text) AT TIME ZONE instants.zone) - (t.shown - '1 day'::interval)) AS before,
+             ((((t.shown + '1 day'::interval) AT TIME ZONE 'UTC'::text) AT TIME ZONE instants.zone) - (t.shown + '1 day'::interval)) AS after) o)
+      CROSS JOIN LATERAL ( SELECT ((t.shown - o.before) AT TIME ZONE 'UTC'::text) AS early,
+             ((t.shown - o.after) AT TIME ZONE 'UTC'::text) AS late) c)
+      CROSS JOIN LATERAL ( SELECT c.early AS instant
+           WHERE (((c.early AT TIME ZONE instants.zone) = t.shown) OR ((c.late AT TIME ZONE instants.zone) <> t.shown))
+         UNION ALL
+          SELECT c.late
+           WHERE (((c.late AT TIME ZONE instants.zone) = t.shown) AND (instants.twice OR ((c.early AT TIME ZONE instants.zone) <> t.shown)))) f)
+   ORDER BY f.instant;
+END;
 
 CREATE FUNCTION public.lock_places(owner uuid) RETURNS void
     LANGUAGE sql
@@ -558,6 +575,39 @@ CREATE FUNCTION public.stored_bytes(p public.posts) RETURNS bigint
     LANGUAGE sql STABLE
     RETURN ((128 + octet_length((p).title)) + octet_length((p).content));
 
+CREATE TABLE public.schedules (
+    id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    cron text NOT NULL,
+    timezone text NOT NULL,
+    misfire text NOT NULL,
+    misfire_window integer NOT NULL,
+    overlap text NOT NULL,
+    input json NOT NULL,
+    paused boolean NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    decided_until timestamp with time zone NOT NULL,
+    next_times timestamp with time zone[] NOT NULL,
+    next_at timestamp with time zone GENERATED ALWAYS AS (next_times[1]) STORED,
+    last json,
+    last_run uuid,
+    problem json,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT schedules_misfire_check CHECK ((misfire = ANY (ARRAY['skip'::text, 'once'::text, 'all'::text]))),
+    CONSTRAINT schedules_misfire_window_check CHECK ((misfire_window > 0)),
+    CONSTRAINT schedules_overlap_check CHECK ((overlap = ANY (ARRAY['allow'::text, 'skip'::text])))
+)
+WITH (fillfactor='70');
+ALTER TABLE ONLY public.schedules ALTER COLUMN input SET COMPRESSION lz4;
+ALTER TABLE ONLY public.schedules ALTER COLUMN last SET COMPRESSION lz4;
+ALTER TABLE ONLY public.schedules ALTER COLUMN problem SET COMPRESSION lz4;
+
+CREATE FUNCTION public.stored_bytes(s public.schedules) RETURNS bigint
+    LANGUAGE sql STABLE
+    RETURN (512 + octet_length(((s).input)::text));
+
 CREATE TABLE public.steps (
     execution_id uuid NOT NULL,
     seq integer NOT NULL,
@@ -630,6 +680,9 @@ BEGIN
     RETURN written;
 END
 $$;
+CREATE FUNCTION public.wall_clock(instant timestamp with time zone, zone text) RETURNS bigint
+    LANGUAGE sql STABLE
+    RETURN (floor((EXTRACT(epoch FROM (instant AT TIME ZONE zone)) / (60)::numeric)))::bigint;
 
 CREATE TABLE public.api_keys (
     id uuid NOT NULL,
@@ -1027,7 +1080,11 @@ UNION ALL
 UNION ALL
  SELECT idempotency_keys.user_id,
     idempotency_keys.bytes
-   FROM public.idempotency_keys;
+   FROM public.idempotency_keys
+UNION ALL
+ SELECT s.user_id,
+    public.stored_bytes(s.*) AS bytes
+   FROM public.schedules s;
 
 CREATE TABLE public.token_keys (
     id text NOT NULL,
@@ -1144,6 +1201,9 @@ ALTER TABLE ONLY public.recovery_codes
 
 ALTER TABLE ONLY public.removed_secrets
     ADD CONSTRAINT removed_secrets_pkey PRIMARY KEY (credential_id);
+
+ALTER TABLE ONLY public.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
@@ -1309,6 +1369,14 @@ CREATE INDEX records_user ON public.records USING btree (user_id, created_at, id
 
 CREATE INDEX removed_secrets_due ON public.removed_secrets USING btree (due_at);
 
+CREATE INDEX schedules_created ON public.schedules USING btree (created_at, id);
+
+CREATE INDEX schedules_due ON public.schedules USING btree (next_at) WHERE (next_at IS NOT NULL);
+
+CREATE INDEX schedules_user ON public.schedules USING btree (user_id, created_at, id);
+
+CREATE UNIQUE INDEX schedules_workflow ON public.schedules USING btree (workflow_id);
+
 CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_open ON public.sessions USING btree (user_id, created_at, id) WHERE (ended_at IS NULL);
@@ -1432,6 +1500,12 @@ ALTER TABLE ONLY public.rate_limits
 
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.schedules
+    ADD CONSTRAINT schedules_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.schedules
+    ADD CONSTRAINT schedules_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES public.workflows(id);
 
 ALTER TABLE ONLY public.second_factors
     ADD CONSTRAINT second_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

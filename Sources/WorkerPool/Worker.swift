@@ -188,6 +188,7 @@ extension Worker {
                 nextRound = now + policy.round
                 if renewLeases(keeper), shared.withLock(\.state.isWorking) {
                     maintenance.run(at: now, observe: observe)
+                    handle(.dutiesCalled(delaysExit: maintenance.delaysExit))
                 }
                 handle(.round)
             } else if let due = nextDue, due <= .now {

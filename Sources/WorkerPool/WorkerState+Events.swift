@@ -17,6 +17,8 @@ extension WorkerState {
         case queueFailed(slot: Int)
         /// A slot that was ordered to stop is about to end its thread.
         case stopped(slot: Int)
+        /// The background duties of a round were called.
+        case dutiesCalled(delaysExit: Bool)
         /// A round of the lease keeper; the first one starts the slots.
         case round
         /// `nextDue` has come.

@@ -138,7 +138,9 @@ extension WorkerState {
 
     /// Performs the transitions that have become due or possible.
     mutating func settle(at now: Monotonic) {
-        if case .working = phase, policy.exitsWhenIdle, hasBegun, isAllIdle, parked.isEmpty { stop(at: now) }
+        if case .working = phase, policy.exitsWhenIdle, hasBegun, isAllIdle, parked.isEmpty, !hasDutiesLeft {
+            stop(at: now)
+        }
         if let isolated, isAlone(isolated) { actions.append(.wake(slot: isolated)) }
         if case .stopping(let limit) = phase, limit <= now { abort(at: now) }
         switch phase {

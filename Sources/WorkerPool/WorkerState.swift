@@ -80,6 +80,8 @@ package struct WorkerState: Sendable {
     /// The slot with a run that is executed alone, or is about to be.
     var isolated: Int?
     var hasBegun = false
+    /// Whether background duties have work left that delays the exit of a worker that exits when nothing is due.
+    var hasDutiesLeft = false
     /// The number of the current registration, from 1; nil if the process is not registered.
     var registration: Int?
     var registrations = 0
@@ -133,6 +135,7 @@ package struct WorkerState: Sendable {
         case .resumed(let slot): resumed(slot)
         case .queueFailed(let slot): queueFailed(slot, at: now)
         case .stopped(let slot): stopped(slot)
+        case .dutiesCalled(let delaysExit): hasDutiesLeft = delaysExit
         case .round: round(at: now)
         case .due: startPoll()
         case .renewed(let leases, let lost, let requested):

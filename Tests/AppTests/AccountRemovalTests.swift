@@ -50,6 +50,7 @@ import Tokens
         let delivery = try application.post(
             "/hooks/\(open["token"].stringValue ?? "")", [:], headers: [("Webhook-Id", "d")])
         #expect(delivery.status == 202, "\(delivery.text)")
+        _ = try call("PUT", "\(path)/schedule", ["cron": "@daily"], status: 200)
         _ = try call("POST", "/flow-manager", .flow([.task("a", "pass"), .task("b", "data.store")]), status: 200)
         _ = try call("POST", "/api/operations/addition/run", ["arguments": [1]], status: 200)
         _ = try call("POST", "/generate_array", ["sentence": "x"], status: 200)

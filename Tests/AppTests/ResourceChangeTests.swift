@@ -49,6 +49,8 @@ import Testing
         let workflow: JSON = ["name": "a", "flow": FlowFormat.example]
         let credential: JSON = ["name": "c", "value": "long enough", "hosts": ["example.org"]]
         let account: JSON = ["username": "changed", "password": "long enough"]
+        let scheduled = "/api/workflows/\(try create("/api/workflows", workflow))/schedule"
+        #expect(try application.send("PUT", scheduled, ["cron": "@daily"], token: user.token).status == 200)
         let document = try application.send("PUT", "/api/data/d", ["value": [1]], token: user.token)
         #expect(document.status == 200)
         let postPath = "/posts/\(try create("/posts", post))"
@@ -60,6 +62,7 @@ import Testing
             "/api/credentials/{id}": example(
                 "/api/credentials/\(try create("/api/credentials", credential))", ("name", "other"),
                 creating: ("/api/credentials", credential)),
+            "/api/workflows/{id}/schedule": example(scheduled, ("cron", "@weekly")),
             "/api/data/{name}": example("/api/data/d", ("value", 7)),
             "/me": example("/me", ("name", "Other")),
             "/api/users/{id}": example(

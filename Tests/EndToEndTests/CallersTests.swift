@@ -24,12 +24,13 @@ import Testing
     ]
     private static let reads: Set = [
         "GET /me", "GET /api/executions", "GET /api/executions/{id}", "GET /api/executions/{id}/diff/{other}",
-        "GET /api/approvals", "GET /api/data",
+        "GET /api/executions/{id}/events", "GET /api/events", "GET /api/approvals", "GET /api/data",
         "GET /api/data/{name}", "GET /posts", "GET /posts/{id}", "GET /api/workflows", "GET /api/workflows/{id}",
         "GET /api/workflows/{id}/versions", "GET /api/workflows/{id}/versions/{version}",
         "GET /api/workflows/{id}/export", "GET /api/workflows/{id}/executions", "GET /api/credits", "GET /api/ledger",
         "GET /api/operations", "GET /api/operations/{type}", "GET /api/records", "GET /api/records/{id}",
         "GET /api/workflows/{id}/hooks", "GET /api/hooks", "GET /api/hooks/{id}", "GET /api/hooks/{id}/deliveries",
+        "GET /api/schedules", "GET /api/workflows/{id}/schedule",
     ]
     private static let runs: Set = [
         "POST /flow-manager", "POST /api/flows/validate", "POST /api/operations/{type}/run",
@@ -42,13 +43,19 @@ import Testing
         "PUT /posts/{id}", "PATCH /posts/{id}",
         "DELETE /posts/{id}", "POST /generate_array", "POST /api/workflows", "PUT /api/workflows/{id}",
         "DELETE /api/workflows/{id}", "DELETE /api/workflows/{id}/versions/{version}", "DELETE /api/executions/{id}",
-        "POST /api/workflows/{id}/rollback", "POST /api/workflows/import",
+        "POST /api/workflows/{id}/rollback", "POST /api/workflows/import", "PUT /api/workflows/{id}/schedule",
+        "DELETE /api/workflows/{id}/schedule",
+    ]
+    /// Calls of users with an account, also by keys.
+    private static let members: Set = [
+        "GET /api/schedules", "GET /api/workflows/{id}/schedule", "PUT /api/workflows/{id}/schedule",
+        "DELETE /api/workflows/{id}/schedule",
     ]
 
     /// Calls that a key with the scope `run` alone may make, for the runs that it has started.
     private static let ownRuns: Set = [
         "GET /api/executions", "GET /api/executions/{id}", "GET /api/executions/{id}/diff/{other}",
-        "GET /api/workflows/{id}/executions",
+        "GET /api/executions/{id}/events", "GET /api/events", "GET /api/workflows/{id}/executions",
     ]
 
     let stack: Stack
@@ -66,7 +73,8 @@ import Testing
         let all: [JSON] = ["read", "run", "write"]
         let (adminOnly, loginOnly) = (Self.admins, Self.accounts.union(Self.sessions))
         let callers: [(name: String, token: String, refused: Set<String>)] = [
-            ("guest", guest, adminOnly.union(Self.accounts)), ("client", user.token, adminOnly), ("admin", admin, []),
+            ("guest", guest, adminOnly.union(Self.accounts).union(Self.members)), ("client", user.token, adminOnly),
+            ("admin", admin, []),
             ("client's key", try key(all), adminOnly.union(loginOnly)),
             ("reader", try key(["read"]), adminOnly.union(loginOnly).union(Self.runs).union(Self.writes)),
             (
@@ -100,6 +108,8 @@ import Testing
         let workflow = try stack.post("/api/workflows", flow, token: user.token)["id"]
         let hook = try stack.post(
             "/api/workflows/\(workflow.stringValue ?? "")/hooks", [:], token: user.token)["id"]
+        let scheduled = "/api/workflows/\(workflow.stringValue ?? "")/schedule"
+        #expect(try stack.send("PUT", scheduled, ["cron": "@daily"], token: user.token).status == 200)
         let bought = try stack.post("/api/operations/addition/run", ["arguments": [1]], token: user.token)["record_id"]
         let resources: [String: JSON?] = [
             "/api/workflows/{id}": workflow,
@@ -111,6 +121,7 @@ import Testing
         ]
         let bodies: [String: JSON] = [
             "PUT /api/workflows/{id}": flow, "PUT /api/credentials/{id}": secret,
+            "PUT /api/workflows/{id}/schedule": ["cron": "@daily"],
             "POST /api/workflows/{id}/rollback": ["version": 1],
             "POST /api/workflows/{id}/execute": [:], "POST /api/executions/{id}/fork": ["step": 1],
             "POST /api/executions/{id}/signal": ["step": 1, "approved": true],

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HTTP
 import JSON
 import Postgres
 import TestSupport
@@ -76,6 +77,29 @@ import Testing
         #expect(result.status == 0, "\(result.output)")
         try expectCompleted(runs, of: user, in: stack)
         #expect(try stack.command(["work", "--once"]).status == 0)
+    }
+
+    /// Cron starts it on hosts where no worker runs.
+    @Test func onceFiresSchedulesAndExecutesTheirRuns() throws {
+        let stack = try Stack(settings: ["WORKERS": "0"])
+        let user = try stack.makeUser()
+        for number in 1...5 {
+            let made = try stack.post("/api/workflows", .workflow("w\(number)"), token: user.token)
+            let path = (made.headers["location"] ?? "") + "/schedule"
+            let answer = try stack.send("PUT", path, ["cron": "* * * * *"], token: user.token)
+            #expect(answer.status == 200, "\(answer.text)")
+        }
+        try stack.database.connect().execute(
+            """
+            UPDATE schedules SET decided_until = now() - interval '5 minutes',
+                next_times = ARRAY[date_trunc('minute', now()) - interval '2 minutes']
+            """)
+        let result = try stack.command(["work", "--once"])
+        #expect(result.status == 0, "\(result.output)")
+        let runs = try stack.get("/api/executions", token: user.token)["items"]
+        #expect(runs.each("status") == Array(repeating: "completed", count: 5), "\(runs.text)")
+        let schedules = try stack.get("/api/schedules", token: user.token)["items"]
+        #expect(schedules.each("last").map { $0["outcome"] } == Array(repeating: "started", count: 5))
     }
 
     /// In another process id namespace the same id is another process, so what these share must not be shared.

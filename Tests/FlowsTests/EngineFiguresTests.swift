@@ -21,7 +21,29 @@ import Testing
         let figures = try figures()
         #expect(figures.runs.map(\.state) == [.queued, .running, .waiting])
         #expect(figures.runs.allSatisfy { $0.count == 0 })
-        #expect(figures.oldestDue == 0 && figures.deadLetters == 0)
+        #expect(figures.oldestDue == 0 && figures.deadLetters == 0 && figures.oldestDueSchedule == 0)
+    }
+
+    @Test func theOldestScheduleThatIsDueCounts() throws {
+        let owner = fixture.runner.database.connect()
+        func add(_ times: SQL) throws {
+            try owner.execute(
+                """
+                WITH workflow AS (
+                    INSERT INTO workflows (id, user_id, version) SELECT uuid_v7(), \(RunnerFixture.userID)::uuid, 1
+                    RETURNING id, user_id)
+                INSERT INTO schedules (id, workflow_id, user_id, cron, timezone, misfire, misfire_window, overlap,
+                    input, paused, decided_until, next_times)
+                SELECT uuid_v7(), id, user_id, '@daily', 'UTC', 'once', 60, 'skip', '{}', false, now(), \(times)
+                FROM workflow
+                """)
+        }
+        try add("'{}'")
+        try add("ARRAY[now() + interval '1 minute']")
+        #expect(try figures().oldestDueSchedule == 0)
+        try add("ARRAY[now() - interval '1 minute', now()]")
+        try add("ARRAY[now() - interval '1 hour']")
+        #expect(try (3_600..<3_620).contains(figures().oldestDueSchedule))
     }
 
     @Test func runsAreCountedByTheirState() throws {

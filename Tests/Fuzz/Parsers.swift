@@ -1,3 +1,4 @@
+import Cron
 import Crypto
 import HTTP
 import JSON
@@ -41,6 +42,17 @@ let parsers: [String: Parser] = [
         guard let text = String(validating: input, as: UTF8.self), let token = RefreshToken(text) else { return }
         precondition(token.text == text)
         precondition(!issuer.isGenuine(token, seed: Array("another session's".utf8)))
+    },
+    // Mistakes are within the text. What is accepted fires, at times in order.
+    "cron": { input in
+        guard let text = String(validating: input, as: UTF8.self) else { return }
+        do {
+            let expression = try CronExpression(text)
+            let times = Array(expression.times(after: LocalTime(minutes: 29_000_000)).prefix(20))
+            precondition(times.count == 20 && zip(times, times.dropFirst()).allSatisfy { $0 < $1 })
+        } catch {
+            precondition((1...text.utf8.count + 1).contains(error.position) && error.message.utf8.count < 40_000)
+        }
     },
     // Parsing a serialized value gives the same value.
     "json": { input in

@@ -12,10 +12,10 @@ import WorkerPool
 @Suite struct DutiesTests {
     private func duties(
         on connection: Connection, sealing keys: KeyRing? = nil,
-        report: @escaping (MissingSealingKey) -> Void = { _ in }
+        observe: @escaping (ApplicationEvent) -> Void = { _ in }
     ) -> [Duty] {
         Duties.all(
-            of: Engine(catalog: Tasks.makeCatalog()), sealing: keys, on: connection, report: report)
+            of: Engine(catalog: Tasks.makeCatalog()), sealing: keys, on: connection, observe: observe)
     }
 
     /// At the first call after the start, with the number of values that no key of the settings opens.
@@ -36,7 +36,9 @@ import WorkerPool
         try connection.execute(
             "INSERT INTO second_factors (user_id, secret) VALUES (\(user), \(rings[1].seal([1], associated: [])))")
         let found = Recording<MissingSealingKey>()
-        let all = duties(on: connection, sealing: rings[0]) { found.add($0) }
+        let all = duties(on: connection, sealing: rings[0]) { event in
+            if case .sealingKeyMissing(let key) = event { found.add(key) }
+        }
         let duty = try #require(all.first { $0.name == "sealing-check" })
         #expect(duty.initialDelay == 0...0)
         for _ in 0..<2 {

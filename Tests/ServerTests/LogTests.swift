@@ -89,6 +89,10 @@ import WorkerPool
             (.edge(.answerLost(id: "r")), "info answer-lost request_id=r"),
             (.edge(.acceptPaused(code: 24)), "error accept-paused errno=24"),
             (.application(.auditNotSealed(detail: "d")), "warning audit-not-sealed detail=d"),
+            (
+                .application(.scheduleFailed(scheduleID: "1", code: "too_many_runs", detail: "no space")),
+                "warning schedule-failed schedule_id=1 code=too_many_runs detail=\"no space\""
+            ),
             (.worker(.queueUnavailable(Reason())), "error queue-unavailable detail=\"no space\""),
             (.worker(.queueAvailable), "info queue-available"),
             (.worker(.runFailed(Reason())), "error run-postponed detail=\"no space\""),

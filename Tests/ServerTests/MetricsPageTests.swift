@@ -68,6 +68,8 @@ import WorkerPool
         for _ in 0..<4 { metrics.observe(.database(.connectionOpened)) }
         metrics.observe(.database(.connectionLost))
         metrics.observe(.worker(.rescued(5)))
+        for _ in 0..<2 { metrics.observe(.application(.scheduleDecided(.started))) }
+        metrics.observe(.application(.scheduleFailed(scheduleID: "1", code: "a", detail: "b")))
         metrics.observe(.engine(.callsChanged(running: 4, waiting: 3)))
         metrics.observe(.engine(.callsChanged(running: -1, waiting: -1)))
         let slots = try (0..<2).map { _ in try #require(hashing.tryAcquire()) }
@@ -101,7 +103,10 @@ import WorkerPool
                 "flow_manager_password_hashes_running 2", "flow_manager_runs_rescued_total 5",
                 #"flow_manager_queue_runs{state="queued"} 4"#, #"flow_manager_queue_runs{state="running"} 1"#,
                 #"flow_manager_queue_runs{state="waiting"} 2"#, "flow_manager_queue_oldest_due_seconds 0",
-                "flow_manager_dead_letters 1", "flow_manager_history_oldest_month_seconds 0",
+                "flow_manager_dead_letters 1", "flow_manager_queue_oldest_schedule_seconds 0",
+                #"flow_manager_schedules_decided_total{outcome="started"} 2"#,
+                #"flow_manager_schedules_decided_total{outcome="failed"} 1"#,
+                "flow_manager_history_oldest_month_seconds 0",
                 "flow_manager_history_months_ahead 2", "flow_manager_history_unplanned_runs 0",
                 "flow_manager_build_info{version=\"\(Routes.interface.version)\"} 1",
             ])

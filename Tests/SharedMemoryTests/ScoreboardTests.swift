@@ -29,7 +29,10 @@ import Testing
         let shown = try #require(scoreboard.processes.first)
         #expect(scoreboard.processes.count == 1)
         #expect(shown.id == getpid() && shown.role == .worker && shown.begun == 1_700_000_000)
-        #expect(shown.gauges == [.connections: 2, .parked: 0, .hidden: 0, .callsRunning: 0, .callsWaiting: 0])
+        #expect(
+            shown.gauges == [
+                .connections: 2, .parked: 0, .streams: 0, .hidden: 0, .callsRunning: 0, .callsWaiting: 0,
+            ])
         #expect(shown.threads.map(\.isBusy) == [true, false])
         #expect(shown.threads.map(\.since) == [begun, begun + .seconds(1)])
         #expect(shown.threads.map(\.count) == [0, 1])

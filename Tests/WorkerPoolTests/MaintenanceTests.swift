@@ -68,6 +68,23 @@ import WorkerPool
         #expect(calls == [1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0])
     }
 
+    @Test func anUnfinishedDutyMayDelayTheExit() {
+        for delays in [true, false] {
+            var left = 2
+            let work = Duty("a", every: .seconds(1), delaysExit: delays) { _ in
+                left -= 1
+                if left < 0 { throw Refused() }
+                return left > 0 ? .unfinished : .done
+            }
+            var maintenance = Maintenance([work], from: start)
+            let seen = (0...2).map { second in
+                maintenance.run(at: start + .seconds(second), observe: calls.record)
+                return maintenance.delaysExit
+            }
+            #expect(seen == [delays, false, false])
+        }
+    }
+
     @Test func aDutyThatFailsIsReportedOnceAndDoesNotAffectOthers() {
         var failures = 2
         let failing = duty("a", every: 10) {

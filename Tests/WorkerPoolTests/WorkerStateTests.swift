@@ -338,6 +338,18 @@ extension WorkerStateTests {
         #expect(state.order(for: 1) == .stop)
     }
 
+    /// Duties may make runs due.
+    @Test mutating func drainingWaitsForDutiesThatDelayTheExit() {
+        self = .draining()
+        handle(.dutiesCalled(delaysExit: true))
+        handle(.round)
+        poll(0)
+        #expect(handle(.foundNothing(slot: 0)) == [])
+        #expect(state.order(for: 0) == .wait)
+        handle(.dutiesCalled(delaysExit: false))
+        #expect(state.order(for: 0) == .stop)
+    }
+
     /// The run of another slot may make a run due.
     @Test mutating func drainingWaitsForEverySlot() {
         self = .draining()

@@ -22,6 +22,15 @@ package enum ApplicationEvent: Sendable {
     case secretsUnavailable(reason: String)
     /// Values are sealed with a key that is not in the settings, so that they cannot be opened.
     case sealingKeyMissing(MissingSealingKey)
+    /// What has become of an instant of a schedule was stored.
+    case scheduleDecided(ScheduleOutcome)
+    /// The same for an instant that started no run, if the one before did.
+    case scheduleFailed(scheduleID: String, code: String, detail: String)
+}
+
+/// What has become of an instant of a schedule.
+package enum ScheduleOutcome: String, Sendable, CaseIterable {
+    case started, skipped, failed
 }
 
 /// A key that is not in the settings, and how many values it has sealed.

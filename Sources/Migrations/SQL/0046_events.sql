@@ -15,6 +15,15 @@ CREATE TABLE events (
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (xid, id)
 );
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals))
+    THEN
+        ALTER TABLE events ALTER COLUMN changes SET COMPRESSION lz4;
+    END IF;
+END
+$$;
 CREATE INDEX events_execution ON events (execution_id, xid, id);
 CREATE INDEX events_user ON events (user_id, xid, id);
 CREATE INDEX events_created ON events (created_at);

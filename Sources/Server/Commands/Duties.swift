@@ -6,16 +6,20 @@ import WorkerPool
 
 /// The list of background duties that every worker process has.
 enum Duties {
-    /// - Parameter report: takes each sealing key that the settings do not have.
     static func all(
         of engine: Engine, sealing keys: KeyRing?, on connection: Connection,
-        report: @escaping (MissingSealingKey) -> Void
+        observe: @escaping (ApplicationEvent) -> Void
     ) -> [Duty] {
+        let scheduler = Scheduler(engine, on: connection, observe: observe)
         var pass = Pruning.Pass()
         var check = SealingCheck(keys)
         var history = History.Pass()
         return [
             .rescuer(every: .seconds(1)) { try engine.rescue(on: connection) },
+            // A worker that exits when nothing is due starts these runs first.
+            Duty("scheduler", every: .seconds(1), delaysExit: true) { _ in
+                try scheduler.fireSome() ? .unfinished : .done
+            },
             Duty("waker", every: .seconds(1)) { _ in
                 try engine.wakeDue(on: connection)
                 return .done
@@ -55,7 +59,7 @@ enum Duties {
             // A self-test at the start, which is repeated because other machines seal too.
             Duty("sealing-check", every: .seconds(3_600)) { _ in
                 guard let missing = try check.lookAtSome(on: connection) else { return .unfinished }
-                missing.forEach(report)
+                for key in missing { observe(.sealingKeyMissing(key)) }
                 return .done
             },
         ]

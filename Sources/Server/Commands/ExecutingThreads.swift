@@ -49,7 +49,7 @@ struct ExecutingThreads: Sendable {
                         observe(.engine(event))
                     }),
                 in: database, showing: Scoreboard(in: memory), sealing: sealingKeys,
-                report: { observe(.application(.sealingKeyMissing($0))) }),
+                observe: { observe(.application($0)) }),
             observe: { observe(.worker($0)) })
         self.secrets = secrets
         startSecrets = {

@@ -12,11 +12,11 @@ extension WorkerQueue {
     ///
     /// - Parameters:
     ///   - keys: those of the settings.
-    ///   - report: takes each sealing key that they do not have.
+    ///   - observe: called by the duties.
     init(
         of engine: Engine, in database: PostgresConfiguration, showing scoreboard: Scoreboard,
         sealing keys: KeyRing?,
-        report: @escaping @Sendable (MissingSealingKey) -> Void
+        observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         let parked = ParkedRuns()
         self.init(
@@ -38,7 +38,7 @@ extension WorkerQueue {
                         return Set(leases.filter { !held.contains($0.token) })
                     },
                     duties: Duties.all(
-                        of: engine, sealing: keys, on: notifications.connection, report: report),
+                        of: engine, sealing: keys, on: notifications.connection, observe: observe),
                     register: notifications.register, unregister: notifications.unregister,
                     wait: { wakeUp, deadline in
                         let limit = deadline - .now

@@ -30,6 +30,7 @@ final class Metrics: Sendable {
     private let externalCallsEnded: LabelledCounter<String>
     private let externalCallTime: Counter
     private let eventsDelivered, slowEventReaders: Counter
+    private let schedulesDecided: LabelledCounter<ScheduleOutcome>
     private let stepRetries, creditsSettled, leaseLosses, runsRescued, logLinesDropped: Counter
     private let processStarts: LabelledCounter<Role>
     private let processExits: LabelledCounter<ExitLabels>
@@ -76,6 +77,7 @@ final class Metrics: Sendable {
         externalCallTime = Counter(.externalCallTime, in: table)
         eventsDelivered = Counter(.eventsDelivered, in: table)
         slowEventReaders = Counter(.slowEventReaders, in: table)
+        schedulesDecided = LabelledCounter(.schedulesDecided, in: table) { ["outcome": $0.rawValue] }
         stepRetries = Counter(.stepRetries, in: table)
         creditsSettled = Counter(.creditsSettled, in: table)
         leaseLosses = Counter(.leaseLosses, in: table)
@@ -118,6 +120,8 @@ final class Metrics: Sendable {
         case .application(.requestFinished(let request)): count(request)
         case .application(.limitHit(let code)): callsRefused.add(for: code)
         case .application(.hashRefused): hashesRefused.add()
+        case .application(.scheduleDecided(let outcome)): schedulesDecided.add(for: outcome)
+        case .application(.scheduleFailed): schedulesDecided.add(for: .failed)
         case .edge(.parked(let change)): add(change, to: .parked)
         case .eventStreams(let change): add(change, to: .streams)
         case .eventsDelivered(let count): eventsDelivered.add(UInt64(count))

@@ -83,6 +83,7 @@ struct MetricsPage {
         }
         exposition.add(.oldestDue, seconds: figures.oldestDue)
         exposition.add(.deadLetters, figures.deadLetters)
+        exposition.add(.oldestDueSchedule, seconds: figures.oldestDueSchedule)
         addHistory(over: connection, to: &exposition)
     }
 

@@ -40,6 +40,8 @@ extension Observation {
         case .application(.secretsUnavailable(let reason)): .warning("secrets-unavailable", ["reason": .text(reason)])
         case .application(.sealingKeyMissing(let key)):
             .error("sealing-key-missing", ["key": .text(key.id), "values": .number(key.count)])
+        case .application(.scheduleFailed(let id, let code, let detail)):
+            .warning("schedule-failed", ["schedule_id": .text(id), "code": .text(code), "detail": .text(detail)])
 
         case .database(.waitsRefused(let statement)):
             .error("database-waits-refused", ["statement": .text(String(statement.prefix(100)))])
@@ -151,7 +153,7 @@ extension Observation {
         case .application(.requestFinished): nil
 
         // What happens all the time, and what shows in the lines above if it makes a request or run fail.
-        case .edge(.parkingFull), .application(.limitHit), .hashWaited,
+        case .edge(.parkingFull), .application(.limitHit), .application(.scheduleDecided), .hashWaited,
             .engine(.claimed),
             .engine(.committed), .engine(.stepStarted), .engine(.stepFinished), .engine(.runFinished),
             .engine(.leaseLost), .engine(.callsChanged), .engine(.callEnded),

@@ -17,15 +17,19 @@ package struct Duty {
     /// The part of the interval before the first call is random in this range, so that workers that start together do
     /// not call it together.
     package let initialDelay: ClosedRange<Double>
+    /// Whether a worker that exits when nothing is due waits until the work is done.
+    package let delaysExit: Bool
     /// Does the next part of the work. After an error it is called again in the next round.
     package let body: Body
 
     package init(
-        _ name: String, every interval: Duration, initialDelay: ClosedRange<Double> = 0...0, body: @escaping Body
+        _ name: String, every interval: Duration, initialDelay: ClosedRange<Double> = 0...0, delaysExit: Bool = false,
+        body: @escaping Body
     ) {
         self.name = name
         self.interval = interval
         self.initialDelay = initialDelay
+        self.delaysExit = delaysExit
         self.body = body
     }
 

@@ -28,6 +28,8 @@ struct AuditEvent {
         case credentialChanged = "credential_changed"
         case credentialDeleted = "credential_deleted"
         case workflowDeleted = "workflow_deleted"
+        case scheduleSet = "schedule_set"
+        case scheduleDeleted = "schedule_deleted"
         case creditsGranted = "credits_granted"
         case priceChanged = "price_changed"
         case recordDeleted = "record_deleted"
@@ -56,7 +58,7 @@ struct AuditEvent {
     }
 
     let action: Action
-    /// The object of the event: the id of a user, key, credential, workflow, hook, record or run.
+    /// The object of the event: the id of a user, key, credential, workflow, schedule, hook, record or run.
     let subject: String?
     /// The user who acted, if it is not the caller.
     let actor: String?
@@ -146,6 +148,10 @@ extension AuditEvent {
     static func credentialDeleted(_ credential: String) -> AuditEvent { AuditEvent(.credentialDeleted, credential) }
 
     static func workflowDeleted(_ workflow: String) -> AuditEvent { AuditEvent(.workflowDeleted, workflow) }
+
+    static func scheduleSet(_ schedule: String) -> AuditEvent { AuditEvent(.scheduleSet, schedule) }
+
+    static func scheduleDeleted(_ schedule: String) -> AuditEvent { AuditEvent(.scheduleDeleted, schedule) }
 
     static func hookMade(_ hook: String) -> AuditEvent { AuditEvent(.hookMade, hook) }
 

@@ -65,7 +65,7 @@ package final class Principal: Sendable {
         }
         switch endpoint.access {
         case .admin where !isAdmin: return .forbidden("Only admins may do this: it needs the role 'admin'")
-        case .account where account.role == .guest:
+        case .account where account.role == .guest, .member where account.role == .guest:
             return .forbidden("Guests may not do this: it needs the role 'client' or 'admin'")
         default: return nil
         }

@@ -56,7 +56,7 @@ extension AccountRemoval {
     /// returns how many.
     static let parts: [Part] = [
         rows("hook_claims", smallRows), rows("hook_deliveries", smallRows), rows("hooks", smallRows), removeRuns,
-        removeVersions, removeWorkflows,
+        rows("schedules", largeRows), removeVersions, removeWorkflows,
         rows("documents", largeRows), rows("posts", largeRows), removeRecords,
         rows("idempotency_keys", largeRows), rows("sessions", smallRows), rows("api_keys", smallRows),
         rows("credentials", smallRows), rows("events", smallRows), rows("event_readers", smallRows),

@@ -14,7 +14,7 @@ extension Endpoint<Context> {
                         "List your runs that did not complete, without those that other runs started",
                         query: ["status": "failed,canceled", "parent_id": "null"]),
                 ]), read, compare,
-        ] + executionInterventions + [remove]
+        ] + events + executionInterventions + [remove]
 
     private static let summary = Resource(
         "ExecutionSummary",

@@ -115,10 +115,13 @@ extension Workflow {
         try connection.query("SELECT count(*) FROM workflow_versions WHERE workflow_id = \(id)").only.decode(Int.self)
     }
 
-    /// Deletes the workflow. The versions stay that runs name.
+    /// Deletes the workflow and its schedule. The versions stay that runs name.
     func delete(_ audit: AuditTrail, counting quota: StorageQuota, on connection: Connection) throws {
         try connection.pipeline(
-            ["UPDATE workflows SET deleted_at = now() WHERE id = \(id)"]
+            [
+                "UPDATE workflows SET deleted_at = now() WHERE id = \(id)",
+                Schedule.removal(ofWorkflow: id, of: userID, counting: quota),
+            ]
                 + RunRemoval.removingVersions(of: id, ownedBy: userID, counting: quota))
         try audit.record(.workflowDeleted(id))
     }
