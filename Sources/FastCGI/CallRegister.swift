@@ -6,7 +6,7 @@ package struct CallRegister: Sendable {
 
     /// - Parameters:
     ///   - begin: false if a process has begun this call before.
-    ///   - end: called when the call was answered.
+    ///   - end: called when the call was answered, or its answer is not wanted any more.
     package init(begin: @escaping @Sendable (UInt64) -> Bool, end: @escaping @Sendable (UInt64) -> Void) {
         self.begin = begin
         self.end = end

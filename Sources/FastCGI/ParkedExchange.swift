@@ -24,6 +24,7 @@ final class ParkedExchange: Sendable {
         guard let exchange = exchange.withLock({ $0.take() }) else { return }
         guard let response else {
             pool.observe(.answerLost(id: id))
+            pool.end(exchange.callID)
             exchange.abandon()
             close(descriptor)
             return
@@ -55,6 +56,7 @@ final class ParkedExchange: Sendable {
         guard let exchange = exchange.withLock({ $0.take() }) else { return }
         let isReusable = exchange.isReusable && pool.settings.gate != nil
         var isSent = false
+        pool.end(exchange.callID)
         if isComplete { isSent = exchange.endStream() } else { exchange.abandon() }
         if !isSent { pool.observe(.answerLost(id: id)) }
         if isSent, isReusable { pool.keep(descriptor, .unverified) } else { close(descriptor) }

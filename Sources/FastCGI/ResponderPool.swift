@@ -128,10 +128,15 @@ package final class ResponderPool: Sendable {
         let callID = exchange.callID
         let (isSent, isSafe) = exchange.answer(response, withBody: withBody, onSent: onSent)
         // Not before: a process that is killed in between has not answered.
-        if isSent, let callID { settings.register?.end(callID) }
+        end(callID)
         if !isSafe { observe(.answerRefused(id: id)) }
         if !isSent { observe(.answerLost(id: id)) }
         return isSent && isReusable
+    }
+
+    /// Removes a call from the register.
+    func end(_ callID: UInt64?) {
+        if let callID { settings.register?.end(callID) }
     }
 
     /// Lets the exchange wait for its response without a thread.

@@ -19,9 +19,11 @@ package struct BegunCalls: Sendable {
             memory: memory, rows: Rows(of: SharedMemory.Layout.calls, length: Self.rowLength), lifetime: Self.lifetime)
     }
 
-    /// Adds the call. False if it must not be executed: a process has begun it before, or no slot is left.
-    package func begin(_ id: UInt64, at now: Monotonic = .now) -> Bool { ids.add(id, at: now) }
+    /// Adds the call. False if it must not be executed, because a process has begun it before. If no slot is left, it is
+    /// executed: otherwise whoever takes many slots would have the calls of others refused.
+    package func begin(_ id: UInt64, at now: Monotonic = .now) -> Bool { ids.add(id, at: now) != .known }
 
-    /// Removes the call, which was answered.
+    /// Removes the call, which has ended in a process that lives: if its answer was lost, then because the web server no
+    /// longer waited for it, and so does not repeat it.
     package func end(_ id: UInt64) { ids.remove(id) }
 }

@@ -10,19 +10,26 @@ struct RecentIDs: Sendable {
     /// In seconds.
     let lifetime: UInt64
 
-    /// Adds the id. False if a process has added it before, or no slot is left.
-    func add(_ id: UInt64, at now: Monotonic) -> Bool {
+    enum Addition {
+        case added
+        /// A process has added it before.
+        case known
+        /// No slot is left.
+        case full
+    }
+
+    func add(_ id: UInt64, at now: Monotonic) -> Addition {
         let new = Self.word(of: id, at: now.seconds)
         while true {
             var free: (index: Int, word: UInt64)?
             for index in rows.row(for: id) {
                 let word = memory.word(index)
                 let isCurrent = word != 0 && now.seconds &- word >> Self.tagBits < lifetime
-                if isCurrent, word & Self.tagMask == new & Self.tagMask { return false }
+                if isCurrent, word & Self.tagMask == new & Self.tagMask { return .known }
                 if !isCurrent, free == nil { free = (index, word) }
             }
-            guard let free else { return false }
-            if memory.replace(free.word, by: new, at: free.index) { return true }
+            guard let free else { return .full }
+            if memory.replace(free.word, by: new, at: free.index) { return .added }
         }
     }
 

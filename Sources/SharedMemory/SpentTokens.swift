@@ -5,7 +5,7 @@ package import System
 package struct SpentTokens: Sendable {
     /// In seconds; longer than a token is valid.
     package static let lifetime: UInt64 = 480
-    static let capacity = 512
+    static let capacity = 4_096
 
     private let ids: RecentIDs
 
@@ -16,5 +16,5 @@ package struct SpentTokens: Sendable {
     }
 
     /// Adds the token. False if it must not be accepted: it was used before, or too many were used lately.
-    package func spend(_ id: UInt64, at now: Monotonic = .now) -> Bool { ids.add(id, at: now) }
+    package func spend(_ id: UInt64, at now: Monotonic = .now) -> Bool { ids.add(id, at: now) == .added }
 }

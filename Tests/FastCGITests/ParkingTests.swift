@@ -131,6 +131,20 @@ import Testing
         #expect(reported() == Array(repeating: nil, count: 1_000))
     }
 
+    /// Its place among the calls that must not be repeated is free again.
+    @Test func aCallOfADisconnectedPeerHasEnded() throws {
+        let ended = Recording<UInt64>()
+        let register = CallRegister(begin: { _ in true }, end: { ended.add($0) })
+        let running = try pool(threads: 1, settings: .gated.with { $0.register = register })
+        let client = try running.client()
+        try client.send(FastCGIClient.request(RunningPool.params("POST", "/later", [("CALL_ID", "00000000000000ff")])))
+        let parked = exchanges.take("/later")
+        client.finishSending()
+        #expect(client.isClosed())
+        #expect(parked?.isDisconnected == true)
+        #expect(ended.all == [255])
+    }
+
     @Test func closedConnectionIsNoticed() throws {
         let running = try pool()
         var client: FastCGIClient? = try running.client()

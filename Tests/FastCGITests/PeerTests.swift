@@ -166,7 +166,9 @@ import Testing
     @Test func disconnectedClientIsReported() throws {
         let begun = DispatchSemaphore(value: 0)
         let release = DispatchSemaphore(value: 0)
-        let running = try RunningPool(threads: 1) { received in
+        let ended = Recording<UInt64>()
+        let register = CallRegister(begin: { _ in true }, end: { ended.add($0) })
+        let running = try RunningPool(threads: 1, settings: .gated.with { $0.register = register }) { received in
             if (try? received.get())?.target == "/slow" {
                 begun.signal()
                 release.wait()
@@ -174,11 +176,13 @@ import Testing
             return RunningPool.echo(received)
         }
         var client: FastCGIClient? = try running.client()
-        try client?.send(FastCGIClient.request(RunningPool.params("GET", "/slow")))
+        let call = RunningPool.params("POST", "/slow", [("CALL_ID", "00000000000000ff")])
+        try client?.send(FastCGIClient.request(call))
         begun.wait()
         client = nil
         release.signal()
         #expect(running.events.saw(.answerLost(id: "r1")))
+        #expect(ended.all == [255], "its place among the calls that must not be repeated is free again")
         #expect(try running.client().exchange(RunningPool.params()).status == 200)
     }
 

@@ -23,12 +23,18 @@ import Testing
         #expect(other.begin(id, at: start + .seconds(14)))
     }
 
-    /// What a killed process has left does not fill the memory.
-    @Test func aCallIsForgottenWhenNothingRepeatsIt() {
+    /// What a killed process has left is forgotten when nothing repeats it.
+    @Test func aCallIsForgotten() {
+        #expect(calls.begin(7, at: start))
+        #expect(!calls.begin(7, at: start + .seconds(14)))
+        #expect(calls.begin(7, at: start + .seconds(15)))
+    }
+
+    /// Whoever takes all slots does not have the calls of others refused.
+    @Test func withoutASlotACallBegins() {
         for id in 2..<UInt64(BegunCalls.rowLength + 2) { #expect(calls.begin(id << 32, at: start)) }
-        #expect(!calls.begin(1 << 60, at: start + .seconds(14)))
-        #expect(calls.begin(1 << 60, at: start + .seconds(15)))
-        #expect(calls.begin(3 << 32, at: start + .seconds(15)))
+        #expect(calls.begin(1 << 60, at: start))
+        #expect(!calls.begin(3 << 32, at: start), "those with a slot begin once")
     }
 
     @Test func oneOfManyConcurrentCallsBegins() {
