@@ -298,6 +298,7 @@ $$;
 CREATE FUNCTION public.history_columns(parent regclass, part regclass, alias text) RETURNS text
     LANGUAGE sql STABLE
     RETURN (SELECT string_agg(CASE WHEN (p.attname IS NULL) THEN format('NULL::%s'::text, format_type(a.atttypid, a.atttypmod)) ELSE format('%I.%I'::text, history_columns.alias, a.attname) END, ', '::text ORDER BY a.attnum) AS string_agg FROM (pg_attribute a LEFT JOIN pg_attribute p ON (((p.attrelid = (history_columns.part)::oid) AND (p.attname = a.attname) AND (NOT p.attisdropped)))) WHERE ((a.attrelid = (history_columns.parent)::oid) AND (a.attnum > 0) AND (NOT a.attisdropped)));
+
 CREATE FUNCTION public.instants(minutes bigint[], zone text, twice boolean) RETURNS SETOF timestamp with time zone
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -660,6 +661,10 @@ CREATE FUNCTION public.uuid_v7() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE
     RETURN (encode(set_bit(set_bit(OVERLAY(uuid_send(gen_random_uuid()) PLACING substr(int8send((floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric)))::bigint), 3) FROM 1 FOR 6), (52)::bigint, 1), (53)::bigint, 1), 'hex'::text))::uuid;
 
+CREATE FUNCTION public.wall_clock(instant timestamp with time zone, zone text) RETURNS bigint
+    LANGUAGE sql STABLE
+    RETURN (floor((EXTRACT(epoch FROM (instant AT TIME ZONE zone)) / (60)::numeric)))::bigint;
+
 CREATE FUNCTION public.write_events(owner uuid, run uuid, key uuid, happened json) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -680,9 +685,6 @@ BEGIN
     RETURN written;
 END
 $$;
-CREATE FUNCTION public.wall_clock(instant timestamp with time zone, zone text) RETURNS bigint
-    LANGUAGE sql STABLE
-    RETURN (floor((EXTRACT(epoch FROM (instant AT TIME ZONE zone)) / (60)::numeric)))::bigint;
 
 CREATE TABLE public.api_keys (
     id uuid NOT NULL,
@@ -755,6 +757,7 @@ CREATE TABLE public.events (
     changes json NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
+ALTER TABLE ONLY public.events ALTER COLUMN changes SET COMPRESSION lz4;
 
 ALTER TABLE public.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.events_id_seq
