@@ -75,6 +75,12 @@ extension WorkerState {
         if !isAnyNotified { notifyOne() }
     }
 
+    /// What the last duties have made due is looked for before the worker exits.
+    mutating func dutiesCalled(_ delaysExit: Bool) {
+        if hasDutiesLeft { startPoll() }
+        hasDutiesLeft = delaysExit
+    }
+
     mutating func round(at now: Monotonic) {
         hasBegun = true
         startPoll()

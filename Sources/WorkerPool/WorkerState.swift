@@ -135,7 +135,7 @@ package struct WorkerState: Sendable {
         case .resumed(let slot): resumed(slot)
         case .queueFailed(let slot): queueFailed(slot, at: now)
         case .stopped(let slot): stopped(slot)
-        case .dutiesCalled(let delaysExit): hasDutiesLeft = delaysExit
+        case .dutiesCalled(let delaysExit): dutiesCalled(delaysExit)
         case .round: round(at: now)
         case .due: startPoll()
         case .renewed(let leases, let lost, let requested):

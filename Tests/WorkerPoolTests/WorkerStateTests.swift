@@ -346,7 +346,10 @@ extension WorkerStateTests {
         poll(0)
         #expect(handle(.foundNothing(slot: 0)) == [])
         #expect(state.order(for: 0) == .wait)
+        // The last call may have made runs due.
         handle(.dutiesCalled(delaysExit: false))
+        poll(0)
+        handle(.foundNothing(slot: 0))
         #expect(state.order(for: 0) == .stop)
     }
 
