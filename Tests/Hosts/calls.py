@@ -391,8 +391,8 @@ def events(site, user):
     expect(after.status == 204, "a stream after the end of its run", after)
 
 
-CALLS = [log_in_and_chain, credits, idempotency, location, bodies, methods, entity_tags, cookies, waiting, events, paths,
-         queries, client_address, https, headers, documentation, base_path, doctor, leaving_clients,
+CALLS = [log_in_and_chain, credits, idempotency, location, bodies, methods, entity_tags, cookies, waiting,
+         events, paths, queries, client_address, https, headers, documentation, base_path, doctor, leaving_clients,
          throttle, crowd_of_logins, quiet_logs]
 
 
