@@ -70,7 +70,7 @@ package struct Pruning: Sendable {
         "ledger": "nothing: entries stay", "posts": "their users", "prices": "nothing: one row of each task type",
         "queue": "the end of the run", "records": "the removal of their user",
         "removed_secrets": "their removal in AWS Secrets Manager",
-        "schema_migrations": "nothing: one row of each migration",
+        "schedules": "their users", "schema_migrations": "nothing: one row of each migration",
         "steps": "the removal of their run",
         "storage": "the removal of their user", "storage_changes": "the fold of each second",
         "workflow_versions": "their users", "workflows": "the removal of their user",
