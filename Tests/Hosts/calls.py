@@ -327,7 +327,8 @@ def crowd_of_logins(site, user):
 def quiet_logs(site, user):
     """No log has a token, a password, or the token of a web hook."""
     secret = uuid.uuid4().hex
-    for path in [f"/hooks/{secret}", f"/%68ooks/{secret}", f"/health?token={secret}", f"/api/keys/fm_{secret}",
+    for path in [f"/hooks/{secret}", f"/%68ooks/{secret}", f"//hooks/{secret}", f"/./hooks/{secret}",
+                 f"/docs/../hooks/{secret}", f"/health?token={secret}", f"/api/keys/fm_{secret}",
                  f"/api/keys/%66m_{secret}", f"/api/data/fm_{secret}/eyJx", f"/api/data/eyJ{secret}",
                  f"/api/data/%65yJ{secret}"]:
         site.send("POST" if "hooks" in path else "GET", path, headers={"Authorization": f"Bearer {secret}"})
