@@ -31,6 +31,7 @@ enum ExampleVariables {
     /// Ids that the collection takes from answers.
     private static let ids = [
         "user_id", "new_user_id", "session_id", "key_id", "credential_id", "execution_id", "approval_execution_id",
-        "waiting_execution_id", "workflow_id", "hook_id", "imported_workflow_id", "post_id", "record_id",
+        "waiting_execution_id", "workflow_id", "notified_workflow_id", "delivery_id", "hook_id", "imported_workflow_id",
+        "post_id", "record_id",
     ].map { ExampleVariable($0, sample: id, "Set by the answer of an earlier request") }
 }

@@ -7,8 +7,8 @@ package enum Routes {
         Endpoint.site + Endpoint.description + Endpoint.health + Endpoint.monitoring + Endpoint.accounts
         + Endpoint.sessions
         + Endpoint.runs + Endpoint.prices + Endpoint.executions + Endpoint.approvals
-        + Endpoint.workflows + Endpoint.workflowRuns + Endpoint.schedules + Endpoint.hooks + Endpoint.documents
-        + Endpoint.posts + Endpoint.arrays + Endpoint.operations
+        + Endpoint.workflows + Endpoint.workflowRuns + Endpoint.schedules + Endpoint.hooks
+        + Endpoint.endNotifications + Endpoint.documents + Endpoint.posts + Endpoint.arrays + Endpoint.operations
         + Endpoint.records + Endpoint.credits + Endpoint.apiKeys + Endpoint.credentials + Endpoint.secondFactors
         + Endpoint.guests + Endpoint.users + Endpoint.identities + Endpoint.removal + Endpoint.audit
 

@@ -143,6 +143,10 @@ extension ProblemCode {
             (.conflict, "The account has its maximum number of credentials", "Delete a credential first.")
         case .tooManyHooks:
             (.conflict, "The account has its maximum number of hooks", "Delete a hook first.")
+        case .tooManyNotifications:
+            (.conflict, "Too many notifications are pending", "Wait until some have been delivered or given up.")
+        case .noEndTarget:
+            (.conflict, "The workflow has no `on_end`", "Set the `on_end` of the workflow first.")
         case .nameTaken:
             (.conflict, "Another credential has this name", "Choose another name, or replace that credential.")
         case .tooManySchedules:

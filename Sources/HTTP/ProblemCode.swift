@@ -39,6 +39,8 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case keyTaken = "key_taken"
     case tooManyCredentials = "too_many_credentials"
     case tooManyHooks = "too_many_hooks"
+    case tooManyNotifications = "too_many_notifications"
+    case noEndTarget = "no_end_target"
     case nameTaken = "name_taken"
     case tooManySchedules = "too_many_schedules"
     case tooManyDocuments = "too_many_documents"

@@ -59,7 +59,7 @@ func requireSuccess(_ code: CURLcode) {
 
     /// The response of a transfer that has ended.
     func response(of transfer: Transfer, after code: CURLcode) throws(HTTPClientError) -> IncomingResponse {
-        guard code == CURLE_OK else { throw transfer.error(for: code) }
+        guard code == CURLE_OK || transfer.isCut else { throw transfer.error(for: code) }
         return unsafe IncomingResponse(
             status: Status(rawValue: flow_status(easy)), headers: Self.headers(of: easy), body: transfer.body)
     }

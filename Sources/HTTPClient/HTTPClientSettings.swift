@@ -14,6 +14,8 @@ package struct HTTPClientSettings: Sendable {
     package var stallTimeout: Duration = .seconds(15)
     /// The maximum length of a response's body, in bytes.
     package var bodyLimit = 1 << 20
+    /// Whether a body that is longer is cut, instead of refused with `tooLarge`.
+    package var cutsBody = false
     /// The maximum length of a response's header section in bytes, including trailers and interim responses.
     package var headerLimit = 32 << 10
     /// The maximum number of redirects that are followed.

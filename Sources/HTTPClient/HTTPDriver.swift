@@ -61,15 +61,17 @@ package final class HTTPDriver: Sendable {
 
     deinit { inbox.put(.stop) }
 
-    /// Sends the request, follows redirects, and calls `ended` once, on the driver's thread: with the final response,
+    /// Sends the request, follows redirects if it may, and calls `ended` once, on the driver's thread: with the final response,
     /// whatever its status, or the reason why there is none.
     ///
     /// - Parameters:
     ///   - timeout: from now to the complete response, including all redirects.
     ///   - bodyLimit: the maximum length of the response's body, in bytes.
+    ///   - cutsBody: whether a longer body is cut, instead of refused.
     @discardableResult
     package func send(
-        _ request: OutgoingRequest, timeout: Duration? = nil, bodyLimit: Int? = nil, _ ended: @escaping Ended
+        _ request: OutgoingRequest, timeout: Duration? = nil, bodyLimit: Int? = nil, cutsBody: Bool = false,
+        followsRedirects: Bool = true, _ ended: @escaping Ended
     ) -> Ticket {
         var settings = settings
         if let timeout {
@@ -78,6 +80,8 @@ package final class HTTPDriver: Sendable {
             settings.stallTimeout = timeout
         }
         if let bodyLimit { settings.bodyLimit = bodyLimit }
+        if cutsBody { settings.cutsBody = true }
+        if !followsRedirects { settings.followsRedirects = false }
         let ticket = Ticket(number: lastNumber.add(1, ordering: .relaxed).newValue)
         inbox.put(.send(ticket, request, settings, ended))
         return ticket

@@ -72,7 +72,7 @@ final class HTTPDriverLoop {
         multi.remove(request.handle)
         do throws(HTTPClientError) {
             let response = try request.handle.response(of: request.transfer, after: code)
-            guard let next = try request.transfer.hop.redirected(by: response) else {
+            guard request.settings.followsRedirects, let next = try request.transfer.hop.redirected(by: response) else {
                 return request.ended(.success(response), false)
             }
             guard request.redirectsLeft > 0 else { throw .tooManyRedirects }

@@ -8,6 +8,7 @@ import Glibc
     private let fields: UnsafeMutablePointer<curl_slist>?
     private let addresses: AddressGuard
     private let bodyLimit: Int
+    private let cutsBody: Bool
     private let headerLimit: Int
     private(set) var body: [UInt8] = []
     private var headerLength = 0
@@ -15,12 +16,15 @@ import Glibc
     private(set) var hasRefused = false
     /// Whether the response was aborted because it is too long.
     private(set) var isTooLarge = false
+    /// Whether the response was aborted because the rest of its body is not wanted.
+    private(set) var isCut = false
 
     init(_ hop: Hop, _ settings: HTTPClientSettings, addresses: AddressGuard) {
         self.hop = hop
         unsafe fields = EasyHandle.list(of: hop.request)
         self.addresses = addresses
         bodyLimit = settings.bodyLimit
+        cutsBody = settings.cutsBody
         headerLimit = settings.headerLimit
     }
 
@@ -38,9 +42,14 @@ import Glibc
         return Glibc.socket(socket.family, socket.socktype | Int32(SOCK_CLOEXEC.rawValue), socket.protocol)
     }
 
-    /// Appends bytes of the body; false when they exceed the limit.
+    /// Appends bytes of the body; false when they exceed the limit, which ends the transfer.
     private func receive(body bytes: UnsafeRawBufferPointer) -> Bool {
         isTooLarge = bytes.count > bodyLimit - body.count
+        if isTooLarge, cutsBody {
+            (isTooLarge, isCut) = (false, true)
+            unsafe body.append(contentsOf: bytes.prefix(bodyLimit - body.count))
+            return false
+        }
         if !isTooLarge { unsafe body.append(contentsOf: bytes) }
         return !isTooLarge
     }

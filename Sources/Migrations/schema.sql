@@ -742,6 +742,37 @@ CREATE TABLE public.dropped_history (
     counted uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL
 );
 
+CREATE TABLE public.end_notifications (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    execution_id uuid NOT NULL,
+    status text NOT NULL,
+    run_created_at timestamp with time zone NOT NULL,
+    run_finished_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
+    lease uuid,
+    give_up_at timestamp with time zone NOT NULL,
+    last_status integer,
+    last_error text,
+    last_answer text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT end_notifications_are_due CHECK (((state = 'pending'::text) = (due_at IS NOT NULL))),
+    CONSTRAINT end_notifications_have_ended CHECK (((state = 'pending'::text) = (ended_at IS NULL))),
+    CONSTRAINT end_notifications_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text, 'dropped'::text])))
+);
+
+CREATE TABLE public.end_secrets (
+    id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    sealed bytea NOT NULL,
+    expires_at timestamp with time zone
+);
+
 CREATE TABLE public.event_readers (
     user_id uuid NOT NULL,
     since xid8,
@@ -1051,6 +1082,8 @@ CREATE TABLE public.workflows (
     key text,
     priority smallint DEFAULT 0 NOT NULL,
     max_queued integer,
+    end_url text,
+    end_statuses text[],
     CONSTRAINT workflows_concurrency_check CHECK ((concurrency > 0)),
     CONSTRAINT workflows_key_check CHECK ((key ~ '^[a-z][a-z0-9-]{0,62}$'::text)),
     CONSTRAINT workflows_max_queued_check CHECK ((max_queued > 0)),
@@ -1135,6 +1168,12 @@ ALTER TABLE ONLY public.documents
 
 ALTER TABLE ONLY public.dropped_history
     ADD CONSTRAINT dropped_history_pkey PRIMARY KEY (month);
+
+ALTER TABLE ONLY public.end_notifications
+    ADD CONSTRAINT end_notifications_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.end_secrets
+    ADD CONSTRAINT end_secrets_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.event_readers
     ADD CONSTRAINT event_readers_pkey PRIMARY KEY (user_id);
@@ -1265,6 +1304,26 @@ CREATE INDEX audit_log_unsealed ON public.audit_log USING btree (id) WHERE ("pos
 CREATE UNIQUE INDEX credentials_name ON public.credentials USING btree (user_id, public.folded(name));
 
 CREATE INDEX credentials_user ON public.credentials USING btree (user_id, created_at, id);
+
+CREATE INDEX end_notifications_due ON public.end_notifications USING btree (due_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX end_notifications_expiry ON public.end_notifications USING btree (ended_at);
+
+CREATE INDEX end_notifications_leased ON public.end_notifications USING btree (user_id, due_at) WHERE (lease IS NOT NULL);
+
+CREATE INDEX end_notifications_pending ON public.end_notifications USING btree (user_id, due_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX end_notifications_user ON public.end_notifications USING btree (user_id, ended_at);
+
+CREATE INDEX end_notifications_workflow ON public.end_notifications USING btree (workflow_id, created_at, id);
+
+CREATE INDEX end_secrets_expiry ON public.end_secrets USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE UNIQUE INDEX end_secrets_present ON public.end_secrets USING btree (workflow_id) WHERE (expires_at IS NULL);
+
+CREATE INDEX end_secrets_user ON public.end_secrets USING btree (user_id);
+
+CREATE INDEX end_secrets_workflow ON public.end_secrets USING btree (workflow_id);
 
 CREATE INDEX events_created ON public.events USING btree (created_at);
 
@@ -1470,6 +1529,9 @@ ALTER TABLE ONLY public.credits
 
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.end_secrets
+    ADD CONSTRAINT end_secrets_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES public.workflows(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.guests
     ADD CONSTRAINT guests_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

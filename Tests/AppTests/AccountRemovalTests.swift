@@ -40,7 +40,8 @@ import Tokens
         }
         _ = try call("PUT", "/api/data/a", ["value": [1, 2]], status: 200)
         _ = try call("POST", "/posts", ["title": "a", "content": "b"], status: 201)
-        let workflow = try call("POST", "/api/workflows", .workflow("w"), status: 201)
+        let notified: [String: JSON] = ["on_end": ["url": "https://example.org/"]]
+        let workflow = try call("POST", "/api/workflows", .workflow("w", notified), status: 201)
         let path = try #require(workflow.headers["location"])
         _ = try call("POST", "\(path)/execute", [:], status: 202)
         let hook = try application.post(
@@ -50,6 +51,7 @@ import Tokens
         let delivery = try application.post(
             "/hooks/\(open["token"].stringValue ?? "")", [:], headers: [("Webhook-Id", "d")])
         #expect(delivery.status == 202, "\(delivery.text)")
+        try application.work()
         _ = try call("PUT", "\(path)/schedule", ["cron": "@daily"], status: 200)
         _ = try call("POST", "/flow-manager", .flow([.task("a", "pass"), .task("b", "data.store")]), status: 200)
         _ = try call("POST", "/api/operations/addition/run", ["arguments": [1]], status: 200)

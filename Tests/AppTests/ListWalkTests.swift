@@ -48,6 +48,7 @@ import Testing
             "/api/identities": ("/api/identities?", "identities"),
             "/api/hooks": ("/api/hooks?", "hooks"),
             "/api/workflows/{id}/hooks": ("/api/workflows/\(workflow)/hooks?", "hooks"),
+            "/api/workflows/{id}/deliveries": ("/api/workflows/\(workflow)/deliveries?", "end_notifications"),
             "/api/hooks/{id}/deliveries": ("/api/hooks/\(Self.hook)/deliveries?", "hook_deliveries"),
         ]
     }
@@ -136,6 +137,13 @@ import Testing
             """
             INSERT INTO hook_deliveries (id, hook_id, user_id, outcome, is_test, created_at)
             SELECT gen_random_uuid(), \(Self.hook)::uuid, \(id), 'started', false, \(time) FROM \(n)
+            """,
+            """
+            INSERT INTO end_notifications (id, user_id, workflow_id, execution_id, status, run_created_at,
+                run_finished_at, state, ended_at, give_up_at, created_at)
+            SELECT gen_random_uuid(), \(id), \(workflow)::uuid, gen_random_uuid(), 'completed', now(), now(),
+                'delivered', now(), now(), \(time)
+            FROM \(n)
             """,
             """
             INSERT INTO audit_log (id, action, origin, detail, created_at)

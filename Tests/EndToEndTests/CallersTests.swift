@@ -17,6 +17,7 @@ import Testing
         "GET /api/credentials", "GET /api/credentials/{id}", "PUT /api/credentials/{id}",
         "DELETE /api/credentials/{id}", "POST /api/mfa/totp", "POST /api/mfa/totp/confirm", "DELETE /api/mfa/totp",
         "POST /api/workflows/{id}/hooks", "POST /api/hooks/{id}/rotate", "DELETE /api/hooks/{id}",
+        "POST /api/workflows/{id}/on-end/rotate",
     ]
     private static let sessions: Set = [
         "POST /logout", "GET /csrf", "GET /api/sessions", "DELETE /api/sessions/{id}", "POST /api/guests/convert",
@@ -31,6 +32,7 @@ import Testing
         "GET /api/operations", "GET /api/operations/{type}", "GET /api/records", "GET /api/records/{id}",
         "GET /api/workflows/{id}/hooks", "GET /api/hooks", "GET /api/hooks/{id}", "GET /api/hooks/{id}/deliveries",
         "GET /api/schedules", "GET /api/workflows/{id}/schedule",
+        "GET /api/workflows/{id}/deliveries",
     ]
     private static let runs: Set = [
         "POST /flow-manager", "POST /api/flows/validate", "POST /api/operations/{type}/run",
@@ -44,7 +46,7 @@ import Testing
         "DELETE /posts/{id}", "POST /generate_array", "POST /api/workflows", "PUT /api/workflows/{id}",
         "DELETE /api/workflows/{id}", "DELETE /api/workflows/{id}/versions/{version}", "DELETE /api/executions/{id}",
         "POST /api/workflows/{id}/rollback", "POST /api/workflows/import", "PUT /api/workflows/{id}/schedule",
-        "DELETE /api/workflows/{id}/schedule",
+        "DELETE /api/workflows/{id}/schedule", "POST /api/workflows/{id}/deliveries/{delivery}/resend",
     ]
     /// Calls of users with an account, also by keys.
     private static let members: Set = [
@@ -126,6 +128,7 @@ import Testing
             "POST /api/workflows/{id}/execute": [:], "POST /api/executions/{id}/fork": ["step": 1],
             "POST /api/executions/{id}/signal": ["step": 1, "approved": true],
             "POST /api/workflows/{id}/hooks": [:], "POST /api/hooks/{id}/rotate": [:], "POST /api/hooks/{id}/test": [:],
+            "POST /api/workflows/{id}/on-end/rotate": [:],
         ]
         let stranger = try stack.makeUser()
         // Types have no owner.

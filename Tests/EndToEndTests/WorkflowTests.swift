@@ -38,7 +38,7 @@ import Testing
             created.json.names == [
                 "id", "user_id", "key", "name", "description", "version", "concurrency", "priority", "max_queued",
                 "created_at", "updated_at",
-                "flow", "input_schema",
+                "flow", "input_schema", "on_end",
             ])
         #expect(created["user_id"] == .string(user.id) && created["version"] == 1)
         for name in draft.names { #expect(created[name] == draft[name], "\(name)") }

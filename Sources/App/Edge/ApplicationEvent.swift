@@ -20,6 +20,12 @@ package enum ApplicationEvent: Sendable {
     case emailNotFetched(reason: String)
     /// The value of a credential could not be fetched from where it is kept.
     case secretsUnavailable(reason: String)
+    /// A notification of the end of a run was delivered.
+    case notificationDelivered(after: Duration)
+    /// An attempt to deliver one has failed; there is another one later.
+    case notificationFailed(host: String, reason: String)
+    /// One was given up after a day.
+    case notificationDead(host: String, reason: String)
     /// Values are sealed with a key that is not in the settings, so that they cannot be opened.
     case sealingKeyMissing(MissingSealingKey)
     /// What has become of an instant of a schedule was stored.

@@ -8,8 +8,8 @@ package enum WorkflowKey {
 
     /// Words that follow `/api/workflows/` in paths, or may do so in later releases.
     package static let reserved = [
-        "copy", "events", "execute", "executions", "export", "hooks", "import", "key", "new", "null", "rollback",
-        "runs",
+        "copy", "deliveries", "events", "execute", "executions", "export", "hooks", "import", "key", "new", "null",
+        "on-end", "resend", "rollback", "rotate", "runs",
         "schedule", "search", "validate", "versions",
     ]
 

@@ -119,15 +119,19 @@ extension Checkpoint {
     }
 
     private func ending(_ progress: RunProgress) -> SQL {
-        """
-        , ended AS (
-            UPDATE executions
-            SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt),
-                error = \(optional: execution.failure?.json), cost = \(cost),
-                processor_us = \(progress.processorTime.microseconds),
-                finished_at = created_at + \(execution.duration.microseconds) * interval '1 microsecond'
-            FROM advanced a WHERE id = a.execution_id AND id = \(execution.id))\(Queue.notifyWatchers(of: execution))
-        """
+        // Only such a run can have a notification.
+        let isOfWorkflow = execution.source.workflowID != nil && execution.parent == nil
+        return """
+            , ended AS (
+                UPDATE executions e
+                SET status = \(execution.status.rawValue), stopped_at = \(optional: execution.stoppedAt),
+                    error = \(optional: execution.failure?.json), cost = \(cost),
+                    processor_us = \(progress.processorTime.microseconds),
+                    finished_at = created_at + \(execution.duration.microseconds) * interval '1 microsecond'
+                FROM advanced a WHERE e.id = a.execution_id AND e.id = \(execution.id)
+                RETURNING \(EndNotification.columns))\(isOfWorkflow ? EndNotification.recording : SQL())\
+            \(Queue.notifyWatchers(of: execution))
+            """
     }
 
     private func insertion(of steps: NewSteps, for id: SQL, from: SQL) -> SQL {

@@ -121,6 +121,7 @@ extension Queue {
                 """
             ] + statements
                 + (admitting ? Set(removed.compactMap(\.limitedWorkflow)).sorted().map(Places.admit) : [])
+                + EndNotification.recording(of: ended)
                 + ["WITH ended AS (SELECT)\(notifyIdleWorker) SELECT", ClosedRun.logging(ended, reason, of: userID)]
                 + removed.filter { $0.held > 0 }.map { Ledger.release($0.held, of: userID, execution: $0.id) })
         return ended.map { .runFinished(status: $0.change.status, duration: $0.change.duration ?? .zero) }

@@ -6,8 +6,10 @@ import WorkerPool
 
 /// The list of background duties that every worker process has.
 enum Duties {
+    /// - Parameter sendNotifications: called when notifications of ends of runs are due; it must not wait.
     static func all(
         of engine: Engine, sealing keys: KeyRing?, on connection: Connection,
+        sendNotifications: @escaping () throws -> Void = {},
         observe: @escaping (ApplicationEvent) -> Void
     ) -> [Duty] {
         let scheduler = Scheduler(engine, on: connection, observe: observe)
@@ -30,6 +32,10 @@ enum Duties {
             },
             Duty("call-starter", every: .seconds(1)) { _ in
                 engine.beginCalls()
+                return .done
+            },
+            Duty("end-notifier", every: .seconds(1)) { _ in
+                if try EndNotifier.isDue(on: connection) { try sendNotifications() }
                 return .done
             },
             Duty("account-ender", every: .seconds(1)) { _ in

@@ -11,6 +11,7 @@ import WorkerPool
 struct ExecutingThreads: Sendable {
     let worker: Worker
     private let secrets: SecretsThread?
+    private let notifications: NotificationThread
     private let startSecrets: @Sendable () throws -> Void
 
     /// Throws for every setting that is not valid.
@@ -36,6 +37,12 @@ struct ExecutingThreads: Sendable {
         let sealingKeys = try configuration.sealingKeys
         let secrets = try configuration.useDBSecrets ? nil : SecretsThread()
         let credentials = try Respond.credentials(configuration, later: secrets?.add, observe)
+        let notifications = try NotificationThread(
+            EndNotifier(by: driver, sealing: sealingKeys, basePath: try configuration.basePath) {
+                observe(.application($0))
+            }, database
+        ) { observe(.worker(.dutyFailed("end-notifier", $0))) }
+        self.notifications = notifications
         worker = try Worker(
             policy: policy,
             queue: WorkerQueue(
@@ -49,6 +56,7 @@ struct ExecutingThreads: Sendable {
                         observe(.engine(event))
                     }),
                 in: database, showing: Scoreboard(in: memory), sealing: sealingKeys,
+                sendNotifications: { try notifications.wake() },
                 observe: { observe(.application($0)) }),
             observe: { observe(.worker($0)) })
         self.secrets = secrets
@@ -67,7 +75,10 @@ struct ExecutingThreads: Sendable {
 
     /// To be called after `worker.ended` was signalled; throws as `Worker.finish` does.
     func finish() throws {
-        defer { secrets?.stop() }
+        defer {
+            secrets?.stop()
+            notifications.stop()
+        }
         try worker.finish()
     }
 }

@@ -12,10 +12,11 @@ extension WorkerQueue {
     ///
     /// - Parameters:
     ///   - keys: those of the settings.
+    ///   - sendNotifications: as of `Duties.all`.
     ///   - observe: called by the duties.
     init(
         of engine: Engine, in database: PostgresConfiguration, showing scoreboard: Scoreboard,
-        sealing keys: KeyRing?,
+        sealing keys: KeyRing?, sendNotifications: @escaping @Sendable () throws -> Void,
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         let parked = ParkedRuns()
@@ -38,7 +39,8 @@ extension WorkerQueue {
                         return Set(leases.filter { !held.contains($0.token) })
                     },
                     duties: Duties.all(
-                        of: engine, sealing: keys, on: notifications.connection, observe: observe),
+                        of: engine, sealing: keys, on: notifications.connection,
+                        sendNotifications: sendNotifications, observe: observe),
                     register: notifications.register, unregister: notifications.unregister,
                     wait: { wakeUp, deadline in
                         let limit = deadline - .now

@@ -31,6 +31,7 @@ final class Metrics: Sendable {
     private let externalCallTime: Counter
     private let eventsDelivered, slowEventReaders: Counter
     private let schedulesDecided: LabelledCounter<ScheduleOutcome>
+    private let notifications: LabelledCounter<String>
     private let stepRetries, creditsSettled, leaseLosses, runsRescued, logLinesDropped: Counter
     private let processStarts: LabelledCounter<Role>
     private let processExits: LabelledCounter<ExitLabels>
@@ -78,6 +79,7 @@ final class Metrics: Sendable {
         eventsDelivered = Counter(.eventsDelivered, in: table)
         slowEventReaders = Counter(.slowEventReaders, in: table)
         schedulesDecided = LabelledCounter(.schedulesDecided, in: table) { ["outcome": $0.rawValue] }
+        notifications = LabelledCounter(.notifications, in: table) { ["outcome": $0] }
         stepRetries = Counter(.stepRetries, in: table)
         creditsSettled = Counter(.creditsSettled, in: table)
         leaseLosses = Counter(.leaseLosses, in: table)
@@ -122,6 +124,9 @@ final class Metrics: Sendable {
         case .application(.hashRefused): hashesRefused.add()
         case .application(.scheduleDecided(let outcome)): schedulesDecided.add(for: outcome)
         case .application(.scheduleFailed): schedulesDecided.add(for: .failed)
+        case .application(.notificationDelivered): notifications.add(for: "delivered")
+        case .application(.notificationFailed): notifications.add(for: "failed")
+        case .application(.notificationDead): notifications.add(for: "dead")
         case .edge(.parked(let change)): add(change, to: .parked)
         case .eventStreams(let change): add(change, to: .streams)
         case .eventsDelivered(let count): eventsDelivered.add(UInt64(count))

@@ -38,6 +38,10 @@ extension Observation {
             .warning("issuer-unavailable", ["issuer": .text(issuer), "reason": .text(reason)])
         case .application(.emailNotFetched(let reason)): .warning("email-not-fetched", ["reason": .text(reason)])
         case .application(.secretsUnavailable(let reason)): .warning("secrets-unavailable", ["reason": .text(reason)])
+        case .application(.notificationFailed(let host, let reason)):
+            .info("notification-failed", ["host": .text(host), "reason": .text(reason)])
+        case .application(.notificationDead(let host, let reason)):
+            .warning("notification-dead", ["host": .text(host), "reason": .text(reason)])
         case .application(.sealingKeyMissing(let key)):
             .error("sealing-key-missing", ["key": .text(key.id), "values": .number(key.count)])
         case .application(.scheduleFailed(let id, let code, let detail)):
@@ -153,7 +157,8 @@ extension Observation {
         case .application(.requestFinished): nil
 
         // What happens all the time, and what shows in the lines above if it makes a request or run fail.
-        case .edge(.parkingFull), .application(.limitHit), .application(.scheduleDecided), .hashWaited,
+        case .edge(.parkingFull), .application(.limitHit), .application(.scheduleDecided),
+            .application(.notificationDelivered), .hashWaited,
             .engine(.claimed),
             .engine(.committed), .engine(.stepStarted), .engine(.stepFinished), .engine(.runFinished),
             .engine(.leaseLost), .engine(.callsChanged), .engine(.callEnded),
@@ -181,6 +186,8 @@ extension Observation {
             .debug(
                 "external-call-ended",
                 ["type": .text(call.type), "outcome": .text(call.outcome), "seconds": .seconds(call.duration)])
+        case .application(.notificationDelivered(let duration)):
+            .debug("notification-delivered", ["seconds": .seconds(duration)])
         case .engine(.leaseLost(let id)): .debug("lease-lost", ["execution_id": .text(id)])
         case .database(.connectionOpened): .debug("connection-opened")
         case .database(.connectionLost): .debug("connection-lost")

@@ -40,6 +40,7 @@ struct AuditEvent {
         case hookMade = "hook_made"
         case hookRotated = "hook_rotated"
         case hookDeleted = "hook_deleted"
+        case endSecretRotated = "end_secret_rotated"
     }
 
     enum Origin: String, CaseIterable {
@@ -159,6 +160,9 @@ extension AuditEvent {
     static func hookRotated(_ hook: String) -> AuditEvent { AuditEvent(.hookRotated, hook) }
 
     static func hookDeleted(_ hook: String) -> AuditEvent { AuditEvent(.hookDeleted, hook) }
+
+    /// The secret that signs the notifications of the workflow was replaced.
+    static func endSecretRotated(_ workflow: String) -> AuditEvent { AuditEvent(.endSecretRotated, workflow) }
 
     static func creditsGranted(_ amount: Int64, to user: String) -> AuditEvent {
         AuditEvent(.creditsGranted, user, ["amount": .integer(amount)])

@@ -53,6 +53,8 @@ package struct Pruning: Sendable {
         Pruning("hook_tokens", "hook_tokens", "expires_at < now()"),
         Pruning("hook_secrets", "hook_secrets", "expires_at < now()"),
         Pruning("hook_claims", "hook_claims", "created_at < now() - interval '72 hours'", countsBytes: true),
+        Pruning("end_secrets", "end_secrets", "expires_at < now()"),
+        Pruning("end_notifications", "end_notifications", "ended_at < now() - interval '30 days'"),
         // A worker that has been idle for so long looks for itself.
         Pruning("idle_workers", "idle_workers", "since < now() - interval '1 day'"),
         Pruning("event_readers", "event_readers", "expires_at < now()"),

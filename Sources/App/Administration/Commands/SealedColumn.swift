@@ -28,7 +28,7 @@ struct SealedColumn: Sendable {
     }
 
     /// All sealed columns.
-    static let all = [secondFactors, credentials, hookSecrets, tokenKeys]
+    static let all = [secondFactors, credentials, hookSecrets, endSecrets, tokenKeys]
 
     static let secondFactors = SealedColumn(
         name: "second_factors.secret", table: "second_factors", column: "secret", key: "user_id", start: leastID,
@@ -45,6 +45,10 @@ struct SealedColumn: Sendable {
     static let hookSecrets = SealedColumn(
         name: "hook_secrets.sealed", table: "hook_secrets", column: "sealed", key: "id", start: leastID,
         place: "user_id || ' ' || hook_id", associated: Hook.associated(_:))
+
+    static let endSecrets = SealedColumn(
+        name: "end_secrets.sealed", table: "end_secrets", column: "sealed", key: "id", start: leastID,
+        place: "user_id || ' ' || workflow_id", associated: EndTarget.associated(_:))
 
     private static let leastID = "00000000-0000-0000-0000-000000000000"
 

@@ -55,7 +55,8 @@ extension AccountRemoval {
     /// In their order: a row is removed after those that refer to it. Each removes a limited number of rows, and
     /// returns how many.
     static let parts: [Part] = [
-        rows("hook_claims", smallRows), rows("hook_deliveries", smallRows), rows("hooks", smallRows), removeRuns,
+        rows("hook_claims", smallRows), rows("hook_deliveries", smallRows), rows("hooks", smallRows),
+        rows("end_notifications", smallRows), removeRuns,
         rows("schedules", largeRows), removeVersions, removeWorkflows,
         rows("documents", largeRows), rows("posts", largeRows), removeRecords,
         rows("idempotency_keys", largeRows), rows("sessions", smallRows), rows("api_keys", smallRows),

@@ -39,6 +39,15 @@ enum HookScheme: String, CaseIterable {
         return isValid
     }
 
+    /// The signature of a body in Stripe's form, with a code of each secret.
+    ///
+    /// - Parameter time: in seconds since 1970.
+    static func signature(of body: [UInt8], by secrets: [[UInt8]], at time: Int64) -> String {
+        let message = Array("\(time).".utf8) + body
+        let codes = secrets.map { "v1=" + Hexadecimal.encode(HMACSHA256(key: $0).code(for: message)) }
+        return (["t=\(time)"] + codes).joined(separator: ",")
+    }
+
     /// The codes of a call, in hexadecimal and lower case, and what precedes the body in the message that they sign.
     private struct Signature {
         var prefix: [UInt8] = []

@@ -12,7 +12,8 @@ extension Workflow {
         self.init(
             id: id, userID: userID, content: content, version: try columns.next(), revision: try columns.next(),
             concurrency: try columns.next(), priority: try columns.next(), maxQueued: try columns.next(),
-            key: try columns.next(), createdAt: try columns.next(), updatedAt: try columns.next())
+            key: try columns.next(), onEnd: EndTarget(url: try columns.next(), statuses: try columns.next(JSON?.self)),
+            createdAt: try columns.next(), updatedAt: try columns.next())
     }
 
     /// All workflows that are not deleted, each with its current version.
@@ -48,7 +49,8 @@ extension Workflow {
     private static func selection(_ id: String) -> SQL {
         """
         SELECT w.id, w.user_id, \(Content.columns), w.version, w.revision, w.concurrency, w.priority,
-            w.max_queued, w.key, rfc3339(w.created_at), rfc3339(w.updated_at)
+            w.max_queued, w.key, w.end_url, array_to_json(w.end_statuses), rfc3339(w.created_at),
+            rfc3339(w.updated_at)
         FROM \(current) AND w.id = \(id)
         """
     }
@@ -77,9 +79,11 @@ extension Workflow {
             guard !user.isEmpty else { throw Problem.invalidToken }
             let id = UUIDv7.make()
             let row: SQL = """
-                INSERT INTO workflows (id, user_id, version, concurrency, priority, max_queued, key)
+                INSERT INTO workflows (
+                    id, user_id, version, concurrency, priority, max_queued, key, end_url, end_statuses)
                 SELECT \(id)::uuid, \(userID)::uuid, 1, \(optional: draft.concurrency)::integer,
-                    \(draft.priority)::smallint, \(optional: draft.maxQueued)::integer, \(optional: draft.key)::text
+                    \(draft.priority)::smallint, \(optional: draft.maxQueued)::integer, \(optional: draft.key)::text,
+                    \(optional: draft.onEnd?.url)::text, \(optional: draft.onEnd?.statuses)::text[]
                 WHERE (
                     SELECT count(*) FROM workflows WHERE user_id = \(userID) AND deleted_at IS NULL
                 ) < \(maximumWorkflows)
@@ -103,6 +107,7 @@ extension Workflow {
             SET version = version + \(addsVersion ? 1 : 0), revision = revision + 1,
                 concurrency = \(optional: draft.concurrency), priority = \(draft.priority),
                 max_queued = \(optional: draft.maxQueued), key = \(optional: draft.key),
+                end_url = \(optional: draft.onEnd?.url), end_statuses = \(optional: draft.onEnd?.statuses)::text[],
                 updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
             WHERE id = \(id)
             """
@@ -121,7 +126,7 @@ extension Workflow {
             [
                 "UPDATE workflows SET deleted_at = now() WHERE id = \(id)",
                 Schedule.removal(ofWorkflow: id, of: userID, counting: quota),
-            ]
+            ] + EndSecret.removal(of: id)
                 + RunRemoval.removingVersions(of: id, ownedBy: userID, counting: quota))
         try audit.record(.workflowDeleted(id))
     }

@@ -35,6 +35,8 @@ struct Workflow {
     let maxQueued: Int64?
     /// Names the workflow as its id does; nil: nothing else does. Like the limit, it belongs to no version.
     let key: String?
+    /// Where the ends of its runs are notified; it belongs to no version either.
+    let onEnd: EndTarget?
     let createdAt: String
     let updatedAt: String
 
@@ -77,7 +79,8 @@ struct Workflow {
 
     static let resource = Resource(
         "Workflow", extending: summary, .json("flow", FlowFormat.flow, sql: "v.flow"),
-        .json("input_schema", inputSchema, sql: "v.input_schema"))
+        .json("input_schema", inputSchema, sql: "v.input_schema"),
+        .json("on_end", EndTarget.schema, sql: EndTarget.sql))
     static let schema = resource.schema
 
     var json: JSON {
@@ -86,8 +89,15 @@ struct Workflow {
             "description": JSON(content.description), "version": .integer(version), "concurrency": JSON(concurrency),
             "priority": .integer(priority), "max_queued": JSON(maxQueued),
             "created_at": .string(createdAt), "updated_at": .string(updatedAt), "flow": content.flow,
-            "input_schema": content.inputSchema ?? .null,
+            "input_schema": content.inputSchema ?? .null, "on_end": onEnd?.json() ?? .null,
         ]
+    }
+
+    /// The same with the secret that signs its notifications.
+    func json(revealing secret: String?) -> JSON {
+        guard let secret, var object = json.objectValue else { return json }
+        object["on_end"] = onEnd?.json(secret: secret)
+        return .object(object)
     }
 
     var tag: EntityTag { EntityTag(version: revision) }
@@ -95,7 +105,7 @@ struct Workflow {
     /// Whether saving the draft would change nothing.
     func isIdentical(to draft: WorkflowDraft) -> Bool {
         draft.concurrency == concurrency && draft.priority == priority && draft.maxQueued == maxQueued
-            && draft.key == key && draft.content.isIdentical(to: content)
+            && draft.key == key && draft.onEnd == onEnd && draft.content.isIdentical(to: content)
     }
 
     func isOpen(to principal: Principal) -> Bool { userID == principal.id || principal.isAdmin }

@@ -9,12 +9,14 @@ struct WorkflowDraft {
     let priority: Int64
     let maxQueued: Int64?
     let key: String?
+    let onEnd: EndTarget?
 
     private static let members = JSONSchema.object(
         required: ["name": Workflow.name, "flow": .unchecked(FlowFormat.flow)],
         optional: [
             "key": Workflow.key, "description": Workflow.description, "input_schema": Workflow.inputSchema,
             "concurrency": Workflow.concurrency, "priority": Workflow.priority, "max_queued": Workflow.maxQueued,
+            "on_end": EndTarget.draft,
         ]
     ).example(["name": "Nightly figures", "flow": FlowFormat.example, "concurrency": 1])
 
@@ -24,12 +26,16 @@ struct WorkflowDraft {
     static let replacement = ResourceChange(
         members.named("WorkflowReplacement"), of: Workflow.schema, figures: ["updated_at"])
 
-    init(_ content: Workflow.Content, concurrency: Int64?, priority: Int64, maxQueued: Int64?, key: String?) {
+    init(
+        _ content: Workflow.Content, concurrency: Int64?, priority: Int64, maxQueued: Int64?, key: String?,
+        onEnd: EndTarget?
+    ) {
         self.content = content
         self.concurrency = concurrency
         self.priority = priority
         self.maxQueued = maxQueued
         self.key = key
+        self.onEnd = onEnd
     }
 
     /// Throws 422 with every error in the workflow and its flow.
@@ -42,6 +48,10 @@ struct WorkflowDraft {
         if let key, problems.allSatisfy({ $0.pointer != "/key" }), let mistake = WorkflowKey.mistake(in: key) {
             problems.append(Violation(at: ["key"], mistake))
         }
+        let onEnd = EndTarget(json["on_end"])
+        if problems.allSatisfy({ !$0.pointer.hasPrefix("/on_end") }), let mistake = onEnd?.mistake {
+            problems.append(mistake)
+        }
         guard problems.isEmpty, let name = json["name"]?.stringValue, let flow = json["flow"] else {
             throw Problem.invalid(problems)
         }
@@ -50,7 +60,7 @@ struct WorkflowDraft {
                 name: name, description: json["description"]?.stringValue, flow: flow,
                 inputSchema: inputSchema),
             concurrency: json["concurrency"]?.integerValue, priority: json["priority"]?.integerValue ?? 0,
-            maxQueued: json["max_queued"]?.integerValue, key: key)
+            maxQueued: json["max_queued"]?.integerValue, key: key, onEnd: onEnd)
     }
 
     /// The content of an older version, to be saved again. Throws 422 if its flow is no longer valid, for example
@@ -60,7 +70,7 @@ struct WorkflowDraft {
         guard problems.isEmpty else { throw Problem.invalid(problems) }
         self.init(
             version.content, concurrency: workflow.concurrency, priority: workflow.priority,
-            maxQueued: workflow.maxQueued, key: workflow.key)
+            maxQueued: workflow.maxQueued, key: workflow.key, onEnd: workflow.onEnd)
     }
 
     private static func read(_ flow: JSON, _ catalog: TaskCatalog) -> FlowReader {

@@ -37,7 +37,13 @@ extension Endpoint<Context> {
                     "name": "Nightly figures", "description": "Sums up the day", "flow": FlowFormat.example,
                     "input_schema": ["type": "object", "properties": ["amount": ["type": "number", "minimum": 0]]],
                 ],
-                stores: ["workflow_id": "/id"])
+                stores: ["workflow_id": "/id"]),
+            Example(
+                "Store a workflow that notifies of the ends of its runs",
+                body: [
+                    "name": "Notified figures", "flow": FlowFormat.example, "on_end": ["url": "{{URL}}/ends"],
+                ],
+                stores: ["notified_workflow_id": "/id"]),
         ]
     ) { context in
         try store(WorkflowDraft(context.input, catalog: context.services.engine.catalog), context)
@@ -212,25 +218,29 @@ extension Endpoint<Context> {
         guard let saved = try workflow.save(draft, counting: context.storage, on: connection) else {
             throw Problem(.tooManyVersions)
         }
+        let secret = try context.changeEnds(of: saved, from: workflow.onEnd)
         if saved.concurrency != workflow.concurrency {
             try context.services.engine.applyLimit(ofWorkflow: saved.id, of: saved.userID, on: connection)
         }
-        return answer(saved)
-    }
-
-    private static func answer(_ workflow: Workflow) -> Response {
-        .json(workflow.json, headers: ["ETag": workflow.tag.description])
+        return .json(
+            saved.json(revealing: context.idempotencyKey == nil ? secret : nil),
+            headers: ["ETag": saved.tag.description])
     }
 
     private static func store(_ draft: WorkflowDraft, _ context: Context) throws -> Response {
-        guard
-            let workflow = try Workflow.insert(
-                draft, of: context.user.id, counting: context.storage, on: context.connection)
-        else {
-            throw Problem(.tooManyWorkflows)
+        try context.connection.atomically { connection in
+            guard
+                let workflow = try Workflow.insert(
+                    draft, of: context.user.id, counting: context.storage, on: connection)
+            else {
+                throw Problem(.tooManyWorkflows)
+            }
+            let secret = try context.changeEnds(of: workflow, from: nil)
+            // The answer to a call with a key is stored.
+            return .created(
+                workflow.json(revealing: context.idempotencyKey == nil ? secret : nil),
+                at: "/api/workflows/\(workflow.id)", headers: ["ETag": workflow.tag.description])
         }
-        return .created(
-            workflow.json, at: "/api/workflows/\(workflow.id)", headers: ["ETag": workflow.tag.description])
     }
 
     /// The workflow of the path, if the caller may see it.

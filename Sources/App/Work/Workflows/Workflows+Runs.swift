@@ -38,6 +38,9 @@ extension Endpoint<Context> {
         examples: [
             Example("Queue a run", body: ["input": ["amount": 3]]),
             Example(
+                "Run the one that notifies", path: ["id": "{{notified_workflow_id}}"], headers: ["Prefer": "wait=20"],
+                status: .ok),
+            Example(
                 "Run it and wait for the result", headers: ["Prefer": "wait=20"], body: ["input": ["amount": 3]],
                 status: .ok),
         ]

@@ -1,0 +1,52 @@
+import App
+import Postgres
+import System
+
+/// The thread of a worker process that records and begins attempts of notifications, on a connection of its own. It
+/// sends nothing itself: the thread of the `HTTPDriver` does. The first notification that is due starts it.
+final class NotificationThread: Sendable {
+    private let thread: BackgroundThread<Void>
+    private let notifier: EndNotifier
+    private let database: PostgresConfiguration
+    private let observe: @Sendable (any Error) -> Void
+
+    /// - Parameter observe: receives the error of a round that has failed; there is another one a second later.
+    init(
+        _ notifier: EndNotifier, _ database: PostgresConfiguration,
+        observe: @escaping @Sendable (any Error) -> Void
+    ) throws(ProcessError) {
+        thread = try BackgroundThread(())
+        self.notifier = notifier
+        var database = database
+        // A process that stops does not wait longer.
+        database.statementTimeout = .seconds(3)
+        database.answerTimeout = .seconds(4)
+        self.database = database
+        self.observe = observe
+    }
+
+    /// Begins the attempts that are due, soon.
+    func wake() throws(ProcessError) { try thread.add(running: { [self] in run() }) { _ in } }
+
+    /// Ends the thread when the attempts that are being made have ended and are recorded.
+    func stop() { thread.stop() }
+
+    private func run() {
+        let connection = Connection(database)
+        while true {
+            let isStopped = thread.isStopped
+            if isStopped, !notifier.isBusy { return }
+            var wait = Duration.seconds(isStopped ? 1 : 3_600)
+            do {
+                try notifier.round(on: connection, claiming: !isStopped) { [thread] in thread.wakeUp.signal() }
+            } catch {
+                connection.rollback()
+                observe(error)
+                // What could not be recorded when the process stops is attempted again by another one.
+                if isStopped { return }
+                wait = .seconds(1)
+            }
+            thread.wakeUp.wait(until: .now + wait)
+        }
+    }
+}
