@@ -188,7 +188,8 @@ struct Settings: Sendable {
 
     let workerThreads = Setting(
         "WORKER_THREADS", default: .text("4"), .number(in: 1...64),
-        "Threads per worker, each with its own database connection. A worker has one more of both")
+        "Threads per worker, each with its own database connection. A worker has one more of both, and another one of "
+            + "each once it notifies of ends of runs")
 
     let heartbeatTimeout = Setting<Duration?>(
         "HEARTBEAT_TIMEOUT", default: .text("10"), .secondsOrOff(in: 2...3_600),
