@@ -20,7 +20,7 @@ package struct BegunCalls: Sendable {
     }
 
     /// Adds the call. False if it must not be executed, because a process has begun it before. If no slot is left, it is
-    /// executed: otherwise whoever takes many slots would have the calls of others refused.
+    /// executed: otherwise a client that takes many slots would have the calls of others refused.
     package func begin(_ id: UInt64, at now: Monotonic = .now) -> Bool { ids.add(id, at: now) != .known }
 
     /// Removes the call, which has ended in a process that lives: if its answer was lost, then because the web server no

@@ -23,7 +23,7 @@ struct EventRecipient {
     static let backlogLimit = 32 << 10
     /// A client that takes nothing for so long is disconnected.
     static let patience = Duration.seconds(10)
-    /// How often a reader without events is told its place.
+    /// How often a reader without events gets its place.
     static let placeInterval = Duration.seconds(60)
     /// How long after the deadline of a page it is answered although the database could not be asked.
     static let grace = Duration.seconds(5)
@@ -36,18 +36,18 @@ struct EventRecipient {
     var isChecked = false
     /// Whether its run is not active, so that no more events come than those that the log has.
     var hasEnded = false
-    /// Whether it is told first that it has lost its place.
+    /// Whether it gets `reset` first, because it has lost its place.
     var lostPlace = false
     private var page: [RunEvent] = []
     /// Whether something was written that the client has perhaps not taken yet.
     private var hasBacklog = false
     private var blockedSince: Monotonic?
-    /// The place that the client was told last, and when.
-    private var told: (place: EventPosition?, time: Monotonic)
+    /// The place that the client got last, and when.
+    private var announced: (place: EventPosition?, time: Monotonic)
 
     init(_ subscription: EventSubscription, at now: Monotonic) {
         self.subscription = subscription
-        told = (nil, now)
+        announced = (nil, now)
     }
 
     var isStream: Bool { if case .stream = subscription.sink { true } else { false } }
@@ -100,7 +100,7 @@ struct EventRecipient {
     private mutating func write(_ text: [UInt8], at now: Monotonic) -> Bool {
         guard case .stream(let stream) = subscription.sink else { return false }
         hasBacklog = true
-        if case .following(let place) = stage { told = (place, now) } else { told.time = now }
+        if case .following(let place) = stage { announced = (place, now) } else { announced.time = now }
         if stream.send(text) { return true }
         stage = .over
         return false
@@ -112,9 +112,9 @@ struct EventRecipient {
         guard case .following(let place) = stage else { return }
         let moved = floor.map { place.noEarlier(than: $0) } ?? place
         stage = .following(moved)
-        let isDue = told.place == nil || told.time + Self.placeInterval <= now
-        guard isStream, isDue, told.place != moved else { return }
-        if write(EventStreamText.place(.position(moved)), at: now) { told = (moved, now) }
+        let isDue = announced.place == nil || announced.time + Self.placeInterval <= now
+        guard isStream, isDue, announced.place != moved else { return }
+        if write(EventStreamText.place(.position(moved)), at: now) { announced = (moved, now) }
     }
 
     /// Ends what is over by itself: a stream of a client that has disconnected or takes nothing, and a page that has

@@ -31,7 +31,8 @@ package struct EventPermit: Sendable, Hashable {
             """
             SELECT p.number - 1
             FROM unnest(\(permits.map(\.userID))::uuid[], \(permits.map { $0.sessionID ?? none })::uuid[],
-                \(permits.map { $0.keyID ?? none })::uuid[], \(permits.map { $0.needsAdmin ? 1 : 0 as Int64 })::bigint[])
+                \(permits.map { $0.keyID ?? none })::uuid[],
+                \(permits.map { $0.needsAdmin ? 1 : 0 as Int64 })::bigint[])
                 WITH ORDINALITY AS p (user_id, session_id, key_id, needs_admin, number)
             JOIN users u ON u.id = p.user_id
             WHERE u.disabled_at IS NULL AND (p.needs_admin = 0 OR u.role = 'admin')

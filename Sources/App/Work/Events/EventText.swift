@@ -49,8 +49,8 @@ extension EventPage {
     private static let item = JSONSchema.object(required: [
         "id": JSONSchema.string(maxLength: EventCursor.maximumLength).described("The place after the event"),
         "event": JSONSchema.string(enum: RunEvent.Name.allCases.map(\.rawValue)).named("EventName").described(
-            "`execution`: a run has a new state. `step`: a step has begun, waits or has ended. `reset`: events may have "
-                + "been lost, because the cursor is too old or unknown"),
+            "`execution`: a run has a new state. `step`: a step has begun, waits or has ended. `reset`: events "
+                + "may have been lost, because the cursor is too old or unknown"),
         "data": JSONSchema.any.described(
             "Of `execution`: `execution_id`, `user_id`, `at`, `status`, `stopped_at`, `error`, `credits_charged`, "
                 + "`duration_ms`, `flow_id`, `flow_name`, `workflow_id`, `version` and `parent_id`. Of `step`: "

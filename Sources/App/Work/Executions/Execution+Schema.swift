@@ -26,12 +26,13 @@ enum ExecutionField {
     static let flowID = name.described("The `id` of the flow")
     static let flowName = name.described("The `name` of the flow")
     static let stoppedAt = name.nullable.described(
-        "The task at which the run failed, ended early, expired or was canceled. Null if the run is active or completed, and if "
-            + "it was ended from outside while no step was open")
+        "The task at which the run failed, ended early, expired or was canceled. Null if the run is active or "
+            + "completed, and if it was ended from outside while no step was open")
     static let result = JSONSchema.any.described("The output of the last task")
     static let failure = TaskFailure.schema.nullable.described(
-        "Why the run failed, expired or was canceled; else the error of its last step. A run that is active or `completed` has "
-            + "one too if the last attempt failed: a retry follows, or a condition leads to `END_SUCCESS`. Else null")
+        "Why the run failed, expired or was canceled; else the error of its last step. A run that is active or "
+            + "`completed` has one too if the last attempt failed: a retry follows, or a condition leads to "
+            + "`END_SUCCESS`. Else null")
     static let creditsCharged = JSONSchema.integer.described("What the run's own steps have cost so far")
     static let totalCreditsCharged = JSONSchema.integer.described(
         "What the run has cost so far, with all runs that it led to and that are on record")

@@ -11,7 +11,7 @@ extension Endpoint<Context> {
         .post, "/api/workflows/{id}/hooks", operation: "createHook", tag: .hooks, access: .account,
         summary: "Create a hook, with which another service starts a workflow",
         description: """
-            No other answer shows the `url` and the `secret`. Whoever has the URL of a hook without a signature can
+            No other answer shows the `url` and the `secret`. Anyone with the URL of a hook without a signature can
             start runs, which belong to the owner of the workflow. API keys and guests cannot create hooks.
             """,
         parameters: [.workflow], body: .optionalJSON(HookDraft.schema), idempotency: .refused,

@@ -13,8 +13,8 @@ extension Endpoint<Context> {
         .text("status", .string(maxLength: 20)).described("The status of the run"),
         .text("state", JSONSchema.string(enum: ["pending", "delivered", "dead", "dropped"]).named("EndState"))
             .described(
-                "`dead`: given up after a day; `dropped`: not sent, because too many were pending or `on_end` was removed"
-            ),
+                "`dead`: given up after a day; `dropped`: not sent, because too many were pending or `on_end` was "
+                    + "removed"),
         .integer("attempts"),
         .time("next_attempt_at", sql: "CASE WHEN lease IS NULL THEN due_at END").nullable.described(
             "Null if it has ended, or an attempt is being made"),
@@ -47,7 +47,8 @@ extension Endpoint<Context> {
         .post, "/api/workflows/{id}/deliveries/{delivery}/resend", operation: "resendEndNotification", tag: .hooks,
         access: .user, summary: "Send a notification again",
         description: """
-            With the same id, to the present URL of `on_end`, and with a day for its attempts. A pending one is sent now.
+            With the same id, to the present URL of `on_end`, and with a day for its attempts. A pending one is sent
+            now.
             """,
         parameters: [.workflow, delivery], idempotency: .wholeCall,
         answers: [Answer(.ok, "The notification", resource.schema)], problems: [.tooManyNotifications],

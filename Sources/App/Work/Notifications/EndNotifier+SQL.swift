@@ -140,8 +140,8 @@ extension EndNotifier {
         return try results[0].first?.decode(String.self)
     }
 
-    /// Makes a notification due now, with a day for its attempts, unless one is being made. Returns false if it has ended
-    /// and the user has the maximum number of pending ones.
+    /// Makes a notification due now, with a day for its attempts, unless one is being made. Returns false if it has
+    /// ended and the user has the maximum number of pending ones.
     static func resend(_ id: String, of workflowID: String, on connection: Connection) throws -> Bool {
         try connection.execute(
             """

@@ -2,8 +2,8 @@
 enum Misfire: String, CaseIterable {
     case skip, once, all
 
-    /// How late an instant may be without being missed, in seconds: a restart of the service takes less, and so does the
-    /// pause between two workers that cron starts. An instant is missed in any case when a later one is due.
+    /// How late an instant may be without being missed, in seconds: a restart of the service takes less, and so does
+    /// the pause between two workers that cron starts. An instant is missed in any case when a later one is due.
     static let grace: Int64 = 300
     /// How many instants are made up for at most.
     static let maximumInstants = 100

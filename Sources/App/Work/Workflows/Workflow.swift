@@ -61,8 +61,8 @@ struct Workflow {
     static let concurrency = JSONSchema.integer(1...1_000).nullable.described(
         "Maximum number of concurrent runs. Further runs wait in the queue. Default: null, which means no limit")
     static let priority = JSONSchema.integer(0...9).described(
-        "Of your runs that are due, those of workflows with a higher priority are executed first. It applies to runs that "
-            + "are queued from then on, and to those that they start. Default: 0")
+        "Of your runs that are due, those of workflows with a higher priority are executed first. It applies to runs "
+            + "that are queued from then on, and to those that they start. Default: 0")
     static let maxQueued = JSONSchema.integer(1...10_000).nullable.described(
         "Maximum number of runs that wait in the queue. Further ones are refused with 429. Default: null, which means "
             + "no limit of the workflow")
