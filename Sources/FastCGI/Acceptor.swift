@@ -63,7 +63,8 @@ final class Acceptor: Sendable {
             close(descriptor)
             return nil
         }
-        limitSilence(descriptor)
+        limitSilence(of: descriptor)
+        limitSilence(of: descriptor, SO_SNDTIMEO)
         return descriptor
     }
 
@@ -131,11 +132,10 @@ final class Acceptor: Sendable {
         return credentials.uid
     }
 
-    /// An accepted socket does not inherit these timeouts from a listening unix socket.
-    private func limitSilence(_ descriptor: Int32) {
-        var limit = settings.silenceLimit.timeval
-        let size = socklen_t(MemoryLayout<timeval>.size)
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+    /// Limits how long the peer may be silent (`SO_RCVTIMEO`) or leave a response unread (`SO_SNDTIMEO`); nil: as the
+    /// settings say. An accepted socket does not inherit these timeouts from a listening unix socket.
+    func limitSilence(of descriptor: Int32, _ option: Int32 = SO_RCVTIMEO, to limit: Duration? = nil) {
+        var limit = (limit ?? settings.silenceLimit).timeval
+        unsafe setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 }

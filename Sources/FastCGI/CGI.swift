@@ -9,8 +9,9 @@ import Synchronization
 package enum CGI {
     /// Serves the one request that this process was started for; false when the response could not be written.
     ///
-    /// A body of unknown length ends with the input: servers pass one that was sent in chunks so, though the CGI of RFC
-    /// 3875 has none.
+    /// A body of unknown length is refused (RFC 3875, section 4.1.2): Apache passes one that was sent in chunks so, and
+    /// its end cannot be distinguished from a connection that was cut off. A body of known length is awaited first, so
+    /// that no connection to the database is held while it arrives.
     ///
     /// The gate secret is not checked: the process that started this one has set its environment. A response that comes
     /// later is awaited, since the process has nothing else to do, but no longer than `timeout`. A stream ends after
@@ -29,6 +30,7 @@ package enum CGI {
         let body = CGIInput(
             input, length: length ?? (request.headers["transfer-encoding"] == nil ? 0 : nil), limit: bodyLimit,
             deadline: readDeadline)
+        body.prefetch()
         let reply = handler(request) { policy throws(Rejection) in
             try body.read(by: policy, folder: temporaryFolder)
         }

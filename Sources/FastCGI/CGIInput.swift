@@ -2,13 +2,14 @@ import Glibc
 import HTTP
 import System
 
-/// The body of a CGI request: at most `length` bytes of a descriptor, or all of it.
+/// The body of a CGI request: the first `length` bytes of a descriptor.
 final class CGIInput {
     private let descriptor: Int32
-    /// Nil: the body ends with the input.
+    /// Nil: unknown. Such a body is never used: the input also ends where the client has left, or was cut off.
     private let length: Int?
     /// The bytes that may still be read.
     private var rest: Int
+    private var buffer: ArraySlice<UInt8> = []
     /// When a body that has not arrived is given up: a client that sends single bytes must not keep the process.
     private let deadline: Monotonic
 
@@ -24,24 +25,28 @@ final class CGIInput {
         self.deadline = .now + deadline
     }
 
+    /// Waits for the body, or for its first mebibyte, so that a call holds nothing while its body arrives.
+    func prefetch() {
+        buffer = receive(atMost: min(length ?? 0, BodyPolicy.memoryLimit))[...]
+    }
+
     func read(by policy: BodyPolicy, folder: String) throws(Rejection) -> RequestBody {
-        let limit = policy.limit
-        if let length, length > limit { throw .bodyTooLarge(limit: limit) }
+        guard let length else { throw .lengthUnknown }
+        guard length <= policy.limit else { throw .bodyTooLarge(limit: policy.limit) }
         switch policy {
         case .none, .memory:
-            let bytes = read(atMost: length ?? limit + 1)
-            try check(bytes.count, limit)
+            let bytes = read(atMost: length)
+            guard bytes.count == length else { throw .bodyIncomplete }
             return policy == .none ? .empty : .bytes(bytes)
         case .file:
             guard var file = BodyFile(in: folder) else { throw .bodyNotStored }
             var count = 0
-            while count <= limit {
-                let piece = read(atMost: min(64 << 10, (length ?? limit + 1) - count))
-                if piece.isEmpty { break }
+            while count < length {
+                let piece = read(atMost: min(64 << 10, length - count))
+                guard !piece.isEmpty else { throw .bodyIncomplete }
                 unsafe piece.withUnsafeBytes { unsafe file.append($0) }
                 count += piece.count
             }
-            try check(count, limit)
             guard file.isWhole, let opened = file.opened() else { throw .bodyNotStored }
             return .file(opened)
         }
@@ -52,13 +57,14 @@ final class CGIInput {
         while !read(atMost: 64 << 10).isEmpty {}
     }
 
-    private func check(_ count: Int, _ limit: Int) throws(Rejection) {
-        if let length, count != length { throw .bodyIncomplete }
-        guard count <= limit else { throw .bodyTooLarge(limit: limit) }
-    }
-
     /// Fewer bytes than that at the end of the body, and after the deadline.
     private func read(atMost wanted: Int) -> [UInt8] {
+        let first = buffer.prefix(wanted)
+        buffer = buffer.dropFirst(wanted)
+        return first.count < wanted ? first + receive(atMost: wanted - first.count) : Array(first)
+    }
+
+    private func receive(atMost wanted: Int) -> [UInt8] {
         let length = min(wanted, rest)
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: length) { buffer, initialized in
             while initialized < length {

@@ -40,14 +40,12 @@ struct Exchange: ~Copyable, @unchecked Sendable {
     /// Whether the peer wants to keep the connection and its request was read completely.
     var isReusable: Bool { unsafe isDrained && fcgi.pointee.keepConnection != 0 }
 
-    /// The request without its body; nil when it lacks the web server's secret. If no body is announced, its absence is
-    /// checked at once, so that most requests are read under one deadline.
+    /// The request without its body; nil when it lacks the web server's secret.
     mutating func request(gate: [UInt8]?) -> Request? {
         let params = unsafe Params(fcgi.pointee.envp, gate: gate)
         guard gate == nil || params.hasPassedGate else { return nil }
         announced = params.contentLength
         callID = params.callID
-        if announced ?? 0 == 0 { _ = isAtEnd }
         return params.request
     }
 

@@ -31,11 +31,7 @@ final class ParkedExchange: Sendable {
         }
         // A web server that follows the protocol sends no request before the response, so bytes that have arrived are
         // checked.
-        if pool.answer(exchange, response, id: id, withBody: withBody) {
-            pool.keep(descriptor, .unverified)
-        } else {
-            close(descriptor)
-        }
+        pool.answer(exchange, response, id: id, withBody: withBody, on: descriptor, as: .unverified)
     }
 
     /// Sends the head of a stream; false if the peer did not take it.

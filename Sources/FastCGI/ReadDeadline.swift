@@ -7,6 +7,7 @@ import Synchronization
 final class ReadDeadline: Sendable {
     private struct Watch {
         let descriptor: Int32
+        let limit: Int?
         var ticks = 0
         var duplicate: Int32 = -1
         var hasPassed = false
@@ -14,8 +15,9 @@ final class ReadDeadline: Sendable {
 
     private let watch = Mutex<Watch?>(nil)
 
-    func start(_ descriptor: Int32) {
-        watch.withLock { $0 = Watch(descriptor: descriptor) }
+    /// - Parameter limit: the number of ticks after which the connection is shut down; nil: as `tick` says.
+    func start(_ descriptor: Int32, limit: Int? = nil) {
+        watch.withLock { $0 = Watch(descriptor: descriptor, limit: limit) }
     }
 
     /// Must be called before the descriptor is closed. Returns whether the connection was shut down.
@@ -36,7 +38,7 @@ final class ReadDeadline: Sendable {
         watch.withLock { watch in
             guard var current = watch, !current.hasPassed else { return }
             current.ticks += 1
-            if current.ticks > limit {
+            if current.ticks > current.limit ?? limit {
                 shutdown(current.duplicate < 0 ? current.descriptor : current.duplicate, Int32(SHUT_RDWR))
                 current.hasPassed = true
             } else if current.duplicate < 0 {

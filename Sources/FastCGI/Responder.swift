@@ -7,14 +7,23 @@ final class Responder {
     private let deadline: ReadDeadline
     private let handler: ResponderPool.Handler
     private let progress: ThreadProgress?
+    private let isSpare: Bool
     /// A parked exchange takes it along; this thread then makes a new one.
     private var fcgi = FCGIRequest()
 
-    /// - Parameter progress: where the thread shows what it does; nil: nowhere.
+    /// How long a peer may be silent within a body that is not awaited: what is on its way still arrives.
+    private static let hurriedSilence = Duration.milliseconds(50)
+    /// The read deadline of such a body, in ticks of the pool's timer.
+    private static let hurriedTicks = 2
+
+    /// - Parameters:
+    ///   - progress: where the thread shows what it does; nil: nowhere.
+    ///   - isSpare: whether it serves while all others are blocked. It waits for no body then.
     init(
-        pool: ResponderPool, deadline: ReadDeadline, progress: ThreadProgress? = nil,
+        pool: ResponderPool, deadline: ReadDeadline, progress: ThreadProgress? = nil, isSpare: Bool = false,
         handler: @escaping ResponderPool.Handler
     ) {
+        self.isSpare = isSpare
         self.pool = pool
         self.deadline = deadline
         self.handler = handler
@@ -98,7 +107,11 @@ final class Responder {
             return
         }
         let request = exchange.request(gate: pool.settings.gate)
-        let isCut = deadline.stop()
+        var isCut = deadline.stop()
+        // Most requests have no body.
+        if request != nil, !isCut, exchange.announced ?? 0 == 0 {
+            isCut = read(on: descriptor) { _ = exchange.isAtEnd }.isCut
+        }
         guard let request, !isCut else {
             pool.observe(isCut ? .deadlinePassed : .gateRefused)
             exchange.abandon()
@@ -121,25 +134,38 @@ final class Responder {
         send(reply, to: request, exchange, on: descriptor)
     }
 
+    /// Reads a part of the body under the read deadline. If other threads wait for bodies already, a body that has not
+    /// arrived is hardly awaited.
+    private func read(on descriptor: Int32, _ part: () -> Void) -> (isCut: Bool, isHurried: Bool) {
+        let mayWait = !isSpare && pool.bodyWaits.begin()
+        if !mayWait { pool.acceptor.limitSilence(of: descriptor, to: Self.hurriedSilence) }
+        deadline.start(descriptor, limit: mayWait ? nil : Self.hurriedTicks)
+        part()
+        let isCut = deadline.stop()
+        if mayWait { pool.bodyWaits.end() } else { pool.acceptor.limitSilence(of: descriptor) }
+        return (isCut, !mayWait)
+    }
+
     /// The handler's reply, when the rest of the body is drained; nil if the body did not arrive before the deadline.
     private func reply(to request: Request, _ exchange: inout Exchange, on descriptor: Int32) -> Reply? {
         var isCut = false
         let reply = handler(request) { policy throws(Rejection) in
             if exchange.isDrained { return .empty }
-            deadline.start(descriptor)
-            let body = Result { () throws(Rejection) in
-                try exchange.readBody(policy, folder: pool.settings.temporaryFolder)
+            var body = Result<RequestBody, Rejection>.failure(.bodyNotAwaited)
+            let reading = read(on: descriptor) {
+                body = Result { () throws(Rejection) in
+                    try exchange.readBody(policy, folder: pool.settings.temporaryFolder)
+                }
             }
-            isCut = deadline.stop()
+            isCut = reading.isCut
+            if reading.isHurried, case .failure(.bodyIncomplete) = body { body = .failure(.bodyNotAwaited) }
             if case .failure(let rejection) = body, !isCut {
                 pool.observe(.rejected(reason: rejection, id: request.id))
             }
             return try body.get()
         }
         if !exchange.isDrained, !isCut {
-            deadline.start(descriptor)
-            exchange.drain(limit: pool.settings.bodyLimit)
-            isCut = deadline.stop()
+            isCut = read(on: descriptor) { exchange.drain(limit: pool.settings.bodyLimit) }.isCut
         }
         guard !isCut else {
             reply.onResponse?(nil)
@@ -182,11 +208,9 @@ final class Responder {
         _ exchange: consuming Exchange, with response: Response, onSent: (() -> Void)? = nil, to request: Request,
         on descriptor: Int32
     ) {
-        if pool.answer(exchange, response, id: request.id, withBody: request.method != "HEAD", onSent: onSent) {
-            pool.keep(descriptor, .verified)
-        } else {
-            close(descriptor)
-        }
+        pool.answer(
+            exchange, response, id: request.id, withBody: request.method != "HEAD", on: descriptor, as: .verified,
+            onSent: onSent)
     }
 
     /// Takes the exchange, and the struct that it uses, off this thread.

@@ -25,6 +25,8 @@ package final class ResponderPool: Sendable {
     private let idle = IdleConnections()
     let parking: Parking
     let parts: PartialArrivals
+    let bodyWaits: BodyWaits
+    private let lingering: LingeringConnections
     /// When true, no connection stays idle here.
     private let isDraining = Atomic(false)
     /// When open streams get their next comment.
@@ -45,6 +47,8 @@ package final class ResponderPool: Sendable {
         self.events = try EventSet()
         self.parking = try Parking(capacity: settings.parkingLimit, streamCapacity: settings.streamLimit)
         self.parts = PartialArrivals(settings)
+        self.bodyWaits = BodyWaits(threads: threads)
+        self.lingering = LingeringConnections(limit: settings.readDeadline)
         self.acceptor = Acceptor(listener: listener, events: events, settings: settings, observe: observe)
         self.progress = (0..<threads).map { _ in ThreadProgress() }
         self.makeSpareHandler = makeSpareHandler ?? makeHandler
@@ -67,7 +71,8 @@ package final class ResponderPool: Sendable {
             threads.withLock { $0.append(thread) }
         }
         try spare?.start { [self] in
-            let responder = Responder(pool: self, deadline: deadlines[progress.count], handler: makeSpareHandler())
+            let responder = Responder(
+                pool: self, deadline: deadlines[progress.count], isSpare: true, handler: makeSpareHandler())
             return { [self] in responder.serveOne(within: 100) { spare?.isNeeded == true } }
         }
         try timer.start { [self] limit in
@@ -75,6 +80,7 @@ package final class ResponderPool: Sendable {
             if let areBlocked = spare?.tick() { observe(.threadsBlocked(areBlocked)) }
             acceptor.resume()
             parts.forEach { events.arm($0) }
+            lingering.discard()
             comments.withLock { next in
                 guard next <= .now else { return }
                 next = .now + settings.commentInterval
@@ -117,21 +123,32 @@ package final class ResponderPool: Sendable {
         spare?.stop()
         for descriptor in idle.all { release(descriptor) }
         timer.stop()
+        lingering.closeAll()
     }
 
-    /// Writes the response and ends the exchange; true when its connection is intact and may carry another request.
+    /// Writes the response and ends the exchange. Its connection is kept for another request if it can carry one.
     /// `onSent` is called once, before the record that ends the request is sent.
     func answer(
-        _ exchange: consuming Exchange, _ response: Response, id: String, withBody: Bool, onSent: (() -> Void)? = nil
-    ) -> Bool {
+        _ exchange: consuming Exchange, _ response: Response, id: String, withBody: Bool, on descriptor: Int32,
+        as state: IdleConnections.State, onSent: (() -> Void)? = nil
+    ) {
         let isReusable = exchange.isReusable && settings.gate != nil
+        let isDrained = exchange.isDrained
         let callID = exchange.callID
         let (isSent, isSafe) = exchange.answer(response, withBody: withBody, onSent: onSent)
         // Not before: a process that is killed in between has not answered.
         end(callID)
         if !isSafe { observe(.answerRefused(id: id)) }
-        if !isSent { observe(.answerLost(id: id)) }
-        return isSent && isReusable
+        guard isSent else {
+            observe(.answerLost(id: id))
+            close(descriptor)
+            return
+        }
+        switch (isReusable, isDrained) {
+        case (true, _): keep(descriptor, state)
+        case (false, true): close(descriptor)
+        case (false, false): lingering.add(descriptor)
+        }
     }
 
     /// Removes a call from the register.

@@ -47,6 +47,10 @@ package enum Rejection: Error, Equatable {
     case bodyTooLarge(limit: Int)
     /// The body ended early, or its length differs from `CONTENT_LENGTH`.
     case bodyIncomplete
+    /// The body had not arrived, and so many threads wait for bodies that this one cannot.
+    case bodyNotAwaited
+    /// The end of the body cannot be recognized, because its length is not known.
+    case lengthUnknown
     /// The temporary file could not be written.
     case bodyNotStored
 }

@@ -162,6 +162,7 @@ import Testing
 
     @Test(arguments: [
         (Rejection.bodyIncomplete, 400, "body_incomplete"), (.bodyNotStored, 503, "unavailable"),
+        (.bodyNotAwaited, 503, "unavailable"), (.lengthUnknown, 411, "length_required"),
         (.malformed, 400, "bad_request"), (.bodyTooLarge(limit: 5), 413, "content_too_large"),
     ])
     func rejectedBodiesAreAnsweredWithAProblem(rejection: Rejection, status: Int, code: String) {

@@ -69,6 +69,29 @@ import Testing
         }
     }
 
+    /// Otherwise a few clients that send slowly would occupy this thread, too.
+    @Test func theSpareThreadWaitsForNoBody() throws {
+        let running = try BlockedPool(queueTimeout: .milliseconds(200))
+        let blocked = [try running.block(), try running.block()]
+        let body = [UInt8](repeating: 0x61, count: 1_000)
+        let begun = FastCGIClient.request(RunningPool.params("POST", length: body.count), body: body).dropLast(500)
+        let slow = try (0..<20).map { _ in try running.client() }
+        for client in slow { try client.send(Array(begun)) }
+        #expect(try running.client().exchange(RunningPool.params()).status == 503)
+        for client in slow { #expect(try client.answer().status == 503) }
+        // Nor for one that never pauses for long.
+        let trickling = try running.client()
+        try trickling.send(Array(begun))
+        #expect(throws: FastCGIClient.Failure.self) {
+            for byte in FastCGIClient.record(type: 5, [UInt8](repeating: 0x61, count: 60_000)) {
+                try trickling.send([byte])
+                poll(nil, 0, 10)
+            }
+        }
+        for _ in blocked { running.release.signal() }
+        for client in blocked { #expect(try client.answer().status == 200) }
+    }
+
     @Test func oneFreeThreadIsEnough() throws {
         let running = try BlockedPool(queueTimeout: .milliseconds(100))
         let blocked = try running.block()

@@ -129,16 +129,37 @@ def bodies(site, user):
     whole = {"value": "x" * ((1 << 20) - 100)}
     for chunked in [False, True]:
         answer = site.send("PUT", "/api/data/large", whole, user.token, chunked=chunked)
-        expect(answer.status in (200, 201), f"a body of 1 MiB, chunked: {chunked}", answer)
+        # Apache passes no length to a CGI program.
+        expected = (411,) if chunked and site.host.name == "apache-cgi" else (200, 201)
+        expect(answer.status in expected, f"a body of 1 MiB, chunked: {chunked}", answer)
     read = site.send("GET", "/api/data/large", token=user.token)
     expect(read.json["value"] == whole["value"], "1 MiB read again", read)
-    answer = site.send("PUT", "/api/data/large", {"value": "x" * (2 << 20)}, user.token)
-    expect(answer.status == 413, "a body of 2 MiB", answer)
+    for chunked in [False, True]:
+        answer = site.send("PUT", "/api/data/large", {"value": "x" * (3 << 20)}, user.token, chunked=chunked)
+        expect(answer.status == 413, f"a body of 3 MiB, chunked: {chunked}", answer)
     expect(site.send("GET", "/me", token=user.token).status == 200, "the call after a large body")
     empty = site.send("POST", "/flow-manager", b"", user.token, {"Content-Type": "application/json"})
     expect(empty.status == 400, "an empty body", empty)
     text = site.send("POST", "/flow-manager", b"text", user.token, {"Content-Type": "text/plain"})
     expect(text.status == 415, "a body that is no JSON", text)
+
+
+def slow_bodies(site, user):
+    """Clients that do not send the rest of their bodies leave threads to others."""
+    # Slow calls of the user itself would be limited.
+    head = (f"PUT {site.base}/api/data/slow HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {{}}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 400\r\n\r\n{{\"value\": ")
+    with contextlib.ExitStack() as slow:
+        for token in [user.admin_token, "none"] * 12:
+            client = slow.enter_context(socket.create_connection(("127.0.0.1", site.port)))
+            client.sendall(head.format(token).encode())
+        for _ in range(3):
+            began = time.monotonic()
+            answer = site.send("PUT", "/api/data/quick", {"value": 1}, user.token)
+            expect(answer.status in (200, 201), "a call beside slow bodies", answer)
+            expect(time.monotonic() - began < 5, "the time of a call beside slow bodies", time.monotonic() - began)
+    # The incomplete bodies are not stored.
+    expect(site.send("GET", "/api/data/slow", token=user.admin_token).status == 404, "an incomplete body")
 
 
 def methods(site, user):
@@ -392,7 +413,7 @@ def events(site, user):
     expect(after.status == 204, "a stream after the end of its run", after)
 
 
-CALLS = [log_in_and_chain, credits, idempotency, location, bodies, methods, entity_tags, cookies, waiting,
+CALLS = [log_in_and_chain, credits, idempotency, location, bodies, slow_bodies, methods, entity_tags, cookies, waiting,
          events, paths, queries, client_address, https, headers, documentation, base_path, doctor, leaving_clients,
          throttle, crowd_of_logins, quiet_logs]
 

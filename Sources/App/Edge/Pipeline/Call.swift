@@ -59,6 +59,9 @@ struct Call: Sendable {
     private func problem(for error: any Error) -> Problem {
         switch error {
         case let problem as Problem: return report(problem, problem.code)
+        case Rejection.bodyNotAwaited:
+            services.observe(.limitHit(code: "body_not_awaited"))
+            return .unavailable()
         case let rejection as Rejection:
             let problem = Problem(for: rejection)
             return problem.status == .unavailable ? report(problem, "a body could not be stored") : problem
@@ -132,7 +135,8 @@ extension Problem {
             case .bodyTooLarge(BodyPolicy.memoryLimit): Problem(.contentTooLarge)
             case .bodyTooLarge(let limit): Problem(.contentTooLarge, "The body is larger than \(limit) bytes")
             case .bodyIncomplete: Problem(.bodyIncomplete)
-            case .bodyNotStored: .unavailable()
+            case .lengthUnknown: Problem(.lengthRequired)
+            case .bodyNotAwaited, .bodyNotStored: .unavailable()
             }
     }
 }
