@@ -28,7 +28,7 @@ import Testing
 
     private func makeNotifier(by driver: HTTPDriver? = nil) -> EndNotifier {
         EndNotifier(
-            by: driver ?? self.driver, sealing: application.services.sealingKeys,
+            by: driver ?? self.driver, sealing: application.services.sealingKeys, site: "https://example.org/flow",
             clock: { [clock = application.clock] in clock.now }, observe: { [events] in events.add($0) })
     }
 
@@ -90,7 +90,7 @@ import Testing
                 "execution": [
                     "id": .string(run), "workflow_id": record["workflow_id"], "status": "completed",
                     "created_at": record["created_at"], "finished_at": record["finished_at"],
-                    "link": .string("/api/executions/\(run)"),
+                    "link": .string("https://example.org/flow/api/executions/\(run)"),
                 ],
             ])
         #expect(request.fields["content-type"] == "application/json")

@@ -25,6 +25,16 @@ import Testing
         try application.post("\(workflow)/hooks", draft, token: token ?? user.token)
     }
 
+    @Test func theURLIsThatOfTheSettings() throws {
+        let application = try TestApplication { $0.publicURL = "https://example.org/flow" }
+        let user = try application.makeUser()
+        let workflow = try application.post("/api/workflows", .workflow("w"), token: user.token)
+        let path = try #require(workflow.headers["location"])
+        let made = try application.post("\(path)/hooks", [:], token: user.token)
+        let token = try #require(made["token"].stringValue)
+        #expect(made["url"] == .string("https://example.org/flow/hooks/\(token)"))
+    }
+
     @Test func aHookIsMadeReadAndDeleted() throws {
         let made = try create(["name": "Orders", "headers": ["X-Shop"]])
         #expect(made.status == 201, "\(made.text)")

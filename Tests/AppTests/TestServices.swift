@@ -28,6 +28,7 @@ struct TestServices {
     var registrationLimit: Int?
     var loginCreatesAccount = false
     var basePath = BasePath.none
+    var publicURL: String?
     var queueTimeout: Duration?
     var runLimits = Engine.Limits()
     var threads = 4
@@ -51,7 +52,7 @@ struct TestServices {
                 keys: IssuerKeys(fetch: { keys }, observe: { _ in }))
         }
         return Services(
-            basePath: basePath,
+            basePath: basePath, publicURL: publicURL,
             tokens: SessionTokens(
                 keys: try TokenKeys(secret: [UInt8](repeating: 0x5a, count: 32)), issuer: "i", audience: "a",
                 sealingKeys: sealingKeys),

@@ -233,6 +233,23 @@ import Testing
     }
 
     @Test(arguments: [
+        ("https://example.org", nil, "https://example.org"), ("https://example.org/", nil, "https://example.org"),
+        ("http://127.0.0.1:8080", nil, "http://127.0.0.1:8080"),
+        ("https://example.org/flow", "/flow", "https://example.org/flow"),
+        ("https://example.org/flow/", "/flow", "https://example.org/flow"),
+        ("https://example.org", "/flow", nil), ("https://example.org/flow", nil, nil),
+        ("https://example.org/flow/more", "/flow", nil), ("https://example.org?x", nil, nil),
+        ("example.org", nil, nil), ("ftp://example.org", nil, nil),
+    ])
+    func thePublicURLHasTheBasePath(url: String, path: String?, read: String?) {
+        var environment = ["PUBLIC_URL": url]
+        environment["BASE_PATH"] = path
+        #expect((try? Configuration(environment: environment).siteURL) == read)
+        let refusal = refusal(environment) { try $0.siteURL }
+        #expect(refusal?.hasPrefix("PUBLIC_URL must ") == (read == nil ? true : nil), "\(refusal ?? "")")
+    }
+
+    @Test(arguments: [
         "*", "null", "app.example", "https://", "https://app.example/", "https://app.example/path", "https://*.example",
         "https://app.example:", "https://app.example:0", "https://\u{212A}.example",
         "https://app.example:65536", "https://app.example:08443", "https://app.example:x",

@@ -1,5 +1,6 @@
 import App
 import Flows
+import HTTP
 import HTTPClient
 import Postgres
 import Programs
@@ -38,9 +39,10 @@ struct ExecutingThreads: Sendable {
         let secrets = try configuration.useDBSecrets ? nil : SecretsThread()
         let credentials = try Respond.credentials(configuration, later: secrets?.add, observe)
         let notifications = try NotificationThread(
-            EndNotifier(by: driver, sealing: sealingKeys, basePath: try configuration.basePath) {
-                observe(.application($0))
-            }, database
+            EndNotifier(
+                by: driver, sealing: sealingKeys,
+                site: try configuration.siteURL ?? configuration.basePath.description
+            ) { observe(.application($0)) }, database
         ) { observe(.worker(.dutyFailed("end-notifier", $0))) }
         self.notifications = notifications
         worker = try Worker(

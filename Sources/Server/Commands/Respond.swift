@@ -133,8 +133,8 @@ enum Respond {
             limits: try configuration.runLimits, observe: { observe(.engine($0)) })
         let hashing = hashingSlots(in: memory.memory)
         return Services(
-            basePath: try configuration.basePath, tokens: try configuration.tokens,
-            issuers: try issuers(configuration, observe, fetchEmail),
+            basePath: try configuration.basePath, publicURL: try configuration.siteURL,
+            tokens: try configuration.tokens, issuers: try issuers(configuration, observe, fetchEmail),
             passwords: try passwords(configuration, hashing, observe), engine: engine,
             callShares: CallShares(threads: try configuration.threads),
             queueTimeout: try configuration.queueTimeoutByClock,

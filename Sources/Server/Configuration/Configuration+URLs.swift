@@ -1,3 +1,4 @@
+import HTTP
 import HTTPClient
 
 extension Configuration {
@@ -17,6 +18,19 @@ extension Configuration {
         guard let url = try self[dynamicMember: setting] else { return nil }
         try requireTrust(in: url, setting)
         return url.withoutTrailingSlash
+    }
+
+    /// The URL of this program as its clients know it, without a trailing slash; nil: no setting says it.
+    var siteURL: String? {
+        get throws {
+            guard let url = try self.publicURL?.withoutTrailingSlash else { return nil }
+            try requireURL(url, \.publicURL)
+            let authority = url.drop { $0 != ":" }.dropFirst(3)
+            guard authority.drop(while: { $0 != "/" }) == (try self.basePath.description) else {
+                throw ConfigurationError(\.publicURL, "must have the path that BASE_PATH has")
+            }
+            return url
+        }
     }
 
     /// The URL of a service of this machine, such as the endpoint that a container has for its keys.

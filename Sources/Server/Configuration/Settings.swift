@@ -164,6 +164,11 @@ struct Settings: Sendable {
         "BASE_PATH", ifUnset: .none, .basePath,
         "Path under which the web server has this program, such as `/flow`. Unset: it has the whole site")
 
+    let publicURL = Setting<String?>(
+        "PUBLIC_URL", ifUnset: nil, .text,
+        "URL of this program as its clients know it, such as `https://example.org/flow`, for the links of "
+            + "notifications and the URLs of hooks. Unset: the links are paths, and the URLs name the host of the call")
+
     let stateFolder = Setting<String>(
         "STATE_DIR", default: .text("/run/flow-manager"), .text,
         "Folder of the supervisor's lock, and of the file in which processes without a supervisor (CGI, spawn-fcgi) "

@@ -8,6 +8,8 @@ import Tokens
 /// The services that all threads of the process share. A class, because every request passes it on.
 package final class Services: Sendable {
     package let basePath: BasePath
+    /// The URL of this program as its clients know it, with the base path; nil if no setting says it.
+    package let publicURL: String?
     package let tokens: SessionTokens
     /// The external issuers of tokens that are accepted in addition to ours.
     package let issuers: [ExternalIssuer]
@@ -45,8 +47,8 @@ package final class Services: Sendable {
     let keyUses = KeyUses()
 
     package init(
-        basePath: BasePath = .none, tokens: SessionTokens, issuers: [ExternalIssuer], passwords: PasswordHasher,
-        engine: Engine,
+        basePath: BasePath = .none, publicURL: String? = nil, tokens: SessionTokens, issuers: [ExternalIssuer],
+        passwords: PasswordHasher, engine: Engine,
         callShares: CallShares, queueTimeout: Duration? = nil,
         bodyKeys: [HMACSHA256], sealingKeys: KeyRing?, credentials: CredentialStore, loginLimits: LoginLimits?,
         rateLimits: RateLimits, registrationLimit: Int?,
@@ -58,6 +60,7 @@ package final class Services: Sendable {
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         self.basePath = basePath
+        self.publicURL = publicURL
         self.tokens = tokens
         self.issuers = issuers
         self.passwords = passwords

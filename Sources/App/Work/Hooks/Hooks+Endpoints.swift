@@ -149,7 +149,8 @@ extension Context {
     fileprivate func revealing(_ hook: JSON, token: String?, secret: String?) -> JSON {
         var shown = hook.objectValue ?? JSONObject()
         if let token {
-            shown["url"] = .string("\(BaseURL(of: request, services.basePath))/hooks/\(token)")
+            let site = services.publicURL ?? BaseURL(of: request, services.basePath).description
+            shown["url"] = .string("\(site)/hooks/\(token)")
             shown["token"] = .string(token)
         }
         if let secret { shown["secret"] = .string(secret) }

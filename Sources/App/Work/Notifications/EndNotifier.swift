@@ -1,6 +1,6 @@
 package import Crypto
 import Flows
-package import HTTP
+import HTTP
 package import HTTPClient
 import JSON
 package import Postgres
@@ -29,23 +29,24 @@ package final class EndNotifier: Sendable {
 
     private let driver: HTTPDriver
     private let keys: KeyRing?
-    private let basePath: BasePath
+    private let site: String
     private let clock: @Sendable () -> Int64
     private let observe: @Sendable (ApplicationEvent) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - keys: nil: no secret can be opened, so all attempts fail.
+    ///   - site: what links begin with: the URL of the program, or its base path.
     ///   - clock: seconds since 1970.
     ///   - observe: called on the thread that calls `round`.
     package init(
-        by driver: HTTPDriver, sealing keys: KeyRing?, basePath: BasePath = .none,
+        by driver: HTTPDriver, sealing keys: KeyRing?, site: String = "",
         clock: @escaping @Sendable () -> Int64 = { WallClock.seconds },
         observe: @escaping @Sendable (ApplicationEvent) -> Void
     ) {
         self.driver = driver
         self.keys = keys
-        self.basePath = basePath
+        self.site = site
         self.clock = clock
         self.observe = observe
     }
@@ -143,7 +144,7 @@ package final class EndNotifier: Sendable {
                 "id": .string(claim.executionID), "workflow_id": .string(claim.workflowID),
                 "status": .string(claim.status), "created_at": .string(claim.runCreatedAt),
                 "finished_at": .string(claim.runFinishedAt),
-                "link": .string(basePath.appending("/api/executions/\(claim.executionID)")),
+                "link": .string("\(site)/api/executions/\(claim.executionID)"),
             ],
         ]
     }
