@@ -42,7 +42,7 @@ import Testing
         try run("/bin/cp", [Stack.executable, stack.folder + "/bin/flow-manager"], [:])
         try run("/bin/ln", ["-s", "../flow-manager.env", stack.folder + "/bin/flow-manager.env"], [:])
         var environment = Environment.current.filter { $0.key == "PATH" }
-        environment["STATE_DIR"] = stack.folder
+        environment["RUN_DIR"] = stack.folder
         return environment
     }
 }
