@@ -44,10 +44,10 @@ extension Listener {
     /// The listening socket that systemd or another manager has opened (sd_listen_fds(3)): descriptor 3 if `LISTEN_PID`
     /// is this process and `LISTEN_FDS` is at least 1; nil without one.
     ///
-    /// Throws `.notASocket` if the descriptor does not listen: then the manager is configured for something else.
+    /// Throws `.notListening` if the descriptor does not listen: then the manager is configured for something else.
     package static func inherited(_ environment: [String: String]) throws(FastCGIError) -> Listener? {
         guard isInherited(by: getpid(), environment) else { return nil }
-        guard let listener = Listener(adopting: firstInherited) else { throw .notASocket(path: "LISTEN_FDS") }
+        guard let listener = Listener(adopting: firstInherited) else { throw .notListening }
         return listener
     }
 

@@ -91,6 +91,18 @@ import Testing
         }
     }
 
+    /// systemd passes one that is connected for `Accept=yes`, and a FIFO or a file for other units.
+    @Test func aDescriptorThatDoesNotListenIsNamed() throws {
+        let result = try Stack.command(
+            ["-c", "exec 3</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve", Stack.executable], of: "/bin/sh",
+            environment: stack.environment)
+        #expect(result.status == 1)
+        #expect(
+            result.output
+                == "flow-manager serve: the socket that the service manager passes (LISTEN_FDS) does not listen: "
+                + "systemd's unit needs ListenStream=, and no Accept=yes\n")
+    }
+
     @Test func aKilledSupervisorLeavesNoLock() throws {
         kill(try supervisor, SIGKILL)
         try eventually("its children have ended") { stack.processes.allSatisfy { !$0.arguments.contains("respond") } }

@@ -3,6 +3,8 @@ import System
 import TestSupport
 import Testing
 
+@testable import flow_manager
+
 /// The program refuses to start with settings that are missing, weak or readable by other users. The message names the
 /// setting and does not contain the value.
 @Suite struct StartRefusalTests {
@@ -39,6 +41,41 @@ import Testing
         let name = setting == "AWS_PGSQL_PATH" ? "DATABASE_URL" : setting
         for command in ["serve", "respond"] {
             try expectRefusal(of: [command], environment, "flow-manager \(command): \(name) \(reason)")
+        }
+    }
+
+    /// Each of its children would be refused at its start otherwise, over and over.
+    @Test func supervisorRefusesWhatAnyOfItsProcessesWould() throws {
+        let strict = Settings.all.map(\.name).filter { name in
+            let setting = Settings.all.first { $0.name == name }
+            return (try? setting?.validate("canary", isDemo: { false })) == nil && name != "CONFIG_TYPE"
+        }
+        #expect(strict.count > 30)
+        let invalid = Dictionary(uniqueKeysWithValues: strict.map { ($0, "canary") })
+        let result = try Stack.command(["serve"], environment: Self.validSettings.merging(invalid) { $1 })
+        #expect(result.status == 1 && !result.output.contains("canary"), "\(result.output)")
+        let lines = result.output.split(separator: "\n")
+        for name in strict {
+            #expect(lines.count { $0.hasPrefix("flow-manager serve: \(name) must ") } == 1, "\(name): \(lines)")
+        }
+    }
+
+    @Test(arguments: ["10.0.0.0/33", "::ffff:127.0.0.1", "127.0.0.1:9000", "10.0.0.1/8"])
+    func supervisorRefusesAddressesThatAreNone(text: String) throws {
+        let environment = Self.validSettings.merging(["SOCKET_ALLOW": text]) { $1 }
+        for command in ["serve", "config"] {
+            let result = try Stack.command([command], environment: environment)
+            #expect(result.status == 1)
+            let reason = "flow-manager \(command): SOCKET_ALLOW must be comma-separated addresses like 10.0.0.0/8"
+            #expect(result.output.contains(reason), "\(result.output)")
+        }
+    }
+
+    @Test func aLogThatCannotBeOpenedIsNamed() throws {
+        let environment = Self.validSettings.merging(["LOG_FILE": "/nonexistent/log"]) { $1 }
+        for command in ["serve", "work"] {
+            try expectRefusal(
+                of: [command], environment, "flow-manager \(command): LOG_FILE cannot be appended to (open")
         }
     }
 

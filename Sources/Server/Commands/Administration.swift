@@ -110,13 +110,8 @@ enum PrintConfiguration {
             print(setting.name.padded(to: 25) + shown)
         }
         for name in invocation.unknownSettings { print("# unknown: \(name)") }
-        let problems = invocation.configuration.problems
-        guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
-    }
-
-    private struct InvalidSettings: Error, CustomStringConvertible {
-        let problems: [String]
-        var description: String { problems.joined(separator: "\nflow-manager config: ") }
+        let problems = invocation.configuration.problems(settingsFile: invocation.settingsFile, migrates: true)
+        guard problems.isEmpty else { throw InvalidSettings(command: "config", problems: problems) }
     }
 }
 

@@ -11,10 +11,12 @@ enum Serve {
         // First of all, so that no signal ends the process before the supervisor runs.
         let signals = try Supervisor.signals()
         let configuration = invocation.configuration
+        let problems = configuration.problems(settingsFile: invocation.settingsFile, migrates: false)
+        guard problems.isEmpty else { throw InvalidSettings(command: "serve", problems: problems) }
         let observers = try Observers(invocation, as: nil)
         let (log, memory, observe) = (observers.log, observers.memory.memory, observers.observe)
         defer { log.close() }
-        try check(invocation, observers.memory, observe)
+        try check(configuration, observers.memory, observe)
         if !invocation.unknownSettings.isEmpty { observe(.settingsUnknown(invocation.unknownSettings)) }
         let inspection = try PoolInspection(invocation, memory, observe)
         defer { inspection.end() }
@@ -46,15 +48,14 @@ enum Serve {
     private static let memoryDescriptor: Int32 = 4
     private static let logDescriptor: Int32 = 5
 
-    /// Reports an invalid setting once, before the socket exists, instead of once by every child.
-    private static func check(_ invocation: Invocation, _ memory: PoolMemory, _ observe: @escaping Observer) throws {
-        let configuration = invocation.configuration
-        _ = try configuration.database
+    /// Prepares what the children will, before the socket exists: a failure is reported once, not by each of them.
+    private static func check(
+        _ configuration: Configuration, _ memory: PoolMemory, _ observe: @escaping Observer
+    ) throws {
         _ = try Respond.services(
             configuration, memory, observe, events: EventService(hasStreams: false) { _ in }
         ) { _, _ in }
         _ = try Work.policy(configuration)
-        _ = try configuration.programs(settingsFile: invocation.settingsFile)
         guard try configuration.flowGate != nil else {
             throw ConfigurationError(\.flowGate, "must be set")
         }

@@ -48,16 +48,31 @@ extension ConfigurationError {
     }
 }
 
+/// Settings that keep a command from its work: all of them at once.
+struct InvalidSettings: Error, CustomStringConvertible {
+    let command: String
+    /// A sentence each.
+    let problems: [String]
+
+    /// The caller writes the name of the command before the first line.
+    var description: String { problems.joined(separator: "\nflow-manager \(command): ") }
+}
+
 extension Configuration {
-    /// All that keeps the program from serving, a sentence each.
-    var problems: [String] {
+    /// All that keeps the program from serving, a sentence each: what any of its processes reads, so that the
+    /// supervisor refuses what would end each child at its start.
+    ///
+    /// - Parameters:
+    ///   - settingsFile: the path of the file from which settings come.
+    ///   - migrates: whether what only `migrate` needs is checked too.
+    func problems(settingsFile: String?, migrates: Bool) -> [String] {
         let single = Settings.all.map { setting in
             { if let text = try text(of: setting) { try setting.validate(text, isDemo: { try isDemo }) } }
         }
         let combined = [
-            { _ = try database }, { _ = try migrationDatabase }, { _ = try issuers }, { _ = try sealingKeys },
-            { _ = try listening }, { _ = try tokens }, { _ = try secrets }, { _ = try programs(settingsFile: nil) },
-            { _ = try runLimits },
+            { _ = try database }, { if migrates { _ = try migrationDatabase } }, { _ = try issuers },
+            { _ = try sealingKeys }, { _ = try listening }, { _ = try tokens }, { _ = try secrets },
+            { _ = try programs(settingsFile: settingsFile) }, { _ = try runLimits },
         ]
         let problems = (single + combined).compactMap { check -> String? in
             do {

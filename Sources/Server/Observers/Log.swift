@@ -75,10 +75,14 @@ final class Log: Sendable {
         let inherited = environment[Self.variable].flatMap { Int32($0) }.flatMap {
             fcntl($0, F_SETFD, FD_CLOEXEC) == 0 ? $0 : nil
         }
-        try self.init(
-            to: try Self.file(configuration).map { .file($0) } ?? .descriptor(inherited ?? 2),
-            try configuration.logFormat, from: try configuration.logLevel,
-            slowRequest: try configuration.slowRequest, observeDrops: observeDrops)
+        do {
+            try self.init(
+                to: try Self.file(configuration).map { .file($0) } ?? .descriptor(inherited ?? 2),
+                try configuration.logFormat, from: try configuration.logLevel,
+                slowRequest: try configuration.slowRequest, observeDrops: observeDrops)
+        } catch let error as ProcessError {
+            throw ConfigurationError(\.logFile, "cannot be appended to (\(error))")
+        }
     }
 
     /// The path of the log; nil for names of standard error, which is another one in a supervisor's child.
