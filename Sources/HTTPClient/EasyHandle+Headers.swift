@@ -15,10 +15,11 @@ extension EasyHandle {
     }
 
     /// The header lines that libcurl adds to its own; the caller frees the list.
-    static func list(of request: OutgoingRequest) -> UnsafeMutablePointer<curl_slist>? {
+    static func list(of request: OutgoingRequest, inChunks: Bool) -> UnsafeMutablePointer<curl_slist>? {
         // A name without a value removes libcurl's own field: otherwise it would wait for permission to send a large
         // body, and declare any body a form.
         var lines = ["Expect:"]
+        if inChunks, request.hasBody { lines.append("Transfer-Encoding: chunked") }
         if request.headers["Content-Type"] == nil { lines.append("Content-Type:") }
         for field in request.headers.fields {
             let hasValue = field.value.contains { $0 != " " && $0 != "\t" }

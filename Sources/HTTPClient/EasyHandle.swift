@@ -39,11 +39,13 @@ func requireSuccess(_ code: CURLcode) {
         defer { reset() }
         let transfer = prepare(hop, settings, timeLeft: timeLeft)
         unsafe requireSuccess(flow_set_pointer(easy, CURLOPT_ERRORBUFFER, message))
+        let start = Monotonic.now
         let code = withExtendedLifetime(transfer) { unsafe curl_easy_perform(easy) }
         details = unsafe TransferDetails(
             serverAddress: String(cString: flow_server_address(easy)),
             clientAddress: String(cString: flow_client_address(easy)),
-            failure: code == CURLE_OK ? nil : String(cString: message))
+            failure: code == CURLE_OK ? nil : String(cString: message),
+            firstByteTime: transfer.firstByte.map { $0 - start })
         return try response(of: transfer, after: code)
     }
 

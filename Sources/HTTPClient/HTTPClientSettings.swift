@@ -24,6 +24,8 @@ package struct HTTPClientSettings: Sendable {
     package var followsRedirects = true
     /// The maximum speed at which a body is sent, in bytes per second; nil: no limit.
     package var sendSpeed: Int?
+    /// Whether a body is sent in chunks, without its length (RFC 9112, section 7.1).
+    package var sendsChunks = false
     /// A PEM file of the certificate authorities that are trusted; nil: the system's.
     package var authorities: String?
 

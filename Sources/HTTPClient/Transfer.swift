@@ -1,5 +1,6 @@
 import CCurl
 import Glibc
+import System
 
 /// The state of the callbacks of one transfer, and what libcurl does not copy. It must exist until the transfer has
 /// ended.
@@ -11,6 +12,8 @@ import Glibc
     private let cutsBody: Bool
     private let headerLimit: Int
     private(set) var body: [UInt8] = []
+    /// When the first byte of the body came; nil: none has.
+    private(set) var firstByte: Monotonic?
     private var headerLength = 0
     /// Whether an address was refused.
     private(set) var hasRefused = false
@@ -21,7 +24,7 @@ import Glibc
 
     init(_ hop: Hop, _ settings: HTTPClientSettings, addresses: AddressGuard) {
         self.hop = hop
-        unsafe fields = EasyHandle.list(of: hop.request)
+        unsafe fields = EasyHandle.list(of: hop.request, inChunks: settings.sendsChunks)
         self.addresses = addresses
         bodyLimit = settings.bodyLimit
         cutsBody = settings.cutsBody
@@ -44,6 +47,7 @@ import Glibc
 
     /// Appends bytes of the body; false when they exceed the limit, which ends the transfer.
     private func receive(body bytes: UnsafeRawBufferPointer) -> Bool {
+        if firstByte == nil { firstByte = .now }
         isTooLarge = bytes.count > bodyLimit - body.count
         if isTooLarge, cutsBody {
             (isTooLarge, isCut) = (false, true)

@@ -7,9 +7,15 @@ package struct TransferDetails: Sendable {
     /// Why the transfer failed; nil if it did not, empty for an unknown reason.
     package var failure: String?
 
-    package init(serverAddress: String = "", clientAddress: String = "", failure: String? = nil) {
+    /// From the call to the first byte of the body; nil without one.
+    package var firstByteTime: Duration?
+
+    package init(
+        serverAddress: String = "", clientAddress: String = "", failure: String? = nil, firstByteTime: Duration? = nil
+    ) {
         self.serverAddress = serverAddress
         self.clientAddress = clientAddress
         self.failure = failure
+        self.firstByteTime = firstByteTime
     }
 }

@@ -71,6 +71,33 @@ import Tokens
             try app.send("POST", "/doctor", headers: [token()], body: body), 413, "content_too_large")
     }
 
+    /// The doctor measures when the first event of a stream arrives.
+    @Test func streamsTwoEvents() throws {
+        let reply = app.reply(to: Request("GET", "/doctor", [token(), ("Accept", "text/event-stream")]))
+        guard case .stream(_, let start) = reply.continuation else { throw TestFailure("it does not stream") }
+        #expect(reply.initial.headers["Content-Type"] == "text/event-stream; charset=utf-8")
+        let (parts, end) = (Recording<[UInt8]>(), try WakeUp())
+        start(
+            EventStream(
+                over: EventStream.Transport(
+                    write: { bytes in
+                        parts.add(bytes)
+                        return true
+                    },
+                    end: { _ in end.signal() })))
+        #expect(parts.all.isEmpty)
+        end.wait(until: .now + .seconds(20))
+        #expect(parts.all.count == 2)
+    }
+
+    @Test func aProcessWithoutStreamsSaysSo() throws {
+        let app = try TestApplication { $0.hasStreams = false }
+        let token = DoctorToken.make(now: app.clock.now, key: TestServices.doctorKey)
+        let answer = try app.send(
+            "GET", "/doctor", headers: [(Doctor.header, token), ("Accept", "text/event-stream")], body: nil)
+        #expect(answer.status == 200 && answer["streams"] == false)
+    }
+
     @Test func waitsForItsAnswer() throws {
         let reply = app.reply(to: Request("GET", "/doctor", [token(), ("Prefer", "wait=1")]))
         guard case .wait(let start) = reply.continuation else { throw TestFailure("it does not wait") }

@@ -21,7 +21,7 @@ import Tokens
         #expect(result.checks("warn") == ["plain-http"], "\(result.output)")
         let checked: Set = [
             "settings", "tls", "reach", "files", "server", "clock", "database", "migrations", "memory", "gate",
-            "authorization", "methods", "path", "https", "client", "body", "large-body", "buffering",
+            "authorization", "methods", "path", "https", "client", "body", "large-body", "buffering", "streaming",
         ]
         #expect(result.checks("ok") == checked, "\(result.output)")
         #expect(result.finding("settings")?["text"]?.stringValue?.contains("may read \(file) (mode 600)") == true)
@@ -62,7 +62,8 @@ import Tokens
         ])
         let result = try site.examine()
         #expect(result.status == 1)
-        let faults: Set = ["authorization", "https", "path", "body", "client", "files", "methods"]
+        // nginx has a location of its own for streams, so that the path which arrives is not that of the doctor.
+        let faults: Set = ["authorization", "https", "path", "body", "client", "files", "methods", "streaming"]
         #expect(
             result.checks("fail") == faults,
             "\(result.output)")
@@ -82,6 +83,15 @@ import Tokens
         #expect(outside.status == 1)
         #expect(outside.checks("fail") == ["authorization", "body", "files", "methods"], "\(outside.output)")
         #expect(outside.verdict("settings") == "skip" && outside.verdict("https") == "skip")
+    }
+
+    @Test func eventsThatTheWebServerCollectsAreFound() throws {
+        let site = try BrokenSite()
+        try site.change([("program.conf", "X-Accel-Redirect", "X-Accel-Redirect X-Accel-Buffering")])
+        let result = try site.examine()
+        #expect(result.checks("warn") == ["plain-http", "streaming"] && result.status == 0, "\(result.output)")
+        let lines = result.finding("streaming")?["lines"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        #expect(lines.contains("fastcgi_buffering off;"))
     }
 
     @Test func aCertificateThatIsNotTrustedIsAFailure() throws {

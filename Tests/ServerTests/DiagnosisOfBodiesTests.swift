@@ -3,6 +3,7 @@ import HTTP
 import HTTPClient
 import JSON
 import System
+import TestSupport
 import Testing
 
 @testable import flow_manager
@@ -46,8 +47,13 @@ import Testing
     }
 
     @Test func aLongerBodyMustBeRefused() {
-        #expect(diagnosis().largeBody(SiteAnswer(413)).verdict == .ok)
-        #expect(diagnosis().largeBody(SiteAnswer(500)).verdict == .warning)
+        func finding(_ status: Int, chunked: Int) -> Finding {
+            diagnosis().largeBody(SiteAnswer(status), chunked: SiteAnswer(chunked))
+        }
+        #expect(finding(413, chunked: 413).verdict == .ok && finding(413, chunked: 411).verdict == .ok)
+        #expect(finding(500, chunked: 413).verdict == .warning)
+        let chunked = finding(413, chunked: 503)
+        #expect(chunked.verdict == .warning && chunked.text.contains("in chunks") && chunked.text.contains("503"))
     }
 
     @Test(arguments: [(0, 2_000, Finding.Verdict.ok), (1_500, 2_000, .warning), (0, 10, .skipped)])
@@ -58,6 +64,37 @@ import Testing
         let alone = diagnosis().buffering(
             try answer(["body_milliseconds": .integer(wait), "interface": "cgi"]), sendTime: .milliseconds(sending))
         #expect(alone.verdict == (verdict == .skipped ? .skipped : .ok))
+    }
+
+    /// No setting changes it, so it is not a warning that stays. The line is that of the sample.
+    @Test func whatApacheCannotBufferIsSaidWithTheLineOfTheSample() throws {
+        let finding = diagnosis(.proxyFCGI).buffering(
+            try answer(["body_milliseconds": 1_500, "web_server": "Apache"]), sendTime: .seconds(2))
+        #expect(finding.verdict == .info)
+        let sample = try sourceText("deploy/apache/flow-manager.conf")
+        let line = try #require(finding.lines.last)
+        #expect(line.hasPrefix("RequestReadTimeout ") && sample.contains("    \(line)\n"))
+    }
+
+    @Test(arguments: [
+        (3, 2_003, "nginx", Finding.Verdict.ok), (2_001, 2_003, "nginx", .warning), (2_001, 2_003, "Caddy", .warning),
+    ])
+    func eventsMustNotBeCollected(first: Int64, end: Int64, server: String, verdict: Finding.Verdict) throws {
+        var transfer = TransferDetails()
+        transfer.firstByteTime = .milliseconds(first)
+        let stream = SiteAnswer(
+            .response(status: 200, headers: ["Content-Type": "text/event-stream; charset=utf-8"], body: []),
+            duration: .milliseconds(end), transfer: transfer)
+        let host = WebHost(server: server, nil)
+        let finding = diagnosis(host).streaming(stream, hasStreams: true)
+        #expect(finding.verdict == verdict && finding.lines == (verdict == .ok ? [] : host.linesForStreams))
+    }
+
+    @Test func processesOfTheWebServerNeedNoStreams() throws {
+        let page = try answer()
+        #expect(diagnosis(.fcgid).streaming(page, hasStreams: false).verdict == .info)
+        #expect(diagnosis().streaming(page, hasStreams: true).verdict == .failure)
+        #expect(diagnosis().streaming(page, hasStreams: nil).verdict == .skipped)
     }
 
     @Test func aWaitMustNotBeCut() throws {
@@ -74,9 +111,20 @@ import Testing
         #expect(diagnosis().https(yes, forged: no).verdict == .failure)
         #expect(diagnosis().https(no, forged: no).verdict == .failure)
         let plain = Diagnosis(site: try #require(SiteURL("http://example.org")), host: .nginx)
-        #expect(plain.https(no, forged: no).verdict == .ok)
+        #expect(plain.https(no, forged: no).verdict == .warning)
         #expect(plain.https(no, forged: yes).verdict == .failure)
         #expect(plain.https(yes, forged: yes).verdict == .failure)
+    }
+
+    @Test(arguments: [
+        ("http://127.0.0.1:8080", true), ("http://localhost/flow", true), ("http://[::1]:80", true),
+        ("http://app.localhost", true), ("http://127.example.org", false), ("http://10.0.0.1", false),
+        ("http://localhost.example.org", false), ("http://[2001:db8::1]", false),
+    ])
+    func onlyThisMachineNeedsNoTLS(url: String, isLocal: Bool) throws {
+        let site = try #require(SiteURL(url))
+        #expect(site.isLocal == isLocal)
+        #expect((Diagnosis(site: site, host: .nginx).withoutTLS == nil) == isLocal)
     }
 
     @Test(arguments: [
@@ -139,6 +187,15 @@ import Testing
         #expect(verdict(own, FileAccess(owner: 0, mode: 0o1777)) == .ok)
         #expect(verdict(own, FileAccess(owner: 8, mode: 0o755)) == .failure)
         #expect(verdict(nil, nil) == .warning)
+        #expect(
+            SettingsFileCheck.judge("/f/env", file: own, folder: FileAccess(owner: 8, mode: 0o2750), user: 7).lines
+                == ["chown 7 /f"])
+        // As root, on what deploy/install and `make run` leave: settings of the service's user.
+        for folder in [FileAccess(owner: 0, mode: 0o755), FileAccess(owner: 999, mode: 0o2750)] {
+            let finding = SettingsFileCheck.judge(
+                "/etc/f/env", file: FileAccess(owner: 999, mode: 0o600), folder: folder, user: 0)
+            #expect(finding.verdict == .ok && finding.text.contains("Only user 999"))
+        }
         #expect(SettingsFileCheck.judge(nil).verdict == .ok)
         #expect(SettingsFileCheck.folder(of: "/a") == "/" && SettingsFileCheck.folder(of: "a") == ".")
     }
@@ -157,6 +214,22 @@ import Testing
     @Test(arguments: ["", "example.org", "ftp://a", "https://", "https://a?b", "https://a#b", "https://u@a"])
     func otherAddressesAreRefused(text: String) {
         #expect(SiteURL(text) == nil)
+    }
+
+    /// What a site answers must not control the terminal of the operator.
+    @Test(arguments: ["\u{1b}[2J", "\r\n", "\u{9b}31m", "\u{202e}", "\u{7f}", "\u{2028}"])
+    func textsOfASiteCannotControlATerminal(text: String) throws {
+        let answer = SiteAnswer(200, ["status": "ok"], headers: ["Server": "a\(text)b"])
+        let redirect = SiteAnswer(301, headers: ["Location": "a\(text)b"])
+        for finding in [
+            Diagnosis.reach(answer, at: site), Diagnosis.reach(redirect, at: site), diagnosis().plainHTTP(redirect),
+        ] {
+            let shown = finding.report + finding.json.text
+            let isShown = shown.unicodeScalars.contains { text.unicodeScalars.first == $0 }
+            #expect(!isShown, "\(shown)")
+            #expect(finding.report.contains("a\\u{"))
+        }
+        #expect(Finding.ok("a", String(repeating: "b", count: 9_000)).text.count == 4_000)
     }
 
     @Test func aFindingIsALineWithTheLinesToPasteBelow() {

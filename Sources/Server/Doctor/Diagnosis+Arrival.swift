@@ -20,7 +20,16 @@ extension Diagnosis {
             return .failure(
                 check, "The client decides by X-Forwarded-Proto whether it uses TLS: accept it from a proxy only.")
         }
-        return .ok(check, site.isSecure ? "The program knows that the client uses TLS." : "The site has no TLS.")
+        return withoutTLS ?? .ok(check, "The program knows \(site.isSecure ? "that" : "whether") the client uses TLS.")
+    }
+
+    /// Nil for a site with TLS, and for one that only this machine reaches.
+    var withoutTLS: Finding? {
+        guard !site.isSecure, !site.isLocal else { return nil }
+        return .warning(
+            "https",
+            "The site has no TLS: passwords and tokens can be read on the way. Install a certificate, for example by "
+                + "certbot, and pass the https:// URL.")
     }
 
     /// - Parameters:

@@ -1,5 +1,6 @@
 import App
 import HTTP
+import HTTPClient
 import System
 
 /// What happens to calls on their way to the program.
@@ -85,12 +86,21 @@ extension Diagnosis {
     }
 
     /// A body that is longer than any call takes in memory must be refused with 413.
-    func largeBody(_ answer: SiteAnswer) -> Finding {
+    ///
+    /// - Parameter chunked: the answer to one that was sent without its length.
+    func largeBody(_ answer: SiteAnswer, chunked: SiteAnswer) -> Finding {
         let check = "large-body"
         guard answer.status == 413 else {
             return .warning(check, "A body that is too long gets \(answer.summary) instead of status 413.")
         }
-        return .ok(check, "A body that is too long gets status 413.")
+        // 411: under CGI Apache does not say whether such a body is complete.
+        guard [411, 413].contains(chunked.status) else {
+            return .warning(
+                check,
+                "A body that is too long, sent in chunks without its length, gets \(chunked.summary) instead of status "
+                    + "413.")
+        }
+        return .ok(check, "A body that is too long is refused, also if it is sent in chunks.")
     }
 
     /// Whether the web server reads a whole body before it forwards the call.
@@ -108,6 +118,14 @@ extension Diagnosis {
             return .ok(check, "The web server reads a body before the program gets the call.")
         }
         if arrival.isCGI { return .ok(check, "A body that is sent slowly occupies the process of its call only.") }
+        if host == .proxyFCGI {
+            // No setting of mod_proxy_fcgi changes it.
+            return .info(
+                check,
+                "Apache forwards a body as it comes: a slow client occupies a thread, until the program closes after "
+                    + "15 s. Apache ends slower ones before, if it has the line of the sample:",
+                host.linesForBuffering)
+        }
         return .warning(
             check, "The web server forwards a body as it comes, so that a slow client occupies a thread.",
             host.linesForBuffering)
@@ -126,5 +144,29 @@ extension Diagnosis {
             return .warning(check, "A call that asked to wait \(seconds) s was answered after \(waited) s.")
         }
         return .ok(check, "A call may wait for \(seconds) s.")
+    }
+
+    /// Whether the web server passes each part of a response on at once, as the events of `GET /api/events` need it.
+    ///
+    /// - Parameter answer: to a call for a stream, of which the program sends the second part later.
+    func streaming(_ answer: SiteAnswer, hasStreams: Bool?) -> Finding {
+        let check = "streaming"
+        guard let hasStreams else { return .skipped(check, "The version that runs there does not say it.") }
+        guard hasStreams else {
+            return .info(
+                check,
+                "The web server starts the processes, which cannot send events as they happen: readers get them in "
+                    + "pages, by calls that wait.")
+        }
+        guard answer.status == 200, answer.headers["Content-Type"]?.hasPrefix("text/event-stream") == true,
+            let first = answer.transfer.firstByteTime
+        else { return .failure(check, "A stream of events does not reach the client: \(answer.summary).") }
+        guard first * 2 < answer.duration else {
+            return .warning(
+                check,
+                "The web server collects a response: the first event of a stream came after \(first.milliseconds) ms, "
+                    + "together with the last. Readers of /api/events get theirs late.", host.linesForStreams)
+        }
+        return .ok(check, "An event reaches the client at once, while its stream is open.")
     }
 }

@@ -88,14 +88,19 @@ extension Examination {
                 } arrived: {
                     $0.code == ProblemCode.invalidJSON.rawValue
                 }, digest: nil))
+        func spaces(_ count: Int) -> [UInt8] { [UInt8](repeating: 32, count: count) }
         report(
             diagnosis.largeBody(
-                probe.send(
-                    .post, "/login", headers: json, body: [UInt8](repeating: 32, count: BodyPolicy.memoryLimit + 1))))
-        for check in ["https", "client", "gate", "buffering", "path"] {
-            report(.skipped(check, "Only a report of the program shows it."))
-        }
+                probe.send(.post, "/login", headers: json, body: spaces(BodyPolicy.memoryLimit + 1)),
+                chunked: probe.send(.post, "/login", headers: json, body: spaces(Self.largeLength), inChunks: true)))
+        if let finding = diagnosis.withoutTLS { report(finding) } else { report(Self.unseen("https")) }
+        for check in ["client", "gate", "buffering", "streaming", "path"] { report(Self.unseen(check)) }
     }
+
+    private static func unseen(_ check: String) -> Finding { .skipped(check, "Only a report of the program shows it.") }
+
+    /// Of a body that no web server of the samples accepts.
+    fileprivate static let largeLength = 3 * BodyPolicy.memoryLimit
 
     /// The answers to ever shorter bodies, until one arrives.
     private func answersToBodies(
@@ -136,6 +141,9 @@ extension Examination {
                 ?? .failure("path", "A path with encoded characters does not reach the program: \(target.summary)."))
         examineForgery(diagnosis, first, arrival)
         examineBodies(diagnosis)
+        // As browsers do, so that compression shows, which would collect events.
+        let stream = probe.ask(headers: ["Accept": "text/event-stream", "Accept-Encoding": "gzip"])
+        report(diagnosis.streaming(stream, hasStreams: arrival.hasStreams))
         guard isSlow else { return }
         let seconds = arrival.isCGI ? 15 : Doctor.longestWait
         report(
@@ -167,7 +175,10 @@ extension Examination {
                     $0.arrival != nil
                 },
                 digest: { Hexadecimal.encode(Digest.sha256(body($0))) }))
-        report(diagnosis.largeBody(probe.ask(.post, body: body(BodyPolicy.memoryLimit + 1))))
+        report(
+            diagnosis.largeBody(
+                probe.ask(.post, body: body(BodyPolicy.memoryLimit + 1)),
+                chunked: probe.ask(.post, body: body(Self.largeLength), inChunks: true)))
         let slow = probe.ask(.post, body: body(64 << 10), speed: 32 << 10)
         report(diagnosis.buffering(slow, sendTime: slow.duration))
     }

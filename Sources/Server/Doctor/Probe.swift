@@ -23,9 +23,10 @@ struct Probe {
     ///   - url: nil: the site's.
     ///   - path: below the base path, with the query.
     ///   - speed: the maximum speed of the body, in bytes per second.
+    ///   - inChunks: whether the body is sent without its length.
     func send(
         _ method: Method, _ path: String, at url: String? = nil, headers: Headers = [:], body: [UInt8] = [],
-        timeout: Duration = Probe.timeout, speed: Int? = nil
+        timeout: Duration = Probe.timeout, speed: Int? = nil, inChunks: Bool = false
     ) -> SiteAnswer {
         var settings = HTTPClientSettings()
         settings.permitsAllAddresses = true
@@ -36,6 +37,7 @@ struct Probe {
         settings.stallTimeout = timeout
         settings.bodyLimit = 64 << 10
         settings.sendSpeed = speed
+        settings.sendsChunks = inChunks
         let client = HTTPClient(settings)
         let start = Monotonic.now
         let result: SiteAnswer.Result
@@ -58,11 +60,12 @@ struct Probe {
     /// Asks the program for a report of what arrives of a call, with a new token. Without a key the call has none.
     func ask(
         _ method: Method = .get, suffix: String = "", headers: Headers = [:], body: [UInt8] = [],
-        timeout: Duration = Probe.timeout, speed: Int? = nil
+        timeout: Duration = Probe.timeout, speed: Int? = nil, inChunks: Bool = false
     ) -> SiteAnswer {
         var headers = headers
         if let key { headers[Doctor.header] = DoctorToken.make(now: WallClock.seconds, key: key) }
         return send(
-            method, "/\(Doctor.route)\(suffix)", headers: headers, body: body, timeout: timeout, speed: speed)
+            method, "/\(Doctor.route)\(suffix)", headers: headers, body: body, timeout: timeout, speed: speed,
+            inChunks: inChunks)
     }
 }

@@ -6,7 +6,7 @@ enum SettingsFileCheck {
     /// - Parameters:
     ///   - path: nil: the settings come from the environment.
     ///   - folder: of the file.
-    ///   - user: the id of the user who runs the program.
+    ///   - user: the id of the user who runs this command.
     static func judge(_ path: String?, file: FileAccess?, folder: FileAccess?, user: UInt32) -> Finding {
         let check = "settings"
         guard let path else {
@@ -16,14 +16,19 @@ enum SettingsFileCheck {
         guard !file.isReadableByOthers, !file.isWritableByOthers else {
             return .failure(check, "Other users may use \(path).", ["chmod 600 \(path)"])
         }
-        guard !folder.isWritableByOthers, [0, user].contains(folder.owner) else {
+        guard !folder.isWritableByOthers else {
             return .failure(
-                check,
-                "Other users may replace \(path): its folder belongs to user \(folder.owner), mode "
-                    + "\(folder.modeText).",
+                check, "Other users may replace \(path): its folder has mode \(folder.modeText).",
                 ["chmod go-w \(Self.folder(of: path))"])
         }
-        guard [0, user].contains(file.owner) else {
+        // The owner of the file may change it in any case.
+        guard [0, user, file.owner].contains(folder.owner) else {
+            return .failure(
+                check, "User \(folder.owner) may replace \(path), because its folder belongs to that user.",
+                ["chown \(file.owner) \(Self.folder(of: path))"])
+        }
+        // Root may use the file of the user that runs the program.
+        guard user == 0 || [0, user].contains(file.owner) else {
             return .warning(check, "\(path) belongs to user \(file.owner), who is not the user of this command.")
         }
         return .ok(check, "Only user \(file.owner) may read \(path) (mode \(file.modeText)).")

@@ -74,6 +74,8 @@ struct Arrival: Sendable {
     var webServer: WebServer? { json["web_server"]?.stringValue.flatMap { WebServer(rawValue: $0) } }
     var isCGI: Bool { json["interface"] == "cgi" }
     var isSupervised: Bool { json["supervised"]?.boolValue ?? false }
+    /// Whether its responses may be streams; nil: an older version does not say it.
+    var hasStreams: Bool? { json["streams"]?.boolValue }
     var sharesMemory: Bool { json["memory_shared"]?.boolValue ?? false }
     /// In seconds since 1970.
     var time: Int64 { json["time"]?.integerValue ?? 0 }

@@ -37,6 +37,17 @@ struct SiteURL: Equatable, Sendable {
         return String(authority[..<colon])
     }
 
+    /// Whether only this machine reaches it (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3).
+    var isLocal: Bool {
+        let name = host.lowercased()
+        guard let address = IPAddress(parsing: name.filter { !"[]".contains($0) }) else {
+            return name == "localhost" || name.hasSuffix(".localhost")
+        }
+        return Self.localAddresses.contains { $0.contains(address) }
+    }
+
+    private static let localAddresses = ["127.0.0.0/8", "::1"].compactMap { AddressRange(parsing: $0) }
+
     /// Nil: the scheme's own.
     var port: UInt16? { UInt16(plain: authority.dropFirst(host.count + 1)) }
 

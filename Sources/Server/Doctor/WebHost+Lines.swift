@@ -42,10 +42,25 @@ extension WebHost {
         case .fcgid, .proxyFCGI, .apacheCGI, .apache:
             [
                 "# Apache forwards bodies as they come: this limits for how long",
-                "RequestReadTimeout body=10,MinRate=500",
+                "RequestReadTimeout header=10-20,MinRate=500 body=15,MinRate=20000",
             ]
         case .lighttpd: ["server.stream-request-body = 0"]
         case .caddy: ["# in reverse_proxy; before Caddy 2.7: buffer_requests", "request_buffers 1MiB"]
+        case .unknown: []
+        }
+    }
+
+    /// So that each event of a stream reaches the client at once.
+    var linesForStreams: [String] {
+        switch self {
+        case .nginx: ["# X-Accel-Buffering must not be in fastcgi_ignore_headers. Or:", "fastcgi_buffering off;"]
+        case .fcgid, .proxyFCGI, .apacheCGI, .apache:
+            [
+                "# at the end of the line with ProxyPass", "flushpackets=on",
+                "# if mod_deflate compresses responses", "SetEnvIf Accept text/event-stream no-gzip",
+            ]
+        case .lighttpd: ["server.stream-response-body = 1"]
+        case .caddy: ["# in reverse_proxy", "flush_interval -1"]
         case .unknown: []
         }
     }

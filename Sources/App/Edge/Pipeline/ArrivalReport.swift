@@ -15,6 +15,8 @@ struct ArrivalReport {
     /// In seconds since 1970.
     let now: Int64
     let database: JSON
+    /// Whether the responses of this process may be streams.
+    let hasStreams: Bool
 
     var json: JSON {
         [
@@ -28,7 +30,7 @@ struct ArrivalReport {
             "web_server": JSON(request.webServer?.rawValue),
             "interface": doctor.process.isCGI ? "cgi" : "fastcgi",
             "supervised": .bool(doctor.process.isSupervised),
-            "memory_shared": .bool(doctor.process.sharesMemory),
+            "memory_shared": .bool(doctor.process.sharesMemory), "streams": .bool(hasStreams),
             "time": .integer(now), "database": database,
             "version": .string(Routes.interface.version),
         ]
@@ -68,8 +70,10 @@ extension Application {
         let bodyTime = Monotonic.now - start
         let report = ArrivalReport(
             request: request, doctor: doctor, body: body, bodyTime: bodyTime, now: now,
-            database: Doctor.database(connection, readinessFailure: services.readinessFailure))
+            database: Doctor.database(connection, readinessFailure: services.readinessFailure),
+            hasStreams: services.events.hasStreams)
         let response = Response.json(report.json, headers: [Doctor.header: request.method])
+        if request.acceptsEvents, services.events.hasStreams { return Self.streamInParts(fallback: response) }
         guard let seconds = Preferences(request.headers).wait, seconds > 0 else {
             return .response(response)
         }
@@ -83,6 +87,24 @@ extension Application {
                 }.detach()
             } catch {
                 pending.send(response)
+            }
+        }
+    }
+
+    /// A stream whose events do not come with its head, nor with each other: if the web server collects them, the first
+    /// arrives with the last.
+    private static func streamInParts(fallback: Response) -> Reply {
+        .stream(head: .events(), fallback: fallback) { stream in
+            do {
+                try NativeThread {
+                    for pause in Doctor.streamPauses {
+                        if let end = try? WakeUp() { end.wait(until: .now + pause) }
+                        stream.send(EventStream.comment)
+                    }
+                    stream.end()
+                }.detach()
+            } catch {
+                stream.end()
             }
         }
     }

@@ -30,6 +30,9 @@ package struct Doctor: Sendable {
     /// The maximum of the seconds that a call may ask to wait for its answer (`Prefer: wait`).
     package static let longestWait = 50
 
+    /// Before each event of a stream that a call asks for.
+    static let streamPauses: [Duration] = [.milliseconds(300), .seconds(1)]
+
     let key: HMACSHA256
     let process: Process
     private let spend: @Sendable (UInt64) -> Bool

@@ -75,10 +75,13 @@ extension Endpoint<Context> {
     ]
 }
 
+extension Request {
+    /// Whether the client takes a stream of events.
+    var acceptsEvents: Bool { headers.list("accept")?.lowercased().contains("text/event-stream") == true }
+}
+
 extension Context {
-    fileprivate var acceptsStream: Bool {
-        request.headers.list("accept")?.lowercased().contains("text/event-stream") == true
-    }
+    fileprivate var acceptsStream: Bool { request.acceptsEvents }
 
     /// Nil: the caller begins. Throws 400 for a text that is not a cursor.
     fileprivate func eventCursor() throws -> EventCursor? {
@@ -140,8 +143,8 @@ extension Context {
 }
 
 extension Response {
-    /// `no-transform`: what compresses a stream would hold events back.
-    fileprivate static func events(_ text: [UInt8] = []) -> Response {
+    /// A response of Server-Sent Events. `no-transform`: what compresses a stream would hold events back.
+    static func events(_ text: [UInt8] = []) -> Response {
         Response(
             status: .ok,
             headers: [
