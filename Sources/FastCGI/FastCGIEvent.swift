@@ -2,7 +2,7 @@ package import HTTP
 
 /// What happened at the FastCGI edge, apart from requests that were answered normally.
 ///
-/// `id` is the web server's request id, empty if it sent none.
+/// `id` is the web server's request id. If it sent none, it is that of the response, and empty without one.
 package enum FastCGIEvent: Sendable, Equatable {
     /// The peer's user id may not connect; the connection was closed.
     case peerRefused(user: UInt32)
@@ -16,8 +16,9 @@ package enum FastCGIEvent: Sendable, Equatable {
     case gateRefused
     /// The web server sent a call again that a process had begun; it was not executed, and its connection was closed.
     case callNotRepeated
-    /// The request was incomplete at the read deadline; its connection was shut down.
-    case deadlinePassed
+    /// The request was incomplete at the read deadline; its connection was shut down. Its id and the client's address
+    /// are empty if its params had not arrived.
+    case deadlinePassed(id: String, client: String)
     /// The request is invalid or its body could not be read.
     case rejected(reason: Rejection, id: String)
     /// A header of the response contained control characters; a bare 500 was sent instead.

@@ -25,7 +25,7 @@ final class PartialArrivals: Sendable {
             var entry = entries[descriptor] ?? Entry(count: 0, began: now, lastProgress: now)
             if count > entry.count { (entry.count, entry.lastProgress) = (count, now) }
             entries[descriptor] = entry
-            if now - entry.began > readDeadline { return .deadlinePassed }
+            if now - entry.began > readDeadline { return .deadlinePassed(id: "", client: "") }
             return now - entry.lastProgress > silenceLimit ? .requestUnreadable : nil
         }
     }

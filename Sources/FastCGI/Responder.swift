@@ -103,7 +103,7 @@ final class Responder {
     private func respond(on descriptor: Int32) {
         deadline.start(descriptor)
         guard var exchange = unsafe Exchange(on: descriptor, through: fcgi.request) else {
-            pool.observe(deadline.stop() ? .deadlinePassed : .requestUnreadable)
+            pool.observe(deadline.stop() ? .deadlinePassed(id: "", client: "") : .requestUnreadable)
             return
         }
         let request = exchange.request(gate: pool.settings.gate)
@@ -113,7 +113,8 @@ final class Responder {
             isCut = read(on: descriptor) { _ = exchange.isAtEnd }.isCut
         }
         guard let request, !isCut else {
-            pool.observe(isCut ? .deadlinePassed : .gateRefused)
+            pool.observe(
+                isCut ? .deadlinePassed(id: request?.id ?? "", client: request?.remoteAddress ?? "") : .gateRefused)
             exchange.abandon()
             close(descriptor)
             return
@@ -126,7 +127,6 @@ final class Responder {
         }
         if request.isMalformed { pool.observe(.rejected(reason: .malformed, id: request.id)) }
         guard let reply = reply(to: request, &exchange, on: descriptor) else {
-            pool.observe(.deadlinePassed)
             exchange.abandon()
             close(descriptor)
             return
@@ -168,6 +168,7 @@ final class Responder {
             isCut = read(on: descriptor) { exchange.drain(limit: pool.settings.bodyLimit) }.isCut
         }
         guard !isCut else {
+            pool.observe(.deadlinePassed(id: reply.initial.id(of: request), client: request.remoteAddress))
             reply.onResponse?(nil)
             reply.onSent?()
             return nil
@@ -187,7 +188,7 @@ final class Responder {
                 return end(exchange, with: response, to: request, on: descriptor)
             }
             pool.park(
-                park(exchange, on: descriptor, request), on: descriptor, in: slot, fallback: reply.initial,
+                park(exchange, on: descriptor, request, reply), on: descriptor, in: slot, fallback: reply.initial,
                 onResponse: reply.onResponse, start)
         case .stream(let fallback, let start):
             let isHead = request.method == "HEAD"
@@ -200,7 +201,7 @@ final class Responder {
             }
             reply.onResponse?(reply.initial)
             pool.stream(
-                reply.initial, through: park(exchange, on: descriptor, request), on: descriptor, in: slot, start)
+                reply.initial, through: park(exchange, on: descriptor, request, reply), on: descriptor, in: slot, start)
         }
     }
 
@@ -209,14 +210,25 @@ final class Responder {
         on descriptor: Int32
     ) {
         pool.answer(
-            exchange, response, id: request.id, withBody: request.method != "HEAD", on: descriptor, as: .verified,
-            onSent: onSent)
+            exchange, response, id: response.id(of: request), withBody: request.method != "HEAD", on: descriptor,
+            as: .verified, onSent: onSent)
     }
 
     /// Takes the exchange, and the struct that it uses, off this thread.
-    private func park(_ exchange: consuming Exchange, on descriptor: Int32, _ request: Request) -> ParkedExchange {
+    private func park(
+        _ exchange: consuming Exchange, on descriptor: Int32, _ request: Request, _ reply: Reply
+    ) -> ParkedExchange {
         defer { fcgi = FCGIRequest() }
         return ParkedExchange(
-            exchange, on: descriptor, through: fcgi, id: request.id, withBody: request.method != "HEAD")
+            exchange, on: descriptor, through: fcgi, id: reply.initial.id(of: request),
+            withBody: request.method != "HEAD")
+    }
+}
+
+extension Response {
+    /// The id of the request that it answers: the web server's, or else the one that the handler has given it. Empty
+    /// without either.
+    fileprivate func id(of request: Request) -> String {
+        request.id.isEmpty ? headers["X-Request-Id"] ?? "" : request.id
     }
 }

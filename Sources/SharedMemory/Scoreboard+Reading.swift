@@ -15,7 +15,7 @@ extension Scoreboard {
     /// A thread of a process that runs.
     package struct Thread: Sendable {
         package let isBusy: Bool
-        /// Since when it is busy or idle; nil if it has never been busy.
+        /// Since when it is busy or idle; nil if it has never been busy, or waits for the body of its request.
         package let since: Monotonic?
         /// How many requests or runs it has done.
         package let count: UInt64
@@ -51,7 +51,7 @@ extension Scoreboard {
             let state = memory.word(index + 1)
             threads[holder, default: []].append(
                 Thread(
-                    isBusy: state & 1 == 1, since: state == 0 ? nil : Monotonic(milliseconds: state >> 1),
+                    isBusy: state & 1 == 1, since: state >> 1 == 0 ? nil : Monotonic(milliseconds: state >> 1),
                     count: memory.word(index + 2), activity: SeriesKey(word: memory.word(index + 3)),
                     run: (memory.word(index + 4), memory.word(index + 5))))
         }

@@ -103,6 +103,12 @@ package struct Seat: Sendable {
         for word in 3...5 { memory.set(0, at: index + word) }
     }
 
+    /// The thread waits for the client: that is not part of the time of what it does.
+    package func pause() { memory.set(1, at: index + 1) }
+
+    /// What the thread does takes its time from now on.
+    package func resume(at now: Monotonic = .now) { memory.set(now.milliseconds << 1 | 1, at: index + 1) }
+
     /// The thread is idle, and has done one more.
     package func end(at now: Monotonic = .now) {
         memory.set(now.milliseconds << 1, at: index + 1)

@@ -49,6 +49,27 @@ import Testing
         #expect(try stack.get("/status").text.contains("\nslow requests:         1\n"))
     }
 
+    /// The read deadline limits how long a body may take; the request itself has its whole time.
+    @Test(arguments: ["/login", "/nowhere"]) func aSlowBodyIsNoRequestThatTakesTooLong(path: String) throws {
+        let stack = try Stack(settings: ["REQUEST_TERMINATE_TIMEOUT": "0.5", "RESPONDERS": "1", "WORKERS": "0"])
+        let victim = try #require(stack.processes.first { $0.arguments.contains("respond") }?.id)
+        let body = Array(#"{"email":"user3784mail@gmail.com","password":"aFtg&89M"}"#.utf8)
+        var params = stack.params("POST", path)
+        params += [("CONTENT_LENGTH", "\(body.count)"), ("CONTENT_TYPE", "application/json")]
+        let client = try FastCGIClient(path: stack.socket)
+        let request = FastCGIClient.request(params, body: body)
+        // Longer than three inspections of the supervisor take.
+        let rest = request.suffix(24)
+        try client.send(Array(request.dropLast(24)))
+        for byte in rest {
+            try client.send([byte])
+            usleep(150_000)
+        }
+        #expect(try client.answer().status == (path == "/login" ? 200 : 404))
+        #expect(stack.processes.contains { $0.id == victim })
+        #expect(!stack.log.contains("responder-recycling"), "\(stack.log)")
+    }
+
     @Test func aResponderIsReplacedAfterSoManyRequestsAndNoneFails() throws {
         let stack = try Stack(settings: ["MAX_REQUESTS": "100"])
         var statuses: [Int] = []

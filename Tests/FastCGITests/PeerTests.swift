@@ -120,10 +120,13 @@ import Testing
 
     /// The peer keeps sending bytes, so the timeout of the socket does not apply.
     @Test(arguments: [
-        FastCGIClient.begin() + [1, 4, 0, 1, 0xFF, 0xFF, 0, 0, 0xFF, 0, 0],
-        FastCGIClient.begin() + FastCGIClient.params(RunningPool.params("POST")) + [1, 5, 0, 1, 0xFF, 0xFF, 0, 0],
+        (FastCGIClient.begin() + [1, 4, 0, 1, 0xFF, 0xFF, 0, 0, 0xFF, 0, 0], "", ""),
+        (
+            FastCGIClient.begin() + FastCGIClient.params(RunningPool.params("POST"))
+                + [1, 5, 0, 1, 0xFF, 0xFF, 0, 0], "r1", "192.0.2.7"
+        ),
     ])
-    func slowPeerIsDisconnectedAtTheDeadline(beginning: [UInt8]) throws {
+    func slowPeerIsDisconnectedAtTheDeadline(beginning: [UInt8], id: String, client address: String) throws {
         let running = try RunningPool(threads: 1, settings: .gated.with { $0.readDeadline = .milliseconds(200) })
         let client = try running.client()
         try client.send(beginning)
@@ -133,7 +136,7 @@ import Testing
             trickled += 1
         }
         #expect(trickled < 250)
-        #expect(running.events.saw(.deadlinePassed))
+        #expect(running.events.saw(.deadlinePassed(id: id, client: address)))
         #expect(try running.client().exchange(RunningPool.params()).status == 200)
     }
 
@@ -184,6 +187,18 @@ import Testing
         #expect(running.events.saw(.answerLost(id: "r1")))
         #expect(ended.all == [255], "its place among the calls that must not be repeated is free again")
         #expect(try running.client().exchange(RunningPool.params()).status == 200)
+    }
+
+    /// Only nginx sends an id; behind others the handler makes one, which the response has.
+    @Test func aLostAnswerHasTheIDThatItsResponseHas() throws {
+        let settings = FastCGISettings.gated.with { $0.silenceLimit = .milliseconds(50) }
+        let running = try RunningPool(threads: 1, settings: settings) { _, _ in
+            .response(
+                Response(status: .ok, headers: ["X-Request-Id": "own"], body: [UInt8](repeating: 0, count: 4 << 20)))
+        }
+        let client = try running.client()
+        try client.send(FastCGIClient.request(RunningPool.params().filter { $0.0 != "REQUEST_ID" }))
+        #expect(running.events.saw(.answerLost(id: "own")))
     }
 
     /// A peer that reads nothing is disconnected after `silenceLimit`, which frees the thread.

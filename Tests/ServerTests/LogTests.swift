@@ -80,7 +80,11 @@ import WorkerPool
             (.edge(.clientRefused(address: "192.0.2.1")), "warning client-refused address=192.0.2.1"),
             (.edge(.strayPeer), "warning stray-peer"),
             (.edge(.requestUnreadable), "warning request-unreadable"), (.edge(.gateRefused), "warning gate-refused"),
-            (.edge(.deadlinePassed), "warning read-deadline-passed"),
+            (.edge(.deadlinePassed(id: "", client: "")), "warning read-deadline-passed"),
+            (
+                .edge(.deadlinePassed(id: "r", client: "192.0.2.1")),
+                "warning read-deadline-passed request_id=r address=192.0.2.1"
+            ),
             (
                 .edge(.rejected(reason: .bodyIncomplete, id: "r")),
                 "warning request-rejected request_id=r reason=bodyIncomplete"
@@ -136,6 +140,39 @@ import WorkerPool
     func observationIsLoggedAsItsLine(observation: Observation, line: String) throws {
         log.write(observation)
         #expect(try lines() == [line])
+    }
+
+    /// A stranger can connect any number of times.
+    @Test func eventsThatAStrangerCausesAreSummed() throws {
+        for number in 0..<500 {
+            log.write(.edge(.clientRefused(address: "192.0.2.\(number % 2)")))
+            log.write(.edge(.callNotRepeated))
+        }
+        log.write(.supervisor(.reloaded))
+        let lines = try lines()
+        #expect(lines.prefix(2) == ["warning client-refused address=192.0.2.0", "info call-not-repeated"])
+        for event in ["warning client-refused", "info call-not-repeated"] {
+            let own = lines.filter { $0.hasPrefix(event) }
+            // One in each second that this has taken.
+            #expect(own.count < 50)
+            let leftOut = own.reduce(0) { $0 + (Int($1.split(separator: "left_out=").dropFirst().first ?? "") ?? 0) }
+            // The last line may be that of the end of the log, which stands for no event of its own.
+            #expect((500 - own.count...500 - own.count + 1).contains(leftOut), "\(own)")
+        }
+        #expect(lines.contains("info reloaded"))
+    }
+
+    @Test func anEventHasALineASecond() {
+        let (limit, start) = (LineLimit(), Monotonic.now)
+        func admit(_ event: String, after milliseconds: Int) -> Int? {
+            limit.admit(event, .info, at: start + .milliseconds(milliseconds))
+        }
+        #expect(admit("a", after: 0) == 0 && admit("b", after: 0) == 0)
+        #expect(admit("a", after: 1) == nil && admit("a", after: 999) == nil)
+        #expect(admit("a", after: 1_000) == 2)
+        #expect(admit("b", after: 1_500) == 0)
+        #expect(admit("a", after: 1_999) == nil)
+        #expect(limit.takeRest().map(\.event) == ["a"] && limit.takeRest().isEmpty)
     }
 
     @Test(

@@ -56,7 +56,19 @@ enum Respond {
             let seat = Scoreboard(in: memory.memory).takeSeat()
             return { request, read in
                 seat?.begin()
-                var reply = application.reply(to: request, readingBody: read, over: connection, at: seat)
+                var isRead = false
+                // The time in which a client sends its body does not count: the read deadline limits it.
+                var reply = application.reply(
+                    to: request,
+                    readingBody: { policy throws(Rejection) in
+                        seat?.pause()
+                        let body = try read(policy)
+                        seat?.resume()
+                        isRead = true
+                        return body
+                    }, over: connection, at: seat)
+                // What is left of it is discarded before the response is sent.
+                if !isRead { seat?.pause() }
                 guard reply.continuation == nil else {
                     seat?.end()
                     return reply

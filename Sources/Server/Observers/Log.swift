@@ -42,6 +42,7 @@ final class Log: Sendable {
     private let format: LogLine.Format
     private let level: Level
     private let writer: LineWriter
+    private let limit = LineLimit()
     private let process = getpid()
     /// How long a request takes that is logged as slow; nil: none is.
     private let slowRequest: Duration?
@@ -102,7 +103,15 @@ final class Log: Sendable {
         guard let entry = observation.logEntry ?? (level == .debug ? observation.debugEntry : nil),
             entry.level.rawValue >= level.rawValue
         else { return }
-        writer.append(entry.head(format, process), addFields: entry.add(to:))
+        var leftOut = 0
+        if observation.isUnbounded {
+            guard let count = limit.admit(entry.event, entry.level) else { return }
+            leftOut = count
+        }
+        writer.append(entry.head(format, process)) { line in
+            entry.add(to: &line)
+            if leftOut > 0 { line.field("left_out", leftOut) }
+        }
     }
 
     /// Writes the line of a request. It must be cheap: it allocates nothing, and is part of the time of every call.
@@ -155,8 +164,13 @@ final class Log: Sendable {
     func reopen() { writer.reopen() }
 
     /// Writes what waits, before the process ends.
-    func close() { writer.close() }
-
+    func close() {
+        for (event, level, count) in limit.takeRest() {
+            let entry = Entry(level: level, event: event, fields: ["left_out": .number(count)])
+            writer.append(entry.head(format, process), addFields: entry.add(to:))
+        }
+        writer.close()
+    }
 }
 
 extension Log.Entry {

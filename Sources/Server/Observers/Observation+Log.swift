@@ -19,10 +19,14 @@ extension Observation {
         case .edge(.requestUnreadable): .warning("request-unreadable")
         case .edge(.gateRefused): .warning("gate-refused")
         case .edge(.callNotRepeated): .info("call-not-repeated")
-        case .edge(.deadlinePassed): .warning("read-deadline-passed")
+        // Before its params are complete, nothing is known of a request.
+        case .edge(.deadlinePassed("", "")): .warning("read-deadline-passed")
+        case .edge(.deadlinePassed(let id, let client)):
+            .warning("read-deadline-passed", ["request_id": .text(id), "address": .text(client)])
         case .edge(.rejected(let reason, let id)):
             .warning("request-rejected", ["request_id": .text(id), "reason": "\(reason)"])
         case .edge(.answerRefused(let id)): .error("answer-refused", ["request_id": .text(id)])
+        case .edge(.answerLost("")): .info("answer-lost")
         case .edge(.answerLost(let id)): .info("answer-lost", ["request_id": .text(id)])
         case .edge(.acceptPaused(let code)): .error("accept-paused", ["errno": .number(Int(code))])
 
