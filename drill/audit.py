@@ -7,12 +7,13 @@ import re
 import flows
 import processes
 import stack as parts
+from audit_triggers import TriggerAudit
 
 STEPS = """(SELECT json_agg(json_build_array(s.task, s.status, s.output, s.seq) ORDER BY s.seq)
             FROM steps s WHERE s.execution_id = e.id)"""
 RUN = f"""json_build_array(e.id, e.user_id, e.flow->>'id', e.status, e.finished_at IS NOT NULL, e.parent_id, e.item,
-                           e.input, e.error, e.cost, {STEPS})"""
-Run = collections.namedtuple("Run", "id user flow status has_ended parent item input error cost steps")
+                           e.input, e.error, e.cost, e.trigger, {STEPS})"""
+Run = collections.namedtuple("Run", "id user flow status has_ended parent item input error cost trigger steps")
 
 # Of each run that moved credits: held, settled, released, charged at once.
 MONEY = ", ".join(f"coalesce(sum(amount) FILTER (WHERE (debit, credit) = {pair}), 0)" for pair in [
@@ -27,9 +28,11 @@ AWAY = ["status=503", "queue-unavailable", "database-waits-refused",
 class Audit:
     """Everything that is wrong, and counts of what was looked at. Nothing may be under way any more."""
 
-    def __init__(self, stack, calls, orders):
+    def __init__(self, stack, calls, orders, triggers):
         self.stack, self.calls, self.orders = stack, calls, orders
         self.wrong, self.lost = [], set()
+        # The runs that schedules and hooks are known to have started.
+        self.triggered = set()
         runs = [Run(*row) for row in stack.select(RUN, "executions e")]
         self.by_id = {run.id: run for run in runs}
         self.runs, self.children = collections.defaultdict(list), collections.defaultdict(list)
@@ -46,6 +49,8 @@ class Audit:
             self.check_order(order)
         for run in runs:
             self.check_end(run)
+        # What each of the other parts is due, as lines of a table.
+        self.lines = [line for part in triggers for line in TriggerAudit(self, part).lines]
         self.check_effects()
         self.check_money()
         self.check_strays()
@@ -173,7 +178,7 @@ class Audit:
 
     def check_strays(self):
         numbers = {flows.identity(call.number) for call in self.calls}
-        queued = {order.execution_id for order in self.orders}
+        queued = {order.execution_id for order in self.orders} | self.triggered
         self.wrong += [f"run of no call: {flow}" for flow in self.runs if flow and flow not in numbers]
         self.wrong += [
             f"run of no order: {run.id}" for run in self.runs[None] if not run.parent and run.id not in queued]

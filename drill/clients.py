@@ -90,11 +90,17 @@ class User:
                 return json.loads(body)
             time.sleep(0.05)
 
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(self.address, 0))
+
     def post(self, path, body, key=None):
-        """The status and the body of the answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(self.address, 0))
-        with contextlib.closing(connection):
-            connection.request("POST", path, json.dumps(body), self.headers(key))
+        return self.send("POST", path, body, self.headers(key))
+
+    def send(self, method, path, body, headers=None):
+        """The status and the body of the answer. Without headers, the call is the user's own."""
+        content = body if isinstance(body, bytes) else json.dumps(body)
+        with contextlib.closing(self.connect()) as connection:
+            connection.request(method, path, content, self.headers(None) if headers is None else headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
 

@@ -43,7 +43,7 @@ class Stack(Stand):
         self.environment |= {
             "REGISTRATION_LIMIT": "off", "USER_CONCURRENCY": "30", "WORKERS": str(WORKERS),
             "RESPONDERS": str(RESPONDERS), "THREADS": str(THREADS), "LOG_FILE": str(self.folder / "log"),
-            "SLOW_REQUEST": "off",
+            "SLOW_REQUEST": "off", "HTTP_ALLOW_ADDRESSES": "127.0.0.1", "RATE_LIMIT_HOOK": "10000000",
             # Swift's runtime would take seconds for the backtrace of a crash.
             "SWIFT_BACKTRACE": "enable=no"}
         self.events = Log(self.folder / "log")
