@@ -10,6 +10,10 @@ package struct QueueFigures: Sendable {
     package let deadLetters: Int
     /// For how long the oldest schedule that is due has been due, in seconds; zero if none is.
     package let oldestDueSchedule: Double
+    /// How many notifications of ends are pending; at most 100,000 are counted.
+    package let notifications: Int
+    /// For how long the oldest attempt to notify that is due has been due, in seconds; zero if none is.
+    package let oldestDueNotification: Double
 }
 
 extension Engine {
@@ -29,10 +33,12 @@ extension Engine {
         }
         let (due, oldestDue) = try ready.only.decode(Int.self, Double.self)
         counts[.queued] = due + (try others.only.decode(Int.self))
+        let (notifications, oldestDueNotification) = try results[6].only.decode(Int.self, Double.self)
         return QueueFigures(
             runs: counts.map { ($0.key, $0.value) }.sorted { $0.0.rawValue < $1.0.rawValue }, oldestDue: oldestDue,
             deadLetters: try deadLetters.only.decode(Int.self),
-            oldestDueSchedule: try results[5].only.decode(Double.self))
+            oldestDueSchedule: try results[5].only.decode(Double.self), notifications: notifications,
+            oldestDueNotification: oldestDueNotification)
     }
 
     /// Of the batch, which is a transaction: a statement that waits for a lock then ends on the server too.
@@ -59,6 +65,11 @@ extension Engine {
             """
             SELECT greatest(0, coalesce(extract(epoch FROM now() - (
                 SELECT next_at FROM schedules WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1)), 0))::float8
+            """,
+            // While an attempt is made, it is due again after its lease.
+            """
+            SELECT count(*), greatest(0, coalesce(extract(epoch FROM now() - min(due_at)), 0))::float8
+            FROM (SELECT due_at FROM end_notifications WHERE state = 'pending' ORDER BY due_at LIMIT 100000) n
             """,
         ]
     }

@@ -16,6 +16,7 @@ extension Engine {
     /// The tables that grow with use.
     private static let measuredTables = [
         "executions", "steps", "queue", "documents", "workflow_versions", "posts", "ledger", "records", "audit_log",
+        "events", "end_notifications",
     ]
 
     /// The figures, or an error within two seconds. The database asks the file system for the sizes.

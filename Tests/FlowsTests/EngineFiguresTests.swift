@@ -22,6 +22,27 @@ import Testing
         #expect(figures.runs.map(\.state) == [.queued, .running, .waiting])
         #expect(figures.runs.allSatisfy { $0.count == 0 })
         #expect(figures.oldestDue == 0 && figures.deadLetters == 0 && figures.oldestDueSchedule == 0)
+        #expect(figures.notifications == 0 && figures.oldestDueNotification == 0)
+    }
+
+    @Test func theOldestNotificationThatIsDueCounts() throws {
+        let owner = fixture.runner.database.connect()
+        func add(_ state: String, due: SQL, ended: SQL = "NULL") throws {
+            try owner.execute(
+                """
+                INSERT INTO end_notifications (id, user_id, workflow_id, execution_id, status, run_created_at,
+                    run_finished_at, state, due_at, ended_at, give_up_at)
+                VALUES (uuid_v7(), \(RunnerFixture.userID), uuid_v7(), uuid_v7(), 'completed', now(), now(), \(state),
+                    \(due), \(ended), now() + interval '1 day')
+                """)
+        }
+        try add("delivered", due: "NULL", ended: "now() - interval '2 hours'")
+        try add("pending", due: "now() + interval '1 minute'")
+        #expect(try figures().notifications == 1 && figures().oldestDueNotification == 0)
+        try add("pending", due: "now() - interval '1 hour'")
+        try add("pending", due: "now() - interval '1 minute'")
+        #expect(try figures().notifications == 3)
+        #expect(try (3_600..<3_620).contains(figures().oldestDueNotification))
     }
 
     @Test func theOldestScheduleThatIsDueCounts() throws {

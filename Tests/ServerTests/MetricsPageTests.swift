@@ -104,6 +104,7 @@ import WorkerPool
                 #"flow_manager_queue_runs{state="queued"} 4"#, #"flow_manager_queue_runs{state="running"} 1"#,
                 #"flow_manager_queue_runs{state="waiting"} 2"#, "flow_manager_queue_oldest_due_seconds 0",
                 "flow_manager_dead_letters 1", "flow_manager_queue_oldest_schedule_seconds 0",
+                "flow_manager_queue_notifications 0", "flow_manager_queue_oldest_notification_seconds 0",
                 #"flow_manager_schedules_decided_total{outcome="started"} 2"#,
                 #"flow_manager_schedules_decided_total{outcome="failed"} 1"#,
                 "flow_manager_history_oldest_month_seconds 0",

@@ -84,6 +84,8 @@ struct MetricsPage {
         exposition.add(.oldestDue, seconds: figures.oldestDue)
         exposition.add(.deadLetters, figures.deadLetters)
         exposition.add(.oldestDueSchedule, seconds: figures.oldestDueSchedule)
+        exposition.add(.pendingNotifications, figures.notifications)
+        exposition.add(.oldestDueNotification, seconds: figures.oldestDueNotification)
         addHistory(over: connection, to: &exposition)
     }
 
