@@ -153,6 +153,25 @@ import Testing
         #expect(Set(try deliveries(waiting).each("id").map(\.text)).count == 3)
     }
 
+    /// The end of its lifetime is an end like others.
+    @Test func aRunThatExpiresIsDelivered() throws {
+        let server = try LoopbackServer { _ in .ok() }
+        let (path, other) = (try makeWorkflow(server.url, Self.waiting).path, try makeWorkflow(server.url).path)
+        let run = try start(path)
+        _ = try start(other)
+        try application.work()
+        var limits = Engine.Limits()
+        limits.lifetime = RunLifetime(days: 0)
+        let later = Engine(catalog: Tasks.makeCatalog(), limits: limits)
+        while try later.expireRuns(on: application.connection) {}
+        #expect(try deliveries(path).each("status") == ["expired"])
+        #expect(try send(makeNotifier()) == 2)
+        let bodies = try server.requests.map { try JSON(parsing: Array($0.body.utf8))["execution"] ?? .null }
+        #expect(Set(bodies.map { $0["status"]?.text ?? "" }) == [#""expired""#, #""completed""#])
+        #expect(bodies.contains { $0["id"] == .string(run) && $0["status"] == "expired" })
+        #expect(try deliveries(path).each("state") == ["delivered"])
+    }
+
     @Test func onlyChosenEndsOfTopLevelRunsAreRecorded() throws {
         let url = "https://example.org/"
         let child = try makeWorkflow(url).path
