@@ -113,16 +113,24 @@ import Testing
                 }
             }
         }
+        // The threads end also if this one fails.
+        defer { stopped.store(true, ordering: .relaxed) }
+        func storeSome() throws {
+            let (before, deadline) = (stored.withLock(\.count), ContinuousClock.now + .seconds(60))
+            while stored.withLock(\.count) < before + 20, failures.withLock(\.isEmpty) {
+                guard ContinuousClock.now < deadline else { throw TestFailure("no runs are stored") }
+                usleep(1_000)
+            }
+        }
         // Each of them after some runs.
         for version in [43, 44, Int.max] {
-            let before = stored.withLock(\.count)
-            while stored.withLock(\.count) < before + 20, failures.withLock(\.isEmpty) { usleep(1_000) }
+            try storeSome()
             try Self.migrator(upTo: version).migrate(connection)
         }
-        let before = stored.withLock(\.count)
-        while stored.withLock(\.count) < before + 20, failures.withLock(\.isEmpty) { usleep(1_000) }
+        try storeSome()
         stopped.store(true, ordering: .relaxed)
-        threads.wait()
+        let isOver = threads.wait(timeout: .now() + 60) == .success
+        #expect(isOver, "a thread waits for the database")
         #expect(failures.withLock { $0 } == [])
         let ids = stored.withLock { $0 }
         #expect(try count("SELECT count(*) FROM executions WHERE id = ANY(\(ids)::uuid[])") == ids.count)
