@@ -46,7 +46,7 @@ let parsers: [String: Parser] = [
     // Mistakes are within the text. What is accepted fires, at times in order.
     "cron": { input in
         guard let text = String(validating: input, as: UTF8.self) else { return }
-        do {
+        do throws(CronMistake) {
             let expression = try CronExpression(text)
             let times = Array(expression.times(after: LocalTime(minutes: 29_000_000)).prefix(20))
             precondition(times.count == 20 && zip(times, times.dropFirst()).allSatisfy { $0 < $1 })
