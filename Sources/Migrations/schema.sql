@@ -675,6 +675,7 @@ BEGIN
         SELECT FROM event_readers r
         WHERE r.user_id IN (owner, '00000000-0000-0000-0000-000000000000') AND r.expires_at > now())
     THEN
+        SET LOCAL synchronous_commit TO DEFAULT;
         INSERT INTO events (xid, user_id, execution_id, key_id, changes)
         VALUES (
             greatest(pg_current_xact_id(), (

@@ -70,6 +70,26 @@ import Testing
         #expect(try connection.query("SELECT FROM events").isEmpty)
     }
 
+    /// A crash of the server must not undo what was read: later events could have lower places. The scheduler does not
+    /// wait for the disk otherwise.
+    @Test func aCommitWithAnEventWaitsForTheDisk() throws {
+        let database = fixture.runner.database
+        // That of the tests' server may be off.
+        try database.connect().execute("ALTER DATABASE \(unsafeRaw: database.name) SET synchronous_commit = on")
+        let session = database.connect()
+        func setting() throws -> String {
+            try session.transaction { session in
+                try session.execute("SELECT set_config('synchronous_commit', 'off', true)")
+                try session.execute(
+                    "SELECT write_events(\(RunnerFixture.userID)::uuid, \(UUIDv7.make())::uuid, NULL, '[]'::json)")
+                return try session.query("SELECT current_setting('synchronous_commit')").only.decode(String.self)
+            }
+        }
+        #expect(try setting() == "off")
+        _ = try register()
+        #expect(try setting() == "on")
+    }
+
     @Test func aRunIsToldFromItsStartToItsEnd() throws {
         let start = try register().start
         let run = try fixture.enqueue(["pass", "question"])
