@@ -385,10 +385,13 @@ def events(site, user):
     accepted = site.send("POST", "/flow-manager", {"flow": APPROVAL}, user.token, {"Prefer": "respond-async"})
     expect(accepted.status == 202, "a run that waits", accepted)
     path, told, last, answers = f"/api/executions/{accepted.json['id']}", [], None, 0
+    end = time.monotonic() + 30
     while not told or told[-1] != ("execution", "canceled"):
         connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
         fields = {"Authorization": f"Bearer {user.token}", "Accept": "text/event-stream"}
         began, answers = time.monotonic(), answers + 1
+        # Without streams, each answer has what there is at that moment, perhaps nothing.
+        expect(began < end, "the run's events do not end", told)
         try:
             if last:
                 fields["Last-Event-ID"] = last
