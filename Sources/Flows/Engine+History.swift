@@ -7,13 +7,19 @@ extension Engine {
     package func expireRuns(for limit: Duration = TimeShare.ofDuty, on connection: Connection) throws -> Bool {
         let (share, count) = (TimeShare(limit), 100)
         let runs = try Queue.overdue(after: limits.lifetime, limit: count, on: connection)
-        var hasEnded = false
-        for run in runs {
-            let ends = try Queue.expire(run, after: limits.lifetime, on: connection)
-            ends.forEach(observe)
-            hasEnded = hasEnded || !ends.isEmpty
-            if share.isOver { return true }
+        var (hasEnded, failure): (Bool, PostgresError?) = (false, nil)
+        for run in runs where !share.isOver {
+            do {
+                let ends = try Queue.expire(run, after: limits.lifetime, on: connection)
+                ends.forEach(observe)
+                hasEnded = hasEnded || !ends.isEmpty
+            } catch let error as PostgresError where !error.isDatabaseTrouble {
+                // One that cannot be ended does not delay the younger ones.
+                failure = error
+            }
         }
+        if let failure { throw failure }
+        if share.isOver { return true }
         // Those that are left are locked now.
         return hasEnded && runs.count == count
     }

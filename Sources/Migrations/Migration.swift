@@ -63,6 +63,7 @@ package enum Migrations {
         migration(46, "events", PackageResources._046_events_sql),
         migration(47, "end_notifications", PackageResources._047_end_notifications_sql),
         migration(48, "durable_events", PackageResources._048_durable_events_sql),
+        migration(49, "size_of_events", PackageResources._049_size_of_events_sql),
     ]
 
     /// SwiftPM embeds `0001_words.sql` as `_001_words_sql`: a Swift name cannot begin with a digit, so `_` replaces it.

@@ -676,11 +676,13 @@ BEGIN
         WHERE r.user_id IN (owner, '00000000-0000-0000-0000-000000000000') AND r.expires_at > now())
     THEN
         SET LOCAL synchronous_commit TO DEFAULT;
-        INSERT INTO events (xid, user_id, execution_id, key_id, changes)
+        INSERT INTO events (xid, user_id, execution_id, key_id, changes, size)
         VALUES (
             greatest(pg_current_xact_id(), (
-                SELECT e.xid FROM events e WHERE e.execution_id = run ORDER BY e.xid DESC, e.id DESC LIMIT 1)),
-            owner, run, key, happened)
+                SELECT e.xid FROM events e
+                WHERE e.execution_id = run AND e.xid < pg_snapshot_xmax(pg_current_snapshot())
+                ORDER BY e.xid DESC, e.id DESC LIMIT 1)),
+            owner, run, key, happened, octet_length(happened::text))
         RETURNING id INTO written;
     END IF;
     RETURN written;
@@ -787,7 +789,8 @@ CREATE TABLE public.events (
     execution_id uuid NOT NULL,
     key_id uuid,
     changes json NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    size integer DEFAULT 0 NOT NULL
 );
 ALTER TABLE ONLY public.events ALTER COLUMN changes SET COMPRESSION lz4;
 

@@ -296,6 +296,17 @@ import Testing
             try application.post("\(path)/deliveries/\(id)/resend", [:], token: user.token), 409,
             "too_many_notifications"
         )
+        try application.connection.execute(
+            """
+            INSERT INTO end_notifications (id, user_id, workflow_id, execution_id, status, run_created_at,
+                run_finished_at, state, give_up_at, ended_at)
+            SELECT uuid_v7(), \(user.id)::uuid, \(workflow)::uuid, uuid_v7(), 'completed', now(), now(), 'dropped',
+                now(), now()
+            FROM generate_series(1, 1999)
+            """)
+        _ = try start(path)
+        try application.work()
+        #expect(try application.count("SELECT count(*) FROM end_notifications") == 3_000)
     }
 
     /// Those that have ended are limited in number and age.
@@ -338,10 +349,55 @@ import Testing
         _ = try application.send("PUT", first, .workflow("w"), token: user.token)
         #expect(try deliveries(first).each("state") == ["dropped"])
         try application.connection.execute("UPDATE users SET disabled_at = now() WHERE id = \(user.id)")
-        #expect(try send(makeNotifier()) == 0)
-        try application.connection.execute("UPDATE users SET disabled_at = NULL WHERE id = \(user.id)")
         #expect(try send(makeNotifier()) == 1)
-        #expect(server.requests.count == 1)
+        try application.connection.execute("UPDATE users SET disabled_at = NULL WHERE id = \(user.id)")
+        #expect(try deliveries(second).each("state") == ["dropped"])
+        #expect(try !EndNotifier.isDue(on: application.connection))
+        #expect(server.connections == 0)
+        let id = try #require(try deliveries(first).each("id").first?.stringValue)
+        expectProblem(
+            try application.post("\(first)/deliveries/\(id)/resend", [:], token: user.token), 409, "no_end_target")
+    }
+
+    /// With many users, of whom one has many notifications that have been due for longest.
+    @Test func usersHaveTurns() throws {
+        let silent = try LoopbackListener()
+        let url = "http://127.0.0.1:\(silent.port)/"
+        let path = try makeWorkflow(url).path
+        for _ in 0..<6 { _ = try start(path) }
+        try application.work()
+        let others = try (0..<3).map { _ in try application.makeUser() }
+        for other in others {
+            _ = try start(try makeWorkflow(url, of: other).path, of: other)
+            try application.work()
+        }
+        func claim(_ count: Int) throws -> [String] {
+            try EndNotifier.claim(count, on: application.connection).map(\.userID).sorted()
+        }
+        let first = try claim(3)
+        #expect(Set(first).count == 3 && first.contains(user.id), "\(first)")
+        let second = try claim(2)
+        #expect(Set(second) == Set([user.id] + others.map(\.id).filter { !first.contains($0) }))
+        #expect(try claim(64) == [user.id, user.id], "four at once")
+        #expect(try claim(64) == [])
+    }
+
+    /// An API key has no secrets of hooks, and none of notifications.
+    @Test func anAPIKeyDoesNotChangeOnEnd() throws {
+        let path = try makeWorkflow("https://example.org/").path
+        let made = try application.post("/api/keys", ["name": "k", "scopes": ["write"]], token: user.token)
+        let key = try #require(made["key"].stringValue, "\(made.text)")
+        var draft = JSON.workflow("w").objectValue ?? JSONObject()
+        expectProblem(try application.send("PUT", path, .object(draft), token: key), 403, "forbidden")
+        draft["on_end"] = ["url": "https://example.com/"]
+        for answer in [
+            try application.send("PUT", path, .object(draft), token: key),
+            try application.post("/api/workflows", .object(draft), token: key),
+        ] { expectProblem(answer, 403, "forbidden") }
+        draft["on_end"] = ["url": "https://example.org/"]
+        #expect(try application.send("PUT", path, .object(draft), token: key).status == 200)
+        let events = try application.count("SELECT count(*) FROM audit_log WHERE action = 'end_target_changed'")
+        #expect(events == 1)
     }
 }
 

@@ -109,6 +109,24 @@ import Testing
         }
     }
 
+    /// Children of an old run are of its time.
+    @Test func aRunWithChildrenIsReadFromItsMonths() throws {
+        try owner.execute(
+            """
+            WITH parents AS (SELECT id, created_at FROM executions WHERE id = ANY(\(old)::uuid[])),
+            children AS (
+                INSERT INTO executions (id, user_id, flow, flow_id, flow_name, input, status, created_at, finished_at,
+                    parent_id, parent_step)
+                SELECT overlay(p.id::text PLACING 'abcd' FROM 20)::uuid, \(user.id), '{"id":"f","name":"n"}', 'f', 'n',
+                    '{}', 'completed', p.created_at, p.created_at, p.id, 1
+                FROM parents p)
+            UPDATE executions SET pins = '{}' WHERE id IN (SELECT id FROM parents)
+            """)
+        try expectFewReads("read", partitions: 2) { number in
+            #expect(call("GET", "/api/executions/\(old[number * 500])").status == 200)
+        }
+    }
+
     @Test func aPageReadsAPageOfEachPartition() throws {
         let count = try owner.query("SELECT FROM history").count + 1
         for query in ["", "?status=failed", "?sort=created_at", "?created_at[gte]=2020-01-01T00:00:00Z"] {

@@ -120,6 +120,18 @@ import Testing
         expectProblem(try call(hook.url, "{}", [(header, "d")]), 410, "execution_deleted")
     }
 
+    /// The body is signed, and header fields are not.
+    @Test func theSignedIDOfStripeCounts() throws {
+        let hook = try makeHook(["signature": ["scheme": "stripe", "secret": .string(Self.secret)]])
+        let body = #"{"id":"evt_1"}"#
+        let signature = HookScheme.signature(
+            of: Array(body.utf8), by: [Array(Self.secret.utf8)], at: application.clock.now)
+        let ids = try ["d", "e"].map {
+            try call(hook.url, body, [("Webhook-Id", $0), ("Stripe-Signature", signature)])["id"]
+        }
+        #expect(ids[0] == ids[1] && ids[0] != .null)
+    }
+
     /// Many calls at once, each on a thread and a connection of its own.
     @Test func concurrentDeliveriesStartOneRun() throws {
         let hook = try makeHook()

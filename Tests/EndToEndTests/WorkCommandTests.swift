@@ -102,6 +102,20 @@ import Testing
         #expect(schedules.each("last").map { $0["outcome"] } == Array(repeating: "started", count: 5))
     }
 
+    /// A user has four attempts at a time: further ones follow in the same process.
+    @Test func onceSendsTheNotificationsOfItsRuns() throws {
+        let stack = try Stack(settings: ["WORKERS": "0", "HTTP_ALLOW_ADDRESSES": "127.0.0.1"])
+        let caller = try RunCaller(stack)
+        let server = try LoopbackServer { _ in .ok() }
+        let workflow = try caller.keep(.flow([.task("a", "pass")]), ["on_end": ["url": .string("\(server.url)/")]])
+        for _ in 0..<10 { _ = try caller.start(workflow) }
+        let result = try stack.command(["work", "--once"])
+        #expect(result.status == 0, "\(result.output)")
+        #expect(server.requests.count == 10)
+        let deliveries = try caller.get("/api/workflows/\(workflow)/deliveries")["items"]
+        #expect(deliveries.each("state") == Array(repeating: "delivered", count: 10))
+    }
+
     /// In another process id namespace the same id is another process, so what these share must not be shared.
     @Test(.enabled(if: getuid() == 0)) func eachContainerHasAMemoryFileOfItsOwn() throws {
         let stack = try Stack.shared.get()

@@ -277,6 +277,45 @@ import Testing
         #expect(try EventLog.latest(of: .user(UUIDv7.make()), on: connection) == nil)
     }
 
+    /// Rows may be large: a commit has up to 256 steps, with messages of errors.
+    @Test func largeEventsAreReadInParts() throws {
+        let start = try register().start
+        let text = JSON([["step": ["number": 1, "task": .string(String(repeating: "x", count: 100_000))]]])
+        for _ in 0..<8 {
+            try connection.execute(
+                "SELECT write_events(\(RunnerFixture.userID)::uuid, uuid_v7(), NULL, \(text)::json)")
+        }
+        try settle()
+        let requests = Array(repeating: EventLog.Request(Self.all, after: start), count: 20)
+        let (answers, _) = try EventLog.read(requests, on: connection)
+        // The third row exceeds the limit of a reader, and that of the seventh reader the limit of all.
+        #expect(answers.map(\.events.count) == Array(repeating: 3, count: 7) + Array(repeating: 0, count: 13))
+        #expect(answers.allSatisfy { !$0.isComplete })
+        var (place, count) = (start, 0)
+        while let last = try EventLog.read([.init(Self.all, after: place)], on: connection).answers[0].events.last {
+            (place, count) = (last.position, count + 1)
+        }
+        #expect(count == 3, "reads of three, three and two rows")
+    }
+
+    /// A dump of a server that has had more transactions.
+    @Test func aRestoredLogBeginsAgain() throws {
+        _ = try register()
+        let run = UUIDv7.make()
+        let later: SQL = "(pg_current_xact_id()::text::bigint + 1000000000)::text::xid8"
+        try connection.execute("UPDATE event_readers SET since = \(later)")
+        try connection.execute(
+            """
+            INSERT INTO events (xid, user_id, execution_id, changes)
+            VALUES (\(later), \(RunnerFixture.userID), \(run), '[{"step":{"number":1}}]')
+            """)
+        try connection.execute(
+            #"SELECT write_events(\#(RunnerFixture.userID)::uuid, \#(run), NULL, '[{"step":{"number":2}}]')"#)
+        let registration = try register()
+        #expect(registration.isComplete)
+        #expect(try words(.run(run), after: EventPosition(before: 0)) == ["2 ?"], "with the id of its transaction")
+    }
+
     /// If there is more than one read takes, each reader gets a part, and the next read continues.
     @Test func manyEventsAreReadInParts() throws {
         let start = try register().start

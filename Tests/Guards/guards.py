@@ -429,7 +429,7 @@ GUARDS = [
           "guard try role.decode(String.self) != \"\" else {",
           "AppTests.EndTargetTests"),
     Guard("notifications: attempts of a user", "Sources/App/Work/Notifications/EndNotifier+SQL.swift",
-          "LIMIT greatest(0, \\(attemptsPerUser) - (", "LIMIT greatest(100, \\(attemptsPerUser) - (",
+          "LIMIT \\(attemptsPerUser) - coalesce(r.number, 0)) next", "LIMIT 100) next",
           "AppTests.EndNotificationTests"),
     Guard("notifications: no redirects", "Sources/HTTPClient/HTTPDriverLoop.swift",
           "request.settings.followsRedirects, ", "",

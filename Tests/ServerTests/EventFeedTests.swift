@@ -194,6 +194,22 @@ import Testing
         }
     }
 
+    /// The database could not be asked for so long that events may not have been written.
+    @Test func aReaderIsResetAfterALongOutage() throws {
+        for (source, expected) in [
+            (EventSource.run(Self.run), ["execution", "reset", "execution"]), (.runs(.user(Self.userID)), ["reset"]),
+        ] {
+            var round = makeRound()
+            let client = Client()
+            round.run(with: [try subscription(source, to: .stream(client.stream))])
+            try wait(&round) { !client.events.isEmpty }
+            let later = Monotonic.now + .seconds(3_400)
+            round.run(with: [], at: later)
+            try wait(&round) { client.names.count == expected.count }
+            #expect(client.names == expected)
+        }
+    }
+
     /// What a slow client has not taken waits in the log, not in this process.
     @Test func aSlowClientGetsTheRestLaterOrIsDisconnected() throws {
         var round = makeRound()
@@ -211,7 +227,7 @@ import Testing
         for number in 21...40 { try write(step(number, text: text)) }
         try wait(&round) { quick.names.count == 41 }
         #expect(slow.isEnded == nil)
-        let limit = EventRecipient.patience
+        let limit = EventRecipient.timeout
         let early = limit - Duration.seconds(1)
         var recipient = EventRecipient(try subscription(to: .stream(slow.stream)), at: .now)
         recipient.stage = .following(EventPosition(before: 1))
@@ -236,7 +252,8 @@ import Testing
                         return .noContent
                     }))
         }
-        round.run(with: [try page(.zero, from: nil)])
+        // It is answered with the first event, which waits for older transactions of the server.
+        round.run(with: [try page(.seconds(60), from: nil)])
         try wait(&round) { !answers.all.isEmpty }
         let first = try #require(answers.take().first ?? nil)
         #expect(first.events.map(\.name) == [.execution])

@@ -11,6 +11,10 @@ package enum EventLog {
     /// How many rows one reader gets at once, and all readers together.
     static let rowsPerReader = 50
     static let rowsPerRead = 1_000
+    /// The same in bytes; the row that exceeds a limit is the last one. A row has all steps of a commit, with the
+    /// messages of their errors.
+    static let bytesPerReader = 256 << 10
+    static let bytesPerRead = 2 << 20
 
     /// What a reader asks for: what follows a place in its source.
     package struct Request: Sendable, Hashable {
@@ -45,27 +49,30 @@ package enum EventLog {
         var answers = [Answer](repeating: Answer(events: [], isComplete: false), count: requests.count)
         for (group, rows) in zip(order, results.dropFirst()) {
             let members = groups[group, default: []]
-            let found = try Dictionary(grouping: rows.map { try numbered($0) }, by: \.number)
-            // If the statement had as many rows as it may, those of the last request may be incomplete.
-            let end = rows.count < rowsPerRead ? members.count : found.keys.max() ?? 0
+            let read = try rows.map { try numbered($0) }
+            let found = Dictionary(grouping: read, by: \.number)
+            // If the statement gave as much as it may, the rows of the last request may be incomplete.
+            let isWhole = rows.count < rowsPerRead && read.reduce(0) { $0 + $1.size } < bytesPerRead
+            let end = isWhole ? members.count : found.keys.max() ?? 0
             for (index, member) in members.enumerated() where index <= end {
                 let own = found[index] ?? []
                 let events = own.flatMap { $0.row.events(after: requests[member].position) }
-                answers[member] = Answer(events: events, isComplete: index < end && own.count < rowsPerReader)
+                let isComplete = own.count < rowsPerReader && own.reduce(0) { $0 + $1.size } < bytesPerReader
+                answers[member] = Answer(events: events, isComplete: index < end && isComplete)
             }
         }
         return (answers, try results[results.startIndex].only.decode(Int64.self))
     }
 
-    private static func numbered(_ row: Row) throws -> (number: Int, row: EventRow) {
+    private static func numbered(_ row: Row) throws -> (number: Int, size: Int, row: EventRow) {
         var columns = row.columns
-        let number = try columns.next(Int.self)
+        let (number, size) = (try columns.next(Int.self), try columns.next(Int.self))
         let (transaction, id) = (try columns.next(Int64.self), try columns.next(Int64.self))
         let (userID, executionID) = (try columns.next(String.self), try columns.next(String.self))
         let time = try columns.next(String.self)
         let changes = try columns.next(JSON.self).arrayValue ?? []
         return (
-            number,
+            number, size,
             EventRow(
                 transaction: transaction, number: id, executionID: executionID, userID: userID, time: time,
                 changes: changes)
@@ -124,15 +131,22 @@ extension EventLog {
             let sources = requests.map(\.ids)
             let positions = requests.map(\.position)
             return """
-                SELECT w.number - 1, e.xid::text::bigint, e.id, e.user_id, e.execution_id, rfc3339(e.created_at),
-                    e.changes
-                FROM unnest(\(sources.map(\.first))::uuid[], \(sources.map(\.second))::uuid[],
-                    \(positions.map { String($0.transaction) })::xid8[], \(positions.map(\.lastRow))::bigint[])
-                    WITH ORDINALITY AS w (first, second, xid, row, number)
-                CROSS JOIN LATERAL (
-                    SELECT * FROM events e WHERE \(condition) AND (e.xid, e.id) > (w.xid, w.row)
-                    ORDER BY e.xid, e.id LIMIT \(rowsPerReader)) e
-                ORDER BY w.number, e.xid, e.id LIMIT \(rowsPerRead)
+                WITH found AS (
+                    SELECT w.number, e.*
+                    FROM unnest(\(sources.map(\.first))::uuid[], \(sources.map(\.second))::uuid[],
+                        \(positions.map { String($0.transaction) })::xid8[], \(positions.map(\.lastRow))::bigint[])
+                        WITH ORDINALITY AS w (first, second, xid, row, number)
+                    CROSS JOIN LATERAL (
+                        SELECT l.*, sum(l.size) OVER (ORDER BY l.xid, l.id) - l.size AS before FROM (
+                            SELECT * FROM events e WHERE \(condition) AND (e.xid, e.id) > (w.xid, w.row)
+                            ORDER BY e.xid, e.id LIMIT \(rowsPerReader)) l) e
+                    WHERE e.before < \(bytesPerReader)
+                    ORDER BY w.number, e.xid, e.id LIMIT \(rowsPerRead)
+                ), counted AS (
+                    SELECT f.*, sum(f.size) OVER (ORDER BY f.number, f.xid, f.id) - f.size AS earlier FROM found f)
+                SELECT c.number - 1, c.size, c.xid::text::bigint, c.id, c.user_id, c.execution_id,
+                    rfc3339(c.created_at), c.changes
+                FROM counted c WHERE c.earlier < \(bytesPerRead) ORDER BY c.number, c.xid, c.id
                 """
         }
 

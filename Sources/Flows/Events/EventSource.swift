@@ -53,6 +53,8 @@ extension EventLog {
     static let lifetime = 3_600
     /// How often a process that reads must register its readers again.
     package static let renewal = Duration.seconds(300)
+    /// After so long without a registration, events may not have been written.
+    package static let registrationLimit = Duration.seconds(lifetime) - renewal
 
     /// Registers readers, or renews their registrations: from now on their events are written. Returns a transaction
     /// below which no new one can begin, even if the server crashes.
@@ -62,6 +64,8 @@ extension EventLog {
     @discardableResult
     package static func register(_ readers: Set<EventReader>, on connection: Connection) throws -> Int64 {
         let ids = readers.map(\.userID).sorted()
+        // Rows of transactions that this server has not had came with a dump of another one.
+        try connection.execute("DELETE FROM events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())")
         // A transaction that began before the end of a registration may be about to write nothing.
         let own = try connection.query(
             """
@@ -69,7 +73,8 @@ extension EventLog {
             SELECT id, now() + \(lifetime) * interval '1 second' FROM unnest(\(ids)::uuid[]) AS id
             ON CONFLICT (user_id) DO UPDATE
             SET expires_at = excluded.expires_at,
-                since = CASE WHEN r.expires_at > now() + interval '5 minutes' THEN r.since END
+                since = CASE WHEN r.expires_at > now() + interval '5 minutes'
+                    AND r.since < pg_snapshot_xmax(pg_current_snapshot()) THEN r.since END
             RETURNING pg_current_xact_id()::text::bigint
             """
         ).first?.decode(Int64.self)

@@ -31,19 +31,29 @@ extension ExecutionRow {
     }
 
     /// The cost of all runs that the run led to. Only a run that can start others has pins. The planner could read the
-    /// whole table for a join, so each run's children are selected by the index.
+    /// whole table for a join, so each run's children are selected by the index, of the months in which the run was
+    /// active: only then it starts others.
     private static let costOfStartedRuns: SQL = """
         CASE WHEN e.pins IS NULL THEN 0 ELSE (
             WITH RECURSIVE started AS (
-                SELECT c.id, c.status, c.cost FROM executions c WHERE c.parent_id = e.id
+                SELECT r.id, r.status, r.cost, r.finished_at FROM executions r WHERE \(isStarted(by: "e"))
                 UNION ALL
-                SELECT c.id, c.status, c.cost FROM started p CROSS JOIN LATERAL (
-                    SELECT r.id, r.status, r.cost FROM executions r WHERE r.parent_id = p.id OFFSET 0) c)
+                SELECT c.* FROM started p CROSS JOIN LATERAL (
+                    SELECT r.id, r.status, r.cost, r.finished_at FROM executions r
+                    WHERE \(isStarted(by: "p")) OFFSET 0) c)
             SELECT coalesce(sum(CASE WHEN s.status = 'running' THEN (
                 SELECT (q.progress->>'cost')::bigint FROM queue q WHERE q.execution_id = s.id)
                 ELSE s.cost END), 0)::bigint
             FROM started s) END
         """
+
+    /// The clocks of machines may differ by a day.
+    private static func isStarted(by parent: SQL) -> SQL {
+        """
+        r.parent_id = \(parent).id AND r.id >= first_id(time_of(\(parent).id) - interval '1 day')
+            AND r.id < first_id(coalesce(\(parent).finished_at, now()) + interval '1 day')
+        """
+    }
 
     /// The outputs and the stored inputs of the steps that have one, in order.
     fileprivate static func values(_ id: String, in visibility: Visibility, if condition: SQL = "true") -> SQL {

@@ -45,7 +45,7 @@ extension Runner {
                 signal = nil
                 return .retries(after: delay)
             }
-            weight += inputWeight(of: definition) + (failure.details?.weight ?? 0)
+            weight += inputWeight(of: definition) + failure.message.utf8.count + (failure.details?.weight ?? 0)
             return end(definition, TaskResult(.failure, failure: failure, attempt: attempt), started: started)
         case .waits(let due, let stored, let runs, let statements):
             checkpoint.openStep = step(of: definition, attempt: attempt, .waiting, stored, started: started)

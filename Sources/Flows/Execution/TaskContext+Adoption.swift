@@ -27,7 +27,7 @@ extension TaskContext {
     private var earlierRuns: SQL {
         """
         SELECT e.id, e.item, e.workflow_id, e.version, e.input FROM executions e
-        WHERE e.parent_id = \(executionID) AND e.status = 'completed' AND e.parent_step <= \(step)
+        WHERE \(startedRuns) AND e.status = 'completed' AND e.parent_step <= \(step)
             AND (e.parent_step < \(step) OR coalesce(e.parent_attempt, 1) < \(attempt))
             AND e.parent_step > (
                 SELECT coalesce(max(s.seq), 0) FROM steps s

@@ -108,8 +108,12 @@ extension TaskContext {
     }
 
     /// The condition on `executions e` for the runs of this attempt.
-    var ownRuns: SQL {
-        "e.parent_id = \(executionID) AND e.parent_step = \(step) AND coalesce(e.parent_attempt, 1) = \(attempt)"
+    var ownRuns: SQL { "\(startedRuns) AND e.parent_step = \(step) AND coalesce(e.parent_attempt, 1) = \(attempt)" }
+
+    /// The condition on `executions e` for the runs that this run has started. They are not older than it, except that
+    /// the clocks of machines may differ.
+    var startedRuns: SQL {
+        "e.parent_id = \(executionID) AND e.id >= first_id(time_of(\(executionID)) - interval '1 day')"
     }
 }
 

@@ -5,8 +5,10 @@ import Postgres
 package enum EndNotification {
     /// How many notifications of a user may be pending; further ends are recorded as dropped.
     package static let maximumPending = 1_000
+    /// With so many that have ended, none is recorded as dropped.
+    private static let maximumEnded = 2_000
     /// How long a notification is attempted, in seconds.
-    package static let patience = 86_400
+    package static let lifetime = 86_400
 
     /// The statements that record the notifications of runs that an intervention has ended, in the same transaction.
     static func recording(of runs: [ClosedRun]) -> [SQL] {
@@ -31,7 +33,7 @@ package enum EndNotification {
                 CASE WHEN target.is_full THEN 'dropped' ELSE 'pending' END,
                 CASE WHEN NOT target.is_full THEN clock_timestamp() END,
                 CASE WHEN target.is_full THEN clock_timestamp() END,
-                clock_timestamp() + \(patience) * interval '1 second'
+                clock_timestamp() + \(lifetime) * interval '1 second'
             FROM ended r, LATERAL (
                 SELECT (
                     SELECT count(*) FROM (
@@ -41,6 +43,9 @@ package enum EndNotification {
                 WHERE w.id = r.workflow_id AND w.end_url IS NOT NULL AND w.deleted_at IS NULL
                     AND (w.end_statuses IS NULL OR r.status::text = ANY(w.end_statuses))
                 LIMIT 1) target
-            WHERE r.parent_id IS NULL AND r.workflow_id IS NOT NULL)
+            WHERE r.parent_id IS NULL AND r.workflow_id IS NOT NULL AND (NOT target.is_full OR (
+                SELECT count(*) FROM (
+                    SELECT FROM end_notifications n WHERE n.user_id = r.user_id AND n.ended_at IS NOT NULL
+                    LIMIT \(maximumEnded)) ended) < \(maximumEnded)))
         """
 }

@@ -18,9 +18,10 @@ enum Duties {
         var history = History.Pass()
         return [
             .rescuer(every: .seconds(1)) { try engine.rescue(on: connection) },
-            // A worker that exits when nothing is due starts these runs first.
+            // A worker that exits when nothing is due starts these runs first. Many are due at the same instant, such as
+            // midnight, so it has more time than the others.
             Duty("scheduler", every: .seconds(1), delaysExit: true) { _ in
-                try scheduler.fireSome() ? .unfinished : .done
+                try scheduler.fireSome(for: .milliseconds(500)) ? .unfinished : .done
             },
             Duty("waker", every: .seconds(1)) { _ in
                 try engine.wakeDue(on: connection)

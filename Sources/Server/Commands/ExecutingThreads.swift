@@ -76,10 +76,14 @@ struct ExecutingThreads: Sendable {
     }
 
     /// To be called after `worker.ended` was signalled; throws as `Worker.finish` does.
-    func finish() throws {
+    ///
+    /// - Parameter limit: for so long, notifications that are due are sent before.
+    func finish(sendingNotificationsFor limit: Duration = .zero) throws {
         defer {
             secrets?.stop()
-            notifications.stop()
+            // Without the thread there is nothing to send with.
+            if limit > .zero { try? notifications.wake() }
+            notifications.stop(after: limit)
         }
         try worker.finish()
     }

@@ -23,14 +23,22 @@ enum Work {
         defer { log.close() }
         control.reopenLog = { log.reopen() }
         try AutoMigration.run(invocation, observe)
+        let isOnce = invocation.arguments.contains("--once")
         let runs = try ExecutingThreads(
-            invocation, try policy(configuration, exitsWhenIdle: invocation.arguments.contains("--once")),
+            invocation, try policy(configuration, exitsWhenIdle: isOnce),
             observers.memory.memory, observe)
         try runs.start()
         control.reportReady()
-        while control.run(until: runs.worker.ended, adopt: { close($0) }) != .finished { runs.worker.stop() }
-        try runs.finish()
+        var isStopped = false
+        while control.run(until: runs.worker.ended, adopt: { close($0) }) != .finished {
+            isStopped = true
+            runs.worker.stop()
+        }
+        try runs.finish(sendingNotificationsFor: isOnce && !isStopped ? sendingLimit : .zero)
     }
+
+    /// Cron may start the next process a minute after this one.
+    private static let sendingLimit = Duration.seconds(40)
 
     /// Throws for every setting that is not valid.
     static func policy(_ configuration: Configuration, exitsWhenIdle: Bool = false) throws -> WorkerPolicy {

@@ -22,7 +22,7 @@ struct EventRecipient {
     /// A stream is not written to beyond this, in bytes: what waits here for the client waits in the log instead.
     static let backlogLimit = 32 << 10
     /// A client that takes nothing for so long is disconnected.
-    static let patience = Duration.seconds(10)
+    static let timeout = Duration.seconds(10)
     /// How often a reader without events gets its place.
     static let placeInterval = Duration.seconds(60)
     /// How long after the deadline of a page it is answered although the database could not be asked.
@@ -128,7 +128,7 @@ struct EventRecipient {
                 return false
             }
             blockedSince = blockedSince ?? now
-            guard let blockedSince, blockedSince + Self.patience <= now else { return false }
+            guard let blockedSince, blockedSince + Self.timeout <= now else { return false }
             stage = .over
             stream.disconnect()
             return true

@@ -83,7 +83,18 @@ extension EventRound {
         registered = registered.filter { readers.contains($0.key) || $0.value + EventLog.renewal > now }
         guard !due.isEmpty else { return }
         floor = try EventLog.register(due, on: connection)
+        let lapsed = due.filter { reader in registered[reader].map { $0 + EventLog.registrationLimit <= now } ?? false }
+        if !lapsed.isEmpty { losePlaces(of: lapsed) }
         for reader in due { registered[reader] = now }
+    }
+
+    /// The log may have gaps since the places of these readers' calls: the database could not be asked for too long.
+    private mutating func losePlaces(of readers: Set<EventReader>) {
+        for index in recipients.indices where readers.contains(recipients[index].subscription.reader) {
+            guard case .following = recipients[index].stage else { continue }
+            recipients[index].lostPlace = true
+            recipients[index].stage = .arriving
+        }
     }
 
     /// Finds out where new calls begin, if the log has what they ask for.
@@ -99,7 +110,9 @@ extension EventRound {
                 registered[subscription.reader] = nil
                 continue
             }
-            switch subscription.cursor {
+            // The place from which the call came is of no use after a gap.
+            let cursor = recipients[index].lostPlace ? nil : subscription.cursor
+            switch cursor {
             case .position(let place)? where registration.covers(.position(place)),
                 .end(let place)? where registration.covers(.position(place)):
                 recipients[index].stage = .following(place)
@@ -111,7 +124,7 @@ extension EventRound {
             switch subscription.source {
             case .run:
                 var seen = StepsSeen()
-                if case .steps(let known)? = subscription.cursor { seen = known }
+                if case .steps(let known)? = cursor { seen = known }
                 recipients[index].stage = .recording(seen)
             case .runs(let visibility):
                 if latest[subscription.source] == nil {

@@ -1,5 +1,6 @@
 import App
 import Postgres
+import Synchronization
 import System
 
 /// The thread of a worker process that records and begins attempts of notifications, on a connection of its own. It
@@ -9,6 +10,8 @@ final class NotificationThread: Sendable {
     private let notifier: EndNotifier
     private let database: PostgresConfiguration
     private let observe: @Sendable (any Error) -> Void
+    /// Until when attempts are begun after `stop`.
+    private let end = Mutex<Monotonic?>(nil)
 
     /// - Parameter observe: receives the error of a round that has failed; there is another one a second later.
     init(
@@ -29,16 +32,25 @@ final class NotificationThread: Sendable {
     func wake() throws(ProcessError) { try thread.add(running: { [self] in run() }) { _ in } }
 
     /// Ends the thread when the attempts that are being made have ended and are recorded.
-    func stop() { thread.stop() }
+    ///
+    /// - Parameter limit: for so long, it goes on with what is due before.
+    func stop(after limit: Duration = .zero) {
+        end.withLock { $0 = .now + limit }
+        thread.stop()
+    }
 
     private func run() {
         let connection = Connection(database)
         while true {
             let isStopped = thread.isStopped
-            if isStopped, !notifier.isBusy { return }
+            let mayBegin = !isStopped || end.withLock { $0.map { $0 > .now } ?? false }
+            if !mayBegin, !notifier.isBusy { return }
             var wait = Duration.seconds(isStopped ? 1 : 3_600)
             do {
-                try notifier.round(on: connection, claiming: !isStopped) { [thread] in thread.wakeUp.signal() }
+                let begun = try notifier.round(on: connection, claiming: mayBegin) { [thread] in
+                    thread.wakeUp.signal()
+                }
+                if isStopped, begun == 0, !notifier.isBusy { return }
             } catch {
                 connection.rollback()
                 observe(error)

@@ -41,6 +41,7 @@ struct AuditEvent {
         case hookRotated = "hook_rotated"
         case hookDeleted = "hook_deleted"
         case endSecretRotated = "end_secret_rotated"
+        case endTargetChanged = "end_target_changed"
     }
 
     enum Origin: String, CaseIterable {
@@ -163,6 +164,9 @@ extension AuditEvent {
 
     /// The secret that signs the notifications of the workflow was replaced.
     static func endSecretRotated(_ workflow: String) -> AuditEvent { AuditEvent(.endSecretRotated, workflow) }
+
+    /// Where the ends of the workflow's runs are notified, or of which ends.
+    static func endTargetChanged(_ workflow: String) -> AuditEvent { AuditEvent(.endTargetChanged, workflow) }
 
     static func creditsGranted(_ amount: Int64, to user: String) -> AuditEvent {
         AuditEvent(.creditsGranted, user, ["amount": .integer(amount)])

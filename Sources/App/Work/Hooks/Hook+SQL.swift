@@ -25,7 +25,7 @@ extension Hook {
 
     static func digest(ofToken token: String) -> [UInt8] { Digest.sha256(token.utf8) }
 
-    /// Stores a hook of the workflow, which belongs to its owner; nil when that user has the maximum number. Throws 401
+    /// Stores a hook of the workflow, which belongs to its owner; nil when that user has the maximum number. Throws 409
     /// for an owner who is disabled by now, and 403 for a guest.
     static func insert(
         _ draft: HookDraft, for workflow: (id: String, owner: String), token: String, sealed: [UInt8]?,

@@ -81,13 +81,11 @@ extension HookContent {
     /// By what the sender identifies the call, so that it is the same when the call is repeated; nil if by nothing.
     /// Throws 400 for one that is not 1 to 255 visible ASCII characters.
     ///
-    /// - Parameter scheme: Stripe identifies an event in its body.
+    /// - Parameter scheme: Stripe identifies an event in its body, which is signed, unlike the header fields.
     func deliveryID(_ request: Request, _ scheme: HookScheme?) throws -> String? {
-        let names = ["webhook-id", "x-github-delivery"]
-        let id =
-            names.lazy.compactMap { request.headers[$0] }.first
-            ?? (scheme == .stripe ? body["id"]?.stringValue : nil) ?? request.headers["idempotency-key"]
-        guard let id else { return nil }
+        let names = ["webhook-id", "x-github-delivery", "idempotency-key"]
+        let signed = scheme == .stripe ? body["id"]?.stringValue : nil
+        guard let id = signed ?? names.lazy.compactMap({ request.headers[$0] }).first else { return nil }
         guard (1...255).contains(id.utf8.count), id.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
             throw Problem(.badRequest, "The id of the delivery must be 1 to 255 visible ASCII characters")
         }

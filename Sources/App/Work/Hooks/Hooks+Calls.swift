@@ -73,7 +73,7 @@ extension Endpoint<Context> {
             an array of them.
 
             A call that is repeated with the same delivery id within 72 hours is answered with the same run. The id is
-            that of `Webhook-Id`, `X-GitHub-Delivery`, the `id` of the body if the signature is Stripe's, or
+            the `id` of the body if the signature is Stripe's, or that of `Webhook-Id`, `X-GitHub-Delivery` or
             `Idempotency-Key`, of which the first one counts. A hook with `"answer":"result"` waits 20 seconds for the
             end of the run, or as long as `Prefer: wait` says.
             """,

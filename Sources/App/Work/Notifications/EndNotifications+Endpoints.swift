@@ -51,7 +51,7 @@ extension Endpoint<Context> {
             now.
             """,
         parameters: [.workflow, delivery], idempotency: .wholeCall,
-        answers: [Answer(.ok, "The notification", resource.schema)], problems: [.tooManyNotifications],
+        answers: [Answer(.ok, "The notification", resource.schema)], problems: [.tooManyNotifications, .noEndTarget],
         examples: [
             Example(
                 "Send a notification again", path: ["id": "{{notified_workflow_id}}", "delivery": "{{delivery_id}}"])
@@ -61,13 +61,15 @@ extension Endpoint<Context> {
         guard try Workflow.mayBeRead(id, by: context.user, on: connection), delivery.isUUID else {
             throw Problem.notFound
         }
-        let isResent = try EndNotifier.resend(delivery, of: id, on: connection)
+        let hasTarget = try !connection.query("SELECT FROM workflows WHERE id = \(id) AND end_url IS NOT NULL").isEmpty
+        let isResent = try hasTarget && EndNotifier.resend(delivery, of: id, on: connection)
         let shown = try connection.query(
             """
             SELECT \(resource.columns) FROM end_notifications WHERE id = \(delivery) AND workflow_id = \(id)
             """
         ).first.map { try resource.json($0) }
         guard let shown else { throw Problem.notFound }
+        guard hasTarget else { throw Problem(.noEndTarget) }
         guard isResent else { throw Problem(.tooManyNotifications) }
         return .json(shown)
     }
@@ -116,8 +118,13 @@ extension Context {
     }
 
     /// Stores the consequences of a change of `on_end`, in the open transaction. Returns the workflow's secret if it is
-    /// new. Throws 403 if the owner is a guest.
+    /// new. Throws 403 if the owner is a guest, and for an API key, which may not have the secret.
     func changeEnds(of workflow: Workflow, from former: EndTarget?) throws -> String? {
+        guard former != workflow.onEnd else { return nil }
+        guard try user.keyID == nil else {
+            throw Problem.forbidden("API keys may not change `on_end`: it needs a login")
+        }
+        try audit.record(.endTargetChanged(workflow.id))
         guard (former == nil) != (workflow.onEnd == nil) else { return nil }
         guard workflow.onEnd != nil else {
             try connection.pipeline(EndSecret.removal(of: workflow.id))

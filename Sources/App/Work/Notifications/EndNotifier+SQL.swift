@@ -16,7 +16,7 @@ struct ClaimedNotification: Sendable {
     let status: String
     let runCreatedAt: String
     let runFinishedAt: String
-    /// Nil if the workflow notifies no more.
+    /// Nil if the workflow notifies no more, or its owner is disabled.
     let url: String?
     /// The secrets that sign now: the present one, and one that was replaced.
     let sealedSecrets: [[UInt8]]
@@ -46,8 +46,11 @@ extension EndNotifier {
     static let attemptsPerUser = 4
     /// How long a claim lasts, in seconds: longer than an attempt.
     static let leaseSeconds = 30
-    /// How many notifications of a user that have ended are kept.
+    /// How many notifications of a user that have ended are kept, and how many more are removed at once.
     static let keptPerUser = 1_000
+    private static let removedAtOnce = 1_000
+    /// Of how many users notifications are considered at once.
+    private static let usersPerClaim = 64
 
     private static let lock: SQL = "SELECT pg_try_advisory_xact_lock(x'666C6F770000002A'::bigint)"
 
@@ -58,46 +61,51 @@ extension EndNotifier {
         ).isEmpty
     }
 
-    /// Claims notifications that are due, of the users after `lastUser` in the order of their ids: users have turns.
-    /// Other processes claim nothing at the same moment, so that none exceeds the limit of a user.
-    static func claim(
-        _ count: Int, after lastUser: String, on connection: Connection
-    ) throws -> [ClaimedNotification] {
+    /// Claims notifications that are due. Users have turns: those with the fewest attempts at the moment come first,
+    /// then those who have waited for longest. It reads what is due, of as many users as are considered, and nothing of
+    /// users whose notifications are due later. Other processes claim nothing at the same moment, so that none exceeds
+    /// the limit of a user.
+    static func claim(_ count: Int, on connection: Connection) throws -> [ClaimedNotification] {
         guard count > 0 else { return [] }
+        let due: SQL = "n.state = 'pending' AND n.due_at <= clock_timestamp()"
         return try connection.transaction { connection -> [ClaimedNotification] in
             guard try connection.query(lock).only.decode(Bool.self) else { return [] }
             let lease = UUIDv7.make()
             let rows = try connection.query(
                 """
-                WITH RECURSIVE turns AS (
-                    (SELECT n.user_id FROM end_notifications n
-                    WHERE n.state = 'pending' AND n.user_id > \(lastUser)::uuid ORDER BY n.user_id LIMIT 1)
+                WITH RECURSIVE running AS (
+                    SELECT l.user_id, count(*) AS number FROM end_notifications l
+                    WHERE l.lease IS NOT NULL AND l.due_at > clock_timestamp() GROUP BY l.user_id
+                ), turns AS (
+                    (SELECT n.user_id, n.due_at, full_users.ids || n.user_id AS seen
+                    FROM (SELECT ARRAY(
+                        SELECT r.user_id FROM running r WHERE r.number >= \(attemptsPerUser)) AS ids) full_users,
+                        end_notifications n
+                    WHERE \(due) AND n.user_id <> ALL(full_users.ids) ORDER BY n.due_at LIMIT 1)
                     UNION ALL
-                    SELECT (
-                        SELECT n.user_id FROM end_notifications n
-                        WHERE n.state = 'pending' AND n.user_id > t.user_id ORDER BY n.user_id LIMIT 1)
-                    FROM turns t WHERE t.user_id IS NOT NULL
-                ), due AS (
-                    SELECT next.id FROM turns t, LATERAL (
-                        SELECT n.id FROM end_notifications n
-                        WHERE n.user_id = t.user_id AND n.state = 'pending' AND n.due_at <= clock_timestamp()
-                        ORDER BY n.due_at
-                        LIMIT greatest(0, \(attemptsPerUser) - (
-                            SELECT count(*) FROM end_notifications l
-                            WHERE l.user_id = t.user_id AND l.lease IS NOT NULL AND l.due_at > clock_timestamp()))
-                        FOR UPDATE SKIP LOCKED) next
-                    WHERE t.user_id IS NOT NULL
-                        AND (SELECT u.disabled_at IS NULL FROM users u WHERE u.id = t.user_id)
-                    LIMIT \(count)
+                    SELECT next.user_id, next.due_at, t.seen || next.user_id FROM turns t, LATERAL (
+                        SELECT n.user_id, n.due_at FROM end_notifications n
+                        WHERE \(due) AND n.due_at >= t.due_at AND n.user_id <> ALL(t.seen)
+                        ORDER BY n.due_at LIMIT 1) next
+                ), candidates AS (
+                    SELECT next.id, next.due_at, coalesce(r.number, 0)
+                        + row_number() OVER (PARTITION BY t.user_id ORDER BY next.due_at) AS turn
+                    FROM (SELECT user_id FROM turns LIMIT \(usersPerClaim)) t
+                    LEFT JOIN running r ON r.user_id = t.user_id
+                    CROSS JOIN LATERAL (
+                        SELECT n.id, n.due_at FROM end_notifications n WHERE n.user_id = t.user_id AND \(due)
+                        ORDER BY n.due_at LIMIT \(attemptsPerUser) - coalesce(r.number, 0)) next
+                ), due AS (SELECT c.id FROM candidates c ORDER BY c.turn, c.due_at LIMIT \(count)
                 ), claimed AS (
                     UPDATE end_notifications n
                     SET lease = \(lease), attempts = n.attempts + 1,
                         due_at = clock_timestamp() + \(leaseSeconds) * interval '1 second'
-                    WHERE n.id = ANY(ARRAY(SELECT id FROM due))
+                    WHERE n.id = ANY(ARRAY(SELECT id FROM due)) AND \(due)
                     RETURNING n.*)
                 SELECT c.id, c.user_id, c.attempts, c.workflow_id, c.execution_id, c.status,
                     rfc3339(c.run_created_at), rfc3339(c.run_finished_at),
-                    (SELECT w.end_url FROM workflows w WHERE w.id = c.workflow_id AND w.deleted_at IS NULL),
+                    (SELECT w.end_url FROM workflows w JOIN users u ON u.id = w.user_id
+                    WHERE w.id = c.workflow_id AND w.deleted_at IS NULL AND u.disabled_at IS NULL),
                     (SELECT s.sealed FROM end_secrets s
                     WHERE s.workflow_id = c.workflow_id AND s.expires_at IS NULL),
                     (SELECT s.sealed FROM end_secrets s
@@ -131,10 +139,9 @@ extension EndNotifier {
             RETURNING n.state
             """,
             """
-            DELETE FROM end_notifications
-            WHERE user_id = \(claim.userID) AND ended_at <= (
-                SELECT o.ended_at FROM end_notifications o WHERE o.user_id = \(claim.userID) AND o.ended_at IS NOT NULL
-                ORDER BY o.ended_at DESC OFFSET \(keptPerUser) LIMIT 1)
+            DELETE FROM end_notifications WHERE id = ANY(ARRAY(
+                SELECT o.id FROM end_notifications o WHERE o.user_id = \(claim.userID) AND o.ended_at IS NOT NULL
+                ORDER BY o.ended_at DESC OFFSET \(keptPerUser) LIMIT \(removedAtOnce)))
             """,
         ])
         return try results[0].first?.decode(String.self)
@@ -148,7 +155,7 @@ extension EndNotifier {
             UPDATE end_notifications n
             SET state = 'pending', due_at = CASE WHEN n.lease IS NULL THEN clock_timestamp() ELSE n.due_at END,
                 ended_at = NULL, attempts = CASE WHEN n.state = 'pending' THEN n.attempts ELSE 0 END,
-                give_up_at = clock_timestamp() + \(EndNotification.patience) * interval '1 second'
+                give_up_at = clock_timestamp() + \(EndNotification.lifetime) * interval '1 second'
             WHERE n.id = \(id) AND n.workflow_id = \(workflowID) AND (n.state = 'pending' OR (
                 SELECT count(*) FROM (
                     SELECT FROM end_notifications p WHERE p.user_id = n.user_id AND p.state = 'pending'

@@ -21,11 +21,7 @@ package final class EndNotifier: Sendable {
     private struct State {
         var running = 0
         var ended: [EndedAttempt] = []
-        /// The user who had the last turn.
-        var lastUser = EndNotifier.firstUser
     }
-
-    fileprivate static let firstUser = "00000000-0000-0000-0000-000000000000"
 
     private let driver: HTTPDriver
     private let keys: KeyRing?
@@ -63,21 +59,28 @@ package final class EndNotifier: Sendable {
     package func round(
         on connection: Connection, claiming claims: Bool = true, attemptEnded: @escaping @Sendable () -> Void
     ) throws -> Int {
-        while let attempt = state.withLock({ $0.ended.first }) {
-            let outcome = try Self.record(attempt, on: connection)
-            state.withLock { _ = $0.ended.removeFirst() }
-            report(attempt, outcome)
+        var failure: (any Error)?
+        while failure == nil, let attempt = state.withLock({ $0.ended.first }) {
+            do {
+                let outcome = try Self.record(attempt, on: connection)
+                state.withLock { _ = $0.ended.removeFirst() }
+                report(attempt, outcome)
+            } catch {
+                // Others come first next time, and are sent now, as far as the database answers.
+                state.withLock { $0.ended.append($0.ended.removeFirst()) }
+                connection.rollback()
+                failure = error
+            }
         }
-        guard claims else { return 0 }
-        let (room, lastUser) = state.withLock { (Self.maximumAttempts - $0.running, $0.lastUser) }
-        var claimed = try Self.claim(room, after: lastUser, on: connection)
-        if claimed.count < room, lastUser != Self.firstUser {
-            claimed += try Self.claim(room - claimed.count, after: Self.firstUser, on: connection)
-        }
-        state.withLock {
-            $0.running += claimed.count
-            if let last = claimed.last { $0.lastUser = last.userID }
-        }
+        let count = claims ? try beginSome(on: connection, attemptEnded) : 0
+        if let failure { throw failure }
+        return count
+    }
+
+    private func beginSome(on connection: Connection, _ attemptEnded: @escaping @Sendable () -> Void) throws -> Int {
+        let room = state.withLock { Self.maximumAttempts - $0.running }
+        let claimed = try Self.claim(room, on: connection)
+        state.withLock { $0.running += claimed.count }
         for claim in claimed { begin(claim, attemptEnded) }
         return claimed.count
     }
@@ -155,7 +158,7 @@ struct EndedAttempt: Sendable {
     enum Outcome {
         case delivered
         case failed
-        /// The workflow notifies no more.
+        /// The workflow notifies no more, or its owner is disabled.
         case dropped
     }
 

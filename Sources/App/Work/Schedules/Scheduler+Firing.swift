@@ -13,7 +13,7 @@ extension Scheduler {
         } catch let problem as ScheduleProblem {
             // The attempt is rolled back; what has become of it is stored.
             return try connection.transaction { _ in try decide(id, refusal: problem) }
-        } catch SQLState.invalidParameterValue {
+        } catch is UnknownTimeZone {
             return try connection.transaction { _ in try stop(id, .unknownTimeZone) }
         } catch let error as PostgresError where !error.isDatabaseTrouble {
             let problem = ScheduleProblem(.internalError, detail: error.debugDescription)
@@ -23,9 +23,8 @@ extension Scheduler {
 
     /// - Parameter refusal: why the run cannot be started, as an earlier attempt has shown.
     private func decide(_ id: String, refusal: ScheduleProblem?) throws -> ApplicationEvent? {
-        guard let due = try DueSchedule.lock(id, knowsZone: true, on: connection) else { return nil }
-        guard let expression = due.expression else { return try stop(id, .unknownExpression) }
-        let (inside, after) = try due.span.instants(of: expression, in: due.timezone, on: connection)
+        guard let (due, instants) = try lock(id) else { return nil }
+        guard let (inside, after) = instants else { return try stop(id, .unknownExpression) }
         let decision = due.misfire.decide(due: inside, now: due.span.end)
         let left = inside.filter { $0 > decision.decidedUntil } + after
         var update = ScheduleUpdate(due, decision, next: left)
@@ -44,6 +43,19 @@ extension Scheduler {
         }
         try connection.executeLater(update.statement)
         return update.event
+    }
+
+    private struct UnknownTimeZone: Error {}
+
+    /// The schedule if it is due, and its instants; nil for those if its expression cannot be read. Throws if the
+    /// database does not know its time zone any more.
+    private func lock(_ id: String) throws -> (due: DueSchedule, instants: (inside: [Int64], after: [Int64])?)? {
+        do {
+            guard let due = try DueSchedule.lock(id, knowsZone: true, on: connection) else { return nil }
+            return (due, try due.expression.map { try due.span.instants(of: $0, in: due.timezone, on: connection) })
+        } catch SQLState.invalidParameterValue {
+            throw UnknownTimeZone()
+        }
     }
 
     /// Queues the run, and returns its id; nil if the workflow is gone.
