@@ -12,8 +12,9 @@ final class LingeringConnections: Sendable {
 
     /// Further ones are closed at once.
     private static let capacity = 256
-    /// The number of bytes that one call of `discard` reads from one connection.
-    private static let share = 4 << 20
+    /// The number of bytes that one call of `discard` reads from one connection: the pool's timer calls it, and has
+    /// other work.
+    private static let share = 1 << 20
 
     init(limit: Duration) { self.limit = limit }
 

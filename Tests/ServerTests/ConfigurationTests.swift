@@ -247,6 +247,8 @@ import Testing
         #expect((try? Configuration(environment: environment).siteURL) == read)
         let refusal = refusal(environment) { try $0.siteURL }
         #expect(refusal?.hasPrefix("PUBLIC_URL must ") == (read == nil ? true : nil), "\(refusal ?? "")")
+        let problems = Configuration(environment: environment).problems(settingsFile: nil, migrates: false)
+        #expect(problems.contains { $0.hasPrefix("PUBLIC_URL must ") } == (read == nil))
     }
 
     @Test(arguments: [

@@ -18,8 +18,8 @@ enum Duties {
         var history = History.Pass()
         return [
             .rescuer(every: .seconds(1)) { try engine.rescue(on: connection) },
-            // A worker that exits when nothing is due starts these runs first. Many are due at the same instant, such as
-            // midnight, so it has more time than the others.
+            // A worker that exits when nothing is due starts these runs first. It has more time than the other duties,
+            // because many schedules are due at the same instant, such as midnight.
             Duty("scheduler", every: .seconds(1), delaysExit: true) { _ in
                 try scheduler.fireSome(for: .milliseconds(500)) ? .unfinished : .done
             },

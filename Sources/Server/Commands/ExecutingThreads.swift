@@ -77,7 +77,7 @@ struct ExecutingThreads: Sendable {
 
     /// To be called after `worker.ended` was signalled; throws as `Worker.finish` does.
     ///
-    /// - Parameter limit: for so long, notifications that are due are sent before.
+    /// - Parameter limit: how long notifications that are due are still sent.
     func finish(sendingNotificationsFor limit: Duration = .zero) throws {
         defer {
             secrets?.stop()

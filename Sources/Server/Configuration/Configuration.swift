@@ -72,7 +72,7 @@ extension Configuration {
         let combined = [
             { _ = try database }, { if migrates { _ = try migrationDatabase } }, { _ = try issuers },
             { _ = try sealingKeys }, { _ = try listening }, { _ = try tokens }, { _ = try secrets },
-            { _ = try programs(settingsFile: settingsFile) }, { _ = try runLimits },
+            { _ = try programs(settingsFile: settingsFile) }, { _ = try runLimits }, { _ = try siteURL },
         ]
         let problems = (single + combined).compactMap { check -> String? in
             do {

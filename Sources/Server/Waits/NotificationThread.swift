@@ -33,7 +33,7 @@ final class NotificationThread: Sendable {
 
     /// Ends the thread when the attempts that are being made have ended and are recorded.
     ///
-    /// - Parameter limit: for so long, it goes on with what is due before.
+    /// - Parameter limit: how long attempts that are due are still begun.
     func stop(after limit: Duration = .zero) {
         end.withLock { $0 = .now + limit }
         thread.stop()
