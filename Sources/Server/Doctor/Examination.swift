@@ -91,8 +91,10 @@ extension Examination {
         func spaces(_ count: Int) -> [UInt8] { [UInt8](repeating: 32, count: count) }
         report(
             diagnosis.largeBody(
-                probe.send(.post, "/login", headers: json, body: spaces(BodyPolicy.memoryLimit + 1)),
-                chunked: probe.send(.post, "/login", headers: json, body: spaces(Self.largeLength), inChunks: true)))
+                .answer { probe.send(.post, "/login", headers: json, body: spaces(BodyPolicy.memoryLimit + 1)) },
+                chunked: .answer {
+                    probe.send(.post, "/login", headers: json, body: spaces(Self.largeLength), inChunks: true)
+                }))
         if let finding = diagnosis.withoutTLS { report(finding) } else { report(Self.unseen("https")) }
         for check in ["client", "gate", "buffering", "streaming", "path"] { report(Self.unseen(check)) }
     }
@@ -108,7 +110,7 @@ extension Examination {
     ) -> [(length: Int, answer: SiteAnswer)] {
         var answers: [(length: Int, answer: SiteAnswer)] = []
         for length in [BodyPolicy.memoryLimit, 512 << 10, 128 << 10, 64 << 10, 16 << 10] {
-            let answer = send(length)
+            let answer = SiteAnswer.answer { send(length) }
             answers.append((length, answer))
             if arrived(answer) { break }
         }
@@ -177,8 +179,8 @@ extension Examination {
                 digest: { Hexadecimal.encode(Digest.sha256(body($0))) }))
         report(
             diagnosis.largeBody(
-                probe.ask(.post, body: body(BodyPolicy.memoryLimit + 1)),
-                chunked: probe.ask(.post, body: body(Self.largeLength), inChunks: true)))
+                .answer { probe.ask(.post, body: body(BodyPolicy.memoryLimit + 1)) },
+                chunked: .answer { probe.ask(.post, body: body(Self.largeLength), inChunks: true) }))
         let slow = probe.ask(.post, body: body(64 << 10), speed: 32 << 10)
         report(diagnosis.buffering(slow, sendTime: slow.duration))
     }

@@ -88,7 +88,9 @@ extension Endpoint<Context> {
         ],
         examples: [
             Example("Call a hook", headers: ["Webhook-Id": "order-17"], body: ["order": 17]),
-            Example("Call it again: the run is the same", headers: ["Webhook-Id": "order-17"], body: ["order": 17]),
+            Example(
+                "Call it again: the run is the same, and the call waits for its end",
+                headers: ["Webhook-Id": "order-17", "Prefer": "wait=20"], body: ["order": 17], status: .ok),
         ]
     ) { context in
         let found = try Hook.find(token: context.path("token"), on: context.connection)
