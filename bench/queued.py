@@ -34,12 +34,17 @@ WITH filled AS (
     INSERT INTO executions (id, user_id, input, status, created_at, workflow_id, version)
     SELECT encode(substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
             || substring(uuid_send(gen_random_uuid()) FROM 7), 'hex')::uuid,
-        everybody.ids[1 + n % cardinality(everybody.ids)], '{{}}', 'running', clock_timestamp(), '{workflow}', 1
-    FROM generate_series(1, {count}) n, (SELECT array_agg(id ORDER BY id) AS ids FROM users) everybody
+        chosen.ids[1 + n % cardinality(chosen.ids)], '{{}}', 'running', clock_timestamp(), '{workflow}', 1
+    FROM generate_series(1, {count}) n, (SELECT array_agg(id) AS ids FROM (SELECT id FROM users ORDER BY id LIMIT {users}) some) chosen
     RETURNING id, user_id, workflow_id, created_at)
 INSERT INTO queue (execution_id, user_id, workflow_id, state, available_at)
 SELECT id, user_id, workflow_id, 'queued', created_at FROM filled"""
 SECONDS = "extract(epoch FROM max(finished_at) - min(finished_at))"
+
+
+def filling(workflow, count, users="ALL"):
+    """A statement that queues so many runs of so many users."""
+    return FILL.format(workflow=workflow, count=count, users=users)
 
 
 @dataclasses.dataclass
@@ -81,10 +86,10 @@ class Queue:
         variables = [word for variable in said.variables.items() for word in ("-D", "=".join(variable))]
         return ["-f", script, *variables]
 
-    def fill(self, chain, count):
+    def fill(self, chain, count, users="ALL"):
         """So many runs are due, and nothing else is there."""
         self.bench.empty("ours")
-        self.bench.sql(FILL.format(workflow=self.workflows[chain], count=count), "CHECKPOINT")
+        self.bench.sql(filling(self.workflows[chain], count, users), "CHECKPOINT")
 
     def turn(self, results, counts, number):
         """A round of each, begun by another one each time."""
@@ -98,8 +103,8 @@ class Queue:
             processes.say(f"queued {chain.name} round {number + 1}, {who}: {measured.rate:.0f} flows/s"
                           + (f", void: {measured.void}" if measured.void else ""))
 
-    def measure(self, who, chain, count):
-        self.fill(chain, count)
+    def measure(self, who, chain, count, users="ALL"):
+        self.fill(chain, count, users)
         command = [self.bench.binary, "work", "--once"] if who == "ours" else [
             *servers.BATCH, "pgbench", "-n", "-M", "prepared", "-c", HANDS, "-j", 2, "-t", count // HANDS,
             *self.peers[chain], self.bench.urls["DATABASE_URL"]]
@@ -135,9 +140,9 @@ class Queue:
         self.bench.sql("VACUUM ANALYZE queue")
         worker = self.start_worker()
         for _ in range(FEW):
-            self.bench.sql(FILL.format(workflow=self.workflows[chains.PURE], count=HANDS))
+            self.bench.sql(filling(self.workflows[chains.PURE], HANDS))
             self.wait_until_drained("a few runs do not end")
-        self.bench.sql(FILL.format(workflow=self.workflows[chains.PURE], count=count))
+        self.bench.sql(filling(self.workflows[chains.PURE], count))
         costs, looked = [], (count, self.spent_by(worker))
 
         def is_drained():
