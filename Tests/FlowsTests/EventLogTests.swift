@@ -70,7 +70,7 @@ import Testing
         #expect(try connection.query("SELECT FROM events").isEmpty)
     }
 
-    /// A crash of the server must not undo what was read: later events could have lower places. The scheduler does not
+    /// A crash of the server must not undo what was read: later events could have lower positions. The scheduler does not
     /// wait for the disk otherwise.
     @Test func aCommitWithAnEventWaitsForTheDisk() throws {
         let database = fixture.runner.database
@@ -156,7 +156,7 @@ import Testing
         #expect(try words(Self.all, after: start) == expected)
     }
 
-    /// A reader of several runs gets no event before one that may still be committed at an earlier place.
+    /// A reader of several runs gets no event before one that may still be committed at an earlier position.
     @Test func nothingIsMissedOfARunThatIsCommittedLater() throws {
         let start = try register().start
         let slow = fixture.runner.database.connectAsApplication()
@@ -198,18 +198,18 @@ import Testing
             let rest = try #require(try EventLog.record(of: early.id, beyond: seen, from: start, on: connection))
             #expect(try words(rest.events) == words(Array(first.events.dropFirst(index + 1))))
         }
-        guard case .position(let place) = first.next else { throw TestFailure("no place") }
-        #expect(try words(.run(early.id), after: place).isEmpty)
+        guard case .position(let position) = first.next else { throw TestFailure("no position") }
+        #expect(try words(.run(early.id), after: position).isEmpty)
         #expect(try fixture.signal(early, with: true))
         try fixture.work()
-        #expect(try words(.run(early.id), after: place) == ["2 success", "completed"])
+        #expect(try words(.run(early.id), after: position) == ["2 success", "completed"])
         let ended = try #require(
             try EventLog.record(of: early.id, beyond: StepsSeen(), from: start, on: connection))
         #expect(try words(ended.events) == ["1 success", "2 success", "completed"])
         #expect(ended.events.map(\.isEnd) == [false, false, true])
         guard case .end(let end) = ended.next else { throw TestFailure("no end") }
         #expect(try EventLog.isLast(end, of: early.id, on: connection))
-        #expect(try !EventLog.isLast(place, of: early.id, on: connection))
+        #expect(try !EventLog.isLast(position, of: early.id, on: connection))
     }
 
     @Test func aLongRecordIsReadInParts() throws {
@@ -291,9 +291,9 @@ import Testing
         // The third row exceeds the limit of a reader, and that of the seventh reader the limit of all.
         #expect(answers.map(\.events.count) == Array(repeating: 3, count: 7) + Array(repeating: 0, count: 13))
         #expect(answers.allSatisfy { !$0.isComplete })
-        var (place, count) = (start, 0)
-        while let last = try EventLog.read([.init(Self.all, after: place)], on: connection).answers[0].events.last {
-            (place, count) = (last.position, count + 1)
+        var (position, count) = (start, 0)
+        while let last = try EventLog.read([.init(Self.all, after: position)], on: connection).answers[0].events.last {
+            (position, count) = (last.position, count + 1)
         }
         #expect(count == 3, "reads of three, three and two rows")
     }
@@ -331,8 +331,8 @@ import Testing
         let full = EventLog.rowsPerRead / EventLog.rowsPerReader
         #expect(answers.prefix(full).allSatisfy { $0.events.count == EventLog.rowsPerReader && !$0.isComplete })
         #expect(answers.dropFirst(full).allSatisfy { $0.events.isEmpty && !$0.isComplete })
-        let place = try #require(answers[0].events.last).position
-        #expect(try read(Self.all, after: place).count == 10)
+        let position = try #require(answers[0].events.last).position
+        #expect(try read(Self.all, after: position).count == 10)
     }
 
     @Test(arguments: [

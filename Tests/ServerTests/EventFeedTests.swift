@@ -145,7 +145,8 @@ import Testing
         }
     }
 
-    /// The end of a run that the log does not have, because its place is too old, or was written by an earlier release.
+    /// The end of a run that the log does not have, because its position is too old, or was written by an earlier
+    /// release.
     @Test func anEndThatIsNotInTheLogComesFromTheRecord() throws {
         var round = makeRound()
         let client = Client()
@@ -176,11 +177,11 @@ import Testing
         #expect(first.names == ["step", "execution"] && second.names == ["execution"])
         #expect(first.isEnded == nil, "the end of a run is not that of the stream")
         #expect(first.ids.last == second.ids.last)
-        // The place is told, so that a reader without events has one.
+        // The position is told, so that a reader without events has one.
         #expect(second.events.first?["event"] == nil && second.events.first?["id"] != nil)
     }
 
-    @Test func aPlaceThatIsNotCoveredIsReset() throws {
+    @Test func aPositionThatIsNotCoveredIsReset() throws {
         for (source, expected) in [
             (EventSource.run(Self.run), ["reset", "execution"]), (.runs(.user(Self.userID)), ["reset"]),
         ] {
@@ -308,7 +309,27 @@ import Testing
         #expect(client.isEnded == true && client.names.isEmpty)
     }
 
-    /// Calls at the same place share what is read: the number of statements does not depend on their number.
+    /// Calls at the same position share what is read: the number of statements does not depend on their number.
+    @Test func aRecordThatCannotBeReadEndsItsOwnCallsOnly() throws {
+        let broken = "00000000-0000-7000-8000-0000000000ff"
+        try connection.execute(
+            """
+            INSERT INTO executions (id, user_id, flow, flow_id, flow_name, input, status, created_at, finished_at)
+            VALUES (\(broken), \(Self.userID), '{}', 'f', 'F', '{}', 'failed', now(), 'infinity')
+            """)
+        var round = makeRound()
+        let (client, other) = (Client(), Client())
+        round.run(with: [
+            try subscription(.run(broken), to: .stream(client.stream)), try subscription(to: .stream(other.stream)),
+        ])
+        try wait(&round) { client.isEnded != nil && other.names == ["execution"] }
+        #expect(client.isEnded == false && client.names == [])
+        try write(step(1))
+        try wait(&round) { other.names == ["execution", "step"] }
+        let failures = observations.all.count { if case .eventsUnavailable = $0 { true } else { false } }
+        #expect(failures == 1)
+    }
+
     @Test func manyCallsCostAsMuchAsOne() throws {
         let trips = Recording<Void>()
         var configuration = database.connectAsApplication().configuration

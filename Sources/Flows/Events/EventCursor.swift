@@ -1,11 +1,11 @@
-/// A place in the event log, after some change and before the next one: by the transaction and the number of a row, and
-/// the index of a change in it. Places of one run, and those below the oldest transaction in progress, are final: no
-/// row is added before them.
+/// A position in the event log, after some change and before the next one: by the transaction and the number of a row,
+/// and the index of a change in it. Positions of one run, and those below the oldest transaction in progress, are final:
+/// no row is added before them.
 package struct EventPosition: Sendable, Hashable {
     let transaction: Int64
     /// From 1; 0: before all rows of the transaction.
     let row: Int64
-    /// Of the last change that is before the place.
+    /// Of the last change that is before the position.
     let index: Int
     /// Whether that is the last change of its row.
     private(set) var isEndOfRow: Bool
@@ -20,12 +20,12 @@ package struct EventPosition: Sendable, Hashable {
     /// The last row that is not read again.
     var lastRow: Int64 { isEndOfRow ? row : row - 1 }
 
-    /// How many changes of the row are before the place.
+    /// How many changes of the row are before the position.
     func count(in row: Int64, of transaction: Int64) -> Int {
         row == self.row && transaction == self.transaction ? index + 1 : 0
     }
 
-    /// The later one of this place and the beginning of the transaction.
+    /// The later one of this position and the beginning of the transaction.
     package func noEarlier(than transaction: Int64) -> EventPosition {
         self.transaction < transaction ? EventPosition(before: transaction) : self
     }

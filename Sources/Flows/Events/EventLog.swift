@@ -5,8 +5,8 @@ package import Postgres
 ///
 /// A commit of a run writes one row, if anyone reads events of its owner. Rows of one run are committed in their order,
 /// so a reader of one run takes what it sees. Rows of different runs are not: a reader of several runs takes only those
-/// below the horizon, the oldest transaction in progress. So both continue from a place without asking which rows they
-/// have had.
+/// below the horizon, the oldest transaction in progress. So both continue from a position without asking which rows
+/// they have had.
 package enum EventLog {
     /// How many rows one reader gets at once, and all readers together.
     static let rowsPerReader = 50
@@ -16,7 +16,7 @@ package enum EventLog {
     static let bytesPerReader = 256 << 10
     static let bytesPerRead = 2 << 20
 
-    /// What a reader asks for: what follows a place in its source.
+    /// What a reader asks for: what follows a position in its source.
     package struct Request: Sendable, Hashable {
         package let source: EventSource
         package let position: EventPosition
@@ -27,13 +27,13 @@ package enum EventLog {
     }
 
     package struct Answer: Sendable {
-        /// In their order, with the places after them.
+        /// In their order, with the positions after them.
         package let events: [(event: RunEvent, position: EventPosition)]
         /// Whether there is nothing more at present.
         package let isComplete: Bool
     }
 
-    /// Reads what follows each of these places, in one round trip. The answers are in the order of the requests. If
+    /// Reads what follows each of these positions, in one round trip. The answers are in the order of the requests. If
     /// there is more than one read takes, the first requests are answered.
     ///
     /// - Returns: also a horizon: the events of transactions below it are in the answers that are complete.
@@ -79,7 +79,7 @@ package enum EventLog {
         )
     }
 
-    /// The place after the last event of these runs that is below the horizon; nil if there is none.
+    /// The position after the last event of these runs that is below the horizon; nil if there is none.
     package static func latest(
         of visibility: Visibility, on connection: Connection
     ) throws -> EventPosition? {
@@ -102,7 +102,7 @@ package enum EventLog {
         }
     }
 
-    /// Whether the place is after all events of the run that are in the log.
+    /// Whether the position is after all events of the run that are in the log.
     package static func isLast(
         _ position: EventPosition, of executionID: String, on connection: Connection
     ) throws -> Bool {

@@ -35,8 +35,8 @@ package struct EventRegistration: Sendable {
     /// Whether no transaction is left that may not know of the reader.
     package var isComplete: Bool { horizon >= since }
 
-    /// Whether the log has all events after that place. A place of another database server may be one that this server
-    /// has not reached.
+    /// Whether the log has all events after that position. A position of another database server may be one that this
+    /// server has not reached.
     package func covers(_ cursor: EventCursor) -> Bool {
         switch cursor {
         case .position(let position), .end(let position): (since...max(since, next)).contains(position.transaction)

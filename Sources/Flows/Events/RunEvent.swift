@@ -35,13 +35,13 @@ package struct EventRow: Sendable {
     let time: String
     let changes: [JSON]
 
-    /// The events after a place, with the places after them.
+    /// The events after a position, with the positions after them.
     func events(after position: EventPosition) -> [(event: RunEvent, position: EventPosition)] {
         changes.indices.dropFirst(position.count(in: number, of: transaction)).compactMap { index in
             guard let change = changes[index].objectValue?.members.first,
                 let name = RunEvent.Name(rawValue: change.name)
             else { return nil }
-            let place = EventPosition(
+            let position = EventPosition(
                 transaction: transaction, row: number, index: index, isEndOfRow: index == changes.count - 1)
             let status = name == .execution ? change.value["status"]?.stringValue : nil
             let isEnd = status.flatMap(ExecutionStatus.init)?.isEnd == true
@@ -51,8 +51,8 @@ package struct EventRow: Sendable {
                     .init(name: "user_id", value: .string(userID)), .init(name: "at", value: .string(time)),
                 ] + (change.value.objectValue?.members ?? []))
             let event = RunEvent(
-                name: name, data: JSONText(.object(data)), cursor: isEnd ? .end(place) : .position(place))
-            return (event, place)
+                name: name, data: JSONText(.object(data)), cursor: isEnd ? .end(position) : .position(position))
+            return (event, position)
         }
     }
 }

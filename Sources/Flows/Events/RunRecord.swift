@@ -104,7 +104,7 @@ extension EventLog {
 }
 
 extension EventPosition {
-    /// The place after a row: its transaction, its number, and the number of its changes.
+    /// The position after a row: its transaction, its number, and the number of its changes.
     fileprivate init?(lastRow json: JSON) {
         guard let fields = json.arrayValue, fields.count == 3, let transaction = fields[0].integerValue,
             let row = fields[1].integerValue, let count = fields[2].integerValue
@@ -112,6 +112,6 @@ extension EventPosition {
         self.init(transaction: transaction, row: row, index: Int(count) - 1, isEndOfRow: true)
     }
 
-    /// Whether the log is not complete between this place and the other.
+    /// Whether the log is not complete between this position and the other.
     fileprivate func isBefore(_ other: EventPosition) -> Bool { transaction < other.transaction }
 }

@@ -10,21 +10,21 @@ struct EventRecipient {
         case arriving
         /// It gets the record of its run, beyond these steps.
         case recording(StepsSeen)
-        /// It gets what follows a place in the log.
+        /// It gets what follows a position in the log.
         case following(EventPosition)
         /// It has got everything, or is disconnected.
         case over
     }
 
-    /// An event with its text in a stream, and the place after it in the log; nil: it is not of the log.
-    typealias Item = (event: RunEvent, text: [UInt8], place: EventPosition?)
+    /// An event with its text in a stream, and the position after it in the log; nil: it is not of the log.
+    typealias Item = (event: RunEvent, text: [UInt8], position: EventPosition?)
 
     /// A stream is not written to beyond this, in bytes: what waits here for the client waits in the log instead.
     static let backlogLimit = 32 << 10
     /// A client that takes nothing for so long is disconnected.
     static let timeout = Duration.seconds(10)
-    /// How often a reader without events gets its place.
-    static let placeInterval = Duration.seconds(60)
+    /// How often a reader without events gets its position.
+    static let positionInterval = Duration.seconds(60)
     /// How long after the deadline of a page it is answered although the database could not be asked.
     static let grace = Duration.seconds(5)
 
@@ -36,14 +36,14 @@ struct EventRecipient {
     var isChecked = false
     /// Whether its run is not active, so that no more events come than those that the log has.
     var hasEnded = false
-    /// Whether it gets `reset` first, because it has lost its place.
-    var lostPlace = false
+    /// Whether it gets `reset` first, because it has lost its position.
+    var lostPosition = false
     private var page: [RunEvent] = []
     /// Whether something was written that the client has perhaps not taken yet.
     private var hasBacklog = false
     private var blockedSince: Monotonic?
-    /// The place that the client got last, and when.
-    private var announced: (place: EventPosition?, time: Monotonic)
+    /// The position that the client got last, and when.
+    private var announced: (position: EventPosition?, time: Monotonic)
 
     init(_ subscription: EventSubscription, at now: Monotonic) {
         self.subscription = subscription
@@ -89,8 +89,8 @@ struct EventRecipient {
     }
 
     private mutating func advance(past item: Item) {
-        if let place = item.place {
-            stage = .following(place)
+        if let position = item.position {
+            stage = .following(position)
         } else if case .steps(let seen) = item.event.cursor {
             stage = .recording(seen)
         }
@@ -100,21 +100,21 @@ struct EventRecipient {
     private mutating func write(_ text: [UInt8], at now: Monotonic) -> Bool {
         guard case .stream(let stream) = subscription.sink else { return false }
         hasBacklog = true
-        if case .following(let place) = stage { announced = (place, now) } else { announced.time = now }
+        if case .following(let position) = stage { announced = (position, now) } else { announced.time = now }
         if stream.send(text) { return true }
         stage = .over
         return false
     }
 
-    /// There is nothing more for it: its place is not before the transaction, below which nothing new begins.
+    /// There is nothing more for it: its position is not before the transaction, below which nothing new begins.
     mutating func isComplete(upTo floor: Int64?, at now: Monotonic) {
         isCurrent = true
-        guard case .following(let place) = stage else { return }
-        let moved = floor.map { place.noEarlier(than: $0) } ?? place
+        guard case .following(let position) = stage else { return }
+        let moved = floor.map { position.noEarlier(than: $0) } ?? position
         stage = .following(moved)
-        let isDue = announced.place == nil || announced.time + Self.placeInterval <= now
-        guard isStream, isDue, announced.place != moved else { return }
-        if write(EventStreamText.place(.position(moved)), at: now) { announced = (moved, now) }
+        let isDue = announced.position == nil || announced.time + Self.positionInterval <= now
+        guard isStream, isDue, announced.position != moved else { return }
+        if write(EventStreamText.position(.position(moved)), at: now) { announced = (moved, now) }
     }
 
     /// Ends what is over by itself: a stream of a client that has disconnected or takes nothing, and a page that has
@@ -129,8 +129,7 @@ struct EventRecipient {
             }
             blockedSince = blockedSince ?? now
             guard let blockedSince, blockedSince + Self.timeout <= now else { return false }
-            stage = .over
-            stream.disconnect()
+            fail()
             return true
         case .page(let pending, let deadline, let answer):
             if pending.isDisconnected {
@@ -142,11 +141,19 @@ struct EventRecipient {
                 pending.send(answer(EventPage([], next: cursor)))
                 stage = .over
             } else if deadline + Self.grace <= now {
-                pending.send(answer(nil))
-                stage = .over
+                fail()
             }
             return false
         }
+    }
+
+    /// Ends the call before it has got everything. The client can come back with the position that it has.
+    mutating func fail() {
+        switch subscription.sink {
+        case .stream(let stream): stream.disconnect()
+        case .page(let pending, _, let answer): pending.send(answer(nil))
+        }
+        stage = .over
     }
 
     /// Ends a stream, because what permits it has ended. A page is answered soon anyway.
@@ -158,7 +165,7 @@ struct EventRecipient {
 
     private var cursor: EventCursor? {
         switch stage {
-        case .following(let place): .position(place)
+        case .following(let position): .position(position)
         case .recording(let seen): .steps(seen)
         case .arriving, .over: subscription.cursor
         }

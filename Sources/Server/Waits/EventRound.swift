@@ -11,8 +11,8 @@ struct EventRound {
     private static let interval = Duration.milliseconds(250)
     /// How often the database is asked what still permits the calls, and which runs are active.
     private static let recheck = Duration.seconds(30)
-    /// How many places of the log are read at once.
-    private static let placesPerRead = 500
+    /// How many positions of the log are read at once.
+    private static let positionsPerRead = 500
 
     private let connection: Connection
     private let observe: Observer
@@ -84,15 +84,15 @@ extension EventRound {
         guard !due.isEmpty else { return }
         floor = try EventLog.register(due, on: connection)
         let lapsed = due.filter { reader in registered[reader].map { $0 + EventLog.registrationLimit <= now } ?? false }
-        if !lapsed.isEmpty { losePlaces(of: lapsed) }
+        if !lapsed.isEmpty { losePositions(of: lapsed) }
         for reader in due { registered[reader] = now }
     }
 
-    /// The log may have gaps since the places of these readers' calls: the database could not be asked for too long.
-    private mutating func losePlaces(of readers: Set<EventReader>) {
+    /// The log may have gaps since the positions of these readers' calls: the database could not be asked for too long.
+    private mutating func losePositions(of readers: Set<EventReader>) {
         for index in recipients.indices where readers.contains(recipients[index].subscription.reader) {
             guard case .following = recipients[index].stage else { continue }
-            recipients[index].lostPlace = true
+            recipients[index].lostPosition = true
             recipients[index].stage = .arriving
         }
     }
@@ -110,14 +110,14 @@ extension EventRound {
                 registered[subscription.reader] = nil
                 continue
             }
-            // The place from which the call came is of no use after a gap.
-            let cursor = recipients[index].lostPlace ? nil : subscription.cursor
+            // The position from which the call came is of no use after a gap.
+            let cursor = recipients[index].lostPosition ? nil : subscription.cursor
             switch cursor {
-            case .position(let place)? where registration.covers(.position(place)),
-                .end(let place)? where registration.covers(.position(place)):
-                recipients[index].stage = .following(place)
+            case .position(let position)? where registration.covers(.position(position)),
+                .end(let position)? where registration.covers(.position(position)):
+                recipients[index].stage = .following(position)
                 continue
-            case .position?, .end?: recipients[index].lostPlace = true
+            case .position?, .end?: recipients[index].lostPosition = true
             case .steps?, nil: break
             }
             guard registration.isComplete else { continue }
@@ -131,7 +131,7 @@ extension EventRound {
                     let last = try EventLog.latest(of: visibility, on: connection)
                     latest[subscription.source] = (last ?? registration.start).noEarlier(than: registration.since)
                 }
-                if let place = latest[subscription.source] { recipients[index].stage = .following(place) }
+                if let position = latest[subscription.source] { recipients[index].stage = .following(position) }
             }
         }
     }
@@ -182,11 +182,19 @@ extension EventRound {
         let registrations = try EventLog.registrations(of: Set(parts.keys.map(\.reader)), on: connection)
         for (part, members) in parts {
             guard let registration = registrations[part.reader], registration.isComplete else { continue }
-            let record = try EventLog.record(
-                of: part.run, beyond: part.seen, from: registration.start, on: connection)
+            let record: EventLog.Record?
+            do {
+                record = try EventLog.record(
+                    of: part.run, beyond: part.seen, from: registration.start, on: connection)
+            } catch let error where (error as? PostgresError)?.isDatabaseTrouble != true {
+                // Of this run alone: other calls must not wait for it.
+                observe(.eventsUnavailable(error))
+                for index in members { recipients[index].fail() }
+                continue
+            }
             let items = record?.events.map { event -> EventRecipient.Item in
-                let place: EventPosition? = if case .position(let place) = event.cursor { place } else { nil }
-                return (event, event.streamText, place)
+                let position: EventPosition? = if case .position(let position) = event.cursor { position } else { nil }
+                return (event, event.streamText, position)
             }
             for index in members {
                 guard let items else {
@@ -201,25 +209,26 @@ extension EventRound {
         }
     }
 
-    /// Passes on what follows the places of the calls in the log.
+    /// Passes on what follows the positions of the calls in the log.
     ///
     /// - Parameter all: whether to all calls; otherwise to those that have arrived.
     private mutating func follow(all: Bool, at now: Monotonic) throws {
-        var places: [EventLog.Request: [Int]] = [:]
+        var positions: [EventLog.Request: [Int]] = [:]
         for index in recipients.indices where (all || !recipients[index].isCurrent) && recipients[index].hasRoom() {
-            guard case .following(let place) = recipients[index].stage else { continue }
-            reset(index, to: .position(place), at: now)
-            places[EventLog.Request(recipients[index].subscription.source, after: place), default: []].append(index)
+            guard case .following(let position) = recipients[index].stage else { continue }
+            reset(index, to: .position(position), at: now)
+            positions[EventLog.Request(recipients[index].subscription.source, after: position), default: []].append(
+                index)
         }
         // In a new order each time: if there is more than one read takes, others come first next time.
-        let requests = places.keys.shuffled()
-        for start in stride(from: 0, to: requests.count, by: Self.placesPerRead) {
-            let part = Array(requests[start..<min(start + Self.placesPerRead, requests.count)])
+        let requests = positions.keys.shuffled()
+        for start in stride(from: 0, to: requests.count, by: Self.positionsPerRead) {
+            let part = Array(requests[start..<min(start + Self.positionsPerRead, requests.count)])
             let (answers, horizon) = try EventLog.read(part, on: connection)
             let reached = floor.flatMap { $0 <= horizon ? $0 : nil }
             for (request, answer) in zip(part, answers) {
                 let items = answer.events.map { ($0.event, $0.event.streamText, Optional($0.position)) }
-                for index in places[request, default: []] {
+                for index in positions[request, default: []] {
                     pass(items, isComplete: answer.isComplete, upTo: reached, to: index, at: now)
                 }
             }
@@ -238,10 +247,10 @@ extension EventRound {
         recipients[index].stage = .recording(.all)
     }
 
-    /// Tells a call that it has lost its place, if it has.
+    /// Tells a call that it has lost its position, if it has.
     private mutating func reset(_ index: Int, to cursor: EventCursor, at now: Monotonic) {
-        guard recipients[index].lostPlace else { return }
-        recipients[index].lostPlace = false
+        guard recipients[index].lostPosition else { return }
+        recipients[index].lostPosition = false
         let event = RunEvent.reset(cursor)
         let stage = recipients[index].stage
         _ = recipients[index].receive([(event, event.streamText, nil)], at: now)

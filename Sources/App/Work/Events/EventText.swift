@@ -21,8 +21,8 @@ package enum EventStreamText {
     /// The beginning: how long a client waits before it connects again, in milliseconds.
     package static let start = Array("retry: 2000\n\n".utf8)
 
-    /// Only the place, so that a reader without events for long does not continue before what is still in the log.
-    package static func place(_ cursor: EventCursor) -> [UInt8] { Array("id: \(cursor.text)\n\n".utf8) }
+    /// Only the position, so that a reader without events for long does not continue before what is still in the log.
+    package static func position(_ cursor: EventCursor) -> [UInt8] { Array("id: \(cursor.text)\n\n".utf8) }
 }
 
 extension EventPage {
@@ -37,7 +37,7 @@ extension EventPage {
 
     /// The same as a stream that ends.
     var streamText: [UInt8] {
-        EventStreamText.start + events.flatMap(\.streamText) + (next.map { EventStreamText.place($0) } ?? [])
+        EventStreamText.start + events.flatMap(\.streamText) + (next.map { EventStreamText.position($0) } ?? [])
     }
 
     static let schema = JSONSchema.object(required: [
@@ -47,7 +47,7 @@ extension EventPage {
     ]).named("EventPage")
 
     private static let item = JSONSchema.object(required: [
-        "id": JSONSchema.string(maxLength: EventCursor.maximumLength).described("The place after the event"),
+        "id": JSONSchema.string(maxLength: EventCursor.maximumLength).described("The position after the event"),
         "event": JSONSchema.string(enum: RunEvent.Name.allCases.map(\.rawValue)).named("EventName").described(
             "`execution`: a run has a new state. `step`: a step has begun, waits or has ended. `reset`: events "
                 + "may have been lost, because the cursor is too old or unknown"),
