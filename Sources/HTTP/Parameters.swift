@@ -24,6 +24,10 @@ package enum RequestHeader: String, Sendable {
     case idempotencyKey = "Idempotency-Key"
     case userAgent = "User-Agent"
     case lastEventID = "Last-Event-ID"
+    case webhookID = "Webhook-Id"
+    case gitHubDelivery = "X-GitHub-Delivery"
+    case gitHubSignature = "X-Hub-Signature-256"
+    case stripeSignature = "Stripe-Signature"
 
     package var summary: String {
         switch self {
@@ -37,10 +41,19 @@ package enum RequestHeader: String, Sendable {
                 + "and body within 24 hours, it gets the stored answer; a call that started a run, the answer that "
                 + "fits the run's present state"
         case .lastEventID: "The id of the last event that you have got: the answer continues after it"
+        case .webhookID: "The id of the delivery: calls with the same one start one run"
+        case .gitHubDelivery: "The same, of GitHub"
+        case .gitHubSignature: "`sha256=CODE`: signs the call of a hook with the scheme `github`"
+        case .stripeSignature: "`t=TIME,v1=CODE`: signs the call of a hook with the scheme `stripe`"
         case .userAgent: "Your program's name: the list of sessions shows it as `agent`"
         }
     }
 
     /// The pattern that a value must match; nil: any text.
-    package var pattern: String? { self == .idempotencyKey ? "^[!-~]{1,255}$" : nil }
+    package var pattern: String? {
+        switch self {
+        case .idempotencyKey, .webhookID, .gitHubDelivery: "^[!-~]{1,255}$"
+        case .ifMatch, .ifNoneMatch, .prefer, .userAgent, .lastEventID, .gitHubSignature, .stripeSignature: nil
+        }
+    }
 }

@@ -253,7 +253,10 @@ extension ProblemCode {
                 "Use that guest's token, register an account, or wait as long as `Retry-After` says."
             )
         case .tooManyRuns:
-            (.tooManyRequests, "Too many runs are queued", "Wait until some of your runs have ended.")
+            (
+                .tooManyRequests, "Too many runs are queued",
+                "Wait until some have ended: of your runs, or of the workflow's if it has `max_queued`."
+            )
         case .tooManyCalls:
             (
                 .tooManyRequests, "Too many of your calls take long",

@@ -18,7 +18,8 @@ import CCurl
     }
 
     /// Parses `text`, which may be a relative reference if there is a base (RFC 3986, section 5).
-    /// - Returns: nil unless it is an http or https URL with a host, a port from 1 to 65535 and no user information.
+    /// - Returns: nil unless it is an http or https URL with a host in ASCII, a port from 1 to 65535 and no user
+    ///   information. A domain name in other characters is written as its A-label (RFC 5890, section 2.3.2.1).
     init?(_ text: String, relativeTo base: URLReference? = nil) {
         guard let handle = unsafe base.map({ unsafe curl_url_dup($0.handle) }) ?? curl_url() else { return nil }
         guard !text.utf8.contains(0),
@@ -35,13 +36,13 @@ import CCurl
 
     deinit { unsafe curl_url_cleanup(handle) }
 
-    /// Whether it is an http or https URL with a host, a port from 1 to 65535 and no user information.
+    /// Whether it is an http or https URL with a host in ASCII, a port from 1 to 65535 and no user information.
     package static func isValid(_ text: String) -> Bool { URLReference(text) != nil }
 
     private static func origin(of handle: OpaquePointer) -> Origin? {
         guard unsafe part(CURLUPART_USER, of: handle) == nil, unsafe part(CURLUPART_PASSWORD, of: handle) == nil,
             let scheme = unsafe part(CURLUPART_SCHEME, of: handle), scheme == "http" || scheme == "https",
-            let host = unsafe part(CURLUPART_HOST, of: handle), !host.isEmpty,
+            let host = unsafe part(CURLUPART_HOST, of: handle), !host.isEmpty, host.utf8.allSatisfy({ $0 < 0x80 }),
             let port = unsafe part(CURLUPART_PORT, of: handle), port != "0"
         else { return nil }
         return Origin(scheme: scheme, host: host.lowercased(), port: port)

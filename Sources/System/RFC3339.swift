@@ -44,7 +44,8 @@ package enum RFC3339 {
     }
 
     /// The time that the text names, without smaller parts of a second than milliseconds; nil unless it is a date and
-    /// time with an offset. A leap second is the second after it.
+    /// time with an offset, in the range of Postgres: not in the year 0, and not with an offset of 16 hours or more. A
+    /// leap second is the second after it.
     package static func milliseconds(_ text: String) -> Int64? {
         var rest = Array(text.utf8)[...]
         func digits(_ count: Int, upTo maximum: Int64) -> Int64? {
@@ -63,7 +64,7 @@ package enum RFC3339 {
             let upper = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) ? byte - 32 : byte
             return choices.utf8.contains(upper) ? upper : nil
         }
-        guard let year = digits(4, upTo: 9_999), next("-") != nil, let month = digits(2, upTo: 12), month > 0,
+        guard let year = digits(4, upTo: 9_999), year > 0, next("-") != nil, let month = digits(2, upTo: 12), month > 0,
             next("-") != nil, let day = digits(2, upTo: 31), day > 0, day <= length(ofMonth: month, year),
             next("T") != nil, let hour = digits(2, upTo: 23), next(":") != nil, let minute = digits(2, upTo: 59),
             next(":") != nil, let second = digits(2, upTo: 60)
@@ -78,7 +79,7 @@ package enum RFC3339 {
         guard let zone = next("Z+-") else { return nil }
         var offset: Int64 = 0
         if zone != UInt8(ascii: "Z") {
-            guard let hours = digits(2, upTo: 23), next(":") != nil, let minutes = digits(2, upTo: 59) else {
+            guard let hours = digits(2, upTo: 15), next(":") != nil, let minutes = digits(2, upTo: 59) else {
                 return nil
             }
             offset = (hours * 60 + minutes) * (zone == UInt8(ascii: "+") ? 1 : -1)

@@ -223,6 +223,14 @@ import Testing
         #expect(try send(notifier) == 1)
         #expect(try deliveries(path).each("state") == ["dead"])
         guard case .notificationDead? = events.all.last else { throw TestFailure("\(events.all)") }
+        // The delays begin anew, also for one that is pending after some attempts.
+        try application.connection.execute(
+            """
+            UPDATE end_notifications SET state = 'pending', attempts = 6, ended_at = NULL,
+                due_at = now() + interval '4 hours'
+            """)
+        let pending = try application.post(resend, [:], token: user.token)
+        #expect(pending["state"] == "pending" && pending["attempts"] == 0)
         #expect(try application.post(resend, [:], token: user.token).status == 200)
         let stranger = try application.makeUser()
         expectProblem(try application.post(resend, [:], token: stranger.token), 404, "not_found")

@@ -72,7 +72,8 @@ import Testing
     @Test(
         arguments: [
             (["url": "ftp://example.org/"], "/on_end/url"), (["url": "https://user:pass@example.org/"], "/on_end/url"),
-            (["url": "example.org"], "/on_end/url"), (["url": "https://"], "/on_end/url"),
+            (["url": "http://１２７.0.0.1/"], "/on_end/url"), (["url": "example.org"], "/on_end/url"),
+            (["url": "https://"], "/on_end/url"),
             (["url": ""], "/on_end"), ([:], "/on_end"), (["url": "https://a.org/", "statuses": []], "/on_end"),
             (["url": "https://a.org/", "statuses": ["running"]], "/on_end"),
             (["url": "https://a.org/", "statuses": ["failed", "failed"]], "/on_end/statuses"),

@@ -97,6 +97,7 @@ import Testing
     @Test(
         arguments: [
             (["headers": ["Authorization"]], "/headers/0"), (["headers": ["X-A", "cookie"]], "/headers/1"),
+            (["headers": ["Set-Cookie"]], "/headers/0"),
             (["headers": ["X-Hub-Signature-256"]], "/headers/0"), (["headers": ["X A"]], "/headers/0"),
             (["headers": ["X-A", "x-a"]], "/headers/1"), (["headers": ["X-\u{212A}"]], "/headers/0"),
             (["headers": .array((0...20).map { .string("X-\($0)") })], "/headers"),

@@ -26,10 +26,10 @@ import Testing
 
     @Test func aForkLeadsToWhatDiffers() throws {
         let former = try run(.chain([.task("a", "pass"), .task("b", "pass"), .task("c", "fail", ["message": "No"])]))
-        let fork =
-            try application.post(
-                "/api/executions/\(former)/fork", ["step": 2, "input": "own"], token: user.token)["id"].stringValue
-            ?? ""
+        let answer = try application.post(
+            "/api/executions/\(former)/fork", ["step": 2, "input": "own"], token: user.token)
+        let fork = answer["id"].stringValue ?? ""
+        #expect(answer.headers["link"] == "<../\(former)/diff/\(fork)>; rel=\"related\"")
         try application.work()
         let record = try application.get("/api/executions/\(fork)", token: user.token)
         #expect(record.headers["link"] == "<\(former)/diff/\(fork)>; rel=\"related\"")

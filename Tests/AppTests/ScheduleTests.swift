@@ -151,6 +151,11 @@ import Testing
         let one = "/api/schedules?workflow_id=\(changed["workflow_id"].stringValue ?? "")&fields=id"
         #expect(try fixture.read(one)["items"] == [["id": changed["id"]]])
         #expect(try fixture.read("/api/schedules?paused=true")["items"] == [])
+        #expect(try fixture.read("/api/schedules?workflow_id=no-such-key")["items"] == [])
+        let key = try fixture.application.connection.execute(
+            "UPDATE workflows SET key = 'daily' WHERE id = \(changed["workflow_id"].stringValue ?? "")")
+        #expect(key == 1)
+        #expect(try fixture.read("/api/schedules?workflow_id=daily&fields=id")["items"] == [["id": changed["id"]]])
         #expect(try fixture.call("DELETE", path, by: admin).status == 204)
     }
 

@@ -34,6 +34,7 @@ import Testing
         #expect(run["user_id"] == .string(fixture.user.id) && run["started_by"] == .string(fixture.user.id))
         #expect(run["trigger"]?["type"] == "schedule" && run["trigger"]?["id"] == after["id"])
         #expect(run["trigger"]?["scheduled_at"] == after["last"]["at"])
+        #expect(try fixture.read("/api/executions?fields=trigger")["items"] == [["trigger": run["trigger"] ?? .null]])
         #expect(after["last"]["outcome"] == "started" && after["last"]["execution_id"] == run["id"])
         #expect(after["last"]["code"] == .null && after.headers["etag"] == before.headers["etag"])
         #expect(try milliseconds(after["last"]["at"]) % 60_000 == 0)

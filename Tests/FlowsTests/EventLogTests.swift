@@ -208,8 +208,13 @@ import Testing
         #expect(try words(ended.events) == ["1 success", "2 success", "completed"])
         #expect(ended.events.map(\.isEnd) == [false, false, true])
         guard case .end(let end) = ended.next else { throw TestFailure("no end") }
-        #expect(try EventLog.isLast(end, of: early.id, on: connection))
-        #expect(try !EventLog.isLast(position, of: early.id, on: connection))
+        #expect(try EventLog.isLast(end, of: early.id, for: Self.reader, on: connection))
+        #expect(try !EventLog.isLast(position, of: early.id, for: Self.reader, on: connection))
+        // The log of a reader who has come since does not say what was before.
+        let missing = EventPosition(transaction: 1, row: 0, index: 0, isEndOfRow: true)
+        #expect(try !EventLog.isLast(missing, of: early.id, for: Self.reader, on: connection))
+        try connection.execute("UPDATE event_readers SET expires_at = now()")
+        #expect(try !EventLog.isLast(end, of: early.id, for: Self.reader, on: connection))
     }
 
     @Test func aLongRecordIsReadInParts() throws {

@@ -38,6 +38,11 @@ import Testing
         #expect(try #require(HostPattern(parsing: pattern)).permits(origin) == isPermitted)
     }
 
+    @Test(arguments: ["http://１２７.0.0.1/", "http://ⓛocalhost/", "https://bücher.example/", "http://%C3%BC.example/"])
+    func hostsInOtherCharactersAreNoneToSendTo(url: String) {
+        #expect(URLReference(url) == nil)
+    }
+
     @Test(
         arguments: [
             ("example.org", "example.org", true), ("example.org", "a.example.org", false),

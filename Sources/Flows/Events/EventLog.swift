@@ -102,11 +102,14 @@ package enum EventLog {
         }
     }
 
-    /// Whether the position is after all events of the run that are in the log.
+    /// Whether the position is after all events of the run, as far as the log that the reader has can say so.
     package static func isLast(
-        _ position: EventPosition, of executionID: String, on connection: Connection
+        _ position: EventPosition, of executionID: String, for reader: EventReader, on connection: Connection
     ) throws -> Bool {
-        try connection.query(
+        guard try registrations(of: [reader], on: connection)[reader]?.covers(.position(position)) == true else {
+            return false
+        }
+        return try connection.query(
             """
             SELECT FROM events e WHERE e.execution_id = \(executionID)
                 AND (e.xid, e.id) > (\(position.transaction)::text::xid8, \(position.row)) LIMIT 1

@@ -18,6 +18,7 @@ package enum ExecutionSummary {
     package static let userID: SQL = "e.user_id"
     package static let startedBy: SQL = "coalesce(e.started_by, e.user_id)"
     package static let startedByKey: SQL = "e.started_by_key"
+    package static let trigger: SQL = "e.trigger"
     package static let createdAt: SQL = "e.created_at"
     /// NULL while the execution is active.
     package static let finishedAt: SQL = "e.finished_at"

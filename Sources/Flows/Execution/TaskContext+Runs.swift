@@ -138,7 +138,9 @@ extension TaskFailure {
                     code: "too_many_descendants",
                     message: "A run may lead to at most \(limit) runs, directly and indirectly")
             case .queueFull:
-                TaskFailure(code: "too_many_runs", message: "Too many of the user's runs are active")
+                TaskFailure(
+                    code: "too_many_runs",
+                    message: "Too many runs of the user are queued, or of the workflow, which has `max_queued`")
             case .versionRemoved: .workflowNotFound
             case .insufficientCredits: .insufficientCredits
             case .storage(let refusal): refusal.failure

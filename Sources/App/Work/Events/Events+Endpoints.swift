@@ -33,16 +33,15 @@ extension Endpoint<Context> {
         guard let run = try EventLog.run(id, in: caller.readableRuns, on: context.connection) else {
             throw Problem.notFound
         }
-        let cursor = try context.eventCursor()
+        let (cursor, reader) = (try context.eventCursor(), EventReader(of: run.ownerID))
         if case .end(let position)? = cursor, !run.isActive,
-            try EventLog.isLast(position, of: id, on: context.connection)
+            try EventLog.isLast(position, of: id, for: reader, on: context.connection)
         {
             return .response(
                 context.acceptsStream ? .noContent : .json(EventPage([], next: cursor).json))
         }
         return try context.reply(
-            with: .run(id), for: EventReader(of: run.ownerID), from: cursor,
-            permit: EventPermit(caller, for: run.ownerID))
+            with: .run(id), for: reader, from: cursor, permit: EventPermit(caller, for: run.ownerID))
     }
 
     private static let ofAll = Endpoint(
@@ -76,8 +75,15 @@ extension Endpoint<Context> {
 }
 
 extension Request {
-    /// Whether the client takes a stream of events.
-    var acceptsEvents: Bool { headers.list("accept")?.lowercased().contains("text/event-stream") == true }
+    /// Whether the client asks for a stream of events (RFC 9110, section 12.5.1). `*/*` does not: clients of pages send
+    /// it, too.
+    var acceptsEvents: Bool {
+        guard let ranges = headers.list("accept") else { return false }
+        return ranges.split(separator: ",").lazy.compactMap { MediaType(parsing: String($0)) }.contains { range in
+            let weight = range.parameters.first { $0.name == "q" }?.value
+            return range.name == "text/event-stream" && weight.flatMap(Double.init) != 0
+        }
+    }
 }
 
 extension Context {

@@ -18,8 +18,11 @@ extension ExecutionOf {
 
     /// The header that leads from a fork to the comparison with the run that it repeats: relative to the run's own
     /// address (RFC 8288, section 3.1).
-    var link: Headers {
-        fork.map { ["Link": "<\($0.executionID)/diff/\(id)>; rel=\"related\""] } ?? [:]
+    var link: Headers { link(from: "") }
+
+    /// The same; `path` leads from the address of the call to the run's own.
+    func link(from path: String) -> Headers {
+        fork.map { ["Link": "<\(path)\($0.executionID)/diff/\(id)>; rel=\"related\""] } ?? [:]
     }
 
     /// Whether the step was copied from the run that this one was forked from.

@@ -21,6 +21,7 @@ extension Endpoint<Context> {
         .id("id", sql: ExecutionSummary.id), .text("user_id", ExecutionField.userID, sql: ExecutionSummary.userID),
         .text("started_by", ExecutionField.startedBy, sql: ExecutionSummary.startedBy),
         .text("started_by_key", ExecutionField.startedByKey, sql: ExecutionSummary.startedByKey),
+        .json("trigger", ExecutionField.trigger, sql: ExecutionSummary.trigger),
         .text("flow_id", ExecutionField.flowID, sql: ExecutionSummary.flowID),
         .text("flow_name", ExecutionField.flowName, sql: ExecutionSummary.flowName),
         .text("status", ExecutionStatus.schema, sql: ExecutionSummary.status),

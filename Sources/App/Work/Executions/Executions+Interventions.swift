@@ -77,8 +77,8 @@ extension Endpoint<Context> {
             ).named("Fork")),
         idempotency: .byHandler, waits: true,
         answers: [
-            Answer(.accepted, "The new run is queued, or still active", ExecutionAnswer.forked),
-            Answer(.ok, "The new run, which ended in time", ExecutionAnswer.record),
+            Answer(.accepted, "The new run is queued, or still active", ExecutionAnswer.forked, headers: [.link]),
+            Answer(.ok, "The new run, which ended in time", ExecutionAnswer.record, headers: [.link]),
         ],
         problems: [.executionUnderWay, .insufficientCredits, .tooManyRuns, .ownerInactive, .quotaExceeded],
         examples: [Example("Repeat the chain from its second step", body: ["step": 2, "input": ["values": [1, 2]]])]
@@ -108,17 +108,23 @@ extension Endpoint<Context> {
 extension ExecutionOf {
     /// The answer for a fork that is active.
     fileprivate func acceptedFork(_ status: ExecutionStatus) -> Response {
-        .json(
+        var response = Response.json(
             [
                 "id": .string(id), "status": .string(status.rawValue), "forked_from": JSON(fork?.executionID),
                 "differs": fork?.differences?.json ?? .null,
-            ], status: .accepted, headers: ["Location": "/api/executions/\(id)"])
+            ], status: .accepted, headers: linkOfFork)
+        response.headers.append(name: "Location", value: "/api/executions/\(id)")
+        return response
     }
+
+    /// From `/api/executions/{id}/fork`.
+    fileprivate var linkOfFork: Headers { link(from: "../") }
 }
 
 extension RecordedExecution {
     /// The answer of the call that forked the run: the run if it has ended.
     fileprivate var answerOfFork: Response {
-        execution.status.isEnd ? .json(text) : execution.acceptedFork(execution.status)
+        execution.status.isEnd
+            ? .json(text, headers: execution.linkOfFork) : execution.acceptedFork(execution.status)
     }
 }

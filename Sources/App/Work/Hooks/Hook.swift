@@ -40,8 +40,8 @@ struct Hook {
 
     /// Header fields that no run gets, because they have secrets.
     static let secretHeaders: Set = [
-        "authorization", "cookie", "proxy-authorization", "stripe-signature", "webhook-signature", "x-csrf-token",
-        "x-hub-signature", "x-hub-signature-256",
+        "authorization", "cookie", "cookie2", "proxy-authorization", "set-cookie", "stripe-signature",
+        "webhook-signature", "x-csrf-token", "x-hub-signature", "x-hub-signature-256",
     ]
 
     static let name = JSONSchema.string(minLength: 1, maxLength: 200)

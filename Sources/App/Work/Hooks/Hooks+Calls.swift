@@ -77,7 +77,8 @@ extension Endpoint<Context> {
             `Idempotency-Key`, of which the first one counts. A hook with `"answer":"result"` waits 20 seconds for the
             end of the run, or as long as `Prefer: wait` says.
             """,
-        parameters: [token], body: .raw(mediaTypes: ["application/json", "application/x-www-form-urlencoded"]),
+        parameters: [token], headers: [.webhookID, .gitHubDelivery, .gitHubSignature, .stripeSignature],
+        body: .raw(mediaTypes: ["application/json", "application/x-www-form-urlencoded"]),
         rateClass: .hook, isForServices: true, waits: true,
         answers: [
             Answer(.accepted, "The run is queued, or still active", answerBody),

@@ -47,8 +47,8 @@ extension Endpoint<Context> {
         .post, "/api/workflows/{id}/deliveries/{delivery}/resend", operation: "resendEndNotification", tag: .hooks,
         access: .user, summary: "Send a notification again",
         description: """
-            With the same id, to the present URL of `on_end`, and with a day for its attempts. A pending one is sent
-            now.
+            With the same id, to the present URL of `on_end`, and with attempts for a day from now on. A pending one is
+            sent now, too, unless an attempt is being made.
             """,
         parameters: [.workflow, delivery], idempotency: .wholeCall,
         answers: [Answer(.ok, "The notification", resource.schema)], problems: [.tooManyNotifications, .noEndTarget],

@@ -154,7 +154,7 @@ extension EndNotifier {
             """
             UPDATE end_notifications n
             SET state = 'pending', due_at = CASE WHEN n.lease IS NULL THEN clock_timestamp() ELSE n.due_at END,
-                ended_at = NULL, attempts = CASE WHEN n.state = 'pending' THEN n.attempts ELSE 0 END,
+                ended_at = NULL, attempts = CASE WHEN n.lease IS NULL THEN 0 ELSE n.attempts END,
                 give_up_at = clock_timestamp() + \(EndNotification.lifetime) * interval '1 second'
             WHERE n.id = \(id) AND n.workflow_id = \(workflowID) AND (n.state = 'pending' OR (
                 SELECT count(*) FROM (

@@ -61,7 +61,7 @@ struct EndTarget: Equatable {
             _ = try OutgoingRequest(.post, url).checkedHost()
         } catch {
             return Violation(
-                at: ["on_end", "url"], "must be an http or https URL with a host and without a user")
+                at: ["on_end", "url"], "must be an http or https URL with a host in ASCII and without a user")
         }
         guard let statuses, Set(statuses).count < statuses.count else { return nil }
         return Violation(at: ["on_end", "statuses"], "names a status twice")

@@ -31,18 +31,6 @@ extension Schedule {
         ).first.map(Schedule.init)
     }
 
-    /// The name of the time zone as the tz database has it; nil if it has none of this name. The names of files for
-    /// other purposes, and offsets in the form of POSIX, which the server would accept, are none.
-    static func timeZone(named name: String, on connection: Connection) throws -> String? {
-        try connection.query(
-            """
-            SELECT name FROM pg_timezone_names
-            WHERE lower(name) = lower(\(name)) AND name !~ '^(posix|right)/' AND name NOT IN ('localtime', 'posixrules')
-            LIMIT 1
-            """
-        ).first?.decode(String.self)
-    }
-
     /// The next instants of a schedule that is set now. An instant that was decided before is none of them, also if the
     /// clock has gone back; if it has gone back by more than a day, it was wrong before.
     ///

@@ -75,14 +75,18 @@ extension Endpoint<Context> {
         of: PagedList(
             "schedules", of: Schedule.summary,
             filters: [
-                .id("workflow_id", sql: "s.workflow_id"), .id("user_id", sql: "s.user_id"),
+                .workflowOfSource("workflow_id"), .id("user_id", sql: "s.user_id"),
                 .boolean("paused", sql: "s.paused"),
             ]),
         at: "/api/schedules", operation: "listSchedules", tag: .schedules, access: .member,
         summary: "List your schedules", description: "Admins get those of all users. Items do not contain the input.",
         answer: "A page of schedules"
     ) { context in
-        Schedule.readable(by: try context.user)
+        let user = try context.user
+        guard let workflow = context.query["workflow_id"] else { return Schedule.readable(by: user) }
+        // A key that names no workflow selects no schedule.
+        let id = try WorkflowKey.resolve(workflow, of: user.id, on: context.connection)
+        return "\(Schedule.readable(by: user)) AND s.workflow_id = \(optional: id)"
     }
 
     /// The draft with the name of its time zone. Throws 422 if that or the input is not valid.
@@ -90,7 +94,7 @@ extension Endpoint<Context> {
         _ draft: ScheduleDraft, for workflow: Workflow, on connection: Connection
     ) throws -> ScheduleDraft {
         var (checked, problems) = (draft, Violations())
-        if let zone = try Schedule.timeZone(named: draft.timezone, on: connection) {
+        if let zone = try TimeZoneNames.ofServer.name(draft.timezone, on: connection) {
             checked.timezone = zone
         } else {
             problems.append(Violation(pointer: "/timezone", message: "is no name of the tz database"))

@@ -72,8 +72,9 @@ extension Endpoint<Context> {
             A changed name, description, flow or input schema becomes a new version. The same content again changes
             nothing, so a program may put its workflows at each of its starts. A `version` in the body must be the
             newest one: a change of what has become an older version is refused. A call that changes nothing may have
-            an older one. Without `on_end`, the workflow notifies no more: its secret is removed, and what was pending
-            is dropped. An API key may not change `on_end`.
+            an older one. What the body does not have is removed: without `key`, calls cannot name the workflow by it
+            any more; without `on_end`, the secret is removed, and what was pending is dropped. An API key may not
+            change `on_end`.
             """,
         parameters: [.workflow], headers: [.ifMatch], body: .json(.unchecked(WorkflowDraft.replacement.schema)),
         answers: changed, problems: [.versionMismatch, .tooManyVersions, .keyTaken, .quotaExceeded],
