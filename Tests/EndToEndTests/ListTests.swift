@@ -65,8 +65,8 @@ import Testing
         let item = try #require(try stack.get("/api/executions", token: user.token)["items"].arrayValue?.first)
         #expect(
             item.names == [
-                "id", "user_id", "started_by", "started_by_key", "flow_id", "flow_name", "status", "stopped_at",
-                "workflow_id", "version", "parent_id", "created_at", "finished_at",
+                "id", "user_id", "started_by", "started_by_key", "trigger", "flow_id", "flow_name", "status",
+                "stopped_at", "workflow_id", "version", "parent_id", "created_at", "finished_at",
             ])
         let selected = try stack.get("/api/executions?fields=status,id", token: user.token)["items"]
         #expect(

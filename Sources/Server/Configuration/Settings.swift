@@ -322,11 +322,12 @@ struct Settings: Sendable {
 
     let runLifetime = Setting(
         "RUN_LIFETIME", default: .text("30"), .number(in: 1...3_650),
-        "Days that a run may last: steps cannot wait for longer, and the run ends as `expired`. Less than `RETENTION`")
+        "Days that a run may last: steps cannot wait for longer, and the run ends as `expired`")
 
     let retention = Setting<Int?>(
         "RETENTION", default: .text("off"), .limit(from: 31),
-        "Days for which runs are kept. Older ones are dropped by the month. `off`: until they are deleted")
+        "Days for which runs are kept, more than `RUN_LIFETIME`. Older ones are dropped by the month. `off`: until they "
+            + "are deleted")
 
     let loginThrottle = Setting(
         "LOGIN_THROTTLE", default: .text("on"), .onOrOff, "`off`: no delay after failed logins")
