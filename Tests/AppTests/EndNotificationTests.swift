@@ -223,7 +223,7 @@ import Testing
         #expect(try send(notifier) == 1)
         #expect(try deliveries(path).each("state") == ["dead"])
         guard case .notificationDead? = events.all.last else { throw TestFailure("\(events.all)") }
-        // The delays begin anew, also for one that is pending after some attempts.
+        // The delays begin again, also for one that is pending after some attempts.
         try application.connection.execute(
             """
             UPDATE end_notifications SET state = 'pending', attempts = 6, ended_at = NULL,

@@ -177,7 +177,7 @@ import Testing
         #expect(first.names == ["step", "execution"] && second.names == ["execution"])
         #expect(first.isEnded == nil, "the end of a run is not that of the stream")
         #expect(first.ids.last == second.ids.last)
-        // The position is told, so that a reader without events has one.
+        // A reader without events gets the position, too.
         #expect(second.events.first?["event"] == nil && second.events.first?["id"] != nil)
     }
 
