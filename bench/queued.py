@@ -35,7 +35,8 @@ WITH filled AS (
     SELECT encode(substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
             || substring(uuid_send(gen_random_uuid()) FROM 7), 'hex')::uuid,
         chosen.ids[1 + n % cardinality(chosen.ids)], '{{}}', 'running', clock_timestamp(), '{workflow}', 1
-    FROM generate_series(1, {count}) n, (SELECT array_agg(id) AS ids FROM (SELECT id FROM users ORDER BY id LIMIT {users}) AS first_users) AS chosen
+    FROM generate_series(1, {count}) n, (
+        SELECT array_agg(id) AS ids FROM (SELECT id FROM users ORDER BY id LIMIT {users}) AS first_users) AS chosen
     RETURNING id, user_id, workflow_id, created_at)
 INSERT INTO queue (execution_id, user_id, workflow_id, state, available_at)
 SELECT id, user_id, workflow_id, 'queued', created_at FROM filled"""

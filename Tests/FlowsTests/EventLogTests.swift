@@ -70,8 +70,8 @@ import Testing
         #expect(try connection.query("SELECT FROM events").isEmpty)
     }
 
-    /// A crash of the server must not undo what was read: later events could have lower positions. The scheduler does not
-    /// wait for the disk otherwise.
+    /// A crash of the server must not undo what was read: later events could have lower positions. The scheduler does
+    /// not wait for the disk otherwise.
     @Test func aCommitWithAnEventWaitsForTheDisk() throws {
         let database = fixture.runner.database
         // That of the tests' server may be off.

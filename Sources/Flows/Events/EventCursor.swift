@@ -1,6 +1,6 @@
 /// A position in the event log, after some change and before the next one: by the transaction and the number of a row,
-/// and the index of a change in it. Positions of one run, and those below the oldest transaction in progress, are final:
-/// no row is added before them.
+/// and the index of a change in it. Positions of one run, and those below the oldest transaction in progress, are
+/// final: no row is added before them.
 package struct EventPosition: Sendable, Hashable {
     let transaction: Int64
     /// From 1; 0: before all rows of the transaction.

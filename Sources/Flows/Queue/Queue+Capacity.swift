@@ -7,8 +7,8 @@ extension Queue {
     /// Up to so many fewer, runs are counted without a lock: other transactions that have not committed add less.
     private static let uncountedRuns = 1_000
 
-    /// Throws `LaunchRefusal.queueFull` unless the user may queue more runs. Close to the maximum, and if a workflow has
-    /// one of its own, the transaction holds the user's lock afterwards.
+    /// Throws `LaunchRefusal.queueFull` unless the user may queue more runs. Close to the maximum, and if a workflow
+    /// has one of its own, the transaction holds the user's lock afterwards.
     ///
     /// - Parameters:
     ///   - runs: how many of which workflow; nil: of a flow that came with the call.

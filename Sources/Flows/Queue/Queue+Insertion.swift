@@ -122,8 +122,8 @@ extension Queue {
         return Places.around(reopening, of: workflowID, execution.userID) + payment
     }
 
-    /// Inserts the row of a queued run, with the limit and the priority that its workflow has now: they may have changed
-    /// since the call read it. A run has at least the priority of the run that waits for it.
+    /// Inserts the row of a queued run, with the limit and the priority that its workflow has now: they may have
+    /// changed since the call read it. A run has at least the priority of the run that waits for it.
     private static func queueRow(_ execution: Execution, _ budget: Budget) -> SQL {
         let inherited: SQL =
             execution.parent.map { parent in

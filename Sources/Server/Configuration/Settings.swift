@@ -326,8 +326,8 @@ struct Settings: Sendable {
 
     let retention = Setting<Int?>(
         "RETENTION", default: .text("off"), .limit(from: 31),
-        "Days for which runs are kept, more than `RUN_LIFETIME`. Older ones are dropped by the month. `off`: until they "
-            + "are deleted")
+        "Days for which runs are kept, more than `RUN_LIFETIME`. Older ones are dropped by the month. `off`: until "
+            + "they are deleted")
 
     let loginThrottle = Setting(
         "LOGIN_THROTTLE", default: .text("on"), .onOrOff, "`off`: no delay after failed logins")

@@ -17,8 +17,8 @@ final class TimeZoneNames: Sendable {
     /// Not held while the names are read: a call must not wait for another one that waits for the database.
     private let list = Mutex<List?>(nil)
 
-    /// The name as the tz database has it, for one in upper or lower case; nil if it has none of this name. The names of
-    /// files for other purposes, and offsets in the form of POSIX, which the server would accept, are none.
+    /// The name as the tz database has it, for one in upper or lower case; nil if it has none of this name. The names
+    /// of files for other purposes, and offsets in the form of POSIX, which the server would accept, are none.
     func name(_ name: String, on connection: Connection) throws -> String? {
         let kept = list.withLock { list in list.flatMap { $0.expires > .now ? $0 : nil } }
         return try (kept ?? read(on: connection)).names[name.lowercased()]
